@@ -1,0 +1,57 @@
+// Owns the contract between the broker and a storage engine: tables, keys and bytes, gathered into
+// batches. Never knows what a queue or a message is.
+
+/** One key with its value, as read back from the store. */
+export interface StoredRow {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/**
+ * A key-value store with group commit.
+ *
+ * Changes are gathered into the current batch. `seal` closes that batch and starts the next; sealed
+ * batches become durable one after the other, in order, each wholly or not at all. So what batch N
+ * changed is on disk whenever anything that batch N + 1 changed is.
+ *
+ * Keys are compared as byte strings within their table (1 to 255). Key and value buffers that are
+ * handed over must not change until their batch is durable. Reads see durable batches only.
+ */
+export interface Store {
+  /** The number of the batch being gathered; the first is 1. */
+  readonly batch: number;
+  /** Whether the batch being gathered holds any change. */
+  readonly dirty: boolean;
+  /** Whether a sealed batch is not durable yet. */
+  readonly busy: boolean;
+
+  /** The value under a key as a copy of its own, or null. */
+  get(table: number, key: Buffer): Buffer | null;
+  /** The rows with `from` <= key < `to`, in order of keys, read while iterating. */
+  range(table: number, from: Buffer, to: Buffer): Iterable<StoredRow>;
+  /** The keys with `from` <= key < `to`, in order, without reading their values. */
+  keys(table: number, from: Buffer, to: Buffer): Iterable<Buffer>;
+
+  put(table: number, key: Buffer, value: Buffer): void;
+  /** Removing a key that is not there is no error. */
+  remove(table: number, key: Buffer): void;
+  /** Removes every key with `from` <= key < `to`, those put earlier in this or an unfinished batch included. */
+  removeRange(table: number, from: Buffer, to: Buffer): void;
+
+  /**
+   * Closes the batch being gathered and hands it to the engine; returns its number. An empty batch
+   * may be sealed too: it becomes durable when all before it are.
+   */
+  seal(): number;
+
+  /** Sets the one listener told, never from inside a call to the store, that batches up to `batch` are durable. */
+  onDurable(listener: (batch: number) => void): void;
+  /**
+   * Sets the one listener told that a batch could not be written, or not within the time allowed.
+   * Nothing after it will become durable: the only safe answer is to stop the process.
+   */
+  onFailure(listener: (error: Error) => void): void;
+
+  /** Seals what is gathered, waits until all is durable (rejects when that fails) and releases the files. */
+  close(): Promise<void>;
+}
