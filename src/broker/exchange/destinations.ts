@@ -1,0 +1,70 @@
+// Owns a dense list of destinations, each counted by the bindings that lead to it.
+// Never looks at keys or arguments: the routers do, and keep one such list for each place.
+
+import { assert } from '../../util/assert.ts';
+
+/** From this many destinations on, a list keeps an index instead of looking through itself. */
+const INDEXED_FROM = 16;
+
+/**
+ * A destination bound twice in the same place (same key, other arguments) stands in `items` once and
+ * leaves with its last binding. Read `items` by index; its order means nothing and changes.
+ */
+export class DestinationList<D> {
+  readonly items: D[] = [];
+  /** `counts[i]` bindings lead to `items[i]`. */
+  private readonly counts: number[] = [];
+  /** Destination to its place in `items`; null while the list is short. */
+  private index: Map<D, number> | null = null;
+
+  get empty(): boolean {
+    return this.items.length === 0;
+  }
+
+  add(destination: D): void {
+    const at = this.find(destination);
+    if (at >= 0) {
+      this.counts[at] = (this.counts[at] ?? 0) + 1;
+      return;
+    }
+    this.items.push(destination);
+    this.counts.push(1);
+    if (this.index !== null) this.index.set(destination, this.items.length - 1);
+    else if (this.items.length >= INDEXED_FROM) this.buildIndex();
+  }
+
+  remove(destination: D): void {
+    const at = this.find(destination);
+    assert(at >= 0, 'a destination is removed as often as it was added');
+    const count = (this.counts[at] ?? 0) - 1;
+    if (count > 0) {
+      this.counts[at] = count;
+      return;
+    }
+    // The last one takes the place that falls free.
+    const last = this.items.pop() as D;
+    const lastCount = this.counts.pop() as number;
+    if (this.index !== null) this.index.delete(destination);
+    if (at === this.items.length) return;
+    this.items[at] = last;
+    this.counts[at] = lastCount;
+    if (this.index !== null) this.index.set(last, at);
+  }
+
+  /** Adds all destinations to `found`. */
+  collect(found: Set<D>): void {
+    const items = this.items;
+    for (let i = 0; i < items.length; i++) found.add(items[i] as D);
+  }
+
+  private find(destination: D): number {
+    if (this.index === null) return this.items.indexOf(destination);
+    return this.index.get(destination) ?? -1;
+  }
+
+  private buildIndex(): void {
+    const index = new Map<D, number>();
+    for (let i = 0; i < this.items.length; i++) index.set(this.items[i] as D, i);
+    this.index = index;
+  }
+}

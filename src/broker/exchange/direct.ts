@@ -1,0 +1,38 @@
+// Owns routing by equal keys (§3.1.3.1): the default exchange and the type `direct`.
+// Never reads the message: a direct exchange looks at the routing key alone.
+
+import { assert } from '../../util/assert.ts';
+import type { Binding } from './binding.ts';
+import { DestinationList } from './destinations.ts';
+import type { RoutedMessage, Router } from './router.ts';
+
+/** A message goes to every destination whose binding key equals the routing key. */
+export class DirectRouter<D> implements Router<D> {
+  private readonly byKey = new Map<string, DestinationList<D>>();
+
+  add(binding: Binding<D>): void {
+    let list = this.byKey.get(binding.bindingKey);
+    if (list === undefined) {
+      list = new DestinationList<D>();
+      this.byKey.set(binding.bindingKey, list);
+    }
+    list.add(binding.destination);
+  }
+
+  remove(binding: Binding<D>): void {
+    const list = this.byKey.get(binding.bindingKey);
+    assert(list !== undefined, 'a binding to remove was added before');
+    list.remove(binding.destination);
+    if (list.empty) this.byKey.delete(binding.bindingKey);
+  }
+
+  route(routingKey: string, _message: RoutedMessage, found: Set<D>): void {
+    const list = this.byKey.get(routingKey);
+    if (list !== undefined) list.collect(found);
+  }
+
+  /** How many keys are held; zero when all bindings are gone. */
+  get size(): number {
+    return this.byKey.size;
+  }
+}

@@ -1,0 +1,21 @@
+// Owns the port between an exchange and the rules of its type: three verbs, synchronous, no I/O.
+// Never holds rules itself: each exchange type is a file of its own, listed in registry.ts.
+
+import type { FieldTable } from '../../amqp/field-table.ts';
+import type { Binding } from './binding.ts';
+
+/** What a router may ask about the message at hand. */
+export interface RoutedMessage {
+  /** The `headers` property, decoded at the first call; null when the message has none. */
+  headers(): FieldTable | null;
+}
+
+/** Finds the destinations of a message among the bindings of one exchange. */
+export interface Router<D> {
+  /** Takes in a binding that is not there yet. */
+  add(binding: Binding<D>): void;
+  /** Lets go of a binding: the very object that was added. */
+  remove(binding: Binding<D>): void;
+  /** Adds to `found` every destination that the message goes to, each once. */
+  route(routingKey: string, message: RoutedMessage, found: Set<D>): void;
+}

@@ -1,0 +1,165 @@
+// Owns the trie of topic patterns: which destinations have a pattern that matches a key.
+// Never caches and never recurses: a match is one walk over the key's words.
+//
+//   bindings  stock.*.nyse -> q1     root --stock--> o --*--> o --nyse--> o [q1]
+//             stock.#      -> q2                     +--#--> o [q2]   (stays put on any word)
+//
+// The walk keeps the set of nodes that the words so far can have led to, each node at most once, so
+// its cost is bounded by words x nodes however many `#` the patterns hold.
+
+import { assert } from '../../util/assert.ts';
+import { DestinationList } from './destinations.ts';
+
+const SEPARATOR = '.';
+const ONE_WORD = '*';
+const ANY_WORDS = '#';
+
+class TrieNode<D> {
+  /** The word or wildcard on the edge that leads here. */
+  readonly word: string;
+  readonly parent: TrieNode<D> | null;
+  /** By literal word; never holds a wildcard. Null while there is none. */
+  children: Map<string, TrieNode<D>> | null = null;
+  oneWord: TrieNode<D> | null = null;
+  anyWords: TrieNode<D> | null = null;
+  /** Destinations of the patterns that end here; null while there are none. */
+  ending: DestinationList<D> | null = null;
+  /** The last step of a walk that reached this node. */
+  reachedAt = 0;
+
+  constructor(word: string, parent: TrieNode<D> | null) {
+    this.word = word;
+    this.parent = parent;
+  }
+}
+
+/** Patterns of words split at `.`, where `*` stands for one word and `#` for zero or more. */
+export class TopicTrie<D> {
+  private readonly root = new TrieNode<D>('', null);
+  private nodes = 0;
+  /** Counts the steps of all walks, so that marks of earlier steps need not be wiped. */
+  private step = 0;
+  /** The nodes a walk is at, and those it comes to next; only the first so many count. */
+  private here: TrieNode<D>[] = [];
+  private hereCount = 0;
+  private next: TrieNode<D>[] = [];
+  private nextCount = 0;
+
+  /** How many nodes there are besides the root. */
+  get size(): number {
+    return this.nodes;
+  }
+
+  add(pattern: string, destination: D): void {
+    let node = this.root;
+    for (const word of pattern.split(SEPARATOR))
+      node = this.child(node, word) ?? this.grow(node, word);
+    node.ending ??= new DestinationList<D>();
+    node.ending.add(destination);
+  }
+
+  remove(pattern: string, destination: D): void {
+    let node: TrieNode<D> | null = this.root;
+    for (const word of pattern.split(SEPARATOR)) {
+      node = this.child(node, word);
+      assert(node !== null, 'a pattern to remove was added before');
+    }
+    assert(node.ending !== null, 'a pattern to remove was added before');
+    node.ending.remove(destination);
+    if (node.ending.empty) node.ending = null;
+    this.prune(node);
+  }
+
+  /** Adds to `found` the destinations of every pattern that matches `key`. */
+  match(key: string, found: Set<D>): void {
+    this.step++;
+    this.nextCount = 0;
+    this.reach(this.root);
+    for (let from = 0; from <= key.length && this.nextCount > 0; ) {
+      const dot = key.indexOf(SEPARATOR, from);
+      const to = dot < 0 ? key.length : dot;
+      this.advance(key.slice(from, to));
+      from = to + 1;
+    }
+    for (let i = 0; i < this.nextCount; i++) {
+      const ending = (this.next[i] as TrieNode<D>).ending;
+      if (ending !== null) ending.collect(found);
+    }
+  }
+
+  /** Takes the walk over one word. */
+  private advance(word: string): void {
+    const here = this.next;
+    this.next = this.here;
+    this.here = here;
+    this.hereCount = this.nextCount;
+    this.nextCount = 0;
+    this.step++;
+    for (let i = 0; i < this.hereCount; i++) {
+      const node = here[i] as TrieNode<D>;
+      if (node.children !== null) {
+        const child = node.children.get(word);
+        if (child !== undefined) this.reach(child);
+      }
+      if (node.oneWord !== null) this.reach(node.oneWord);
+      if (node.word === ANY_WORDS) this.reach(node);
+    }
+  }
+
+  /** Puts a node into the next set, and with it what `#` leads to over no word at all. */
+  private reach(node: TrieNode<D>): void {
+    for (let at: TrieNode<D> | null = node; at !== null; at = at.anyWords) {
+      if (at.reachedAt === this.step) return;
+      at.reachedAt = this.step;
+      this.next[this.nextCount] = at;
+      this.nextCount++;
+    }
+  }
+
+  private child(node: TrieNode<D>, word: string): TrieNode<D> | null {
+    if (word === ONE_WORD) return node.oneWord;
+    if (word === ANY_WORDS) return node.anyWords;
+    return node.children?.get(word) ?? null;
+  }
+
+  private grow(parent: TrieNode<D>, word: string): TrieNode<D> {
+    const node = new TrieNode<D>(word, parent);
+    this.nodes++;
+    if (word === ONE_WORD) parent.oneWord = node;
+    else if (word === ANY_WORDS) parent.anyWords = node;
+    else {
+      parent.children ??= new Map();
+      parent.children.set(word, node);
+    }
+    return node;
+  }
+
+  /** Cuts off the branch that ends at `node`, as far up as nothing else needs it. */
+  private prune(node: TrieNode<D>): void {
+    let at = node;
+    while (at.parent !== null && isBare(at)) {
+      const parent: TrieNode<D> = at.parent;
+      if (at.word === ONE_WORD) parent.oneWord = null;
+      else if (at.word === ANY_WORDS) parent.anyWords = null;
+      else {
+        parent.children?.delete(at.word);
+        if (parent.children?.size === 0) parent.children = null;
+      }
+      this.nodes--;
+      at = parent;
+    }
+    if (at === node) return;
+    // The sets of the last walk may hold nodes that were just cut off.
+    this.here = [];
+    this.next = [];
+  }
+}
+
+function isBare<D>(node: TrieNode<D>): boolean {
+  return (
+    node.ending === null &&
+    node.children === null &&
+    node.oneWord === null &&
+    node.anyWords === null
+  );
+}

@@ -1,0 +1,38 @@
+// Owns what the tests of the routers share: bindings and messages in one line.
+// Never asserts.
+
+import type { FieldTable } from '../../../src/amqp/field-table.ts';
+import type { Binding } from '../../../src/broker/exchange/binding.ts';
+import type { RoutedMessage, Router } from '../../../src/broker/exchange/router.ts';
+
+/** A binding without arguments unless given. */
+export function bind(
+  destination: string,
+  bindingKey = '',
+  table: FieldTable = new Map(),
+): Binding<string> {
+  return { destination, bindingKey, arguments: table };
+}
+
+/** A message with these headers. */
+export function withHeaders(headers: FieldTable | null): RoutedMessage {
+  return { headers: () => headers };
+}
+
+/** A message that must not be asked for its headers. */
+export const sealed: RoutedMessage = {
+  headers: () => {
+    throw new Error('this exchange type has no business in the headers');
+  },
+};
+
+/** The destinations of a message, sorted. */
+export function routed(
+  router: Router<string>,
+  routingKey: string,
+  message: RoutedMessage = sealed,
+): string[] {
+  const found = new Set<string>();
+  router.route(routingKey, message, found);
+  return [...found].sort();
+}
