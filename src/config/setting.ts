@@ -1,0 +1,257 @@
+// Owns the kinds of settings: how each reads its text, shows its value and says what it expects.
+// Never knows which settings exist (settings.ts) or where their text comes from (load.ts).
+
+import { isIP } from 'node:net';
+
+/** Thrown by `read` when the text of a setting is no good; the loader adds where the text stood. */
+export class MalformedValue extends Error {
+  override readonly name = 'MalformedValue';
+}
+
+/** Another way to set all or part of a setting: a flag (`--port`) or a variable (`LEVERET_PORT`). */
+export interface Spelling<T> {
+  /** The flag or the variable, as the user writes it. */
+  readonly name: string;
+  /** What stands for the value in `--help`, such as `<port>`; empty for a switch. */
+  readonly argument: string;
+  /** One line of help. */
+  readonly about: string;
+  /** Reads the text; `before` is the value from the layers below. */
+  read(text: string, before: T): T;
+}
+
+/** One row of the settings table. */
+export interface Setting<T> {
+  /** The key in a config file; RabbitMQ's own wherever the setting is the same. */
+  readonly key: string;
+  /** One line for the docs page. */
+  readonly about: string;
+  readonly initial: T;
+  /** What a value must be: ends the sentence "expected ...". */
+  readonly expects: string;
+  /** Environment variables, the weakest first. */
+  readonly variables: readonly Spelling<T>[];
+  readonly flags: readonly Spelling<T>[];
+  /** Whether the value must stay out of messages. */
+  readonly secret: boolean;
+  /** Reads the text of a value; `before` is the value from the layers below. */
+  read(text: string, before: T): T;
+  /** Reads the text of `key.<member>`; null when the setting has no members. */
+  readMember: ((member: string, text: string, before: T) => T) | null;
+  /** The value as a config file would write it. */
+  show(value: T): string;
+}
+
+/** What every row says of itself, whatever its kind. */
+interface Common {
+  readonly key: string;
+  readonly about: string;
+  /** The flag that sets the whole value, such as `--log-level`. */
+  readonly flag?: string;
+  /** A variable that others set already, such as `RABBITMQ_DEFAULT_USER`; ours wins over it. */
+  readonly foreignVariable?: string;
+}
+
+/** A listening address: `host` is a name or an IP address, port 0 asks for a free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The units an integer setting may have; `count` shows none. */
+type Unit = 'count' | 'bytes' | 'milliseconds' | 'seconds';
+
+/** A whole number within bounds; `infinity` may be allowed, and is read as `Infinity`. */
+export function integer(
+  row: Common & {
+    readonly initial: number;
+    readonly min: number;
+    readonly max: number;
+    readonly unit?: Unit;
+    readonly infinite?: boolean;
+  },
+): Setting<number> {
+  const unit = row.unit ?? 'count';
+  const expects =
+    `a whole number${unit === 'count' ? '' : ` of ${unit}`} from ${row.min} to ${row.max}` +
+    `${unit === 'bytes' ? ' (kB, MB, GB, KiB, MiB and GiB may follow it)' : ''}` +
+    `${row.infinite ? ', or infinity' : ''}`;
+  return setting(row, '<n>', expects, {
+    read: (text) => {
+      if (row.infinite && text === 'infinity') return Number.POSITIVE_INFINITY;
+      const value = unit === 'bytes' ? readBytes(text) : readInteger(text);
+      if (value === null || value < row.min || value > row.max) throw expected(expects, text);
+      return value;
+    },
+    show: (value) => (value === Number.POSITIVE_INFINITY ? 'infinity' : String(value)),
+  });
+}
+
+/** Any text that is not empty. */
+export function text(
+  row: Common & { readonly initial: string; readonly argument?: string; readonly secret?: boolean },
+): Setting<string> {
+  const expects = 'text that is not empty';
+  return setting(row, row.argument ?? '<text>', expects, {
+    read: (given) => {
+      if (given === '') throw expected(expects, given);
+      return given;
+    },
+    show: (value) => value,
+    secret: row.secret ?? false,
+  });
+}
+
+/** `true` or `false`; its flag is a switch. */
+export function boolean(row: Common & { readonly initial: boolean }): Setting<boolean> {
+  const expects = 'true or false';
+  return setting(row, '', expects, {
+    read: (given) => {
+      if (given === 'true' || given === '1') return true;
+      if (given === 'false' || given === '0') return false;
+      throw expected(expects, given);
+    },
+    show: String,
+  });
+}
+
+/** One of a few words; `words` maps what may be written to what it means. */
+export function choice<T extends string>(
+  row: Common & { readonly initial: T; readonly words: Readonly<Record<string, T>> },
+): Setting<T> {
+  const words = new Map(Object.entries(row.words));
+  const expects = `one of ${[...words.keys()].join(', ')}`;
+  return setting(row, '<level>', expects, {
+    read: (given) => {
+      const meant = words.get(given);
+      if (meant === undefined) throw expected(expects, given);
+      return meant;
+    },
+    show: (value) => value,
+  });
+}
+
+/**
+ * A listening address: `host:port`, `[ipv6]:port`, or a port alone, which leaves the host as it is.
+ * The flags and variables for host and port set one half each.
+ */
+export function listener(
+  row: Common & { readonly initial: ListenAddress },
+): Setting<ListenAddress> {
+  const expects = 'a port from 0 to 65535, or host:port';
+  const halves: Pick<Spelling<ListenAddress>, 'argument' | 'about' | 'read'>[] = [
+    {
+      argument: '<host>',
+      about: 'address to listen on; 0.0.0.0 or :: for every interface',
+      read: (given, before) => {
+        if (!isHost(given)) throw expected('a host name or an IP address', given);
+        return { ...before, host: given };
+      },
+    },
+    {
+      argument: '<port>',
+      about: 'port to listen on; 0 picks a free one and logs it',
+      read: (given, before) => ({ ...before, port: readPort(given, 'a port from 0 to 65535') }),
+    },
+  ];
+  const names = ['host', 'port'];
+  const whole = setting(row, '<address>', expects, {
+    read: (given, before) => {
+      const colon = given.lastIndexOf(':');
+      const port = readPort(given.slice(colon + 1), expects);
+      if (colon === -1) return { ...before, port };
+      const host = given.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+      if (!isHost(host)) throw expected(expects, given);
+      return { host, port };
+    },
+    show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+  });
+  return {
+    ...whole,
+    variables: [
+      ...whole.variables,
+      ...halves.map((half, at) => ({ ...half, name: `LEVERET_${names[at]?.toUpperCase()}` })),
+    ],
+    flags: [...whole.flags, ...halves.map((half, at) => ({ ...half, name: `--${names[at]}` }))],
+  };
+}
+
+/** A set of names: `none`, a list with commas, or `key.<name> = true|false` to add or remove one. */
+export function names(
+  row: Common & { readonly initial: readonly string[] },
+): Setting<readonly string[]> {
+  const expects = 'none, or names with commas between them';
+  return setting(row, '<names>', expects, {
+    read: (given) => {
+      if (given === 'none') return [];
+      const list = given.split(',').map((name) => name.trim());
+      if (list.includes('')) throw expected(expects, given);
+      return [...new Set(list)];
+    },
+    readMember: (member, given, before) => {
+      if (given !== 'true' && given !== 'false') throw expected('true or false', given);
+      const others = before.filter((name) => name !== member);
+      return given === 'true' ? [...others, member] : others;
+    },
+    show: (value) => (value.length === 0 ? 'none' : value.join(', ')),
+  });
+}
+
+function setting<T>(
+  row: Common & { readonly initial: T },
+  argument: string,
+  expects: string,
+  kind: Pick<Setting<T>, 'read' | 'show'> & Partial<Pick<Setting<T>, 'readMember' | 'secret'>>,
+): Setting<T> {
+  const whole = { argument, about: row.about, read: kind.read };
+  const ours = `LEVERET_${row.key.replaceAll('.', '_').toUpperCase()}`;
+  const variables = row.foreignVariable === undefined ? [ours] : [row.foreignVariable, ours];
+  return {
+    key: row.key,
+    about: row.about,
+    initial: row.initial,
+    expects,
+    variables: variables.map((name) => ({ ...whole, name })),
+    flags: row.flag === undefined ? [] : [{ ...whole, name: row.flag }],
+    secret: kind.secret ?? false,
+    read: kind.read,
+    readMember: kind.readMember ?? null,
+    show: kind.show,
+  };
+}
+
+const BYTES_PER_UNIT = new Map([
+  ['', 1],
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['KiB', 2 ** 10],
+  ['MiB', 2 ** 20],
+  ['GiB', 2 ** 30],
+]);
+
+function readBytes(given: string): number | null {
+  const parts = /^(-?\d+)\s*([A-Za-z]*)$/.exec(given);
+  const perUnit = BYTES_PER_UNIT.get(parts?.[2] ?? '');
+  if (parts === null || perUnit === undefined) return null;
+  return Number(parts[1]) * perUnit;
+}
+
+function readInteger(given: string): number | null {
+  return /^-?\d+$/.test(given) ? Number(given) : null;
+}
+
+function readPort(given: string, expects: string): number {
+  const port = readInteger(given);
+  if (port === null || port < 0 || port > 65535) throw expected(expects, given);
+  return port;
+}
+
+/** Whether this could be the host of a listener: an IP address, or the letters of a host name. */
+function isHost(given: string): boolean {
+  return isIP(given) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(given);
+}
+
+function expected(expects: string, given: string): MalformedValue {
+  return new MalformedValue(`expected ${expects}; got ${given === '' ? 'nothing' : `'${given}'`}`);
+}

@@ -1,0 +1,191 @@
+// Owns the one table of settings: `Settings`, `--help`, the docs page and the loader come from it.
+// Never reads a file, a variable or a flag: that is load.ts.
+
+import { boolean, choice, integer, listener, names, type Setting, text } from './setting.ts';
+
+/**
+ * Every setting, by the field it fills in `Settings`. Each can be set by its key in a config file,
+ * by the variable `LEVERET_<KEY>` (dots become underscores), and some by a flag.
+ */
+export const SETTINGS = {
+  listener: listener({
+    key: 'listeners.tcp.default',
+    about: 'Where to listen for AMQP connections. A port alone keeps the host.',
+    initial: { host: '127.0.0.1', port: 5672 },
+  }),
+  dataDir: text({
+    key: 'data_dir',
+    flag: '--data-dir',
+    argument: '<folder>',
+    about: 'The folder for durable data. It is made when it is not there.',
+    initial: './data',
+  }),
+  memory: boolean({
+    key: 'memory',
+    flag: '--memory',
+    about: 'Keep nothing on disk: every message and declaration ends with the process.',
+    initial: false,
+  }),
+  logLevel: choice({
+    key: 'log.level',
+    flag: '--log-level',
+    about: 'The least severe log lines to write.',
+    initial: 'info',
+    words: {
+      trace: 'trace',
+      debug: 'debug',
+      info: 'info',
+      notice: 'info',
+      warning: 'warn',
+      warn: 'warn',
+      error: 'error',
+      critical: 'fatal',
+      alert: 'fatal',
+      emergency: 'fatal',
+      fatal: 'fatal',
+      none: 'silent',
+      silent: 'silent',
+    } as const,
+  }),
+  defaultUser: text({
+    key: 'default_user',
+    foreignVariable: 'RABBITMQ_DEFAULT_USER',
+    argument: '<name>',
+    about: 'The user made when the data folder is new.',
+    initial: 'guest',
+  }),
+  defaultPass: text({
+    key: 'default_pass',
+    foreignVariable: 'RABBITMQ_DEFAULT_PASS',
+    argument: '<password>',
+    about: 'The password of that user.',
+    initial: 'guest',
+    secret: true,
+  }),
+  defaultVhost: text({
+    key: 'default_vhost',
+    foreignVariable: 'RABBITMQ_DEFAULT_VHOST',
+    argument: '<name>',
+    about: 'The vhost made when the data folder is new.',
+    initial: '/',
+  }),
+  loopbackUsers: names({
+    key: 'loopback_users',
+    about:
+      'Users who may connect from this machine only. ' +
+      '`loopback_users.<name> = false` takes one off the list; `none` empties it.',
+    initial: ['guest'],
+  }),
+  heartbeatSeconds: integer({
+    key: 'heartbeat',
+    about: 'The heartbeat interval offered to a connection; 0 offers none.',
+    initial: 60,
+    min: 0,
+    max: 65535,
+    unit: 'seconds',
+  }),
+  frameMaxBytes: integer({
+    key: 'frame_max',
+    about: 'The largest frame offered to a connection.',
+    initial: 131072,
+    min: 4096,
+    max: 2 ** 27,
+    unit: 'bytes',
+  }),
+  initialFrameMaxBytes: integer({
+    key: 'initial_frame_max',
+    about: 'The largest frame taken before the connection is tuned; big tokens need more.',
+    initial: 8192,
+    min: 4096,
+    max: 2 ** 27,
+    unit: 'bytes',
+  }),
+  channelMax: integer({
+    key: 'channel_max',
+    about: 'The highest channel number a connection may use; 0 sets no limit.',
+    initial: 2047,
+    min: 0,
+    max: 65535,
+  }),
+  connectionMax: integer({
+    key: 'connection_max',
+    about: 'How many connections may be open at a time.',
+    initial: Number.POSITIVE_INFINITY,
+    min: 0,
+    max: 2 ** 31 - 1,
+    infinite: true,
+  }),
+  consumerMaxPerChannel: integer({
+    key: 'consumer_max_per_channel',
+    about: 'How many consumers one channel may have.',
+    initial: Number.POSITIVE_INFINITY,
+    min: 1,
+    max: 2 ** 31 - 1,
+    infinite: true,
+  }),
+  handshakeTimeoutMs: integer({
+    key: 'handshake_timeout',
+    about: 'How long a connection may take to log in and open its vhost.',
+    initial: 10_000,
+    min: 1,
+    max: 3_600_000,
+    unit: 'milliseconds',
+  }),
+  maxMessageBytes: integer({
+    key: 'max_message_size',
+    about: 'The largest message body taken; a larger one closes its channel.',
+    initial: 134_217_728,
+    min: 1,
+    max: 536_870_912,
+    unit: 'bytes',
+  }),
+  outboxHighWatermarkBytes: integer({
+    key: 'outbox_high_watermark',
+    about: 'Deliveries to a connection pause while this much waits for its socket.',
+    initial: 2 ** 20,
+    min: 4096,
+    max: 2 ** 30,
+    unit: 'bytes',
+  }),
+  commitTimeoutMs: integer({
+    key: 'commit_timeout',
+    about: 'The broker stops when the disk has not finished a commit after this long.',
+    initial: 30_000,
+    min: 1,
+    max: 3_600_000,
+    unit: 'milliseconds',
+  }),
+  shutdownTimeoutMs: integer({
+    key: 'shutdown_timeout',
+    about: 'How long a stop may take before the process gives up on it.',
+    initial: 10_000,
+    min: 1,
+    max: 3_600_000,
+    unit: 'milliseconds',
+  }),
+  tcpBacklog: integer({
+    key: 'tcp_listen_options.backlog',
+    about: 'How many connections the system may hold before the broker accepts them.',
+    initial: 1024,
+    min: 1,
+    max: 65535,
+  }),
+  tcpNodelay: boolean({
+    key: 'tcp_listen_options.nodelay',
+    about: 'Send small packets at once (TCP_NODELAY).',
+    initial: true,
+  }),
+};
+
+type Table = typeof SETTINGS;
+
+/** What the broker runs with: one field a row of the table. No limit is `Infinity`. */
+export type Settings = {
+  readonly [Field in keyof Table]: Table[Field] extends Setting<infer T> ? T : never;
+};
+
+/** The settings when nothing sets any. */
+export function defaultSettings(): Settings {
+  const fields = Object.entries(SETTINGS).map(([field, row]) => [field, row.initial]);
+  return Object.fromEntries(fields) as Settings;
+}
