@@ -1,0 +1,98 @@
+// Owns when two field values are the same argument, and how an argument reads in an error text.
+// Never decides which arguments matter, nor touches bytes on the wire.
+import { Buffer } from 'node:buffer';
+import { assertNever } from '../util/assert.ts';
+import type { Field, FieldTable, FieldType } from './field-table.ts';
+
+/**
+ * Whether two declarations give an argument the same value, as RabbitMQ judges it: all integer
+ * widths (and timestamps) compare by value, so do float and double, and longstr and binary; an
+ * integer never equals a float. Unlike RabbitMQ this holds inside tables and arrays too, and the
+ * order of a table's entries does not matter.
+ */
+export function sameField(a: Field, b: Field): boolean {
+  switch (a.type) {
+    case 't':
+      return b.type === 't' && a.value === b.value;
+    case 'b':
+    case 'B':
+    case 's':
+    case 'u':
+    case 'I':
+    case 'i':
+    case 'l':
+    case 'T':
+      return isInteger(b) && BigInt(a.value) === BigInt(b.value);
+    case 'f':
+    case 'd':
+      return (b.type === 'f' || b.type === 'd') && a.value === b.value;
+    case 'D':
+      return (
+        b.type === 'D' && a.value.places === b.value.places && a.value.digits === b.value.digits
+      );
+    case 'S':
+    case 'x':
+      return (b.type === 'S' || b.type === 'x') && sameBytes(a.value, b.value);
+    case 'A':
+      return b.type === 'A' && sameElements(a.value, b.value);
+    case 'F':
+      return b.type === 'F' && sameTable(a.value, b.value);
+    case 'V':
+      return b.type === 'V';
+    default:
+      return assertNever(a, 'sameField');
+  }
+}
+
+/** Whether two tables hold the same keys with the same values (sameField). */
+export function sameTable(a: FieldTable, b: FieldTable): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, field] of a) {
+    const other = b.get(key);
+    if (other === undefined || !sameField(field, other)) return false;
+  }
+  return true;
+}
+
+function sameElements(a: readonly Field[], b: readonly Field[]): boolean {
+  return a.length === b.length && a.every((element, i) => sameField(element, b[i]!));
+}
+
+function sameBytes(a: string | Buffer, b: string | Buffer): boolean {
+  if (typeof a === 'string' && typeof b === 'string') return a === b;
+  return Buffer.from(a as string).equals(Buffer.from(b as string));
+}
+
+type IntegerField = Extract<
+  Field,
+  { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i' } | { type: 'l' | 'T' }
+>;
+
+function isInteger(field: Field): field is IntegerField {
+  return 'bBsuIilT'.includes(field.type);
+}
+
+const TYPE_NAMES: Readonly<Record<FieldType, string>> = {
+  t: 'bool',
+  b: 'byte',
+  B: 'unsignedbyte',
+  s: 'short',
+  u: 'unsignedshort',
+  I: 'signedint',
+  i: 'unsignedint',
+  l: 'long',
+  f: 'float',
+  d: 'double',
+  D: 'decimal',
+  S: 'longstr',
+  x: 'binary',
+  A: 'array',
+  T: 'timestamp',
+  F: 'table',
+  V: 'void',
+};
+
+/** RabbitMQ's name for the field's type, as its PRECONDITION_FAILED texts print it. */
+export function describeFieldType(field: Field): string {
+  return TYPE_NAMES[field.type];
+}

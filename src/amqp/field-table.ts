@@ -1,0 +1,396 @@
+// Owns field tables in RabbitMQ's dialect: checking, decoding, encoding and comparing them.
+// Never knows which arguments or headers mean something, nor touches frames and methods.
+import { Buffer, isUtf8 } from 'node:buffer';
+import { assert, assertNever } from '../util/assert.ts';
+import { AmqpError } from './errors.ts';
+
+/** Nested tables and arrays, the outermost table included: bounds the recursion. */
+export const FIELD_DEPTH_MAX = 32;
+/** Entries and array elements in one outermost table, all levels together. */
+export const FIELD_ENTRIES_MAX = 4096;
+
+/** An exact decimal: `digits` shifted right by `places`. RabbitMQ reads digits as unsigned. */
+export interface Decimal {
+  readonly places: number;
+  readonly digits: number;
+}
+
+/**
+ * One value with its wire type, which redeclaration compares and delivery keeps, §4.2.5.5 in the
+ * reading of RabbitMQ's errata. 64-bit values are bigints only beyond the safe integers; an 'S' is
+ * a Buffer only when it is no valid UTF-8. The alias 'L' is read as 'l' and never written.
+ */
+export type Field =
+  | { readonly type: 't'; readonly value: boolean }
+  | { readonly type: 'b' | 'B' | 's' | 'u' | 'I' | 'i' | 'f' | 'd'; readonly value: number }
+  | { readonly type: 'l' | 'T'; readonly value: number | bigint }
+  | { readonly type: 'D'; readonly value: Decimal }
+  | { readonly type: 'S'; readonly value: string | Buffer }
+  | { readonly type: 'x'; readonly value: Buffer }
+  | { readonly type: 'A'; readonly value: readonly Field[] }
+  | { readonly type: 'F'; readonly value: FieldTable }
+  | { readonly type: 'V'; readonly value: null };
+
+export type FieldType = Field['type'];
+
+export type FieldTable = Map<string, Field>;
+
+//   0             4                                              4+length
+//   +-------------+----------+-----+------+-------+-----------------+
+//   | length u32  | key size | key | type | value | key size | ...  |
+//   +-------------+----------+-----+------+-------+-----------------+
+// An array has the same length and then values only: type, value, type, value ...
+const LENGTH_BYTES = 4;
+
+const TYPE_ARRAY = 0x41; // A
+const TYPE_UINT8 = 0x42; // B
+const TYPE_DECIMAL = 0x44; // D
+const TYPE_TABLE = 0x46; // F
+const TYPE_INT32 = 0x49; // I
+const TYPE_INT64_ALIAS = 0x4c; // L
+const TYPE_LONGSTR = 0x53; // S
+const TYPE_TIMESTAMP = 0x54; // T
+const TYPE_VOID = 0x56; // V
+const TYPE_INT8 = 0x62; // b
+const TYPE_DOUBLE = 0x64; // d
+const TYPE_FLOAT = 0x66; // f
+const TYPE_UINT32 = 0x69; // i
+const TYPE_INT64 = 0x6c; // l
+const TYPE_INT16 = 0x73; // s
+const TYPE_BOOL = 0x74; // t
+const TYPE_UINT16 = 0x75; // u
+const TYPE_BINARY = 0x78; // x
+
+/** What is left of FIELD_ENTRIES_MAX; each check or decode of an outermost table refills it. */
+let entriesLeft = 0;
+
+/**
+ * Checks the table whose length field is at `start`, by the rules of decodeTable but without
+ * building anything; returns the offset after it. Throws AmqpError SYNTAX_ERROR.
+ */
+export function checkTable(buf: Buffer, start: number, end: number): number {
+  assert(end <= buf.length, 'a field table ends inside its buffer');
+  const after = lengthEnd(buf, start, end);
+  entriesLeft = FIELD_ENTRIES_MAX;
+  checkValues(buf, start + LENGTH_BYTES, after, 1, true);
+  return after;
+}
+
+/** Walks a table's (`keyed`) or an array's values, which must end exactly at `end`. */
+function checkValues(buf: Buffer, from: number, end: number, depth: number, keyed: boolean): void {
+  if (depth > FIELD_DEPTH_MAX) throw tooDeep();
+  let at = from;
+  while (at < end) {
+    if (--entriesLeft < 0) throw tooManyEntries();
+    if (keyed) at = checkKey(buf, at, end);
+    if (at >= end) throw truncated();
+    const type = buf[at]!;
+    at += 1;
+    switch (type) {
+      case TYPE_LONGSTR:
+      case TYPE_BINARY:
+        at = lengthEnd(buf, at, end);
+        break;
+      case TYPE_TABLE:
+      case TYPE_ARRAY: {
+        const after = lengthEnd(buf, at, end);
+        checkValues(buf, at + LENGTH_BYTES, after, depth + 1, type === TYPE_TABLE);
+        at = after;
+        break;
+      }
+      default:
+        at += fixedBytes(type);
+        if (at > end) throw truncated();
+    }
+  }
+}
+
+/** Checks the key at `at` and returns the offset after it. */
+function checkKey(buf: Buffer, at: number, end: number): number {
+  const from = at + 1;
+  const after = from + buf[at]!;
+  if (after > end) throw truncated();
+  for (let i = from; i < after; i += 1) {
+    if (buf[i]! >= 0x80) {
+      if (!isUtf8(buf.subarray(i, after))) throw malformed('a key is not valid UTF-8');
+      break;
+    }
+  }
+  return after;
+}
+
+/** The size of a value whose type alone decides it. */
+function fixedBytes(type: number): number {
+  switch (type) {
+    case TYPE_INT32:
+    case TYPE_UINT32:
+    case TYPE_FLOAT:
+      return 4;
+    case TYPE_INT64:
+    case TYPE_INT64_ALIAS:
+    case TYPE_DOUBLE:
+    case TYPE_TIMESTAMP:
+      return 8;
+    case TYPE_BOOL:
+    case TYPE_INT8:
+    case TYPE_UINT8:
+      return 1;
+    case TYPE_INT16:
+    case TYPE_UINT16:
+      return 2;
+    case TYPE_DECIMAL:
+      return 5;
+    case TYPE_VOID:
+      return 0;
+    default:
+      throw unknownType(type);
+  }
+}
+
+/** Reads the u32 length at `at` and returns where its content ends, which is never past `end`. */
+function lengthEnd(buf: Buffer, at: number, end: number): number {
+  const from = at + LENGTH_BYTES;
+  if (from > end) throw truncated();
+  const length = buf[at]! * 0x1000000 + ((buf[at + 1]! << 16) | (buf[at + 2]! << 8) | buf[at + 3]!);
+  if (length > end - from) throw malformed('a length reaches beyond what encloses it');
+  return from + length;
+}
+
+/**
+ * Decodes the table whose length field is at `start`; `end` is the offset after it. The result
+ * shares no memory with `buf`. A key that comes twice keeps its last value. Throws AmqpError
+ * SYNTAX_ERROR for just those bytes that checkTable refuses.
+ */
+export function decodeTable(
+  buf: Buffer,
+  start: number,
+  end: number,
+): { table: FieldTable; end: number } {
+  const after = checkTable(buf, start, end);
+  const table: FieldTable = new Map();
+  readEntries(buf, start + LENGTH_BYTES, after, table);
+  return { table, end: after };
+}
+
+// The readers below run over bytes that checkTable has passed, so they check nothing again.
+
+function readEntries(buf: Buffer, from: number, end: number, table: FieldTable): void {
+  let at = from;
+  while (at < end) {
+    const keyEnd = at + 1 + buf[at]!;
+    table.set(buf.toString('utf8', at + 1, keyEnd), readField(buf, keyEnd));
+    at = valueEnd(buf, keyEnd);
+  }
+}
+
+function readElements(buf: Buffer, from: number, end: number): Field[] {
+  const elements: Field[] = [];
+  for (let at = from; at < end; at = valueEnd(buf, at)) elements.push(readField(buf, at));
+  return elements;
+}
+
+/** The offset after the value whose type octet is at `at`. */
+function valueEnd(buf: Buffer, at: number): number {
+  const type = buf[at]!;
+  switch (type) {
+    case TYPE_LONGSTR:
+    case TYPE_BINARY:
+    case TYPE_TABLE:
+    case TYPE_ARRAY:
+      return lengthEnd(buf, at + 1, buf.length);
+    default:
+      return at + 1 + fixedBytes(type);
+  }
+}
+
+function readField(buf: Buffer, typeAt: number): Field {
+  const type = buf[typeAt]!;
+  const at = typeAt + 1;
+  switch (type) {
+    case TYPE_LONGSTR: {
+      const end = valueEnd(buf, typeAt);
+      const text = decodeText(buf, at + LENGTH_BYTES, end);
+      return { type: 'S', value: text ?? copyBytes(buf, at + LENGTH_BYTES, end) };
+    }
+    case TYPE_BOOL:
+      return { type: 't', value: buf[at] !== 0 };
+    case TYPE_INT8:
+      return { type: 'b', value: buf.readInt8(at) };
+    case TYPE_UINT8:
+      return { type: 'B', value: buf.readUInt8(at) };
+    case TYPE_INT16:
+      return { type: 's', value: buf.readInt16BE(at) };
+    case TYPE_UINT16:
+      return { type: 'u', value: buf.readUInt16BE(at) };
+    case TYPE_INT32:
+      return { type: 'I', value: buf.readInt32BE(at) };
+    case TYPE_UINT32:
+      return { type: 'i', value: buf.readUInt32BE(at) };
+    case TYPE_INT64:
+    case TYPE_INT64_ALIAS:
+      return { type: 'l', value: plainWhenSafe(buf.readBigInt64BE(at)) };
+    case TYPE_TIMESTAMP:
+      return { type: 'T', value: plainWhenSafe(buf.readBigUInt64BE(at)) };
+    case TYPE_FLOAT:
+      return { type: 'f', value: buf.readFloatBE(at) };
+    case TYPE_DOUBLE:
+      return { type: 'd', value: buf.readDoubleBE(at) };
+    case TYPE_DECIMAL:
+      return { type: 'D', value: { places: buf[at]!, digits: buf.readUInt32BE(at + 1) } };
+    case TYPE_BINARY:
+      return { type: 'x', value: copyBytes(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
+    case TYPE_ARRAY:
+      return { type: 'A', value: readElements(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
+    case TYPE_TABLE: {
+      const table: FieldTable = new Map();
+      readEntries(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt), table);
+      return { type: 'F', value: table };
+    }
+    case TYPE_VOID:
+      return { type: 'V', value: null };
+    default:
+      throw unknownType(type);
+  }
+}
+
+/** The text of a range, or null when it is no valid UTF-8. */
+export function decodeText(buf: Buffer, start: number, end: number): string | null {
+  return isUtf8(buf.subarray(start, end)) ? buf.toString('utf8', start, end) : null;
+}
+
+/** A range as memory of its own, for values that outlive the chunk they came in. */
+export function copyBytes(buf: Buffer, start: number, end: number): Buffer {
+  return Buffer.from(buf.subarray(start, end));
+}
+
+function plainWhenSafe(value: bigint): number | bigint {
+  const plain = Number(value);
+  return Number.isSafeInteger(plain) ? plain : value;
+}
+
+/** The table on the wire, its length field included. */
+export function encodeTable(table: FieldTable): Buffer {
+  const buf = Buffer.allocUnsafe(LENGTH_BYTES + tableBytes(table, 1));
+  writeTable(buf, 0, table);
+  return buf;
+}
+
+/** The size of a table's content, without its length field. */
+function tableBytes(table: FieldTable, depth: number): number {
+  assert(depth <= FIELD_DEPTH_MAX, 'an encoded field table nests no deeper than a decoded one');
+  let bytes = 0;
+  for (const [key, field] of table) {
+    const keyBytes = Buffer.byteLength(key);
+    assert(keyBytes <= 255, 'a field table key is a shortstr');
+    bytes += 1 + keyBytes + 1 + valueBytes(field, depth);
+  }
+  return bytes;
+}
+
+/** The size of a value without its type octet. */
+function valueBytes(field: Field, depth: number): number {
+  switch (field.type) {
+    case 'S':
+    case 'x':
+      return LENGTH_BYTES + Buffer.byteLength(field.value);
+    case 'F':
+      return LENGTH_BYTES + tableBytes(field.value, depth + 1);
+    case 'A': {
+      assert(depth < FIELD_DEPTH_MAX, 'an encoded field array nests no deeper than a decoded one');
+      let bytes = LENGTH_BYTES;
+      for (const element of field.value) bytes += 1 + valueBytes(element, depth + 1);
+      return bytes;
+    }
+    default:
+      return fixedBytes(field.type.charCodeAt(0));
+  }
+}
+
+function writeTable(buf: Buffer, start: number, table: FieldTable): number {
+  let at = start + LENGTH_BYTES;
+  for (const [key, field] of table) {
+    const keyBytes = buf.write(key, at + 1);
+    buf[at] = keyBytes;
+    at = writeField(buf, at + 1 + keyBytes, field);
+  }
+  buf.writeUInt32BE(at - start - LENGTH_BYTES, start);
+  return at;
+}
+
+function writeArray(buf: Buffer, start: number, elements: readonly Field[]): number {
+  let at = start + LENGTH_BYTES;
+  for (const element of elements) at = writeField(buf, at, element);
+  buf.writeUInt32BE(at - start - LENGTH_BYTES, start);
+  return at;
+}
+
+/** Writes type octet and value; returns the offset after them. */
+function writeField(buf: Buffer, typeAt: number, field: Field): number {
+  buf[typeAt] = field.type.charCodeAt(0);
+  const at = typeAt + 1;
+  switch (field.type) {
+    case 'S':
+    case 'x':
+      return writeBytes(buf, at, field.value);
+    case 't':
+      return buf.writeUInt8(field.value ? 1 : 0, at);
+    case 'b':
+      return buf.writeInt8(field.value, at);
+    case 'B':
+      return buf.writeUInt8(field.value, at);
+    case 's':
+      return buf.writeInt16BE(field.value, at);
+    case 'u':
+      return buf.writeUInt16BE(field.value, at);
+    case 'I':
+      return buf.writeInt32BE(field.value, at);
+    case 'i':
+      return buf.writeUInt32BE(field.value, at);
+    case 'l':
+      return buf.writeBigInt64BE(BigInt(field.value), at);
+    case 'T':
+      return buf.writeBigUInt64BE(BigInt(field.value), at);
+    case 'f':
+      return buf.writeFloatBE(field.value, at);
+    case 'd':
+      return buf.writeDoubleBE(field.value, at);
+    case 'D':
+      buf.writeUInt8(field.value.places, at);
+      return buf.writeUInt32BE(field.value.digits, at + 1);
+    case 'A':
+      return writeArray(buf, at, field.value);
+    case 'F':
+      return writeTable(buf, at, field.value);
+    case 'V':
+      return at;
+    default:
+      return assertNever(field, 'writeField');
+  }
+}
+
+function writeBytes(buf: Buffer, start: number, value: string | Buffer): number {
+  const from = start + LENGTH_BYTES;
+  const bytes = typeof value === 'string' ? buf.write(value, from) : value.copy(buf, from);
+  buf.writeUInt32BE(bytes, start);
+  return from + bytes;
+}
+
+function malformed(why: string): AmqpError {
+  return new AmqpError('SYNTAX_ERROR', `malformed field table: ${why}`);
+}
+
+function truncated(): AmqpError {
+  return malformed('a value reaches beyond what encloses it');
+}
+
+function tooDeep(): AmqpError {
+  return malformed(`nested more than ${FIELD_DEPTH_MAX} deep`);
+}
+
+function tooManyEntries(): AmqpError {
+  return malformed(`more than ${FIELD_ENTRIES_MAX} entries`);
+}
+
+function unknownType(type: number): AmqpError {
+  return malformed(`unknown type 0x${type.toString(16).padStart(2, '0')}`);
+}
