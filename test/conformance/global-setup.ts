@@ -1,0 +1,86 @@
+// Finds the broker under test: the one at AMQP_URL, or a Leveret started for this run alone.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestProject } from 'vitest/node';
+import { endpointOf, RawConnection } from '../support/amqp-raw.ts';
+
+const START_PATIENCE_MS = 15_000;
+const STOP_PATIENCE_MS = 5_000;
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['AMQP_URL'];
+  if (given !== undefined && given !== '') {
+    await describeBroker(project, given);
+    return async () => undefined;
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), 'leveret-conformance-'));
+  const args = ['bin/leveret', 'start', '--port', '0', '--data-dir', dataDir];
+  const broker = spawn(process.execPath, [...args, '--log-level', 'info'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stop = async () => {
+    await end(broker);
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const port = await listeningPort(broker);
+    await describeBroker(project, `amqp://guest:guest@127.0.0.1:${port}`);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+async function describeBroker(project: TestProject, url: string): Promise<void> {
+  const raw = await RawConnection.dial(endpointOf(url));
+  await raw.start();
+  raw.drop();
+  project.provide('amqpUrl', url);
+  project.provide('brokerIsLeveret', raw.serverProperties['server'] === 'Leveret');
+  project.provide('brokerVersion', String(raw.serverProperties['version']));
+}
+
+/** Reads the broker's log, one JSON object a line, until it says where it listens. */
+function listeningPort(broker: ChildProcess): Promise<number> {
+  const { stdout } = broker;
+  if (stdout === null) throw new Error('the broker has no standard output');
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string) => {
+      clearTimeout(timer);
+      reject(new Error(`the broker ${reason}`));
+    };
+    const timer = setTimeout(() => fail('does not start'), START_PATIENCE_MS);
+    broker.once('exit', (code) => fail(`ended with code ${code}`));
+    broker.once('error', (error) => fail(`cannot be started: ${error.message}`));
+    createInterface({ input: stdout }).on('line', (line) => {
+      const entry = parseLine(line);
+      if (entry['msg'] !== 'listening' || typeof entry['port'] !== 'number') return;
+      clearTimeout(timer);
+      resolve(entry['port']);
+    });
+  });
+}
+
+function parseLine(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+function end(broker: ChildProcess): Promise<void> {
+  if (broker.exitCode !== null || broker.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => broker.kill('SIGKILL'), STOP_PATIENCE_MS);
+    broker.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    broker.kill('SIGTERM');
+  });
+}

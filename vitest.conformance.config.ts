@@ -1,0 +1,13 @@
+// The conformance suite: AMQP clients against the broker at AMQP_URL, or against Leveret itself.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/conformance/**/*.test.ts'],
+    globalSetup: ['test/conformance/global-setup.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+    isolate: false,
+  },
+});
