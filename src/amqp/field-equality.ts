@@ -96,3 +96,41 @@ const TYPE_NAMES: Readonly<Record<FieldType, string>> = {
 export function describeFieldType(field: Field): string {
   return TYPE_NAMES[field.type];
 }
+
+/**
+ * The field's value as those texts print it, which is Erlang's way for all but strings: `5`, `5.0`,
+ * `true`, `undefined`, `[{<<"key">>,longstr,<<"text">>}]`.
+ */
+export function describeFieldValue(field: Field): string {
+  if (field.type === 'S' || field.type === 'x') return field.value.toString();
+  return erlangTerm(field);
+}
+
+function erlangTerm(field: Field): string {
+  switch (field.type) {
+    case 'S':
+    case 'x':
+      return `<<"${field.value.toString()}">>`;
+    case 'f':
+    case 'd':
+      return Number.isInteger(field.value) ? field.value.toFixed(1) : String(field.value);
+    case 'D':
+      return `{${field.value.places},${field.value.digits}}`;
+    case 'A':
+      return `[${field.value.map(erlangElement).join(',')}]`;
+    case 'F':
+      return `[${Array.from(field.value, erlangEntry).join(',')}]`;
+    case 'V':
+      return 'undefined';
+    default:
+      return String(field.value);
+  }
+}
+
+function erlangElement(field: Field): string {
+  return `{${describeFieldType(field)},${erlangTerm(field)}}`;
+}
+
+function erlangEntry([key, field]: readonly [string, Field]): string {
+  return `{<<"${key}">>,${describeFieldType(field)},${erlangTerm(field)}}`;
+}
