@@ -1,9 +1,11 @@
 // Owns the table of exchange types: a name and how to make the router behind it.
 // Never routes: a new type is a file of its own and a row here.
 
+import type { FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import { DirectRouter } from './direct.ts';
 import { FanoutRouter } from './fanout.ts';
+import { checkHeadersBinding, HeadersRouter } from './headers.ts';
 import type { Router } from './router.ts';
 import { TopicRouter } from './topic.ts';
 
@@ -11,13 +13,19 @@ import { TopicRouter } from './topic.ts';
 export interface ExchangeType {
   /** Makes a router without bindings. */
   create<D>(): Router<D>;
+  /** Throws the AmqpError that refuses a binding with these arguments; call it before `add`. */
+  checkBinding(table: FieldTable): void;
 }
+
+/** Most types take a binding with any arguments and give them no meaning. */
+const anyArguments = (): void => {};
 
 /** Every type that `exchange.declare` knows, by its name on the wire. */
 export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>([
-  ['direct', { create: <D>() => new DirectRouter<D>() }],
-  ['fanout', { create: <D>() => new FanoutRouter<D>() }],
-  ['topic', { create: <D>() => new TopicRouter<D>() }],
+  ['direct', { create: <D>() => new DirectRouter<D>(), checkBinding: anyArguments }],
+  ['fanout', { create: <D>() => new FanoutRouter<D>(), checkBinding: anyArguments }],
+  ['headers', { create: <D>() => new HeadersRouter<D>(), checkBinding: checkHeadersBinding }],
+  ['topic', { create: <D>() => new TopicRouter<D>(), checkBinding: anyArguments }],
 ]);
 
 /** The names of all types, as the management overview lists them. */

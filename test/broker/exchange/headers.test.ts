@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
+import { HeadersRouter } from '../../../src/broker/exchange/headers.ts';
+import { EXCHANGE_TYPES } from '../../../src/broker/exchange/registry.ts';
+import { bind, routed, sealed, withHeaders } from './support.ts';
+
+const str = (value: string): Field => ({ type: 'S', value });
+const int = (value: number): Field => ({ type: 'I', value });
+const yes: Field = { type: 't', value: true };
+const present: Field = { type: 'V', value: null };
+const table = (fields: Record<string, Field>): FieldTable => new Map(Object.entries(fields));
+
+const ab = { a: str('1'), b: int(2) };
+
+// what it shows, the binding's arguments, the message's headers, whether they meet
+const CASES: [string, Record<string, Field>, Record<string, Field> | null, boolean][] = [
+  ['all is the default: both', ab, { ...ab, c: yes }, true],
+  ['all is the default: one missing', ab, { a: str('1') }, false],
+  ['all: one differs', { ...ab, 'x-match': str('all') }, { ...ab, b: int(3) }, false],
+  ['any: one is enough', { ...ab, 'x-match': str('any') }, { b: int(2) }, true],
+  ['any: one right, one wrong', { ...ab, 'x-match': str('any') }, { ...ab, a: str('2') }, true],
+  ['any: none', { ...ab, 'x-match': str('any') }, { a: str('2') }, false],
+  ['all without conditions', {}, { a: yes }, true],
+  ['all without conditions or headers', {}, null, true],
+  ['any without conditions', { 'x-match': str('any') }, { a: yes }, false],
+  ['conditions but no headers', ab, null, false],
+  ['all skips x- keys', { ...ab, 'x-a': yes }, ab, true],
+  ['any skips x- keys', { a: yes, 'x-a': yes, 'x-match': str('any') }, { 'x-a': yes }, false],
+  ['all-with-x takes them', { ...ab, 'x-a': yes, 'x-match': str('all-with-x') }, ab, false],
+  [
+    'any-with-x takes them',
+    { a: yes, 'x-a': yes, 'x-match': str('any-with-x') },
+    { 'x-a': yes },
+    true,
+  ],
+  ['void means present', { a: present }, { a: int(7) }, true],
+  ['void means present, not absent', { a: present }, { b: int(7) }, false],
+  ['a void header meets no value', { a: int(7) }, { a: present }, false],
+  ['integers compare by value', { b: int(2) }, { b: { type: 'B', value: 2 } }, true],
+  ['integers compare by value, 64 bit', { b: int(2) }, { b: { type: 'l', value: 2 } }, true],
+  ['an integer is no float', { b: int(2) }, { b: { type: 'd', value: 2 } }, false],
+  ['an integer is no text', { b: int(2) }, { b: str('2') }, false],
+  [
+    'tables compare by content',
+    { t: { type: 'F', value: table(ab) } },
+    {
+      t: { type: 'F', value: table(ab) },
+    },
+    true,
+  ],
+  ['keys are case sensitive', { a: yes }, { A: yes }, false],
+];
+
+test.each(CASES)('%s', (_what, conditions, headers, meets) => {
+  const router = new HeadersRouter<string>();
+  router.add(bind('q', 'whatever', table(conditions)));
+  const message = withHeaders(headers === null ? null : table(headers));
+  expect(routed(router, 'key', message)).toEqual(meets ? ['q'] : []);
+});
+
+test('a destination with two bindings is found once and stays until both are gone', () => {
+  const router = new HeadersRouter<string>();
+  const one = bind('q1', '', table({ a: yes }));
+  const two = bind('q1', '', table({ b: yes }));
+  const other = bind('q2', '', table({ b: yes }));
+  for (const binding of [one, two, other]) router.add(binding);
+  const message = withHeaders(table({ a: yes, b: yes }));
+  expect(routed(router, '', message)).toEqual(['q1', 'q2']);
+  router.remove(one);
+  expect(routed(router, '', message)).toEqual(['q1', 'q2']);
+  router.remove(two);
+  expect(routed(router, '', message)).toEqual(['q2']);
+  router.remove(other);
+  expect(router.size).toBe(0);
+});
+
+test('headers are not decoded when no binding sets a condition', () => {
+  const router = new HeadersRouter<string>();
+  router.add(bind('q1', ''));
+  expect(routed(router, '', sealed)).toEqual(['q1']);
+});
+
+test('an x-match that means nothing is refused', () => {
+  const check = (mode: Field) =>
+    EXCHANGE_TYPES.get('headers')?.checkBinding(table({ 'x-match': mode }));
+  expect(() => check(str('some'))).toThrow(
+    "PRECONDITION_FAILED - Invalid x-match field value 'some'; expected all, any,",
+  );
+  expect(() => check(str('toString'))).toThrow(/PRECONDITION_FAILED/);
+  expect(() => check(int(1))).toThrow(/expected longstr/);
+  for (const mode of ['all', 'any', 'all-with-x', 'any-with-x']) check(str(mode));
+});
