@@ -1,0 +1,20 @@
+// Owns the errors an operator sees when the store cannot be opened or trusted. Never used for bugs
+// of our own: that is assert.
+
+/** Something outside the broker keeps the store from working; `hint` says how to mend it. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  /** What the operator can do about it. */
+  readonly hint: string;
+
+  /** The message is one line: what happened and why, then the way out. */
+  constructor(what: string, hint: string, options?: ErrorOptions) {
+    super(`${what}: ${hint}`, options);
+    this.hint = hint;
+  }
+}
+
+/** The short text of whatever was thrown. */
+export function causeText(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,343 @@
+// Owns the LMDB engine of the store: one environment, one commit under way at a time. Never knows
+// what its tables hold, and never writes synchronously once it is open.
+
+import { existsSync } from 'node:fs';
+import { mkdir, open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { open, type RootDatabase } from 'lmdb';
+import { assert } from '../../util/assert.ts';
+import { Batch, PUT, REMOVE } from '../batch.ts';
+import { causeText, StoreError } from '../errors.ts';
+import type { Store, StoredRow } from '../port.ts';
+import { indexPuts } from './put-index.ts';
+import { type TableKeys, tableKeys } from './table-keys.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** How to open an LMDB store; what is left out has a good default. */
+export interface LmdbStoreOptions {
+  /** A commit that has not settled after this long counts as failed. */
+  readonly commitTimeoutMs?: number;
+  /** Address space to map; beyond it the map is made anew, which costs a pause. */
+  readonly mapBytes?: number;
+  /** Size a new data file is given at once. */
+  readonly reserveBytes?: number;
+}
+
+const COMMIT_TIMEOUT_MS = 30_000;
+/** Fits into the 39 bits of address space that some ARM kernels give a process. */
+const MAP_BYTES = 128 * 2 ** 30;
+/**
+ * A commit that makes the file longer also syncs the file system's journal: here that made the
+ * commit of one small message 460 us instead of 340. So the file starts with some room.
+ */
+const RESERVE_BYTES = 32 * 2 ** 20;
+/** Waiting batches are committed together up to this size: LMDB holds a commit's pages in memory. */
+const COMMIT_BYTES_MAX = 64 * 2 ** 20;
+/** Rows read at a time, so that no read transaction outlives a call and pins freed pages. */
+const ROWS_PER_STEP = 16;
+const KEYS_PER_STEP = 512;
+
+const noChange = () => {};
+
+/** Opens the store in a folder, making both when they are not there. */
+export async function openLmdbStore(
+  folder: string,
+  options: LmdbStoreOptions = {},
+): Promise<Store> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, 'data.mdb');
+    const fresh = !existsSync(file);
+    const keys = tableKeys();
+    const db = openEnvironment(folder, keys, options.mapBytes ?? MAP_BYTES);
+    if (fresh) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
+    return new LmdbStore(db, keys, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
+  } catch (cause) {
+    throw new StoreError(
+      `cannot open the store in ${folder}: ${causeText(cause)}`,
+      'check the permissions and free space of this folder; if its data.mdb is damaged, restore the folder from a backup',
+      { cause },
+    );
+  }
+}
+
+/**
+ * All tables share the root database, the table's number being the first byte of the key: a commit
+ * then rewrites one tree's path and not one for each table.
+ */
+function openEnvironment(
+  folder: string,
+  keys: TableKeys,
+  mapBytes: number,
+): RootDatabase<Buffer, Buffer> {
+  const settings = {
+    path: folder,
+    noSubdir: false,
+    encoding: 'binary' as const,
+    keyEncoder: keys,
+    mapSize: mapBytes,
+    permissionsMode: 0o600,
+    // A settled commit is then a synced one, and no start-up code depends on the boot id.
+    overlappingSync: false,
+    // Every commit is one explicit batch(), which is atomic by itself. Without batching by event
+    // turn the writing thread starts within the call and not one turn later.
+    eventTurnBatching: false,
+    txnStartThreshold: 1,
+  };
+  return open<Buffer, Buffer>(settings);
+}
+
+/** Gives a new data file its first room, really written, and makes its name durable. */
+async function reserve(folder: string, file: string, bytes: number): Promise<void> {
+  const data = await openFile(file, 'r+');
+  try {
+    const zeros = Buffer.alloc(2 ** 20);
+    let end = (await data.stat()).size;
+    while (end < bytes) {
+      const { bytesWritten } = await data.write(zeros, 0, Math.min(zeros.length, bytes - end), end);
+      end += bytesWritten;
+    }
+    await data.sync();
+  } finally {
+    await data.close();
+  }
+  if (process.platform === 'win32') return; // knows no sync of a folder
+  const names = await openFile(folder, 'r');
+  try {
+    await names.sync();
+  } finally {
+    await names.close();
+  }
+}
+
+/*
+ *            put, remove        seal             start            settled
+ *   caller ------------> gathering --> waiting[] ----> writing[] ----> durable
+ *                                      in order        one commit
+ */
+class LmdbStore implements Store {
+  private readonly db: RootDatabase<Buffer, Buffer>;
+  private readonly tableKeys: TableKeys;
+  private readonly watchdog: Watchdog;
+  private gathering: Batch;
+  private gatheringNumber: number;
+  /** Sealed batches whose writing has not begun. */
+  private waiting: Batch[];
+  /** The batches of the commit under way; empty when there is none. */
+  private writing: Batch[];
+  private durable: number;
+  private failure: Error | null;
+  private closed: boolean;
+  private durableListener: ((batch: number) => void) | null;
+  private failureListener: ((error: Error) => void) | null;
+  /** Called when nothing is left to write, or that has failed. */
+  private settledListener: (() => void) | null;
+
+  constructor(db: RootDatabase<Buffer, Buffer>, keys: TableKeys, commitTimeoutMs: number) {
+    this.db = db;
+    this.tableKeys = keys;
+    this.watchdog = new Watchdog(commitTimeoutMs, () => {
+      this.fail(new Error(`a commit has not settled within ${commitTimeoutMs} ms`));
+    });
+    this.gathering = new Batch();
+    this.gatheringNumber = 1;
+    this.waiting = [];
+    this.writing = [];
+    this.durable = 0;
+    this.failure = null;
+    this.closed = false;
+    this.durableListener = null;
+    this.failureListener = null;
+    this.settledListener = null;
+  }
+
+  get batch(): number {
+    return this.gatheringNumber;
+  }
+
+  get dirty(): boolean {
+    return this.gathering.length > 0;
+  }
+
+  get busy(): boolean {
+    return this.durable !== this.gatheringNumber - 1;
+  }
+
+  get(table: number, key: Buffer): Buffer | null {
+    this.tableKeys.table = table;
+    const value = this.db.getBinary(key);
+    return value === undefined ? null : plainBuffer(value);
+  }
+
+  *range(table: number, from: Buffer, to: Buffer): Generator<StoredRow> {
+    let start = from;
+    for (let first = true; ; first = false) {
+      this.tableKeys.table = table;
+      const step = { start, end: to, exclusiveStart: !first, limit: ROWS_PER_STEP };
+      const rows = Array.from(this.db.getRange(step));
+      for (const { key, value } of rows) yield { key, value: plainBuffer(value) };
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < ROWS_PER_STEP) return;
+      start = last.key;
+    }
+  }
+
+  *keys(table: number, from: Buffer, to: Buffer): Generator<Buffer> {
+    let start = from;
+    for (let first = true; ; first = false) {
+      this.tableKeys.table = table;
+      const step = { start, end: to, exclusiveStart: !first, limit: KEYS_PER_STEP };
+      const found = Array.from(this.db.getKeys(step));
+      yield* found;
+      const last = found.at(-1);
+      if (last === undefined || found.length < KEYS_PER_STEP) return;
+      start = last;
+    }
+  }
+
+  put(table: number, key: Buffer, value: Buffer): void {
+    assert(!this.closed, 'put to a closed store');
+    this.gathering.put(table, key, value);
+  }
+
+  remove(table: number, key: Buffer): void {
+    assert(!this.closed, 'remove from a closed store');
+    this.gathering.remove(table, key);
+  }
+
+  removeRange(table: number, from: Buffer, to: Buffer): void {
+    assert(!this.closed, 'removeRange of a closed store');
+    this.gathering.removeRange(table, from, to);
+  }
+
+  seal(): number {
+    assert(!this.closed, 'seal of a closed store');
+    const sealed = this.gatheringNumber;
+    this.waiting.push(this.gathering);
+    this.gathering = new Batch();
+    this.gatheringNumber += 1;
+    if (this.writing.length === 0) this.start();
+    return sealed;
+  }
+
+  onDurable(listener: (batch: number) => void): void {
+    this.durableListener = listener;
+  }
+
+  onFailure(listener: (error: Error) => void): void {
+    this.failureListener = listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    if (this.dirty) this.seal();
+    this.closed = true;
+    if (this.busy && this.failure === null) {
+      await new Promise<void>((resolve) => {
+        this.settledListener = resolve;
+      });
+    }
+    this.watchdog.stop();
+    // A failed environment may never close: the process has to end.
+    if (this.failure !== null) throw this.failure;
+    await this.db.close();
+  }
+
+  /** Begins the commit of what waits. A batch that removes ranges always comes first in its commit. */
+  private start(): void {
+    if (this.failure !== null || this.waiting.length === 0) return;
+    let count = 0;
+    let bytes = 0;
+    let changes = 0;
+    for (const batch of this.waiting) {
+      if (count > 0 && (batch.ranges > 0 || bytes + batch.bytes > COMMIT_BYTES_MAX)) break;
+      count += 1;
+      bytes += batch.bytes;
+      changes += batch.length;
+    }
+    this.writing = this.waiting.splice(0, count);
+    if (changes === 0) {
+      queueMicrotask(this.onCommitted);
+      return;
+    }
+    this.watchdog.start();
+    try {
+      // The promises of the puts inside resolve at once; only this one means synced.
+      this.db.batch(this.writeBatches).then(this.onCommitted, this.onRejected);
+      // A second write makes lmdb start its thread now instead of in the next turn. It lands in
+      // the same commit, or in an empty one that costs no sync.
+      this.db.batch(noChange).then(noChange, this.onRejected);
+    } catch (cause) {
+      this.onRejected(cause);
+    }
+  }
+
+  private readonly writeBatches = (): void => {
+    for (const batch of this.writing) this.writeBatch(batch);
+  };
+
+  private writeBatch(batch: Batch): void {
+    const { kinds, tables, keys, values } = batch;
+    const { db, tableKeys } = this;
+    const putsBefore = batch.ranges > 0 ? indexPuts(batch) : null;
+    for (let i = 0; i < kinds.length; i += 1) {
+      const table = tables[i] as number;
+      const key = keys[i] as Buffer;
+      const value = values[i] as Buffer;
+      tableKeys.table = table;
+      if (kinds[i] === PUT) void db.put(key, value);
+      else if (kinds[i] === REMOVE) void db.remove(key);
+      else if (putsBefore !== null) this.writeRangeRemoval(table, key, value, putsBefore(i));
+    }
+  }
+
+  /** Removes what is durable in the range, and what the batch itself put there before. */
+  private writeRangeRemoval(table: number, from: Buffer, to: Buffer, putBefore: Buffer[]): void {
+    for (const key of this.keys(table, from, to)) {
+      this.tableKeys.table = table;
+      void this.db.remove(key);
+    }
+    this.tableKeys.table = table;
+    for (const key of putBefore) void this.db.remove(key);
+  }
+
+  private readonly onCommitted = (): void => {
+    if (this.failure !== null) return;
+    this.watchdog.stop();
+    this.durable += this.writing.length;
+    this.writing = [];
+    const durable = this.durable;
+    this.start(); // first, so that the disk does not idle while the listener works
+    this.durableListener?.(durable);
+    if (!this.busy) this.settledListener?.();
+  };
+
+  private readonly onRejected = (cause: unknown): void => {
+    if (this.failure !== null) return;
+    // From here on nothing becomes durable, also while the reason is being fetched.
+    this.failure = new Error(`a commit has failed: ${causeText(cause)}`, { cause });
+    void commitReason(cause).then((reason) => {
+      this.fail(new Error(`a commit has failed: ${causeText(reason)}`, { cause: reason }));
+    });
+  };
+
+  private fail(error: Error): void {
+    this.failure = error;
+    this.watchdog.stop();
+    this.failureListener?.(error);
+    this.settledListener?.();
+  }
+}
+
+/** A rejected commit only says that it failed; the reason is a promise of its own, if it comes. */
+async function commitReason(cause: unknown): Promise<unknown> {
+  if (!(cause instanceof Error && 'commitError' in cause)) return cause;
+  const reason = Promise.resolve(cause.commitError).catch((error: unknown) => error);
+  return (await Promise.race([reason, nextTurn(null)])) ?? cause;
+}
+
+/** lmdb widens some of its buffers with a `length` of their own, which is slow to read. */
+function plainBuffer(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
