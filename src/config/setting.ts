@@ -32,12 +32,10 @@ export interface Setting<T> {
   /** Environment variables, the weakest first. */
   readonly variables: readonly Spelling<T>[];
   readonly flags: readonly Spelling<T>[];
-  /** Whether the value must stay out of messages. */
-  readonly secret: boolean;
   /** Reads the text of a value; `before` is the value from the layers below. */
   read(text: string, before: T): T;
-  /** Reads the text of `key.<member>`; null when the setting has no members. */
-  readMember: ((member: string, text: string, before: T) => T) | null;
+  /** Reads the text of `key.<member>`, for the settings that have members. */
+  readMember?(member: string, text: string, before: T): T;
   /** The value as a config file would write it. */
   show(value: T): string;
 }
@@ -89,7 +87,7 @@ export function integer(
 
 /** Any text that is not empty. */
 export function text(
-  row: Common & { readonly initial: string; readonly argument?: string; readonly secret?: boolean },
+  row: Common & { readonly initial: string; readonly argument?: string },
 ): Setting<string> {
   const expects = 'text that is not empty';
   return setting(row, row.argument ?? '<text>', expects, {
@@ -98,7 +96,6 @@ export function text(
       return given;
     },
     show: (value) => value,
-    secret: row.secret ?? false,
   });
 }
 
@@ -142,7 +139,7 @@ export function listener(
   const halves: Pick<Spelling<ListenAddress>, 'argument' | 'about' | 'read'>[] = [
     {
       argument: '<host>',
-      about: 'address to listen on; 0.0.0.0 or :: for every interface',
+      about: 'The address to listen on; 0.0.0.0 or :: for every interface.',
       read: (given, before) => {
         if (!isHost(given)) throw expected('a host name or an IP address', given);
         return { ...before, host: given };
@@ -150,7 +147,7 @@ export function listener(
     },
     {
       argument: '<port>',
-      about: 'port to listen on; 0 picks a free one and logs it',
+      about: 'The port to listen on; 0 picks a free one and logs it.',
       read: (given, before) => ({ ...before, port: readPort(given, 'a port from 0 to 65535') }),
     },
   ];
@@ -181,27 +178,30 @@ export function names(
   row: Common & { readonly initial: readonly string[] },
 ): Setting<readonly string[]> {
   const expects = 'none, or names with commas between them';
-  return setting(row, '<names>', expects, {
+  const whole = setting(row, '<names>', expects, {
     read: (given) => {
       if (given === 'none') return [];
       const list = given.split(',').map((name) => name.trim());
       if (list.includes('')) throw expected(expects, given);
       return [...new Set(list)];
     },
+    show: (value) => (value.length === 0 ? 'none' : value.join(', ')),
+  });
+  return {
+    ...whole,
     readMember: (member, given, before) => {
       if (given !== 'true' && given !== 'false') throw expected('true or false', given);
       const others = before.filter((name) => name !== member);
       return given === 'true' ? [...others, member] : others;
     },
-    show: (value) => (value.length === 0 ? 'none' : value.join(', ')),
-  });
+  };
 }
 
 function setting<T>(
   row: Common & { readonly initial: T },
   argument: string,
   expects: string,
-  kind: Pick<Setting<T>, 'read' | 'show'> & Partial<Pick<Setting<T>, 'readMember' | 'secret'>>,
+  kind: Pick<Setting<T>, 'read' | 'show'>,
 ): Setting<T> {
   const whole = { argument, about: row.about, read: kind.read };
   const ours = `LEVERET_${row.key.replaceAll('.', '_').toUpperCase()}`;
@@ -213,9 +213,7 @@ function setting<T>(
     expects,
     variables: variables.map((name) => ({ ...whole, name })),
     flags: row.flag === undefined ? [] : [{ ...whole, name: row.flag }],
-    secret: kind.secret ?? false,
     read: kind.read,
-    readMember: kind.readMember ?? null,
     show: kind.show,
   };
 }
@@ -253,5 +251,7 @@ function isHost(given: string): boolean {
 }
 
 function expected(expects: string, given: string): MalformedValue {
-  return new MalformedValue(`expected ${expects}; got ${given === '' ? 'nothing' : `'${given}'`}`);
+  return new MalformedValue(
+    `expected ${expects}, but got ${given === '' ? 'nothing' : `'${given}'`}`,
+  );
 }

@@ -1,7 +1,16 @@
 // Owns the one table of settings: `Settings`, `--help`, the docs page and the loader come from it.
 // Never reads a file, a variable or a flag: that is load.ts.
 
-import { boolean, choice, integer, listener, names, type Setting, text } from './setting.ts';
+import {
+  boolean,
+  choice,
+  integer,
+  listener,
+  names,
+  type Setting,
+  type Spelling,
+  text,
+} from './setting.ts';
 
 /**
  * Every setting, by the field it fills in `Settings`. Each can be set by its key in a config file,
@@ -60,7 +69,6 @@ export const SETTINGS = {
     argument: '<password>',
     about: 'The password of that user.',
     initial: 'guest',
-    secret: true,
   }),
   defaultVhost: text({
     key: 'default_vhost',
@@ -189,3 +197,8 @@ export function defaultSettings(): Settings {
   const fields = Object.entries(SETTINGS).map(([field, row]) => [field, row.initial]);
   return Object.fromEntries(fields) as Settings;
 }
+
+/** All flags of `leveret start` that the table gives. */
+export const FLAGS: readonly Spelling<unknown>[] = Object.values(SETTINGS).flatMap(
+  (row: Setting<unknown>) => row.flags,
+);

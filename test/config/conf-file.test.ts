@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { parseConf } from '../../src/config/conf-file.ts';
+
+function parse(content: string): [string, string][] {
+  return parseConf('a.conf', content).map(({ key, value }) => [key, value]);
+}
+
+test('keys and values are read without the space around them', () => {
+  expect(parse('a.b = 1\n\tc=2  \r\n\r\nd   =   three four\n')).toEqual([
+    ['a.b', '1'],
+    ['c', '2'],
+    ['d', 'three four'],
+  ]);
+});
+
+test('a # starts a comment, on a line of its own or after a value', () => {
+  expect(parse('# a = 1\n  # b = 2\nc = 3 # d\ne = f#g')).toEqual([
+    ['c', '3'],
+    ['e', 'f'],
+  ]);
+});
+
+test('quotes keep # and = and the space at the ends', () => {
+  expect(parse("a = ' x#y=z '  # comment\nb = ''\nc = it's")).toEqual([
+    ['a', ' x#y=z '],
+    ['b', ''],
+    ['c', "it's"],
+  ]);
+});
+
+test('a value may hold =', () => {
+  expect(parse('a = b=c')).toEqual([['a', 'b=c']]);
+});
+
+test('a dot that is part of a name is written with a backslash', () => {
+  expect(parse('users.a\\.b = 1')).toEqual([['users.a.b', '1']]);
+});
+
+test('a byte order mark is not part of the first key', () => {
+  expect(parse('\uFEFFa = 1')).toEqual([['a', '1']]);
+});
+
+test('every setting knows its file and its line', () => {
+  expect(parseConf('x.conf', '\n# c\na = 1\n\nb = 2')).toMatchObject([
+    { file: 'x.conf', line: 3 },
+    { file: 'x.conf', line: 5 },
+  ]);
+});
+
+test.each([
+  ['heartbeat 60', "a.conf:2: heartbeat: there is no '='; write 'heartbeat = value'"],
+  ['heartbeat: 60', "a.conf:2: heartbeat: there is no '='; write 'heartbeat = value'"],
+  ['= 60', "a.conf:2: there is no key before '='; write 'key = value'"],
+  ['a b = 60', "a.conf:2: there is no key before '='; write 'key = value'"],
+  ['a =', "a.conf:2: a: there is no value after '='; write one, or remove the line"],
+  ['a = # b', "a.conf:2: a: there is no value after '='; write one, or remove the line"],
+  ["a = 'b", "a.conf:2: a: the closing ' is missing; end the value with '"],
+  [
+    "a = 'b' c",
+    "a.conf:2: a: there is more text after the closing '; remove it, or start a comment with #",
+  ],
+])('a malformed line is named with file, line and key: %s', (line, message) => {
+  expect(() => parseConf('a.conf', `# first\n${line}\n`)).toThrow(
+    expect.objectContaining({ name: 'ConfigError', message }),
+  );
+});
+
+test('a malformed line that may hold a password is not repeated', () => {
+  expect(() => parseConf('a.conf', "default_pass = 'secret")).toThrow(
+    expect.not.objectContaining({ message: expect.stringContaining('secret') }),
+  );
+  expect(() => parseConf('a.conf', 'default_pass secret')).toThrow(
+    expect.not.objectContaining({ message: expect.stringContaining('secret') }),
+  );
+});

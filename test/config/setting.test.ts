@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { boolean, choice, integer, listener, names, text } from '../../src/config/setting.ts';
+
+const about = 'x';
+const size = integer({ key: 'k', about, initial: 5, min: 2, max: 4096, unit: 'bytes' });
+const count = integer({ key: 'k', about, initial: 5, min: 2, max: 9, infinite: true });
+const address = listener({ key: 'k', about, initial: { host: '127.0.0.1', port: 5672 } });
+
+test.each([
+  ['2', 2],
+  ['9', 9],
+  ['infinity', Number.POSITIVE_INFINITY],
+])('a whole number within its bounds is read: %s', (given, value) => {
+  expect(count.read(given, 5)).toBe(value);
+});
+
+test.each(['1', '10', '-3', '2.5', '0x3', '3s', '', 'three', '1e1'])(
+  'a number that is malformed or out of bounds is refused: %j',
+  (given) => {
+    expect(() => count.read(given, 5)).toThrow(
+      'expected a whole number from 2 to 9, or infinity, but got',
+    );
+  },
+);
+
+test.each([
+  ['4096', 4096],
+  ['4KiB', 4096],
+  ['4 kB', 4000],
+])('a size may carry a unit: %s', (given, value) => {
+  expect(size.read(given, 5)).toBe(value);
+});
+
+test.each(['4kb', '5KiB', 'KiB', '4K', '4 000'])('a wrong size is refused: %s', (given) => {
+  expect(() => size.read(given, 5)).toThrow('expected a whole number of bytes from 2 to 4096');
+});
+
+test('only a number that may be infinite takes infinity', () => {
+  expect(() => size.read('infinity', 5)).toThrow("but got 'infinity'");
+});
+
+test.each([
+  ['5673', { host: 'before', port: 5673 }],
+  ['0', { host: 'before', port: 0 }],
+  ['0.0.0.0:5673', { host: '0.0.0.0', port: 5673 }],
+  ['mq.example.org:1', { host: 'mq.example.org', port: 1 }],
+  [':::5672', { host: '::', port: 5672 }],
+  ['::1:5672', { host: '::1', port: 5672 }],
+  ['[::1]:5672', { host: '::1', port: 5672 }],
+])('a listening address is read: %s', (given, value) => {
+  expect(address.read(given, { host: 'before', port: 1 })).toEqual(value);
+});
+
+test.each(['', 'localhost', 'localhost:', ':5672', '65536', 'a b:1', 'tcp://x:1', '[x:1'])(
+  'a wrong listening address is refused: %j',
+  (given) => {
+    expect(() => address.read(given, address.initial)).toThrow(
+      'expected a port from 0 to 65535, or host:port, but got',
+    );
+  },
+);
+
+test('an IPv6 address is shown in brackets, so that it can be read back', () => {
+  const shown = address.show({ host: '::1', port: 5672 });
+  expect(shown).toBe('[::1]:5672');
+  expect(address.read(shown, address.initial)).toEqual({ host: '::1', port: 5672 });
+});
+
+test('a boolean is true or false, or 1 or 0 as variables have it', () => {
+  const flag = boolean({ key: 'k', about, initial: false });
+  expect(['true', '1', 'false', '0'].map((given) => flag.read(given, false))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+  expect(() => flag.read('maybe', false)).toThrow("expected true or false, but got 'maybe'");
+});
+
+test('a choice maps words of several dialects, and inherits none from objects', () => {
+  const level = choice({ key: 'k', about, initial: 'warn', words: { warning: 'warn' } as const });
+  expect(level.read('warning', 'warn')).toBe('warn');
+  expect(() => level.read('toString', 'warn')).toThrow("one of warning, but got 'toString'");
+});
+
+test('text must not be empty', () => {
+  const name = text({ key: 'k', about, initial: 'x' });
+  expect(name.read('a b', 'x')).toBe('a b');
+  expect(() => name.read('', 'x')).toThrow('expected text that is not empty, but got nothing');
+});
+
+test('names are a list, none, or members added and taken off', () => {
+  const users = names({ key: 'k', about, initial: ['guest'] });
+  expect(users.read('a, b,a', [])).toEqual(['a', 'b']);
+  expect(users.read('none', ['a'])).toEqual([]);
+  expect(users.readMember?.('b', 'true', ['a'])).toEqual(['a', 'b']);
+  expect(users.readMember?.('a', 'true', ['a'])).toEqual(['a']);
+  expect(users.readMember?.('a', 'false', ['a', 'b'])).toEqual(['b']);
+  expect(() => users.readMember?.('a', 'no', [])).toThrow('expected true or false');
+  expect(() => users.read('a,,b', [])).toThrow('expected none, or names with commas between them');
+});
