@@ -1,0 +1,69 @@
+// Owns what a user reads when the broker cannot start: one line for what the user can mend, a stack
+// for what only we can. Never decides the exit code.
+
+import type { Settings } from '../config/settings.ts';
+
+/** What the failures that only the system sees mean for the user; `settings` names the way out. */
+export function describeFailure(error: unknown, settings: Settings | null): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'ConfigError') return oneLine(error.message);
+  if ('hint' in error && typeof error.hint === 'string') {
+    const { hint, message } = error;
+    return oneLine(message.includes(hint) ? message : `${message}: ${hint}`);
+  }
+  const known = settings === null ? null : describeSystemError(error, settings);
+  return known ?? error.stack ?? error.message;
+}
+
+function describeSystemError(error: NodeJS.ErrnoException, settings: Settings): string | null {
+  const { host, port } = settings.listener;
+  // Node's errors of the network carry an address or a host name, those of the file system a path.
+  if (error.syscall === 'listen' || error.syscall === 'bind') {
+    switch (error.code) {
+      case 'EADDRINUSE':
+        return (
+          `port ${port} on ${host} is taken by another program: ` +
+          `stop that program, or choose another port with --port`
+        );
+      case 'EACCES':
+        return (
+          `this user may not listen on port ${port}: ` +
+          `choose a port from 1024 on with --port, or give the process the right to take it`
+        );
+      case 'EADDRNOTAVAIL':
+        return `this machine has no address ${host}: choose one that it has with --host`;
+      default:
+        return null;
+    }
+  }
+  if (error.syscall === 'getaddrinfo') {
+    return `the host name ${host} is not known here: choose another with --host`;
+  }
+  if (error.path === undefined) return null;
+  switch (error.code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return (
+        `the data folder ${settings.dataDir} cannot be written (${error.code} at ${error.path}): ` +
+        `give this user the right to write there, or choose another folder with --data-dir`
+      );
+    case 'ENOSPC':
+      return (
+        `the disk of the data folder ${settings.dataDir} is full: ` +
+        `free some space, or choose another folder with --data-dir`
+      );
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return (
+        `the data folder ${settings.dataDir} is not a folder: ` +
+        `remove ${error.path}, or choose another folder with --data-dir`
+      );
+    default:
+      return null;
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ');
+}

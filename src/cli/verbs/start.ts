@@ -1,0 +1,82 @@
+// Owns the verb `start`: its flags, the logger, and handing both to the supervisor. Never holds a
+// rule about a setting: flags and help come from the table.
+
+import { Command, Option } from 'commander';
+import type { Logger } from 'pino';
+import { renderHelp } from '../../config/docs.ts';
+import { loadSettings } from '../../config/load.ts';
+import type { Settings } from '../../config/settings.ts';
+import { FLAGS } from '../../config/settings.ts';
+import { systemClock } from '../../util/clock.ts';
+import { describeFailure } from '../failure.ts';
+import { type Host, supervise } from '../supervise.ts';
+
+const CONFIG_FLAG = '--config <glob...>';
+
+/** The command `leveret start`. */
+export function startCommand(): Command {
+  const command = new Command('start')
+    .description('Run a broker until SIGINT or SIGTERM.')
+    .helpOption('-h, --help', 'Show this help.')
+    .addOption(
+      new Option(CONFIG_FLAG, 'Config files to read, in order of name.').default([], 'none'),
+    )
+    .addHelpText('after', renderHelp());
+  const options = FLAGS.map((flag) => ({
+    name: flag.name,
+    option: new Option(`${flag.name} ${flag.argument}`.trim(), flag.about),
+  }));
+  for (const { option } of options) command.addOption(option);
+  return command.action(async (given: Record<string, unknown>) => {
+    const flags: Record<string, string> = {};
+    for (const { name, option } of options) {
+      const value = given[option.attributeName()];
+      if (value !== undefined) flags[name] = String(value);
+    }
+    await runStart(given['config'] as string[], flags);
+  });
+}
+
+async function runStart(configGlobs: string[], flags: Record<string, string>): Promise<void> {
+  const warnings: string[] = [];
+  let settings: Settings;
+  try {
+    const onWarning = (warning: string): number => warnings.push(warning);
+    settings = await loadSettings({ configGlobs, env: process.env, flags, onWarning });
+  } catch (error) {
+    processHost.writeError(`leveret: ${describeFailure(error, null)}`);
+    processHost.exit(1);
+    return;
+  }
+  const logger = await makeLogger(settings);
+  for (const warning of warnings) logger.warn(warning);
+  // The broker is loaded only now, so that help and a wrong setting do not wait for it.
+  const start = async () => (await import('../../main.ts')).startBroker(settings, logger);
+  await supervise(start, settings, logger, processHost);
+}
+
+/** JSON lines on stdout, each written before the call returns: the last ones matter most. */
+async function makeLogger(settings: Settings): Promise<Logger> {
+  const { destination, pino, stdTimeFunctions } = await import('pino');
+  return pino(
+    {
+      level: settings.logLevel,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination({ dest: 1, sync: true }),
+  );
+}
+
+const processHost: Host = {
+  clock: systemClock,
+  onSignal: (signal, listener) => process.on(signal, listener),
+  onCrash: (listener) => {
+    process.on('uncaughtException', listener);
+    process.on('unhandledRejection', listener);
+  },
+  after: (delayMs, listener) => setTimeout(listener, delayMs).unref(),
+  writeError: (line) => process.stderr.write(`${line}\n`),
+  exit: (code) => process.exit(code),
+};
