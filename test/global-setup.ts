@@ -1,0 +1,28 @@
+// Owns the build that tests of the command line need: bin/leveret runs what lies in dist/. Never
+// checks types: that is `npm run typecheck`.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Builds dist/ when any source is newer than what was built from it. */
+export default function setup(): void {
+  if (!isStale()) return;
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const built = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT });
+  // A type error in one file stops no test of another: tsc has written them all the same.
+  if (isStale()) throw new Error(`the build wrote nothing:\n${built.stdout}${built.stderr}`);
+}
+
+function isStale(): boolean {
+  const src = join(ROOT, 'src');
+  const sources = readdirSync(src, { recursive: true, encoding: 'utf8' });
+  return sources.some((source) => {
+    if (!source.endsWith('.ts')) return false;
+    const built = join(ROOT, 'dist', source.replace(/\.ts$/, '.js'));
+    return !existsSync(built) || statSync(built).mtimeMs < statSync(join(src, source)).mtimeMs;
+  });
+}
