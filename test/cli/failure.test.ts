@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { describeFailure } from '../../src/cli/failure.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { defaultSettings } from '../../src/config/settings.ts';
+import { StoreError } from '../../src/store/errors.ts';
+
+const settings = { ...defaultSettings(), dataDir: '/var/lib/leveret' };
+
+function systemError(fields: Partial<NodeJS.ErrnoException>): Error {
+  return Object.assign(new Error('failed'), fields);
+}
+
+/** Listens, and resolves with the error when that fails. */
+function listen(server: Server, host: string, port: number): Promise<unknown> {
+  return new Promise((resolve) => {
+    server.once('error', resolve);
+    server.listen(port, host, () => resolve(null));
+  });
+}
+
+test('a wrong setting and a store that cannot be opened explain themselves', () => {
+  expect(describeFailure(new ConfigError('a.conf:1: x', 'is wrong', 'mend it'), null)).toBe(
+    'a.conf:1: x: is wrong; mend it',
+  );
+  expect(describeFailure(new StoreError('the folder is in use', 'stop the other'), settings)).toBe(
+    'the folder is in use: stop the other',
+  );
+});
+
+test('a hint that the message lacks is added, on one line', () => {
+  const error = Object.assign(new Error('it\n  broke'), { hint: 'mend it' });
+  expect(describeFailure(error, settings)).toBe('it broke: mend it');
+});
+
+test('a port that is taken names the port and the flag', async () => {
+  const first = createServer();
+  await listen(first, '127.0.0.1', 0);
+  const { port } = first.address() as { port: number };
+  const error = await listen(createServer(), '127.0.0.1', port);
+  first.close();
+  expect(describeFailure(error, { ...settings, listener: { host: '127.0.0.1', port } })).toBe(
+    `port ${port} on 127.0.0.1 is taken by another program: ` +
+      'stop that program, or choose another port with --port',
+  );
+});
+
+test('an address that the machine lacks names the address and the flag', async () => {
+  const host = '192.0.2.1';
+  const error = await listen(createServer(), host, 0);
+  expect(describeFailure(error, { ...settings, listener: { host, port: 0 } })).toBe(
+    `this machine has no address ${host}: choose one that it has with --host`,
+  );
+});
+
+test('a data folder that is a file names it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-failure-'));
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const error: unknown = await mkdir(join(file, 'data'), { recursive: true }).catch((e) => e);
+  rmSync(folder, { recursive: true });
+  expect(describeFailure(error, settings)).toContain('/var/lib/leveret is not a folder: remove');
+});
+
+test.each([
+  [
+    { code: 'EACCES', syscall: 'listen' },
+    'this user may not listen on port 5672: choose a port from 1024 on with --port',
+  ],
+  [{ code: 'ENOTFOUND', syscall: 'getaddrinfo' }, 'the host name 127.0.0.1 is not known here'],
+  [
+    { code: 'EACCES', syscall: 'mkdir', path: '/var/lib/leveret' },
+    'the data folder /var/lib/leveret cannot be written (EACCES at /var/lib/leveret): give',
+  ],
+  [{ code: 'EROFS', syscall: 'open', path: '/x' }, 'cannot be written (EROFS at /x)'],
+  [{ code: 'ENOSPC', syscall: 'write', path: '/x' }, 'the disk of the data folder'],
+])('the error of the system %j is explained on one line', (fields, line) => {
+  const described = describeFailure(systemError(fields), settings);
+  expect(described).toContain(line);
+  expect(described).not.toContain('\n');
+});
+
+test('what nobody foresaw keeps its stack', () => {
+  expect(describeFailure(new TypeError('oops'), settings)).toMatch(/^TypeError: oops\n {4}at /);
+  expect(describeFailure(systemError({ code: 'EMFILE', syscall: 'listen' }), settings)).toContain(
+    '\n    at ',
+  );
+  expect(describeFailure('a string', settings)).toBe('a string');
+});

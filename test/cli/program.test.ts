@@ -1,0 +1,126 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const LEVERET = join(ROOT, 'bin', 'leveret');
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'leveret-cli-'));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function leveret(args: readonly string[], env: NodeJS.ProcessEnv = {}, script = LEVERET): Ended {
+  const ended = spawnSync(process.execPath, [script, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  return { code: ended.status, out: ended.stdout, err: ended.stderr };
+}
+
+test('--version shows the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect(leveret(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+});
+
+test('--help shows the verbs', () => {
+  const { code, out } = leveret(['--help']);
+  expect(code).toBe(0);
+  expect(out).toContain('start [options]');
+});
+
+test('start --help shows every flag and every key', () => {
+  const { code, out } = leveret(['start', '--help']);
+  expect(code).toBe(0);
+  for (const flag of ['host', 'port', 'data-dir', 'memory', 'log-level', 'config']) {
+    expect(out).toContain(`  --${flag} `);
+  }
+  for (const { key } of Object.values(SETTINGS)) expect(out).toContain(`\n  ${key} = `);
+});
+
+test('a config file with a mistake stops the start with one line and 1', () => {
+  writeFileSync(join(folder, 'a.conf'), '# mine\nhearbeat = 5\n');
+  expect(leveret(['start', '--config', '*.conf'])).toEqual({
+    code: 1,
+    out: '',
+    err: "leveret: a.conf:2: hearbeat: there is no setting of this name; did you mean 'heartbeat'?\n",
+  });
+});
+
+test('several files after one --config are read', () => {
+  writeFileSync(join(folder, '1.cfg'), 'heartbeat = 5\n');
+  writeFileSync(join(folder, '2.cfg'), 'heartbeat five\n');
+  expect(leveret(['start', '--config', '1.cfg', '2.cfg', '--memory']).err).toMatch(
+    /^leveret: 2\.cfg:1: heartbeat: there is no '='/,
+  );
+});
+
+test('a flag or a variable with a wrong value stops the start with one line and 1', () => {
+  expect(leveret(['start', '--port', '99999'])).toEqual({
+    code: 1,
+    out: '',
+    err:
+      'leveret: command line: --port: expected a port from 0 to 65535, ' +
+      "but got '99999'; change or remove it\n",
+  });
+  const { code, err } = leveret(['start'], { LEVERET_LOG_LEVEL: 'loud' });
+  expect(code).toBe(1);
+  expect(err).toMatch(/^leveret: environment: LEVERET_LOG_LEVEL: expected one of .*\n$/);
+});
+
+test('an unknown flag or verb stops with 1 and a guess', () => {
+  expect(leveret(['start', '--prot', '1'])).toMatchObject({
+    code: 1,
+    err: "error: unknown option '--prot'\n(Did you mean --port?)\n",
+  });
+  expect(leveret(['strat'])).toMatchObject({
+    code: 1,
+    err: "error: unknown command 'strat'\n(Did you mean start?)\n",
+  });
+});
+
+test('a flag without its value stops with 1', () => {
+  expect(leveret(['start', '--port'])).toMatchObject({
+    code: 1,
+    err: "error: option '--port <port>' argument missing\n",
+  });
+});
+
+test('a checkout that is not built says how to build it', () => {
+  cpSync(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true });
+  expect(leveret(['start'], {}, join(folder, 'bin', 'leveret'))).toEqual({
+    code: 1,
+    out: '',
+    err: 'leveret: not built yet: run "npm run build" first\n',
+  });
+});
+
+test('a Node that is too old is told so', () => {
+  const old = join(folder, 'old-node.cjs');
+  writeFileSync(
+    old,
+    `Object.defineProperty(process.versions, 'node', { value: '20.14.0' });
+     require(${JSON.stringify(LEVERET)});`,
+  );
+  expect(leveret(['start'], {}, old)).toEqual({
+    code: 1,
+    out: '',
+    err: 'leveret: Node 20.15 or newer is needed, this is 20.14.0\n',
+  });
+});

@@ -1,0 +1,200 @@
+import { type Logger, pino } from 'pino';
+import { beforeEach, expect, test } from 'vitest';
+import { type Host, type StopSignal, supervise } from '../../src/cli/supervise.ts';
+import { defaultSettings } from '../../src/config/settings.ts';
+import type { RunningBroker } from '../../src/main.ts';
+import { StoreError } from '../../src/store/errors.ts';
+
+const settings = defaultSettings();
+
+let host: FakeHost;
+let lines: Record<string, unknown>[];
+let logger: Logger;
+let broker: FakeBroker;
+
+/** A process that writes down what happens to it, with a clock moved by hand. */
+class FakeHost implements Host {
+  readonly exits: number[] = [];
+  readonly errors: string[] = [];
+  nowMs = 1000;
+  readonly clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
+  private readonly signals = new Map<StopSignal, () => void>();
+  private readonly timers: { dueMs: number; listener: () => void }[] = [];
+  private crashed: (error: unknown) => void = () => {};
+
+  onSignal(signal: StopSignal, listener: () => void): void {
+    this.signals.set(signal, listener);
+  }
+
+  onCrash(listener: (error: unknown) => void): void {
+    this.crashed = listener;
+  }
+
+  after(delayMs: number, listener: () => void): void {
+    this.timers.push({ dueMs: this.nowMs + delayMs, listener });
+  }
+
+  writeError(line: string): void {
+    this.errors.push(line);
+  }
+
+  exit(code: number): void {
+    this.exits.push(code);
+  }
+
+  signal(signal: StopSignal): void {
+    this.signals.get(signal)?.();
+  }
+
+  crash(error: unknown): void {
+    this.crashed(error);
+  }
+
+  pass(byMs: number): void {
+    this.nowMs += byMs;
+    for (const timer of this.timers) if (timer.dueMs <= this.nowMs) timer.listener();
+  }
+}
+
+/** A promise that the test settles. */
+class Deferred<T> {
+  resolve: (value: T) => void = () => {};
+  reject: (error: Error) => void = () => {};
+  readonly promise = new Promise<T>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+/** A broker whose start, failure and close the test decides. */
+class FakeBroker implements RunningBroker {
+  readonly host = '127.0.0.1';
+  readonly port = 40001;
+  readonly reasons: string[] = [];
+  readonly failure = new Deferred<Error>();
+  readonly failed = this.failure.promise;
+  readonly closing = new Deferred<void>();
+
+  close(reason: string): Promise<void> {
+    this.reasons.push(reason);
+    return this.closing.promise;
+  }
+}
+
+beforeEach(() => {
+  host = new FakeHost();
+  broker = new FakeBroker();
+  lines = [];
+  logger = pino({ level: 'trace', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
+});
+
+/** Lets every promise that can settle do so. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function run(start = () => Promise.resolve<RunningBroker>(broker)): Promise<void> {
+  void supervise(start, settings, logger, host);
+  await settle();
+}
+
+test('the address it really listens on is logged', async () => {
+  await run();
+  expect(lines).toMatchObject([{ msg: 'listening', host: '127.0.0.1', port: 40001 }]);
+  expect(host.exits).toEqual([]);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s closes the broker, then exits with 0',
+  async (sig) => {
+    await run();
+    host.signal(sig);
+    await settle();
+    expect(broker.reasons).toEqual(['shutdown']);
+    expect(host.exits).toEqual([]);
+    broker.closing.resolve();
+    await settle();
+    expect(host.exits).toEqual([0]);
+    expect(lines.map((line) => line['msg'])).toEqual(['listening', 'stopping', 'stopped']);
+  },
+);
+
+test.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('a second signal, %s, exits at once', async (second, code) => {
+  await run();
+  host.signal('SIGTERM');
+  host.pass(300);
+  host.signal(second);
+  expect(host.exits).toEqual([code]);
+});
+
+test('the echo of Ctrl-C that npm sends is no second signal', async () => {
+  await run();
+  host.signal('SIGINT');
+  host.pass(5);
+  host.signal('SIGINT');
+  expect(host.exits).toEqual([]);
+  host.pass(500);
+  host.signal('SIGINT');
+  expect(host.exits).toEqual([130]);
+});
+
+test('a stop that takes too long ends with 1', async () => {
+  await run();
+  host.signal('SIGTERM');
+  await settle();
+  host.pass(settings.shutdownTimeoutMs - 1);
+  expect(host.exits).toEqual([]);
+  host.pass(1);
+  expect(host.exits).toEqual([1]);
+});
+
+test('a signal during the start stops the broker as soon as it runs', async () => {
+  const starting = new Deferred<RunningBroker>();
+  await run(() => starting.promise);
+  host.signal('SIGTERM');
+  await settle();
+  expect(broker.reasons).toEqual([]);
+  starting.resolve(broker);
+  await settle();
+  expect(broker.reasons).toEqual(['shutdown']);
+});
+
+test('a start that fails for a known cause writes one line and exits with 1', async () => {
+  await run(() => Promise.reject(new StoreError('the folder is in use', 'stop the other broker')));
+  expect(host.errors).toEqual(['leveret: the folder is in use: stop the other broker']);
+  expect(host.exits).toEqual([1]);
+});
+
+test('a start that fails for an unknown cause writes the stack', async () => {
+  await run(() => Promise.reject(new TypeError('oops')));
+  expect(host.errors[0]).toMatch(/^leveret: TypeError: oops\n {4}at /);
+  expect(host.exits).toEqual([1]);
+});
+
+test('a store that fails ends the process at once, also during a stop', async () => {
+  await run();
+  host.signal('SIGTERM');
+  await settle();
+  broker.failure.resolve(new Error('disk gone'));
+  await settle();
+  expect(host.exits).toEqual([1]);
+  expect(lines.at(-1)).toMatchObject({ level: 60, err: { message: 'disk gone' } });
+});
+
+test('a close that rejects ends with 1', async () => {
+  await run();
+  host.signal('SIGTERM');
+  broker.closing.reject(new Error('no'));
+  await settle();
+  expect(host.exits).toEqual([1]);
+});
+
+test('an exception that nobody caught ends the process at once', async () => {
+  await run();
+  host.crash(new Error('bug'));
+  expect(host.exits).toEqual([1]);
+  expect(lines.at(-1)).toMatchObject({ level: 60, err: { message: 'bug' } });
+});
