@@ -76,7 +76,7 @@ const processHost: Host = {
     process.on('uncaughtException', listener);
     process.on('unhandledRejection', listener);
   },
-  after: (delayMs, listener) => setTimeout(listener, delayMs).unref(),
+  after: (delayMs, listener) => setTimeout(listener, delayMs),
   writeError: (line) => process.stderr.write(`${line}\n`),
   exit: (code) => process.exit(code),
 };
