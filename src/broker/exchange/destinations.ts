@@ -2,6 +2,7 @@
 // Never looks at keys or arguments: the routers do, and keep one such list for each place.
 
 import { assert } from '../../util/assert.ts';
+import type { Found } from './router.ts';
 
 /** From this many destinations on, a list keeps an index instead of looking through itself. */
 const INDEXED_FROM = 16;
@@ -52,7 +53,7 @@ export class DestinationList<D> {
   }
 
   /** Adds all destinations to `found`. */
-  collect(found: Set<D>): void {
+  collect(found: Found<D>): void {
     const items = this.items;
     for (let i = 0; i < items.length; i++) found.add(items[i] as D);
   }

@@ -4,7 +4,7 @@
 import { assert } from '../../util/assert.ts';
 import type { Binding } from './binding.ts';
 import { DestinationList } from './destinations.ts';
-import type { RoutedMessage, Router } from './router.ts';
+import type { Found, RoutedMessage, Router } from './router.ts';
 
 /** A message goes to every destination whose binding key equals the routing key. */
 export class DirectRouter<D> implements Router<D> {
@@ -26,7 +26,7 @@ export class DirectRouter<D> implements Router<D> {
     if (list.empty) this.byKey.delete(binding.bindingKey);
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Set<D>): void {
+  route(routingKey: string, _message: RoutedMessage, found: Found<D>): void {
     const list = this.byKey.get(routingKey);
     if (list !== undefined) list.collect(found);
   }

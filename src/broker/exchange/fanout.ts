@@ -3,7 +3,7 @@
 
 import type { Binding } from './binding.ts';
 import { DestinationList } from './destinations.ts';
-import type { RoutedMessage, Router } from './router.ts';
+import type { Found, RoutedMessage, Router } from './router.ts';
 
 /** A message goes to every destination that is bound. */
 export class FanoutRouter<D> implements Router<D> {
@@ -17,7 +17,7 @@ export class FanoutRouter<D> implements Router<D> {
     this.bound.remove(binding.destination);
   }
 
-  route(_routingKey: string, _message: RoutedMessage, found: Set<D>): void {
+  route(_routingKey: string, _message: RoutedMessage, found: Found<D>): void {
     this.bound.collect(found);
   }
 

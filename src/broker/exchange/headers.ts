@@ -6,7 +6,7 @@ import { sameField } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import type { Binding } from './binding.ts';
-import type { RoutedMessage, Router } from './router.ts';
+import type { Found, RoutedMessage, Router } from './router.ts';
 
 const MODE = 'x-match';
 
@@ -57,7 +57,7 @@ export class HeadersRouter<D> implements Router<D> {
     if (at < this.rules.length) this.rules[at] = last;
   }
 
-  route(_routingKey: string, message: RoutedMessage, found: Set<D>): void {
+  route(_routingKey: string, message: RoutedMessage, found: Found<D>): void {
     for (let i = 0; i < this.rules.length; i++) {
       const rule = this.rules[i] as Rule<D>;
       if (found.has(rule.destination)) continue;

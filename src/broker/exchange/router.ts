@@ -10,6 +10,13 @@ export interface RoutedMessage {
   headers(): FieldTable | null;
 }
 
+/** Where a router writes the destinations of a message: a FoundList, or a Set where speed is no matter. */
+export interface Found<D> {
+  /** Takes in a destination, which may be there already. */
+  add(destination: D): void;
+  has(destination: D): boolean;
+}
+
 /** Finds the destinations of a message among the bindings of one exchange. */
 export interface Router<D> {
   /** Takes in a binding that is not there yet. */
@@ -17,5 +24,5 @@ export interface Router<D> {
   /** Lets go of a binding: the very object that was added. */
   remove(binding: Binding<D>): void;
   /** Adds to `found` every destination that the message goes to, each once. */
-  route(routingKey: string, message: RoutedMessage, found: Set<D>): void;
+  route(routingKey: string, message: RoutedMessage, found: Found<D>): void;
 }

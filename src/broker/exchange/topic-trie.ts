@@ -9,6 +9,7 @@
 
 import { assert } from '../../util/assert.ts';
 import { DestinationList } from './destinations.ts';
+import type { Found } from './router.ts';
 
 const SEPARATOR = '.';
 const ONE_WORD = '*';
@@ -71,7 +72,7 @@ export class TopicTrie<D> {
   }
 
   /** Adds to `found` the destinations of every pattern that matches `key`. */
-  match(key: string, found: Set<D>): void {
+  match(key: string, found: Found<D>): void {
     this.step++;
     this.nextCount = 0;
     this.reach(this.root);

@@ -2,15 +2,18 @@
 // Never reads the message: a topic exchange looks at the routing key alone. The trie is next door.
 
 import type { Binding } from './binding.ts';
-import type { RoutedMessage, Router } from './router.ts';
+import type { Found, RoutedMessage, Router } from './router.ts';
 import { TopicTrie } from './topic-trie.ts';
 
 /**
  * How many references one generation of the cache holds: one for each key and one for each
  * destination of a key. Two generations are kept, so a topic exchange that sees keys without end
- * spends a few MiB on them.
+ * spends up to ten MiB on them.
  */
-export const TOPIC_CACHE_REFERENCES = 16_384;
+export const TOPIC_CACHE_REFERENCES = 32_768;
+
+/** The answer for keys that nothing matches, so that they cost no more than their keys. */
+const NOWHERE: readonly never[] = [];
 
 /**
  * A message goes to every destination that has a binding whose pattern matches the routing key.
@@ -40,7 +43,7 @@ export class TopicRouter<D> implements Router<D> {
     this.forget();
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Set<D>): void {
+  route(routingKey: string, _message: RoutedMessage, found: Found<D>): void {
     const known = this.young.get(routingKey) ?? this.recall(routingKey);
     for (let i = 0; i < known.length; i++) found.add(known[i] as D);
   }
@@ -56,7 +59,7 @@ export class TopicRouter<D> implements Router<D> {
     if (answer === undefined) {
       const matched = new Set<D>();
       this.trie.match(routingKey, matched);
-      answer = [...matched];
+      answer = matched.size === 0 ? NOWHERE : [...matched];
     }
     const references = answer.length + 1;
     if (references > this.cacheReferences) return answer;
