@@ -1,0 +1,150 @@
+// The broker under test as a child process: Leveret from this checkout, or a RabbitMQ node of its
+// own for comparison. Starts it, kills it, and knows when it takes connections.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { connect } from 'amqplib';
+import { now } from './client.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const RABBITMQ = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+const START_LIMIT_MS = { leveret: 20_000, rabbitmq: 90_000 };
+
+export async function findFreePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class Broker {
+  /**
+   * @param {'leveret' | 'rabbitmq'} kind
+   * @param {string} folder where it keeps its data, and its log as `broker.log`
+   * @param {number} port the same for each start
+   * @param {number} distPort RabbitMQ's port for other nodes
+   */
+  constructor(kind, folder, port, distPort) {
+    this.kind = kind;
+    this.port = port;
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.log = join(folder, 'broker.log');
+    this.child = null;
+    /** When each process was started, by the clock the clients use. */
+    this.spawns = [];
+    this.command = kind === 'leveret' ? leveret(folder, port) : rabbitmq(folder, port, distPort);
+  }
+
+  /** Starts the process and waits for nothing more. */
+  spawn() {
+    const [file, args, env] = this.command;
+    this.spawns.push(now());
+    // A group of its own: Ctrl-C must not reach it, and kill() takes its children along.
+    const child = spawn(file, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    this.output = '';
+    const keep = (chunk) => {
+      appendFileSync(this.log, chunk);
+      this.output = (this.output + chunk).slice(-4000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.stdin.on('error', () => {});
+    this.exit = new Promise((resolve) => {
+      child.on('error', (error) => resolve({ code: null, signal: null, error }));
+      child.on('exit', (code, signal) => resolve({ code, signal }));
+    });
+    this.exit.then(() => {
+      if (this.child === child) this.child = null;
+    });
+  }
+
+  /** Waits until it takes connections; the answer is how many milliseconds it took. */
+  async listening() {
+    const startedAt = this.spawns.at(-1);
+    const limit = START_LIMIT_MS[this.kind];
+    while (!(await this.isListening())) {
+      if (this.child === null)
+        throw new Error(`the broker ended during its start:\n${this.tail()}`);
+      if (now() - startedAt > limit * 1000) throw new Error(`not listening after ${limit} ms`);
+      await sleep(this.kind === 'leveret' ? 5 : 100);
+    }
+    return Math.round((now() - startedAt) / 1000);
+  }
+
+  async isListening() {
+    if (this.kind === 'leveret') return this.output.includes('"msg":"listening"');
+    const model = await connect(this.url, { timeout: 2000 }).catch(() => null);
+    await model?.close();
+    return model !== null;
+  }
+
+  async kill() {
+    this.killNow();
+    await this.exit;
+  }
+
+  killNow() {
+    if (this.child === null) return;
+    try {
+      process.kill(-this.child.pid, 'SIGKILL');
+    } catch {
+      // It was gone already.
+    }
+  }
+
+  /** Asks it to stop; the answer is how it ended, or null when it did not within the limit. */
+  async stop(limitMs) {
+    const exit = this.exit;
+    this.child.kill('SIGTERM');
+    const ended = await Promise.race([exit, sleep(limitMs, null, { ref: false })]);
+    if (ended === null) await this.kill();
+    return ended;
+  }
+
+  tail() {
+    try {
+      return readFileSync(this.log, 'utf8').split('\n').slice(-15).join('\n');
+    } catch {
+      return '';
+    }
+  }
+}
+
+function leveret(folder, port) {
+  const args = ['bin/leveret', 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
+  return [process.execPath, args, {}];
+}
+
+/** A node apart from any other on this machine: name, ports, folders and cookie are its own. */
+function rabbitmq(folder, port, distPort) {
+  const home = join(folder, 'rabbitmq');
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, 'enabled_plugins'), '[].\n');
+  writeFileSync(join(home, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n`);
+  const env = {
+    HOME: home,
+    RABBITMQ_NODENAME: `crash${process.pid}@localhost`,
+    RABBITMQ_DIST_PORT: String(distPort),
+    RABBITMQ_MNESIA_BASE: join(home, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(home, 'log'),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_PID_FILE: join(home, 'pid'),
+    RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
+    // The script then becomes the node instead of starting it, so that its id can be killed.
+    RABBITMQ_ALLOW_INPUT: '1',
+  };
+  return [RABBITMQ, [], env];
+}

@@ -1,0 +1,71 @@
+// The types of a crash test's history and of the verdict on it; check.mjs holds the rules.
+
+/** What a process noted down, in the order it happened. `t` is the machine's monotonic clock. */
+export type Entry =
+  /** A connection with one channel; `t` is when the attempt that succeeded began. */
+  | { e: 'open'; conn: string; t: number }
+  /** A publish about to be sent; `to` names every queue that must get it. */
+  | {
+      e: 'pub';
+      conn: string;
+      tag: number;
+      pub: string;
+      seq: number;
+      to: string[];
+      persistent: boolean;
+      /** Publishes of one transaction share it; null outside of transactions. */
+      group: string | null;
+    }
+  /** A confirm, as it came from the broker; tx.commit-ok counts as one with `multiple`. */
+  | { e: 'conf'; conn: string; tag: number; multiple: boolean }
+  /** The broker's basic.nack of a publish. */
+  | { e: 'refuse'; conn: string; tag: number; multiple: boolean }
+  | { e: 'return'; conn: string; pub: string; seq: number }
+  /** A delivery; `fault` says what of the message was changed. */
+  | {
+      e: 'dlv';
+      conn: string;
+      t: number;
+      tag: number;
+      queue: string;
+      pub: string;
+      seq: number;
+      redelivered: boolean;
+      fault: string | null;
+    }
+  | {
+      e: 'settle';
+      conn: string;
+      tag: number;
+      multiple: boolean;
+      how: 'ack' | 'requeue' | 'reject';
+    }
+  /** A persistent publish on the channel of the acks before it, and its confirm. */
+  | { e: 'barrier'; conn: string; n: number }
+  | { e: 'passed'; conn: string; n: number; t: number };
+
+export type Journal = Entry[];
+
+/** Something the supervisor looked up in the broker after a restart. */
+export type Lookup = { what: string; name: string; expected: boolean; found: boolean };
+
+export type History = {
+  /** When each broker process was started, oldest first. */
+  spawns: number[];
+  /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
+  drainedSpawn: number;
+  queues: Record<string, { ordered: boolean; deadLetterTo: string | null }>;
+  /** Per publisher, the highest seq of the parts already checked. */
+  seqBase: Record<string, number>;
+  journals: Record<string, Journal>;
+  lookups: Lookup[];
+  /** Promises about time and processes the supervisor saw broken. */
+  incidents: { rule: string; text: string }[];
+};
+
+export type Violation = { rule: string; text: string };
+
+export type Verdict = { violations: Violation[]; counts: Record<string, number> };
+
+export function check(history: History): Verdict;
+export const RULES: Record<string, string>;

@@ -1,0 +1,371 @@
+// The judge of the crash test: reads what publishers and consumers noted down and names every
+// promise that was broken. Pure: no clock, no file, no broker; check.d.mts has the types.
+
+/** @typedef {import('./check.d.mts').History} History */
+/** @typedef {import('./check.d.mts').Verdict} Verdict */
+
+/** What is promised, by the number used in reports. */
+export const RULES = {
+  I1: 'no loss: a confirmed message is delivered from every queue it was routed to',
+  I2: 'no invention: only what was published is delivered, and only where it was routed',
+  I3: 'integrity: body, properties, headers and routing key are as published',
+  I4: 'no resurrection: what was settled before a passed barrier is never delivered again',
+  I5: 'a repeated delivery is flagged redelivered',
+  I6: 'order: first deliveries of one publisher from one queue come as published',
+  I7: 'all or none: fan-out, transaction and dead-letter move',
+  I9: 'each publish is confirmed once, after its return, and never before it was published',
+  I10: 'a declared durable queue, exchange or binding exists after a restart, a deleted one not',
+  I11: 'liveness: start, confirm, drain and stop end in time',
+  I12: 'transient messages and queues are gone after a restart',
+};
+
+/**
+ * @param {History} history
+ * @returns {Verdict}
+ */
+export function check(history) {
+  const state = {
+    history,
+    violations: [],
+    messages: new Map(),
+    groups: new Map(),
+    counts: {},
+    order: 0,
+  };
+  // Every publish must be known before the first delivery is judged.
+  for (const journal of Object.values(history.journals)) readPublishes(state, journal);
+  for (const journal of Object.values(history.journals)) readDeliveries(state, journal);
+  for (const message of state.messages.values()) sortDeliveries(message);
+  for (const message of state.messages.values()) noteSurvival(state, message);
+  for (const message of state.messages.values()) judgeMessage(state, message);
+  judgeOrder(state);
+  judgeSupervisor(state);
+  return { violations: state.violations, counts: state.counts };
+}
+
+function fault(state, rule, text) {
+  state.violations.push({ rule, text });
+}
+
+function count(state, name, by = 1) {
+  state.counts[name] = (state.counts[name] ?? 0) + by;
+}
+
+/** Which broker process was there at a time: 0 for the first. */
+function spawnAt(spawns, t) {
+  let low = 0;
+  let high = spawns.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spawns[middle] <= t) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+const idOf = (entry) => `${entry.pub}/${entry.seq}`;
+
+// ---- publishers -------------------------------------------------------------------------------
+
+function readPublishes(state, journal) {
+  const conns = new Map();
+  for (const entry of journal) {
+    if (entry.e === 'open') {
+      const spawn = spawnAt(state.history.spawns, entry.t);
+      conns.set(entry.conn, { spawn, lastTag: 0, waiting: new Map() });
+    } else if (entry.e === 'pub') {
+      publish(state, conns.get(entry.conn), entry);
+    } else if (entry.e === 'conf' || entry.e === 'refuse') {
+      confirm(state, conns.get(entry.conn), entry);
+    } else if (entry.e === 'return') {
+      giveBack(state, entry);
+    }
+  }
+}
+
+function publish(state, conn, entry) {
+  const message = {
+    id: idOf(entry),
+    pub: entry.pub,
+    seq: entry.seq,
+    to: entry.to,
+    persistent: entry.persistent,
+    group: entry.group,
+    spawn: conn.spawn,
+    fate: 'unknown',
+    returned: false,
+    survived: false,
+    /** @type {Map<string, any[]>} */
+    deliveries: new Map(),
+  };
+  if (state.messages.has(message.id)) throw new Error(`the id ${message.id} was used twice`);
+  state.messages.set(message.id, message);
+  conn.lastTag = entry.tag;
+  conn.waiting.set(entry.tag, message);
+  count(state, 'published');
+}
+
+function confirm(state, conn, { e, conn: name, tag, multiple }) {
+  if (tag > conn.lastTag || tag < 1) {
+    fault(state, 'I9', `${name}: tag ${tag} confirmed, the last published is ${conn.lastTag}`);
+    return;
+  }
+  if (!conn.waiting.has(tag)) fault(state, 'I9', `${name}: tag ${tag} confirmed a second time`);
+  for (const message of take(conn.waiting, tag, multiple)) {
+    message.fate = e === 'conf' ? 'confirmed' : 'refused';
+    count(state, message.fate);
+    if (message.to.length === 0 && !message.returned) {
+      fault(state, 'I9', `${message.id}: confirmed before its return`);
+    }
+  }
+}
+
+/** Removes one tag, or with `multiple` every tag up to it, and hands out what stood there. */
+function take(byTag, tag, multiple) {
+  const taken = [];
+  for (const [key, value] of byTag) {
+    if (multiple ? key <= tag : key === tag) {
+      byTag.delete(key);
+      taken.push(value);
+    } else if (key > tag) break;
+  }
+  return taken;
+}
+
+function giveBack(state, entry) {
+  const message = state.messages.get(idOf(entry));
+  if (message === undefined) {
+    fault(state, 'I2', `${idOf(entry)}: returned, but never published`);
+    return;
+  }
+  if (message.to.length > 0) fault(state, 'I9', `${message.id}: returned although it has a queue`);
+  if (message.returned) fault(state, 'I9', `${message.id}: returned twice`);
+  message.returned = true;
+  count(state, 'returned');
+}
+
+// ---- consumers --------------------------------------------------------------------------------
+
+function readDeliveries(state, journal) {
+  const conns = new Map();
+  for (const entry of journal) {
+    const conn = conns.get(entry.conn);
+    if (entry.e === 'open') {
+      const spawn = spawnAt(state.history.spawns, entry.t);
+      conns.set(entry.conn, { spawn, unacked: new Map(), uncovered: [], barriers: new Map() });
+    } else if (entry.e === 'dlv') {
+      deliver(state, conn, entry);
+    } else if (entry.e === 'settle') {
+      settle(state, conn, entry);
+    } else if (entry.e === 'barrier') {
+      conn.barriers.set(entry.n, conn.uncovered);
+      conn.uncovered = [];
+    } else if (entry.e === 'passed') {
+      for (const delivery of conn.barriers.get(entry.n)) delivery.coveredAt = entry.t;
+      count(state, 'behind barrier', conn.barriers.get(entry.n).length);
+      conn.barriers.delete(entry.n);
+    }
+  }
+}
+
+function deliver(state, conn, entry) {
+  const id = idOf(entry);
+  count(state, 'delivered');
+  if (entry.redelivered) count(state, 'delivered again or flagged so');
+  if (entry.fault !== null) fault(state, 'I3', `${id} from ${entry.queue}: ${entry.fault}`);
+  const delivery = {
+    queue: entry.queue,
+    spawn: conn.spawn,
+    t: entry.t,
+    order: state.order++,
+    redelivered: entry.redelivered,
+    how: null,
+    coveredAt: Number.POSITIVE_INFINITY,
+  };
+  conn.unacked.set(entry.tag, delivery);
+  const message = state.messages.get(id);
+  if (message === undefined) {
+    const old = entry.seq <= (state.history.seqBase[entry.pub] ?? 0);
+    if (old) fault(state, 'I4', `${id} from ${entry.queue}: settled in an earlier part, is back`);
+    else fault(state, 'I2', `${id} from ${entry.queue}: never published`);
+    return;
+  }
+  const list = message.deliveries.get(entry.queue);
+  if (list === undefined) message.deliveries.set(entry.queue, [delivery]);
+  else list.push(delivery);
+}
+
+function settle(state, conn, { tag, multiple, how }) {
+  for (const delivery of take(conn.unacked, tag, multiple)) {
+    delivery.how = how;
+    if (how !== 'requeue') conn.uncovered.push(delivery);
+    count(state, `settled by ${how}`);
+  }
+}
+
+// ---- judging ----------------------------------------------------------------------------------
+
+/** By broker process first: a client may read late what a killed broker had sent. */
+function sortDeliveries(message) {
+  for (const list of message.deliveries.values()) {
+    list.sort((a, b) => a.spawn - b.spawn || a.t - b.t || a.order - b.order);
+  }
+}
+
+/** An unconfirmed message that a later broker process delivers was durable: now all rules hold. */
+function noteSurvival(state, message) {
+  if (message.fate !== 'unknown') return;
+  count(state, 'unconfirmed');
+  for (const list of message.deliveries.values()) {
+    if (list.some((delivery) => delivery.spawn > message.spawn)) message.survived = true;
+  }
+  if (!message.survived) return;
+  count(state, 'unconfirmed, but there after the kill');
+  if (message.group !== null) state.groups.set(message.group, message.id);
+}
+
+function judgeMessage(state, message) {
+  const { queues } = state.history;
+  const targets = new Set(message.to);
+  const owed = isOwed(state, message);
+  for (const [queue, list] of message.deliveries) {
+    judgeRepeats(state, message, queue, list);
+    const isTarget = message.to.some((name) => queues[name]?.deadLetterTo === queue);
+    if (!targets.has(queue) && !isTarget) {
+      fault(state, 'I2', `${message.id}: delivered from ${queue}, never routed there`);
+    }
+    if (message.fate === 'refused') {
+      fault(state, 'I2', `${message.id}: refused by a nack, yet delivered from ${queue}`);
+    }
+  }
+  for (const queue of message.to) {
+    const { deadLetterTo } = queues[queue];
+    if (owed !== null) judgePresence(state, message, queue, owed);
+    if (deadLetterTo !== null) judgeMove(state, message, queue, deadLetterTo, owed);
+  }
+  if (!message.persistent) judgeTransient(state, message);
+}
+
+/** Which rule is broken when this message is missing, or null when it may be missing. */
+function isOwed(state, message) {
+  if (message.fate === 'refused') return null;
+  if (!message.persistent) {
+    const drained = message.spawn === state.history.drainedSpawn;
+    return drained && message.fate === 'confirmed' ? 'I1' : null;
+  }
+  if (message.fate === 'confirmed') return 'I1';
+  const together = message.group !== null && state.groups.has(message.group);
+  return message.survived || together ? 'I7' : null;
+}
+
+function judgePresence(state, message, queue, rule) {
+  const list = message.deliveries.get(queue);
+  const why =
+    rule === 'I1'
+      ? 'confirmed'
+      : message.survived
+        ? 'unconfirmed but there after a kill'
+        : `of transaction ${message.group}, of which others were there after a kill`;
+  if (list === undefined) {
+    fault(state, rule, `${message.id}: ${why}, never delivered from ${queue}`);
+    return;
+  }
+  const last = list[list.length - 1];
+  if (last.how !== 'ack' && last.how !== 'reject') {
+    const left = last.how === 'requeue' ? 'requeued' : 'unacked';
+    fault(state, rule, `${message.id}: ${why}, ${left} in ${queue} and then gone`);
+  }
+}
+
+/** A message is in its queue or, once rejected, in the dead-letter queue: never both or neither. */
+function judgeMove(state, message, queue, target, owed) {
+  const here = message.deliveries.get(queue) ?? [];
+  const there = message.deliveries.get(target) ?? [];
+  const rejectedAt = here.findIndex((delivery) => delivery.how === 'reject');
+  if (rejectedAt < 0) {
+    if (there.length > 0) fault(state, 'I2', `${message.id}: in ${target}, but never rejected`);
+    return;
+  }
+  const cameBack = rejectedAt < here.length - 1;
+  if (cameBack && there.length > 0) {
+    fault(state, 'I7', `${message.id}: moved to ${target} and still in ${queue}`);
+  }
+  if (!cameBack && there.length > 0) {
+    count(state, 'dead-lettered');
+    const last = there[there.length - 1];
+    if (owed !== null && last.how !== 'ack') {
+      fault(state, owed, `${message.id}: gone from ${target} without an ack`);
+    }
+  }
+  if (!cameBack && there.length === 0 && owed !== null) {
+    fault(state, 'I7', `${message.id}: rejected in ${queue}, never came to ${target}`);
+  }
+}
+
+function judgeRepeats(state, message, queue, list) {
+  if (list[0].redelivered) count(state, 'first seen flagged redelivered');
+  let coveredAt = Number.POSITIVE_INFINITY;
+  let settled = false;
+  let back = false;
+  for (let i = 0; i < list.length; i++) {
+    const delivery = list[i];
+    if (i > 0 && !delivery.redelivered) {
+      fault(state, 'I5', `${message.id}: delivery ${i + 1} from ${queue} lacks the flag`);
+    }
+    if (settled && !back) {
+      back = true;
+      count(state, 'settled, then delivered again');
+    }
+    if (delivery.t > coveredAt) {
+      fault(state, 'I4', `${message.id}: settled behind a barrier, delivered again from ${queue}`);
+      return;
+    }
+    settled ||= delivery.how === 'ack' || delivery.how === 'reject';
+    coveredAt = Math.min(coveredAt, delivery.coveredAt);
+  }
+}
+
+function judgeTransient(state, message) {
+  for (const [queue, list] of message.deliveries) {
+    if (list.some((delivery) => delivery.spawn > message.spawn)) {
+      fault(state, 'I12', `${message.id}: transient, delivered from ${queue} after a restart`);
+    }
+  }
+  if (message.fate === 'confirmed' && message.deliveries.size === 0) {
+    count(state, 'transient lost with a restart');
+  }
+}
+
+function judgeOrder(state) {
+  for (const [queue, { ordered }] of Object.entries(state.history.queues)) {
+    if (!ordered) continue;
+    const firsts = [];
+    for (const message of state.messages.values()) {
+      const list = message.deliveries.get(queue);
+      if (list !== undefined) firsts.push({ message, delivery: list[0] });
+    }
+    firsts.sort(
+      (a, b) =>
+        a.delivery.spawn - b.delivery.spawn ||
+        a.delivery.t - b.delivery.t ||
+        a.delivery.order - b.delivery.order,
+    );
+    const highest = new Map();
+    for (const { message } of firsts) {
+      const before = highest.get(message.pub) ?? 0;
+      if (message.seq < before) {
+        fault(state, 'I6', `${message.id}: from ${queue} after ${message.pub}/${before}`);
+      } else highest.set(message.pub, message.seq);
+    }
+  }
+}
+
+function judgeSupervisor(state) {
+  for (const { rule, text } of state.history.incidents) fault(state, rule, text);
+  for (const { what, name, expected, found } of state.history.lookups) {
+    count(state, 'looked up after a restart');
+    if (expected === found) continue;
+    const rule = what.startsWith('transient') ? 'I12' : 'I10';
+    fault(state, rule, `${what} ${name} is ${found ? 'there' : 'gone'} after a restart`);
+  }
+}

@@ -1,0 +1,141 @@
+// Declares and deletes durable exchanges, queues and bindings while the broker is being killed, and
+// looks up after each restart whether every -ok was kept.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'amqplib';
+
+const KEEP_AT_MOST = 12;
+
+export class Churn {
+  /**
+   * @param {string} url
+   * @param {import('./random.mjs').Random} random
+   * @param {{ rule: string, text: string }[]} incidents
+   */
+  constructor(url, random, incidents) {
+    this.url = url;
+    this.incidents = incidents;
+    this.random = random;
+    this.number = 0;
+    /** Declared and answered: each must exist after the restart. */
+    this.kept = [];
+    /** Deleted and answered, or transient: each must be gone after the restart. */
+    this.gone = [];
+    this.lookups = [];
+    this.work = null;
+  }
+
+  /** Looks up what the last broker process answered for, then goes on declaring until a kill. */
+  start() {
+    this.work = this.verifyAndDeclare().catch((error) => {
+      // A reply code that is not a shutdown's: the broker refused what it should not.
+      if (typeof error.code !== 'number' || error.code === 320) return;
+      this.incidents.push({ rule: 'I10', text: `declaring: ${error.message}` });
+    });
+  }
+
+  /** Ends with the kill of the broker, which every call below notices. */
+  async ended() {
+    await this.work;
+  }
+
+  /** Only looks up; for the end of a run. */
+  async verifyOnly() {
+    const model = await this.open();
+    await this.verify(model);
+    await model.close();
+  }
+
+  async open() {
+    const model = await connect(this.url, { timeout: 5000 });
+    model.on('error', () => {});
+    return model;
+  }
+
+  async verifyAndDeclare() {
+    const model = await this.open();
+    await this.verify(model);
+    const channel = await model.createChannel();
+    channel.on('error', () => {});
+    for (;;) {
+      await sleep(this.random.int(5, 120));
+      await this.declareSome(channel);
+      if (this.kept.length > KEEP_AT_MOST || this.random.chance(0.3)) await this.deleteOne(channel);
+    }
+  }
+
+  async declareSome(channel) {
+    const name = `crash.churn.${++this.number}`;
+    const type = this.random.pick(['direct', 'topic', 'fanout', 'headers']);
+    await channel.assertExchange(`${name}.x`, type, { durable: true });
+    this.kept.push({ what: 'exchange', name: `${name}.x` });
+    const options = { durable: true, ...this.random.pick([{}, { maxLength: 1000 }]) };
+    await channel.assertQueue(`${name}.q`, options);
+    this.kept.push({ what: 'queue', name: `${name}.q` });
+    await channel.bindQueue(`${name}.q`, `${name}.x`, 'key', {});
+    this.kept.push({ what: 'binding', name });
+    if (this.random.chance(0.3)) {
+      await channel.assertQueue(`${name}.t`, { durable: false });
+      this.gone.push({ what: 'transient queue', name: `${name}.t` });
+    }
+  }
+
+  async deleteOne(channel) {
+    const queues = this.kept.filter(({ what }) => what === 'queue');
+    if (queues.length === 0) return;
+    const { name } = this.random.pick(queues);
+    const base = name.slice(0, -2);
+    // From here to the answer nothing is promised about them.
+    this.kept = this.kept.filter((item) => item.name !== name && item.name !== base);
+    await channel.deleteQueue(name);
+    this.gone.push({ what: 'queue', name });
+    if (!this.kept.some((item) => item.name === `${base}.x`)) return;
+    this.kept = this.kept.filter((item) => item.name !== `${base}.x`);
+    await channel.deleteExchange(`${base}.x`);
+    this.gone.push({ what: 'exchange', name: `${base}.x` });
+  }
+
+  async verify(model) {
+    const expectations = [
+      ...this.kept.map((item) => ({ ...item, expected: true })),
+      ...this.gone.map((item) => ({ ...item, expected: false })),
+    ];
+    for (const item of expectations) {
+      const found = await isThere(model, item);
+      this.lookups.push({ ...item, found });
+    }
+    this.gone = [];
+  }
+}
+
+/** Each on a channel of its own: a 404 closes it. A lost connection is thrown, not an answer. */
+async function isThere(model, { what, name }) {
+  const channel = await model.createConfirmChannel();
+  let closeCode = 0;
+  channel.on('error', (error) => {
+    closeCode = error.code;
+  });
+  try {
+    if (what === 'binding') return await isBound(channel, name);
+    if (what === 'exchange') await channel.checkExchange(name);
+    else await channel.checkQueue(name);
+    await channel.close();
+    return true;
+  } catch (error) {
+    if (closeCode === 404) return false;
+    throw error;
+  }
+}
+
+/** Through the binding and out of the queue again; a returned message has found no binding. */
+async function isBound(channel, name) {
+  let returned = false;
+  channel.on('return', () => {
+    returned = true;
+  });
+  const options = { mandatory: true, persistent: true };
+  channel.publish(`${name}.x`, 'key', Buffer.from(name), options);
+  await channel.waitForConfirms();
+  if (!returned) await channel.get(`${name}.q`, { noAck: true });
+  await channel.close();
+  return !returned;
+}

@@ -1,0 +1,119 @@
+// What a publisher process and a consumer process have in common: the journal file, the clock, a
+// connection that is made anew after each kill, and the supervisor's commands over IPC.
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'amqplib';
+
+const FLUSH_AT_CHARS = 256 * 1024;
+const RETRY_MS = 20;
+
+/** The machine's monotonic clock in microseconds: the same for every process. */
+export function now() {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
+/** Lines of JSON in a file; the supervisor reads it once the process has said it is flushed. */
+export class Journal {
+  constructor(path) {
+    this.file = openSync(path, 'a');
+    this.lines = [];
+    this.chars = 0;
+  }
+
+  /** @param {import('./check.d.mts').Entry} entry */
+  note(entry) {
+    const line = JSON.stringify(entry);
+    this.lines.push(line);
+    this.chars += line.length;
+    if (this.chars > FLUSH_AT_CHARS) this.flush();
+  }
+
+  flush() {
+    if (this.lines.length > 0) writeSync(this.file, `${this.lines.join('\n')}\n`);
+    this.lines = [];
+    this.chars = 0;
+  }
+
+  /** Goes on in another file: the next part of the run is judged by itself. */
+  turnTo(path) {
+    this.flush();
+    closeSync(this.file);
+    this.file = openSync(path, 'a');
+  }
+}
+
+/**
+ * Connects again and again for as long as the process lives. `hold` gets a connection and returns
+ * a promise that ends when it is lost.
+ * @param {string} url
+ * @param {string} name
+ * @param {Journal} journal
+ * @param {(link: Link) => Promise<void>} hold
+ */
+export async function stayConnected(url, name, journal, hold) {
+  for (let attempt = 1; ; attempt++) {
+    const t = now();
+    const model = await connect(url, { timeout: 5000, noDelay: true }).catch(() => null);
+    if (model === null) {
+      await sleep(RETRY_MS);
+      continue;
+    }
+    const link = new Link(model, `${name}#${attempt}`, t, journal);
+    link.noteOpen();
+    await Promise.race([hold(link).catch(() => link.drop()), link.lost]);
+    await link.lost;
+  }
+}
+
+/** One connection of one publisher or consumer. */
+export class Link {
+  constructor(model, conn, t, journal) {
+    this.model = model;
+    this.conn = conn;
+    this.t = t;
+    this.journal = journal;
+    this.open = true;
+    this.lost = new Promise((resolve) => {
+      model.on('close', () => {
+        this.open = false;
+        resolve();
+      });
+    });
+    model.on('error', () => {});
+  }
+
+  noteOpen() {
+    this.journal.note({ e: 'open', conn: this.conn, t: this.t });
+  }
+
+  /** Gives the connection up without a word, as a crashed client would. */
+  drop() {
+    this.open = false;
+    this.model.connection.stream.destroy(new Error('dropped'));
+  }
+
+  /** A channel error ends the connection too: nothing here provokes one on purpose. */
+  watch(channel) {
+    channel.on('error', (error) => {
+      if (this.open) process.send?.({ incident: `${this.conn}: ${error.message}` });
+    });
+    channel.on('close', () => {
+      if (this.open) this.drop();
+    });
+    return channel;
+  }
+}
+
+/**
+ * Answers the supervisor's questions: `{ id, ask, ... }` is answered by `{ id, answer }`.
+ * @param {Record<string, (message: any) => unknown>} answers
+ */
+export function answerSupervisor(answers) {
+  process.on('message', async (message) => {
+    const answer = await answers[message.ask](message);
+    process.send?.({ id: message.id, answer: answer ?? null });
+  });
+  process.on('disconnect', () => process.exit(0));
+  // Ctrl-C reaches the whole group: the supervisor decides.
+  process.on('SIGINT', () => {});
+}

@@ -1,0 +1,162 @@
+// A consumer process of the crash test: consumers that check every byte, ack in multiples, requeue
+// some, reject some to the dead-letter queue, now and then vanish, and fence their acks with
+// barriers: a persistent publish on the same channel, whose confirm covers every ack before it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerSupervisor, Journal, now, stayConnected } from './client.mjs';
+import { createPool, faultOf } from './message.mjs';
+import { createRandom } from './random.mjs';
+import { BARRIER, QUEUES } from './topology.mjs';
+
+const config = JSON.parse(process.argv[2]);
+const journal = new Journal(config.journal);
+const pool = createPool(config.run);
+
+const TICK_MS = 15;
+const QUIET_US = 100_000;
+/** Once a tick, by chance: the consumer gives its connection up with deliveries unacked. */
+const VANISH_SHARE = 0.002;
+/** A single nack for everything unacked, instead of one ack for everything. */
+const REQUEUE_ALL_SHARE = 0.02;
+
+class Consumer {
+  constructor({ name, queue, prefetch, requeue, reject }) {
+    this.name = name;
+    this.queue = queue;
+    this.prefetch = prefetch;
+    this.requeue = requeue;
+    this.reject = reject;
+    const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
+    this.movedFrom = sources[0]?.[0] ?? null;
+    this.random = createRandom(`${config.run} ${name}`);
+    this.rejected = new Set();
+    this.draining = false;
+    this.link = null;
+    this.consuming = false;
+    /** Deliveries not settled yet, oldest first. */
+    this.unacked = [];
+    this.ackAt = 1;
+    this.uncovered = 0;
+    this.barriers = 0;
+    this.passed = 0;
+    this.lastDeliveryAt = 0;
+  }
+
+  run() {
+    return stayConnected(config.url, this.name, journal, (link) => this.hold(link));
+  }
+
+  async hold(link) {
+    this.link = link;
+    this.unacked = [];
+    this.consuming = false;
+    this.uncovered = 0;
+    this.barriers = 0;
+    this.passed = 0;
+    const channel = link.watch(await link.model.createConfirmChannel());
+    await channel.prefetch(this.prefetch);
+    await channel.consume(this.queue, (message) => {
+      if (message === null) link.drop();
+      else if (link.open) this.take(link, channel, message);
+    });
+    this.consuming = true;
+    while (link.open) {
+      await sleep(TICK_MS);
+      if (!link.open) return;
+      if (!this.draining && this.random.chance(VANISH_SHARE)) return link.drop();
+      this.settleAll(link, channel);
+      if (this.uncovered > 0) this.raiseBarrier(link, channel);
+    }
+  }
+
+  take(link, channel, message) {
+    const { headers } = message.properties;
+    const { deliveryTag, redelivered } = message.fields;
+    this.lastDeliveryAt = now();
+    journal.note({
+      e: 'dlv',
+      conn: link.conn,
+      t: this.lastDeliveryAt,
+      tag: deliveryTag,
+      queue: this.queue,
+      pub: headers?.pub,
+      seq: headers?.seq,
+      redelivered,
+      fault: faultOf(message, config.run, pool, this.movedFrom),
+    });
+    const roll = this.draining ? 1 : this.random.next();
+    if (roll < this.requeue) {
+      this.note(link, message, 'requeue', false);
+      channel.nack(message, false, true);
+    } else if (roll < this.requeue + this.reject && this.mayReject(headers)) {
+      this.note(link, message, 'reject', false);
+      channel.reject(message, false);
+    } else {
+      this.unacked.push(message);
+      if (this.unacked.length >= this.ackAt) this.settleAll(link, channel);
+    }
+  }
+
+  /** An id is rejected once: if it comes back it is acked, so it must not be in both queues. */
+  mayReject({ pub, seq }) {
+    const id = `${pub}/${seq}`;
+    if (this.rejected.has(id)) return false;
+    this.rejected.add(id);
+    return true;
+  }
+
+  settleAll(link, channel) {
+    const last = this.unacked.at(-1);
+    if (last === undefined) return;
+    this.unacked = [];
+    this.ackAt = this.random.int(1, Math.min(30, this.prefetch));
+    const again = !this.draining && this.requeue > 0 && this.random.chance(REQUEUE_ALL_SHARE);
+    this.note(link, last, again ? 'requeue' : 'ack', true);
+    if (again) channel.nack(last, true, true);
+    else channel.ack(last, true);
+  }
+
+  note(link, message, how, multiple) {
+    const tag = message.fields.deliveryTag;
+    journal.note({ e: 'settle', conn: link.conn, tag, multiple, how });
+    if (how !== 'requeue') this.uncovered++;
+  }
+
+  raiseBarrier(link, channel) {
+    this.uncovered = 0;
+    const n = ++this.barriers;
+    journal.note({ e: 'barrier', conn: link.conn, n });
+    const barrier = { persistent: true };
+    channel.sendToQueue(BARRIER, Buffer.from(`${link.conn} ${n}`), barrier, (error) => {
+      if (error === null) journal.note({ e: 'passed', conn: link.conn, n, t: now() });
+      if (link === this.link && link.open) this.passed = n;
+    });
+  }
+
+  /** Nothing unacked, nothing coming, and every settle behind a barrier that has passed. */
+  isIdle() {
+    if (this.link?.open !== true || !this.consuming) return false;
+    if (this.unacked.length > 0 || now() - this.lastDeliveryAt < QUIET_US) return false;
+    return this.uncovered === 0 && this.passed === this.barriers;
+  }
+}
+
+const consumers = config.clients.map((settings) => new Consumer(settings));
+for (const consumer of consumers) consumer.run();
+
+answerSupervisor({
+  drain({ on }) {
+    for (const consumer of consumers) consumer.draining = on;
+  },
+  status: () => ({
+    idle: consumers.every((consumer) => consumer.isIdle()),
+    unacked: consumers.map(({ name, unacked }) => ({ name, unacked: unacked.length })),
+  }),
+  turn({ journal: path }) {
+    journal.turnTo(path);
+    for (const { link, rejected } of consumers) {
+      link?.noteOpen();
+      rejected.clear();
+    }
+  },
+  flush: () => journal.flush(),
+});

@@ -1,0 +1,25 @@
+// The crash test as part of every test run: 20 rounds of kill -9 under load, in processes of their
+// own. `node test/crash/run.mjs --rounds 500` goes on for longer.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const LIMIT_MS = 120_000;
+
+test('20 rounds of kill -9 lose, invent, change, repeat and reorder nothing', {
+  timeout: LIMIT_MS,
+}, async () => {
+  const path = fileURLToPath(new URL('run.mjs', import.meta.url));
+  const child = spawn(process.execPath, [path, '--rounds', '20'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LIMIT_MS - 5_000,
+  });
+  let report = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    report += text;
+  });
+  const [code] = await once(child, 'close');
+  console.log(report);
+  expect(code, report).toBe(0);
+});

@@ -1,0 +1,134 @@
+// A publisher process of the crash test: several publishers, each with its own connection and its
+// confirm or transactional channel, that never publish one id twice.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerSupervisor, Journal, stayConnected } from './client.mjs';
+import { bodyOf, createPool, optionsOf } from './message.mjs';
+import { createRandom } from './random.mjs';
+import { placeOf } from './topology.mjs';
+
+const config = JSON.parse(process.argv[2]);
+const journal = new Journal(config.journal);
+const pool = createPool(config.run);
+
+// The methods amqplib has no functions for.
+const TX_SELECT = 0x5a000a;
+const TX_SELECT_OK = 0x5a000b;
+const TX_COMMIT = 0x5a0014;
+const TX_COMMIT_OK = 0x5a0015;
+
+/** Returned on purpose, now and then: its confirm must come after its return. */
+const UNROUTABLE_SHARE = 0.01;
+
+class Publisher {
+  constructor({ name, routes, window, persistent, tx }) {
+    this.name = name;
+    this.routes = routes;
+    this.window = window;
+    this.persistent = persistent;
+    this.tx = tx;
+    this.random = createRandom(`${config.run} ${name}`);
+    this.seq = 0;
+    this.link = null;
+    this.tag = 0;
+    this.unconfirmed = 0;
+    this.publishing = true;
+  }
+
+  run() {
+    return stayConnected(config.url, this.name, journal, (link) => this.hold(link));
+  }
+
+  async hold(link) {
+    this.link = link;
+    this.tag = 0;
+    this.unconfirmed = 0;
+    const channel = link.watch(
+      this.tx ? await link.model.createChannel() : await link.model.createConfirmChannel(),
+    );
+    channel.on('return', ({ properties: { headers } }) => {
+      journal.note({ e: 'return', conn: link.conn, pub: headers.pub, seq: headers.seq });
+    });
+    if (this.tx) await this.publishInTransactions(link, channel);
+    else await this.publishWithConfirms(link, channel);
+  }
+
+  async publishWithConfirms(link, channel) {
+    channel.on('ack', ({ deliveryTag, multiple }) => {
+      journal.note({ e: 'conf', conn: link.conn, tag: deliveryTag, multiple });
+    });
+    channel.on('nack', ({ deliveryTag, multiple }) => {
+      journal.note({ e: 'refuse', conn: link.conn, tag: deliveryTag, multiple });
+    });
+    const settled = () => {
+      if (link === this.link) this.unconfirmed--;
+    };
+    while (link.open) {
+      for (let burst = this.random.int(1, 20); burst > 0 && this.mayPublish(link); burst--) {
+        this.unconfirmed++;
+        this.publish(link, channel, null, settled);
+      }
+      await sleep(this.random.int(0, 6));
+    }
+  }
+
+  async publishInTransactions(link, channel) {
+    await channel.rpc(TX_SELECT, {}, TX_SELECT_OK);
+    while (link.open) {
+      if (this.mayPublish(link)) {
+        const group = `${this.name}/${this.seq + 1}`;
+        this.unconfirmed++;
+        for (let n = this.random.int(2, 8); n > 0; n--) this.publish(link, channel, group);
+        await channel.rpc(TX_COMMIT, {}, TX_COMMIT_OK);
+        journal.note({ e: 'conf', conn: link.conn, tag: this.tag, multiple: true });
+        this.unconfirmed--;
+      }
+      await sleep(this.random.int(0, 10));
+    }
+  }
+
+  mayPublish(link) {
+    return this.publishing && link.open && (this.tx || this.unconfirmed < this.window);
+  }
+
+  publish(link, channel, group, callback) {
+    const lost = group === null && this.persistent && this.random.chance(UNROUTABLE_SHARE);
+    const place = placeOf(lost ? 'nowhere' : this.random.pick(this.routes));
+    const seq = ++this.seq;
+    const body = bodyOf(pool, this.name, seq);
+    const options = optionsOf(config.run, this.name, seq, body, place, this.persistent);
+    journal.note({
+      e: 'pub',
+      conn: link.conn,
+      tag: ++this.tag,
+      pub: this.name,
+      seq,
+      to: place.queues,
+      persistent: this.persistent,
+      group,
+    });
+    channel.publish(place.exchange, place.key, body, { ...options, mandatory: true }, callback);
+  }
+
+  isIdle() {
+    return this.link?.open === true && this.unconfirmed === 0;
+  }
+}
+
+const publishers = config.clients.map((settings) => new Publisher(settings));
+for (const publisher of publishers) publisher.run();
+
+answerSupervisor({
+  publish({ on }) {
+    for (const publisher of publishers) publisher.publishing = on;
+  },
+  status: () => ({
+    idle: publishers.every((publisher) => publisher.isIdle()),
+    unconfirmed: publishers.map(({ name, unconfirmed }) => ({ name, unconfirmed })),
+    seqs: Object.fromEntries(publishers.map(({ name, seq }) => [name, seq])),
+  }),
+  turn({ journal: path }) {
+    journal.turnTo(path);
+    for (const { link } of publishers) link?.noteOpen();
+  },
+  flush: () => journal.flush(),
+});

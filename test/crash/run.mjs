@@ -1,0 +1,72 @@
+// The command line of the crash test:
+//   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--keep]
+// Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { RULES } from './check.mjs';
+import { runMutants } from './mutants.mjs';
+import { runCrashTest } from './supervise.mjs';
+
+const SHOWN = 10;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '20' },
+    seed: { type: 'string', default: `s${process.pid}${process.hrtime()[1]}` },
+    broker: { type: 'string', default: 'leveret' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
+const again = `--rounds ${values.rounds} --seed ${values.seed} --broker ${values.broker}`;
+console.log(`crash test: ${again}, folder ${folder}`);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+const { violations, broken, counts, history } = await runCrashTest({
+  broker: values.broker,
+  rounds: Number(values.rounds),
+  seed: values.seed,
+  folder,
+  print: (line) => console.log(line),
+});
+printTable(counts);
+printRules();
+const missed = violations.length === 0 ? proveJudge(history) : [];
+const failed = violations.length > 0 || missed.length > 0;
+if (failed) console.log(`journals and the broker's log are in ${folder}; again with ${again}`);
+if (!failed && !values.keep) rmSync(folder, { recursive: true, force: true });
+process.exit(failed ? 1 : 0);
+
+function printTable(rows) {
+  console.log('');
+  const width = Math.max(...Object.keys(rows).map((name) => name.length));
+  for (const [name, n] of Object.entries(rows)) {
+    console.log(`  ${name.padEnd(width)}  ${String(n).padStart(9)}`);
+  }
+  console.log('');
+}
+
+function printRules() {
+  for (const [rule, promise] of Object.entries(RULES)) {
+    const times = broken[rule] ?? 0;
+    const verdict = times === 0 ? 'kept' : `BROKEN, ${times} times`;
+    console.log(`  ${rule.padEnd(3)}  ${verdict.padEnd(20)}  ${promise}`);
+    const examples = violations.filter((violation) => violation.rule === rule).slice(0, SHOWN);
+    for (const { text } of examples) console.log(`         ${text}`);
+  }
+  console.log('');
+}
+
+/** A judge that cannot find anything proves nothing: each spoiled copy must be found out. */
+function proveJudge(clean) {
+  const missedNames = [];
+  for (const { name, rule, found } of runMutants(clean)) {
+    const verdict = found === null ? 'no place for it' : found ? 'found' : 'MISSED';
+    if (found === false) missedNames.push(name);
+    console.log(`  spoiled: ${name.padEnd(46)}  ${rule.padEnd(3)}  ${verdict}`);
+  }
+  return missedNames;
+}

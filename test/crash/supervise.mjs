@@ -1,0 +1,312 @@
+// The supervisor of the crash test: starts the broker, publishers and consumers in processes of
+// their own, kills the broker again and again, then drains it and has the journals judged.
+import { fork } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { connect } from 'amqplib';
+import { Broker, findFreePort } from './broker.mjs';
+import { check } from './check.mjs';
+import { Churn } from './churn.mjs';
+import { now } from './client.mjs';
+import { createRandom } from './random.mjs';
+import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, QUEUES } from './topology.mjs';
+
+/** After this many rounds everything is drained and judged, so that long runs stay small. */
+const PART_ROUNDS = 20;
+const STOP_LIMIT_MS = 15_000;
+const CONFIRM_LIMIT_MS = 15_000;
+const DRAIN_LIMIT_MS = 60_000;
+const VIOLATIONS_KEPT = 20;
+
+/**
+ * @typedef {object} Plan
+ * @property {'leveret' | 'rabbitmq'} broker
+ * @property {number} rounds
+ * @property {string} seed
+ * @property {string} folder an empty folder for data, journals and the broker's log
+ * @property {(line: string) => void} print
+ */
+
+/** Runs the whole test: violations and sums of all parts, and the history of the last one. */
+export async function runCrashTest(/** @type {Plan} */ plan) {
+  const run = new CrashRun(plan, await findFreePort(), await findFreePort());
+  const cleanUp = () => run.killEverything();
+  process.once('exit', cleanUp);
+  try {
+    return await run.run();
+  } finally {
+    cleanUp();
+    process.removeListener('exit', cleanUp);
+  }
+}
+
+class CrashRun {
+  constructor(plan, port, distPort) {
+    this.plan = plan;
+    this.random = createRandom(plan.seed);
+    this.broker = new Broker(plan.broker, plan.folder, port, distPort);
+    this.publishers = [];
+    this.consumers = [];
+    this.part = 0;
+    this.seqBase = {};
+    /** @type {{ rule: string, text: string }[]} */
+    this.incidents = [];
+    const random = createRandom(`${plan.seed} churn`);
+    this.churn = new Churn(this.broker.url, random, this.incidents);
+    this.violations = [];
+    this.broken = {};
+    this.counts = {};
+    this.startMs = [];
+    this.history = null;
+  }
+
+  async run() {
+    const { rounds } = this.plan;
+    await this.startBroker();
+    await this.setUp();
+    this.startClients();
+    for (let round = 1; round <= rounds; round++) {
+      await this.playRound(round);
+      if (round % PART_ROUNDS === 0 || round === rounds) await this.endPart(round === rounds);
+    }
+    return this.result();
+  }
+
+  killEverything() {
+    this.broker.killNow();
+    for (const { child } of [...this.publishers, ...this.consumers]) child.kill('SIGKILL');
+  }
+
+  // ---- starting -------------------------------------------------------------------------------
+
+  async startBroker() {
+    this.broker.spawn();
+    const { exit } = this.broker;
+    this.startMs.push(await this.broker.listening());
+    exit.then(({ code, signal }) => {
+      if (!this.expectExit) {
+        const how = `the broker ended by itself, code ${code}, signal ${signal}`;
+        this.incidents.push({ rule: 'I11', text: `${how}:\n${this.broker.tail()}` });
+      }
+    });
+    this.expectExit = false;
+  }
+
+  async setUp() {
+    const model = await connect(this.broker.url);
+    await declareTopology(await model.createChannel());
+    await model.close();
+  }
+
+  startClients() {
+    mkdirSync(this.partFolder(), { recursive: true });
+    this.publishers = PUBLISHERS.map((clients, i) => this.startClient('publisher', i, clients));
+    this.consumers = CONSUMERS.map((clients, i) => this.startClient('consumer', i, clients));
+  }
+
+  startClient(program, index, clients) {
+    const name = `${program}-${index + 1}`;
+    const { url } = this.broker;
+    const config = { url, run: this.plan.seed, journal: this.journalOf(name), clients };
+    const path = fileURLToPath(new URL(`${program}.mjs`, import.meta.url));
+    return new ClientProcess(name, fork(path, [JSON.stringify(config)]), this.incidents);
+  }
+
+  partFolder() {
+    return join(this.plan.folder, `part-${this.part + 1}`);
+  }
+
+  journalOf(name) {
+    return join(this.partFolder(), `${name}.jsonl`);
+  }
+
+  // ---- a round --------------------------------------------------------------------------------
+
+  async playRound(round) {
+    this.churn.start();
+    const loadMs = this.random.chance(0.3) ? this.random.int(20, 300) : this.random.int(300, 1500);
+    await sleep(this.plan.broker === 'rabbitmq' ? loadMs + 1000 : loadMs);
+    const roll = this.random.next();
+    const kind = roll < 0.15 ? 'SIGTERM' : roll < 0.4 ? 'start-up' : 'kill -9';
+    this.expectExit = true;
+    if (kind === 'SIGTERM') await this.stopBroker();
+    else await this.broker.kill();
+    this.count(kind === 'SIGTERM' ? 'stops by SIGTERM' : 'kill -9 under load');
+    await this.churn.ended();
+    if (kind === 'start-up') await this.killStarts();
+    await this.startBroker();
+    this.plan.print(
+      `round ${round}: ${loadMs} ms of load, ${kind}, listening again after ${this.startMs.at(-1)} ms`,
+    );
+  }
+
+  async stopBroker() {
+    const ended = await this.broker.stop(STOP_LIMIT_MS);
+    if (ended === null) {
+      this.incidents.push({ rule: 'I11', text: `SIGTERM: still there after ${STOP_LIMIT_MS} ms` });
+    } else if (ended.code !== 0) {
+      const text = `SIGTERM: exit code ${ended.code}, signal ${ended.signal}`;
+      this.incidents.push({ rule: 'I11', text: `${text}:\n${this.broker.tail()}` });
+    }
+  }
+
+  /** A start must bear being killed, again and again. */
+  async killStarts() {
+    for (let times = this.random.int(1, 3); times > 0; times--) {
+      this.broker.spawn();
+      await sleep(this.random.int(0, 300) * (this.plan.broker === 'rabbitmq' ? 10 : 1));
+      await this.broker.kill();
+      this.count('kill -9 during start');
+    }
+  }
+
+  // ---- the end of a part ----------------------------------------------------------------------
+
+  /** Stops, drains, kills once more to see that nothing settled comes back, and judges. */
+  async endPart(last) {
+    this.churn.start();
+    await askAll(this.publishers, { ask: 'publish', on: false });
+    const confirmed = await this.waitFor(this.publishers, CONFIRM_LIMIT_MS);
+    if (confirmed !== null) this.incidents.push({ rule: 'I11', text: `unconfirmed: ${confirmed}` });
+    await askAll(this.consumers, { ask: 'drain', on: true });
+    await this.drain();
+    const drainedSpawn = this.broker.spawns.length - 1;
+    this.expectExit = true;
+    await this.broker.kill();
+    this.count('kill -9 when drained');
+    await this.churn.ended();
+    await this.startBroker();
+    await this.drain();
+    await this.churn.verifyOnly();
+    await this.judge(drainedSpawn);
+    if (!last) await this.beginPart();
+  }
+
+  async beginPart() {
+    this.part++;
+    mkdirSync(this.partFolder(), { recursive: true });
+    const everyone = [...this.publishers, ...this.consumers];
+    for (const client of everyone) {
+      await client.ask({ ask: 'turn', journal: this.journalOf(client.name) });
+    }
+    await askAll(this.consumers, { ask: 'drain', on: false });
+    await askAll(this.publishers, { ask: 'publish', on: true });
+  }
+
+  /** Polls until every process says it is idle; what the others said, or null when all are. */
+  async waitFor(clients, limitMs) {
+    const startedAt = now();
+    for (;;) {
+      const states = await askAll(clients, { ask: 'status' });
+      const busy = states.filter(({ idle }) => !idle);
+      if (busy.length === 0) return null;
+      if (now() - startedAt > limitMs * 1000) return JSON.stringify(busy);
+      await sleep(20);
+    }
+  }
+
+  async drain() {
+    const startedAt = now();
+    const model = await connect(this.broker.url);
+    model.on('error', () => {});
+    const channel = await model.createChannel();
+    for (;;) {
+      const busy = await this.waitFor(this.consumers, DRAIN_LIMIT_MS);
+      const depths = [];
+      for (const queue of Object.keys(QUEUES)) {
+        const { messageCount } = await channel.checkQueue(queue);
+        if (messageCount > 0) depths.push(`${queue}: ${messageCount}`);
+      }
+      if (busy === null && depths.length === 0) break;
+      if (now() - startedAt > DRAIN_LIMIT_MS * 1000) {
+        const text = `not drained after ${DRAIN_LIMIT_MS} ms: ${busy} ${depths.join(', ')}`;
+        this.incidents.push({ rule: 'I11', text });
+        break;
+      }
+      await sleep(20);
+    }
+    await channel.purgeQueue(BARRIER);
+    await model.close();
+  }
+
+  async judge(drainedSpawn) {
+    const everyone = [...this.publishers, ...this.consumers];
+    await askAll(everyone, { ask: 'flush' });
+    const journals = {};
+    for (const { name } of everyone) journals[name] = readJournal(this.journalOf(name));
+    this.history = {
+      spawns: this.broker.spawns,
+      drainedSpawn,
+      queues: QUEUES,
+      seqBase: { ...this.seqBase },
+      journals,
+      lookups: this.churn.lookups,
+      incidents: this.incidents.splice(0),
+    };
+    this.churn.lookups = [];
+    const { violations, counts } = check(this.history);
+    for (const violation of violations) this.keep(violation);
+    for (const [name, n] of Object.entries(counts)) this.count(name, n);
+    for (const { seqs } of await askAll(this.publishers, { ask: 'status' })) {
+      Object.assign(this.seqBase, seqs);
+    }
+  }
+
+  /** The first of each rule are kept to be shown, all are counted. */
+  keep(violation) {
+    const { rule } = violation;
+    this.broken[rule] = (this.broken[rule] ?? 0) + 1;
+    if (this.broken[rule] <= VIOLATIONS_KEPT) this.violations.push(violation);
+  }
+
+  count(name, by = 1) {
+    this.counts[name] = (this.counts[name] ?? 0) + by;
+  }
+
+  result() {
+    const sorted = [...this.startMs].sort((a, b) => a - b);
+    this.counts['start, median ms'] = sorted[sorted.length >> 1];
+    this.counts['start, longest ms'] = sorted.at(-1);
+    const { violations, broken, counts, history } = this;
+    return { violations, broken, counts, history };
+  }
+}
+
+/** A publisher or consumer process, asked over IPC. */
+class ClientProcess {
+  constructor(name, child, incidents) {
+    this.name = name;
+    this.child = child;
+    this.asked = 0;
+    this.waiting = new Map();
+    child.on('message', ({ id, answer, incident }) => {
+      if (incident !== undefined) incidents.push({ rule: 'I11', text: incident });
+      this.waiting.get(id)?.resolve(answer);
+      this.waiting.delete(id);
+    });
+    child.on('exit', (code, signal) => {
+      this.exit = new Error(`${name} ended: code ${code}, signal ${signal}`);
+      for (const { reject } of this.waiting.values()) reject(this.exit);
+    });
+  }
+
+  ask(message) {
+    if (this.exit !== undefined) return Promise.reject(this.exit);
+    const id = ++this.asked;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.child.send({ id, ...message });
+    });
+  }
+}
+
+function askAll(clients, message) {
+  return Promise.all(clients.map((client) => client.ask(message)));
+}
+
+function readJournal(path) {
+  const text = readFileSync(path, 'utf8');
+  return text === '' ? [] : JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`);
+}
