@@ -12,24 +12,28 @@ const INDEXED_FROM = 16;
  * leaves with its last binding. Read `items` by index; its order means nothing and changes.
  */
 export class DestinationList<D> {
-  readonly items: D[] = [];
-  /** `counts[i]` bindings lead to `items[i]`. */
-  private readonly counts: number[] = [];
+  readonly items: D[];
+  /** How many bindings beyond one lead to a destination; null while no destination has two. */
+  private extra: Map<D, number> | null = null;
   /** Destination to its place in `items`; null while the list is short. */
   private index: Map<D, number> | null = null;
+
+  /** Takes over an array: one made as `[destination]` is much smaller than one that is pushed to. */
+  constructor(items: D[]) {
+    this.items = items;
+  }
 
   get empty(): boolean {
     return this.items.length === 0;
   }
 
   add(destination: D): void {
-    const at = this.find(destination);
-    if (at >= 0) {
-      this.counts[at] = (this.counts[at] ?? 0) + 1;
+    if (this.find(destination) >= 0) {
+      this.extra ??= new Map();
+      this.extra.set(destination, (this.extra.get(destination) ?? 0) + 1);
       return;
     }
     this.items.push(destination);
-    this.counts.push(1);
     if (this.index !== null) this.index.set(destination, this.items.length - 1);
     else if (this.items.length >= INDEXED_FROM) this.buildIndex();
   }
@@ -37,18 +41,12 @@ export class DestinationList<D> {
   remove(destination: D): void {
     const at = this.find(destination);
     assert(at >= 0, 'a destination is removed as often as it was added');
-    const count = (this.counts[at] ?? 0) - 1;
-    if (count > 0) {
-      this.counts[at] = count;
-      return;
-    }
+    if (this.removeExtra(destination)) return;
     // The last one takes the place that falls free.
     const last = this.items.pop() as D;
-    const lastCount = this.counts.pop() as number;
     if (this.index !== null) this.index.delete(destination);
     if (at === this.items.length) return;
     this.items[at] = last;
-    this.counts[at] = lastCount;
     if (this.index !== null) this.index.set(last, at);
   }
 
@@ -56,6 +54,13 @@ export class DestinationList<D> {
   collect(found: Found<D>): void {
     const items = this.items;
     for (let i = 0; i < items.length; i++) found.add(items[i] as D);
+  }
+
+  private removeExtra(destination: D): boolean {
+    const count = this.extra?.get(destination) ?? 0;
+    if (count > 1) this.extra?.set(destination, count - 1);
+    else this.extra?.delete(destination);
+    return count > 0;
   }
 
   private find(destination: D): number {

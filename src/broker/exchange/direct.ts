@@ -11,12 +11,9 @@ export class DirectRouter<D> implements Router<D> {
   private readonly byKey = new Map<string, DestinationList<D>>();
 
   add(binding: Binding<D>): void {
-    let list = this.byKey.get(binding.bindingKey);
-    if (list === undefined) {
-      list = new DestinationList<D>();
-      this.byKey.set(binding.bindingKey, list);
-    }
-    list.add(binding.destination);
+    const list = this.byKey.get(binding.bindingKey);
+    if (list !== undefined) list.add(binding.destination);
+    else this.byKey.set(binding.bindingKey, new DestinationList([binding.destination]));
   }
 
   remove(binding: Binding<D>): void {

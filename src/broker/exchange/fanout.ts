@@ -7,7 +7,7 @@ import type { Found, RoutedMessage, Router } from './router.ts';
 
 /** A message goes to every destination that is bound. */
 export class FanoutRouter<D> implements Router<D> {
-  private readonly bound = new DestinationList<D>();
+  private readonly bound = new DestinationList<D>([]);
 
   add(binding: Binding<D>): void {
     this.bound.add(binding.destination);

@@ -19,7 +19,9 @@ class TrieNode<D> {
   /** The word or wildcard on the edge that leads here. */
   readonly word: string;
   readonly parent: TrieNode<D> | null;
-  /** By literal word; never holds a wildcard. Null while there is none. */
+  /** The child over the only literal word there has been, which most nodes have. */
+  child: TrieNode<D> | null = null;
+  /** All children by literal word, from the second on; null before. */
   children: Map<string, TrieNode<D>> | null = null;
   oneWord: TrieNode<D> | null = null;
   anyWords: TrieNode<D> | null = null;
@@ -55,8 +57,8 @@ export class TopicTrie<D> {
     let node = this.root;
     for (const word of pattern.split(SEPARATOR))
       node = this.child(node, word) ?? this.grow(node, word);
-    node.ending ??= new DestinationList<D>();
-    node.ending.add(destination);
+    if (node.ending !== null) node.ending.add(destination);
+    else node.ending = new DestinationList([destination]);
   }
 
   remove(pattern: string, destination: D): void {
@@ -98,10 +100,8 @@ export class TopicTrie<D> {
     this.step++;
     for (let i = 0; i < this.hereCount; i++) {
       const node = here[i] as TrieNode<D>;
-      if (node.children !== null) {
-        const child = node.children.get(word);
-        if (child !== undefined) this.reach(child);
-      }
+      const child = literal(node, word);
+      if (child !== null) this.reach(child);
       if (node.oneWord !== null) this.reach(node.oneWord);
       if (node.word === ANY_WORDS) this.reach(node);
     }
@@ -120,7 +120,7 @@ export class TopicTrie<D> {
   private child(node: TrieNode<D>, word: string): TrieNode<D> | null {
     if (word === ONE_WORD) return node.oneWord;
     if (word === ANY_WORDS) return node.anyWords;
-    return node.children?.get(word) ?? null;
+    return literal(node, word);
   }
 
   private grow(parent: TrieNode<D>, word: string): TrieNode<D> {
@@ -128,9 +128,14 @@ export class TopicTrie<D> {
     this.nodes++;
     if (word === ONE_WORD) parent.oneWord = node;
     else if (word === ANY_WORDS) parent.anyWords = node;
+    else if (parent.children !== null) parent.children.set(word, node);
+    else if (parent.child === null) parent.child = node;
     else {
-      parent.children ??= new Map();
-      parent.children.set(word, node);
+      parent.children = new Map([
+        [parent.child.word, parent.child],
+        [word, node],
+      ]);
+      parent.child = null;
     }
     return node;
   }
@@ -142,6 +147,7 @@ export class TopicTrie<D> {
       const parent: TrieNode<D> = at.parent;
       if (at.word === ONE_WORD) parent.oneWord = null;
       else if (at.word === ANY_WORDS) parent.anyWords = null;
+      else if (parent.child === at) parent.child = null;
       else {
         parent.children?.delete(at.word);
         if (parent.children?.size === 0) parent.children = null;
@@ -156,9 +162,17 @@ export class TopicTrie<D> {
   }
 }
 
+/** The child over a literal word. No node is there over a wildcard, so a key's `*` finds none. */
+function literal<D>(node: TrieNode<D>, word: string): TrieNode<D> | null {
+  if (node.child !== null) return node.child.word === word ? node.child : null;
+  if (node.children !== null) return node.children.get(word) ?? null;
+  return null;
+}
+
 function isBare<D>(node: TrieNode<D>): boolean {
   return (
     node.ending === null &&
+    node.child === null &&
     node.children === null &&
     node.oneWord === null &&
     node.anyWords === null

@@ -4,7 +4,7 @@ import { seeded } from './random.ts';
 
 test('a list agrees with a plain count of bindings, short or long', () => {
   const random = seeded();
-  const list = new DestinationList<number>();
+  const list = new DestinationList<number>([]);
   const counts = new Map<number, number>();
   for (let i = 0; i < 20_000; i++) {
     const destination = random.below(60);

@@ -1,0 +1,88 @@
+// Owns one exchange: what it was declared with and its bindings. Never routes by itself: its router
+// does, and vhost.ts follows bindings from exchange to exchange.
+
+import { createHash } from 'node:crypto';
+import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Binding } from './binding.ts';
+import { createRouter } from './registry.ts';
+import type { Router } from './router.ts';
+
+/** Where a binding leads. */
+export type Destination = Queue | Exchange;
+
+/** What an exchange is declared with; redeclaration compares these. */
+export interface ExchangeTraits {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** One exchange with its bindings. */
+export class Exchange implements ExchangeTraits {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+  /** The bindings that have this exchange as their source, by identity. */
+  readonly bindings = new Map<string, Binding<Destination>>();
+  readonly router: Router<Destination>;
+  deleted = false;
+
+  constructor(traits: ExchangeTraits) {
+    this.name = traits.name;
+    this.type = traits.type;
+    this.durable = traits.durable;
+    this.autoDelete = traits.autoDelete;
+    this.internal = traits.internal;
+    this.arguments = traits.arguments;
+    this.router = createRouter<Destination>(traits.type);
+  }
+
+  /** Adds a binding; false when it was there already. */
+  addBinding(identity: string, binding: Binding<Destination>): boolean {
+    if (this.bindings.has(identity)) return false;
+    this.bindings.set(identity, binding);
+    this.router.add(binding);
+    return true;
+  }
+
+  /** Removes a binding; undefined when it was not there. */
+  removeBinding(identity: string): Binding<Destination> | undefined {
+    const binding = this.bindings.get(identity);
+    if (binding === undefined) return undefined;
+    this.bindings.delete(identity);
+    this.router.remove(binding);
+    return binding;
+  }
+}
+
+/** Whether a destination is an exchange. */
+export function isExchange(destination: Destination): destination is Exchange {
+  return destination instanceof Exchange;
+}
+
+/**
+ * What makes a binding itself among those of one source: destination, binding key, arguments
+ * (§3.1.3). A string of at most 600 bytes, so that it can also be part of a key on disk.
+ */
+export function bindingIdentity(
+  toExchange: boolean,
+  destination: string,
+  bindingKey: string,
+  args: FieldTable,
+): string {
+  const hash = args.size === 0 ? '' : createHash('sha256').update(sorted(args)).digest('base64');
+  return `${toExchange ? 'e' : 'q'}\0${destination}\0${bindingKey}\0${hash}`;
+}
+
+/** The order of a table's entries does not make another binding. */
+function sorted(args: FieldTable): Buffer {
+  const entries = [...args].sort(([a], [b]) => (a < b ? -1 : 1));
+  return encodeTable(new Map(entries));
+}
