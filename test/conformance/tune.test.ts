@@ -1,6 +1,6 @@
 // connection.tune: what the broker offers, what it accepts, and heartbeats in both directions.
 import { expect, it } from 'vitest';
-import { connectionClose, eventually, useBroker } from '../support/amqp.ts';
+import { connectionClose, eventually, expectedFor, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 
@@ -19,59 +19,27 @@ it('accepts lower limits', async () => {
   expect(reply.name).toBe('connection.open-ok');
 });
 
-it('refuses more channels than it offered', async () => {
-  const { reply } = await tuned({ channelMax: 65535 });
-  expect(reply).toMatchObject(
-    connectionClose(
-      530,
-      'NOT_ALLOWED - negotiated channel_max = 65535 is higher than the maximum allowed value (2047)',
-      'connection.tune-ok',
-    ),
-  );
-});
-
-it('refuses no limit of channels where it has one', async () => {
-  const { reply } = await tuned({ channelMax: 0 });
-  expect(reply).toMatchObject(
-    connectionClose(
-      530,
-      'NOT_ALLOWED - negotiated channel_max = 0 (no limit) is higher than the maximum allowed value (2047)',
-      'connection.tune-ok',
-    ),
-  );
-});
-
-it('refuses larger frames than it offered', async () => {
-  const { reply } = await tuned({ frameMax: 131073 });
-  expect(reply).toMatchObject(
-    connectionClose(
-      530,
-      'NOT_ALLOWED - negotiated frame_max = 131073 is higher than the maximum allowed value (131072)',
-      'connection.tune-ok',
-    ),
-  );
-});
-
-it('refuses no limit of frames where it has one', async () => {
-  const { reply } = await tuned({ frameMax: 0 });
-  expect(reply).toMatchObject(
-    connectionClose(
-      530,
-      'NOT_ALLOWED - negotiated frame_max = 0 (no limit) is higher than the maximum allowed value (131072)',
-      'connection.tune-ok',
-    ),
-  );
-});
-
-it('refuses frames smaller than 4096', async () => {
-  const { reply } = await tuned({ frameMax: 4095 });
-  expect(reply).toMatchObject(
-    connectionClose(
-      530,
-      'NOT_ALLOWED - negotiated frame_max = 4095 is lower than the minimum allowed value (4096)',
-      'connection.tune-ok',
-    ),
-  );
+it('refuses limits beyond those it offered', async () => {
+  const channelsText = 'is higher than the maximum allowed value (2047)';
+  const framesText = 'is higher than the maximum allowed value (131072)';
+  const cases: [{ channelMax?: number; frameMax?: number }, string][] = [
+    [{ channelMax: 2048 }, `channel_max = 2048 ${channelsText}`],
+    [{ channelMax: 0 }, `channel_max = 0 (no limit) ${channelsText}`],
+    [{ frameMax: 131073 }, `frame_max = 131073 ${framesText}`],
+    [{ frameMax: 0 }, `frame_max = 0 (no limit) ${framesText}`],
+    [{ frameMax: 4095 }, 'frame_max = 4095 is lower than the minimum allowed value (4096)'],
+  ];
+  const replies = await Promise.all(cases.map(([tuneOk]) => tuned(tuneOk)));
+  replies.forEach(({ reply }, index) => {
+    const text = `NOT_ALLOWED - negotiated ${cases[index]?.[1]}`;
+    // RabbitMQ 3.10 logs the reason and closes the socket three seconds later; newer ones say it.
+    expect(reply).toMatchObject(
+      expectedFor<object>({
+        rabbitmq: { name: 'socket closed' },
+        leveret: connectionClose(530, text, 'connection.tune-ok'),
+      }),
+    );
+  });
 });
 
 it('cuts what it sends to the negotiated frame size', async () => {

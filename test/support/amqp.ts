@@ -76,9 +76,17 @@ export function useBroker(): Broker {
       await janitor.open();
       await janitor.openChannel(1);
     }
+    const sweeper = janitor;
     for (const name of names.splice(0)) {
-      janitor.send(1, 'exchange.delete', { exchange: name, nowait: true });
-      await janitor.call(1, 'queue.delete', { queue: name });
+      sweeper.send(1, 'exchange.delete', { exchange: name, nowait: true });
+      // An exclusive queue stays locked until the broker has noticed that its connection is gone.
+      await eventually(async () => {
+        const reply = await sweeper.call(1, 'queue.delete', { queue: name });
+        if (reply.name !== 'channel.close') return true;
+        sweeper.send(1, 'channel.close-ok');
+        await sweeper.openChannel(1);
+        return false;
+      }, `the deletion of ${name}`);
     }
   }
 
