@@ -1,16 +1,215 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { pbkdf2 } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StoreError } from '../../src/store/errors.ts';
 import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
-import { storeContract } from './contract.ts';
+import buildDist from '../global-setup.ts';
+import { type Child, startChild } from './children.ts';
+import { commit, storeContract } from './contract.ts';
 
+const T = 7;
 const root = mkdtempSync(join(tmpdir(), 'leveret-lmdb-'));
 let folders = 0;
 const newFolder = (): string => {
   folders += 1;
   return join(root, `${folders}.store`);
 };
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const children: Child[] = [];
+const startCommits = (folder: string, bytes: number, limits = ''): Child => {
+  const child = startChild('commits.mjs', [folder, String(bytes)], limits);
+  children.push(child);
+  return child;
+};
+afterAll(() => {
+  for (const child of children) child.process.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+});
 
 storeContract('the LMDB engine', () => openLmdbStore(newFolder(), { reserveBytes: 0 }));
+
+beforeAll(buildDist);
+
+test('what was committed is there after the store was closed and opened again', async () => {
+  const folder = newFolder();
+  const first = await openLmdbStore(folder);
+  for (let i = 0; i < 100; i += 1) first.put(T, Buffer.from([i]), Buffer.alloc(10_000, i));
+  await first.close();
+  const second = await openLmdbStore(folder);
+  expect(second.batch).toBe(1);
+  for (let i = 0; i < 100; i += 1) {
+    expect(second.get(T, Buffer.from([i]))?.equals(Buffer.alloc(10_000, i))).toBe(true);
+  }
+  await second.close();
+});
+
+test('a new data file gets its room, for this user only', async () => {
+  const folder = newFolder();
+  const store = await openLmdbStore(folder, { reserveBytes: 3 << 20 });
+  expect(statSync(join(folder, 'data.mdb')).size).toBe(3 << 20);
+  expect(statSync(join(folder, 'data.mdb')).mode & 0o777).toBe(0o600);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  store.put(T, Buffer.from('a'), Buffer.alloc(5 << 20));
+  await commit(store);
+  await store.close();
+});
+
+test('a store outgrows the address space it was opened with', async () => {
+  const store = await openLmdbStore(newFolder(), { mapBytes: 1 << 20, reserveBytes: 0 });
+  for (let i = 0; i < 40; i += 1) {
+    store.put(T, Buffer.from([i]), Buffer.alloc(500_000, i));
+    if (i % 10 === 9) await commit(store);
+  }
+  for (let i = 0; i < 40; i += 1) {
+    expect(store.get(T, Buffer.from([i]))?.equals(Buffer.alloc(500_000, i))).toBe(true);
+  }
+  await store.close();
+});
+
+test('a steady stream of rows put and removed leaves the file as small as it is', async () => {
+  const folder = newFolder();
+  const store = await openLmdbStore(folder, { reserveBytes: 0 });
+  const key = (i: number): Buffer => Buffer.from(String(i).padStart(8, '0'));
+  for (let i = 0; i < 400; i += 1) {
+    store.put(T, key(i), Buffer.alloc(65_472, i));
+    store.remove(T, key(i - 10));
+    for (const row of store.range(T, key(i - 5), key(i))) expect(row.value.length).toBe(65_472);
+    await commit(store);
+  }
+  expect([...store.keys(T, key(0), key(1000))].length).toBe(10);
+  expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(4 << 20);
+  await store.close();
+});
+
+describe('a store that cannot be opened says so, with a way out', () => {
+  const refusalOf = async (folder: string, mapBytes = 1 << 30): Promise<string> => {
+    const error = await openLmdbStore(folder, { mapBytes }).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(String(error)).toContain(`cannot open the store in ${folder}: `);
+    expect(String(error)).toContain('restore the folder from a backup');
+    return String(error);
+  };
+
+  /** A folder with a small store in it, whose data file the test may then spoil. */
+  const spoiledFolder = async (spoil: (data: Buffer) => Buffer): Promise<string> => {
+    const folder = newFolder();
+    const store = await openLmdbStore(folder, { reserveBytes: 0 });
+    for (let i = 0; i < 3; i += 1) {
+      store.put(T, Buffer.from([i]), Buffer.alloc(30_000));
+      await commit(store);
+    }
+    await store.close();
+    const file = join(folder, 'data.mdb');
+    writeFileSync(file, spoil(readFileSync(file)));
+    return folder;
+  };
+
+  test('when its file is of another kind', async () => {
+    expect(await refusalOf(await spoiledFolder(() => Buffer.alloc(8192, 0x5a)))).toContain(
+      'damaged',
+    );
+  });
+
+  test.each([0, 4096])('when the meta page at %i is damaged', async (at) => {
+    const folder = await spoiledFolder((data) => data.fill(0x5a, at, at + 200));
+    expect(await refusalOf(folder)).toContain('damaged');
+  });
+
+  test('when its file is cut short', async () => {
+    const half = await spoiledFolder((data) => data.subarray(0, 3 * 4096));
+    expect(await refusalOf(half)).toContain('cut short');
+    const head = await spoiledFolder((data) => data.subarray(0, 100));
+    expect(await refusalOf(head)).toContain('cut short');
+  });
+
+  test('when something else lies in place of a file', async () => {
+    for (const name of ['data.mdb', 'lock.mdb']) {
+      const folder = newFolder();
+      mkdirSync(join(folder, name), { recursive: true });
+      expect(await refusalOf(folder)).toContain('EISDIR');
+    }
+  });
+});
+
+test('a data file that was made but never written is as good as new', async () => {
+  const folder = newFolder();
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'data.mdb'), '');
+  const store = await openLmdbStore(folder);
+  store.put(T, Buffer.from('a'), Buffer.from('b'));
+  await store.close();
+});
+
+test.each([
+  [300, 8],
+  [65_000, 4],
+])(
+  'kill -9 leaves whole batches of %i bytes a value, all reported ones among them',
+  async (bytes, kills) => {
+    const folder = newFolder();
+    for (let kill = 0; kill < kills; kill += 1) {
+      const child = startCommits(folder, bytes);
+      const lines = 1 + Math.floor(Math.random() * 60);
+      for (let i = 0; i < lines; i += 1) expect(await child.next()).toMatch(/^durable /);
+      child.process.kill('SIGKILL');
+      await child.ended;
+      const reported = Number(child.lines.at(-1)?.slice('durable '.length));
+      const store = await openLmdbStore(folder);
+      const rows = [...store.range(T, Buffer.alloc(0), Buffer.alloc(8, 0xff))];
+      await store.close();
+      expect(rows.map((row) => row.key)).toEqual(
+        Array.from({ length: 20 }, (_, i) => Buffer.from([i])),
+      );
+      const rounds = new Set(rows.map((row) => row.value.readUInt32BE()));
+      expect(rounds.size).toBe(1);
+      expect([...rounds][0]).toBeGreaterThanOrEqual(reported);
+    }
+  },
+  60_000,
+);
+
+test('a failing commit is told once, nothing after it is durable, and closing rejects', async () => {
+  const folder = newFolder();
+  // 600 blocks of 512 bytes hold one round but not two: a write past them fails with "File too large".
+  const child = startCommits(folder, 12_000, 'ulimit -f 600;');
+  await child.ended;
+  const last = child.lines.at(-1);
+  expect(last).toMatch(/^failed 1 not closed a commit has failed: /);
+  const store = await openLmdbStore(folder);
+  const rounds = [...store.range(T, Buffer.alloc(0), Buffer.from([20]))];
+  expect(new Set(rounds.map((row) => row.value.readUInt32BE())).size).toBeLessThanOrEqual(1);
+  expect(store.get(T, Buffer.from('after'))).toBeNull();
+  await store.close();
+});
+
+test('a commit that does not settle in time is a failure', async () => {
+  const store = await openLmdbStore(newFolder(), { commitTimeoutMs: 50, reserveBytes: 0 });
+  const failures: Error[] = [];
+  let durable = 0;
+  store.onDurable((batch) => {
+    durable = batch;
+  });
+  const failed = new Promise<void>((resolve) => {
+    store.onFailure((error) => {
+      failures.push(error);
+      resolve();
+    });
+  });
+  // lmdb writes on a thread of the pool of four: while all of them are busy, no commit settles.
+  const busy = [1, 2, 3, 4, 5, 6, 7, 8].map(
+    () =>
+      new Promise<void>((resolve) => {
+        pbkdf2('secret', 'salt', 300_000, 64, 'sha512', () => resolve());
+      }),
+  );
+  store.put(T, Buffer.from('a'), Buffer.from('late'));
+  store.seal();
+  await failed;
+  await Promise.all(busy);
+  store.put(T, Buffer.from('b'), Buffer.from('later'));
+  store.seal();
+  await expect(store.close()).rejects.toThrow('a commit has not settled within 50 ms');
+  expect(failures.length).toBe(1);
+  expect(durable).toBe(0);
+});

@@ -10,6 +10,8 @@ import { assert } from '../../util/assert.ts';
 import { Batch, PUT, REMOVE } from '../batch.ts';
 import { causeText, StoreError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';
+import { syncFolder } from '../sync-folder.ts';
+import { checkFiles } from './check-files.ts';
 import { indexPuts } from './put-index.ts';
 import { type TableKeys, tableKeys } from './table-keys.ts';
 import { Watchdog } from './watchdog.ts';
@@ -50,7 +52,9 @@ export async function openLmdbStore(
     const file = join(folder, 'data.mdb');
     const fresh = !existsSync(file);
     const keys = tableKeys();
-    const db = openEnvironment(folder, keys, options.mapBytes ?? MAP_BYTES);
+    const mapBytes = options.mapBytes ?? MAP_BYTES;
+    await checkFiles(folder, mapBytes);
+    const db = openEnvironment(folder, keys, mapBytes);
     if (fresh) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
     return new LmdbStore(db, keys, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
   } catch (cause) {
@@ -102,13 +106,7 @@ async function reserve(folder: string, file: string, bytes: number): Promise<voi
   } finally {
     await data.close();
   }
-  if (process.platform === 'win32') return; // knows no sync of a folder
-  const names = await openFile(folder, 'r');
-  try {
-    await names.sync();
-  } finally {
-    await names.close();
-  }
+  await syncFolder(folder);
 }
 
 /*

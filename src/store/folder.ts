@@ -1,0 +1,226 @@
+// Owns the data folder: that it is there, can be written, and is used by one broker at a time.
+// Never knows what lies in it.
+
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { causeText, StoreError } from './errors.ts';
+import { syncFolder } from './sync-folder.ts';
+
+/** A data folder that belongs to this process until it is released or the process ends. */
+export interface DataFolder {
+  /** The absolute path. */
+  readonly path: string;
+  /** Lets the next broker have the folder. */
+  release(): Promise<void>;
+}
+
+const LOCK_FOLDER = 'lock';
+/** How long to wait for the holder to name itself, if its event loop is busy. */
+const ANSWER_PATIENCE_MS = 500;
+/** Unix sockets take paths of 107 bytes, on some systems of 103. */
+const SOCKET_PATH_BYTES_MAX = 103;
+/** File systems shared between hosts, by the magic number of statfs: NFS, SMB, SMB2 and CIFS. */
+const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xfe534d42, 0xff534d42]);
+
+/** Makes the folder when it is not there, checks that it can be written, and locks it. */
+export async function openDataFolder(path: string): Promise<DataFolder> {
+  const absolute = resolve(path);
+  const locks = join(absolute, LOCK_FOLDER);
+  try {
+    const made = await mkdir(absolute, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncFolder(dirname(absolute));
+    await mkdir(locks, { recursive: true, mode: 0o700 });
+    await refuseNetworkFileSystem(absolute);
+    const lock = new FolderLock(absolute, locks);
+    await lock.acquire();
+    return { path: absolute, release: () => lock.release() };
+  } catch (cause) {
+    throw cause instanceof StoreError ? cause : unusable(absolute, cause);
+  }
+}
+
+async function refuseNetworkFileSystem(path: string): Promise<void> {
+  const { type } = await statfs(path);
+  if (!NETWORK_FILE_SYSTEMS.has(type)) return;
+  throw new StoreError(
+    `the data folder ${path} is on a network file system, which gives no safe locks`,
+    'put it on a disk of this machine',
+  );
+}
+
+function unusable(path: string, cause: unknown): StoreError {
+  const what = `cannot use the data folder ${path}`;
+  const options = { cause };
+  switch (errorCode(cause)) {
+    case 'EACCES':
+    case 'EPERM': {
+      const user = process.getuid?.() ?? 'this user';
+      const hint = `give the user with id ${user} the right to write there, or name another folder`;
+      return new StoreError(`${what}: permission denied`, hint, options);
+    }
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new StoreError(`${what}: a file is in its place`, 'name another folder', options);
+    case 'EROFS':
+      return new StoreError(`${what}: read-only file system`, 'name another folder', options);
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new StoreError(`${what}: the disk is full`, 'make room on it', options);
+    default:
+      return new StoreError(
+        `${what}: ${causeText(cause)}`,
+        'mend this or name another folder',
+        options,
+      );
+  }
+}
+
+/*
+ * The lock is a listening unix socket: the kernel ends it with the process, however that ends, and
+ * it is seen by every container that mounts the folder. A file left behind answers no connection,
+ * but must not simply be replaced: two brokers could both find it dead, and the second would remove
+ * the fresh lock of the first. So locks are numbered, and a number is never used again:
+ *
+ *   lock/41   dead: nobody answers         1. listen under a name of our own
+ *   lock/42   dead                         2. the highest lock answers -> refused
+ *   lock/43 <- ours, by link(2), which     3. link ours as the next number; taken -> back to 2
+ *             fails when it is there       4. a higher one is there -> drop ours, back to 2
+ *                                          5. it is ours; remove the lower ones
+ *
+ * The highest file stays when its broker ends. While a lock is alive nobody can get past step 2 with
+ * a higher number, and who was slow and linked a lower one sees the higher in step 4.
+ */
+class FolderLock {
+  private readonly path: string;
+  private readonly locks: string;
+  private readonly server: Server;
+
+  constructor(path: string, locks: string) {
+    this.path = path;
+    this.locks = locks;
+    this.server = createServer(sayPid);
+    this.server.unref();
+  }
+
+  async acquire(): Promise<void> {
+    const own = `new-${randomUUID()}`;
+    await withShortPath(this.locks, own, (path) => listen(this.server, path));
+    try {
+      await this.takeNumber(join(this.locks, own));
+    } catch (error) {
+      await this.release();
+      throw error;
+    } finally {
+      await rm(join(this.locks, own), { force: true });
+    }
+  }
+
+  release(): Promise<void> {
+    return new Promise((done) => this.server.close(() => done()));
+  }
+
+  private async takeNumber(own: string): Promise<void> {
+    for (;;) {
+      const highest = Math.max(0, ...(await this.numbers()));
+      if (highest > 0) await this.refuseAlive(highest);
+      const number = highest + 1;
+      const lock = join(this.locks, String(number));
+      if (!(await linked(own, lock))) continue;
+      const numbers = await this.numbers();
+      if (Math.max(...numbers) === number) {
+        const lower = numbers.filter((other) => other < number);
+        await Promise.all(
+          lower.map((other) => rm(join(this.locks, String(other)), { force: true })),
+        );
+        return;
+      }
+      await rm(lock, { force: true });
+    }
+  }
+
+  private async numbers(): Promise<number[]> {
+    const names = await readdir(this.locks);
+    return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
+  }
+
+  private async refuseAlive(number: number): Promise<void> {
+    const holder = await withShortPath(this.locks, String(number), askHolder);
+    if (holder === null) return;
+    throw new StoreError(
+      `the data folder ${this.path} is in use by another broker${holder}`,
+      'stop that one first, or name another folder',
+    );
+  }
+}
+
+function sayPid(asking: Socket): void {
+  asking.on('error', () => asking.destroy());
+  asking.end(`${process.pid}\n`);
+  asking.unref();
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen(path, () => {
+      server.off('error', failed);
+      done();
+    });
+  });
+}
+
+/** Who listens: its process id as far as it says so; null when nobody does. */
+function askHolder(path: string): Promise<string | null> {
+  return new Promise((answer) => {
+    let said = '';
+    const socket = createConnection({ path, signal: AbortSignal.timeout(ANSWER_PATIENCE_MS) });
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      said += text;
+    });
+    socket.on('close', () => answer(/^\d+\n$/.test(said) ? `, process ${said.trim()}` : ''));
+    socket.on('error', (error) => {
+      // Any other error, such as a full backlog, means that somebody is there.
+      const code = errorCode(error);
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') answer(null);
+    });
+  });
+}
+
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Calls `use` with a path of the file that is short enough for a socket. */
+async function withShortPath<T>(
+  folder: string,
+  name: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const path = join(folder, name);
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path);
+  if (process.platform !== 'linux') {
+    throw new StoreError(
+      `the path of the data folder is too long: ${folder}`,
+      'name a shorter one',
+    );
+  }
+  const handle = await open(folder, 'r');
+  try {
+    return await use(`/proc/self/fd/${handle.fd}/${name}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

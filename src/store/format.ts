@@ -1,0 +1,64 @@
+// Owns the record that says in which format a data folder is written. Never converts one: a change
+// of format brings its own migration.
+
+import { verifyChecksum, withChecksum } from './checksum.ts';
+import { StoreError } from './errors.ts';
+import type { Store } from './port.ts';
+import { TABLE_META } from './tables.ts';
+
+/** The format this broker writes, and the newest it reads. */
+export const FORMAT_VERSION = 1;
+
+const KEY = Buffer.from('format');
+const TABLE_LAST = 255;
+const LOWEST = Buffer.alloc(0);
+const HIGHEST = Buffer.alloc(1024, 0xff);
+
+/**
+ * Makes sure this broker can read the store: writes the format into the batch being gathered when
+ * the store is empty, so that it becomes durable with the first change, and throws a StoreError when
+ * the store was written in a newer format, or in none.
+ */
+export function checkFormat(store: Store, brokerVersion: string): void {
+  const value = store.get(TABLE_META, KEY);
+  if (value !== null) {
+    checkVersion(value);
+    return;
+  }
+  if (!isEmpty(store)) {
+    throw new StoreError(
+      'the data folder holds records but does not say in which format',
+      'it is damaged or not a data folder of Leveret; restore it from a backup or name another one',
+    );
+  }
+  store.put(TABLE_META, KEY, formatRecord(FORMAT_VERSION, brokerVersion));
+}
+
+/*
+ *   u32 format | the broker's version as text ... | u32 checksum
+ */
+function formatRecord(format: number, brokerVersion: string): Buffer {
+  const text = Buffer.from(brokerVersion);
+  const content = Buffer.alloc(4 + text.length);
+  content.writeUInt32BE(format);
+  text.copy(content, 4);
+  return withChecksum(content);
+}
+
+function checkVersion(value: Buffer): void {
+  const content = verifyChecksum(TABLE_META, KEY, value);
+  const format = content.readUInt32BE();
+  if (format <= FORMAT_VERSION) return;
+  const writer = content.toString('utf8', 4);
+  throw new StoreError(
+    `the data folder was written by a newer Leveret, ${writer} (format ${format}, this one reads up to ${FORMAT_VERSION})`,
+    `start Leveret ${writer} or later on it, or name another data folder`,
+  );
+}
+
+function isEmpty(store: Store): boolean {
+  for (let table = 1; table <= TABLE_LAST; table += 1) {
+    for (const _key of store.keys(table, LOWEST, HIGHEST)) return false;
+  }
+  return true;
+}
