@@ -1,0 +1,103 @@
+// Leveret as a child process for tests that run other programs against it, and those programs.
+// Never looks inside the broker.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A broker with a data folder of its own, on a free port. */
+export class TestBroker {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-examples-'));
+  private child: ChildProcess | null = null;
+  url = '';
+
+  async start(): Promise<void> {
+    const args = ['start', '--port', '0', '--data-dir', this.folder];
+    const child = spawn(process.execPath, [join(ROOT, 'bin/leveret'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    const line = await firstLine(child, '"msg":"listening"');
+    const { port } = JSON.parse(line) as { port: number };
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+  }
+
+  /** kill -9: nothing is finished, nothing is flushed. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.child;
+    this.child = null;
+    if (child === null || child.exitCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+}
+
+/** One program of docs/examples, running. */
+export class Example {
+  readonly name: string;
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<unknown[]>;
+  output = '';
+
+  constructor(url: string, name: string, ...args: string[]) {
+    this.name = name;
+    this.child = spawn(process.execPath, [join(ROOT, 'docs/examples', name), ...args], {
+      env: { ...process.env, AMQP_URL: url },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    this.ended = once(this.child, 'close');
+  }
+
+  /** Resolves when it has printed a line that begins so. */
+  async says(start: string): Promise<void> {
+    await firstLine(this.child, start);
+  }
+
+  /** The lines it printed, once it has ended; an exit code other than 0 is thrown with them. */
+  async lines(): Promise<string[]> {
+    const [code, signal] = await this.ended;
+    if (code !== 0) throw new Error(`${this.name}: code ${code}, ${signal}:\n${this.output}`);
+    return this.output.trimEnd().split('\n');
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+}
+
+/** The first line a child prints to stdout that has this text in it. */
+function firstLine(child: ChildProcess, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer | string) => {
+      output += chunk;
+      const line = output.split('\n').find((candidate) => candidate.includes(text));
+      if (line !== undefined && output.includes(`${line}\n`)) resolve(line);
+    });
+    child.stderr?.on('data', (chunk: Buffer | string) => {
+      output += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      reject(new Error(`ended with code ${code} before it said "${text}":\n${output}`));
+    });
+  });
+}

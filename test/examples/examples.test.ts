@@ -1,0 +1,130 @@
+// Runs every program in docs/examples, against a Leveret of its own or the broker at AMQP_URL.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Example, TestBroker } from './broker.ts';
+
+const given = process.env['AMQP_URL'];
+const broker = new TestBroker();
+const running: Example[] = [];
+
+function run(name: string, ...args: string[]): Example {
+  const example = new Example(given ?? broker.url, name, ...args);
+  running.push(example);
+  return example;
+}
+
+beforeAll(async () => {
+  if (given === undefined) await broker.start();
+});
+
+afterEach(() => {
+  for (const example of running.splice(0)) example.kill();
+});
+
+afterAll(() => broker.stop());
+
+describe('examples', () => {
+  test('sign-up: every registration is done or dead-lettered, though a worker dies', async () => {
+    const lines = await run('sign-up.mjs').lines();
+    expect(lines[0]).toBe('500 registrations published and confirmed');
+    expect(lines).toContainEqual(expect.stringMatching(/^\d+ done; worker anna was killed$/));
+    expect(lines).toContain('498 done + 2 failed = 500');
+    expect(lines.at(-1)).toMatch(/^\d+ done more than once, 0 both done and failed$/);
+  });
+
+  test('notifications: every subscriber gets all of them in order', async () => {
+    expect(await run('notifications.mjs').lines()).toEqual([
+      '50 subscribers, each with a queue of its own',
+      '20 notifications published once each',
+      '1000 received, all in order',
+    ]);
+  });
+
+  test('rpc: three servers share the calls, and each answer finds its question', async () => {
+    const lines = await run('rpc.mjs').lines();
+    expect(lines[0]).toBe('60 calls, 60 right answers');
+    expect(lines).toHaveLength(4);
+  });
+
+  test('work queue: prefetch 1 shares long jobs fairly', async () => {
+    const lines = await run('work-queue.mjs').lines();
+    expect(lines.at(-1)).toBe('60 jobs finished, fairly shared');
+  });
+});
+
+describe('tutorials', () => {
+  test('1, hello', async () => {
+    await run('tutorials/1-hello-send.mjs', 'Hello, hare!').lines();
+    const lines = await run('tutorials/1-hello-receive.mjs').lines();
+    expect(lines).toContain('received: Hello, hare!');
+  });
+
+  test('2, work queues: two workers share the jobs', async () => {
+    const workers = [run('tutorials/2-work-receive.mjs'), run('tutorials/2-work-receive.mjs')];
+    await Promise.all(workers.map((worker) => worker.says('waiting for jobs')));
+    await run('tutorials/2-work-send.mjs').lines();
+    const shares = await Promise.all(workers.map((worker) => worker.lines()));
+    for (const share of shares) expect(share.length).toBeGreaterThan(1);
+    const finished = shares.flat().filter((line) => line.startsWith('finished: '));
+    expect(finished.sort()).toEqual(
+      ['fifth.', 'first.', 'fourth...', 'second..', 'third.'].map((job) => `finished: ${job}`),
+    );
+  });
+
+  test('3, publish and subscribe: both listeners get every line', async () => {
+    const listeners = [run('tutorials/3-log-receive.mjs'), run('tutorials/3-log-receive.mjs')];
+    await Promise.all(listeners.map((listener) => listener.says('waiting for lines')));
+    await run('tutorials/3-log-emit.mjs').lines();
+    for (const listener of listeners) {
+      expect((await listener.lines()).slice(1)).toEqual([
+        'received: started',
+        'received: running',
+        'received: stopped',
+      ]);
+    }
+  });
+
+  test('4, routing: only the severities asked for arrive', async () => {
+    const listener = run('tutorials/4-routing-receive.mjs', 'warning', 'error');
+    await listener.says('waiting for warning, error');
+    await run('tutorials/4-routing-emit.mjs', 'info', 'all is well').lines();
+    await run('tutorials/4-routing-emit.mjs', 'error', 'all is lost').lines();
+    expect((await listener.lines()).slice(1)).toEqual(['received: error: all is lost']);
+  });
+
+  test('5, topics: only the keys that match a pattern arrive', async () => {
+    const patterns = ['kern.*', '#.critical'];
+    const listeners = patterns.map((pattern) => run('tutorials/5-topic-receive.mjs', pattern));
+    await Promise.all(listeners.map((listener, n) => listener.says(`waiting for ${patterns[n]}`)));
+    const emit = (key: string) => run('tutorials/5-topic-emit.mjs', key, 'a line').lines();
+    await Promise.all(['cron.info', 'kern.a.b'].map(emit));
+    await Promise.all(['kern.info', 'cron.job.critical'].map(emit));
+    const received = await Promise.all(listeners.map((listener) => listener.lines()));
+    expect(received.map((lines) => lines.slice(1))).toEqual([
+      ['received: kern.info: a line'],
+      ['received: cron.job.critical: a line'],
+    ]);
+  });
+
+  test('6, RPC', async () => {
+    const server = run('tutorials/6-rpc-server.mjs');
+    await server.says('waiting for questions');
+    const lines = await run('tutorials/6-rpc-client.mjs', '90').lines();
+    expect(lines).toContain('answer: fibonacci(90) = 2880067194370816120');
+    expect(await server.lines()).toContain('answered: fibonacci(90)');
+  });
+});
+
+// It kills the broker, so it must be ours.
+test.runIf(given === undefined)('the jobs of tutorial 2 outlive a kill -9', async () => {
+  const own = new TestBroker();
+  await own.start();
+  try {
+    await new Example(own.url, 'tutorials/2-work-send.mjs', 'one.', 'two.').lines();
+    await own.kill();
+    await own.start();
+    const lines = await new Example(own.url, 'tutorials/2-work-receive.mjs').lines();
+    expect(lines.slice(1)).toEqual(['finished: one.', 'finished: two.']);
+  } finally {
+    await own.stop();
+  }
+});
