@@ -31,6 +31,9 @@ const { violations, broken, counts, history } = await runCrashTest({
   seed: values.seed,
   folder,
   print: (line) => console.log(line),
+}).catch((error) => {
+  console.log(`the run could not go on: ${error.message}; journals and log are in ${folder}`);
+  process.exit(1);
 });
 printTable(counts);
 printRules();

@@ -62,7 +62,15 @@ class CrashRun {
     this.history = null;
   }
 
-  async run() {
+  /** A broker that ends by itself ends the run at once: nothing more can be learnt. */
+  run() {
+    const ownEnd = new Promise((_, reject) => {
+      this.ownEnd = reject;
+    });
+    return Promise.race([this.runRounds(), ownEnd]);
+  }
+
+  async runRounds() {
     const { rounds } = this.plan;
     await this.startBroker();
     await this.setUp();
@@ -85,13 +93,12 @@ class CrashRun {
     this.broker.spawn();
     const { exit } = this.broker;
     this.startMs.push(await this.broker.listening());
-    exit.then(({ code, signal }) => {
-      if (!this.expectExit) {
-        const how = `the broker ended by itself, code ${code}, signal ${signal}`;
-        this.incidents.push({ rule: 'I11', text: `${how}:\n${this.broker.tail()}` });
-      }
-    });
     this.expectExit = false;
+    exit.then(({ code, signal }) => {
+      if (this.expectExit) return;
+      const how = `the broker ended by itself, code ${code}, signal ${signal}`;
+      this.ownEnd(new Error(`${how}:\n${this.broker.tail()}`));
+    });
   }
 
   async setUp() {
