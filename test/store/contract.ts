@@ -378,7 +378,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         store.put(T, bytes('a'), LOW);
         store.seal();
         store.put(T, bytes('b'), LOW);
-        await store.close();
+        await Promise.all([store.close(), store.close()]);
         expect(reported).toBe(2);
       });
 
@@ -387,6 +387,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.close();
         expect(() => store.put(T, LOW, LOW)).toThrow('closed');
         expect(() => store.seal()).toThrow('closed');
+        expect(() => store.removeRange(T, LOW, HIGH)).toThrow('closed');
       });
     });
   });

@@ -17,8 +17,8 @@ const newFolder = (): string => {
   return join(root, `${folders}.store`);
 };
 const children: Child[] = [];
-const startCommits = (folder: string, bytes: number, limits = ''): Child => {
-  const child = startChild('commits.mjs', [folder, String(bytes)], limits);
+const startCommits = (folder: string, bytes: number, keys: number, limits = ''): Child => {
+  const child = startChild('commits.mjs', [folder, String(bytes), String(keys)], limits);
   children.push(child);
   return child;
 };
@@ -132,6 +132,19 @@ describe('a store that cannot be opened says so, with a way out', () => {
   });
 });
 
+test('a closed store is not read: that would end the process', async () => {
+  const store = await openLmdbStore(newFolder(), { reserveBytes: 0 });
+  for (let i = 0; i < 100; i += 1) store.put(T, Buffer.from([i]), Buffer.alloc(0));
+  await commit(store);
+  const rows = store.range(T, Buffer.alloc(0), Buffer.from([255]))[Symbol.iterator]();
+  rows.next();
+  await store.close();
+  expect(() => store.get(T, Buffer.from([1]))).toThrow('closed');
+  expect(() => {
+    while (!rows.next().done);
+  }).toThrow('closed');
+});
+
 test('a data file that was made but never written is as good as new', async () => {
   const folder = newFolder();
   mkdirSync(folder);
@@ -141,15 +154,16 @@ test('a data file that was made but never written is as good as new', async () =
   await store.close();
 });
 
+// lmdb starts to write a batch as large as the second one before it has been handed over wholly.
 test.each([
-  [300, 8],
-  [65_000, 4],
+  { bytes: 300, keys: 20, kills: 8 },
+  { bytes: 30_000, keys: 150, kills: 4 },
 ])(
-  'kill -9 leaves whole batches of %i bytes a value, all reported ones among them',
-  async (bytes, kills) => {
+  'kill -9 leaves whole batches of $keys x $bytes bytes, all reported ones among them',
+  async ({ bytes, keys, kills }) => {
     const folder = newFolder();
     for (let kill = 0; kill < kills; kill += 1) {
-      const child = startCommits(folder, bytes);
+      const child = startCommits(folder, bytes, keys);
       const lines = 1 + Math.floor(Math.random() * 60);
       for (let i = 0; i < lines; i += 1) expect(await child.next()).toMatch(/^durable /);
       child.process.kill('SIGKILL');
@@ -158,9 +172,8 @@ test.each([
       const store = await openLmdbStore(folder);
       const rows = [...store.range(T, Buffer.alloc(0), Buffer.alloc(8, 0xff))];
       await store.close();
-      expect(rows.map((row) => row.key)).toEqual(
-        Array.from({ length: 20 }, (_, i) => Buffer.from([i])),
-      );
+      expect(rows.map((row) => row.key[0])).toEqual(Array.from({ length: keys }, (_, i) => i));
+      expect(rows.every((row) => row.value.length === bytes)).toBe(true);
       const rounds = new Set(rows.map((row) => row.value.readUInt32BE()));
       expect(rounds.size).toBe(1);
       expect([...rounds][0]).toBeGreaterThanOrEqual(reported);
@@ -172,7 +185,7 @@ test.each([
 test('a failing commit is told once, nothing after it is durable, and closing rejects', async () => {
   const folder = newFolder();
   // 600 blocks of 512 bytes hold one round but not two: a write past them fails with "File too large".
-  const child = startCommits(folder, 12_000, 'ulimit -f 600;');
+  const child = startCommits(folder, 12_000, 20, 'ulimit -f 600;');
   await child.ended;
   const last = child.lines.at(-1);
   expect(last).toMatch(/^failed 1 not closed a commit has failed: /);

@@ -19,6 +19,7 @@ class MemoryStore implements Store {
   private waiting: Batch[];
   private durable: number;
   private closed: boolean;
+  private closing: Promise<void> | null;
   private durableListener: ((batch: number) => void) | null;
   private settledListener: (() => void) | null;
 
@@ -29,6 +30,7 @@ class MemoryStore implements Store {
     this.waiting = [];
     this.durable = 0;
     this.closed = false;
+    this.closing = null;
     this.durableListener = null;
     this.settledListener = null;
   }
@@ -90,8 +92,12 @@ class MemoryStore implements Store {
     // Memory does not fail.
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return;
+  close(): Promise<void> {
+    this.closing ??= this.settle();
+    return this.closing;
+  }
+
+  private async settle(): Promise<void> {
     if (this.dirty) this.seal();
     this.closed = true;
     if (!this.busy) return;

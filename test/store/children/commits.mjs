@@ -1,12 +1,11 @@
 // A process of its own that commits one batch after the other until it is killed, or a commit fails.
-// Arguments: the folder and the bytes of a value.
+// Arguments: the folder, the bytes of a value and the number of keys.
 // Prints `durable <n>` for each round, or `failed <times it was told> not closed <message>`.
 
 import { openLmdbStore } from '../../../dist/store/lmdb/engine.js';
 
-const KEYS = 20;
 const TABLE = 7;
-const [folder, bytes] = process.argv.slice(2);
+const [folder, bytes, keys] = process.argv.slice(2);
 
 // Past `ulimit -f`, write(2) then returns EFBIG and the process lives on.
 process.on('SIGXFSZ', () => {});
@@ -27,12 +26,12 @@ store.onFailure((error) => {
   }, 100);
 });
 
-/** Round n writes n into every key, half of them through a batch that also removes the others. */
+/** Round n removes every key and puts them all again, with n in their values. */
 function writeRound(round) {
   const value = Buffer.alloc(Number(bytes));
   value.writeUInt32BE(round);
-  store.removeRange(TABLE, Buffer.from([0]), Buffer.from([KEYS]));
-  for (let key = 0; key < KEYS; key += 1) store.put(TABLE, Buffer.from([key]), value);
+  store.removeRange(TABLE, Buffer.from([0]), Buffer.from([keys]));
+  for (let key = 0; key < keys; key += 1) store.put(TABLE, Buffer.from([key]), value);
   store.seal();
 }
 
