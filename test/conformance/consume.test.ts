@@ -245,3 +245,31 @@ it('hands the messages of a full queue over in order', async () => {
   await eventually(() => consumer.bodies.length === 1000);
   expect(consumer.bodies).toEqual(Array.from({ length: 1000 }, (_, index) => `${index}`));
 });
+
+it('puts no other frame of the channel inside a content', async () => {
+  const { raw, queue } = await rawQueue();
+  await raw.call(1, 'confirm.select');
+  await raw.call(1, 'basic.consume', { queue, noAck: true });
+  const count = 20;
+  const body = Buffer.alloc(200_000, 'x');
+  for (let i = 0; i < count; i += 1) raw.publish(1, { routingKey: queue }, {}, body);
+  let delivered = 0;
+  let confirmed = 0;
+  let left = 0;
+  while (delivered < count || confirmed < count) {
+    const frame = await raw.next(1);
+    if (frame.name === 'basic.ack') {
+      expect(left).toBe(0);
+      confirmed = Math.max(confirmed, frame['deliveryTag'] as number);
+    } else if (frame.name === 'basic.deliver') {
+      expect(left).toBe(0);
+      const header = await raw.next(1);
+      expect(header.name).toBe('header');
+      left = header['bodySize'] as number;
+    } else {
+      expect(frame.name).toBe('body');
+      left -= (frame['payload'] as Buffer).length;
+      if (left === 0) delivered += 1;
+    }
+  }
+});
