@@ -1,0 +1,84 @@
+// Owns finding and replacing single properties in a content-header payload without decoding the
+// rest. Never checks: checkProperties has done so when the message came in.
+
+import { encodeTable, type FieldTable } from './field-table.ts';
+
+/** Bits of the property flags, §4.2.6.1 in the order of the basic class's properties. */
+export const BIT_HEADERS = 13;
+export const BIT_DELIVERY_MODE = 12;
+export const BIT_PRIORITY = 11;
+export const BIT_EXPIRATION = 8;
+const BIT_TIMESTAMP = 6;
+const BIT_FIRST = 15;
+
+/**
+ * Where the value of property `bit` begins, or would begin were it there. `flagsAt` is the offset
+ * of the property flags; the properties follow them in order of falling bits.
+ */
+export function propertyStart(bytes: Buffer, flagsAt: number, bit: number): number {
+  const flags = bytes.readUInt16BE(flagsAt);
+  let at = flagsAt + 2;
+  for (let before = BIT_FIRST; before > bit; before--) {
+    if ((flags & (1 << before)) !== 0) at = propertyEnd(bytes, at, before);
+  }
+  return at;
+}
+
+/** Whether property `bit` is there. */
+export function hasProperty(bytes: Buffer, flagsAt: number, bit: number): boolean {
+  return (bytes.readUInt16BE(flagsAt) & (1 << bit)) !== 0;
+}
+
+/** The value of a short-string property, or null when the message does not have it. */
+export function shortProperty(bytes: Buffer, flagsAt: number, bit: number): string | null {
+  if (!hasProperty(bytes, flagsAt, bit)) return null;
+  const at = propertyStart(bytes, flagsAt, bit);
+  return bytes.toString('utf8', at + 1, at + 1 + (bytes[at] as number));
+}
+
+/**
+ * A copy of a content-header payload with other headers and, if asked, without `expiration`. All
+ * else is kept byte for byte, what is no valid UTF-8 included.
+ */
+export function replaceHeaders(
+  payload: Buffer,
+  headers: FieldTable,
+  dropExpiration: boolean,
+): Buffer {
+  const flagsAt = 12;
+  let flags = payload.readUInt16BE(flagsAt) | (1 << BIT_HEADERS);
+  const headersAt = propertyStart(payload, flagsAt, BIT_HEADERS);
+  const headersEnd = skipProperty(payload, flagsAt, headersAt, BIT_HEADERS);
+  const expirationAt = propertyStart(payload, flagsAt, BIT_EXPIRATION);
+  let rest = expirationAt;
+  if (dropExpiration) {
+    rest = skipProperty(payload, flagsAt, expirationAt, BIT_EXPIRATION);
+    flags &= ~(1 << BIT_EXPIRATION);
+  }
+  const replaced = Buffer.concat([
+    payload.subarray(0, headersAt),
+    encodeTable(headers),
+    payload.subarray(headersEnd, expirationAt),
+    payload.subarray(rest),
+  ]);
+  replaced.writeUInt16BE(flags, flagsAt);
+  return replaced;
+}
+
+function skipProperty(bytes: Buffer, flagsAt: number, at: number, bit: number): number {
+  return hasProperty(bytes, flagsAt, bit) ? propertyEnd(bytes, at, bit) : at;
+}
+
+function propertyEnd(bytes: Buffer, at: number, bit: number): number {
+  switch (bit) {
+    case BIT_HEADERS:
+      return at + 4 + bytes.readUInt32BE(at);
+    case BIT_DELIVERY_MODE:
+    case BIT_PRIORITY:
+      return at + 1;
+    case BIT_TIMESTAMP:
+      return at + 8;
+    default:
+      return at + 1 + (bytes[at] as number);
+  }
+}

@@ -1,0 +1,177 @@
+// Owns what all vhosts share: the log, the store's batches, and the order of a turn's work. Never
+// touches sockets: the server runs the turn and is told what became durable.
+
+import { MessageLog } from '../message/log.ts';
+import type { Store } from '../store/port.ts';
+import type { Clock } from '../util/clock.ts';
+import { DefinitionRows } from './definition-rows.ts';
+import type { Queue, QueueHost } from './queue/queue.ts';
+import { QueueRows } from './queue/queue-rows.ts';
+import { Vhost } from './vhost.ts';
+
+/** Persistent segments kept in memory beside the store. */
+const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
+/** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
+const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What the server is told by the broker. */
+export interface BrokerListener {
+  /** Something was asked for that the end of this turn has to do. */
+  turnWanted(): void;
+  /** All batches up to `batch` are durable. */
+  durable(batch: number): void;
+}
+
+/** The heart: vhosts over a log and a store. Synchronous, without timers or I/O of its own. */
+export class Broker implements QueueHost {
+  readonly store: Store;
+  readonly log: MessageLog;
+  readonly clock: Clock;
+  readonly vhosts = new Map<string, Vhost>();
+  readonly definitionRows: DefinitionRows;
+  readonly queueRows: QueueRows;
+  /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
+  nowMs: number;
+  /** The last batch known to be durable. */
+  durableBatch = 0;
+  /** The batch that holds the newest change of a durable definition. */
+  definitionsBatch = 0;
+  /** Whether somebody waits for the batch being gathered. */
+  private batchAwaited = false;
+  private readonly listener: BrokerListener;
+  private touched: Queue[] = [];
+  private dirtyQueues: Queue[] = [];
+  private readonly sealedQueues: { readonly batch: number; readonly queues: Queue[] }[] = [];
+  private nextQueueId = 1;
+
+  constructor(store: Store, clock: Clock, listener: BrokerListener) {
+    this.store = store;
+    this.clock = clock;
+    this.listener = listener;
+    this.nowMs = clock.wallMs();
+    this.log = new MessageLog(store, RESIDENT_BYTES_MAX);
+    this.definitionRows = new DefinitionRows(store);
+    this.queueRows = new QueueRows(store);
+    store.onDurable((batch) => this.batchDurable(batch));
+  }
+
+  /** Reads back what the store holds of a vhost, or makes a new one. */
+  openVhost(name: string): Vhost {
+    const vhost = new Vhost(name, this);
+    this.log.recover();
+    vhost.recover();
+    this.log.dropUnreferenced();
+    this.vhosts.set(name, vhost);
+    return vhost;
+  }
+
+  /** A number for a new queue, never used by a queue that still has rows. */
+  takeQueueId(): number {
+    return this.nextQueueId++;
+  }
+
+  /** Makes sure that ids up to one read from the store are not given out again. */
+  reserveQueueId(id: number): void {
+    this.nextQueueId = Math.max(this.nextQueueId, id + 1);
+  }
+
+  touch(queue: Queue): void {
+    queue.touched = true;
+    this.touched.push(queue);
+    this.listener.turnWanted();
+  }
+
+  listDirty(queue: Queue): void {
+    queue.dirty = true;
+    this.dirtyQueues.push(queue);
+    this.listener.turnWanted();
+  }
+
+  /** Notes that the batch being gathered changes a durable definition. */
+  definitionChanged(): void {
+    this.definitionsBatch = this.store.batch;
+    this.listener.turnWanted();
+  }
+
+  /**
+   * Delivers from every queue that was touched. Returns whether some queue has more to give out
+   * as soon as the others have had their turn.
+   */
+  deliver(): boolean {
+    const queues = this.touched;
+    if (queues.length === 0) return false;
+    this.touched = [];
+    let more = false;
+    for (const queue of queues) {
+      queue.touched = false;
+      if (!queue.deleted && queue.deliver() && !queue.touched) {
+        this.touch(queue);
+        more = true;
+      }
+    }
+    return more;
+  }
+
+  /** Whether the batch being gathered should be sealed without waiting for more to gather. */
+  get sealUrgent(): boolean {
+    return this.batchAwaited || this.log.unsealedBytes > GATHERED_BYTES_MAX;
+  }
+
+  /** Whether anything would go into a batch sealed now. */
+  get sealable(): boolean {
+    return (
+      this.batchAwaited ||
+      this.dirtyQueues.length > 0 ||
+      this.log.unsealedBytes > 0 ||
+      this.store.dirty
+    );
+  }
+
+  /**
+   * Puts every change since the last batch into the store's batch and seals it. Must not be called
+   * between two steps of one operation, since a batch is what is atomic on disk.
+   */
+  seal(): void {
+    const { batch } = this.store;
+    const queues = this.dirtyQueues;
+    this.dirtyQueues = [];
+    for (const queue of queues) {
+      queue.dirty = false;
+      if (!queue.deleted) queue.sealInto(batch);
+    }
+    this.log.sealInto();
+    this.batchAwaited = false;
+    if (queues.length > 0) this.sealedQueues.push({ batch, queues });
+    // What a batch would have held may be gone again: consumed and acked. Then nothing needs to be
+    // written, and once all before it is durable, so is this batch.
+    const nothingToWrite = !this.store.dirty && !this.store.busy;
+    this.store.seal();
+    if (nothingToWrite) this.batchDurable(batch);
+  }
+
+  /** Makes the batch being gathered one that is sealed without delay; returns its number. */
+  awaitBatch(): number {
+    this.batchAwaited = true;
+    this.listener.turnWanted();
+    return this.store.batch;
+  }
+
+  /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */
+  sealExactMarks(): void {
+    for (const vhost of this.vhosts.values()) {
+      for (const queue of vhost.queues.values()) queue.sealExactMark();
+    }
+  }
+
+  private batchDurable(batch: number): void {
+    if (batch <= this.durableBatch) return;
+    this.durableBatch = batch;
+    this.log.durable(batch);
+    while (this.sealedQueues.length > 0 && this.sealedQueues[0]!.batch <= batch) {
+      for (const queue of this.sealedQueues.shift()!.queues) {
+        if (!queue.deleted) queue.durableUpTo(batch);
+      }
+    }
+    this.listener.durable(batch);
+  }
+}

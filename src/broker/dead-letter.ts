@@ -1,0 +1,177 @@
+// Owns dead-lettering: which headers a dead message gets, which queues it may go to, and the move.
+// Never decides that a message is dead: who rejects, expires or drops it does.
+
+import type { Field, FieldTable } from '../amqp/field-table.ts';
+import { decodeTable, FIELD_ENTRIES_MAX } from '../amqp/field-table.ts';
+import {
+  BIT_EXPIRATION,
+  BIT_HEADERS,
+  hasProperty,
+  propertyStart,
+  replaceHeaders,
+  shortProperty,
+} from '../amqp/property-walk.ts';
+import {
+  bodyBytesAt,
+  buildRecord,
+  FLAG_PERSISTENT,
+  headerFrameStart,
+  NO_EXPIRY,
+  recordExchange,
+  recordFlags,
+  recordRoutingKey,
+  writeRecordHead,
+} from '../message/record.ts';
+import { viewOf } from '../util/bytes.ts';
+import type { Broker } from './broker.ts';
+import type { Queue } from './queue/queue.ts';
+import type { Vhost } from './vhost.ts';
+
+/** Why a message died, in the words of `x-death`. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+
+/** Entries the headers of a dead message may gain beyond what a publisher may send. */
+const DEATH_ENTRIES = 64;
+
+const text = (value: string): Field => ({ type: 'S', value });
+
+/** What of a record dead-lettering looks at and changes. */
+interface DeadMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly headerPayload: Buffer;
+  readonly headers: FieldTable;
+  readonly expiration: string | null;
+  readonly body: Buffer;
+  readonly persistent: boolean;
+}
+
+/**
+ * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
+ * exists. The caller then settles it in `queue` within the same turn, so that one batch holds both:
+ * on disk the message is here or there, never in both and never in none.
+ */
+export function deadLetter(
+  broker: Broker,
+  vhost: Vhost,
+  queue: Queue,
+  position: number,
+  reason: DeathReason,
+): void {
+  if (queue.deadLetterExchange === null) return;
+  if (!vhost.exchanges.has(queue.deadLetterExchange)) return;
+  const message = readMessage(broker, position);
+  const { headers } = message;
+  if (headers.size > FIELD_ENTRIES_MAX - DEATH_ENTRIES) return;
+  recordDeath(headers, message, queue.name, reason, broker.clock.wallMs());
+  const override = queue.deadLetterRoutingKey;
+  if (override !== null) headers.delete('CC');
+  const routingKey = override ?? message.routingKey;
+  const route = vhost.router.route(queue.deadLetterExchange, routingKey, () => headers);
+  const targets = (route?.queues ?? []).filter((target) => !closesCycle(headers, target, reason));
+  if (targets.length === 0) return;
+  const expires = message.expiration !== null;
+  const payload = replaceHeaders(message.headerPayload, headers, expires);
+  const record = buildRecord(queue.deadLetterExchange, routingKey, payload, message.body);
+  const view = viewOf(record);
+  const flags = message.persistent ? FLAG_PERSISTENT : 0;
+  writeRecordHead(view, 0, flags, 0, broker.clock.wallMs(), NO_EXPIRY);
+  const stored = message.persistent && targets.some((target) => target.durable);
+  const moved = broker.log.append(record, view, 0, record.length, stored);
+  broker.log.placed.refs += targets.length;
+  for (const target of targets) target.push(moved, message.body.length, stored);
+}
+
+function readMessage(broker: Broker, position: number): DeadMessage {
+  const { bytes, view, offset } = broker.log.read(position);
+  const headerFrame = headerFrameStart(bytes, offset);
+  const payloadEnd = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
+  const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);
+  const bodyBytes = bodyBytesAt(view, headerFrame);
+  let headers: FieldTable = new Map();
+  if (hasProperty(headerPayload, 12, BIT_HEADERS)) {
+    const at = propertyStart(headerPayload, 12, BIT_HEADERS);
+    headers = decodeTable(headerPayload, at, headerPayload.length).table;
+  }
+  return {
+    exchange: recordExchange(bytes, offset),
+    routingKey: recordRoutingKey(bytes, offset),
+    headerPayload,
+    headers,
+    expiration: shortProperty(headerPayload, 12, BIT_EXPIRATION),
+    body: bytes.subarray(payloadEnd + 8, payloadEnd + 8 + bodyBytes),
+    persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
+  };
+}
+
+/**
+ * Puts the death into `x-death`, newest first: one entry per queue and reason, whose count grows
+ * and whose time is that of the first; and into the x-first-death and x-last-death headers.
+ */
+function recordDeath(
+  headers: FieldTable,
+  message: DeadMessage,
+  queue: string,
+  reason: DeathReason,
+  nowMs: number,
+): void {
+  const deaths = deathsOf(headers);
+  const index = deaths.findIndex((death) => isDeath(death, queue, reason));
+  const earlier = index < 0 ? undefined : deaths.splice(index, 1)[0];
+  const death: FieldTable = earlier ?? newDeath(message, queue, reason, nowMs);
+  const count = earlier === undefined ? 1 : Number(earlier.get('count')?.value ?? 0) + 1;
+  death.set('count', { type: 'l', value: count });
+  deaths.unshift(death);
+  headers.set('x-death', {
+    type: 'A',
+    value: deaths.map((value): Field => ({ type: 'F', value })),
+  });
+  for (const when of headers.has('x-first-death-reason') ? ['last'] : ['first', 'last']) {
+    headers.set(`x-${when}-death-reason`, text(reason));
+    headers.set(`x-${when}-death-queue`, text(queue));
+    headers.set(`x-${when}-death-exchange`, text(message.exchange));
+  }
+}
+
+function newDeath(
+  message: DeadMessage,
+  queue: string,
+  reason: DeathReason,
+  nowMs: number,
+): FieldTable {
+  const death: FieldTable = new Map();
+  if (message.expiration !== null) death.set('original-expiration', text(message.expiration));
+  const carbonCopies = message.headers.get('CC');
+  const copies = carbonCopies?.type === 'A' ? carbonCopies.value : [];
+  death.set('count', { type: 'l', value: 1 });
+  death.set('reason', text(reason));
+  death.set('queue', text(queue));
+  death.set('time', { type: 'T', value: Math.floor(nowMs / 1000) });
+  death.set('exchange', text(message.exchange));
+  death.set('routing-keys', { type: 'A', value: [text(message.routingKey), ...copies] });
+  return death;
+}
+
+/** The entries of `x-death`; whatever else a publisher wrote under that name counts for nothing. */
+function deathsOf(headers: FieldTable): FieldTable[] {
+  const field = headers.get('x-death');
+  if (field?.type !== 'A') return [];
+  return field.value.flatMap((entry) => (entry.type === 'F' ? [entry.value] : []));
+}
+
+function isDeath(death: FieldTable, queue: string, reason: string): boolean {
+  return death.get('queue')?.value === queue && death.get('reason')?.value === reason;
+}
+
+/**
+ * RabbitMQ's rule against endless loops: a message may come back to a queue that it died in before
+ * only if a consumer rejected it somewhere on the way since.
+ */
+function closesCycle(headers: FieldTable, target: Queue, reason: DeathReason): boolean {
+  if (reason === 'rejected') return false;
+  for (const death of deathsOf(headers)) {
+    if (death.get('reason')?.value === 'rejected') return false;
+    if (death.get('queue')?.value === target.name) return true;
+  }
+  return false;
+}

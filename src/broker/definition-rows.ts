@@ -1,0 +1,154 @@
+// Owns how durable exchanges, queues and bindings lie in the store. Never decides what is durable:
+// vhost.ts does.
+
+import { decodeTable, encodeTable, type FieldTable } from '../amqp/field-table.ts';
+import { verifyChecksum, withChecksum } from '../store/checksum.ts';
+import type { Store } from '../store/port.ts';
+import { TABLE_DEFINITIONS } from '../store/tables.ts';
+import type { ExchangeTraits } from './exchange/exchange.ts';
+
+/*
+ * One row of the table of definitions; names are UTF-8 with a zero byte between them:
+ *
+ *   key    'x' vhost exchange
+ *          'q' vhost queue
+ *          'b' vhost source identity      identity: see exchange.ts
+ *   value  JSON as below (arguments: a field table as on the wire, base64) | u32 CRC32 of it
+ */
+
+/** A durable queue as it is stored. */
+export interface StoredQueue {
+  readonly id: number;
+  readonly name: string;
+  readonly autoDelete: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** A durable binding as it is stored. */
+export interface StoredBinding {
+  readonly source: string;
+  readonly destination: string;
+  readonly toExchange: boolean;
+  readonly bindingKey: string;
+  readonly arguments: FieldTable;
+}
+
+type Json = Record<string, string | number | boolean>;
+
+/** Reads and writes the definitions of one store. */
+export class DefinitionRows {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  putExchange(vhost: string, exchange: ExchangeTraits): void {
+    const { name, type, autoDelete, internal } = exchange;
+    this.put(key('x', vhost, name), {
+      name,
+      type,
+      autoDelete,
+      internal,
+      arguments: tableText(exchange.arguments),
+    });
+  }
+
+  removeExchange(vhost: string, name: string): void {
+    this.store.remove(TABLE_DEFINITIONS, key('x', vhost, name));
+  }
+
+  /** The durable exchanges of a vhost, in order of their names. */
+  exchanges(vhost: string): ExchangeTraits[] {
+    return this.read('x', vhost, (row) => ({
+      name: String(row['name']),
+      type: String(row['type']),
+      durable: true,
+      autoDelete: row['autoDelete'] === true,
+      internal: row['internal'] === true,
+      arguments: tableOf(row),
+    }));
+  }
+
+  putQueue(vhost: string, queue: StoredQueue): void {
+    const { id, name, autoDelete } = queue;
+    this.put(key('q', vhost, name), {
+      id,
+      name,
+      autoDelete,
+      arguments: tableText(queue.arguments),
+    });
+  }
+
+  removeQueue(vhost: string, name: string): void {
+    this.store.remove(TABLE_DEFINITIONS, key('q', vhost, name));
+  }
+
+  /** The durable queues of a vhost, in order of their names. */
+  queues(vhost: string): StoredQueue[] {
+    return this.read('q', vhost, (row) => ({
+      id: Number(row['id']),
+      name: String(row['name']),
+      autoDelete: row['autoDelete'] === true,
+      arguments: tableOf(row),
+    }));
+  }
+
+  putBinding(vhost: string, identity: string, binding: StoredBinding): void {
+    const { source, destination, toExchange, bindingKey } = binding;
+    this.put(key('b', vhost, source, identity), {
+      source,
+      destination,
+      toExchange,
+      bindingKey,
+      arguments: tableText(binding.arguments),
+    });
+  }
+
+  removeBinding(vhost: string, source: string, identity: string): void {
+    this.store.remove(TABLE_DEFINITIONS, key('b', vhost, source, identity));
+  }
+
+  /** The durable bindings of a vhost. */
+  bindings(vhost: string): StoredBinding[] {
+    return this.read('b', vhost, (row) => ({
+      source: String(row['source']),
+      destination: String(row['destination']),
+      toExchange: row['toExchange'] === true,
+      bindingKey: String(row['bindingKey']),
+      arguments: tableOf(row),
+    }));
+  }
+
+  private put(rowKey: Buffer, json: Json): void {
+    this.store.put(TABLE_DEFINITIONS, rowKey, withChecksum(Buffer.from(JSON.stringify(json))));
+  }
+
+  private read<T>(kind: string, vhost: string, make: (row: Json) => T): T[] {
+    const from = key(kind, vhost, '');
+    const to = Buffer.from(from);
+    to[to.length - 1] = 1;
+    const found: T[] = [];
+    for (const { key: rowKey, value } of this.store.range(TABLE_DEFINITIONS, from, to)) {
+      found.push(make(parse(rowKey, value)));
+    }
+    return found;
+  }
+}
+
+function parse(rowKey: Buffer, value: Buffer): Json {
+  return JSON.parse(verifyChecksum(TABLE_DEFINITIONS, rowKey, value).toString()) as Json;
+}
+
+function key(...parts: readonly string[]): Buffer {
+  return Buffer.from(parts.join('\0'));
+}
+
+function tableText(table: FieldTable): string {
+  return encodeTable(table).toString('base64');
+}
+
+function tableOf(row: Json): FieldTable {
+  const bytes = Buffer.from(String(row['arguments']), 'base64');
+  return decodeTable(bytes, 0, bytes.length).table;
+}

@@ -1,0 +1,71 @@
+// Owns what a queue knows of one consumer: whether it may be given a message now. Never writes to a
+// socket: the channel behind it does.
+
+import type { FieldTable } from '../../amqp/field-table.ts';
+import type { Queue } from './queue.ts';
+
+/** Whether a connection can take more output. One object a connection, shared by its channels. */
+export interface DeliveryLink {
+  /** So much waits for the socket that deliveries pause. */
+  full: boolean;
+}
+
+/** The channel of a consumer, as the queue sees it. */
+export interface DeliveryChannel {
+  readonly link: DeliveryLink;
+  /** The limit that all consumers of the channel share (`basic.qos` with global); 0: none. */
+  prefetchShared: number;
+  /** Unacked deliveries to consumers of the channel (not those of basic.get). */
+  consumersUnacked: number;
+  /** Sends a message; unless the consumer is no-ack, the channel then tracks it as unacked. */
+  deliver(
+    consumer: Consumer,
+    queue: Queue,
+    seq: number,
+    position: number,
+    redelivered: boolean,
+  ): void;
+  /** The queue is gone: the consumer is no more. */
+  consumerGone(consumer: Consumer): void;
+}
+
+/** One subscription of a channel to a queue. */
+export class Consumer {
+  readonly queue: Queue;
+  readonly channel: DeliveryChannel;
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly arguments: FieldTable;
+  /** At most so many unacked messages; 0: no limit. Fixed when it subscribes. */
+  readonly prefetch: number;
+  /** Deliveries not settled yet. */
+  unacked = 0;
+
+  constructor(
+    queue: Queue,
+    channel: DeliveryChannel,
+    tag: string,
+    noAck: boolean,
+    exclusive: boolean,
+    prefetch: number,
+    args: FieldTable,
+  ) {
+    this.queue = queue;
+    this.channel = channel;
+    this.tag = tag;
+    this.noAck = noAck;
+    this.exclusive = exclusive;
+    this.prefetch = prefetch;
+    this.arguments = args;
+  }
+
+  /** Whether it may be given a message: credit left, and the connection takes output. */
+  get ready(): boolean {
+    const channel = this.channel;
+    if (channel.link.full) return false;
+    if (this.noAck) return true;
+    if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false;
+    return channel.prefetchShared === 0 || channel.consumersUnacked < channel.prefetchShared;
+  }
+}

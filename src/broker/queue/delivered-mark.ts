@@ -1,0 +1,81 @@
+// Owns the promise that a message delivered before a crash comes back as redelivered. Never reads
+// or writes the store: the queue puts the mark into its batches.
+
+/** A burst of deliveries from a backlog lets the mark run ahead by at most this many messages. */
+const AHEAD_MAX = 65_536;
+
+/**
+ * Each durable queue has a mark on disk: messages below it may have been delivered, and after a
+ * restart they go out as redelivered. The rule: a message goes out only if the mark that covers it
+ * is durable, or if the message itself is not sealed yet, since then one batch will hold both.
+ *
+ *   seq    ....... cursor ....... durable ....... sealed tail ........ tail
+ *          given    free to       must wait for    free to go: the mark is sealed
+ *          out      go            the mark         in the batch that seals them
+ *
+ * So that a backlog does not wait for the disk at each message, the mark runs ahead of the cursor,
+ * twice as far each time it has to move, up to AHEAD_MAX. After a crash at most that many messages
+ * per queue are marked though they were never delivered; after a clean stop none.
+ */
+export class DeliveredMark {
+  /** The mark in the newest batch that has one. */
+  sealed = 0;
+  /** Messages below this seq have been sealed in some batch. */
+  sealedTail = 0;
+  /** Messages below this seq come from before a restart and may have been delivered then. */
+  redeliveredBelow = 0;
+  /** Whether a delivery waits for the mark to move. */
+  wanted = false;
+  private readonly needed: boolean;
+  private durable = 0;
+  private sealedBatch = 0;
+  private ahead = 0;
+
+  /** `needed` is false for queues that do not survive a restart. */
+  constructor(needed: boolean) {
+    this.needed = needed;
+  }
+
+  /** Whether the message may go out now as far as the mark is concerned. */
+  mayDeliver(seq: number): boolean {
+    return seq < this.durable || seq >= this.sealedTail;
+  }
+
+  /**
+   * Called when a batch is sealed that holds all messages below `tail`. Returns whether the mark
+   * moved and has to be put into the batch. `delivered`: some below the cursor are still there.
+   */
+  seal(batch: number, cursor: number, tail: number, delivered: boolean): boolean {
+    this.sealedTail = tail;
+    if (!this.needed) return false;
+    if (!this.wanted && !(delivered && cursor > this.sealed)) return false;
+    if (this.wanted && cursor < this.sealed) return false;
+    this.sealed = Math.max(this.sealed, cursor + 1 + this.ahead);
+    this.ahead = Math.min(AHEAD_MAX, Math.max(1, this.ahead * 2));
+    this.sealedBatch = batch;
+    return true;
+  }
+
+  /** Returns whether deliveries that waited may go on, now that batches up to `batch` are durable. */
+  durableUpTo(batch: number): boolean {
+    if (this.durable === this.sealed || this.sealedBatch > batch) return false;
+    this.durable = this.sealed;
+    const waited = this.wanted;
+    this.wanted = false;
+    return waited;
+  }
+
+  /** Sets the mark to the cursor, but never below what an earlier crash left in doubt. */
+  sealExact(cursor: number): boolean {
+    const exact = Math.max(cursor, Math.min(this.redeliveredBelow, this.sealed));
+    if (!this.needed || exact === this.sealed) return false;
+    this.sealed = exact;
+    return true;
+  }
+
+  recover(mark: number): void {
+    this.sealed = mark;
+    this.durable = mark;
+    this.redeliveredBelow = mark;
+  }
+}

@@ -1,0 +1,90 @@
+// Owns how queues lie in the store: pages and marks, their keys and values. Never decides when they
+// are written: queue.ts does.
+
+import { CorruptRecordError, verifyChecksum, writeChecksum } from '../../store/checksum.ts';
+import type { Store } from '../../store/port.ts';
+import { TABLE_MARKS, TABLE_PAGES } from '../../store/tables.ts';
+import { decodePage, encodePage, Page } from './page.ts';
+
+/*
+ *   table of pages   key  u32 queue id | u48 page number      value  see page.ts
+ *   table of marks   key  u32 queue id                        value  f64 seq | u32 CRC32 of it
+ */
+
+/** Reads and writes the rows of all queues of one store. */
+export class QueueRows {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  putPage(queueId: number, page: Page): void {
+    this.store.put(TABLE_PAGES, pageKey(queueId, page.number), encodePage(page));
+  }
+
+  removePage(queueId: number, pageNumber: number): void {
+    this.store.remove(TABLE_PAGES, pageKey(queueId, pageNumber));
+  }
+
+  /** Fills in a page that the store holds; throws CorruptRecordError when it cannot be trusted. */
+  readPage(queueId: number, page: Page): void {
+    const key = pageKey(queueId, page.number);
+    const row = this.store.get(TABLE_PAGES, key);
+    if (row === null) throw new CorruptRecordError(TABLE_PAGES, key, 'the row is missing');
+    readInto(key, row, page);
+  }
+
+  /** Calls `visit` with each page of a queue in order; the page object is reused. */
+  forEachPage(queueId: number, visit: (page: Page) => void): void {
+    const page = new Page(0);
+    for (const { key, value } of this.store.range(
+      TABLE_PAGES,
+      pageKey(queueId, 0),
+      pageKey(queueId + 1, 0),
+    )) {
+      page.reset(key.readUIntBE(4, 6));
+      readInto(key, value, page);
+      visit(page);
+    }
+  }
+
+  putMark(queueId: number, seq: number): void {
+    const value = Buffer.alloc(12);
+    value.writeDoubleBE(seq, 0);
+    writeChecksum(value);
+    this.store.put(TABLE_MARKS, markKey(queueId), value);
+  }
+
+  /** The mark of a queue; 0 when it has none. */
+  readMark(queueId: number): number {
+    const key = markKey(queueId);
+    const value = this.store.get(TABLE_MARKS, key);
+    if (value === null) return 0;
+    return verifyChecksum(TABLE_MARKS, key, value).readDoubleBE(0);
+  }
+
+  /** Removes all that belongs to a queue. */
+  removeAll(queueId: number): void {
+    this.store.removeRange(TABLE_PAGES, pageKey(queueId, 0), pageKey(queueId + 1, 0));
+    this.store.remove(TABLE_MARKS, markKey(queueId));
+  }
+}
+
+function readInto(key: Buffer, row: Buffer, page: Page): void {
+  const wrong = decodePage(verifyChecksum(TABLE_PAGES, key, row), page);
+  if (wrong !== null) throw new CorruptRecordError(TABLE_PAGES, key, wrong);
+}
+
+function pageKey(queueId: number, pageNumber: number): Buffer {
+  const key = Buffer.allocUnsafe(10);
+  key.writeUInt32BE(queueId, 0);
+  key.writeUIntBE(pageNumber, 4, 6);
+  return key;
+}
+
+function markKey(queueId: number): Buffer {
+  const key = Buffer.allocUnsafe(4);
+  key.writeUInt32BE(queueId, 0);
+  return key;
+}

@@ -1,0 +1,339 @@
+// Owns one vhost: its exchanges, queues and bindings, and the rules for declaring and deleting
+// them. Never sends anything: a broken rule is an AmqpError, and who called tells the peer.
+
+import { randomBytes } from 'node:crypto';
+import { AmqpError } from '../amqp/errors.ts';
+import type { FieldTable } from '../amqp/field-table.ts';
+import { assert } from '../util/assert.ts';
+import type { Broker } from './broker.ts';
+import type { Binding } from './exchange/binding.ts';
+import {
+  bindingIdentity,
+  type Destination,
+  Exchange,
+  type ExchangeTraits,
+  isExchange,
+} from './exchange/exchange.ts';
+import { EXCHANGE_TYPES } from './exchange/registry.ts';
+import {
+  checkQueueArguments,
+  checkSameArgument,
+  checkSameQueueArguments,
+} from './queue/arguments.ts';
+import { Queue, type QueueTraits } from './queue/queue.ts';
+import { Router } from './router.ts';
+
+/** The exchanges that every vhost has from the start, §3.1.3.1; amq.match is RabbitMQ's. */
+const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
+  ['', 'direct'],
+  ['amq.direct', 'direct'],
+  ['amq.fanout', 'fanout'],
+  ['amq.headers', 'headers'],
+  ['amq.match', 'headers'],
+  ['amq.topic', 'topic'],
+];
+const RESERVED_PREFIX = 'amq.';
+
+/** One vhost. */
+export class Vhost {
+  readonly name: string;
+  readonly exchanges = new Map<string, Exchange>();
+  readonly queues = new Map<string, Queue>();
+  readonly router: Router;
+  private readonly broker: Broker;
+  /** For each destination, the exchanges that have bindings to it. */
+  private readonly sources = new Map<Destination, Set<Exchange>>();
+
+  constructor(name: string, broker: Broker) {
+    this.name = name;
+    this.broker = broker;
+    this.router = new Router(this);
+    for (const [exchange, type] of PREDECLARED) {
+      const traits = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
+      this.exchanges.set(exchange, new Exchange({ name: exchange, type, ...traits }));
+    }
+  }
+
+  /** Reads the durable exchanges, queues and bindings of this vhost back, with their messages. */
+  recover(): void {
+    const rows = this.broker.definitionRows;
+    for (const traits of rows.exchanges(this.name)) {
+      this.exchanges.set(traits.name, new Exchange(traits));
+    }
+    for (const stored of rows.queues(this.name)) {
+      this.broker.reserveQueueId(stored.id);
+      const queue = this.addQueue(stored.id, { ...stored, durable: true, owner: null });
+      queue.recover();
+    }
+    for (const stored of rows.bindings(this.name)) {
+      const source = this.exchanges.get(stored.source);
+      const destination = stored.toExchange
+        ? this.exchanges.get(stored.destination)
+        : this.queues.get(stored.destination);
+      assert(source !== undefined && destination !== undefined, 'a stored binding has both ends');
+      this.addBinding(source, destination, stored.bindingKey, stored.arguments);
+    }
+  }
+
+  /** The exchange of that name, or NOT_FOUND. */
+  exchange(name: string): Exchange {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) {
+      throw new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
+    }
+    return exchange;
+  }
+
+  /** The queue of that name, or NOT_FOUND; RESOURCE_LOCKED when another connection owns it. */
+  queue(name: string, connection: object): Queue {
+    const queue = this.queues.get(name);
+    if (queue === undefined) {
+      throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`);
+    }
+    if (queue.owner !== null && queue.owner !== connection) throw this.locked(name);
+    return queue;
+  }
+
+  /** Declares an exchange, or checks that the one there is equivalent. */
+  declareExchange(traits: ExchangeTraits): void {
+    const { name, type } = traits;
+    refuseDefaultExchange(name);
+    if (!EXCHANGE_TYPES.has(type)) {
+      throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${type}'`);
+    }
+    const current = this.exchanges.get(name);
+    if (current !== undefined) {
+      this.checkSameExchange(current, traits);
+      return;
+    }
+    this.checkName('exchange', name);
+    const exchange = new Exchange(traits);
+    this.exchanges.set(name, exchange);
+    this.router.topologyChanged();
+    if (!exchange.durable) return;
+    this.broker.definitionRows.putExchange(this.name, exchange);
+    this.broker.definitionChanged();
+  }
+
+  /** Deletes an exchange with its bindings; one that is not there is no error. */
+  deleteExchange(name: string, ifUnused: boolean): void {
+    refuseDefaultExchange(name);
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) return;
+    if (PREDECLARED.some(([predeclared]) => predeclared === name)) {
+      const where = `exchange '${name}' in vhost '${this.name}'`;
+      throw new AmqpError('ACCESS_REFUSED', `deletion of system ${where} not allowed`);
+    }
+    if (ifUnused && exchange.bindings.size > 0) {
+      const what = `exchange '${name}' in vhost '${this.name}' in use`;
+      throw new AmqpError('PRECONDITION_FAILED', what);
+    }
+    this.removeExchange(exchange);
+  }
+
+  /** Declares a queue, or checks that the one there is equivalent. An empty name asks for one. */
+  declareQueue(traits: QueueTraits, connection: object): Queue {
+    const current = this.queues.get(traits.name);
+    if (current !== undefined) {
+      this.checkSameQueue(current, traits, connection);
+      return current;
+    }
+    if (traits.name !== '') this.checkName('queue', traits.name);
+    const name = traits.name === '' ? generateName('amq.gen-') : traits.name;
+    checkQueueArguments(name, this.name, traits.arguments);
+    const durable = traits.durable && traits.owner === null;
+    const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, name, durable });
+    this.router.topologyChanged();
+    if (durable) {
+      this.broker.definitionRows.putQueue(this.name, queue);
+      this.broker.definitionChanged();
+    }
+    return queue;
+  }
+
+  /**
+   * Deletes a queue with its messages, bindings and consumers; returns how many messages were
+   * ready. PRECONDITION_FAILED when it is in use or not empty and that was asked for.
+   */
+  deleteQueue(queue: Queue, ifUnused: boolean, ifEmpty: boolean): number {
+    const where = `queue '${queue.name}' in vhost '${this.name}'`;
+    if (ifUnused && queue.consumers.length > 0) {
+      throw new AmqpError('PRECONDITION_FAILED', `${where} in use`);
+    }
+    if (ifEmpty && queue.readyCount > 0) {
+      throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
+    }
+    const count = queue.readyCount;
+    this.queues.delete(queue.name);
+    this.removeBindingsTo(queue);
+    queue.discard();
+    this.router.topologyChanged();
+    if (queue.durable) {
+      this.broker.definitionRows.removeQueue(this.name, queue.name);
+      this.broker.definitionChanged();
+    }
+    for (const consumer of queue.consumers.splice(0)) consumer.channel.consumerGone(consumer);
+    return count;
+  }
+
+  /** Deletes the queues that a connection owns, as it closes. */
+  deleteQueuesOf(connection: object): void {
+    for (const queue of [...this.queues.values()]) {
+      if (queue.owner === connection) this.deleteQueue(queue, false, false);
+    }
+  }
+
+  /** Binds a destination to a source exchange; doing so again changes nothing. */
+  bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
+    EXCHANGE_TYPES.get(source.type)?.checkBinding(args);
+    const identity = this.addBinding(source, destination, bindingKey, args);
+    if (identity === null) return;
+    this.router.topologyChanged();
+    if (!source.durable || !destination.durable) return;
+    this.broker.definitionRows.putBinding(this.name, identity, {
+      source: source.name,
+      destination: destination.name,
+      toExchange: isExchange(destination),
+      bindingKey,
+      arguments: args,
+    });
+    this.broker.definitionChanged();
+  }
+
+  /** Takes a binding away; one that is not there is no error. */
+  unbind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
+    const toExchange = isExchange(destination);
+    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
+    if (this.removeBinding(source, identity)) this.deleteIfUnused(source);
+  }
+
+  /** Told that the last consumer of a queue left: an auto-delete queue goes with it. */
+  lastConsumerLeft(queue: Queue): void {
+    if (queue.autoDelete && !queue.deleted) this.deleteQueue(queue, false, false);
+  }
+
+  private addQueue(id: number, traits: QueueTraits): Queue {
+    const { log, queueRows } = this.broker;
+    const queue = new Queue(id, traits, log, this.broker, queueRows);
+    this.queues.set(traits.name, queue);
+    return queue;
+  }
+
+  /** Returns the identity of the new binding, or null when it was there already. */
+  private addBinding(
+    source: Exchange,
+    destination: Destination,
+    bindingKey: string,
+    args: FieldTable,
+  ): string | null {
+    const toExchange = isExchange(destination);
+    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
+    const binding: Binding<Destination> = { destination, bindingKey, arguments: args };
+    if (!source.addBinding(identity, binding)) return null;
+    const sources = this.sources.get(destination);
+    if (sources === undefined) this.sources.set(destination, new Set([source]));
+    else sources.add(source);
+    return identity;
+  }
+
+  private removeBinding(source: Exchange, identity: string): boolean {
+    const binding = source.removeBinding(identity);
+    if (binding === undefined) return false;
+    this.router.topologyChanged();
+    const { destination } = binding;
+    if (![...source.bindings.values()].some((other) => other.destination === destination)) {
+      this.sources.get(destination)?.delete(source);
+    }
+    if (source.durable && destination.durable) {
+      this.broker.definitionRows.removeBinding(this.name, source.name, identity);
+      this.broker.definitionChanged();
+    }
+    return true;
+  }
+
+  private removeBindingsTo(destination: Destination): void {
+    const sources = this.sources.get(destination);
+    if (sources === undefined) return;
+    this.sources.delete(destination);
+    for (const source of sources) {
+      for (const [identity, binding] of [...source.bindings]) {
+        if (binding.destination === destination) this.removeBinding(source, identity);
+      }
+      this.deleteIfUnused(source);
+    }
+  }
+
+  private removeExchange(exchange: Exchange): void {
+    this.exchanges.delete(exchange.name);
+    exchange.deleted = true;
+    for (const identity of [...exchange.bindings.keys()]) this.removeBinding(exchange, identity);
+    this.removeBindingsTo(exchange);
+    this.router.topologyChanged();
+    if (!exchange.durable) return;
+    this.broker.definitionRows.removeExchange(this.name, exchange.name);
+    this.broker.definitionChanged();
+  }
+
+  /** An auto-delete exchange goes with the last binding that has it as its source. */
+  private deleteIfUnused(exchange: Exchange): void {
+    if (exchange.autoDelete && !exchange.deleted && exchange.bindings.size === 0) {
+      this.removeExchange(exchange);
+    }
+  }
+
+  private checkName(what: 'exchange' | 'queue', name: string): void {
+    if (!name.startsWith(RESERVED_PREFIX)) return;
+    throw new AmqpError(
+      'ACCESS_REFUSED',
+      `${what} name '${name}' contains reserved prefix 'amq.*'`,
+    );
+  }
+
+  private checkSameExchange(current: Exchange, traits: ExchangeTraits): void {
+    const where = `exchange '${current.name}' in vhost '${this.name}'`;
+    checkSameTrait('type', where, current.type, traits.type);
+    checkSameTrait('durable', where, current.durable, traits.durable);
+    checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
+    checkSameTrait('internal', where, current.internal, traits.internal);
+    checkSameArgument('alternate-exchange', where, current.arguments, traits.arguments);
+  }
+
+  private checkSameQueue(current: Queue, traits: QueueTraits, connection: object): void {
+    const { name } = current;
+    const where = `queue '${name}' in vhost '${this.name}'`;
+    const exclusive = traits.owner !== null;
+    if (current.owner !== null && current.owner !== connection) throw this.locked(name);
+    checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
+    checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
+    if ((current.owner !== null) !== exclusive) throw this.locked(name);
+    checkQueueArguments(name, this.name, traits.arguments);
+    checkSameQueueArguments(name, this.name, current.arguments, traits.arguments);
+  }
+
+  private locked(queue: string): AmqpError {
+    return new AmqpError(
+      'RESOURCE_LOCKED',
+      `cannot obtain exclusive access to locked queue '${queue}' in vhost '${this.name}'. ` +
+        'It could be originally declared on another connection or the exclusive property value ' +
+        'does not match that of the original declaration.',
+    );
+  }
+}
+
+/** A name made by the broker: the prefix and 22 characters of randomness. */
+export function generateName(prefix: string): string {
+  return prefix + randomBytes(16).toString('base64url');
+}
+
+/** Throws ACCESS_REFUSED for what the default exchange never allows. */
+export function refuseDefaultExchange(name: string): void {
+  if (name !== '') return;
+  throw new AmqpError('ACCESS_REFUSED', 'operation not permitted on the default exchange');
+}
+
+function checkSameTrait<T>(name: string, where: string, current: T, received: T): void {
+  if (current === received) return;
+  const difference = `received '${String(received)}' but current is '${String(current)}'`;
+  const text = `inequivalent arg '${name}' for ${where}: ${difference}`;
+  throw new AmqpError('PRECONDITION_FAILED', text);
+}

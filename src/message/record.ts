@@ -1,0 +1,144 @@
+// Owns the layout of a record: one message, the same bytes in memory, on disk and (but for its
+// head) on the wire. Never allocates per message.
+
+import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
+
+/*
+ * A record is what the publisher sent for one message, kept as it came:
+ *
+ *   offset 0                  13                                                    end
+ *          +------------------+----------------------+------+------+---------------+------------+
+ *          | head (13 bytes)  | address              | bits | 0xCE | header frame  | body frame |
+ *          +------------------+----------------------+------+------+---------------+------------+
+ *   wire:    frame head,        exchange, routing key,               type, channel,  one frame;
+ *            method id,         two short strings                    size, payload,  none for an
+ *            ticket (overwritten)                                    0xCE            empty body
+ *
+ * The first 13 bytes of a basic.publish frame say nothing that is worth keeping, so the broker
+ * writes its own head over them:
+ *
+ *   0  u8   flags (FLAG_PERSISTENT)
+ *   1  u8   priority
+ *   2  u48  time of arrival, ms since the Unix epoch
+ *   8  u40  time to live as the publisher asked for it, ms; 0xFFFFFFFFFF: none
+ *
+ * All integers are big-endian, as on the wire. A chunk read from a socket thus becomes the log
+ * itself: nothing is copied in, and delivery copies "header frame, body frame" as one range.
+ */
+
+/** Bytes of a record's own head. */
+export const RECORD_HEAD_BYTES = 13;
+/** The message is to survive a restart (delivery-mode 2). */
+export const FLAG_PERSISTENT = 1;
+/** No time to live was asked for. */
+export const NO_EXPIRY = 0xff_ffff_ffff;
+/** From the class id in a content-header frame to its property flags. */
+export const CONTENT_HEADER_FIXED_BYTES = 12;
+
+const U32 = 0x1_0000_0000;
+
+/** Writes the head over the first 13 bytes of a record that starts at `start`. */
+export function writeRecordHead(
+  view: DataView,
+  start: number,
+  flags: number,
+  priority: number,
+  arrivedMs: number,
+  expiryMs: number,
+): void {
+  view.setUint8(start, flags);
+  view.setUint8(start + 1, priority);
+  view.setUint16(start + 2, arrivedMs / U32);
+  view.setUint32(start + 4, arrivedMs);
+  view.setUint8(start + 8, expiryMs / U32);
+  view.setUint32(start + 9, expiryMs);
+}
+
+export function recordFlags(bytes: Buffer, start: number): number {
+  return bytes[start] as number;
+}
+
+/** When the message arrived, ms since the Unix epoch. */
+export function recordArrivedMs(view: DataView, start: number): number {
+  return view.getUint16(start + 2) * U32 + view.getUint32(start + 4);
+}
+
+/** The publisher's time to live in ms, or NO_EXPIRY. */
+export function recordExpiryMs(view: DataView, start: number): number {
+  return view.getUint8(start + 8) * U32 + view.getUint32(start + 9);
+}
+
+/** Where the address (exchange and routing key as short strings) begins. */
+export function addressStart(start: number): number {
+  return start + RECORD_HEAD_BYTES;
+}
+
+/** Where the address ends. */
+export function addressEnd(bytes: Buffer, start: number): number {
+  const key = start + RECORD_HEAD_BYTES + 1 + (bytes[start + RECORD_HEAD_BYTES] as number);
+  return key + 1 + (bytes[key] as number);
+}
+
+/** Where the content-header frame begins: behind the address, the publish bits and an end octet. */
+export function headerFrameStart(bytes: Buffer, start: number): number {
+  return addressEnd(bytes, start) + 2;
+}
+
+/** The end of a record whose content-header frame begins at `headerFrame`. */
+export function recordEnd(view: DataView, headerFrame: number): number {
+  const bodyFrame = headerFrame + 8 + view.getUint32(headerFrame + 3);
+  const bodyBytes = bodyBytesAt(view, headerFrame);
+  return bodyBytes === 0 ? bodyFrame : bodyFrame + 8 + bodyBytes;
+}
+
+/** The body size that a content-header frame announces. */
+export function bodyBytesAt(view: DataView, headerFrame: number): number {
+  return view.getUint32(headerFrame + 11) * U32 + view.getUint32(headerFrame + 15);
+}
+
+/** The exchange name of a record. */
+export function recordExchange(bytes: Buffer, start: number): string {
+  const at = start + RECORD_HEAD_BYTES;
+  return bytes.toString('utf8', at + 1, at + 1 + (bytes[at] as number));
+}
+
+/** The routing key of a record. */
+export function recordRoutingKey(bytes: Buffer, start: number): string {
+  const at = start + RECORD_HEAD_BYTES + 1 + (bytes[start + RECORD_HEAD_BYTES] as number);
+  return bytes.toString('utf8', at + 1, at + 1 + (bytes[at] as number));
+}
+
+/**
+ * A record made by the broker itself, from a content-header payload and a body.
+ * The head is left for `writeRecordHead`.
+ */
+export function buildRecord(
+  exchange: string,
+  routingKey: string,
+  headerPayload: Buffer,
+  body: Buffer,
+): Buffer {
+  const exchangeBytes = Buffer.from(exchange);
+  const keyBytes = Buffer.from(routingKey);
+  const headerFrame = RECORD_HEAD_BYTES + 2 + exchangeBytes.length + keyBytes.length + 2;
+  const bodyFrame = headerFrame + 8 + headerPayload.length;
+  const end = body.length === 0 ? bodyFrame : bodyFrame + 8 + body.length;
+  const record = Buffer.allocUnsafe(end);
+  let at = record.writeUInt8(exchangeBytes.length, RECORD_HEAD_BYTES);
+  at += exchangeBytes.copy(record, at);
+  at = record.writeUInt8(keyBytes.length, at);
+  at += keyBytes.copy(record, at);
+  record[at] = 0;
+  record[at + 1] = FRAME_END;
+  writeContentFrame(record, headerFrame, FRAME_HEADER, headerPayload);
+  if (body.length > 0) writeContentFrame(record, bodyFrame, FRAME_BODY, body);
+  return record;
+}
+
+function writeContentFrame(record: Buffer, start: number, type: number, payload: Buffer): void {
+  record[start] = type;
+  record.writeUInt16BE(0, start + 1);
+  record.writeUInt32BE(payload.length, start + 3);
+  payload.copy(record, start + 7);
+  record[start + 7 + payload.length] = FRAME_END;
+}

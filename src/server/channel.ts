@@ -1,0 +1,301 @@
+// Owns one channel: its consumers, what it has delivered and not settled, its prefetch limits and
+// confirms. Never reads frames; the handlers and the publisher do.
+
+import { BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_RETURN } from '../amqp/constants.ts';
+import { AmqpError, REPLY_CODES } from '../amqp/errors.ts';
+import { encodeMethodFrame } from '../amqp/method-codec.ts';
+import type { MethodFields, MethodName } from '../amqp/spec.ts';
+import type { Broker } from '../broker/broker.ts';
+import { deadLetter } from '../broker/dead-letter.ts';
+import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
+import type { Queue, TakenEntry } from '../broker/queue/queue.ts';
+import type { Vhost } from '../broker/vhost.ts';
+import { positionOf } from '../message/segment.ts';
+import { Confirms } from './confirms.ts';
+import { asBytes, type Bytes, deliverPrefix, methodPrefix, writeContent, writeDelivery } from './content-writer.ts';
+import type { Outbox } from './outbox.ts';
+import { Publisher, type PublisherChannel } from './publisher.ts';
+import { Unacked } from './unacked.ts';
+
+const U32 = 0x1_0000_0000;
+const NO_ROUTE_TEXT = 'NO_ROUTE';
+
+/** What a channel needs of its connection. */
+export interface ChannelConnection {
+  readonly broker: Broker;
+  readonly vhost: Vhost;
+  readonly outbox: Outbox;
+  /** The largest frame the peer takes. */
+  readonly peerFrameMax: number;
+  readonly maxMessageBytes: number;
+  /** Whether the peer wants to be told of consumers that the broker cancels. */
+  readonly wantsCancelNotice: boolean;
+  /** Asks that `flushConfirms` be called at the end of the turn. */
+  listConfirms(channel: Channel): void;
+}
+
+/** Open, or waiting for the peer's close-ok after an error. */
+export const CHANNEL_OPEN_STATE = 1;
+export const CHANNEL_CLOSING = 2;
+export const CHANNEL_CLOSED = 3;
+
+/** One channel of a connection. */
+export class Channel implements DeliveryChannel, PublisherChannel {
+  readonly number: number;
+  readonly connection: ChannelConnection;
+  readonly link: Outbox;
+  readonly publisher: Publisher;
+  readonly consumers = new Map<string, Consumer>();
+  state = CHANNEL_OPEN_STATE;
+  /** The limit for each consumer to come (`basic.qos`); 0: none. */
+  prefetch = 0;
+  prefetchShared = 0;
+  consumersUnacked = 0;
+  confirms: Confirms | null = null;
+  /** Whether the server has it on its list of channels with confirms to send. */
+  confirmsListed = false;
+  /** The queue declared last, which an empty queue name stands for. */
+  currentQueue = '';
+  private readonly unacked = new Unacked();
+  private readonly prefixes = new Map<Consumer, Bytes>();
+  private prefixOwner: Consumer | null = null;
+  private prefix: Bytes = asBytes(Buffer.alloc(0));
+
+  constructor(number: number, connection: ChannelConnection) {
+    this.number = number;
+    this.connection = connection;
+    this.link = connection.outbox;
+    const { broker, vhost, maxMessageBytes } = connection;
+    this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
+  }
+
+  /** Sends a method on this channel. */
+  send<N extends MethodName>(name: N, fields: MethodFields<N>): void {
+    this.link.append(encodeMethodFrame(this.number, name, fields));
+  }
+
+  // --- deliveries ---
+
+  deliver(
+    consumer: Consumer,
+    queue: Queue,
+    seq: number,
+    position: number,
+    redelivered: boolean,
+  ): void {
+    let tag: number;
+    if (consumer.noAck) {
+      tag = this.unacked.skip();
+    } else {
+      tag = this.unacked.add(queue, consumer, seq);
+      this.consumersUnacked += 1;
+    }
+    if (this.prefixOwner !== consumer) {
+      this.prefixOwner = consumer;
+      this.prefix = this.prefixes.get(consumer) as Bytes;
+    }
+    const segment = this.connection.broker.log.readable(position);
+    writeDelivery(
+      this.link,
+      this.prefix,
+      this.number,
+      this.connection.peerFrameMax,
+      tag,
+      redelivered,
+      segment,
+      position - positionOf(segment.id, 0),
+    );
+  }
+
+  /** Sends basic.get-ok for a message just taken from a queue. */
+  deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
+    const { seq, position, redelivered } = entry;
+    const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
+    const prefix = methodPrefix(this.number, BASIC_GET_OK, 9);
+    prefix.writeUInt32BE(Math.floor(tag / U32), 11);
+    prefix.writeUInt32BE(tag % U32, 15);
+    prefix[19] = redelivered ? 1 : 0;
+    const suffix = Buffer.alloc(4);
+    suffix.writeUInt32BE(queue.readyCount);
+    const segment = this.connection.broker.log.readable(position);
+    const record = position - positionOf(segment.id, 0);
+    const { peerFrameMax } = this.connection;
+    const bytes = segment.bytes as Buffer;
+    writeContent(this.link, prefix, suffix, this.number, peerFrameMax, bytes, record, segment);
+    if (noAck) queue.settle(seq);
+  }
+
+  returnUnroutable(bytes: Buffer, record: number): void {
+    const prefix = methodPrefix(this.number, BASIC_RETURN, 3 + NO_ROUTE_TEXT.length);
+    prefix.writeUInt16BE(REPLY_CODES.NO_ROUTE, 11);
+    prefix[13] = NO_ROUTE_TEXT.length;
+    prefix.write(NO_ROUTE_TEXT, 14);
+    const { peerFrameMax } = this.connection;
+    const none = Buffer.alloc(0);
+    writeContent(this.link, prefix, none, this.number, peerFrameMax, bytes, record, null);
+  }
+
+  // --- settling ---
+
+  /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
+  ack(tag: number, multiple: boolean): void {
+    this.checkTag(tag, multiple);
+    if (!multiple) {
+      this.settleOne(tag);
+      return;
+    }
+    const last = tag === 0 ? this.unacked.next - 1 : tag;
+    for (let each = this.unacked.first; each <= last; each++) {
+      if (this.unacked.queueOf(each) !== null) this.settleOne(each);
+    }
+  }
+
+  /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
+  reject(tag: number, multiple: boolean, requeue: boolean): void {
+    this.checkTag(tag, multiple);
+    const last = multiple && tag === 0 ? this.unacked.next - 1 : tag;
+    for (let each = multiple ? this.unacked.first : tag; each <= last; each++) {
+      const queue = this.unacked.queueOf(each);
+      if (queue === null) continue;
+      if (requeue) {
+        this.requeueOne(each, queue);
+        continue;
+      }
+      if (!queue.deleted && queue.deadLetterExchange !== null) {
+        const { broker, vhost } = this.connection;
+        const position = queue.positionOf(this.unacked.seqOf(each));
+        deadLetter(broker, vhost, queue, position, 'rejected');
+      }
+      this.settleOne(each);
+    }
+  }
+
+  /** Puts everything that is not settled back into its queue. */
+  requeueAll(): void {
+    for (let tag = this.unacked.first; tag < this.unacked.next; tag++) {
+      const queue = this.unacked.queueOf(tag);
+      if (queue !== null) this.requeueOne(tag, queue);
+    }
+  }
+
+  /** Deliveries not settled yet, those of basic.get included. */
+  get unackedCount(): number {
+    return this.unacked.count;
+  }
+
+  private checkTag(tag: number, multiple: boolean): void {
+    if (multiple && tag === 0) return;
+    if (this.unacked.queueOf(tag) !== null) return;
+    throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
+  }
+
+  private settleOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
+    if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
+    this.release(tag);
+  }
+
+  private requeueOne(tag: number, queue: Queue): void {
+    if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
+    this.release(tag);
+  }
+
+  /** Takes a delivery off the list and gives its credit back. */
+  private release(tag: number): void {
+    const consumer = this.unacked.consumerOf(tag);
+    this.unacked.remove(tag);
+    if (consumer === null) return;
+    consumer.unacked -= 1;
+    this.consumersUnacked -= 1;
+    if (this.prefetchShared === 0) consumer.queue.wake();
+    else this.wakeConsumers();
+  }
+
+  /** Asks for deliveries to every consumer of this channel, after credit came back to them. */
+  wakeConsumers(): void {
+    for (const consumer of this.consumers.values()) consumer.queue.wake();
+  }
+
+  // --- consumers ---
+
+  /** Subscribes to a queue; the rules have been checked. Deliveries begin at the end of the turn. */
+  addConsumer(
+    queue: Queue,
+    tag: string,
+    noAck: boolean,
+    exclusive: boolean,
+    args: Consumer['arguments'],
+  ): void {
+    const prefetch = noAck ? 0 : this.prefetch;
+    const consumer = new Consumer(queue, this, tag, noAck, exclusive, prefetch, args);
+    this.consumers.set(tag, consumer);
+    this.prefixes.set(consumer, asBytes(deliverPrefix(this.number, BASIC_DELIVER, tag)));
+    queue.addConsumer(consumer);
+  }
+
+  /** Ends a subscription; what it has not settled stays outstanding. */
+  removeConsumer(consumer: Consumer): void {
+    this.forget(consumer);
+    if (consumer.queue.deleted) return;
+    const last = consumer.queue.removeConsumer(consumer);
+    if (last) this.connection.vhost.lastConsumerLeft(consumer.queue);
+  }
+
+  consumerGone(consumer: Consumer): void {
+    this.forget(consumer);
+    if (this.state !== CHANNEL_OPEN_STATE || !this.connection.wantsCancelNotice) return;
+    this.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
+  }
+
+  private forget(consumer: Consumer): void {
+    this.consumers.delete(consumer.tag);
+    this.prefixes.delete(consumer);
+    if (this.prefixOwner === consumer) this.prefixOwner = null;
+  }
+
+  // --- confirms ---
+
+  confirmsChanged(): void {
+    if (!this.confirmsListed) this.connection.listConfirms(this);
+  }
+
+  /** Starts confirm mode; doing so again changes nothing. */
+  selectConfirms(): void {
+    this.confirms ??= new Confirms();
+  }
+
+  /**
+   * Sends one ack for all publishes that are safe now that `durableBatch` is durable. Returns
+   * whether others still wait.
+   */
+  flushConfirms(durableBatch: number): boolean {
+    const { confirms } = this;
+    if (confirms === null || this.state !== CHANNEL_OPEN_STATE) return false;
+    confirms.durable(durableBatch);
+    if (confirms.due) {
+      const { single } = confirms;
+      const upTo = confirms.take();
+      const at = this.link.reserve(21);
+      const { bytes, view } = this.link;
+      bytes[at] = 1;
+      view.setUint16(at + 1, this.number);
+      view.setUint32(at + 3, 13);
+      view.setUint32(at + 7, BASIC_ACK);
+      view.setUint32(at + 11, upTo / U32);
+      view.setUint32(at + 15, upTo);
+      bytes[at + 19] = single ? 0 : 1;
+      bytes[at + 20] = 0xce;
+      this.link.end = at + 21;
+    }
+    return confirms.waiting;
+  }
+
+  /** Gives everything back: consumers end, unsettled messages return to their queues. */
+  close(): void {
+    if (this.state === CHANNEL_CLOSED) return;
+    this.publisher.abandon();
+    this.requeueAll();
+    for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
+    this.confirms = null;
+  }
+}

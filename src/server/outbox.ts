@@ -1,0 +1,203 @@
+// Owns what waits to be written to one socket: gathered during a turn, written with one system call
+// at its end. Never decides what is sent.
+
+import type { Socket } from 'node:net';
+import type { DeliveryLink } from '../broker/queue/consumer.ts';
+import type { MessageLog } from '../message/log.ts';
+import type { Segment } from '../message/segment.ts';
+import { viewOf } from '../util/bytes.ts';
+
+/** Size of the buffers that output is encoded into. */
+const ARENA_BYTES = 128 * 1024;
+/** Arenas kept for reuse, for all connections together. */
+const ARENA_POOL_MAX = 32;
+
+/** A buffer that frames are encoded into, with the view of it. */
+interface Arena {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+const arenaPool: Arena[] = [];
+
+/** Told when a socket takes output again. */
+export interface OutboxListener {
+  /** The outbox has bytes to flush at the end of the turn. */
+  outboxFilled(outbox: Outbox): void;
+  /** It was full and no longer is. */
+  outboxDrained(): void;
+}
+
+/*
+ *   pieces        [arena part] [segment part] [arena part] ...      the arena now
+ *                  not yet given to the socket, in order             |start ... end|
+ *   held           arenas and segments that the socket still reads
+ */
+/** The output side of one connection. An idle one holds no memory but itself. */
+export class Outbox implements DeliveryLink {
+  full = false;
+  /** The arena that `reserve` made room in. */
+  bytes: Buffer = Buffer.alloc(0);
+  view: DataView = viewOf(this.bytes);
+  /** Where the next frame goes; whoever reserved room moves it on. */
+  end = 0;
+  /** Whether the server has it on its list of outboxes to flush. */
+  filled = false;
+  private arena: Arena | null = null;
+  private start = 0;
+  private readonly pieces: Buffer[] = [];
+  private pieceBytes = 0;
+  private readonly pinned: Segment[] = [];
+  private readonly heldArenas: Arena[] = [];
+  private writesUnderWay = 0;
+  private readonly socket: Socket;
+  private readonly log: MessageLog;
+  private readonly listener: OutboxListener;
+  private readonly highWatermark: number;
+  private readonly written = (): void => this.onWritten();
+
+  constructor(socket: Socket, log: MessageLog, listener: OutboxListener, highWatermark: number) {
+    this.socket = socket;
+    this.log = log;
+    this.listener = listener;
+    this.highWatermark = highWatermark;
+  }
+
+  /** Bytes gathered or waiting in the socket. */
+  get waitingBytes(): number {
+    return this.pieceBytes + (this.end - this.start) + this.socket.writableLength;
+  }
+
+  /** Makes room for a frame of that many bytes in the arena; returns the offset to write it at. */
+  reserve(length: number): number {
+    if (this.arena === null || this.end + length > this.bytes.length) this.nextArena(length);
+    if (!this.filled) {
+      this.filled = true;
+      this.listener.outboxFilled(this);
+    }
+    return this.end;
+  }
+
+  /** Appends a frame that is encoded already. */
+  append(frame: Buffer): void {
+    const at = this.reserve(frame.length);
+    frame.copy(this.bytes, at);
+    this.end = at + frame.length;
+  }
+
+  /** Appends a range of a segment without copying it; the segment keeps it until it is written. */
+  appendSegment(segment: Segment, start: number, end: number): void {
+    this.cut();
+    this.pieces.push((segment.bytes as Buffer).subarray(start, end));
+    this.pieceBytes += end - start;
+    segment.pins += 1;
+    this.pinned.push(segment);
+  }
+
+  /** Notes after a delivery whether the connection can take another. */
+  checkFull(): void {
+    if (this.pieceBytes + (this.end - this.start) >= this.highWatermark) this.full = true;
+  }
+
+  /** Gives all that was gathered to the socket. */
+  flush(): void {
+    this.filled = false;
+    this.cut();
+    const { pieces, socket } = this;
+    if (pieces.length === 0) return;
+    if (socket.destroyed || socket.writableEnded) {
+      this.drop();
+      return;
+    }
+    this.writesUnderWay += 1;
+    if (pieces.length === 1) {
+      socket.write(pieces[0] as Buffer, this.written);
+    } else {
+      socket.cork();
+      const last = pieces.length - 1;
+      for (let i = 0; i < last; i++) socket.write(pieces[i] as Buffer);
+      socket.write(pieces[last] as Buffer, this.written);
+      socket.uncork();
+    }
+    pieces.length = 0;
+    this.pieceBytes = 0;
+    if (socket.writableLength === 0) this.release();
+    else this.holdArena();
+    const wasFull = this.full;
+    this.full = socket.writableLength >= this.highWatermark;
+    if (wasFull && !this.full) this.listener.outboxDrained();
+  }
+
+  /** Forgets what was not written: the socket is gone. */
+  drop(): void {
+    this.pieces.length = 0;
+    this.pieceBytes = 0;
+    this.start = this.end;
+    this.full = true;
+    this.release();
+    if (this.arena !== null) this.giveBack(this.arena);
+    this.arena = null;
+  }
+
+  private onWritten(): void {
+    this.writesUnderWay -= 1;
+    if (this.writesUnderWay > 0 || this.socket.destroyed) return;
+    this.releaseHeld();
+    if (this.full && this.socket.writableLength < this.highWatermark) {
+      this.full = false;
+      this.listener.outboxDrained();
+    }
+  }
+
+  /** Turns what the arena holds into a piece. */
+  private cut(): void {
+    if (this.end === this.start) return;
+    this.pieces.push(this.bytes.subarray(this.start, this.end));
+    this.pieceBytes += this.end - this.start;
+    this.start = this.end;
+  }
+
+  private nextArena(length: number): void {
+    this.cut();
+    this.holdArena();
+    let arena = length > ARENA_BYTES ? undefined : arenaPool.pop();
+    if (arena === undefined) {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(length, ARENA_BYTES));
+      arena = { bytes, view: viewOf(bytes) };
+    }
+    this.arena = arena;
+    this.bytes = arena.bytes;
+    this.view = arena.view;
+    this.start = 0;
+    this.end = 0;
+  }
+
+  /** The socket has taken everything: nothing reads arenas or segments any more. */
+  private release(): void {
+    this.releaseHeld();
+    if (this.arena !== null) this.giveBack(this.arena);
+    this.arena = null;
+    this.start = 0;
+    this.end = 0;
+  }
+
+  private releaseHeld(): void {
+    for (const arena of this.heldArenas) this.giveBack(arena);
+    this.heldArenas.length = 0;
+    for (const segment of this.pinned) this.log.unpin(segment);
+    this.pinned.length = 0;
+  }
+
+  private holdArena(): void {
+    if (this.arena !== null) this.heldArenas.push(this.arena);
+    this.arena = null;
+    this.start = 0;
+    this.end = 0;
+  }
+
+  private giveBack(arena: Arena): void {
+    if (arena.bytes.length === ARENA_BYTES && arenaPool.length < ARENA_POOL_MAX) {
+      arenaPool.push(arena);
+    }
+  }
+}

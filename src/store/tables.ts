@@ -1,0 +1,13 @@
+// Owns the list of tables in a data folder, so that no two things share one. Never says what a row
+// holds: docs/storage.md draws every record.
+
+/** Format version and other facts about the data folder itself. */
+export const TABLE_META = 1;
+/** Durable exchanges, queues and bindings. */
+export const TABLE_DEFINITIONS = 2;
+/** Byte ranges of the persistent log's segments: the messages. */
+export const TABLE_SEGMENTS = 3;
+/** Pages: which messages lie in which place of which queue. */
+export const TABLE_PAGES = 4;
+/** For each queue, the seq below which a message may have been delivered before. */
+export const TABLE_MARKS = 5;

@@ -1,0 +1,39 @@
+// Owns the copying of short byte ranges on the hot path. Never allocates.
+
+/**
+ * Ranges up to this many bytes are copied word by word, longer ones by the runtime. A call into the
+ * runtime costs 35 to 60 ns whatever the length; a word of four bytes costs about 3 ns.
+ */
+const WORDWISE_BYTES = 64;
+
+/**
+ * Copies `length` bytes between two buffers, each given with a DataView of the same bytes.
+ *
+ * Whole words are moved as 32-bit integers; not as floats, which would be faster still, because an
+ * engine may change the bits of a float that is not a number.
+ */
+export function copyBytes(
+  source: Buffer,
+  sourceView: DataView,
+  sourceStart: number,
+  target: Buffer,
+  targetView: DataView,
+  targetStart: number,
+  length: number,
+): void {
+  if (length > WORDWISE_BYTES) {
+    source.copy(target, targetStart, sourceStart, sourceStart + length);
+    return;
+  }
+  const words = length & ~3;
+  let i = 0;
+  for (; i < words; i += 4) {
+    targetView.setInt32(targetStart + i, sourceView.getInt32(sourceStart + i));
+  }
+  for (; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number;
+}
+
+/** A DataView over the very bytes of a buffer. */
+export function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+}
