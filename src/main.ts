@@ -1,8 +1,16 @@
 // Owns the wiring: it makes a running broker of its parts, and takes it down in the right order.
 // Never reads flags or variables, never ends the process: that is cli/.
 
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Settings } from './config/settings.ts';
+import { readVersion } from './config/version.ts';
+import { Server } from './server/server.ts';
+import { type DataFolder, openDataFolder } from './store/folder.ts';
+import { checkFormat } from './store/format.ts';
+import { openMemoryStore } from './store/memory/engine.ts';
+import type { Store } from './store/port.ts';
+import { systemClock } from './util/clock.ts';
 
 /** A broker that takes connections. */
 export interface RunningBroker {
@@ -15,7 +23,62 @@ export interface RunningBroker {
   close(reason: string): Promise<void>;
 }
 
+/** A store with the folder that it holds locked, if it has one. */
+interface OpenStore {
+  readonly store: Store;
+  readonly folder: DataFolder | null;
+}
+
 /** Opens the store and the listener. When it rejects, nothing is left open. */
-export async function startBroker(_settings: Settings, _logger: Logger): Promise<RunningBroker> {
-  throw new Error('not wired yet');
+export async function startBroker(settings: Settings, logger: Logger): Promise<RunningBroker> {
+  const version = readVersion();
+  const opened = await openStore(settings);
+  const { store } = opened;
+  try {
+    checkFormat(store, version);
+    const access = {
+      user: settings.defaultUser,
+      password: settings.defaultPass,
+      vhost: settings.defaultVhost,
+      loopbackUsers: settings.loopbackUsers,
+    };
+    const server = new Server(store, settings, access, logger, systemClock, version);
+    const failed = new Promise<Error>((resolve) => {
+      store.onFailure(resolve);
+      server.onFatal = resolve;
+    });
+    const { host } = settings.listener;
+    const port = await server.listen(host, settings.listener.port);
+    const close = async (reason: string): Promise<void> => {
+      await server.closeConnections(reason);
+      server.finish();
+      await closeStore(opened);
+    };
+    return { host, port, failed, close };
+  } catch (error) {
+    await closeStore(opened);
+    throw error;
+  }
+}
+
+async function openStore(settings: Settings): Promise<OpenStore> {
+  if (settings.memory) return { store: openMemoryStore(), folder: null };
+  const folder = await openDataFolder(settings.dataDir);
+  try {
+    const { openLmdbStore } = await import('./store/lmdb/engine.ts');
+    const { commitTimeoutMs } = settings;
+    const store = await openLmdbStore(join(folder.path, 'store'), { commitTimeoutMs });
+    return { store, folder };
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+async function closeStore({ store, folder }: OpenStore): Promise<void> {
+  try {
+    await store.close();
+  } finally {
+    await folder?.release();
+  }
 }

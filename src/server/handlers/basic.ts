@@ -1,0 +1,120 @@
+// Owns the methods of class basic but for publish and the short way of ack. Never holds the rules
+// of queues.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import type { Method } from '../../amqp/spec.ts';
+import { generateName } from '../../broker/vhost.ts';
+import { assert, assertNever } from '../../util/assert.ts';
+import type { Channel } from '../channel.ts';
+import type { Connection } from '../connection.ts';
+import { resolveQueueName } from './queue.ts';
+
+type BasicMethod = Method<
+  | 'basic.ack'
+  | 'basic.cancel'
+  | 'basic.cancel-ok'
+  | 'basic.consume'
+  | 'basic.get'
+  | 'basic.nack'
+  | 'basic.publish'
+  | 'basic.qos'
+  | 'basic.recover'
+  | 'basic.recover-async'
+  | 'basic.reject'
+>;
+
+/** Handles a method of class basic. */
+export function handleBasicMethod(
+  connection: Connection,
+  channel: Channel,
+  method: BasicMethod,
+): void {
+  switch (method.name) {
+    case 'basic.ack':
+      return channel.ack(method.deliveryTag, method.multiple);
+    case 'basic.nack':
+      return channel.reject(method.deliveryTag, method.multiple, method.requeue);
+    case 'basic.reject':
+      return channel.reject(method.deliveryTag, false, method.requeue);
+    case 'basic.get':
+      return get(connection, channel, method);
+    case 'basic.consume':
+      return consume(connection, channel, method);
+    case 'basic.cancel':
+      return cancel(channel, method);
+    case 'basic.qos':
+      return qos(channel, method);
+    case 'basic.recover':
+      recover(channel, method.requeue);
+      return channel.send('basic.recover-ok', {});
+    case 'basic.recover-async':
+      return recover(channel, method.requeue);
+    case 'basic.cancel-ok':
+      return;
+    case 'basic.publish':
+      assert(false, 'the connection hands basic.publish to the publisher');
+      return;
+    default:
+      return assertNever(method, 'a method of class basic');
+  }
+}
+
+function get(connection: Connection, channel: Channel, method: Method<'basic.get'>): void {
+  const queue = connection.vhost.queue(resolveQueueName(channel, method.queue), connection);
+  const entry = queue.take();
+  if (entry !== null) {
+    channel.deliverGet(queue, entry, method.noAck);
+  } else if (queue.readyCount > 0) {
+    // The message may go out only once the disk knows that it may have been delivered.
+    connection.hold(connection.broker.store.batch, () => {
+      if (!queue.deleted) get(connection, channel, method);
+    });
+  } else {
+    channel.send('basic.get-empty', {});
+  }
+}
+
+function consume(connection: Connection, channel: Channel, method: Method<'basic.consume'>): void {
+  const { vhost, server } = connection;
+  const queue = vhost.queue(resolveQueueName(channel, method.queue), connection);
+  const tag = method.consumerTag === '' ? generateName('amq.ctag-') : method.consumerTag;
+  if (channel.consumers.has(tag)) {
+    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
+  }
+  const max = server.settings.consumerMaxPerChannel;
+  if (channel.consumers.size >= max) {
+    throw new AmqpError('NOT_ALLOWED', `reached maximum (${max}) of consumers per channel`);
+  }
+  if (queue.exclusiveConsumer !== null || (method.exclusive && queue.consumers.length > 0)) {
+    const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
+    throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`);
+  }
+  // consume-ok is in the outbox before the turn's end can deliver anything.
+  if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
+  channel.addConsumer(queue, tag, method.noAck, method.exclusive, method.arguments);
+}
+
+function cancel(channel: Channel, method: Method<'basic.cancel'>): void {
+  const consumer = channel.consumers.get(method.consumerTag);
+  if (consumer !== undefined) channel.removeConsumer(consumer);
+  if (!method.noWait) channel.send('basic.cancel-ok', { consumerTag: method.consumerTag });
+}
+
+/** RabbitMQ's meaning: not global is for each consumer to come, global for the whole channel. */
+function qos(channel: Channel, method: Method<'basic.qos'>): void {
+  if (method.prefetchSize !== 0) {
+    throw new AmqpError('NOT_IMPLEMENTED', `prefetch_size!=0 (${method.prefetchSize})`);
+  }
+  if (method.global) {
+    channel.prefetchShared = method.prefetchCount;
+    channel.wakeConsumers();
+  } else {
+    channel.prefetch = method.prefetchCount;
+  }
+  channel.send('basic.qos-ok', {});
+}
+
+function recover(channel: Channel, requeue: boolean): void {
+  if (!requeue) throw new AmqpError('NOT_IMPLEMENTED', 'requeue=false');
+  channel.requeueAll();
+}

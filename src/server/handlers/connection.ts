@@ -1,0 +1,117 @@
+// Owns the methods of class connection: login, tuning, opening a vhost, closing. Never touches
+// channels but through the connection.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import type { FieldTable } from '../../amqp/field-table.ts';
+import { FRAME_MIN_SIZE } from '../../amqp/constants.ts';
+import type { ClientMethod, Method } from '../../amqp/spec.ts';
+import { mayLogIn } from '../../broker/access.ts';
+import { serverProperties } from '../server-properties.ts';
+import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, type Connection, RUNNING } from '../connection.ts';
+import { readCredentials, SASL_MECHANISMS } from '../sasl.ts';
+
+/** Opens the dialogue after the protocol header. */
+export function sendStart(connection: Connection): void {
+  connection.send('connection.start', {
+    versionMajor: 0,
+    versionMinor: 9,
+    serverProperties: serverProperties(connection.server.version),
+    mechanisms: Buffer.from(SASL_MECHANISMS),
+    locales: Buffer.from('en_US'),
+  });
+}
+
+/** Handles a method on channel 0. */
+export function handleConnectionMethod(connection: Connection, method: ClientMethod): void {
+  switch (method.name) {
+    case 'connection.start-ok':
+      return startOk(connection, method);
+    case 'connection.tune-ok':
+      return tuneOk(connection, method);
+    case 'connection.open':
+      return open(connection, method);
+    case 'connection.close':
+      return connection.closeByPeer(method.replyCode, method.replyText);
+    case 'connection.close-ok':
+      return;
+    case 'connection.update-secret':
+      expectState(connection, RUNNING);
+      return connection.send('connection.update-secret-ok', {});
+    default:
+      throw outOfState(connection);
+  }
+}
+
+function startOk(connection: Connection, method: Method<'connection.start-ok'>): void {
+  expectState(connection, AWAITS_START_OK);
+  const { server } = connection;
+  readClientProperties(connection, method.clientProperties);
+  const { user, password } = readCredentials(method.mechanism, method.response);
+  if (!mayLogIn(server.access, user, password, connection.remoteAddress)) {
+    connection.log.warn({ user, mechanism: method.mechanism }, 'login refused');
+    connection.refuseLogin(method.mechanism);
+    return;
+  }
+  connection.user = user;
+  connection.state = AWAITS_TUNE_OK;
+  connection.send('connection.tune', {
+    channelMax: server.settings.channelMax,
+    frameMax: server.settings.frameMaxBytes,
+    heartbeat: server.settings.heartbeatSeconds,
+  });
+}
+
+function readClientProperties(connection: Connection, properties: FieldTable): void {
+  const field = properties.get('capabilities');
+  const has = (name: string): boolean =>
+    field?.type === 'F' && field.value.get(name)?.value === true;
+  connection.wantsCancelNotice = has('consumer_cancel_notify');
+  connection.wantsLoginFailure = has('authentication_failure_close');
+}
+
+/** 0 leaves a limit to the server; more than the server's limit is not allowed. */
+function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): void {
+  expectState(connection, AWAITS_TUNE_OK);
+  const { settings } = connection.server;
+  const { frameMaxBytes } = settings;
+  connection.channelMax = negotiated('channel_max', method.channelMax, settings.channelMax);
+  const frameMax = negotiated('frame_max', method.frameMax, frameMaxBytes);
+  if (frameMax < FRAME_MIN_SIZE) {
+    throw new AmqpError(
+      'NOT_ALLOWED',
+      `negotiated frame_max = ${frameMax} is lower than the minimum allowed value (${FRAME_MIN_SIZE})`,
+    );
+  }
+  connection.frameMax = frameMax;
+  connection.peerFrameMax = frameMax;
+  connection.heartbeat.start(method.heartbeat);
+  connection.state = AWAITS_OPEN;
+}
+
+function negotiated(what: string, wanted: number, limit: number): number {
+  if (wanted === 0) return limit;
+  if (limit === 0 || wanted <= limit) return wanted;
+  throw new AmqpError(
+    'NOT_ALLOWED',
+    `negotiated ${what} = ${wanted} is higher than the maximum allowed value (${limit})`,
+  );
+}
+
+function open(connection: Connection, method: Method<'connection.open'>): void {
+  expectState(connection, AWAITS_OPEN);
+  const vhost = connection.broker.vhosts.get(method.virtualHost);
+  if (vhost === undefined) {
+    throw new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
+  }
+  connection.opened(vhost);
+  connection.send('connection.open-ok', {});
+}
+
+function expectState(connection: Connection, state: number): void {
+  if (connection.state !== state) throw outOfState(connection);
+}
+
+function outOfState(connection: Connection): AmqpError {
+  const phase = connection.state === RUNNING ? 'running' : 'starting';
+  return new AmqpError('CHANNEL_ERROR', `unexpected method in connection state ${phase}`);
+}

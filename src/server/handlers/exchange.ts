@@ -1,0 +1,73 @@
+// Owns the methods of class exchange. Never holds rules: the vhost does.
+
+import type { Method } from '../../amqp/spec.ts';
+import { refuseDefaultExchange } from '../../broker/vhost.ts';
+import { assertNever } from '../../util/assert.ts';
+import type { Channel } from '../channel.ts';
+import type { Connection } from '../connection.ts';
+import { replyWhenDurable } from './reply.ts';
+
+type ExchangeMethod = Method<
+  'exchange.bind' | 'exchange.declare' | 'exchange.delete' | 'exchange.unbind'
+>;
+
+/** Handles a method of class exchange. */
+export function handleExchangeMethod(
+  connection: Connection,
+  channel: Channel,
+  method: ExchangeMethod,
+): void {
+  const { vhost } = connection;
+  switch (method.name) {
+    case 'exchange.declare':
+      declare(connection, channel, method);
+      return;
+    case 'exchange.delete':
+      vhost.deleteExchange(method.exchange, method.ifUnused);
+      if (method.noWait) return;
+      replyWhenDurable(connection, () => channel.send('exchange.delete-ok', {}));
+      return;
+    case 'exchange.bind': {
+      refuseDefaultExchange(method.source);
+      refuseDefaultExchange(method.destination);
+      const destination = vhost.exchange(method.destination);
+      const source = vhost.exchange(method.source);
+      vhost.bind(source, destination, method.routingKey, method.arguments);
+      if (method.noWait) return;
+      replyWhenDurable(connection, () => channel.send('exchange.bind-ok', {}));
+      return;
+    }
+    case 'exchange.unbind': {
+      refuseDefaultExchange(method.source);
+      refuseDefaultExchange(method.destination);
+      const source = vhost.exchanges.get(method.source);
+      const destination = vhost.exchanges.get(method.destination);
+      if (source !== undefined && destination !== undefined) {
+        vhost.unbind(source, destination, method.routingKey, method.arguments);
+      }
+      if (method.noWait) return;
+      replyWhenDurable(connection, () => channel.send('exchange.unbind-ok', {}));
+      return;
+    }
+    default:
+      assertNever(method, 'a method of class exchange');
+  }
+}
+
+function declare(
+  connection: Connection,
+  channel: Channel,
+  method: Method<'exchange.declare'>,
+): void {
+  const { vhost } = connection;
+  const { exchange: name, type, durable, autoDelete, internal } = method;
+  if (method.passive) {
+    refuseDefaultExchange(name);
+    vhost.exchange(name);
+  } else {
+    const args = method.arguments;
+    vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
+  }
+  if (method.noWait) return;
+  replyWhenDurable(connection, () => channel.send('exchange.declare-ok', {}));
+}

@@ -1,0 +1,118 @@
+// Owns the methods of class queue. Never holds rules: the vhost does.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import type { Method } from '../../amqp/spec.ts';
+import { refuseDefaultExchange } from '../../broker/vhost.ts';
+import { assertNever } from '../../util/assert.ts';
+import type { Channel } from '../channel.ts';
+import type { Connection } from '../connection.ts';
+import { replyWhenDurable } from './reply.ts';
+
+type QueueMethod = Method<
+  'queue.bind' | 'queue.declare' | 'queue.delete' | 'queue.purge' | 'queue.unbind'
+>;
+
+/** Handles a method of class queue. */
+export function handleQueueMethod(
+  connection: Connection,
+  channel: Channel,
+  method: QueueMethod,
+): void {
+  switch (method.name) {
+    case 'queue.declare':
+      return declare(connection, channel, method);
+    case 'queue.bind':
+      return bind(connection, channel, method);
+    case 'queue.unbind':
+      return unbind(connection, channel, method);
+    case 'queue.purge':
+      return purge(connection, channel, method);
+    case 'queue.delete':
+      return remove(connection, channel, method);
+    default:
+      return assertNever(method, 'a method of class queue');
+  }
+}
+
+/** A queue name as sent, or for an empty one the queue that the channel declared last. */
+export function resolveQueueName(channel: Channel, name: string): string {
+  if (name !== '') return name;
+  if (channel.currentQueue === '') {
+    throw new AmqpError('NOT_FOUND', 'no previously declared queue');
+  }
+  return channel.currentQueue;
+}
+
+function declare(connection: Connection, channel: Channel, method: Method<'queue.declare'>): void {
+  const { vhost } = connection;
+  const name = stripLineBreaks(method.queue);
+  const queue = method.passive
+    ? vhost.queue(resolveQueueName(channel, name), connection)
+    : vhost.declareQueue(
+        {
+          name,
+          durable: method.durable,
+          autoDelete: method.autoDelete,
+          owner: method.exclusive ? connection : null,
+          arguments: method.arguments,
+        },
+        connection,
+      );
+  channel.currentQueue = queue.name;
+  if (method.noWait) return;
+  replyWhenDurable(connection, () =>
+    channel.send('queue.declare-ok', {
+      queue: queue.name,
+      messageCount: queue.readyCount,
+      consumerCount: queue.consumers.length,
+    }),
+  );
+}
+
+function bind(connection: Connection, channel: Channel, method: Method<'queue.bind'>): void {
+  const { vhost } = connection;
+  const name = resolveQueueName(channel, method.queue);
+  // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
+  const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
+  refuseDefaultExchange(method.exchange);
+  const queue = vhost.queue(name, connection);
+  const exchange = vhost.exchange(method.exchange);
+  vhost.bind(exchange, queue, key, method.arguments);
+  if (method.noWait) return;
+  replyWhenDurable(connection, () => channel.send('queue.bind-ok', {}));
+}
+
+function unbind(connection: Connection, channel: Channel, method: Method<'queue.unbind'>): void {
+  const { vhost } = connection;
+  const name = resolveQueueName(channel, method.queue);
+  const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
+  refuseDefaultExchange(method.exchange);
+  const exchange = vhost.exchanges.get(method.exchange);
+  if (exchange !== undefined && vhost.queues.has(name)) {
+    vhost.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
+  }
+  replyWhenDurable(connection, () => channel.send('queue.unbind-ok', {}));
+}
+
+function purge(connection: Connection, channel: Channel, method: Method<'queue.purge'>): void {
+  const queue = connection.vhost.queue(resolveQueueName(channel, method.queue), connection);
+  const messageCount = queue.purge();
+  if (!method.noWait) channel.send('queue.purge-ok', { messageCount });
+}
+
+function remove(connection: Connection, channel: Channel, method: Method<'queue.delete'>): void {
+  const { vhost } = connection;
+  const name = resolveQueueName(channel, method.queue);
+  let messageCount = 0;
+  if (vhost.queues.has(name)) {
+    const queue = vhost.queue(name, connection);
+    messageCount = vhost.deleteQueue(queue, method.ifUnused, method.ifEmpty);
+  }
+  if (method.noWait) return;
+  replyWhenDurable(connection, () => channel.send('queue.delete-ok', { messageCount }));
+}
+
+/** RabbitMQ takes line breaks out of names that are declared. */
+function stripLineBreaks(name: string): string {
+  return name.replace(/[\r\n]/g, '');
+}

@@ -1,0 +1,71 @@
+// Owns the heartbeats of one connection, both ways. Never counts anything per message: traffic only
+// leaves a note that the timer reads when it is due.
+
+import { FRAME_END, FRAME_HEARTBEAT } from '../amqp/constants.ts';
+import type { Clock } from '../util/clock.ts';
+import { type TimerWheel, WheelTimer } from '../util/timers.ts';
+
+const HEARTBEAT_FRAME = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
+/** A peer is gone when nothing came for this many intervals, §4.2.7. */
+const SILENT_INTERVALS = 2;
+
+/** What a heartbeat needs of its connection. */
+export interface HeartbeatConnection {
+  readonly outbox: { append(frame: Buffer): void };
+  /** Whether the broker itself does not read now, so that silence means nothing. */
+  readonly paused: boolean;
+  abort(reason: string): void;
+}
+
+/** Sends a heartbeat when nothing else was sent for half an interval; notices a silent peer. */
+export class Heartbeat {
+  private readonly connection: HeartbeatConnection;
+  private readonly wheel: TimerWheel;
+  private readonly clock: Clock;
+  private readonly timer = new WheelTimer(() => this.due());
+  private intervalMs = 0;
+  private sentSince = false;
+  private receivedSince = false;
+  private lastReceivedMs = 0;
+
+  constructor(connection: HeartbeatConnection, wheel: TimerWheel, clock: Clock) {
+    this.connection = connection;
+    this.wheel = wheel;
+    this.clock = clock;
+  }
+
+  /** Starts with the interval that was agreed on; 0 means no heartbeats. */
+  start(intervalSeconds: number): void {
+    this.intervalMs = intervalSeconds * 1000;
+    this.lastReceivedMs = this.clock.monotonicMs();
+    if (intervalSeconds > 0) this.wheel.schedule(this.timer, this.intervalMs / 2);
+  }
+
+  stop(): void {
+    this.wheel.cancel(this.timer);
+  }
+
+  /** Notes that something goes out this turn. */
+  sent(): void {
+    this.sentSince = true;
+  }
+
+  /** Notes that something came in. */
+  received(): void {
+    this.receivedSince = true;
+  }
+
+  private due(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (this.receivedSince || this.connection.paused) this.lastReceivedMs = nowMs;
+    this.receivedSince = false;
+    if (nowMs - this.lastReceivedMs > SILENT_INTERVALS * this.intervalMs) {
+      const seconds = (SILENT_INTERVALS * this.intervalMs) / 1000;
+      this.connection.abort(`missed heartbeats: nothing came for ${seconds} s`);
+      return;
+    }
+    if (!this.sentSince) this.connection.outbox.append(HEARTBEAT_FRAME);
+    this.sentSince = false;
+    this.wheel.schedule(this.timer, this.intervalMs / 2);
+  }
+}

@@ -1,0 +1,229 @@
+// Owns the listening socket, the connections, and the order of a turn's end: deliver, seal, confirm,
+// write. Never handles a method.
+
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { AmqpError } from '../amqp/errors.ts';
+import type { AccessRules } from '../broker/access.ts';
+import { Broker, type BrokerListener } from '../broker/broker.ts';
+import { CorruptRecordError } from '../store/checksum.ts';
+import type { Store } from '../store/port.ts';
+import type { Clock } from '../util/clock.ts';
+import { TimerWheel, WheelTimer } from '../util/timers.ts';
+import type { Channel } from './channel.ts';
+import { Connection } from './connection.ts';
+import type { Outbox } from './outbox.ts';
+
+/** A batch that nobody waits for gathers for this long: consumer acks, unconfirmed publishes. */
+const GATHER_MS = 10;
+/** So much input ends a turn early: what was just read is sent on while the cache still has it. */
+const TURN_BYTES = 256 * 1024;
+
+/** The settings that the server looks at; see config/settings.ts for their meaning. */
+export interface ServerSettings {
+  readonly initialFrameMaxBytes: number;
+  readonly frameMaxBytes: number;
+  readonly channelMax: number;
+  readonly heartbeatSeconds: number;
+  readonly handshakeTimeoutMs: number;
+  readonly maxMessageBytes: number;
+  readonly consumerMaxPerChannel: number;
+  readonly connectionMax: number;
+  readonly outboxHighWatermarkBytes: number;
+  readonly tcpBacklog: number;
+  readonly tcpNodelay: boolean;
+}
+
+/** Something that waits for a batch. */
+interface Held {
+  readonly batch: number;
+  readonly resume: () => void;
+}
+
+/** The AMQP server around one broker. */
+export class Server implements BrokerListener {
+  readonly broker: Broker;
+  readonly settings: ServerSettings;
+  readonly access: AccessRules;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly wheel: TimerWheel;
+  /** Called once when the broker can no longer keep its promises. */
+  onFatal: (error: Error) => void = () => {};
+  private readonly netServer: NetServer;
+  private readonly connections = new Set<Connection>();
+  private outboxes: Outbox[] = [];
+  private confirming: Channel[] = [];
+  private held: Held[] = [];
+  private turnScheduled = false;
+  private turnBytes = 0;
+  private readonly gathered: WheelTimer;
+  private readonly endTurn = (): void => this.turn();
+  private gatherDone = false;
+  private draining: (() => void) | null = null;
+
+  constructor(
+    store: Store,
+    settings: ServerSettings,
+    access: AccessRules,
+    log: Logger,
+    clock: Clock,
+    version: string,
+  ) {
+    this.settings = settings;
+    this.access = access;
+    this.log = log;
+    this.clock = clock;
+    this.version = version;
+    this.wheel = new TimerWheel(clock);
+    this.gathered = new WheelTimer(() => {
+      this.gatherDone = true;
+      this.turnWanted();
+    });
+    this.broker = new Broker(store, clock, this);
+    this.broker.openVhost(access.vhost);
+    const options = { noDelay: settings.tcpNodelay, allowHalfOpen: true };
+    this.netServer = createServer(options, (socket) => this.accept(socket));
+  }
+
+  /** Starts to take connections; resolves with the port. Rejects with the system's error. */
+  listen(host: string, port: number): Promise<number> {
+    this.wheel.start();
+    return new Promise((resolve, reject) => {
+      this.netServer.once('error', reject);
+      this.netServer.listen({ host, port, backlog: this.settings.tcpBacklog }, () => {
+        this.netServer.off('error', reject);
+        this.netServer.on('error', (error) => this.log.error({ err: error }, 'listener failed'));
+        const address = this.netServer.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
+  }
+
+  /** Stops accepting, tells every connection why, and waits until all are gone. */
+  async closeConnections(reason: string): Promise<void> {
+    this.netServer.close();
+    if (this.connections.size === 0) return;
+    const drained = new Promise<void>((resolve) => {
+      this.draining = resolve;
+    });
+    const text = `broker forced connection closure with reason '${reason}'`;
+    for (const connection of [...this.connections]) {
+      connection.close(new AmqpError('CONNECTION_FORCED', text), 0);
+    }
+    this.turn();
+    await drained;
+  }
+
+  /** Seals what is left, marks what was delivered, and stops the timers. */
+  finish(): void {
+    this.broker.sealExactMarks();
+    this.broker.seal();
+    this.wheel.stop();
+  }
+
+  /** Takes a store failure or a damaged record: the broker must stop. Returns whether it was one. */
+  isFatal(error: unknown): boolean {
+    if (!(error instanceof CorruptRecordError)) return false;
+    this.onFatal(error);
+    return true;
+  }
+
+  // --- what the broker and connections tell ---
+
+  turnWanted(): void {
+    if (this.turnScheduled) return;
+    this.turnScheduled = true;
+    setImmediate(this.endTurn);
+  }
+
+  durable(batch: number): void {
+    const held = this.held;
+    if (held.length > 0) {
+      this.held = held.filter((each) => each.batch > batch);
+      for (const each of held) if (each.batch <= batch) each.resume();
+    }
+    this.turnWanted();
+  }
+
+  /** Runs `resume` once `batch` is durable. */
+  holdUntil(batch: number, resume: () => void): void {
+    this.held.push({ batch, resume });
+    this.broker.awaitBatch();
+  }
+
+  outboxFilled(outbox: Outbox): void {
+    this.outboxes.push(outbox);
+    this.turnWanted();
+  }
+
+  listConfirms(channel: Channel): void {
+    channel.confirmsListed = true;
+    this.confirming.push(channel);
+    this.turnWanted();
+  }
+
+  /** Told after each chunk of input. */
+  chunkRead(bytes: number): void {
+    this.turnBytes += bytes;
+    if (this.turnBytes >= TURN_BYTES) this.turn();
+  }
+
+  connectionGone(connection: Connection): void {
+    this.connections.delete(connection);
+    if (this.draining !== null && this.connections.size === 0) this.draining();
+  }
+
+  private accept(socket: Socket): void {
+    if (this.connections.size >= this.settings.connectionMax) {
+      this.log.warn({ max: this.settings.connectionMax }, 'connection refused: too many');
+      socket.destroy();
+      return;
+    }
+    this.connections.add(new Connection(this, socket));
+  }
+
+  /**
+   * The end of a turn. Sealing comes after delivering, so that one batch holds a message and the
+   * note that it was delivered; confirms and output come last, to leave in one write.
+   */
+  private turn(): void {
+    this.turnScheduled = false;
+    this.turnBytes = 0;
+    try {
+      const more = this.broker.deliver();
+      this.sealIfDue();
+      this.sendConfirms();
+      const outboxes = this.outboxes;
+      this.outboxes = [];
+      for (const outbox of outboxes) outbox.flush();
+      if (more) this.turnWanted();
+    } catch (error) {
+      if (!this.isFatal(error)) throw error;
+    }
+  }
+
+  /** One batch is written at a time; while it is, the next gathers. */
+  private sealIfDue(): void {
+    const { broker } = this;
+    if (broker.store.busy || !broker.sealable) return;
+    if (broker.sealUrgent || this.gatherDone) {
+      this.gatherDone = false;
+      this.wheel.cancel(this.gathered);
+      broker.seal();
+    } else if (!this.gathered.armed) {
+      this.wheel.schedule(this.gathered, GATHER_MS);
+    }
+  }
+
+  private sendConfirms(): void {
+    const channels = this.confirming;
+    if (channels.length === 0) return;
+    this.confirming = [];
+    for (const channel of channels) {
+      if (channel.flushConfirms(this.broker.durableBatch)) this.confirming.push(channel);
+      else channel.confirmsListed = false;
+    }
+  }
+}
