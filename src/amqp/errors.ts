@@ -47,6 +47,8 @@ export class AmqpError extends Error {
   readonly replyName: ReplyName;
   readonly hard: boolean;
   readonly replyText: string;
+  /** The reply text without its name. */
+  readonly explanation: string;
 
   /** `hard` overrides the code's grade: ACCESS_REFUSED closes the connection during login. */
   constructor(
@@ -60,6 +62,7 @@ export class AmqpError extends Error {
     this.replyName = name;
     this.hard = options.hard ?? !SOFT.has(name);
     this.replyText = replyText;
+    this.explanation = explanation;
   }
 }
 

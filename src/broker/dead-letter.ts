@@ -19,6 +19,7 @@ import {
   NO_EXPIRY,
   recordExchange,
   recordFlags,
+  recordPriority,
   recordRoutingKey,
   writeRecordHead,
 } from '../message/record.ts';
@@ -44,6 +45,7 @@ interface DeadMessage {
   readonly expiration: string | null;
   readonly body: Buffer;
   readonly persistent: boolean;
+  readonly priority: number;
 }
 
 /**
@@ -75,7 +77,7 @@ export function deadLetter(
   const record = buildRecord(queue.deadLetterExchange, routingKey, payload, message.body);
   const view = viewOf(record);
   const flags = message.persistent ? FLAG_PERSISTENT : 0;
-  writeRecordHead(view, 0, flags, 0, broker.clock.wallMs(), NO_EXPIRY);
+  writeRecordHead(view, 0, flags, message.priority, broker.clock.wallMs(), NO_EXPIRY);
   const stored = message.persistent && targets.some((target) => target.durable);
   const moved = broker.log.append(record, view, 0, record.length, stored);
   broker.log.placed.refs += targets.length;
@@ -101,6 +103,7 @@ function readMessage(broker: Broker, position: number): DeadMessage {
     expiration: shortProperty(headerPayload, 12, BIT_EXPIRATION),
     body: bytes.subarray(payloadEnd + 8, payloadEnd + 8 + bodyBytes),
     persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
+    priority: recordPriority(bytes, offset),
   };
 }
 
@@ -140,7 +143,6 @@ function newDeath(
   nowMs: number,
 ): FieldTable {
   const death: FieldTable = new Map();
-  if (message.expiration !== null) death.set('original-expiration', text(message.expiration));
   const carbonCopies = message.headers.get('CC');
   const copies = carbonCopies?.type === 'A' ? carbonCopies.value : [];
   death.set('count', { type: 'l', value: 1 });
@@ -149,6 +151,7 @@ function newDeath(
   death.set('time', { type: 'T', value: Math.floor(nowMs / 1000) });
   death.set('exchange', text(message.exchange));
   death.set('routing-keys', { type: 'A', value: [text(message.routingKey), ...copies] });
+  if (message.expiration !== null) death.set('original-expiration', text(message.expiration));
   return death;
 }
 

@@ -15,12 +15,7 @@ export class Route {
   /** Whether it holds for every message with this exchange and key, whatever its headers. */
   readonly byKeyOnly: boolean;
 
-  constructor(
-    exchange: Exchange,
-    queues: readonly Queue[],
-    topology: number,
-    byKeyOnly: boolean,
-  ) {
+  constructor(exchange: Exchange, queues: readonly Queue[], topology: number, byKeyOnly: boolean) {
     this.exchange = exchange;
     this.queues = queues;
     this.durable = queues.some((queue) => queue.durable);

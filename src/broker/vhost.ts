@@ -134,11 +134,11 @@ export class Vhost {
   /** Declares a queue, or checks that the one there is equivalent. An empty name asks for one. */
   declareQueue(traits: QueueTraits, connection: object): Queue {
     const current = this.queues.get(traits.name);
+    this.checkName('queue', traits.name);
     if (current !== undefined) {
       this.checkSameQueue(current, traits, connection);
       return current;
     }
-    if (traits.name !== '') this.checkName('queue', traits.name);
     const name = traits.name === '' ? generateName('amq.gen-') : traits.name;
     checkQueueArguments(name, this.name, traits.arguments);
     const durable = traits.durable && traits.owner === null;
@@ -198,6 +198,11 @@ export class Vhost {
       arguments: args,
     });
     this.broker.definitionChanged();
+  }
+
+  /** Whether that very binding is there. */
+  isBound(source: Exchange, destination: Queue, bindingKey: string, args: FieldTable): boolean {
+    return source.bindings.has(bindingIdentity(false, destination.name, bindingKey, args));
   }
 
   /** Takes a binding away; one that is not there is no error. */

@@ -58,6 +58,10 @@ export function recordFlags(bytes: Buffer, start: number): number {
   return bytes[start] as number;
 }
 
+export function recordPriority(bytes: Buffer, start: number): number {
+  return bytes[start + 1] as number;
+}
+
 /** When the message arrived, ms since the Unix epoch. */
 export function recordArrivedMs(view: DataView, start: number): number {
   return view.getUint16(start + 2) * U32 + view.getUint32(start + 4);

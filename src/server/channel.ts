@@ -12,7 +12,14 @@ import type { Queue, TakenEntry } from '../broker/queue/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { positionOf } from '../message/segment.ts';
 import { Confirms } from './confirms.ts';
-import { asBytes, type Bytes, deliverPrefix, methodPrefix, writeContent, writeDelivery } from './content-writer.ts';
+import {
+  asBytes,
+  type Bytes,
+  deliverPrefix,
+  methodPrefix,
+  writeContent,
+  writeDelivery,
+} from './content-writer.ts';
 import type { Outbox } from './outbox.ts';
 import { Publisher, type PublisherChannel } from './publisher.ts';
 import { Unacked } from './unacked.ts';

@@ -15,30 +15,32 @@ import {
 } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeMethod, encodeMethodFrame } from '../amqp/method-codec.ts';
-import { type ClientMethod, isClientMethod, type MethodFields, type MethodName } from '../amqp/spec.ts';
+import {
+  type AnyMethod,
+  type ClientMethod,
+  isClientMethod,
+  type MethodFields,
+  type MethodName,
+} from '../amqp/spec.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { assert } from '../util/assert.ts';
 import { WheelTimer } from '../util/timers.ts';
-import { CHANNEL_CLOSED, CHANNEL_CLOSING, CHANNEL_OPEN_STATE, Channel, type ChannelConnection } from './channel.ts';
+import {
+  CHANNEL_CLOSED,
+  CHANNEL_CLOSING,
+  CHANNEL_OPEN_STATE,
+  Channel,
+  type ChannelConnection,
+} from './channel.ts';
+import { AWAITS_HEADER, AWAITS_START_OK, CLOSED, CLOSING, RUNNING } from './connection-state.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
-import { handleChannelMethod } from './handlers/dispatch.ts';
 import { handleConnectionMethod, sendStart } from './handlers/connection.ts';
+import { handleChannelMethod } from './handlers/dispatch.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
 import type { Server } from './server.ts';
-
-/** States of a connection, in the order they come. */
-export const AWAITS_HEADER = 0;
-export const AWAITS_START_OK = 1;
-export const AWAITS_TUNE_OK = 2;
-export const AWAITS_OPEN = 3;
-export const RUNNING = 4;
-/** The broker sent connection.close and waits for close-ok. */
-export const CLOSING = 5;
-/** Nothing more is read or acted upon. */
-export const CLOSED = 6;
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -206,7 +208,7 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   }
 
   private decode(bytes: Buffer, start: number, end: number): ClientMethod {
-    const method = decodeMethod(bytes, start, end);
+    const method = decodeOrRefuse(bytes, start, end);
     if (isClientMethod(method)) return method;
     throw new AmqpError('COMMAND_INVALID', 'unimplemented method');
   }
@@ -233,7 +235,10 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
       if (key === CHANNEL_CLOSE || key === CHANNEL_CLOSE_OK) this.freeChannel(channel);
       return;
     }
-    channel.publisher.refuseMethodMidContent();
+    if (channel.publisher.midContent) {
+      this.failed(channel.publisher.unexpectedMethod(), 0, BASIC_PUBLISH);
+      return;
+    }
     if (key === BASIC_PUBLISH) {
       channel.publisher.begin(bytes, start, end);
     } else if (key === BASIC_ACK && end - start === 13) {
@@ -450,5 +455,16 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
     this.server.connectionGone(this);
     const reason = this.closeReason === '' ? {} : { reason: this.closeReason };
     this.log.info(reason, 'connection closed');
+  }
+}
+
+/** Arguments that cannot be read break the framing of the connection in RabbitMQ's eyes. */
+function decodeOrRefuse(bytes: Buffer, start: number, end: number): AnyMethod {
+  try {
+    return decodeMethod(bytes, start, end);
+  } catch (error) {
+    if (!(error instanceof AmqpError) || error.replyName !== 'SYNTAX_ERROR') throw error;
+    const octets = [...bytes.subarray(start, Math.min(end, start + 32))].join(',');
+    throw new AmqpError('FRAME_ERROR', `cannot decode <<${octets}>>: ${error.explanation}`);
   }
 }

@@ -36,8 +36,6 @@ const DELIVERY_MODE_PERSISTENT = 2;
 const ONLY_DELIVERY_MODE = 1 << BIT_DELIVERY_MODE;
 /** Bytes set aside for a body at once; what is announced beyond comes as it arrives. */
 const BODY_ROOM_BYTES = 1024 * 1024;
-/** Longest expiration that RabbitMQ takes, in ms. */
-const EXPIRATION_MAX_MS = 4_294_967_295;
 
 const EXPECT_NOTHING = 0;
 const EXPECT_HEADER = 1;
@@ -135,7 +133,10 @@ export class Publisher {
     const length = end - start;
     if (length > this.bodyLeft) {
       const over = length - this.bodyLeft;
-      throw new AmqpError('UNEXPECTED_FRAME', `content body is ${over} bytes longer than announced`);
+      throw new AmqpError(
+        'UNEXPECTED_FRAME',
+        `content body is ${over} bytes longer than announced`,
+      );
     }
     if (this.recordEnd + length + 1 > this.record.length) this.growRecord(length);
     bytes.copy(this.record, this.recordEnd, start, end);
@@ -144,15 +145,11 @@ export class Publisher {
     if (this.bodyLeft === 0) this.complete();
   }
 
-  /** Throws UNEXPECTED_FRAME if the frames of a content are under way. */
-  refuseMethodMidContent(): void {
-    if (this.expected === EXPECT_HEADER) throw unexpectedHeader();
-    if (this.expected === EXPECT_BODY) {
-      throw new AmqpError(
-        'UNEXPECTED_FRAME',
-        'expected content body, got non content body frame instead',
-      );
-    }
+  /** The error for a method that comes while the frames of a content are under way. */
+  unexpectedMethod(): AmqpError {
+    if (this.expected === EXPECT_HEADER) return unexpectedHeader();
+    const text = 'expected content body, got non content body frame instead';
+    return new AmqpError('UNEXPECTED_FRAME', text);
   }
 
   /** Forgets a content that was under way: the channel is closing. */
@@ -165,13 +162,7 @@ export class Publisher {
    * Takes in a record that lies in a chunk at `start`. Throws AmqpErrors for what the publisher may
    * not do; nothing has changed then.
    */
-  publish(
-    chunk: Chunk,
-    start: number,
-    addressEnd: number,
-    headerFrame: number,
-    end: number,
-  ): void {
+  publish(chunk: Chunk, start: number, addressEnd: number, headerFrame: number, end: number): void {
     const { bytes, view } = chunk;
     const { broker } = this;
     const bits = bytes[addressEnd] as number;
@@ -270,13 +261,15 @@ function octetProperty(bytes: Buffer, flagsAt: number, bit: number): number {
 
 function expiryOf(bytes: Buffer, flagsAt: number): number {
   const text = shortProperty(bytes, flagsAt, BIT_EXPIRATION) as string;
-  const ms = Number(text);
-  if (!/^\d+$/.test(text) || ms > EXPIRATION_MAX_MS) {
-    const wrong = /^-\d+$/.test(text) ? `{value_negative,${text}}` : 'no_integer';
-    const why = /^\d+$/.test(text) ? `{value_too_large,${text}}` : wrong;
-    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${why}`);
+  const [, sign, digits, rest] = /^([+-]?)(\d+)(.*)$/s.exec(text) ?? [];
+  let wrong: string | null = null;
+  if (digits === undefined) wrong = 'no_integer';
+  else if (rest !== '') wrong = `{leftover_string,"${rest}"}`;
+  else if (sign === '-' && Number(digits) > 0) wrong = `{value_negative,${text}}`;
+  if (wrong !== null) {
+    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${wrong}`);
   }
-  return ms;
+  return Math.min(Number(digits), NO_EXPIRY);
 }
 
 function headersOf(bytes: Buffer, flagsAt: number): FieldTable | null {

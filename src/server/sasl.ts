@@ -1,8 +1,8 @@
 // Owns reading what a client proves itself with: PLAIN and AMQPLAIN. Never decides whether it is
 // right: broker/access.ts does.
 
-import { decodeTable, type Field } from '../amqp/field-table.ts';
 import { AmqpError } from '../amqp/errors.ts';
+import { decodeTable, type Field } from '../amqp/field-table.ts';
 
 /** Who a client says it is. */
 export interface Credentials {
@@ -44,7 +44,10 @@ function readAmqplain(response: Buffer): Credentials {
   const user = textOf(fields.get('LOGIN'));
   const password = textOf(fields.get('PASSWORD'));
   if (user === null || password === null) {
-    throw new AmqpError('SYNTAX_ERROR', 'the response of mechanism AMQPLAIN lacks LOGIN or PASSWORD');
+    throw new AmqpError(
+      'SYNTAX_ERROR',
+      'the response of mechanism AMQPLAIN lacks LOGIN or PASSWORD',
+    );
   }
   return { user, password };
 }

@@ -1,11 +1,11 @@
 // Direct reply-to: answers that go straight to the consumer of a pseudo-queue.
-import { expect, it } from 'vitest';
-import { channelClose, collect, eventually, useBroker } from '../support/amqp.ts';
+import { expect } from 'vitest';
+import { channelClose, collect, eventually, later, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 const PSEUDO = 'amq.rabbitmq.reply-to';
 
-it('carries a reply straight to the channel of the request', async () => {
+later('direct reply-to')('carries a reply straight to the channel of the request', async () => {
   const requester = await broker.channel();
   const responder = await (await broker.connect()).createChannel();
   const queue = await broker.queue(requester);
@@ -22,7 +22,7 @@ it('carries a reply straight to the channel of the request', async () => {
   expect(reply.properties.correlationId).toBe('7');
 });
 
-it('wants a consumer without acks, and but one', async () => {
+later('direct reply-to')('wants a consumer without acks, and but one', async () => {
   const raw = await broker.raw();
   expect(await raw.call(1, 'basic.consume', { queue: PSEUDO })).toMatchObject(
     channelClose(406, 'PRECONDITION_FAILED - reply consumer cannot acknowledge', 'basic.consume'),
@@ -36,7 +36,7 @@ it('wants a consumer without acks, and but one', async () => {
   );
 });
 
-it('refuses a request that comes before its consumer', async () => {
+later('direct reply-to')('refuses a request that comes before its consumer', async () => {
   const raw = await broker.raw();
   raw.publish(1, { routingKey: broker.name() }, { replyTo: PSEUDO }, Buffer.from('x'));
   expect(await raw.next(1)).toMatchObject(
@@ -44,7 +44,7 @@ it('refuses a request that comes before its consumer', async () => {
   );
 });
 
-it('drops a reply to a requester that is gone', async () => {
+later('direct reply-to')('drops a reply to a requester that is gone', async () => {
   const raw = await broker.raw();
   await raw.openChannel(2);
   const queue = broker.name();
@@ -58,24 +58,27 @@ it('drops a reply to a requester that is gone', async () => {
   expect((await raw.call(1, 'basic.qos')).name).toBe('basic.qos-ok');
 });
 
-it('tells by a declaration whether the requester is still there', async () => {
-  const raw = await broker.raw();
-  await raw.openChannel(2);
-  const queue = broker.name();
-  await raw.call(1, 'queue.declare', { queue });
-  await raw.call(2, 'basic.consume', { queue: PSEUDO, noAck: true });
-  raw.publish(2, { routingKey: queue }, { replyTo: PSEUDO }, Buffer.from('x'));
-  await raw.call(2, 'basic.qos');
-  raw.send(1, 'basic.get', { queue, noAck: true });
-  const replyTo = String((await raw.message(1)).properties['replyTo']);
-  expect(await raw.call(1, 'queue.declare', { queue: replyTo, passive: true })).toMatchObject({
-    name: 'queue.declare-ok',
-    queue: replyTo,
-    messageCount: 0,
-    consumerCount: 1,
-  });
-  await raw.call(2, 'channel.close', { replyCode: 200 });
-  expect(await raw.call(1, 'queue.declare', { queue: replyTo, passive: true })).toMatchObject({
-    replyCode: 404,
-  });
-});
+later('direct reply-to')(
+  'tells by a declaration whether the requester is still there',
+  async () => {
+    const raw = await broker.raw();
+    await raw.openChannel(2);
+    const queue = broker.name();
+    await raw.call(1, 'queue.declare', { queue });
+    await raw.call(2, 'basic.consume', { queue: PSEUDO, noAck: true });
+    raw.publish(2, { routingKey: queue }, { replyTo: PSEUDO }, Buffer.from('x'));
+    await raw.call(2, 'basic.qos');
+    raw.send(1, 'basic.get', { queue, noAck: true });
+    const replyTo = String((await raw.message(1)).properties['replyTo']);
+    expect(await raw.call(1, 'queue.declare', { queue: replyTo, passive: true })).toMatchObject({
+      name: 'queue.declare-ok',
+      queue: replyTo,
+      messageCount: 0,
+      consumerCount: 1,
+    });
+    await raw.call(2, 'channel.close', { replyCode: 200 });
+    expect(await raw.call(1, 'queue.declare', { queue: replyTo, passive: true })).toMatchObject({
+      replyCode: 404,
+    });
+  },
+);

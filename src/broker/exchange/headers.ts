@@ -2,7 +2,7 @@
 // Never looks at keys, and asks for the headers only when a binding sets a condition on them.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import { sameField } from '../../amqp/field-equality.ts';
+import { describeFieldType, describeFieldValue, sameField } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import type { Binding } from './binding.ts';
@@ -33,12 +33,17 @@ export function checkHeadersBinding(table: FieldTable): void {
   const mode = table.get(MODE);
   if (mode === undefined) return;
   if (mode.type !== 'S') {
-    throw new AmqpError('PRECONDITION_FAILED', 'Invalid x-match field type; expected longstr');
+    const type = describeFieldType(mode);
+    throw new AmqpError(
+      'PRECONDITION_FAILED',
+      `Invalid x-match field type ${type} (value ${describeFieldValue(mode)}); expected longstr`,
+    );
   }
   if (Object.hasOwn(MODES, String(mode.value))) return;
   throw new AmqpError(
     'PRECONDITION_FAILED',
-    `Invalid x-match field value '${mode.value}'; expected ${Object.keys(MODES).join(', ')}`,
+    `Invalid x-match field value <<"${mode.value}">>; ` +
+      'expected all, any, all-with-x, or any-with-x',
   );
 }
 

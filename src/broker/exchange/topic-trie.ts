@@ -55,15 +55,14 @@ export class TopicTrie<D> {
 
   add(pattern: string, destination: D): void {
     let node = this.root;
-    for (const word of pattern.split(SEPARATOR))
-      node = this.child(node, word) ?? this.grow(node, word);
+    for (const word of wordsOf(pattern)) node = this.child(node, word) ?? this.grow(node, word);
     if (node.ending !== null) node.ending.add(destination);
     else node.ending = new DestinationList([destination]);
   }
 
   remove(pattern: string, destination: D): void {
     let node: TrieNode<D> | null = this.root;
-    for (const word of pattern.split(SEPARATOR)) {
+    for (const word of wordsOf(pattern)) {
       node = this.child(node, word);
       assert(node !== null, 'a pattern to remove was added before');
     }
@@ -78,7 +77,8 @@ export class TopicTrie<D> {
     this.step++;
     this.nextCount = 0;
     this.reach(this.root);
-    for (let from = 0; from <= key.length && this.nextCount > 0; ) {
+    const start = key === '' ? 1 : 0;
+    for (let from = start; from <= key.length && this.nextCount > 0; ) {
       const dot = key.indexOf(SEPARATOR, from);
       const to = dot < 0 ? key.length : dot;
       this.advance(key.slice(from, to));
@@ -177,4 +177,9 @@ function isBare<D>(node: TrieNode<D>): boolean {
     node.oneWord === null &&
     node.anyWords === null
   );
+}
+
+/** The words of a pattern: none in an empty one, as in RabbitMQ; `.` has two empty ones. */
+function wordsOf(pattern: string): string[] {
+  return pattern === '' ? [] : pattern.split(SEPARATOR);
 }

@@ -43,7 +43,11 @@ const needsDeadLetterExchange: Check = (field, args) =>
   text(field, args) ??
   (args.has('x-dead-letter-exchange') ? null : 'routing_key_but_no_dlx_defined');
 
-const anything: Check = () => null;
+const queueVersion: Check = (field, args) =>
+  nonNegative(field, args) ??
+  (Number(field.value) === 1 || Number(field.value) === 2
+    ? null
+    : `"unsupported queue version '${field.value}'"`);
 
 /** Every argument that queues know. Others are kept, and never looked at. */
 const QUEUE_ARGUMENTS: ReadonlyMap<string, Check> = new Map<string, Check>([
@@ -58,15 +62,9 @@ const QUEUE_ARGUMENTS: ReadonlyMap<string, Check> = new Map<string, Check>([
     'x-overflow',
     oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
   ],
-  [
-    'x-queue-mode',
-    oneOf(['default', 'lazy'], (word) => `"unsupported queue mode '${word}'"`),
-  ],
-  [
-    'x-queue-type',
-    oneOf(['classic', 'quorum'], (word) => `"unsupported queue type '${word}'"`),
-  ],
-  ['x-queue-version', anything],
+  ['x-queue-mode', oneOf(['default', 'lazy'], (word) => `"unsupported queue mode '${word}'"`)],
+  ['x-queue-type', oneOf(['classic', 'quorum'], (word) => `"unsupported queue type '${word}'"`)],
+  ['x-queue-version', queueVersion],
   ['x-single-active-consumer', flag],
 ]);
 

@@ -90,13 +90,7 @@ export class Queue implements QueueTraits {
   private readonly mark: DeliveredMark;
   private readonly taken: TakenEntry = { seq: 0, position: 0, redelivered: false };
 
-  constructor(
-    id: number,
-    traits: QueueTraits,
-    log: MessageLog,
-    host: QueueHost,
-    rows: QueueRows,
-  ) {
+  constructor(id: number, traits: QueueTraits, log: MessageLog, host: QueueHost, rows: QueueRows) {
     this.id = id;
     this.name = traits.name;
     this.durable = traits.durable;
@@ -224,7 +218,8 @@ export class Queue implements QueueTraits {
     for (let seq = this.cursor; seq < this.tail; seq++) {
       const page = this.loadedPage(Math.floor(seq / PAGE_ENTRIES));
       if (page === null) seq = (Math.floor(seq / PAGE_ENTRIES) + 1) * PAGE_ENTRIES - 1;
-      else if (((page.states[seq % PAGE_ENTRIES] as number) & ENTRY_SETTLED) === 0) this.remove(seq);
+      else if (((page.states[seq % PAGE_ENTRIES] as number) & ENTRY_SETTLED) === 0)
+        this.remove(seq);
     }
     this.cursor = this.tail;
     this.cursorPage = null;
@@ -366,7 +361,8 @@ export class Queue implements QueueTraits {
       }
       if (page !== null) {
         let slot = this.cursor % PAGE_ENTRIES;
-        while (slot < page.count && ((page.states[slot] as number) & ENTRY_SETTLED) !== 0) slot += 1;
+        while (slot < page.count && ((page.states[slot] as number) & ENTRY_SETTLED) !== 0)
+          slot += 1;
         if (slot < page.count) {
           this.cursor = number * PAGE_ENTRIES + slot;
           return page;

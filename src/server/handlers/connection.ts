@@ -1,14 +1,15 @@
 // Owns the methods of class connection: login, tuning, opening a vhost, closing. Never touches
 // channels but through the connection.
 
+import { FRAME_MIN_SIZE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
-import { FRAME_MIN_SIZE } from '../../amqp/constants.ts';
 import type { ClientMethod, Method } from '../../amqp/spec.ts';
 import { mayLogIn } from '../../broker/access.ts';
-import { serverProperties } from '../server-properties.ts';
-import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, type Connection, RUNNING } from '../connection.ts';
+import type { Connection } from '../connection.ts';
+import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
 import { readCredentials, SASL_MECHANISMS } from '../sasl.ts';
+import { serverProperties } from '../server-properties.ts';
 
 /** Opens the dialogue after the protocol header. */
 export function sendStart(connection: Connection): void {
@@ -69,7 +70,7 @@ function readClientProperties(connection: Connection, properties: FieldTable): v
   connection.wantsLoginFailure = has('authentication_failure_close');
 }
 
-/** 0 leaves a limit to the server; more than the server's limit is not allowed. */
+/** 0 asks for no limit; more than the server's limit is not allowed. */
 function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): void {
   expectState(connection, AWAITS_TUNE_OK);
   const { settings } = connection.server;
@@ -89,11 +90,12 @@ function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): v
 }
 
 function negotiated(what: string, wanted: number, limit: number): number {
-  if (wanted === 0) return limit;
-  if (limit === 0 || wanted <= limit) return wanted;
+  if (limit === 0) return wanted;
+  if (wanted !== 0 && wanted <= limit) return wanted;
+  const text = wanted === 0 ? '0 (no limit)' : String(wanted);
   throw new AmqpError(
     'NOT_ALLOWED',
-    `negotiated ${what} = ${wanted} is higher than the maximum allowed value (${limit})`,
+    `negotiated ${what} = ${text} is higher than the maximum allowed value (${limit})`,
   );
 }
 

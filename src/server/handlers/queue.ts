@@ -47,7 +47,7 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
   const { vhost } = connection;
   const name = stripLineBreaks(method.queue);
   const queue = method.passive
-    ? vhost.queue(resolveQueueName(channel, name), connection)
+    ? vhost.queue(name, connection)
     : vhost.declareQueue(
         {
           name,
@@ -75,8 +75,8 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
   // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
   refuseDefaultExchange(method.exchange);
-  const queue = vhost.queue(name, connection);
   const exchange = vhost.exchange(method.exchange);
+  const queue = vhost.queue(name, connection);
   vhost.bind(exchange, queue, key, method.arguments);
   if (method.noWait) return;
   replyWhenDurable(connection, () => channel.send('queue.bind-ok', {}));
@@ -88,8 +88,10 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
   refuseDefaultExchange(method.exchange);
   const exchange = vhost.exchanges.get(method.exchange);
-  if (exchange !== undefined && vhost.queues.has(name)) {
-    vhost.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
+  const queue = vhost.queues.get(name);
+  if (exchange !== undefined && queue !== undefined) {
+    const bound = vhost.isBound(exchange, queue, key, method.arguments);
+    if (bound) vhost.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
   }
   replyWhenDurable(connection, () => channel.send('queue.unbind-ok', {}));
 }
