@@ -9,6 +9,7 @@ import {
   CHANNEL_CLOSE,
   CHANNEL_CLOSE_OK,
   CHANNEL_OPEN,
+  CONNECTION_CLOSE,
   CONNECTION_CLOSE_OK,
   PROTOCOL_HEADER,
   REPLY_SUCCESS,
@@ -171,6 +172,9 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
     try {
       if (end - start < 4) throw new AmqpError('FRAME_ERROR', 'type 1: unknown_frame');
       if (this.state === CLOSING) {
+        if (number !== 0) return;
+        // Both sides closed at the same time: each answers the other.
+        if (key === CONNECTION_CLOSE) this.send('connection.close-ok', {});
         if (key === CONNECTION_CLOSE_OK) this.hangUp();
         return;
       }
