@@ -25,12 +25,11 @@ export async function findFreePort() {
 
 export class Broker {
   /**
-   * @param {'leveret' | 'rabbitmq'} kind
-   * @param {string} folder where it keeps its data, and its log as `broker.log`
+   * @param {import('./supervise.mjs').Plan} plan its folder gets the data, and `broker.log`
    * @param {number} port the same for each start
    * @param {number} distPort RabbitMQ's port for other nodes
    */
-  constructor(kind, folder, port, distPort) {
+  constructor({ broker: kind, leveret, folder }, port, distPort) {
     this.kind = kind;
     this.port = port;
     this.url = `amqp://guest:guest@127.0.0.1:${port}`;
@@ -38,7 +37,10 @@ export class Broker {
     this.child = null;
     /** When each process was started, by the clock the clients use. */
     this.spawns = [];
-    this.command = kind === 'leveret' ? leveret(folder, port) : rabbitmq(folder, port, distPort);
+    this.command =
+      kind === 'leveret'
+        ? startLeveret(leveret, folder, port)
+        : startRabbitmq(folder, port, distPort);
   }
 
   /** Starts the process and waits for nothing more. */
@@ -122,13 +124,13 @@ export class Broker {
   }
 }
 
-function leveret(folder, port) {
-  const args = ['bin/leveret', 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
+function startLeveret(leveret, folder, port) {
+  const args = [leveret, 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
   return [process.execPath, args, {}];
 }
 
 /** A node apart from any other on this machine: name, ports, folders and cookie are its own. */
-function rabbitmq(folder, port, distPort) {
+function startRabbitmq(folder, port, distPort) {
   const home = join(folder, 'rabbitmq');
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'enabled_plugins'), '[].\n');

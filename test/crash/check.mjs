@@ -288,7 +288,8 @@ function judgeMove(state, message, queue, target, owed) {
   }
   const cameBack = rejectedAt < here.length - 1;
   if (cameBack && there.length > 0) {
-    fault(state, 'I7', `${message.id}: moved to ${target} and still in ${queue}`);
+    if (undoneByKill(here[rejectedAt], here[rejectedAt + 1], there)) count(state, 'moves undone');
+    else fault(state, 'I7', `${message.id}: moved to ${target} and still in ${queue}`);
   }
   if (!cameBack && there.length > 0) {
     count(state, 'dead-lettered');
@@ -300,6 +301,17 @@ function judgeMove(state, message, queue, target, owed) {
   if (!cameBack && there.length === 0 && owed !== null) {
     fault(state, 'I7', `${message.id}: rejected in ${queue}, never came to ${target}`);
   }
+}
+
+/**
+ * A kill may undo a move that was not durable, after the target's consumer has seen the message:
+ * everything is then as if it had never been rejected.
+ */
+function undoneByKill(rejected, next, there) {
+  if (next.spawn === rejected.spawn) return false;
+  return there.every((delivery) => {
+    return delivery.spawn === rejected.spawn && delivery.coveredAt === Number.POSITIVE_INFINITY;
+  });
 }
 
 function judgeRepeats(state, message, queue, list) {

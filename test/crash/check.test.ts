@@ -183,6 +183,18 @@ test('a message that came back from a dead-letter move may be acked, but not be 
   expect(story.rules()).toEqual(['I7']);
 });
 
+test('a kill may undo a move that the dead-letter consumer saw, but not behind its barrier', () => {
+  const story = new Story().connect(1, 'crash.work', 'crash.dead').pub(1, 1, ['crash.work']);
+  story.conf(1, 1).dlv(1, 'crash.work', 1).settle(1, 'crash.work', 'reject');
+  story.dlv(1, 'crash.dead', 1).settle(1, 'crash.dead', 'ack');
+  const undone = structuredClone(story.history.journals);
+  story.connect(2, 'crash.work').dlv(2, 'crash.work', 1, true).settle(2, 'crash.work', 'ack');
+  expect(story.rules()).toEqual([]);
+  const later = story.consumer.splice(undone['consumer']?.length ?? 0);
+  story.barrier(1, 'crash.dead', 1).consumer.push(...later);
+  expect(story.rules()).toEqual(['I7']);
+});
+
 test('a message in the dead-letter queue that nobody rejected was invented', () => {
   const story = new Story().connect(1, 'crash.work', 'crash.dead').pub(1, 1, ['crash.work']);
   story.conf(1, 1).dlv(1, 'crash.work', 1).settle(1, 'crash.work', 'ack');

@@ -21,12 +21,12 @@ export class Churn {
     /** Deleted and answered, or transient: each must be gone after the restart. */
     this.gone = [];
     this.lookups = [];
-    this.work = null;
+    this.working = null;
   }
 
   /** Looks up what the last broker process answered for, then goes on declaring until a kill. */
   start() {
-    this.work = this.verifyAndDeclare().catch((error) => {
+    this.working = this.verifyAndDeclare().catch((error) => {
       // A reply code that is not a shutdown's: the broker refused what it should not.
       if (typeof error.code !== 'number' || error.code === 320) return;
       this.incidents.push({ rule: 'I10', text: `declaring: ${error.message}` });
@@ -35,7 +35,7 @@ export class Churn {
 
   /** Ends with the kill of the broker, which every call below notices. */
   async ended() {
-    await this.work;
+    await this.working;
   }
 
   /** Only looks up; for the end of a run. */
@@ -53,6 +53,14 @@ export class Churn {
 
   async verifyAndDeclare() {
     const model = await this.open();
+    // A close that waits for its close-ok is not told by amqplib that the connection is lost.
+    const lost = new Promise((_, reject) => {
+      model.on('close', () => reject(new Error('connection lost')));
+    });
+    await Promise.race([this.work(model), lost]);
+  }
+
+  async work(model) {
     await this.verify(model);
     const channel = await model.createChannel();
     channel.on('error', () => {});

@@ -30,6 +30,7 @@ class Consumer {
     this.random = createRandom(`${config.run} ${name}`);
     this.rejected = new Set();
     this.draining = false;
+    this.resting = false;
     this.link = null;
     this.consuming = false;
     /** Deliveries not settled yet, oldest first. */
@@ -54,6 +55,7 @@ class Consumer {
     this.passed = 0;
     const channel = link.watch(await link.model.createConfirmChannel());
     await channel.prefetch(this.prefetch);
+    while (this.resting && link.open) await sleep(TICK_MS);
     await channel.consume(this.queue, (message) => {
       if (message === null) link.drop();
       else if (link.open) this.take(link, channel, message);
@@ -146,6 +148,13 @@ for (const consumer of consumers) consumer.run();
 answerSupervisor({
   drain({ on }) {
     for (const consumer of consumers) consumer.draining = on;
+  },
+  /** Everybody leaves without a word, and does not consume again until told: queues grow. */
+  rest({ on }) {
+    for (const consumer of consumers) {
+      consumer.resting = on;
+      if (on && consumer.link?.open === true) consumer.link.drop();
+    }
   },
   status: () => ({
     idle: consumers.every((consumer) => consumer.isIdle()),

@@ -109,8 +109,9 @@ function redeliver(history, { entry }, changes) {
   ).conn;
   const name = prefix.slice(0, prefix.indexOf('#') + 1);
   const open = journal.findLast(({ e, conn }) => e === 'open' && conn.startsWith(name));
-  const last = Math.max(...[...entriesOf(history, 'dlv')].map((place) => place.entry.t), 0);
-  const t = Math.max(last, open.t, history.spawns.at(-1)) + 1_000_000;
+  let last = Math.max(open.t, history.spawns.at(-1));
+  for (const place of entriesOf(history, 'dlv')) last = Math.max(last, place.entry.t);
+  const t = last + 1_000_000;
   journal.push({ ...entry, conn: open.conn, t, tag: 1_000_000_000, redelivered: true, ...changes });
 }
 

@@ -15,6 +15,8 @@ import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, QUEUES } from './topol
 
 /** After this many rounds everything is drained and judged, so that long runs stay small. */
 const PART_ROUNDS = 20;
+/** How many rounds leave the queues to grow, so that a kill and a start meet long ones too. */
+const REST_SHARE = 0.25;
 const STOP_LIMIT_MS = 15_000;
 const CONFIRM_LIMIT_MS = 15_000;
 const DRAIN_LIMIT_MS = 60_000;
@@ -23,6 +25,7 @@ const VIOLATIONS_KEPT = 20;
 /**
  * @typedef {object} Plan
  * @property {'leveret' | 'rabbitmq'} broker
+ * @property {string} leveret the path of bin/leveret
  * @property {number} rounds
  * @property {string} seed
  * @property {string} folder an empty folder for data, journals and the broker's log
@@ -46,7 +49,7 @@ class CrashRun {
   constructor(plan, port, distPort) {
     this.plan = plan;
     this.random = createRandom(plan.seed);
-    this.broker = new Broker(plan.broker, plan.folder, port, distPort);
+    this.broker = new Broker(plan, port, distPort);
     this.publishers = [];
     this.consumers = [];
     this.part = 0;
@@ -133,6 +136,9 @@ class CrashRun {
 
   async playRound(round) {
     this.churn.start();
+    const resting = this.random.chance(REST_SHARE);
+    await askAll(this.consumers, { ask: 'rest', on: resting });
+    if (resting) this.count('rounds without consumers');
     const loadMs = this.random.chance(0.3) ? this.random.int(20, 300) : this.random.int(300, 1500);
     await sleep(this.plan.broker === 'rabbitmq' ? loadMs + 1000 : loadMs);
     const roll = this.random.next();
@@ -177,6 +183,7 @@ class CrashRun {
     await askAll(this.publishers, { ask: 'publish', on: false });
     const confirmed = await this.waitFor(this.publishers, CONFIRM_LIMIT_MS);
     if (confirmed !== null) this.incidents.push({ rule: 'I11', text: `unconfirmed: ${confirmed}` });
+    await askAll(this.consumers, { ask: 'rest', on: false });
     await askAll(this.consumers, { ask: 'drain', on: true });
     await this.drain();
     const drainedSpawn = this.broker.spawns.length - 1;
@@ -256,8 +263,9 @@ class CrashRun {
     const { violations, counts } = check(this.history);
     for (const violation of violations) this.keep(violation);
     for (const [name, n] of Object.entries(counts)) this.count(name, n);
-    for (const { seqs } of await askAll(this.publishers, { ask: 'status' })) {
+    for (const { seqs, unsupported } of await askAll(this.publishers, { ask: 'status' })) {
       Object.assign(this.seqBase, seqs);
+      if (unsupported > 0) this.counts['publishers without tx'] = unsupported;
     }
   }
 
