@@ -11,7 +11,7 @@ export const RULES = {
   I3: 'integrity: body, properties, headers and routing key are as published',
   I4: 'no resurrection: what was settled before a passed barrier is never delivered again',
   I5: 'a repeated delivery is flagged redelivered',
-  I6: 'order: first deliveries of one publisher from one queue come as published',
+  I6: 'order: as published, per publisher and queue; what was unacked at a kill is back in place',
   I7: 'all or none: fan-out, transaction and dead-letter move',
   I9: 'each publish is confirmed once, after its return, and never before it was published',
   I10: 'a declared durable queue, exchange or binding exists after a restart, a deleted one not',
@@ -148,11 +148,23 @@ function giveBack(state, entry) {
 
 function readDeliveries(state, journal) {
   const conns = new Map();
+  const lastSpawn = new Map();
   for (const entry of journal) {
     const conn = conns.get(entry.conn);
     if (entry.e === 'open') {
       const spawn = spawnAt(state.history.spawns, entry.t);
-      conns.set(entry.conn, { spawn, unacked: new Map(), uncovered: [], barriers: new Map() });
+      const name = entry.conn.slice(0, entry.conn.indexOf('#'));
+      conns.set(entry.conn, {
+        spawn,
+        unacked: new Map(),
+        uncovered: [],
+        barriers: new Map(),
+        // Only then has the broker surely noticed that the connection before is gone.
+        firstOfSpawn: spawn > (lastSpawn.get(name) ?? -1),
+        seen: new Set(),
+        highest: new Map(),
+      });
+      lastSpawn.set(name, spawn);
     } else if (entry.e === 'dlv') {
       deliver(state, conn, entry);
     } else if (entry.e === 'settle') {
@@ -183,6 +195,8 @@ function deliver(state, conn, entry) {
     coveredAt: Number.POSITIVE_INFINITY,
   };
   conn.unacked.set(entry.tag, delivery);
+  if (conn.firstOfSpawn && state.history.queues[entry.queue].ordered)
+    judgeReturn(state, conn, entry);
   const message = state.messages.get(id);
   if (message === undefined) {
     const old = entry.seq <= (state.history.seqBase[entry.pub] ?? 0);
@@ -193,6 +207,22 @@ function deliver(state, conn, entry) {
   const list = message.deliveries.get(entry.queue);
   if (list === undefined) message.deliveries.set(entry.queue, [delivery]);
   else list.push(delivery);
+}
+
+/**
+ * After a restart every message is back in its place: a single consumer gets one publisher's
+ * messages in order, the unacked ones of before included. What it requeues itself does not count.
+ */
+function judgeReturn(state, conn, entry) {
+  const id = idOf(entry);
+  if (conn.seen.has(id)) return;
+  conn.seen.add(id);
+  const before = conn.highest.get(entry.pub) ?? 0;
+  if (entry.seq > before) conn.highest.set(entry.pub, entry.seq);
+  else {
+    const text = `${id}: from ${entry.queue} after ${entry.pub}/${before}, on ${entry.conn}`;
+    fault(state, 'I6', `${text}, the first connection after a restart`);
+  }
 }
 
 function settle(state, conn, { tag, multiple, how }) {

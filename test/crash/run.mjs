@@ -1,7 +1,8 @@
 // The command line of the crash test:
 //   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--keep]
 // Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
-// --leveret names another build's bin/leveret, for example one broken on purpose. --prove then spoils what was noted down, in one way after another, and expects the judge to see it.
+// --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
+// spoils what was noted down, in one way after another, and expects the judge to see it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
