@@ -31,7 +31,8 @@ export interface OutboxListener {
 /*
  *   pieces        [arena part] [segment part] [arena part] ...      the arena now
  *                  not yet given to the socket, in order             |start ... end|
- *   held           arenas and segments that the socket still reads
+ *   held, pinned   arenas and segments that some write still reads, each with the number of the
+ *                  last one that does: the writes begun are 1, 2, ..., and end in that order
  */
 /** The output side of one connection. An idle one holds no memory but itself. */
 export class Outbox implements DeliveryLink {
@@ -48,8 +49,11 @@ export class Outbox implements DeliveryLink {
   private readonly pieces: Buffer[] = [];
   private pieceBytes = 0;
   private readonly pinned: Segment[] = [];
+  private readonly pinnedUntil: number[] = [];
   private readonly heldArenas: Arena[] = [];
-  private writesUnderWay = 0;
+  private readonly heldUntil: number[] = [];
+  private writesBegun = 0;
+  private writesDone = 0;
   private readonly socket: Socket;
   private readonly log: MessageLog;
   private readonly listener: OutboxListener;
@@ -92,6 +96,7 @@ export class Outbox implements DeliveryLink {
     this.pieceBytes += end - start;
     segment.pins += 1;
     this.pinned.push(segment);
+    this.pinnedUntil.push(this.writesBegun + 1);
   }
 
   /** Notes after a delivery whether the connection can take another. */
@@ -105,11 +110,15 @@ export class Outbox implements DeliveryLink {
     this.cut();
     const { pieces, socket } = this;
     if (pieces.length === 0) return;
-    if (socket.destroyed || socket.writableEnded) {
+    if (socket.destroyed) {
       this.drop();
       return;
     }
-    this.writesUnderWay += 1;
+    if (socket.writableEnded) {
+      this.forget();
+      return;
+    }
+    this.writesBegun += 1;
     if (pieces.length === 1) {
       socket.write(pieces[0] as Buffer, this.written);
     } else {
@@ -121,8 +130,7 @@ export class Outbox implements DeliveryLink {
     }
     pieces.length = 0;
     this.pieceBytes = 0;
-    if (socket.writableLength === 0) this.release();
-    else this.holdArena();
+    if (socket.writableLength === 0) this.release(this.writesBegun);
     const wasFull = this.full;
     this.full = socket.writableLength >= this.highWatermark;
     if (wasFull && !this.full) this.listener.outboxDrained();
@@ -130,19 +138,30 @@ export class Outbox implements DeliveryLink {
 
   /** Forgets what was not written: the socket is gone. */
   drop(): void {
+    this.forget();
+    this.release(this.writesBegun);
+  }
+
+  /** Forgets what was gathered; what the socket has been given it may still read. */
+  private forget(): void {
     this.pieces.length = 0;
     this.pieceBytes = 0;
     this.start = this.end;
     this.full = true;
-    this.release();
-    if (this.arena !== null) this.giveBack(this.arena);
-    this.arena = null;
+    const { heldUntil, pinnedUntil, writesBegun } = this;
+    for (let i = heldUntil.length; i > 0 && (heldUntil[i - 1] as number) > writesBegun; i--) {
+      heldUntil[i - 1] = writesBegun;
+    }
+    for (let i = pinnedUntil.length; i > 0 && (pinnedUntil[i - 1] as number) > writesBegun; i--) {
+      pinnedUntil[i - 1] = writesBegun;
+    }
+    this.release(this.writesDone);
   }
 
   private onWritten(): void {
-    this.writesUnderWay -= 1;
-    if (this.writesUnderWay > 0 || this.socket.destroyed) return;
-    this.releaseHeld();
+    this.writesDone += 1;
+    if (this.socket.destroyed) return;
+    this.release(this.writesDone);
     if (this.full && this.socket.writableLength < this.highWatermark) {
       this.full = false;
       this.listener.outboxDrained();
@@ -159,7 +178,10 @@ export class Outbox implements DeliveryLink {
 
   private nextArena(length: number): void {
     this.cut();
-    this.holdArena();
+    if (this.arena !== null) {
+      this.heldArenas.push(this.arena);
+      this.heldUntil.push(this.writesBegun + 1);
+    }
     let arena = length > ARENA_BYTES ? undefined : arenaPool.pop();
     if (arena === undefined) {
       const bytes = Buffer.allocUnsafeSlow(Math.max(length, ARENA_BYTES));
@@ -172,24 +194,29 @@ export class Outbox implements DeliveryLink {
     this.end = 0;
   }
 
-  /** The socket has taken everything: nothing reads arenas or segments any more. */
-  private release(): void {
-    this.releaseHeld();
+  /** Lets go of what no write after number `done` reads, and of the arena when all is written. */
+  private release(done: number): void {
+    const { heldArenas, heldUntil, pinned, pinnedUntil } = this;
+    let count = 0;
+    while (count < heldUntil.length && (heldUntil[count] as number) <= done) {
+      this.giveBack(heldArenas[count] as Arena);
+      count += 1;
+    }
+    if (count > 0) {
+      heldArenas.splice(0, count);
+      heldUntil.splice(0, count);
+    }
+    count = 0;
+    while (count < pinnedUntil.length && (pinnedUntil[count] as number) <= done) {
+      this.log.unpin(pinned[count] as Segment);
+      count += 1;
+    }
+    if (count > 0) {
+      pinned.splice(0, count);
+      pinnedUntil.splice(0, count);
+    }
+    if (done < this.writesBegun || this.pieces.length > 0 || this.start !== this.end) return;
     if (this.arena !== null) this.giveBack(this.arena);
-    this.arena = null;
-    this.start = 0;
-    this.end = 0;
-  }
-
-  private releaseHeld(): void {
-    for (const arena of this.heldArenas) this.giveBack(arena);
-    this.heldArenas.length = 0;
-    for (const segment of this.pinned) this.log.unpin(segment);
-    this.pinned.length = 0;
-  }
-
-  private holdArena(): void {
-    if (this.arena !== null) this.heldArenas.push(this.arena);
     this.arena = null;
     this.start = 0;
     this.end = 0;
