@@ -36,8 +36,12 @@ export class Broker implements QueueHost {
   durableBatch = 0;
   /** The batch that holds the newest change of a durable definition. */
   definitionsBatch = 0;
-  /** Whether somebody waits for the batch being gathered. */
+  /** Stored messages pushed since the last seal, and those of them not settled yet. */
+  unsealedPushed = 0;
+  unsealedLive = 0;
+  /** Whether somebody waits for the batch being gathered, and whether for more than confirms. */
   private batchAwaited = false;
+  private batchPressing = false;
   private readonly listener: BrokerListener;
   private touched: Queue[] = [];
   private dirtyQueues: Queue[] = [];
@@ -141,6 +145,9 @@ export class Broker implements QueueHost {
     }
     this.log.sealInto();
     this.batchAwaited = false;
+    this.batchPressing = false;
+    this.unsealedPushed = 0;
+    this.unsealedLive = 0;
     if (queues.length > 0) this.sealedQueues.push({ batch, queues });
     // What a batch would have held may be gone again: consumed and acked. Then nothing needs to be
     // written, and once all before it is durable, so is this batch.
@@ -151,9 +158,25 @@ export class Broker implements QueueHost {
 
   /** Makes the batch being gathered one that is sealed without delay; returns its number. */
   awaitBatch(): number {
-    this.batchAwaited = true;
-    this.listener.turnWanted();
+    this.batchPressing = true;
+    return this.awaitConfirm();
+  }
+
+  /**
+   * The same for a publisher confirm, which consumers may make needless by acking all that the
+   * batch holds: it may be sealed a moment later.
+   */
+  awaitConfirm(): number {
+    if (!this.batchAwaited) {
+      this.batchAwaited = true;
+      this.listener.turnWanted();
+    }
     return this.store.batch;
+  }
+
+  /** Whether nobody but publishers that want confirms waits for the batch. */
+  get sealDeferrable(): boolean {
+    return !this.batchPressing && this.log.unsealedBytes <= GATHERED_BYTES_MAX;
   }
 
   /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */

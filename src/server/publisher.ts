@@ -199,7 +199,7 @@ export class Publisher {
     }
     const { confirms } = this.channel;
     if (confirms !== null) {
-      if (stored) confirms.addWaiting(broker.awaitBatch());
+      if (stored) confirms.addWaiting(broker.awaitConfirm());
       else confirms.addSafe();
       this.channel.confirmsChanged();
     }

@@ -9,13 +9,12 @@ import { Broker, type BrokerListener } from '../broker/broker.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
-import { TimerWheel, WheelTimer } from '../util/timers.ts';
+import { TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
+import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
 import type { Outbox } from './outbox.ts';
 
-/** A batch that nobody waits for gathers for this long: consumer acks, unconfirmed publishes. */
-const GATHER_MS = 10;
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
 
@@ -58,9 +57,8 @@ export class Server implements BrokerListener {
   private held: Held[] = [];
   private turnScheduled = false;
   private turnBytes = 0;
-  private readonly gathered: WheelTimer;
+  private readonly committer: Committer;
   private readonly endTurn = (): void => this.turn();
-  private gatherDone = false;
   private draining: (() => void) | null = null;
 
   constructor(
@@ -77,11 +75,8 @@ export class Server implements BrokerListener {
     this.clock = clock;
     this.version = version;
     this.wheel = new TimerWheel(clock);
-    this.gathered = new WheelTimer(() => {
-      this.gatherDone = true;
-      this.turnWanted();
-    });
     this.broker = new Broker(store, clock, this);
+    this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.openVhost(access.vhost);
     const options = { noDelay: settings.tcpNodelay, allowHalfOpen: true };
     this.netServer = createServer(options, (socket) => this.accept(socket));
@@ -193,7 +188,7 @@ export class Server implements BrokerListener {
     this.turnBytes = 0;
     try {
       const more = this.broker.deliver();
-      this.sealIfDue();
+      this.committer.sealIfDue();
       this.sendConfirms();
       const outboxes = this.outboxes;
       this.outboxes = [];
@@ -201,19 +196,6 @@ export class Server implements BrokerListener {
       if (more) this.turnWanted();
     } catch (error) {
       if (!this.isFatal(error)) throw error;
-    }
-  }
-
-  /** One batch is written at a time; while it is, the next gathers. */
-  private sealIfDue(): void {
-    const { broker } = this;
-    if (broker.store.busy || !broker.sealable) return;
-    if (broker.sealUrgent || this.gatherDone) {
-      this.gatherDone = false;
-      this.wheel.cancel(this.gathered);
-      broker.seal();
-    } else if (!this.gathered.armed) {
-      this.wheel.schedule(this.gathered, GATHER_MS);
     }
   }
 

@@ -20,6 +20,9 @@ const pagePool: Page[] = [];
 
 /** What a queue needs of the broker around it. */
 export interface QueueHost {
+  /** Stored messages pushed since the last seal, and those of them not settled yet. */
+  unsealedPushed: number;
+  unsealedLive: number;
   /** Asks that `deliver` be called at the end of this turn. */
   touch(queue: Queue): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
@@ -119,6 +122,8 @@ export class Queue implements QueueTraits {
     if (stored && this.durable) {
       page.states[slot] = ENTRY_STORED;
       page.storedLive += 1;
+      this.host.unsealedPushed += 1;
+      this.host.unsealedLive += 1;
       if (!page.dirty) this.dirtyPage(page);
     } else {
       page.states[slot] = 0;
@@ -330,7 +335,6 @@ export class Queue implements QueueTraits {
     const last = this.pages.end - 1;
     if (this.tail % PAGE_ENTRIES !== 0 && last === Math.floor(this.tail / PAGE_ENTRIES)) {
       this.tailPage = this.loadedPage(last);
-      if (this.tailPage !== null) this.fillUp(this.tailPage, this.tail % PAGE_ENTRIES);
     }
   }
 
@@ -389,6 +393,7 @@ export class Queue implements QueueTraits {
     if (page !== null) return page;
     const read = newPage(number);
     this.rows.readPage(this.id, read);
+    this.fillUp(read, Math.min(PAGE_ENTRIES, this.tail - number * PAGE_ENTRIES));
     this.pages.set(number, read);
     return read;
   }
@@ -402,7 +407,7 @@ export class Queue implements QueueTraits {
     return page;
   }
 
-  /** Marks the slots below `count` that no message ever had as settled. */
+  /** Marks the slots below `count` as settled that no message had, or none that a restart kept. */
   private fillUp(page: Page, count: number): void {
     for (let slot = page.count; slot < count; slot++) {
       page.states[slot] = ENTRY_SETTLED;
@@ -421,6 +426,7 @@ export class Queue implements QueueTraits {
     this.log.unref(this.log.segmentOf(page.positions[slot] as number));
     if ((state & ENTRY_STORED) !== 0) {
       page.storedLive -= 1;
+      if (seq >= this.mark.sealedTail) this.host.unsealedLive -= 1;
       if (!page.dirty) this.dirtyPage(page);
     }
     if (page.settled === PAGE_ENTRIES) this.dropPage(page);

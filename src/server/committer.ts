@@ -1,0 +1,94 @@
+// Owns when the batch being gathered is sealed. Never writes to the store itself: the broker does.
+
+import type { Broker } from '../broker/broker.ts';
+import type { Clock } from '../util/clock.ts';
+import { type TimerWheel, WheelTimer } from '../util/timers.ts';
+
+/** A batch that nobody waits for gathers for this long: consumer acks, unconfirmed publishes. */
+const GATHER_MS = 10;
+/** How long a batch may wait for consumers to ack its messages before they are written. */
+const ACK_WAIT_MS = 0.5;
+/** After waiting in vain, so many batches are sealed at once; doubled each time, up to the most. */
+const SKIPPED_MIN = 16;
+const SKIPPED_MAX = 4096;
+/** A wait was worth it if no more than one in so many messages had to be written after all. */
+const LIVE_PART = 8;
+
+/**
+ * One batch is written at a time; while it is, the next gathers. That is all the group commit there
+ * is, with two refinements:
+ *
+ * A batch that nobody waits for gathers for GATHER_MS, so that it seldom stands in the way of one
+ * that a confirm waits for.
+ *
+ * A message that is consumed and acked before its batch is sealed need not be written at all, and
+ * its confirm need not wait for the disk. Where consumers are quick it therefore pays to wait a
+ * moment before sealing. Whether they are is learnt by trying: a wait after which more than a few
+ * messages are left was in vain, and stops further ones for a growing number of batches.
+ */
+export class Committer {
+  private readonly broker: Broker;
+  private readonly clock: Clock;
+  private readonly wheel: TimerWheel;
+  private readonly wantTurn: () => void;
+  private readonly gathered: WheelTimer;
+  private gatherDone = false;
+  private waitingSinceMs = -1;
+  private toSkip = 0;
+  private lastSkipped = 0;
+
+  constructor(broker: Broker, clock: Clock, wheel: TimerWheel, wantTurn: () => void) {
+    this.broker = broker;
+    this.clock = clock;
+    this.wheel = wheel;
+    this.wantTurn = wantTurn;
+    this.gathered = new WheelTimer(() => {
+      this.gatherDone = true;
+      wantTurn();
+    });
+  }
+
+  /** Called at the end of each turn: seals the batch if it is time to. */
+  sealIfDue(): void {
+    const { broker } = this;
+    if (broker.store.busy || !broker.sealable) return;
+    if (!broker.sealUrgent && !this.gatherDone) {
+      if (!this.gathered.armed) this.wheel.schedule(this.gathered, GATHER_MS);
+      return;
+    }
+    if (broker.sealDeferrable && this.waitForAcks()) {
+      this.wantTurn();
+      return;
+    }
+    this.waitingSinceMs = -1;
+    this.gatherDone = false;
+    this.wheel.cancel(this.gathered);
+    broker.seal();
+  }
+
+  /** Whether to give consumers a moment to ack what the batch holds. */
+  private waitForAcks(): boolean {
+    const { broker } = this;
+    const waiting = this.waitingSinceMs >= 0;
+    if (broker.unsealedLive === 0) {
+      if (waiting) this.lastSkipped = 0;
+      return false;
+    }
+    if (!waiting) {
+      if (this.toSkip > 0) {
+        this.toSkip -= 1;
+        return false;
+      }
+      this.waitingSinceMs = this.clock.monotonicMs();
+      return true;
+    }
+    if (this.clock.monotonicMs() - this.waitingSinceMs < ACK_WAIT_MS) return true;
+    if (broker.unsealedLive * LIVE_PART <= broker.unsealedPushed) {
+      this.lastSkipped = 0;
+    } else {
+      this.lastSkipped = Math.min(SKIPPED_MAX, Math.max(SKIPPED_MIN, this.lastSkipped * 2));
+      this.toSkip = this.lastSkipped;
+    }
+    return false;
+  }
+}
