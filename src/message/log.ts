@@ -257,7 +257,9 @@ export class MessageLog {
   /** Puts the buffer of a segment that is gone back into the pool. */
   private recycle(segment: Segment): void {
     if (segment.bytes === null) return;
-    if (segment.pooled && this.pool.length < POOL_BUFFERS_MAX) this.pool.push(segment.bytes);
+    // One that was read back from the store is only as long as what it held.
+    const whole = segment.pooled && segment.bytes.length === SEGMENT_SPAN;
+    if (whole && this.pool.length < POOL_BUFFERS_MAX) this.pool.push(segment.bytes);
     segment.bytes = null;
     segment.view = null;
   }

@@ -1,0 +1,99 @@
+// Owns looking into the log and the queues for what no caller may see: references, pages, content.
+// Never changes anything, but that a page looked at is in memory afterwards.
+
+import type { Broker } from '../../src/broker/broker.ts';
+import { ENTRY_SETTLED, PAGE_ENTRIES } from '../../src/broker/queue/page.ts';
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { MessageLog } from '../../src/message/log.ts';
+import {
+  bodyBytesAt,
+  headerFrameStart,
+  recordExchange,
+  recordRoutingKey,
+} from '../../src/message/record.ts';
+import { SEGMENT_SPAN, type Segment } from '../../src/message/segment.ts';
+
+/** A record read back from the log. */
+export interface ReadRecord {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+}
+
+/** Reads the record at a position, as a channel does that delivers it. */
+export function readRecord(log: MessageLog, position: number): ReadRecord {
+  const { bytes, view, offset } = log.read(position);
+  const headerFrame = headerFrameStart(bytes, offset);
+  const bodyFrame = headerFrame + 8 + view.getUint32(headerFrame + 3);
+  const bodyBytes = bodyBytesAt(view, headerFrame);
+  return {
+    exchange: recordExchange(bytes, offset),
+    routingKey: recordRoutingKey(bytes, offset),
+    body: Buffer.from(bytes.subarray(bodyFrame + 7, bodyFrame + 7 + bodyBytes)),
+  };
+}
+
+/** The positions of all messages of a queue, ready or not, in order. */
+export function positionsOf(queue: Queue): number[] {
+  const pages = queue['entries']['pages'];
+  const positions: number[] = [];
+  for (let number = pages.first; number < pages.end; number++) {
+    const page = queue['entries']['loadedPage'](number);
+    for (let slot = 0; page !== null && slot < page.count; slot++) {
+      const there = ((page.states[slot] as number) & ENTRY_SETTLED) === 0;
+      if (there) positions.push(page.positions[slot] as number);
+    }
+  }
+  return positions;
+}
+
+/** How many pages a queue keeps a place for. */
+export function pagePlaces(queue: Queue): number {
+  return queue['entries']['pages'].end - queue['entries']['pages'].first;
+}
+
+/** How many pages of a queue have every place settled, and so should be gone. */
+export function settledPages(queue: Queue): number {
+  const pages = queue['entries']['pages'];
+  let settled = 0;
+  for (let number = pages.first; number < pages.end; number++) {
+    const page = pages.at(number);
+    if (page?.settled === PAGE_ENTRIES) settled += 1;
+  }
+  return settled;
+}
+
+/** Every segment the log knows, by id. */
+export function segmentsOf(log: MessageLog): ReadonlyMap<number, Segment> {
+  return log['segments'];
+}
+
+/** What is wrong with the references of segments, or null. */
+export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
+  const expected = new Map<number, number>();
+  for (const queue of queues) {
+    for (const position of positionsOf(queue)) {
+      const id = Math.floor(position / SEGMENT_SPAN);
+      expected.set(id, (expected.get(id) ?? 0) + 1);
+    }
+  }
+  for (const segment of segmentsOf(broker.log).values()) {
+    const wanted = expected.get(segment.id) ?? 0;
+    if (segment.refs !== wanted) {
+      return `segment ${segment.id} counts ${segment.refs} references, but has ${wanted}`;
+    }
+    if (wanted === 0 && !segment.open) return `segment ${segment.id} is not freed`;
+    expected.delete(segment.id);
+  }
+  return expected.size === 0 ? null : `segment ${[...expected.keys()]} is gone too early`;
+}
+
+/** Whether a consumer of a queue could take a message. */
+export function hasReadyConsumer(queue: Queue): boolean {
+  return queue.consumers.some((consumer) => consumer.ready);
+}
+
+/** Makes the log give persistent segments back to the disk much earlier than a broker would. */
+export function limitResidentBytes(log: MessageLog, bytes: number): void {
+  Object.assign(log, { residentBytesMax: bytes });
+}
