@@ -1,0 +1,159 @@
+// Owns the two ends of the simulation's clients: a publisher that sends frames cut anywhere, and a
+// channel that is delivered to. Never opens a socket, never compares.
+
+import type { Broker } from '../../src/broker/broker.ts';
+import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Vhost } from '../../src/broker/vhost.ts';
+import type { Chunk } from '../../src/message/chunk.ts';
+import { Confirms } from '../../src/server/confirms.ts';
+import { FrameReader, type FrameSink } from '../../src/server/frame-reader.ts';
+import { Publisher, type PublisherChannel } from '../../src/server/publisher.ts';
+import { publishFrames } from '../message/frames.ts';
+import type { Entry, Message, ModelQueue } from './model.ts';
+
+/** As much as one read of a socket brings. */
+const CHUNK_BYTES_MAX = 65_536;
+const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A connection with one channel in confirm mode, as far as publishing goes. */
+export class SimPublisher implements FrameSink, PublisherChannel {
+  frameMax = 131_072;
+  paused = false;
+  readonly confirms = new Confirms();
+  /** For each publish that waits for a batch: its number and that batch. */
+  readonly waits: { readonly number: number; readonly batch: number }[] = [];
+  /** The number of the next publish that arrives. */
+  waitsFrom = 1;
+  /** Every publish up to this number is confirmed. */
+  confirmed = 0;
+  private readonly publisher: Publisher;
+  private readonly reader: FrameReader;
+  private readonly sent: Message[] = [];
+  private unread: Buffer = Buffer.alloc(0);
+  private seen = 0;
+
+  constructor(broker: Broker, vhost: Vhost) {
+    this.publisher = new Publisher(broker, vhost, this, MESSAGE_BYTES_MAX);
+    this.reader = new FrameReader(this, broker.log);
+  }
+
+  get unreadBytes(): number {
+    return this.unread.length;
+  }
+
+  /** Puts a message on the wire. */
+  send(message: Message, bodyFrameMax: number): void {
+    const { exchange, routingKey, body, persistent } = message;
+    const properties = persistent ? { deliveryMode: 2 } : {};
+    const publish = { exchange, routingKey, body, properties };
+    this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);
+    this.sent.push(message);
+  }
+
+  /** Lets the broker read the next bytes; returns the messages that it now has whole. */
+  feed(bytes: number): Message[] {
+    const length = Math.min(bytes, CHUNK_BYTES_MAX, this.unread.length);
+    const chunk = Buffer.allocUnsafeSlow(length);
+    this.unread.copy(chunk, 0, 0, length);
+    this.unread = this.unread.subarray(length);
+    this.reader.feed(chunk);
+    const arrived = this.sent.splice(0, this.confirms.published - this.seen);
+    this.seen = this.confirms.published;
+    return arrived;
+  }
+
+  wholePublish(
+    _channel: number,
+    chunk: Chunk,
+    start: number,
+    addressEnd: number,
+    headerFrame: number,
+    end: number,
+  ): boolean {
+    if (this.publisher.midContent) return false;
+    this.publisher.publish(chunk, start, addressEnd, headerFrame, end);
+    return true;
+  }
+
+  methodFrame(_channel: number, bytes: Buffer, start: number, end: number): void {
+    this.publisher.begin(bytes, start, end);
+  }
+
+  headerFrame(_channel: number, bytes: Buffer, start: number, end: number): void {
+    this.publisher.header(bytes, start, end);
+  }
+
+  bodyPart(_channel: number, bytes: Buffer, start: number, end: number): void {
+    this.publisher.body(bytes, start, end);
+  }
+
+  heartbeatFrame(): void {}
+
+  returnUnroutable(): void {}
+
+  confirmsChanged(): void {}
+}
+
+/** A delivery that is not settled. */
+export interface Delivery {
+  readonly queue: Queue;
+  readonly modelQueue: ModelQueue;
+  readonly entry: Entry;
+  readonly seq: number;
+  /** Null for one taken as basic.get takes it. */
+  readonly consumer: Consumer | null;
+}
+
+/** What the simulation is told of a delivery. */
+export type OnDelivery = (
+  channel: SimChannel,
+  consumer: Consumer,
+  queue: Queue,
+  seq: number,
+  position: number,
+  redelivered: boolean,
+) => void;
+
+/** A channel that keeps what it is given. */
+export class SimChannel implements DeliveryChannel {
+  readonly link = { full: false };
+  prefetchShared = 0;
+  consumersUnacked = 0;
+  readonly consumers: Consumer[] = [];
+  readonly unacked: Delivery[] = [];
+  private readonly onDelivery: OnDelivery;
+
+  constructor(onDelivery: OnDelivery) {
+    this.onDelivery = onDelivery;
+  }
+
+  deliver(
+    consumer: Consumer,
+    queue: Queue,
+    seq: number,
+    position: number,
+    redelivered: boolean,
+  ): void {
+    this.onDelivery(this, consumer, queue, seq, position, redelivered);
+  }
+
+  consumerGone(consumer: Consumer): void {
+    this.consumers.splice(this.consumers.indexOf(consumer), 1);
+  }
+
+  /** Takes a delivery off and gives its credit back. */
+  release(delivery: Delivery): void {
+    this.unacked.splice(this.unacked.indexOf(delivery), 1);
+    const { consumer } = delivery;
+    if (consumer === null) return;
+    consumer.unacked -= 1;
+    this.consumersUnacked -= 1;
+    if (this.prefetchShared === 0) consumer.queue.wake();
+    else this.wake();
+  }
+
+  wake(): void {
+    for (const consumer of this.consumers) consumer.queue.wake();
+  }
+}

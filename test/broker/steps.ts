@@ -1,0 +1,195 @@
+// Owns the random steps of the simulation and how often each comes. Never compares anything itself.
+
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Random } from '../amqp/random.ts';
+import type { Delivery, SimChannel, SimPublisher } from './peers.ts';
+import { bodyOf, randomAddress, randomBodyBytes } from './topology.ts';
+import type { World } from './world.ts';
+
+/** Past so many messages, nothing is published until some are gone. */
+const LIVE_MAX = 3_000;
+
+type Step = (world: World, random: Random) => void;
+
+function send(world: World, publisher: SimPublisher, random: Random, bodyBytes: number): void {
+  const address = randomAddress(random);
+  // A crash may have taken the exchange with it.
+  if (address.exchange !== '' && !world.model.exchanges.has(address.exchange)) return;
+  const id = world.nextId++;
+  const body = bodyOf(id, bodyBytes);
+  const frameMax = random.below(4) === 0 ? 4_096 : 131_072;
+  publisher.send({ id, ...address, body, persistent: random.below(3) > 0 }, frameMax);
+}
+
+function feedSome(world: World, publisher: SimPublisher, random: Random): void {
+  while (publisher.unreadBytes > 0 && random.below(8) > 0) {
+    const most = random.bool();
+    world.feed(publisher, most ? world.chunkBytesMax : 1 + random.below(world.chunkBytesMax));
+  }
+}
+
+function crowded(world: World): boolean {
+  let live = 0;
+  for (const queue of world.queues) live += queue.readyCount + queue.unackedCount;
+  return live > LIVE_MAX;
+}
+
+const publishFew: Step = (world, random) => {
+  if (crowded(world)) return;
+  const publisher = random.pick(world.publishers);
+  for (let n = random.below(20); n >= 0; n--)
+    send(world, publisher, random, randomBodyBytes(random));
+  feedSome(world, publisher, random);
+};
+
+const publishMany: Step = (world, random) => {
+  if (crowded(world)) return;
+  const publisher = random.pick(world.publishers);
+  for (let n = 200 + random.below(200); n > 0; n--)
+    send(world, publisher, random, 8 + random.below(40));
+  feedSome(world, publisher, random);
+};
+
+/** The server seals a batch only when none is under way; others may. */
+const turn: Step = (world, random) => {
+  world.turn(!world.store.busy || random.below(5) === 0);
+};
+
+function pickDelivery(world: World, random: Random): [SimChannel, Delivery] | null {
+  const channel = random.pick(world.channels);
+  const { unacked } = channel;
+  return unacked.length === 0 ? null : [channel, random.pick(unacked)];
+}
+
+const settleOne: Step = (world, random) => {
+  const found = pickDelivery(world, random);
+  if (found === null) return;
+  const dice = random.below(4);
+  if (dice === 0) world.reject(...found);
+  else if (dice === 1) world.requeue(...found);
+  else world.ack(...found);
+};
+
+/** As ack with `multiple`. */
+const ackMany: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  for (let n = random.below(channel.unacked.length + 1); n > 0; n--) {
+    world.ack(channel, channel.unacked[0] as Delivery);
+  }
+};
+
+const requeueMany: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  for (let n = random.below(channel.unacked.length + 1); n > 0; n--) {
+    world.requeue(channel, random.pick(channel.unacked));
+  }
+};
+
+const rejectMany: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  for (let n = Math.min(50, random.below(channel.unacked.length + 1)); n > 0; n--) {
+    world.reject(channel, random.pick(channel.unacked));
+  }
+};
+
+const get: Step = (world, random) => {
+  const queue = random.pick(world.queues) as Queue | undefined;
+  if (queue !== undefined) world.get(random.pick(world.channels), queue);
+};
+
+const consume: Step = (world, random) => {
+  const queue = random.pick(world.queues) as Queue | undefined;
+  if (queue === undefined || queue.consumers.length > 3) return;
+  const prefetch = random.pick([0, 1, 2, 10, 300]);
+  world.consume(random.pick(world.channels), queue, random.below(4) === 0, prefetch);
+};
+
+const cancel: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  if (channel.consumers.length > 0) world.cancel(channel, random.pick(channel.consumers));
+};
+
+const limitShared: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  channel.prefetchShared = random.pick([0, 0, 5, 50]);
+  channel.wake();
+};
+
+const fillLink: Step = (world, random) => {
+  random.pick(world.channels).link.full = true;
+};
+
+const emptyLink: Step = (world, random) => {
+  const channel = random.pick(world.channels);
+  channel.link.full = false;
+  channel.wake();
+};
+
+const purge: Step = (world, random) => {
+  const queue = random.pick(world.queues) as Queue | undefined;
+  if (queue !== undefined) world.purge(queue);
+};
+
+const deleteQueue: Step = (world, random) => {
+  const queue = random.pick(world.queues) as Queue | undefined;
+  if (queue !== undefined) world.deleteQueue(queue);
+};
+
+const crash: Step = (world, random) => {
+  world.store.sync(random.below(3));
+  world.crash();
+  if (random.bool()) world.checkContents();
+};
+
+const restart: Step = (world, random) => {
+  world.restart();
+  if (random.bool()) world.checkContents();
+};
+
+const quiesce: Step = (world) => {
+  world.quiesce();
+  world.checkCounts();
+  world.checkContents();
+};
+
+/** How often each step comes, beside the others. */
+const STEPS: readonly (readonly [weight: number, step: Step])[] = [
+  [14, publishFew],
+  [3, publishMany],
+  [10, (world, random) => feedSome(world, random.pick(world.publishers), random)],
+  [30, turn],
+  [10, (world, random) => world.store.sync(random.below(3))],
+  [16, settleOne],
+  [8, ackMany],
+  [3, requeueMany],
+  [3, rejectMany],
+  [6, get],
+  [5, consume],
+  [2, cancel],
+  [1, (world, random) => world.closeChannel(random.pick(world.channels))],
+  [1, limitShared],
+  [1, fillLink],
+  [3, emptyLink],
+  [1, purge],
+  [0.5, deleteQueue],
+  [0.5, (world, random) => world.unbind(random.below(world.model.bindings.length))],
+  [2, (world) => world.declareMissing()],
+  [1.5, crash],
+  [1, restart],
+  [2, quiesce],
+];
+
+const WEIGHT = STEPS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** Does one random step and compares what is cheap to compare. */
+export function randomStep(world: World, random: Random): void {
+  world.nowMs += random.below(20);
+  let dice = random.next() * WEIGHT;
+  for (const [weight, step] of STEPS) {
+    dice -= weight;
+    if (dice >= 0) continue;
+    step(world, random);
+    break;
+  }
+  world.checkCounts();
+}

@@ -1,0 +1,82 @@
+// Owns what the simulation declares and publishes: exchanges, queues, bindings, addresses, sizes.
+// Never changes: the random choices among these are the world's.
+
+import type { Random } from '../amqp/random.ts';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from './model.ts';
+
+export const EXCHANGES: readonly ExchangeSpec[] = [
+  { name: 'all', type: 'fanout', durable: true },
+  { name: 'some', type: 'direct', durable: true },
+  { name: 'passing', type: 'direct', durable: false },
+  { name: 'dlx', type: 'fanout', durable: true },
+];
+
+const queue = (
+  name: string,
+  durable: boolean,
+  deadLetterExchange: string | null = null,
+  deadLetterRoutingKey: string | null = null,
+): QueueSpec => ({ name, durable, deadLetterExchange, deadLetterRoutingKey });
+
+/** Dead letters go to a durable and a transient queue, by name, back to where they were, nowhere. */
+export const QUEUES: readonly QueueSpec[] = [
+  queue('durable-1', true, 'dlx'),
+  queue('durable-2', true, '', 'durable-3'),
+  queue('durable-3', true),
+  queue('passing-1', false, 'dlx'),
+  queue('passing-2', false, 'nowhere'),
+  queue('dead', true, 'some', 'a'),
+  queue('dead-passing', false, '', 'dead-passing'),
+];
+
+const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
+  source,
+  queue: to,
+  bindingKey,
+});
+
+export const BINDINGS: readonly BindingSpec[] = [
+  binding('all', 'durable-1'),
+  binding('all', 'durable-2'),
+  binding('all', 'passing-1'),
+  binding('all', 'passing-2'),
+  binding('some', 'durable-1', 'a'),
+  binding('some', 'passing-1', 'a'),
+  binding('some', 'durable-2', 'b'),
+  binding('some', 'passing-2', 'b'),
+  binding('passing', 'durable-3', 'a'),
+  binding('dlx', 'dead'),
+  binding('dlx', 'dead-passing'),
+];
+
+/** Where a message may be sent; the last one leads nowhere. */
+const ADDRESSES: readonly { readonly exchange: string; readonly routingKey: string }[] = [
+  { exchange: 'all', routingKey: 'x'.repeat(200) },
+  { exchange: 'some', routingKey: 'a' },
+  { exchange: 'some', routingKey: 'b' },
+  { exchange: 'passing', routingKey: 'a' },
+  { exchange: 'passing', routingKey: 'nobody' },
+  ...QUEUES.map(({ name }) => ({ exchange: '', routingKey: name })),
+  { exchange: '', routingKey: 'no such queue' },
+];
+
+export function randomAddress(random: Random): { exchange: string; routingKey: string } {
+  return random.pick(ADDRESSES);
+}
+
+/** Mostly small; some with a segment of their own, some larger than a segment. */
+export function randomBodyBytes(random: Random): number {
+  const dice = random.next();
+  if (dice < 0.75) return 8 + random.below(100);
+  if (dice < 0.93) return 8 + random.below(4_000);
+  if (dice < 0.985) return 4_000 + random.below(12_000);
+  if (dice < 0.995) return 15_000 + random.below(30_000);
+  return 60_000 + random.below(140_000);
+}
+
+/** A body that tells which message it is of, and whether it is whole. */
+export function bodyOf(id: number, length: number): Buffer {
+  const body = Buffer.alloc(length);
+  for (let at = 0; at + 4 <= length; at += 4) body.writeUInt32BE((id + at) >>> 0, at);
+  return body;
+}

@@ -1,0 +1,401 @@
+// Owns one run of the simulation: a broker and its model, what may be done to both at once, and all
+// that is compared. Never waits: time, turns and the disk move when a step says so.
+
+import type { Field } from '../../src/amqp/field-table.ts';
+import { Broker, type BrokerListener } from '../../src/broker/broker.ts';
+import { deadLetter } from '../../src/broker/dead-letter.ts';
+import { Consumer } from '../../src/broker/queue/consumer.ts';
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Vhost } from '../../src/broker/vhost.ts';
+import { segmentIdOfKey } from '../../src/message/segment-rows.ts';
+import { TABLE_PAGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
+import { assert } from '../../src/util/assert.ts';
+import { ControlledStore, Disk } from './controlled-store.ts';
+import {
+  hasReadyConsumer,
+  limitResidentBytes,
+  pagePlaces,
+  positionsOf,
+  readRecord,
+  segmentsOf,
+  settledPages,
+  wrongReferences,
+} from './inspect.ts';
+import { type Message, Model, ModelQueue, type Snapshot } from './model.ts';
+import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
+import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
+
+const TURNS_MAX = 10_000;
+const OWNER = {};
+
+/** A broker beside its model. */
+export class World implements BrokerListener {
+  readonly counts = { published: 0, delivered: 0, redelivered: 0, deadLettered: 0, away: 0 };
+  nowMs = 1_700_000_000_000;
+  /** The number of the next message published. */
+  nextId = 1;
+  model = new Model();
+  store!: ControlledStore;
+  vhost!: Vhost;
+  publishers: SimPublisher[] = [];
+  channels: SimChannel[] = [];
+  readonly chunkBytesMax: number;
+  private readonly residentBytesMax: number;
+  private readonly disk = new Disk();
+  private broker!: Broker;
+  /** What the disk must bring back, by the batch from which on it must. */
+  private snapshots = new Map<number, Snapshot>();
+
+  /** Chunks are no longer than `chunkBytesMax`; `residentBytesMax`: see message/log.ts. */
+  constructor(chunkBytesMax: number, residentBytesMax: number) {
+    this.chunkBytesMax = chunkBytesMax;
+    this.residentBytesMax = residentBytesMax;
+    this.open();
+    this.declareMissing();
+  }
+
+  turnWanted(): void {}
+
+  durable(batch: number): void {
+    for (const known of this.snapshots.keys()) if (known < batch) this.snapshots.delete(known);
+  }
+
+  // --- starting and ending ---
+
+  private open(): void {
+    this.store = new ControlledStore(this.disk);
+    const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
+    this.broker = new Broker(this.store, clock, this);
+    limitResidentBytes(this.broker.log, this.residentBytesMax);
+    this.vhost = this.broker.openVhost('/');
+    this.snapshots = new Map([[0, this.model.snapshot()]]);
+    this.publishers = [1, 2].map(() => new SimPublisher(this.broker, this.vhost));
+    this.channels = [1, 2, 3].map(() => new SimChannel(this.onDelivery));
+    this.checkTopology();
+    this.checkCounts();
+  }
+
+  /** Power fails: what is not durable is gone, and so are all connections. */
+  crash(): void {
+    const snapshot = this.snapshots.get(this.broker.durableBatch);
+    assert(snapshot !== undefined, 'a durable batch was sealed once');
+    for (const { entries } of snapshot.queues) {
+      for (const entry of entries) entry.doubtful = true;
+    }
+    this.model = Model.from(snapshot);
+    this.open();
+  }
+
+  /** A clean stop as the server makes it, and a start. */
+  restart(): void {
+    for (const channel of this.channels) this.closeChannel(channel);
+    this.broker.sealExactMarks();
+    this.seal();
+    this.store.sync();
+    this.model = Model.from(this.model.snapshot());
+    this.open();
+  }
+
+  // --- topology ---
+
+  /** Declares and binds again whatever a crash or a deletion took. */
+  declareMissing(): void {
+    const rest = { autoDelete: false, internal: false, arguments: new Map<string, Field>() };
+    for (const spec of EXCHANGES) {
+      this.vhost.declareExchange({ ...spec, ...rest });
+      this.model.exchanges.set(spec.name, spec);
+    }
+    for (const { name, durable, deadLetterExchange, deadLetterRoutingKey } of QUEUES) {
+      const args = new Map<string, Field>();
+      const put = (argument: string, value: string | null): void => {
+        if (value !== null) args.set(argument, { type: 'S', value });
+      };
+      put('x-dead-letter-exchange', deadLetterExchange);
+      put('x-dead-letter-routing-key', deadLetterRoutingKey);
+      const traits = { name, durable, autoDelete: false, owner: null, arguments: args };
+      this.vhost.declareQueue(traits, OWNER);
+      const spec = { name, durable, deadLetterExchange, deadLetterRoutingKey };
+      if (!this.model.queues.has(name)) this.model.queues.set(name, new ModelQueue(spec));
+    }
+    for (const binding of BINDINGS) {
+      const queue = this.vhost.queue(binding.queue, OWNER);
+      this.vhost.bind(this.vhost.exchange(binding.source), queue, binding.bindingKey, new Map());
+      const known = this.model.bindings.some((each) => Model.same(each, binding));
+      if (!known) this.model.bindings.push(binding);
+    }
+  }
+
+  unbind(index: number): void {
+    const binding = this.model.bindings[index];
+    if (binding === undefined) return;
+    const queue = this.vhost.queue(binding.queue, OWNER);
+    this.vhost.unbind(this.vhost.exchange(binding.source), queue, binding.bindingKey, new Map());
+    this.model.bindings = this.model.bindings.filter((each) => each !== binding);
+  }
+
+  deleteQueue(queue: Queue): void {
+    const ready = this.model.queues.get(queue.name)?.ready.length;
+    same('messages deleted', this.vhost.deleteQueue(queue, false, false), ready);
+    this.model.deleteQueue(queue.name);
+  }
+
+  purge(queue: Queue): void {
+    const { ready } = this.modelQueue(queue);
+    same('messages purged', queue.purge(), ready.length);
+    ready.length = 0;
+  }
+
+  get queues(): Queue[] {
+    return [...this.vhost.queues.values()];
+  }
+
+  modelQueue(queue: Queue): ModelQueue {
+    const modelQueue = this.model.queues.get(queue.name);
+    assert(modelQueue !== undefined, `the model has no queue ${queue.name}`);
+    return modelQueue;
+  }
+
+  // --- publishing ---
+
+  /** Lets the broker read some of what a publisher sent. */
+  feed(publisher: SimPublisher, bytes: number): void {
+    for (const message of publisher.feed(bytes)) {
+      this.counts.published += 1;
+      const number = publisher.waitsFrom++;
+      if (this.model.publish(message)) publisher.waits.push({ number, batch: this.store.batch });
+    }
+  }
+
+  private checkConfirms(): void {
+    const { durableBatch } = this.broker;
+    for (const publisher of this.publishers) {
+      const { confirms, waits } = publisher;
+      confirms.durable(durableBatch);
+      if (confirms.due) {
+        const upTo = confirms.take();
+        if (upTo <= publisher.confirmed) throw new Error(`publish ${upTo} is confirmed again`);
+        publisher.confirmed = upTo;
+      }
+      while (waits[0] !== undefined && waits[0].number <= publisher.confirmed) {
+        const { number, batch } = waits.shift() as { number: number; batch: number };
+        if (batch > durableBatch) throw new Error(`publish ${number} is confirmed too early`);
+      }
+      const late = waits[0] !== undefined && waits[0].batch <= durableBatch;
+      if (late) throw new Error(`publish ${waits[0]?.number} should be confirmed`);
+    }
+  }
+
+  // --- delivering and settling ---
+
+  consume(channel: SimChannel, queue: Queue, noAck: boolean, prefetch: number): void {
+    const consumer = new Consumer(queue, channel, 'tag', noAck, false, prefetch, new Map());
+    channel.consumers.push(consumer);
+    queue.addConsumer(consumer);
+  }
+
+  cancel(channel: SimChannel, consumer: Consumer): void {
+    channel.consumerGone(consumer);
+    consumer.queue.removeConsumer(consumer);
+  }
+
+  closeChannel(channel: SimChannel): void {
+    for (const delivery of [...channel.unacked]) this.requeue(channel, delivery);
+    for (const consumer of [...channel.consumers]) this.cancel(channel, consumer);
+    channel.prefetchShared = 0;
+    channel.link.full = false;
+  }
+
+  /** As basic.get. */
+  get(channel: SimChannel, queue: Queue): void {
+    const taken = queue.take();
+    if (taken === null) {
+      const { ready } = this.modelQueue(queue);
+      if (ready.length > 0 && !queue.waitsForMark) throw new Error('get finds a full queue empty');
+      return;
+    }
+    const { seq, position, redelivered } = taken;
+    channel.unacked.push(this.given(queue, null, seq, position, redelivered));
+  }
+
+  private readonly onDelivery: OnDelivery = (
+    channel,
+    consumer,
+    queue,
+    seq,
+    position,
+    redelivered,
+  ) => {
+    if (channel.link.full) throw new Error('a delivery to a link that is full');
+    const delivery = this.given(queue, consumer, seq, position, redelivered);
+    if (consumer.noAck) {
+      delivery.modelQueue.unacked.delete(delivery.entry);
+      return;
+    }
+    const { prefetch, unacked } = consumer;
+    if (prefetch !== 0 && unacked > prefetch) throw new Error('more than the prefetch allows');
+    const shared = channel.prefetchShared;
+    if (shared !== 0 && channel.consumersUnacked >= shared) {
+      throw new Error('more than the shared prefetch allows');
+    }
+    channel.consumersUnacked += 1;
+    channel.unacked.push(delivery);
+  };
+
+  /** Compares a message that was given out with the one the model gives out. */
+  private given(
+    queue: Queue,
+    consumer: Consumer | null,
+    seq: number,
+    position: number,
+    redelivered: boolean,
+  ): Delivery {
+    const modelQueue = this.modelQueue(queue);
+    const entry = modelQueue.ready.shift();
+    if (entry === undefined) throw new Error(`${queue.name} gives out what is not there`);
+    this.checkRecord(queue, position, entry.message);
+    const what = `the message ${entry.message.id} of ${queue.name}, redelivered`;
+    if (entry.given || !entry.doubtful) same(what, redelivered, entry.given);
+    entry.given = true;
+    modelQueue.unacked.add(entry);
+    this.counts.delivered += 1;
+    if (redelivered) this.counts.redelivered += 1;
+    return { queue, modelQueue, entry, seq, consumer };
+  }
+
+  ack(channel: SimChannel, delivery: Delivery): void {
+    const { queue, modelQueue, entry, seq } = delivery;
+    if (!queue.deleted) queue.settle(seq);
+    modelQueue.unacked.delete(entry);
+    channel.release(delivery);
+  }
+
+  requeue(channel: SimChannel, delivery: Delivery): void {
+    const { queue, modelQueue, entry, seq } = delivery;
+    if (!queue.deleted) queue.requeue(seq);
+    modelQueue.requeue(entry);
+    channel.release(delivery);
+  }
+
+  reject(channel: SimChannel, delivery: Delivery): void {
+    const { queue, modelQueue, entry, seq } = delivery;
+    if (!queue.deleted) {
+      deadLetter(this.broker, this.vhost, queue, queue.positionOf(seq), 'rejected');
+      this.model.deadLetter(modelQueue, entry);
+      this.counts.deadLettered += 1;
+    }
+    this.ack(channel, delivery);
+  }
+
+  // --- turns ---
+
+  /** The end of a turn, as the server has it. */
+  turn(seal: boolean): boolean {
+    const more = this.broker.deliver();
+    if (seal && this.broker.sealable) this.seal();
+    this.checkConfirms();
+    return more;
+  }
+
+  private seal(): void {
+    this.snapshots.set(this.store.batch, this.model.snapshot());
+    this.broker.seal();
+  }
+
+  /** Turns until nothing is left to do, with a disk that writes at once. */
+  quiesce(): void {
+    for (let turns = 0; ; turns++) {
+      const more = this.turn(true);
+      this.store.sync();
+      this.checkConfirms();
+      if (!more && !this.broker.sealable && this.broker['touched'].length === 0) break;
+      if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
+    }
+    for (const queue of this.queues) {
+      const stuck = queue.readyCount > 0 && hasReadyConsumer(queue);
+      if (stuck) throw new Error(`${queue.name} keeps messages from a consumer that has credit`);
+    }
+    for (const { confirmed, confirms } of this.publishers) {
+      same('publishes confirmed at rest', confirmed, confirms.published);
+    }
+  }
+
+  /** Consumes all there is; then nothing may be left of it anywhere. */
+  drain(): void {
+    for (const channel of this.channels) this.closeChannel(channel);
+    const channel = this.channels[0] as SimChannel;
+    for (const queue of this.queues) this.consume(channel, queue, true, 0);
+    this.quiesce();
+    this.checkCounts();
+    for (const queue of this.queues) {
+      same(`messages left in ${queue.name}`, queue.readyCount + queue.unackedCount, 0);
+      if (pagePlaces(queue) > 1) throw new Error(`${queue.name} keeps pages without messages`);
+    }
+    this.checkContents();
+    same('rows of pages without messages', this.disk.keys(TABLE_PAGES).length, 0);
+    for (const key of this.disk.keys(TABLE_SEGMENTS)) {
+      const known = segmentsOf(this.broker.log).has(segmentIdOfKey(key));
+      if (!known) throw new Error(`the row ${key.toString('hex')} of a segment is left behind`);
+    }
+  }
+
+  // --- comparing ---
+
+  private checkTopology(): void {
+    const names = (each: Iterable<string>): string[] => [...each].sort();
+    same('queues', names(this.vhost.queues.keys()), names(this.model.queues.keys()));
+    const declared = [...this.vhost.exchanges.values()].filter(
+      ({ name }) => name !== '' && !name.startsWith('amq.'),
+    );
+    const ours = names(this.model.exchanges.keys());
+    same('exchanges', names(declared.map(({ name }) => name)), ours);
+    for (const exchange of declared) {
+      const bindings = this.model.bindings.filter(({ source }) => source === exchange.name);
+      same(`bindings of ${exchange.name}`, exchange.bindings.size, bindings.length);
+    }
+  }
+
+  checkCounts(): void {
+    for (const queue of this.queues) {
+      const { name } = queue;
+      const modelQueue = this.modelQueue(queue);
+      same(`readyCount of ${name}`, queue.readyCount, modelQueue.ready.length);
+      same(`unackedCount of ${name}`, queue.unackedCount, modelQueue.unacked.size);
+      same(`readyBytes of ${name}`, queue.readyBytes, modelQueue.readyBytes);
+    }
+  }
+
+  /** Reads every message of every queue, and counts the references to every segment. */
+  checkContents(): void {
+    for (const segment of segmentsOf(this.broker.log).values()) {
+      if (segment.bytes === null) this.counts.away += 1;
+    }
+    for (const queue of this.queues) {
+      const { live } = this.modelQueue(queue);
+      const positions = positionsOf(queue);
+      same(`messages in ${queue.name}`, positions.length, live.length);
+      positions.forEach((position, i) => {
+        this.checkRecord(queue, position, live[i]?.message as Message);
+      });
+      same(`settled pages of ${queue.name}`, settledPages(queue), 0);
+    }
+    const wrong = wrongReferences(this.broker, this.queues);
+    if (wrong !== null) throw new Error(wrong);
+  }
+
+  private checkRecord(queue: Queue, position: number, message: Message): void {
+    const record = readRecord(this.broker.log, position);
+    const { id } = message;
+    if (!record.body.equals(message.body)) {
+      const found = record.body.length >= 4 ? record.body.readUInt32BE(0) : 'none';
+      throw new Error(`${queue.name} has message ${found} or parts of it in place of ${id}`);
+    }
+    same(`exchange of message ${id}`, record.exchange, message.exchange);
+    same(`routing key of message ${id}`, record.routingKey, message.routingKey);
+  }
+}
+
+/** Throws unless the broker and the model say the same. */
+function same(what: string, broker: unknown, model: unknown): void {
+  const [ours, theirs] = [JSON.stringify(broker), JSON.stringify(model)];
+  if (ours !== theirs) throw new Error(`${what}: ${ours}, but the model has ${theirs}`);
+}
