@@ -132,16 +132,23 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   /**
    * Stops reading until `batch` is durable, then runs `resume` and reads on: how the answer to a
    * durable declaration comes after the disk has it, and before the answer to anything later.
+   * `key` is the method that waits; `resume` may hold again.
    */
-  hold(batch: number, resume: () => void): void {
+  hold(batch: number, number: number, key: number, resume: () => void): void {
     this.paused = true;
     this.socket.pause();
     this.server.holdUntil(batch, () => {
       if (this.state === CLOSED) return;
-      this.guard(0, 0, resume);
       this.paused = false;
+      // A connection that was closed in the meantime waits for close-ok and nothing else.
+      if (this.state === RUNNING) this.guard(number, key, resume);
+      if (this.paused) return;
       this.socket.resume();
-      this.guard(0, 0, () => this.reader.resume());
+      try {
+        this.reader.resume();
+      } catch (error) {
+        this.badFrame(error);
+      }
     });
   }
 
@@ -413,10 +420,15 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
       if (this.state !== AWAITS_HEADER) this.reader.feed(bytes);
       else this.readPreamble(bytes);
     } catch (error) {
-      this.reader.abandon();
-      this.failed(error, 0, 0);
+      this.badFrame(error);
     }
     this.server.chunkRead(bytes.length);
+  }
+
+  /** What was read is no frame: nothing behind it in its chunk can be one. */
+  private badFrame(error: unknown): void {
+    this.reader.abandon();
+    this.failed(error, 0, 0);
   }
 
   /** §4.2.2: eight octets name the protocol; for any other the server says which it speaks. */

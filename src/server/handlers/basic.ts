@@ -1,6 +1,7 @@
 // Owns the methods of class basic but for publish and the short way of ack. Never holds the rules
 // of queues.
 
+import { BASIC_GET } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { generateName } from '../../broker/vhost.ts';
@@ -66,9 +67,8 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
     channel.deliverGet(queue, entry, method.noAck);
   } else if (queue.readyCount > 0) {
     // The message may go out only once the disk knows that it may have been delivered.
-    connection.hold(connection.broker.store.batch, () => {
-      if (!queue.deleted) get(connection, channel, method);
-    });
+    const { batch } = connection.broker.store;
+    connection.hold(batch, channel.number, BASIC_GET, () => get(connection, channel, method));
   } else {
     channel.send('basic.get-empty', {});
   }

@@ -13,5 +13,5 @@ export function replyWhenDurable(connection: Connection, reply: () => void): voi
     return;
   }
   if (broker.definitionsBatch === broker.store.batch) broker.awaitBatch();
-  connection.hold(broker.definitionsBatch, reply);
+  connection.hold(broker.definitionsBatch, 0, 0, reply);
 }
