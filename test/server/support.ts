@@ -40,6 +40,8 @@ export class TestServer {
   private readonly raws: RawConnection[] = [];
   private port = 0;
   private readonly segmentsWhenEmpty: number;
+  private diskStuck = false;
+  private toldLate: (() => void) | null = null;
 
   constructor(settings: Partial<ServerSettings>, clock: Clock) {
     const write = (line: string): number => this.lines.push(JSON.parse(line) as LogLine);
@@ -47,6 +49,7 @@ export class TestServer {
     const all = { ...defaultSettings(), ...settings };
     const access = { user: 'guest', password: 'guest', vhost: '/', loopbackUsers: ['guest'] };
     this.store = openMemoryStore();
+    this.tapDurable();
     this.server = new Server(this.store, all, access, log, clock, '0.0.0');
     this.segmentsWhenEmpty = this.segments.length;
   }
@@ -73,6 +76,34 @@ export class TestServer {
     expect(reply.name).toBe('connection.open-ok');
     await raw.openChannel(1);
     return raw;
+  }
+
+  /** From now on nothing becomes durable, as far as the broker is told. */
+  stickDisk(): void {
+    this.diskStuck = true;
+  }
+
+  /** What was written since the disk stuck is durable now. */
+  unstickDisk(): void {
+    this.diskStuck = false;
+    const tell = this.toldLate;
+    this.toldLate = null;
+    tell?.();
+  }
+
+  private tapDurable(): void {
+    const { store } = this;
+    const listen = store.onDurable.bind(store);
+    store.onDurable = (listener) => {
+      listen((batch) => {
+        if (this.diskStuck) this.toldLate = () => listener(batch);
+        else listener(batch);
+      });
+    };
+    const busy = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(store), 'busy');
+    Object.defineProperty(store, 'busy', {
+      get: () => this.toldLate !== null || busy?.get?.call(store) === true,
+    });
   }
 
   /** How many connections the broker knows of. */

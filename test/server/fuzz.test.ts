@@ -1,0 +1,182 @@
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { encodeMethod, HEARTBEAT, typed } from '../support/amqp-wire.ts';
+import { HANG_UP, handshake, publication } from './scripted.ts';
+import { printedSeed, Random, type TestServer, useServers } from './support.ts';
+
+const start = useServers();
+
+const DURATION_MS = 4000;
+const CASES_MIN = 1000;
+const ABREAST = 12;
+const HANG_MS = 3000;
+
+const HEADERS = {
+  text: 'text',
+  yes: true,
+  long: typed('l', 5),
+  nested: { deeper: { deepest: typed('V', null) } },
+  list: typed('A', [typed('I', 1), typed('S', 'two')]),
+};
+
+/** A dialogue that touches nearly everything, frame by frame. */
+function session(): Buffer[] {
+  const q = 'fuzz';
+  const own = 'fuzz-own';
+  return [
+    handshake(),
+    ...[1, 2, 3].map((channel) => encodeMethod(channel, 'channel.open')),
+    encodeMethod(1, 'exchange.declare', { exchange: 'fuzz-x', type: 'topic', durable: true }),
+    encodeMethod(1, 'exchange.declare', { exchange: 'fuzz-h', type: 'headers', autoDelete: true }),
+    encodeMethod(1, 'queue.declare', {
+      queue: q,
+      arguments: { 'x-dead-letter-exchange': 'fuzz-x', 'x-dead-letter-routing-key': 'a.b' },
+    }),
+    encodeMethod(1, 'queue.declare', { queue: 'fuzz-d', durable: true, arguments: HEADERS }),
+    encodeMethod(2, 'queue.declare', { queue: own, exclusive: true, autoDelete: true }),
+    encodeMethod(1, 'queue.bind', { queue: q, exchange: 'fuzz-x', routingKey: 'a.#' }),
+    encodeMethod(1, 'queue.bind', { queue: 'fuzz-d', exchange: 'fuzz-x', routingKey: '*.b' }),
+    encodeMethod(1, 'queue.bind', {
+      queue: q,
+      exchange: 'fuzz-h',
+      arguments: { 'x-match': 'any', text: 'text' },
+    }),
+    encodeMethod(1, 'exchange.bind', { destination: 'fuzz-h', source: 'fuzz-x', routingKey: '#' }),
+    encodeMethod(2, 'basic.qos', { prefetchCount: 10 }),
+    encodeMethod(2, 'confirm.select'),
+    encodeMethod(2, 'basic.consume', { queue: q, consumerTag: 'one' }),
+    encodeMethod(3, 'basic.consume', { queue: 'fuzz-d', consumerTag: 'two', noAck: true }),
+    HEARTBEAT,
+    publication(2, { exchange: 'fuzz-x', routingKey: 'a.b' }, {}, Buffer.alloc(0)),
+    publication(2, { routingKey: q }, { deliveryMode: 2, headers: HEADERS }, Buffer.alloc(100, 1)),
+    publication(1, { routingKey: 'fuzz-d' }, { deliveryMode: 2 }, Buffer.alloc(9000, 2), 1000),
+    publication(
+      1,
+      { exchange: 'fuzz-h', mandatory: true },
+      { headers: HEADERS, expiration: '60000', priority: 3, timestamp: 5, replyTo: 'me' },
+      Buffer.alloc(20_000, 3),
+    ),
+    encodeMethod(2, 'basic.ack', { deliveryTag: 1 }),
+    encodeMethod(2, 'basic.nack', { deliveryTag: 2, requeue: true }),
+    encodeMethod(2, 'basic.reject', { deliveryTag: 3, requeue: false }),
+    encodeMethod(1, 'basic.get', { queue: own }),
+    encodeMethod(1, 'basic.get', { queue: q, noAck: true }),
+    encodeMethod(2, 'basic.ack', { deliveryTag: 0, multiple: true }),
+    encodeMethod(2, 'basic.recover', { requeue: true }),
+    encodeMethod(3, 'basic.cancel', { consumerTag: 'two' }),
+    encodeMethod(1, 'queue.purge', { queue: q }),
+    encodeMethod(1, 'queue.unbind', { queue: q, exchange: 'fuzz-x', routingKey: 'a.#' }),
+    encodeMethod(3, 'channel.close', { replyCode: 200 }),
+    encodeMethod(1, 'queue.delete', { queue: q }),
+    HANG_UP,
+  ];
+}
+
+const FRAMES = session();
+
+function mutated(random: Random): Buffer {
+  const frames = [...FRAMES];
+  // Mostly the handshake stays as it is, or few cases would come further.
+  const first = random.below(5) === 0 ? 0 : 1;
+  for (let n = random.below(3); n > 0; n--) {
+    const at = first + random.below(frames.length - first);
+    const frame = frames[at] as Buffer;
+    const kind = random.below(4);
+    if (kind === 0) frames.splice(at, 0, frame);
+    else if (kind === 1) frames.splice(at, 1);
+    else if (kind === 2) frames.splice(first + random.below(frames.length - first), 0, frame);
+    else frames[at] = frame.subarray(0, random.below(frame.length));
+  }
+  let bytes: Buffer = Buffer.concat(frames);
+  const from = first === 0 ? 0 : (frames[0] as Buffer).length;
+  const place = (): number => from + random.below(Math.max(1, bytes.length - from));
+  for (let n = random.below(6); n > 0; n--) {
+    const at = place();
+    const kind = random.below(5);
+    if (kind === 0) bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
+    else if (kind === 1) bytes[at] = random.below(2) === 0 ? 0 : 255;
+    else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]);
+    else if (kind === 3) bytes = insert(bytes, at, random.bytes(1 + random.below(9)));
+    else bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(place())]);
+  }
+  return bytes;
+}
+
+function insert(bytes: Buffer, at: number, what: Buffer): Buffer {
+  return Buffer.concat([bytes.subarray(0, at), what, bytes.subarray(at)]);
+}
+
+/** Sends the bytes in pieces, hangs up in one of several ways, waits for the broker to do the same. */
+function converse(broker: TestServer, bytes: Buffer, random: Random): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(broker.endpoint.port, '127.0.0.1');
+    const timer = setTimeout(() => reject(new Error('the broker does not hang up')), HANG_MS);
+    const abrupt = random.below(4) === 0;
+    const pieces = random.below(3) === 0 ? 1 : 1 + random.below(12);
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    socket.resume();
+    const cuts = Array.from({ length: pieces - 1 }, () => random.below(bytes.length + 1));
+    const ends = [...cuts.sort((a, b) => a - b), bytes.length];
+    let from = 0;
+    const sendNext = (): void => {
+      const end = ends.shift();
+      if (end === undefined || socket.destroyed) {
+        if (abrupt) socket.destroy();
+        else socket.end();
+        return;
+      }
+      if (end > from) socket.write(bytes.subarray(from, end));
+      from = end;
+      setImmediate(sendNext);
+    };
+    socket.setNoDelay(true);
+    socket.once('connect', sendNext);
+  });
+}
+
+test('a mutated dialogue harms nobody but itself', async () => {
+  const seed = printedSeed('mutated dialogues');
+  const broker = await start({ handshakeTimeoutMs: 1000 });
+  const bystander = await broker.open();
+  const { queue } = await bystander.call(1, 'queue.declare', { exclusive: true });
+  await bystander.call(1, 'basic.consume', { queue, noAck: true });
+
+  const endMs = Date.now() + DURATION_MS;
+  let next = 0;
+  const visit = async (): Promise<void> => {
+    while (Date.now() < endMs || next < CASES_MIN) {
+      const number = next;
+      next += 1;
+      const random = new Random(seed + number);
+      const bytes = mutated(random);
+      await converse(broker, bytes, random).catch((error: unknown) => {
+        throw new Error(`case ${number} of SEED=${seed}: ${bytes.toString('base64')}`, {
+          cause: error,
+        });
+      });
+    }
+  };
+  const visits = Promise.all(Array.from({ length: ABREAST }, visit));
+  let finished = false;
+  const watched = visits.finally(() => {
+    finished = true;
+  });
+  let echoes = 0;
+  let slowestMs = 0;
+  while (!finished) {
+    const sentMs = performance.now();
+    bystander.publish(1, { routingKey: queue }, { deliveryMode: 2 }, Buffer.from(`echo ${echoes}`));
+    const { body } = await bystander.message(1);
+    expect(body.toString()).toBe(`echo ${echoes}`);
+    echoes += 1;
+    slowestMs = Math.max(slowestMs, performance.now() - sentMs);
+  }
+  await watched;
+  console.log(`${next} cases; ${echoes} echoes, the slowest after ${slowestMs.toFixed(1)} ms`);
+  expect(echoes).toBeGreaterThan(100);
+  await broker.expectServing();
+});
