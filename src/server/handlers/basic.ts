@@ -65,7 +65,7 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
   const entry = queue.take();
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck);
-  } else if (queue.readyCount > 0) {
+  } else if (queue.waitsForMark) {
     // The message may go out only once the disk knows that it may have been delivered.
     const { batch } = connection.broker.store;
     connection.hold(batch, channel.number, BASIC_GET, () => get(connection, channel, method));

@@ -84,7 +84,7 @@ test('an x-match that means nothing is refused', () => {
   const check = (mode: Field) =>
     EXCHANGE_TYPES.get('headers')?.checkBinding(table({ 'x-match': mode }));
   expect(() => check(str('some'))).toThrow(
-    "PRECONDITION_FAILED - Invalid x-match field value 'some'; expected all, any,",
+    'PRECONDITION_FAILED - Invalid x-match field value <<"some">>; expected all, any,',
   );
   expect(() => check(str('toString'))).toThrow(/PRECONDITION_FAILED/);
   expect(() => check(int(1))).toThrow(/expected longstr/);

@@ -1,0 +1,240 @@
+// Owns the entries of one queue: where each message lies and whether it is still there, in pages in
+// memory and rows in the store. Never knows which of them are ready: queue.ts does.
+
+import type { MessageLog } from '../../message/log.ts';
+import { assert } from '../../util/assert.ts';
+import { ENTRY_SETTLED, ENTRY_STORED, PAGE_ENTRIES, Page } from './page.ts';
+import { PageList } from './page-list.ts';
+import type { QueueRows } from './queue-rows.ts';
+
+/** Pages kept for reuse, for all queues together. */
+const PAGE_POOL_MAX = 256;
+
+const pagePool: Page[] = [];
+
+/** Told when pages have something to put into the next batch. */
+export interface EntriesOwner {
+  entriesDirty(): void;
+}
+
+/** Finds one entry after another, as recovery reads them. */
+export type EntryVisitor = (seq: number, bodyBytes: number) => void;
+
+/** The entries of one queue, by seq. */
+export class QueueEntries {
+  /** The seq that the next entry will get. */
+  tail = 0;
+  private readonly queueId: number;
+  private readonly durable: boolean;
+  private readonly log: MessageLog;
+  private readonly rows: QueueRows;
+  private readonly owner: EntriesOwner;
+  private readonly pages = new PageList();
+  private tailPage: Page | null = null;
+  private recentPage: Page | null = null;
+  private dirtyPages: Page[] = [];
+
+  constructor(
+    queueId: number,
+    durable: boolean,
+    log: MessageLog,
+    rows: QueueRows,
+    owner: EntriesOwner,
+  ) {
+    this.queueId = queueId;
+    this.durable = durable;
+    this.log = log;
+    this.rows = rows;
+    this.owner = owner;
+  }
+
+  /** Adds an entry at the tail; `stored` says whether it belongs on disk. */
+  push(position: number, bodyBytes: number, stored: boolean): void {
+    let page = this.tailPage;
+    if (page === null || page.count === PAGE_ENTRIES) page = this.addPage();
+    const slot = page.count;
+    page.positions[slot] = position;
+    page.bodyBytes[slot] = bodyBytes;
+    page.states[slot] = stored ? ENTRY_STORED : 0;
+    page.count = slot + 1;
+    this.tail += 1;
+    if (!stored) return;
+    page.storedLive += 1;
+    if (!page.dirty) this.dirtyPage(page);
+  }
+
+  /** Takes an entry that is there out for good; returns whether it belonged on disk. */
+  remove(seq: number): boolean {
+    const page = this.pageOf(seq);
+    const slot = seq % PAGE_ENTRIES;
+    const state = page.states[slot] as number;
+    assert((state & ENTRY_SETTLED) === 0, 'a message is settled once');
+    page.states[slot] = state | ENTRY_SETTLED;
+    page.settled += 1;
+    this.log.unref(this.log.segmentOf(page.positions[slot] as number));
+    const stored = (state & ENTRY_STORED) !== 0;
+    if (stored) {
+      page.storedLive -= 1;
+      if (!page.dirty) this.dirtyPage(page);
+    }
+    if (page.settled === PAGE_ENTRIES) this.dropPage(page);
+    return stored;
+  }
+
+  /** The log position of an entry that is there. */
+  positionOf(seq: number): number {
+    return this.pageOf(seq).positions[seq % PAGE_ENTRIES] as number;
+  }
+
+  /** The body size of an entry that is there. */
+  bodyBytesOf(seq: number): number {
+    return this.pageOf(seq).bodyBytes[seq % PAGE_ENTRIES] as number;
+  }
+
+  /** Whether an entry that is there belongs on disk. */
+  isStored(seq: number): boolean {
+    return this.pageOf(seq).states[seq % PAGE_ENTRIES] === ENTRY_STORED;
+  }
+
+  /** The first entry at or after `seq` that is there; the tail when there is none. */
+  firstFrom(seq: number): number {
+    let at = seq;
+    while (at < this.tail) {
+      const number = Math.floor(at / PAGE_ENTRIES);
+      const recent = this.recentPage;
+      const page = recent?.number === number ? recent : this.loadedPage(number);
+      if (page !== null) {
+        this.recentPage = page;
+        let slot = at % PAGE_ENTRIES;
+        while (slot < page.count && isSettled(page, slot)) slot += 1;
+        if (slot < page.count) return number * PAGE_ENTRIES + slot;
+      }
+      at = (number + 1) * PAGE_ENTRIES;
+    }
+    return this.tail;
+  }
+
+  /** Lets go of every entry and row, as part of deleting the queue. */
+  discard(): void {
+    for (let number = this.pages.first; number < this.pages.end; number++) {
+      const page = this.loadedPage(number);
+      if (page === null) continue;
+      for (let slot = 0; slot < page.count; slot++) {
+        if (isSettled(page, slot)) continue;
+        this.log.unref(this.log.segmentOf(page.positions[slot] as number));
+      }
+    }
+    this.pages.clear();
+    this.tailPage = null;
+    this.recentPage = null;
+    this.dirtyPages = [];
+    if (this.durable) this.rows.removeAll(this.queueId);
+  }
+
+  /** Puts the pages that changed into the current batch. */
+  seal(): void {
+    for (const page of this.dirtyPages) {
+      page.dirty = false;
+      if (page.storedLive > 0) {
+        this.rows.putPage(this.queueId, page);
+        page.onDisk = true;
+      } else if (page.onDisk) {
+        this.rows.removePage(this.queueId, page.number);
+        page.onDisk = false;
+      }
+      if (page.gone) recycle(page);
+    }
+    this.dirtyPages.length = 0;
+  }
+
+  /**
+   * Reads the pages of the queue from the store and counts their references to the log. The pages
+   * stay in the store until they are needed. New entries will lie at `tailMin` or above.
+   */
+  recover(tailMin: number, visit: EntryVisitor): void {
+    this.rows.forEachPage(this.queueId, (page) => {
+      for (let slot = 0; slot < page.count; slot++) {
+        if (isSettled(page, slot)) continue;
+        this.log.segmentOf(page.positions[slot] as number).refs += 1;
+        visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);
+      }
+      this.pages.add(page.number, null);
+      this.tail = page.number * PAGE_ENTRIES + page.count;
+    });
+    this.tail = Math.max(this.tail, tailMin);
+    const last = this.pages.end - 1;
+    if (this.tail % PAGE_ENTRIES === 0 || last !== Math.floor(this.tail / PAGE_ENTRIES)) return;
+    this.tailPage = this.loadedPage(last);
+    if (this.tailPage !== null) fillUp(this.tailPage, this.tail % PAGE_ENTRIES);
+  }
+
+  private pageOf(seq: number): Page {
+    const number = Math.floor(seq / PAGE_ENTRIES);
+    const recent = this.recentPage;
+    if (recent !== null && recent.number === number) return recent;
+    const page = this.loadedPage(number);
+    assert(page !== null, 'a message that is there lies in a page');
+    this.recentPage = page;
+    return page;
+  }
+
+  /** The page of that number, read from the store if need be; null when it is gone. */
+  private loadedPage(number: number): Page | null {
+    const page = this.pages.at(number);
+    if (page === undefined) return null;
+    if (page !== null) return page;
+    const read = newPage(number);
+    this.rows.readPage(this.queueId, read);
+    // After a crash the tail may lie pages further on: the rest of this one is never used.
+    if (number < Math.floor(this.tail / PAGE_ENTRIES)) fillUp(read, PAGE_ENTRIES);
+    this.pages.set(number, read);
+    return read;
+  }
+
+  private addPage(): Page {
+    const number = Math.floor(this.tail / PAGE_ENTRIES);
+    const page = newPage(number);
+    fillUp(page, this.tail % PAGE_ENTRIES);
+    this.pages.add(number, page);
+    this.tailPage = page;
+    return page;
+  }
+
+  private dropPage(page: Page): void {
+    this.pages.drop(page.number);
+    if (this.tailPage === page) this.tailPage = null;
+    if (this.recentPage === page) this.recentPage = null;
+    if (page.dirty) page.gone = true;
+    else recycle(page);
+  }
+
+  private dirtyPage(page: Page): void {
+    page.dirty = true;
+    this.dirtyPages.push(page);
+    this.owner.entriesDirty();
+  }
+}
+
+function isSettled(page: Page, slot: number): boolean {
+  return ((page.states[slot] as number) & ENTRY_SETTLED) !== 0;
+}
+
+/** Marks the slots below `count` that no message ever had as settled. */
+function fillUp(page: Page, count: number): void {
+  for (let slot = page.count; slot < count; slot++) {
+    page.states[slot] = ENTRY_SETTLED;
+    page.settled += 1;
+  }
+  page.count = Math.max(page.count, count);
+}
+
+function newPage(number: number): Page {
+  const page = pagePool.pop();
+  if (page === undefined) return new Page(number);
+  page.reset(number);
+  return page;
+}
+
+function recycle(page: Page): void {
+  if (pagePool.length < PAGE_POOL_MAX) pagePool.push(page);
+}
