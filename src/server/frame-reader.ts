@@ -212,10 +212,10 @@ export class FrameReader {
         throw new AmqpError('FRAME_ERROR', `type ${FRAME_BODY}: ${wrong}`);
       }
       this.insideBody = false;
-      if (end > at + 1) this.sink.bodyPart(this.bodyChannel, bytes, at, end);
+      if (end > at) this.sink.bodyPart(this.bodyChannel, bytes, at, end);
       return end + 1;
     }
-    if (end > at + 1) this.sink.bodyPart(this.bodyChannel, bytes, at, end);
+    if (end > at) this.sink.bodyPart(this.bodyChannel, bytes, at, end);
     return bytes.length;
   }
 
