@@ -1,0 +1,118 @@
+// Owns a broker for one test: a disk under control, a clock that stands, and messages in one line.
+// Never asserts.
+
+import type { Field } from '../../src/amqp/field-table.ts';
+import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
+import { Broker } from '../../src/broker/broker.ts';
+import { Consumer } from '../../src/broker/queue/consumer.ts';
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Vhost } from '../../src/broker/vhost.ts';
+import {
+  buildRecord,
+  FLAG_PERSISTENT,
+  NO_EXPIRY,
+  writeRecordHead,
+} from '../../src/message/record.ts';
+import { viewOf } from '../../src/util/bytes.ts';
+import { ControlledStore, Disk } from './controlled-store.ts';
+import { SimChannel } from './peers.ts';
+
+export const NOW_MS = 1_700_000_000_000;
+
+/** What a message is published with, but for its body. */
+export interface Sent {
+  readonly exchange?: string;
+  readonly routingKey: string;
+  readonly properties?: Properties;
+}
+
+/** A delivery as a test looks at it. */
+export interface Given {
+  readonly seq: number;
+  readonly position: number;
+  readonly redelivered: boolean;
+}
+
+export class SmallBroker {
+  readonly disk: Disk;
+  readonly store: ControlledStore;
+  readonly broker: Broker;
+  readonly vhost: Vhost;
+
+  constructor(disk = new Disk()) {
+    this.disk = disk;
+    this.store = new ControlledStore(disk);
+    const clock = { wallMs: () => NOW_MS, monotonicMs: () => NOW_MS };
+    this.broker = new Broker(this.store, clock, { turnWanted: () => {}, durable: () => {} });
+    this.vhost = this.broker.openVhost('/');
+  }
+
+  declare(name: string, durable = true, args: Record<string, Field> = {}): Queue {
+    const rest = { autoDelete: false, owner: null, arguments: new Map(Object.entries(args)) };
+    return this.vhost.declareQueue({ name, durable, ...rest }, this);
+  }
+
+  queue(name: string): Queue {
+    return this.vhost.queue(name, this);
+  }
+
+  publish({ exchange = '', routingKey, properties = {} }: Sent, body = Buffer.from('body')): void {
+    const { log } = this.broker;
+    const payload = encodeContentHeaderPayload(body.length, properties);
+    const record = buildRecord(exchange, routingKey, payload, body);
+    const view = viewOf(record);
+    const persistent = properties.deliveryMode === 2;
+    const flags = persistent ? FLAG_PERSISTENT : 0;
+    writeRecordHead(view, 0, flags, properties.priority ?? 0, NOW_MS, NO_EXPIRY);
+    const route = this.vhost.router.route(exchange, routingKey, () => properties.headers ?? null);
+    if (route === null || route.queues.length === 0) return;
+    const stored = persistent && route.durable;
+    const position = log.append(record, view, 0, record.length, stored);
+    log.placed.refs += route.queues.length;
+    for (const queue of route.queues) queue.push(position, body.length, stored);
+  }
+
+  /** Publishes persistent messages straight to a queue. */
+  fill(queue: string, count: number): void {
+    for (let n = 0; n < count; n++) {
+      this.publish({ routingKey: queue, properties: { deliveryMode: 2 } });
+    }
+  }
+
+  /** Subscribes, and returns the list that deliveries go to. */
+  consume(queue: Queue, prefetch = 0, noAck = false): Given[] {
+    const given: Given[] = [];
+    const channel = new SimChannel((_channel, _consumer, _queue, seq, position, redelivered) => {
+      given.push({ seq, position, redelivered });
+    });
+    const none = new Map<string, Field>();
+    queue.addConsumer(new Consumer(queue, channel, 'tag', noAck, false, prefetch, none));
+    return given;
+  }
+
+  /** Seals and writes what there is. */
+  commit(): void {
+    this.broker.seal();
+    this.store.sync();
+  }
+
+  /** Turns until nothing is left to deliver. */
+  run(): void {
+    for (let n = 0; n < 1_000; n++) {
+      this.broker.deliver();
+      if (this.broker.sealable) this.commit();
+    }
+  }
+
+  /** The broker after a loss of power. */
+  crashed(): SmallBroker {
+    return new SmallBroker(this.disk);
+  }
+
+  /** The broker after a clean stop. Deliveries have to be given back before. */
+  restarted(): SmallBroker {
+    this.broker.sealExactMarks();
+    this.commit();
+    return new SmallBroker(this.disk);
+  }
+}
