@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
 
 const KEEP_AT_MOST = 12;
+const ANSWER_LIMIT_MS = 10_000;
 
 export class Churn {
   /**
@@ -41,8 +42,12 @@ export class Churn {
   /** Only looks up; for the end of a run. */
   async verifyOnly() {
     const model = await this.open();
-    await this.verify(model);
-    await model.close();
+    const late = sleep(ANSWER_LIMIT_MS, 'late', { ref: false });
+    if ((await Promise.race([this.verify(model), late])) === 'late') {
+      const text = `a look-up is not answered after ${ANSWER_LIMIT_MS} ms`;
+      this.incidents.push({ rule: 'I11', text });
+    }
+    model.connection.stream.destroy(new Error('done'));
   }
 
   async open() {

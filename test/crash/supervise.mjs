@@ -19,7 +19,7 @@ const PART_ROUNDS = 20;
 const REST_SHARE = 0.25;
 const STOP_LIMIT_MS = 15_000;
 const CONFIRM_LIMIT_MS = 15_000;
-const DRAIN_LIMIT_MS = 60_000;
+const DRAIN_LIMIT_MS = 20_000;
 const VIOLATIONS_KEPT = 20;
 
 /**
@@ -227,14 +227,15 @@ class CrashRun {
     model.on('error', () => {});
     const channel = await model.createChannel();
     for (;;) {
-      const busy = await this.waitFor(this.consumers, DRAIN_LIMIT_MS);
+      const leftMs = DRAIN_LIMIT_MS - (now() - startedAt) / 1000;
+      const busy = await this.waitFor(this.consumers, leftMs);
       const depths = [];
       for (const queue of Object.keys(QUEUES)) {
         const { messageCount } = await channel.checkQueue(queue);
         if (messageCount > 0) depths.push(`${queue}: ${messageCount}`);
       }
       if (busy === null && depths.length === 0) break;
-      if (now() - startedAt > DRAIN_LIMIT_MS * 1000) {
+      if (leftMs < 0) {
         const text = `not drained after ${DRAIN_LIMIT_MS} ms: ${busy} ${depths.join(', ')}`;
         this.incidents.push({ rule: 'I11', text });
         break;
