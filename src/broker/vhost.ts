@@ -44,6 +44,9 @@ export class Vhost {
   /** For each destination, the exchanges that have bindings to it. */
   private readonly sources = new Map<Destination, Set<Exchange>>();
 
+  /** For each connection that has any, its exclusive queues. */
+  private readonly owned = new Map<object, Set<Queue>>();
+
   constructor(name: string, broker: Broker) {
     this.name = name;
     this.broker = broker;
@@ -165,6 +168,7 @@ export class Vhost {
     }
     const count = queue.readyCount;
     this.queues.delete(queue.name);
+    if (queue.owner !== null) this.owned.get(queue.owner)?.delete(queue);
     this.removeBindingsTo(queue);
     queue.discard();
     this.router.topologyChanged();
@@ -178,9 +182,10 @@ export class Vhost {
 
   /** Deletes the queues that a connection owns, as it closes. */
   deleteQueuesOf(connection: object): void {
-    for (const queue of [...this.queues.values()]) {
-      if (queue.owner === connection) this.deleteQueue(queue, false, false);
-    }
+    const owned = this.owned.get(connection);
+    this.owned.delete(connection);
+    for (const queue of [...(owned ?? [])])
+      if (!queue.deleted) this.deleteQueue(queue, false, false);
   }
 
   /** Binds a destination to a source exchange; doing so again changes nothing. */
@@ -221,6 +226,11 @@ export class Vhost {
     const { log, queueRows } = this.broker;
     const queue = new Queue(id, traits, log, this.broker, queueRows);
     this.queues.set(traits.name, queue);
+    if (queue.owner !== null) {
+      const owned = this.owned.get(queue.owner);
+      if (owned === undefined) this.owned.set(queue.owner, new Set([queue]));
+      else owned.add(queue);
+    }
     return queue;
   }
 

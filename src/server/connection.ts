@@ -1,44 +1,22 @@
-// Owns one connection: its socket, its state from protocol header to close, its channels, and what
-// becomes of an error. Never knows the rules of methods: handlers/ does.
+// Owns one connection: its socket, its state from protocol header to close, and what becomes of an
+// error. Never looks into frames: frame-dispatcher.ts does, and handlers/ know the rules of methods.
 
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import {
-  BASIC_ACK,
-  BASIC_PUBLISH,
-  CHANNEL_CLOSE,
-  CHANNEL_CLOSE_OK,
-  CHANNEL_OPEN,
-  CONNECTION_CLOSE,
-  CONNECTION_CLOSE_OK,
-  PROTOCOL_HEADER,
-  REPLY_SUCCESS,
-} from '../amqp/constants.ts';
+import { PROTOCOL_HEADER, REPLY_SUCCESS } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
-import { decodeMethod, encodeMethodFrame } from '../amqp/method-codec.ts';
-import {
-  type AnyMethod,
-  type ClientMethod,
-  isClientMethod,
-  type MethodFields,
-  type MethodName,
-} from '../amqp/spec.ts';
+import { encodeMethodFrame } from '../amqp/method-codec.ts';
+import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
-import type { Chunk } from '../message/chunk.ts';
 import { assert } from '../util/assert.ts';
 import { WheelTimer } from '../util/timers.ts';
-import {
-  CHANNEL_CLOSED,
-  CHANNEL_CLOSING,
-  CHANNEL_OPEN_STATE,
-  Channel,
-  type ChannelConnection,
-} from './channel.ts';
+import { CHANNEL_CLOSING, type Channel, type ChannelConnection } from './channel.ts';
+import { ChannelTable } from './channel-table.ts';
 import { AWAITS_HEADER, AWAITS_START_OK, CLOSED, CLOSING, RUNNING } from './connection-state.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
-import { handleConnectionMethod, sendStart } from './handlers/connection.ts';
-import { handleChannelMethod } from './handlers/dispatch.ts';
+import { FrameDispatcher } from './frame-dispatcher.ts';
+import { FrameReader } from './frame-reader.ts';
+import { sendStart } from './handlers/connection.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
 import type { Server } from './server.ts';
@@ -49,7 +27,7 @@ const CLOSE_TIMEOUT_MS = 5000;
 const LOGIN_FAILURE_DELAY_MS = 1000;
 
 /** One AMQP connection. */
-export class Connection implements ChannelConnection, FrameSink, OutboxListener {
+export class Connection implements ChannelConnection, OutboxListener {
   readonly server: Server;
   readonly broker: Broker;
   readonly log: Logger;
@@ -57,17 +35,14 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   readonly outbox: Outbox;
   readonly heartbeat: Heartbeat;
   state = AWAITS_HEADER;
-  paused = false;
-  frameMax: number;
+  readonly frames: FrameDispatcher;
+  readonly channels: ChannelTable;
   peerFrameMax: number;
-  channelMax: number;
   user = '';
   wantsCancelNotice = false;
   wantsLoginFailure = false;
   private readonly socket: Socket;
   private readonly reader: FrameReader;
-  private readonly channels: (Channel | null)[] = [];
-  private openChannels = 0;
   private openedVhost: Vhost | null = null;
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
@@ -80,17 +55,22 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.log = server.log.child({ peer: `${this.remoteAddress}:${socket.remotePort}` });
-    this.frameMax = settings.initialFrameMaxBytes;
     this.peerFrameMax = settings.initialFrameMaxBytes;
-    this.channelMax = settings.channelMax;
+    this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
+    this.channels = new ChannelTable(settings.channelMax);
     this.outbox = new Outbox(socket, broker.log, this, settings.outboxHighWatermarkBytes);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
-    this.reader = new FrameReader(this, broker.log);
+    this.reader = new FrameReader(this.frames, broker.log);
     server.wheel.schedule(this.deadline, settings.handshakeTimeoutMs);
     socket.on('data', (bytes: Buffer) => this.onData(bytes));
     socket.on('end', () => this.onEnd());
     socket.on('error', (error: Error) => this.onSocketError(error));
     socket.on('close', () => this.dispose());
+  }
+
+  /** Whether input is held back until a batch is durable. */
+  get paused(): boolean {
+    return this.frames.paused;
   }
 
   /** The vhost that connection.open named; only after the handshake. */
@@ -126,7 +106,7 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   }
 
   outboxDrained(): void {
-    for (const channel of this.channels) channel?.wakeConsumers();
+    this.channels.wakeAll();
   }
 
   /**
@@ -135,14 +115,14 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
    * `key` is the method that waits; `resume` may hold again.
    */
   hold(batch: number, number: number, key: number, resume: () => void): void {
-    this.paused = true;
+    this.frames.paused = true;
     this.socket.pause();
     this.server.holdUntil(batch, () => {
       if (this.state === CLOSED) return;
-      this.paused = false;
+      this.frames.paused = false;
       // A connection that was closed in the meantime waits for close-ok and nothing else.
       if (this.state === RUNNING) this.guard(number, key, resume);
-      if (this.paused) return;
+      if (this.frames.paused) return;
       this.socket.resume();
       try {
         this.reader.resume();
@@ -152,174 +132,21 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
     });
   }
 
-  // --- frames ---
-
-  wholePublish(
-    number: number,
-    chunk: Chunk,
-    start: number,
-    addressEnd: number,
-    headerFrame: number,
-    end: number,
-  ): boolean {
-    const channel = this.channels[number];
-    if (this.state !== RUNNING || channel === null || channel === undefined) return false;
-    if (channel.state !== CHANNEL_OPEN_STATE || channel.publisher.midContent) return false;
-    try {
-      channel.publisher.publish(chunk, start, addressEnd, headerFrame, end);
-    } catch (error) {
-      this.failed(error, number, BASIC_PUBLISH);
-    }
-    return true;
-  }
-
-  methodFrame(number: number, bytes: Buffer, start: number, end: number): void {
-    if (this.state === CLOSED) return;
-    const key = end - start >= 4 ? bytes.readInt32BE(start) : 0;
-    try {
-      if (end - start < 4) throw new AmqpError('FRAME_ERROR', 'type 1: unknown_frame');
-      if (this.state === CLOSING) {
-        if (number !== 0) return;
-        // Both sides closed at the same time: each answers the other.
-        if (key === CONNECTION_CLOSE) this.send('connection.close-ok', {});
-        if (key === CONNECTION_CLOSE_OK) this.hangUp();
-        return;
-      }
-      if (number === 0) handleConnectionMethod(this, this.decode(bytes, start, end));
-      else this.channelMethod(number, key, bytes, start, end);
-    } catch (error) {
-      this.failed(error, number, key);
-    }
-  }
-
-  headerFrame(number: number, bytes: Buffer, start: number, end: number): void {
-    const channel = this.contentChannel(number);
-    if (channel === null) return;
-    const key = channel.publisher.midContent ? BASIC_PUBLISH : 0;
-    try {
-      channel.publisher.header(bytes, start, end);
-    } catch (error) {
-      this.failed(error, number, key);
-    }
-  }
-
-  bodyPart(number: number, bytes: Buffer, start: number, end: number): void {
-    const channel = this.contentChannel(number);
-    if (channel === null) return;
-    const key = channel.publisher.midContent ? BASIC_PUBLISH : 0;
-    try {
-      channel.publisher.body(bytes, start, end);
-    } catch (error) {
-      this.failed(error, number, key);
-    }
-  }
-
-  heartbeatFrame(): void {
-    // Any bytes count as a sign of life, and onData has noted these.
-  }
-
-  private decode(bytes: Buffer, start: number, end: number): ClientMethod {
-    const method = decodeOrRefuse(bytes, start, end);
-    if (isClientMethod(method)) return method;
-    throw new AmqpError('COMMAND_INVALID', 'unimplemented method');
-  }
-
-  private channelMethod(
-    number: number,
-    key: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    if (this.state !== RUNNING) {
-      throw new AmqpError('CHANNEL_ERROR', 'unexpected method before connection.open');
-    }
-    const channel = this.channels[number];
-    if (channel === null || channel === undefined) {
-      if (key === CHANNEL_CLOSE_OK) return;
-      if (key !== CHANNEL_OPEN) throw new AmqpError('CHANNEL_ERROR', "expected 'channel.open'");
-      this.openChannel(number);
-      return;
-    }
-    if (channel.state === CHANNEL_CLOSING) {
-      if (key === CHANNEL_CLOSE) channel.send('channel.close-ok', {});
-      if (key === CHANNEL_CLOSE || key === CHANNEL_CLOSE_OK) this.freeChannel(channel);
-      return;
-    }
-    if (channel.publisher.midContent) {
-      this.failed(channel.publisher.unexpectedMethod(), 0, BASIC_PUBLISH);
-      return;
-    }
-    if (key === BASIC_PUBLISH) {
-      channel.publisher.begin(bytes, start, end);
-    } else if (key === BASIC_ACK && end - start === 13) {
-      const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
-      channel.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
-    } else {
-      handleChannelMethod(this, channel, this.decode(bytes, start, end));
-    }
-  }
-
-  /** The channel that content frames are for; null when they are to be ignored. */
-  private contentChannel(number: number): Channel | null {
-    if (this.state === CLOSED || this.state === CLOSING) return null;
-    const channel = this.channels[number];
-    if (channel !== null && channel !== undefined) {
-      return channel.state === CHANNEL_OPEN_STATE ? channel : null;
-    }
-    const text =
-      number === 0 || this.state !== RUNNING
-        ? 'expected method frame, got non method frame instead'
-        : "expected 'channel.open'";
-    this.failed(new AmqpError(number === 0 ? 'UNEXPECTED_FRAME' : 'CHANNEL_ERROR', text), 0, 0);
-    return null;
-  }
-
-  // --- channels ---
-
-  private openChannel(number: number): void {
-    if (this.channelMax > 0 && this.openChannels >= this.channelMax) {
-      const text =
-        `number of channels opened (${this.openChannels}) has reached ` +
-        `the negotiated channel_max (${this.channelMax})`;
-      this.failed(new AmqpError('NOT_ALLOWED', text), 0, 0);
-      return;
-    }
-    const channel = new Channel(number, this);
-    while (this.channels.length <= number) this.channels.push(null);
-    this.channels[number] = channel;
-    this.openChannels += 1;
-    channel.send('channel.open-ok', {});
-  }
-
-  /** The peer closed a channel. */
-  closeChannel(channel: Channel): void {
-    channel.close();
-    channel.send('channel.close-ok', {});
-    this.freeChannel(channel);
-  }
-
-  private freeChannel(channel: Channel): void {
-    channel.state = CHANNEL_CLOSED;
-    this.channels[channel.number] = null;
-    this.openChannels -= 1;
-  }
-
   // --- errors and the end ---
 
   /**
    * Acts on whatever was thrown while handling method `key` of a channel: a soft error closes the
    * channel, a hard one the connection; anything else is a bug of ours, logged, and closes it too.
    */
-  private failed(error: unknown, number: number, key: number): void {
+  failed(error: unknown, number: number, key: number): void {
     if (!(error instanceof AmqpError)) {
       if (this.server.isFatal(error)) return;
       this.log.error({ err: error }, 'internal error: the connection is closed');
       this.close(new AmqpError('INTERNAL_ERROR', 'internal error, see the log of the broker'), key);
       return;
     }
-    const channel = this.channels[number];
-    if (error.hard || channel === null || channel === undefined) {
+    const channel = this.channels.at(number);
+    if (error.hard || channel === null) {
       this.close(error, key);
       return;
     }
@@ -384,7 +211,7 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   }
 
   /** Writes what is left and ends the socket. */
-  private hangUp(): void {
+  hangUp(): void {
     this.state = CLOSED;
     this.outbox.flush();
     this.socket.end();
@@ -392,13 +219,7 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
   }
 
   private giveUpChannels(): void {
-    for (const channel of this.channels) {
-      if (channel === null) continue;
-      channel.close();
-      channel.state = CHANNEL_CLOSED;
-    }
-    this.channels.length = 0;
-    this.openChannels = 0;
+    this.channels.closeAll();
     this.openedVhost?.deleteQueuesOf(this);
   }
 
@@ -471,16 +292,5 @@ export class Connection implements ChannelConnection, FrameSink, OutboxListener 
     this.server.connectionGone(this);
     const reason = this.closeReason === '' ? {} : { reason: this.closeReason };
     this.log.info(reason, 'connection closed');
-  }
-}
-
-/** Arguments that cannot be read break the framing of the connection in RabbitMQ's eyes. */
-function decodeOrRefuse(bytes: Buffer, start: number, end: number): AnyMethod {
-  try {
-    return decodeMethod(bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof AmqpError) || error.replyName !== 'SYNTAX_ERROR') throw error;
-    const octets = [...bytes.subarray(start, Math.min(end, start + 32))].join(',');
-    throw new AmqpError('FRAME_ERROR', `cannot decode <<${octets}>>: ${error.explanation}`);
   }
 }

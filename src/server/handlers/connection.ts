@@ -75,7 +75,7 @@ function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): v
   expectState(connection, AWAITS_TUNE_OK);
   const { settings } = connection.server;
   const { frameMaxBytes } = settings;
-  connection.channelMax = negotiated('channel_max', method.channelMax, settings.channelMax);
+  connection.channels.max = negotiated('channel_max', method.channelMax, settings.channelMax);
   const frameMax = negotiated('frame_max', method.frameMax, frameMaxBytes);
   if (frameMax < FRAME_MIN_SIZE) {
     throw new AmqpError(
@@ -83,7 +83,7 @@ function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): v
       `negotiated frame_max = ${frameMax} is lower than the minimum allowed value (${FRAME_MIN_SIZE})`,
     );
   }
-  connection.frameMax = frameMax;
+  connection.frames.frameMax = frameMax;
   connection.peerFrameMax = frameMax;
   connection.heartbeat.start(method.heartbeat);
   connection.state = AWAITS_OPEN;

@@ -42,7 +42,10 @@ export function handleChannelMethod(
     case 'channel.open':
       throw new AmqpError('CHANNEL_ERROR', "second 'channel.open' seen");
     case 'channel.close':
-      return connection.closeChannel(channel);
+      channel.close();
+      channel.send('channel.close-ok', {});
+      connection.channels.free(channel);
+      return;
     case 'channel.flow':
       if (!method.active) throw new AmqpError('NOT_IMPLEMENTED', 'active=false');
       return channel.send('channel.flow-ok', { active: true });
