@@ -1,0 +1,268 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/amqp.ts';
+import type { RawConnection } from '../support/amqp-raw.ts';
+import {
+  encodeContent,
+  encodeFrame,
+  encodeHeaderPayload,
+  encodeMethod,
+  encodeMethodPayload,
+  FRAME_HEADER,
+  type Frame,
+  PROTOCOL_HEADER,
+} from '../support/amqp-wire.ts';
+import { publication } from './scripted.ts';
+import { FakeClock, type TestServer, useServers } from './support.ts';
+
+const start = useServers();
+
+const MIB = 1024 * 1024;
+const INITIAL_FRAME_MAX = 8192;
+
+/** The head of a method frame whose payload never comes. */
+function headOnly(payloadBytes: number, channel = 0): Buffer {
+  const head = Buffer.alloc(7);
+  head[0] = 1;
+  head.writeUInt16BE(channel, 1);
+  head.writeUInt32BE(payloadBytes, 3);
+  return head;
+}
+
+async function endOf(raw: RawConnection, frame: Frame): Promise<void> {
+  expect(frame.name).toBe('connection.close');
+  raw.send(0, 'connection.close-ok');
+  await raw.untilClosed();
+}
+
+test('before login a frame larger than initial_frame_max is refused at its head', async () => {
+  const broker = await start();
+  const raw = await broker.dial();
+  await raw.start();
+  raw.write(headOnly(INITIAL_FRAME_MAX - 8 + 1));
+  const close = await raw.next();
+  expect(close).toMatchObject({ name: 'connection.close', replyCode: 501 });
+  expect(close['replyText']).toContain(`{frame_too_large,${INITIAL_FRAME_MAX - 7},8184}`);
+  await endOf(raw, close);
+});
+
+test('before login a frame of just initial_frame_max is taken', async () => {
+  const broker = await start();
+  const raw = await broker.dial();
+  await raw.start();
+  const fields = { mechanism: 'PLAIN', response: '\0guest\0guest', locale: 'en_US' };
+  const bare = encodeMethodPayload('connection.start-ok', {
+    ...fields,
+    clientProperties: { x: '' },
+  });
+  const x = 'x'.repeat(INITIAL_FRAME_MAX - 8 - bare.length);
+  const startOk = encodeMethod(0, 'connection.start-ok', { ...fields, clientProperties: { x } });
+  expect(startOk.length).toBe(INITIAL_FRAME_MAX);
+  raw.write(startOk);
+  expect((await raw.next()).name).toBe('connection.tune');
+});
+
+test('after tuning, frame_max holds to the byte', async () => {
+  const broker = await start();
+  const raw = await broker.open({ frameMax: 4096 });
+  await raw.openChannel(2);
+  raw.write(
+    Buffer.concat([
+      encodeMethod(1, 'basic.publish', {}),
+      encodeContent(1, {}, Buffer.alloc(4088), 4088),
+      headOnly(4089, 1),
+    ]),
+  );
+  const close = await raw.next();
+  expect(close['replyText']).toContain('{frame_too_large,4089,4088}');
+  await endOf(raw, close);
+});
+
+test.each<[string, (raw: RawConnection) => Promise<unknown>]>([
+  ['nothing', async () => {}],
+  ['half a protocol header', async (raw) => raw.write(PROTOCOL_HEADER.subarray(0, 4))],
+  ['the protocol header', (raw) => raw.start()],
+  [
+    'half of start-ok',
+    async (raw) => {
+      await raw.start();
+      raw.write(encodeMethod(0, 'connection.start-ok', { mechanism: 'PLAIN' }).subarray(0, 20));
+    },
+  ],
+  [
+    'all but connection.open',
+    async (raw) => {
+      await raw.start();
+      await raw.login();
+      raw.send(0, 'connection.tune-ok', { channelMax: 1, frameMax: 4096, heartbeat: 600 });
+    },
+  ],
+])('a peer that has said %s is cut off after the handshake timeout', async (_said, say) => {
+  const clock = new FakeClock();
+  const broker = await start({}, clock);
+  const raw = await broker.dial();
+  await say(raw);
+  await turn();
+  clock.nowMs += 9900;
+  broker.server.wheel.advance();
+  await turn();
+  expect(broker.connectionCount).toBe(1);
+  expect(raw.closed).toBe(false);
+  clock.nowMs += 300;
+  broker.server.wheel.advance();
+  await raw.untilClosed();
+});
+
+test('a connection that is open is not cut off by the handshake timeout', async () => {
+  const clock = new FakeClock();
+  const broker = await start({}, clock);
+  const raw = await broker.open();
+  clock.nowMs += 60_000;
+  broker.server.wheel.advance();
+  expect((await raw.call(1, 'basic.qos', {})).name).toBe('basic.qos-ok');
+});
+
+test('a peer that does not answer connection.close is cut off', async () => {
+  const clock = new FakeClock();
+  const broker = await start({}, clock);
+  const raw = await broker.open();
+  raw.send(0, 'channel.open');
+  expect((await raw.next()).name).toBe('connection.close');
+  clock.nowMs += 5100;
+  broker.server.wheel.advance();
+  await raw.untilClosed();
+});
+
+test.each([1, 1000, 5000])('a body of %i bytes too many is refused at the header', async (over) => {
+  const max = 20_000;
+  const broker = await start({ maxMessageBytes: max });
+  const raw = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  raw.write(encodeMethod(1, 'basic.publish', { routingKey: 'q' }));
+  raw.write(encodeFrame(FRAME_HEADER, 1, encodeHeaderPayload(max + over)));
+  const text = `message size ${max + over} is larger than configured max size ${max}`;
+  const close = { name: 'channel.close', replyCode: 406, classId: 60, methodId: 40 };
+  expect(await raw.next(1)).toEqual({
+    ...close,
+    channel: 1,
+    replyText: `PRECONDITION_FAILED - ${text}`,
+  });
+  // The body was on its way already; it goes nowhere.
+  raw.write(encodeContent(1, {}, Buffer.alloc(max + over)).subarray(22));
+  raw.send(1, 'channel.close-ok');
+  await raw.openChannel(1);
+  raw.write(publication(1, { routingKey: 'q' }, {}, Buffer.alloc(max + over), 131_064));
+  expect(await raw.next(1)).toMatchObject({ ...close, channel: 1 });
+  raw.send(1, 'channel.close-ok');
+  await raw.openChannel(1);
+  raw.write(publication(1, { routingKey: 'q' }, {}, Buffer.alloc(max), 131_064));
+  const declared = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(declared['messageCount']).toBe(1);
+});
+
+test('memory follows the bytes that came, not those that were announced', async () => {
+  const broker = await start();
+  const raw = await broker.open();
+  for (let channel = 2; channel <= 100; channel++) await raw.openChannel(channel);
+  const before = process.memoryUsage().rss;
+  for (let channel = 1; channel <= 100; channel++) {
+    raw.write(
+      Buffer.concat([
+        encodeMethod(channel, 'basic.publish', {}),
+        encodeFrame(FRAME_HEADER, channel, encodeHeaderPayload(100 * MIB)),
+        encodeFrame(3, channel, Buffer.alloc(10)),
+      ]),
+    );
+  }
+  await raw.openChannel(101);
+  const grown = process.memoryUsage().rss - before;
+  console.log(`100 x 100 MiB announced: RSS grew by ${(grown / MIB).toFixed(1)} MiB`);
+  expect(grown).toBeLessThan(60 * MIB);
+});
+
+test('a size beyond what numbers hold is refused like any that is too large', async () => {
+  const broker = await start();
+  for (const size of [2n ** 32n + 5n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n]) {
+    const raw = await broker.open();
+    const payload = encodeHeaderPayload(0);
+    payload.writeBigUInt64BE(size, 4);
+    raw.write(
+      Buffer.concat([
+        encodeMethod(1, 'basic.publish', {}),
+        encodeFrame(FRAME_HEADER, 1, payload),
+        encodeFrame(3, 1, Buffer.alloc(5)),
+      ]),
+    );
+    expect(await raw.next(1)).toMatchObject({ name: 'channel.close', replyCode: 406 });
+  }
+});
+
+const collectGarbage = ((): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
+
+/** What is in use once garbage is gone. */
+function heapBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+test('any channel number may be used, at a price of well under a megabyte', async () => {
+  const broker = await start();
+  const before = heapBytes();
+  const connections = await Promise.all(Array.from({ length: 20 }, () => openHighChannel(broker)));
+  const each = (heapBytes() - before) / connections.length;
+  console.log(`a connection with channel 65535 open: ${(each / 1024).toFixed(0)} KiB`);
+  expect(each).toBeLessThan(MIB);
+  const raw = connections[0] as RawConnection;
+  expect((await raw.call(65_535, 'basic.qos', {})).name).toBe('basic.qos-ok');
+});
+
+async function openHighChannel(broker: TestServer): Promise<RawConnection> {
+  const raw = await broker.open();
+  await raw.openChannel(65_535);
+  return raw;
+}
+
+test('channel_max limits how many are open, whatever their numbers', async () => {
+  const broker = await start();
+  const raw = await broker.open({ channelMax: 3 });
+  await raw.openChannel(500);
+  await raw.openChannel(65_535);
+  expect((await raw.call(500, 'channel.close', { replyCode: 200 })).name).toBe('channel.close-ok');
+  await raw.openChannel(7);
+  const close = await raw.call(8, 'channel.open');
+  expect(close).toMatchObject({
+    replyCode: 530,
+    replyText:
+      'NOT_ALLOWED - number of channels opened (3) has reached the negotiated channel_max (3)',
+  });
+  await endOf(raw, close);
+});
+
+test('connections beyond connection_max are refused, and room is made by those that end', async () => {
+  const broker = await start({ connectionMax: 2 });
+  const first = await broker.open();
+  await broker.open();
+  const third = await broker.dial();
+  await third.untilClosed();
+  await first.close();
+  await eventually(() => broker.connectionCount === 1, 'the end of the first');
+  await broker.expectServing();
+});
+
+test('consumer_max_per_channel ends the connection that wants more', async () => {
+  const broker = await start({ consumerMaxPerChannel: 2 });
+  const raw = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  await raw.call(1, 'basic.consume', { queue: 'q' });
+  await raw.call(1, 'basic.consume', { queue: 'q' });
+  expect(await raw.call(1, 'basic.consume', { queue: 'q' })).toMatchObject({
+    name: 'connection.close',
+    replyCode: 530,
+    replyText: 'NOT_ALLOWED - reached maximum (2) of consumers per channel',
+  });
+});
