@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    name: 'conformance',
     include: ['test/conformance/**/*.test.ts'],
     globalSetup: ['test/conformance/global-setup.ts'],
     testTimeout: 20_000,

@@ -1,6 +1,7 @@
 // Owns how durable exchanges, queues and bindings lie in the store. Never decides what is durable:
 // vhost.ts does.
 
+import { createHash } from 'node:crypto';
 import { decodeTable, encodeTable, type FieldTable } from '../amqp/field-table.ts';
 import { verifyChecksum, withChecksum } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
@@ -8,11 +9,11 @@ import { TABLE_DEFINITIONS } from '../store/tables.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
 
 /*
- * One row of the table of definitions; names are UTF-8 with a zero byte between them:
+ * One row of the table of definitions; names are UTF-8, each with a u16 of its length before it:
  *
  *   key    'x' vhost exchange
  *          'q' vhost queue
- *          'b' vhost source identity      identity: see exchange.ts
+ *          'b' vhost source hash          SHA-256 of the binding's identity, see exchange.ts
  *   value  JSON as below (arguments: a field table as on the wire, base64) | u32 CRC32 of it
  */
 
@@ -32,6 +33,9 @@ export interface StoredBinding {
   readonly bindingKey: string;
   readonly arguments: FieldTable;
 }
+
+/** Sorts behind the length of any name. */
+const AFTER_ANY_LENGTH = Buffer.of(0xff, 0xff);
 
 type Json = Record<string, string | number | boolean>;
 
@@ -96,7 +100,7 @@ export class DefinitionRows {
 
   putBinding(vhost: string, identity: string, binding: StoredBinding): void {
     const { source, destination, toExchange, bindingKey } = binding;
-    this.put(key('b', vhost, source, identity), {
+    this.put(bindingKeyOf(vhost, source, identity), {
       source,
       destination,
       toExchange,
@@ -106,7 +110,7 @@ export class DefinitionRows {
   }
 
   removeBinding(vhost: string, source: string, identity: string): void {
-    this.store.remove(TABLE_DEFINITIONS, key('b', vhost, source, identity));
+    this.store.remove(TABLE_DEFINITIONS, bindingKeyOf(vhost, source, identity));
   }
 
   /** The durable bindings of a vhost. */
@@ -125,9 +129,8 @@ export class DefinitionRows {
   }
 
   private read<T>(kind: string, vhost: string, make: (row: Json) => T): T[] {
-    const from = key(kind, vhost, '');
-    const to = Buffer.from(from);
-    to[to.length - 1] = 1;
+    const from = key(kind, vhost);
+    const to = Buffer.concat([from, AFTER_ANY_LENGTH]);
     const found: T[] = [];
     for (const { key: rowKey, value } of this.store.range(TABLE_DEFINITIONS, from, to)) {
       found.push(make(parse(rowKey, value)));
@@ -140,8 +143,20 @@ function parse(rowKey: Buffer, value: Buffer): Json {
   return JSON.parse(verifyChecksum(TABLE_DEFINITIONS, rowKey, value).toString()) as Json;
 }
 
-function key(...parts: readonly string[]): Buffer {
-  return Buffer.from(parts.join('\0'));
+function key(kind: string, ...parts: readonly (string | Buffer)[]): Buffer {
+  const pieces: Buffer[] = [Buffer.from(kind)];
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part;
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(bytes.length);
+    pieces.push(length, bytes);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** An identity may be longer than a key of the store can be; its hash is as good. */
+function bindingKeyOf(vhost: string, source: string, identity: string): Buffer {
+  return key('b', vhost, source, createHash('sha256').update(identity).digest());
 }
 
 function tableText(table: FieldTable): string {

@@ -69,7 +69,7 @@ export function isExchange(destination: Destination): destination is Exchange {
 
 /**
  * What makes a binding itself among those of one source: destination, binding key, arguments
- * (§3.1.3). A string of at most 600 bytes, so that it can also be part of a key on disk.
+ * (§3.1.3).
  */
 export function bindingIdentity(
   toExchange: boolean,
