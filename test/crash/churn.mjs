@@ -51,7 +51,7 @@ export class Churn {
   }
 
   async open() {
-    const model = await connect(this.url, { timeout: 5000 });
+    const model = await connect(this.url, { timeout: 5000, noDelay: true });
     model.on('error', () => {});
     return model;
   }

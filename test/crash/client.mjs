@@ -74,12 +74,15 @@ export class Link {
     this.journal = journal;
     this.open = true;
     this.lost = new Promise((resolve) => {
-      model.on('close', () => {
+      this.end = () => {
         this.open = false;
         resolve();
-      });
+      };
     });
+    model.on('close', this.end);
     model.on('error', () => {});
+    // It may be over before anybody could listen, and then amqplib says no more about it.
+    if (model.connection.expectSocketClose) this.end();
   }
 
   noteOpen() {
@@ -88,8 +91,8 @@ export class Link {
 
   /** Gives the connection up without a word, as a crashed client would. */
   drop() {
-    this.open = false;
     this.model.connection.stream.destroy(new Error('dropped'));
+    this.end();
   }
 
   /** A channel error ends the connection too: nothing here provokes one on purpose. */
