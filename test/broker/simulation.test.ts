@@ -6,7 +6,8 @@ import { Random } from '../amqp/random.ts';
 import { randomStep } from './steps.ts';
 import { World } from './world.ts';
 
-const STEPS = 400;
+/** Short runs see a queue's first batches, long ones its backlog and its pages. */
+const STEPS = [40, 400];
 const SECONDS = Number(process.env['SIMULATION_SECONDS'] ?? 5);
 const SEED = process.env['SEED'];
 
@@ -17,7 +18,7 @@ function simulate(seed: number): World {
   const world = new World(chunkBytesMax, random.pick([1, 200_000, 1_000_000]));
   let step = 0;
   try {
-    for (; step < STEPS; step++) randomStep(world, random);
+    for (const steps = random.pick(STEPS); step < steps; step++) randomStep(world, random);
     world.drain();
     world.restart();
     world.drain();

@@ -109,6 +109,15 @@ const cancel: Step = (world, random) => {
   if (channel.consumers.length > 0) world.cancel(channel, random.pick(channel.consumers));
 };
 
+/** All clients go, and all that they had been given is ready again. */
+const closeAll: Step = (world, random) => {
+  for (const channel of world.channels) world.closeChannel(channel);
+  if (random.bool()) return;
+  world.turn(true);
+  world.store.sync();
+  world.crash();
+};
+
 const limitShared: Step = (world, random) => {
   const channel = random.pick(world.channels);
   channel.prefetchShared = random.pick([0, 0, 5, 50]);
@@ -167,6 +176,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [5, consume],
   [2, cancel],
   [1, (world, random) => world.closeChannel(random.pick(world.channels))],
+  [1, closeAll],
   [1, limitShared],
   [1, fillLink],
   [3, emptyLink],

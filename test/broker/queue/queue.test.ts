@@ -137,6 +137,19 @@ test('after a clean stop what was given back is redelivered, and nothing else', 
   expect(given.slice(0, 5).every(({ redelivered }) => redelivered)).toBe(true);
 });
 
+test('what was given out and given back within one batch is redelivered after a crash', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  small.fill('q', 3);
+  queue.requeue(queue.take()?.seq as number);
+  small.commit();
+  const again = small.crashed();
+  const given = again.consume(again.queue('q'));
+  again.run();
+  expect(given).toHaveLength(3);
+  expect(given[0]?.redelivered).toBe(true);
+});
+
 test('a queue that is deleted takes its messages, pages and mark along', () => {
   const small = new SmallBroker();
   const queue = small.declare('q');
