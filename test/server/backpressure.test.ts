@@ -146,7 +146,7 @@ test('a connection destroyed amid deliveries and publishes gives everything back
   const keeper = await broker.open();
   await keeper.call(1, 'queue.declare', { queue: 'q' });
   const count = 120;
-  const bodyBytes = 60 * KIB;
+  const bodyBytes = 150 * KIB;
   for (let i = 0; i < count; i++) {
     keeper.publish(1, { routingKey: 'q' }, { deliveryMode: 1 + (i % 2) }, numbered(i, bodyBytes));
   }
@@ -160,12 +160,13 @@ test('a connection destroyed amid deliveries and publishes gives everything back
     if (round % 3 === 0) raw.socket.pause();
     const half = publication(1, { routingKey: 'q' }, {}, numbered(1000, 400 * KIB));
     raw.write(half.subarray(0, random.below(half.length)));
-    for (let n = random.below(12); n > 0; n--) await turn();
+    for (let n = random.below(60); n > 0; n--) await turn();
     raw.drop();
     await eventually(() => broker.connectionCount === 1, 'the end of the connection');
     const queue = broker.server.broker.vhosts.get('/')?.queues.get('q');
     expect(queue).toMatchObject({ readyCount: count, unackedCount: 0 });
     expect(queue?.readyBytes).toBe(count * bodyBytes);
+    await eventually(() => broker.segments.every(({ pins }) => pins === 0), 'the last unpin');
   }
   await keeper.call(1, 'basic.consume', { queue: 'q', noAck: true });
   for (let i = 0; i < count; i++) {
