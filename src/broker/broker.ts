@@ -59,14 +59,15 @@ export class Broker implements QueueHost {
     store.onDurable((batch) => this.batchDurable(batch));
   }
 
-  /** Reads back what the store holds of a vhost, or makes a new one. */
-  openVhost(name: string): Vhost {
-    const vhost = new Vhost(name, this);
-    this.log.recover();
-    vhost.recover();
+  /** Reads back every vhost that the store holds; returns the default one, made if need be. */
+  recover(defaultVhost: string): Vhost {
+    for (const name of new Set([defaultVhost, ...this.definitionRows.vhosts()])) {
+      const vhost = new Vhost(name, this);
+      vhost.recover();
+      this.vhosts.set(name, vhost);
+    }
     this.log.dropUnreferenced();
-    this.vhosts.set(name, vhost);
-    return vhost;
+    return this.vhosts.get(defaultVhost) as Vhost;
   }
 
   /** A number for a new queue, never used by a queue that still has rows. */

@@ -124,6 +124,15 @@ export class DefinitionRows {
     }));
   }
 
+  /** The names of all vhosts that anything is stored of. */
+  vhosts(): string[] {
+    const names = new Set<string>();
+    for (const rowKey of this.store.keys(TABLE_DEFINITIONS, Buffer.alloc(0), Buffer.of(0xff))) {
+      names.add(rowKey.toString('utf8', 3, 3 + rowKey.readUInt16BE(1)));
+    }
+    return [...names];
+  }
+
   private put(rowKey: Buffer, json: Json): void {
     this.store.put(TABLE_DEFINITIONS, rowKey, withChecksum(Buffer.from(JSON.stringify(json))));
   }

@@ -1,5 +1,5 @@
 // Owns the answer to "where does a message with this exchange and routing key go". Never computes
-// it: vhost.ts does.
+// it: router.ts does.
 
 import type { Exchange } from './exchange/exchange.ts';
 import type { Queue } from './queue/queue.ts';

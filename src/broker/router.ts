@@ -10,9 +10,6 @@ import { Route } from './route.ts';
 /** Routes remembered per exchange; past this the exchange's routes are forgotten. */
 const ROUTES_MAX = 16_384;
 
-/** A message whose headers nobody needs. */
-const NO_HEADERS: RoutedMessage = { headers: () => null };
-
 /** What the router reads of its vhost. */
 export interface Topology {
   readonly exchanges: ReadonlyMap<string, Exchange>;
@@ -68,9 +65,8 @@ export class Router {
         queues.push(destination);
         continue;
       }
-      const usesHeaders = destination.type === 'headers';
-      if (usesHeaders) byKeyOnly = false;
-      destination.router.route(routingKey, usesHeaders ? message : NO_HEADERS, found);
+      if (destination.readsHeaders) byKeyOnly = false;
+      destination.router.route(routingKey, message, found);
     }
     return new Route(source, queues, this.topology, byKeyOnly);
   }

@@ -60,7 +60,7 @@ export const SETTINGS = {
     key: 'default_user',
     foreignVariable: 'RABBITMQ_DEFAULT_USER',
     argument: '<name>',
-    about: 'The user made when the data folder is new.',
+    about: 'The user that may log in.',
     initial: 'guest',
   }),
   defaultPass: text({
@@ -74,7 +74,7 @@ export const SETTINGS = {
     key: 'default_vhost',
     foreignVariable: 'RABBITMQ_DEFAULT_VHOST',
     argument: '<name>',
-    about: 'The vhost made when the data folder is new.',
+    about: 'The vhost there is from the start, beside those that the data folder holds.',
     initial: '/',
   }),
   loopbackUsers: names({
@@ -110,7 +110,7 @@ export const SETTINGS = {
   }),
   channelMax: integer({
     key: 'channel_max',
-    about: 'The highest channel number a connection may use; 0 sets no limit.',
+    about: 'How many channels a connection may have open at a time; 0 sets no limit.',
     initial: 2047,
     min: 0,
     max: 65535,

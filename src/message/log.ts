@@ -48,22 +48,26 @@ export class MessageLog {
   private resident: Segment[] = [];
   private residentBytes = 0;
 
-  /** `residentBytesMax` bounds the persistent segments kept in memory beside the store. */
+  /**
+   * `residentBytesMax` bounds the persistent segments kept in memory beside the store. Reads back
+   * which segments the store holds.
+   */
   constructor(store: Store, residentBytesMax: number) {
     this.store = store;
     this.residentBytesMax = residentBytesMax;
+    this.recover();
     this.transientTail = this.openShared(false);
     this.persistentTail = this.openShared(true);
     this.found = this.transientTail;
     this.placed = this.transientTail;
   }
 
-  /** Makes known the segments that the store holds. Called once, before anything is placed. */
-  recover(): void {
+  /** Makes known the segments that the store holds; their bytes stay there until they are needed. */
+  private recover(): void {
     for (const key of segmentKeys(this.store)) {
       const id = segmentIdOfKey(key);
       let segment = this.segments.get(id);
-      if (segment === undefined || segment.storedKeys.length === 0) {
+      if (segment === undefined) {
         segment = new Segment(id, true, null, false);
         segment.open = false;
         this.segments.set(id, segment);
@@ -73,10 +77,6 @@ export class MessageLog {
       segment.sealedEnd = segment.end;
       this.nextId = Math.max(this.nextId, id + 1);
     }
-    this.transientTail = this.openShared(false);
-    this.persistentTail = this.openShared(true);
-    this.found = this.transientTail;
-    this.placed = this.transientTail;
   }
 
   /** After recovery: removes segments that no queue refers to. */
@@ -179,6 +179,14 @@ export class MessageLog {
     const segment = this.segmentOf(position);
     if (segment.bytes === null) this.load(segment);
     return segment;
+  }
+
+  /** Adds a reference to the segment of a recovered position; false when the store lacks it. */
+  recoverRef(position: number): boolean {
+    const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
+    if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
+    segment.refs += 1;
+    return true;
   }
 
   /** The bytes around a record and its offset in them, to be used within this turn. */

@@ -4,7 +4,10 @@ import type { Broker } from '../broker/broker.ts';
 import type { Clock } from '../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 
-/** A batch that nobody waits for gathers for this long: consumer acks, unconfirmed publishes. */
+/**
+ * A batch that nobody waits for (consumer acks, unconfirmed publishes) gathers for this long and up
+ * to a tick of the timer wheel, which makes it about a tenth of a second at the most.
+ */
 const GATHER_MS = 10;
 /** How long a batch may wait for consumers to ack its messages before they are written. */
 const ACK_WAIT_MS = 0.5;
@@ -18,7 +21,7 @@ const LIVE_PART = 8;
  * One batch is written at a time; while it is, the next gathers. That is all the group commit there
  * is, with two refinements:
  *
- * A batch that nobody waits for gathers for GATHER_MS, so that it seldom stands in the way of one
+ * A batch that nobody waits for gathers for a while, so that it seldom stands in the way of one
  * that a confirm waits for.
  *
  * A message that is consumed and acked before its batch is sealed need not be written at all, and

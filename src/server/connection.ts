@@ -23,7 +23,7 @@ import type { Server } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
-/** How long a client that cannot be told about a failed login waits for the end, as in RabbitMQ. */
+/** How long a client that cannot be told about a failed login waits for the end. */
 const LOGIN_FAILURE_DELAY_MS = 1000;
 
 /** One AMQP connection. */

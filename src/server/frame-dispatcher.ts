@@ -116,7 +116,7 @@ export class FrameDispatcher implements FrameSink {
     if (channel === null) {
       if (key === CHANNEL_CLOSE_OK) return;
       if (key !== CHANNEL_OPEN) throw new AmqpError('CHANNEL_ERROR', "expected 'channel.open'");
-      this.connection.channels.open(number, this.connection);
+      this.openChannel(number);
       return;
     }
     if (channel.state === CHANNEL_CLOSING) {
@@ -135,6 +135,15 @@ export class FrameDispatcher implements FrameSink {
       channel.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
     } else {
       handleChannelMethod(this.connection, channel, this.decode(bytes, start, end));
+    }
+  }
+
+  /** RabbitMQ blames no method when there are too many channels. */
+  private openChannel(number: number): void {
+    try {
+      this.connection.channels.open(number, this.connection);
+    } catch (error) {
+      this.connection.failed(error, 0, 0);
     }
   }
 

@@ -248,7 +248,7 @@ export class FrameReader {
   }
 }
 
-/** Throws FRAME_ERROR for a frame that is too large or of no known type. */
+/** Throws FRAME_ERROR for a frame that is too large. */
 function checkFrameHead(bytes: Buffer, at: number, frameMax: number): void {
   const type = bytes[at] as number;
   const size = bytes.readUInt32BE(at + 3);

@@ -77,7 +77,7 @@ export class Server implements BrokerListener {
     this.wheel = new TimerWheel(clock);
     this.broker = new Broker(store, clock, this);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
-    this.broker.openVhost(access.vhost);
+    this.broker.recover(access.vhost);
     const options = { noDelay: settings.tcpNodelay, allowHalfOpen: true };
     this.netServer = createServer(options, (socket) => this.accept(socket));
   }

@@ -11,6 +11,8 @@ export class CorruptRecordError extends Error {
   override readonly name = 'CorruptRecordError';
   readonly table: number;
   readonly key: Buffer;
+  /** What the operator can do about it. */
+  readonly hint = 'the data folder is damaged, so restore it from a copy or start with another';
 
   /** `what` says what is wrong with the record, such as "its checksum does not match". */
   constructor(table: number, key: Buffer, what: string) {

@@ -29,7 +29,7 @@ function bare(count: number, durable: boolean, late: boolean): Bare {
   const store = new ForgetfulStore();
   const broker = new Broker(store, systemClock, { turnWanted: () => {}, durable: () => {} });
   if (late) broker.log['nextId'] = LATE_SEGMENT;
-  const vhost = broker.openVhost('/');
+  const vhost = broker.recover('/');
   const queues = Array.from({ length: count }, (_, n) => {
     const traits = { name: `q${n}`, durable, autoDelete: false, owner: null, arguments: NONE };
     return vhost.declareQueue(traits, store);

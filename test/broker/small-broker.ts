@@ -44,7 +44,7 @@ export class SmallBroker {
     this.store = new ControlledStore(disk);
     const clock = { wallMs: () => NOW_MS, monotonicMs: () => NOW_MS };
     this.broker = new Broker(this.store, clock, { turnWanted: () => {}, durable: () => {} });
-    this.vhost = this.broker.openVhost('/');
+    this.vhost = this.broker.recover('/');
   }
 
   declare(name: string, durable = true, args: Record<string, Field> = {}): Queue {

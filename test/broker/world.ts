@@ -67,7 +67,7 @@ export class World implements BrokerListener {
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, this);
     limitResidentBytes(this.broker.log, this.residentBytesMax);
-    this.vhost = this.broker.openVhost('/');
+    this.vhost = this.broker.recover('/');
     this.snapshots = new Map([[0, this.model.snapshot()]]);
     this.publishers = [1, 2].map(() => new SimPublisher(this.broker, this.vhost));
     this.channels = [1, 2, 3].map(() => new SimChannel(this.onDelivery));

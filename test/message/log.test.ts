@@ -26,7 +26,6 @@ function open(residentBytesMax = MIB, disk = new Disk()): Bench {
   const store = new ControlledStore(disk);
   const log = new MessageLog(store, residentBytesMax);
   store.onDurable((batch) => log.durable(batch));
-  log.recover();
   return { disk, store, log };
 }
 

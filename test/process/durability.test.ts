@@ -265,3 +265,30 @@ test(`a backlog of ${BACKLOG} messages comes back in order after kill -9`, async
   await eventually(() => expected === BACKLOG, 'the whole backlog');
   expect(wrong).toBeNull();
 });
+
+/** A channel in a vhost that is not the one of the other tests. */
+async function openIn(broker: BrokerProcess, vhost: string): Promise<ConfirmChannel> {
+  return (await processes.connect(broker, `/${vhost}`)).createConfirmChannel();
+}
+
+test('a start with another default vhost keeps what the folder holds', async () => {
+  const folder = processes.folder();
+  const first = await processes.start(folder);
+  const channel = await processes.channel(first);
+  await channel.assertQueue('kept', { durable: true });
+  const bodies = Array.from({ length: 100 }, (_, n) => `kept ${n}`);
+  await publish(channel, 'kept', bodies);
+  await first.end('SIGTERM');
+
+  const other = await processes
+    .spawn(['--port', '0', '--data-dir', folder], { LEVERET_DEFAULT_VHOST: 'other' })
+    .listening();
+  const elsewhere = await openIn(other, 'other');
+  await elsewhere.assertQueue('kept', { durable: true });
+  await publish(elsewhere, 'kept', ['of the other']);
+  await other.end('SIGTERM');
+
+  const last = await processes.start(folder);
+  expect(await drain(await processes.channel(last), 'kept')).toEqual(bodies);
+  expect(await drain(await openIn(last, 'other'), 'kept')).toEqual(['of the other']);
+});

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Binding } from './binding.ts';
-import { createRouter } from './registry.ts';
+import { createRouter, EXCHANGE_TYPES } from './registry.ts';
 import type { Router } from './router.ts';
 
 /** Where a binding leads. */
@@ -32,6 +32,8 @@ export class Exchange implements ExchangeTraits {
   /** The bindings that have this exchange as their source, by identity. */
   readonly bindings = new Map<string, Binding<Destination>>();
   readonly router: Router<Destination>;
+  /** Whether its routes depend on more of a message than its routing key. */
+  readonly readsHeaders: boolean;
   deleted = false;
 
   constructor(traits: ExchangeTraits) {
@@ -42,6 +44,7 @@ export class Exchange implements ExchangeTraits {
     this.internal = traits.internal;
     this.arguments = traits.arguments;
     this.router = createRouter<Destination>(traits.type);
+    this.readsHeaders = EXCHANGE_TYPES.get(traits.type)?.readsHeaders === true;
   }
 
   /** Adds a binding; false when it was there already. */
@@ -78,7 +81,7 @@ export function bindingIdentity(
   args: FieldTable,
 ): string {
   const hash = args.size === 0 ? '' : createHash('sha256').update(sorted(args)).digest('base64');
-  return `${toExchange ? 'e' : 'q'}\0${destination}\0${bindingKey}\0${hash}`;
+  return JSON.stringify([toExchange ? 'e' : 'q', destination, bindingKey, hash]);
 }
 
 /** The order of a table's entries does not make another binding. */

@@ -11,6 +11,8 @@ import { TopicRouter } from './topic.ts';
 
 /** One row of the table. */
 export interface ExchangeType {
+  /** Whether the route depends on more of a message than its routing key. */
+  readonly readsHeaders: boolean;
   /** Makes a router without bindings. */
   create<D>(): Router<D>;
   /** Throws the AmqpError that refuses a binding with these arguments; call it before `add`. */
@@ -22,10 +24,26 @@ const anyArguments = (): void => {};
 
 /** Every type that `exchange.declare` knows, by its name on the wire. */
 export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>([
-  ['direct', { create: <D>() => new DirectRouter<D>(), checkBinding: anyArguments }],
-  ['fanout', { create: <D>() => new FanoutRouter<D>(), checkBinding: anyArguments }],
-  ['headers', { create: <D>() => new HeadersRouter<D>(), checkBinding: checkHeadersBinding }],
-  ['topic', { create: <D>() => new TopicRouter<D>(), checkBinding: anyArguments }],
+  [
+    'direct',
+    { readsHeaders: false, create: <D>() => new DirectRouter<D>(), checkBinding: anyArguments },
+  ],
+  [
+    'fanout',
+    { readsHeaders: false, create: <D>() => new FanoutRouter<D>(), checkBinding: anyArguments },
+  ],
+  [
+    'headers',
+    {
+      readsHeaders: true,
+      create: <D>() => new HeadersRouter<D>(),
+      checkBinding: checkHeadersBinding,
+    },
+  ],
+  [
+    'topic',
+    { readsHeaders: false, create: <D>() => new TopicRouter<D>(), checkBinding: anyArguments },
+  ],
 ]);
 
 /** The names of all types, as the management overview lists them. */

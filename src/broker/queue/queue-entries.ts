@@ -155,7 +155,9 @@ export class QueueEntries {
     this.rows.forEachPage(this.queueId, (page) => {
       for (let slot = 0; slot < page.count; slot++) {
         if (isSettled(page, slot)) continue;
-        this.log.segmentOf(page.positions[slot] as number).refs += 1;
+        if (!this.log.recoverRef(page.positions[slot] as number)) {
+          this.rows.damagedPage(this.queueId, page.number, 'it names a message that is not there');
+        }
         visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);
       }
       this.pages.add(page.number, null);

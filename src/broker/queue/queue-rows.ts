@@ -49,6 +49,11 @@ export class QueueRows {
     }
   }
 
+  /** Throws a CorruptRecordError for a page whose row is sound but cannot be right. */
+  damagedPage(queueId: number, pageNumber: number, what: string): never {
+    throw new CorruptRecordError(TABLE_PAGES, pageKey(queueId, pageNumber), what);
+  }
+
   putMark(queueId: number, seq: number): void {
     const value = Buffer.alloc(12);
     value.writeDoubleBE(seq, 0);
