@@ -47,6 +47,9 @@ export class Connection implements ChannelConnection, OutboxListener {
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
   private closeReason = '';
+  /** Why input is held back: an answer waits for the disk, or too many wait for the socket. */
+  private awaitsDisk = false;
+  private awaitsSocket = false;
 
   constructor(server: Server, socket: Socket) {
     const { broker, settings } = server;
@@ -68,7 +71,7 @@ export class Connection implements ChannelConnection, OutboxListener {
     socket.on('close', () => this.dispose());
   }
 
-  /** Whether input is held back until a batch is durable. */
+  /** Whether input is held back. */
   get paused(): boolean {
     return this.frames.paused;
   }
@@ -105,8 +108,33 @@ export class Connection implements ChannelConnection, OutboxListener {
     this.heartbeat.sent();
   }
 
+  outboxOverfull(): void {
+    if (this.awaitsSocket) return;
+    this.awaitsSocket = true;
+    this.stopReading();
+  }
+
   outboxDrained(): void {
     this.channels.wakeAll();
+    if (!this.awaitsSocket) return;
+    this.awaitsSocket = false;
+    this.readOn();
+  }
+
+  private stopReading(): void {
+    this.frames.paused = true;
+    this.socket.pause();
+  }
+
+  private readOn(): void {
+    if (this.awaitsDisk || this.awaitsSocket || this.state === CLOSED) return;
+    this.frames.paused = false;
+    this.socket.resume();
+    try {
+      this.reader.resume();
+    } catch (error) {
+      this.badFrame(error);
+    }
   }
 
   /**
@@ -115,20 +143,14 @@ export class Connection implements ChannelConnection, OutboxListener {
    * `key` is the method that waits; `resume` may hold again.
    */
   hold(batch: number, number: number, key: number, resume: () => void): void {
-    this.frames.paused = true;
-    this.socket.pause();
+    this.awaitsDisk = true;
+    this.stopReading();
     this.server.holdUntil(batch, () => {
       if (this.state === CLOSED) return;
-      this.frames.paused = false;
+      this.awaitsDisk = false;
       // A connection that was closed in the meantime waits for close-ok and nothing else.
       if (this.state === RUNNING) this.guard(number, key, resume);
-      if (this.frames.paused) return;
-      this.socket.resume();
-      try {
-        this.reader.resume();
-      } catch (error) {
-        this.badFrame(error);
-      }
+      this.readOn();
     });
   }
 

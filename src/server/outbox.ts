@@ -9,6 +9,8 @@ import { viewOf } from '../util/bytes.ts';
 
 /** Size of the buffers that output is encoded into. */
 const ARENA_BYTES = 128 * 1024;
+/** Answers may take so many times what deliveries may before the peer is no longer listened to. */
+const OVERFULL_FACTOR = 4;
 /** Arenas kept for reuse, for all connections together. */
 const ARENA_POOL_MAX = 32;
 
@@ -24,6 +26,8 @@ const arenaPool: Arena[] = [];
 export interface OutboxListener {
   /** The outbox has bytes to flush at the end of the turn. */
   outboxFilled(outbox: Outbox): void;
+  /** So many answers wait that no more may be asked for; `outboxDrained` will follow. */
+  outboxOverfull(): void;
   /** It was full and no longer is. */
   outboxDrained(): void;
 }
@@ -87,6 +91,10 @@ export class Outbox implements DeliveryLink {
     const at = this.reserve(frame.length);
     frame.copy(this.bytes, at);
     this.end = at + frame.length;
+    if (this.waitingBytes > this.highWatermark * OVERFULL_FACTOR) {
+      this.full = true;
+      this.listener.outboxOverfull();
+    }
   }
 
   /** Appends a range of a segment without copying it; the segment keeps it until it is written. */

@@ -84,7 +84,7 @@ function write(bodyBytes: number): Run {
   const position = log.append(record, view, 0, record.length, false);
   log.placed.refs += 1;
   const socket = new CountingSocket();
-  const listener = { outboxFilled: () => {}, outboxDrained: () => {} };
+  const listener = { outboxFilled: () => {}, outboxOverfull: () => {}, outboxDrained: () => {} };
   const outbox = new Outbox(socket as unknown as Socket, log, listener, Number.MAX_SAFE_INTEGER);
   const prefix = asBytes(deliverPrefix(1, BASIC_DELIVER, 'consumer-tag'));
   let tag = 0;

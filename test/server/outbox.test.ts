@@ -100,6 +100,7 @@ function makeOutbox(on: FakeSocket): Outbox {
     outboxFilled: () => {
       filled += 1;
     },
+    outboxOverfull: () => {},
     outboxDrained: () => {
       drained += 1;
     },
