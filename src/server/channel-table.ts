@@ -3,11 +3,15 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { CHANNEL_CLOSED, Channel, type ChannelConnection } from './channel.ts';
 
+/** Numbers below this have a slot each; others are rare, and slots up to 65535 cost half a MiB. */
+const SLOTS_MAX = 2048;
+
 /** The open channels of a connection, those that wait for close-ok included. */
 export class ChannelTable {
   /** How many may be open at a time; 0: no limit. */
   max: number;
-  private readonly channels: (Channel | null)[] = [];
+  private readonly slots: (Channel | null)[] = [];
+  private readonly others = new Map<number, Channel>();
   private openCount = 0;
 
   constructor(max: number) {
@@ -16,7 +20,9 @@ export class ChannelTable {
 
   /** The channel of that number, or null. */
   at(number: number): Channel | null {
-    return this.channels[number] ?? null;
+    const channel = this.slots[number];
+    if (channel !== undefined || number < SLOTS_MAX) return channel ?? null;
+    return this.others.get(number) ?? null;
   }
 
   /** Opens a channel and says so. Throws NOT_ALLOWED when too many are open. */
@@ -29,8 +35,12 @@ export class ChannelTable {
       );
     }
     const channel = new Channel(number, connection);
-    while (this.channels.length <= number) this.channels.push(null);
-    this.channels[number] = channel;
+    if (number < SLOTS_MAX) {
+      while (this.slots.length <= number) this.slots.push(null);
+      this.slots[number] = channel;
+    } else {
+      this.others.set(number, channel);
+    }
     this.openCount += 1;
     channel.send('channel.open-ok', {});
   }
@@ -38,23 +48,26 @@ export class ChannelTable {
   /** Makes the number free again. */
   free(channel: Channel): void {
     channel.state = CHANNEL_CLOSED;
-    this.channels[channel.number] = null;
+    if (channel.number < SLOTS_MAX) this.slots[channel.number] = null;
+    else this.others.delete(channel.number);
     this.openCount -= 1;
   }
 
   /** Closes all channels: what they have not settled goes back to its queues. */
   closeAll(): void {
-    for (const channel of this.channels) {
+    for (const channel of [...this.slots, ...this.others.values()]) {
       if (channel === null) continue;
       channel.close();
       channel.state = CHANNEL_CLOSED;
     }
-    this.channels.length = 0;
+    this.slots.length = 0;
+    this.others.clear();
     this.openCount = 0;
   }
 
   /** Asks for deliveries to every consumer: the connection takes output again. */
   wakeAll(): void {
-    for (const channel of this.channels) channel?.wakeConsumers();
+    for (const channel of this.slots) channel?.wakeConsumers();
+    for (const channel of this.others.values()) channel.wakeConsumers();
   }
 }
