@@ -6,7 +6,7 @@ import { printedSeed, Random, type TestServer, useServers } from './support.ts';
 
 const start = useServers();
 
-const DURATION_MS = 4000;
+const DURATION_MS = 3000;
 const CASES_MIN = 1000;
 const ABREAST = 12;
 const HANG_MS = 3000;
