@@ -2,6 +2,7 @@
 // Never knows which arguments or headers mean something, nor touches frames and methods.
 import { Buffer, isUtf8 } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
+import { copyOf, decodeText } from '../util/bytes.ts';
 import { AmqpError } from './errors.ts';
 
 /** Nested tables and arrays, the outermost table included: bounds the recursion. */
@@ -61,17 +62,22 @@ const TYPE_BOOL = 0x74; // t
 const TYPE_UINT16 = 0x75; // u
 const TYPE_BINARY = 0x78; // x
 
-/** What is left of FIELD_ENTRIES_MAX; each check or decode of an outermost table refills it. */
+/** What is left of the entries allowed; each check or decode of an outermost table refills it. */
 let entriesLeft = 0;
 
 /**
  * Checks the table whose length field is at `start`, by the rules of decodeTable but without
  * building anything; returns the offset after it. Throws AmqpError SYNTAX_ERROR.
  */
-export function checkTable(buf: Buffer, start: number, end: number): number {
+export function checkTable(
+  buf: Buffer,
+  start: number,
+  end: number,
+  entriesMax = FIELD_ENTRIES_MAX,
+): number {
   assert(end <= buf.length, 'a field table ends inside its buffer');
   const after = lengthEnd(buf, start, end);
-  entriesLeft = FIELD_ENTRIES_MAX;
+  entriesLeft = entriesMax;
   checkValues(buf, start + LENGTH_BYTES, after, 1, true);
   return after;
 }
@@ -159,14 +165,16 @@ function lengthEnd(buf: Buffer, at: number, end: number): number {
 /**
  * Decodes the table whose length field is at `start`; `end` is the offset after it. The result
  * shares no memory with `buf`. A key that comes twice keeps its last value. Throws AmqpError
- * SYNTAX_ERROR for just those bytes that checkTable refuses.
+ * SYNTAX_ERROR for just those bytes that checkTable refuses. `entriesMax` is for tables that the
+ * broker itself has added to.
  */
 export function decodeTable(
   buf: Buffer,
   start: number,
   end: number,
+  entriesMax = FIELD_ENTRIES_MAX,
 ): { table: FieldTable; end: number } {
-  const after = checkTable(buf, start, end);
+  const after = checkTable(buf, start, end, entriesMax);
   const table: FieldTable = new Map();
   readEntries(buf, start + LENGTH_BYTES, after, table);
   return { table, end: after };
@@ -210,7 +218,7 @@ function readField(buf: Buffer, typeAt: number): Field {
     case TYPE_LONGSTR: {
       const end = valueEnd(buf, typeAt);
       const text = decodeText(buf, at + LENGTH_BYTES, end);
-      return { type: 'S', value: text ?? copyBytes(buf, at + LENGTH_BYTES, end) };
+      return { type: 'S', value: text ?? copyOf(buf, at + LENGTH_BYTES, end) };
     }
     case TYPE_BOOL:
       return { type: 't', value: buf[at] !== 0 };
@@ -238,7 +246,7 @@ function readField(buf: Buffer, typeAt: number): Field {
     case TYPE_DECIMAL:
       return { type: 'D', value: { places: buf[at]!, digits: buf.readUInt32BE(at + 1) } };
     case TYPE_BINARY:
-      return { type: 'x', value: copyBytes(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
+      return { type: 'x', value: copyOf(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
     case TYPE_ARRAY:
       return { type: 'A', value: readElements(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
     case TYPE_TABLE: {
@@ -251,16 +259,6 @@ function readField(buf: Buffer, typeAt: number): Field {
     default:
       throw unknownType(type);
   }
-}
-
-/** The text of a range, or null when it is no valid UTF-8. */
-export function decodeText(buf: Buffer, start: number, end: number): string | null {
-  return isUtf8(buf.subarray(start, end)) ? buf.toString('utf8', start, end) : null;
-}
-
-/** A range as memory of its own, for values that outlive the chunk they came in. */
-export function copyBytes(buf: Buffer, start: number, end: number): Buffer {
-  return Buffer.from(buf.subarray(start, end));
 }
 
 function plainWhenSafe(value: bigint): number | bigint {

@@ -2,10 +2,11 @@
 // Never looks at frames that come in, nor at content: the frame parser and properties.ts do.
 import { Buffer } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
+import { copyOf, decodeText } from '../util/bytes.ts';
 import { FRAME_END, FRAME_HEAD_BYTES, FRAME_METHOD, FRAME_OVERHEAD_BYTES } from './constants.ts';
 import { AmqpError } from './errors.ts';
 import type { FieldTable } from './field-table.ts';
-import { copyBytes, decodeTable, decodeText, encodeTable } from './field-table.ts';
+import { decodeTable, encodeTable } from './field-table.ts';
 import type { AnyMethod, FieldDomain, FieldSpec, MethodFields, MethodName } from './spec.ts';
 import { METHODS } from './spec.ts';
 
@@ -114,7 +115,7 @@ class ArgumentReader {
       case 'longstr': {
         const bytes = this.buf.readUInt32BE(this.take(4));
         const from = this.take(bytes);
-        return copyBytes(this.buf, from, from + bytes);
+        return copyOf(this.buf, from, from + bytes);
       }
       case 'table': {
         const { table, end } = decodeTable(this.buf, this.at, this.end);

@@ -2,7 +2,7 @@
 // Never decides that a message is dead: who rejects, expires or drops it does.
 
 import type { Field, FieldTable } from '../amqp/field-table.ts';
-import { decodeTable, FIELD_ENTRIES_MAX } from '../amqp/field-table.ts';
+import { decodeTable } from '../amqp/field-table.ts';
 import {
   BIT_EXPIRATION,
   BIT_HEADERS,
@@ -30,9 +30,6 @@ import type { Vhost } from './vhost.ts';
 
 /** Why a message died, in the words of `x-death`. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
-
-/** Entries the headers of a dead message may gain beyond what a publisher may send. */
-const DEATH_ENTRIES = 64;
 
 const text = (value: string): Field => ({ type: 'S', value });
 
@@ -64,7 +61,6 @@ export function deadLetter(
   if (!vhost.exchanges.has(queue.deadLetterExchange)) return;
   const message = readMessage(broker, position);
   const { headers } = message;
-  if (headers.size > FIELD_ENTRIES_MAX - DEATH_ENTRIES) return;
   recordDeath(headers, message, queue.name, reason, broker.clock.wallMs());
   const override = queue.deadLetterRoutingKey;
   if (override !== null) headers.delete('CC');
@@ -93,7 +89,8 @@ function readMessage(broker: Broker, position: number): DeadMessage {
   let headers: FieldTable = new Map();
   if (hasProperty(headerPayload, 12, BIT_HEADERS)) {
     const at = propertyStart(headerPayload, 12, BIT_HEADERS);
-    headers = decodeTable(headerPayload, at, headerPayload.length).table;
+    // Each death adds entries, so that the limit for publishers does not hold here.
+    headers = decodeTable(headerPayload, at, headerPayload.length, Infinity).table;
   }
   return {
     exchange: recordExchange(bytes, offset),

@@ -6,6 +6,7 @@ import { type Destination, type Exchange, isExchange } from './exchange/exchange
 import type { RoutedMessage } from './exchange/router.ts';
 import type { Queue } from './queue/queue.ts';
 import { Route } from './route.ts';
+import { RouteMemo } from './route-memo.ts';
 
 /** Routes remembered per exchange; past this the exchange's routes are forgotten. */
 const ROUTES_MAX = 16_384;
@@ -20,6 +21,8 @@ export interface Topology {
 export class Router {
   /** Changes with every change of exchanges, queues and bindings: a Route of another is stale. */
   topology = 1;
+  /** Routes found lately, by the bytes of their address. */
+  readonly memo = new RouteMemo();
   private readonly vhost: Topology;
   private readonly cache = new Map<string, Map<string, Route>>();
 

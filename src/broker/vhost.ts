@@ -81,10 +81,13 @@ export class Vhost {
   /** The exchange of that name, or NOT_FOUND. */
   exchange(name: string): Exchange {
     const exchange = this.exchanges.get(name);
-    if (exchange === undefined) {
-      throw new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
-    }
+    if (exchange === undefined) throw this.noExchange(name);
     return exchange;
+  }
+
+  /** The error for an exchange that is not there. */
+  noExchange(name: string): AmqpError {
+    return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
   }
 
   /** The queue of that name, or NOT_FOUND; RESOURCE_LOCKED when another connection owns it. */

@@ -93,7 +93,6 @@ export class MessageLog {
    */
   place(chunk: Chunk, start: number, end: number, persistent: boolean): number {
     chunk.recordBytes += end - start;
-    if (persistent) this.unsealedBytes += end - start;
     let segment = chunk.segment;
     if (segment === null && chunk.adoptable) {
       segment = new Segment(this.nextId++, persistent, chunk.bytes, false);
@@ -103,7 +102,7 @@ export class MessageLog {
     }
     if (segment !== null && segment.persistent === persistent) {
       segment.end = end;
-      if (persistent) this.list(segment);
+      if (persistent) this.list(segment, end - start);
       this.placed = segment;
       return positionOf(segment.id, start);
     }
@@ -135,7 +134,7 @@ export class MessageLog {
     assert(segment.bytes !== null && segment.view !== null, 'an open segment is in memory');
     copyBytes(source, sourceView, start, segment.bytes, segment.view, at, length);
     segment.end = at + length;
-    if (persistent) this.list(segment);
+    if (persistent) this.list(segment, length);
     this.placed = segment;
     return positionOf(segment.id, at);
   }
@@ -147,7 +146,7 @@ export class MessageLog {
     segment.open = false;
     this.segments.set(segment.id, segment);
     if (persistent) {
-      this.list(segment);
+      this.list(segment, record.length);
       this.enterResident(segment);
     }
     this.placed = segment;
@@ -236,7 +235,9 @@ export class MessageLog {
     if (segment.pins === 0 && segment.refs === 0 && !segment.open) this.recycle(segment);
   }
 
-  private list(segment: Segment): void {
+  /** Notes that a segment has so many bytes more to hand to the store. */
+  private list(segment: Segment, bytes: number): void {
+    this.unsealedBytes += bytes;
     if (segment.listed) return;
     segment.listed = true;
     this.unsealed.push(segment);

@@ -64,6 +64,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** The queue declared last, which an empty queue name stands for. */
   currentQueue = '';
   private readonly unacked = new Unacked();
+  private readonly settleEach = (tag: number): void => this.settleOne(tag);
   private readonly prefixes = new Map<Consumer, Bytes>();
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
@@ -151,38 +152,21 @@ export class Channel implements DeliveryChannel, PublisherChannel {
       this.settleOne(tag);
       return;
     }
-    const last = tag === 0 ? this.unacked.next - 1 : tag;
-    for (let each = this.unacked.first; each <= last; each++) {
-      if (this.unacked.queueOf(each) !== null) this.settleOne(each);
-    }
+    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, this.settleEach);
   }
 
   /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
   reject(tag: number, multiple: boolean, requeue: boolean): void {
     this.checkTag(tag, multiple);
-    const last = multiple && tag === 0 ? this.unacked.next - 1 : tag;
-    for (let each = multiple ? this.unacked.first : tag; each <= last; each++) {
-      const queue = this.unacked.queueOf(each);
-      if (queue === null) continue;
-      if (requeue) {
-        this.requeueOne(each, queue);
-        continue;
-      }
-      if (!queue.deleted && queue.deadLetterExchange !== null) {
-        const { broker, vhost } = this.connection;
-        const position = queue.positionOf(this.unacked.seqOf(each));
-        deadLetter(broker, vhost, queue, position, 'rejected');
-      }
-      this.settleOne(each);
-    }
+    const rejectEach = (each: number): void =>
+      requeue ? this.requeueOne(each) : this.deadLetterOne(each);
+    if (multiple) this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, rejectEach);
+    else rejectEach(tag);
   }
 
   /** Puts everything that is not settled back into its queue. */
   requeueAll(): void {
-    for (let tag = this.unacked.first; tag < this.unacked.next; tag++) {
-      const queue = this.unacked.queueOf(tag);
-      if (queue !== null) this.requeueOne(tag, queue);
-    }
+    this.unacked.forEachUpTo(Infinity, (tag) => this.requeueOne(tag));
   }
 
   /** Deliveries not settled yet, those of basic.get included. */
@@ -202,7 +186,18 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     this.release(tag);
   }
 
-  private requeueOne(tag: number, queue: Queue): void {
+  private deadLetterOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
+    if (!queue.deleted && queue.deadLetterExchange !== null) {
+      const { broker, vhost } = this.connection;
+      const position = queue.positionOf(this.unacked.seqOf(tag));
+      deadLetter(broker, vhost, queue, position, 'rejected');
+    }
+    this.settleOne(tag);
+  }
+
+  private requeueOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
     if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
     this.release(tag);
   }

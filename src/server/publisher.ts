@@ -16,6 +16,7 @@ import {
 } from '../amqp/property-walk.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Route } from '../broker/route.ts';
+import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { Chunk } from '../message/chunk.ts';
 import {
@@ -58,9 +59,8 @@ export class Publisher {
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
   private readonly maxMessageBytes: number;
-  /** The route of the last publish with the address it was for, since the next is often alike. */
-  private route: Route | null = null;
-  private address: Buffer = NOTHING;
+  /** The address of the last publish with its route, since the next is often alike. */
+  private lastAddress: Address | null = null;
   /** A content that comes frame by frame. */
   private expected = EXPECT_NOTHING;
   private record: Buffer = NOTHING;
@@ -205,29 +205,37 @@ export class Publisher {
     }
   }
 
-  /** The route, from the last publish if it had the same address and nothing changed since. */
+  /** The route, from an earlier publish if one had the same address and nothing changed since. */
   private routeOf(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): Route {
-    const known = this.route;
-    const addressStart = start + RECORD_HEAD_BYTES;
-    if (known !== null && known.topology === this.vhost.router.topology) {
-      const { address } = this;
-      let same = address.length === addressEnd - addressStart;
-      for (let i = 0; same && i < address.length; i++) {
-        same = address[i] === bytes[addressStart + i];
-      }
-      if (same) return known;
+    const { topology, memo } = this.vhost.router;
+    const address = start + RECORD_HEAD_BYTES;
+    const length = addressEnd - address;
+    const last = this.lastAddress;
+    if (last !== null && last.route.topology === topology) {
+      if (sameBytes(last.bytes, bytes, address, length)) return last.route;
     }
+    const known = memo.find(bytes, address, length, topology);
+    if (known === null) return this.lookUp(bytes, start, addressEnd, flagsAt);
+    this.lastAddress = known;
+    return known.route;
+  }
+
+  /** On its own, since the closure for the headers would cost each call of `routeOf` a context. */
+  private lookUp(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): Route {
+    const { router } = this.vhost;
     const name = recordExchange(bytes, start);
     const headers = (): FieldTable | null => headersOf(bytes, flagsAt);
-    const route = this.vhost.router.route(name, recordRoutingKey(bytes, start), headers);
-    if (route === null) this.vhost.exchange(name);
-    if (route!.exchange.internal) {
+    const route = router.route(name, recordRoutingKey(bytes, start), headers);
+    if (route === null) throw this.vhost.noExchange(name);
+    if (route.exchange.internal) {
       const where = `exchange '${name}' in vhost '${this.vhost.name}'`;
       throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
     }
-    this.route = route!.byKeyOnly ? route : null;
-    this.address = Buffer.from(bytes.subarray(addressStart, addressEnd));
-    return route!;
+    if (route.byKeyOnly) {
+      const address = start + RECORD_HEAD_BYTES;
+      this.lastAddress = router.memo.remember(bytes, address, addressEnd - address, route);
+    }
+    return route;
   }
 
   private complete(): void {

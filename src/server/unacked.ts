@@ -5,12 +5,26 @@ import type { Consumer } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 
 const CAPACITY_MIN = 16;
+/** A ring no larger than this grows, however few of its places are taken. */
+const SPARSE_CAPACITY_MIN = 1024;
+/** A larger one that is full grows only if at least one place in so many is taken. */
+const SPARSE_PART = 8;
+
+/** A delivery that is held so long that the ring went on without it. */
+interface Straggler {
+  readonly queue: Queue;
+  readonly consumer: Consumer | null;
+  readonly seq: number;
+}
 
 /*
  * Delivery tags of a channel are given out in order, so a ring finds each by its number:
  *
  *   tag      first .................. next
  *   slot     tag modulo capacity; a settled delivery leaves null in `queues` until `first` passes
+ *
+ * One message that is held for long while others are settled would make the ring as long as all
+ * that came since. When a ring is mostly empty, what it still holds moves to a map instead.
  */
 export class Unacked {
   /** Deliveries outstanding. */
@@ -20,64 +34,105 @@ export class Unacked {
   private seqs = new Float64Array(CAPACITY_MIN);
   private firstTag = 1;
   private nextTag = 1;
-
-  /** The lowest tag that may be outstanding. */
-  get first(): number {
-    return this.firstTag;
-  }
+  private ringCount = 0;
+  private readonly stragglers = new Map<number, Straggler>();
 
   /** One past the highest tag given out. */
   get next(): number {
     return this.nextTag;
   }
 
+  /**
+   * Calls `visit` with each outstanding tag from the lowest up to `last`. It may remove the tag that
+   * it is called with, and no other.
+   */
+  forEachUpTo(last: number, visit: (tag: number) => void): void {
+    for (const tag of this.stragglers.keys()) if (tag <= last) visit(tag);
+    const end = Math.min(last, this.nextTag - 1);
+    for (let tag = this.firstTag; tag <= end; tag++) {
+      if (this.queues[tag & (this.queues.length - 1)] !== null) visit(tag);
+    }
+  }
+
   /** Gives out a tag that is never outstanding: a no-ack delivery. */
   skip(): number {
-    if (this.count === 0) this.firstTag = this.nextTag + 1;
-    else if (this.nextTag - this.firstTag === this.queues.length) this.grow();
-    if (this.count > 0) this.queues[this.nextTag & (this.queues.length - 1)] = null;
+    if (this.ringCount === 0) {
+      this.firstTag = this.nextTag + 1;
+      return this.nextTag++;
+    }
+    if (this.nextTag - this.firstTag === this.queues.length) this.makeRoom();
+    this.queues[this.nextTag & (this.queues.length - 1)] = null;
     return this.nextTag++;
   }
 
   /** Gives out a tag for a delivery to be settled; `consumer` is null for basic.get. */
   add(queue: Queue, consumer: Consumer | null, seq: number): number {
-    if (this.nextTag - this.firstTag === this.queues.length) this.grow();
+    if (this.nextTag - this.firstTag === this.queues.length) this.makeRoom();
     const slot = this.nextTag & (this.queues.length - 1);
     this.queues[slot] = queue;
     this.consumers[slot] = consumer;
     this.seqs[slot] = seq;
     this.count += 1;
+    this.ringCount += 1;
     return this.nextTag++;
   }
 
   /** The queue of an outstanding delivery, or null when the tag is not outstanding. */
   queueOf(tag: number): Queue | null {
-    if (tag < this.firstTag || tag >= this.nextTag) return null;
+    if (tag < this.firstTag) return this.stragglers.get(tag)?.queue ?? null;
+    if (tag >= this.nextTag) return null;
     return this.queues[tag & (this.queues.length - 1)] as Queue | null;
   }
 
   /** The consumer of an outstanding delivery. */
   consumerOf(tag: number): Consumer | null {
+    if (tag < this.firstTag) return this.stragglers.get(tag)?.consumer ?? null;
     return this.consumers[tag & (this.queues.length - 1)] as Consumer | null;
   }
 
   /** The place in its queue of an outstanding delivery. */
   seqOf(tag: number): number {
+    if (tag < this.firstTag) return this.stragglers.get(tag)?.seq ?? -1;
     return this.seqs[tag & (this.queues.length - 1)] as number;
   }
 
   /** Takes an outstanding delivery off. */
   remove(tag: number): void {
+    this.count -= 1;
+    if (tag < this.firstTag) {
+      this.stragglers.delete(tag);
+      return;
+    }
     const mask = this.queues.length - 1;
     this.queues[tag & mask] = null;
     this.consumers[tag & mask] = null;
-    this.count -= 1;
+    this.ringCount -= 1;
     if (tag !== this.firstTag) return;
-    if (this.count === 0) {
+    if (this.ringCount === 0) {
       this.firstTag = this.nextTag;
       return;
     }
     while (this.queues[this.firstTag & mask] === null) this.firstTag += 1;
+  }
+
+  /** The ring is full: it grows, or gives up what few deliveries it still holds. */
+  private makeRoom(): void {
+    const capacity = this.queues.length;
+    if (capacity < SPARSE_CAPACITY_MIN || this.ringCount * SPARSE_PART >= capacity) {
+      this.grow();
+      return;
+    }
+    for (let tag = this.firstTag; tag < this.nextTag; tag++) {
+      const slot = tag & (capacity - 1);
+      const queue = this.queues[slot] as Queue | null;
+      if (queue === null) continue;
+      const consumer = this.consumers[slot] as Consumer | null;
+      this.stragglers.set(tag, { queue, consumer, seq: this.seqs[slot] as number });
+      this.queues[slot] = null;
+      this.consumers[slot] = null;
+    }
+    this.firstTag = this.nextTag;
+    this.ringCount = 0;
   }
 
   private grow(): void {

@@ -1,4 +1,7 @@
-// Owns the copying of short byte ranges on the hot path. Never allocates.
+// Owns taking byte ranges out of buffers: copying short ones on the hot path, and texts off it. Never
+// knows what they mean.
+
+import { isUtf8 } from 'node:buffer';
 
 /**
  * Ranges up to this many bytes are copied word by word, longer ones by the runtime. A call into the
@@ -36,4 +39,14 @@ export function copyBytes(
 /** A DataView over the very bytes of a buffer. */
 export function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
+/** A range as memory of its own, for values that outlive the chunk they came in. */
+export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
+  return Buffer.from(buffer.subarray(start, end));
+}
+
+/** The text of a range, or null when it is no valid UTF-8. */
+export function decodeText(buffer: Buffer, start: number, end: number): string | null {
+  return isUtf8(buffer.subarray(start, end)) ? buffer.toString('utf8', start, end) : null;
 }

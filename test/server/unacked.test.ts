@@ -47,7 +47,7 @@ class Pair {
     expect(unacked.count).toBe(model.size);
     expect(unacked.next).toBe(this.nextTag);
     const lowest = model.size === 0 ? this.nextTag : Math.min(...model.keys());
-    expect(unacked.first).toBe(lowest);
+    expect(visited(unacked, Infinity)).toEqual([...model.keys()].sort((a, b) => a - b));
     const found: unknown[] = [];
     const expected: unknown[] = [];
     for (let tag = Math.max(0, lowest - 20); tag < this.nextTag + 5; tag++) {
@@ -81,17 +81,44 @@ test('deliveries are found by their tags until they are settled, in whatever ord
   });
 });
 
+/** The outstanding tags up to one, in the order they are visited. */
+function visited(unacked: Unacked, last: number): number[] {
+  const tags: number[] = [];
+  unacked.forEachUpTo(last, (tag) => tags.push(tag));
+  return tags;
+}
+
 test('one old delivery stays to be found behind thousands that came and went', () => {
   const unacked = new Unacked();
   const [queue] = QUEUES as [Queue];
   const old = unacked.add(queue, null, 42);
   for (let n = 0; n < 5_000; n++) unacked.remove(unacked.add(queue, null, n));
   for (let n = 0; n < 5_000; n++) unacked.skip();
-  expect(unacked.first).toBe(old);
-  expect(unacked.seqOf(old)).toBe(42);
+  const young = unacked.add(queue, CONSUMERS[1] as Consumer, 43);
+  expect(visited(unacked, Infinity)).toEqual([old, young]);
+  expect(visited(unacked, young - 1)).toEqual([old]);
+  expect([unacked.queueOf(old), unacked.seqOf(old), unacked.consumerOf(old)]).toEqual([
+    queue,
+    42,
+    null,
+  ]);
+  expect(unacked.seqOf(young)).toBe(43);
   unacked.remove(old);
-  expect(unacked.first).toBe(unacked.next);
-  expect(unacked.count).toBe(0);
+  expect(unacked.queueOf(old)).toBeNull();
+  expect(visited(unacked, Infinity)).toEqual([young]);
+  expect(unacked.count).toBe(1);
+});
+
+test('a long job beside many quick ones does not make the ring grow', () => {
+  const unacked = new Unacked();
+  const [queue] = QUEUES as [Queue];
+  const held: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    held.push(unacked.add(queue, null, round));
+    for (let n = 0; n < 100_000; n++) unacked.remove(unacked.add(queue, null, n));
+  }
+  expect(unacked['queues'].length).toBeLessThanOrEqual(2048);
+  expect(visited(unacked, Infinity)).toEqual(held);
 });
 
 test('tags 0 and those never given out are not outstanding', () => {
