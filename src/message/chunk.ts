@@ -24,6 +24,8 @@ export class Chunk {
   recordBytes = 0;
   /** Whether it holds one record and nothing else. */
   single = false;
+  /** The body of a single record that is too large to stand in `bytes`, in order. */
+  parts: readonly Buffer[] | null = null;
   private worthwhile = true;
 
   /** Starts on a new buffer; `owned` says that nobody else will use it. */
@@ -40,14 +42,20 @@ export class Chunk {
     this.single = false;
   }
 
-  /** Starts on a buffer that is one record, put together from several chunks. */
-  loadRecord(bytes: Buffer): void {
+  /** Starts on a record put together from several chunks; `parts` is its body if that is large. */
+  loadRecord(bytes: Buffer, parts: readonly Buffer[] | null): void {
     this.bytes = bytes;
     this.view = viewOf(bytes);
     this.segment = null;
     this.adoptable = false;
     this.recordBytes = 0;
     this.single = true;
+    this.parts = parts;
+  }
+
+  /** All there is in one buffer. */
+  joined(): Buffer {
+    return this.parts === null ? this.bytes : Buffer.concat([this.bytes, ...this.parts]);
   }
 
   /** Lets go of the buffer. A chunk that held few records argues against taking over the next. */
@@ -56,6 +64,7 @@ export class Chunk {
       this.worthwhile = this.recordBytes * 2 >= this.bytes.length;
     }
     this.bytes = NOTHING;
+    this.parts = null;
     this.segment = null;
     this.adoptable = false;
   }

@@ -106,7 +106,9 @@ export class MessageLog {
       this.placed = segment;
       return positionOf(segment.id, start);
     }
-    if (chunk.single && end > SHARED_RECORD_BYTES_MAX) return this.take(chunk.bytes, persistent);
+    if (chunk.single && end > SHARED_RECORD_BYTES_MAX) {
+      return this.take(chunk.bytes, chunk.parts, end, persistent);
+    }
     return this.append(chunk.bytes, chunk.view, start, end - start, persistent);
   }
 
@@ -122,7 +124,7 @@ export class MessageLog {
     if (length > SHARED_RECORD_BYTES_MAX) {
       const own = Buffer.allocUnsafeSlow(length);
       source.copy(own, 0, start, start + length);
-      return this.take(own, persistent);
+      return this.take(own, null, length, persistent);
     }
     if (segment.end + length > SEGMENT_SPAN) {
       segment = this.openShared(persistent);
@@ -139,14 +141,20 @@ export class MessageLog {
     return positionOf(segment.id, at);
   }
 
-  /** Makes a buffer that holds just one record a segment of its own; returns its position. */
-  private take(record: Buffer, persistent: boolean): number {
+  /** Makes one record, in a buffer and perhaps more parts, a segment; returns its position. */
+  private take(
+    record: Buffer,
+    parts: readonly Buffer[] | null,
+    end: number,
+    persistent: boolean,
+  ): number {
     const segment = new Segment(this.nextId++, persistent, record, false);
-    segment.end = record.length;
+    segment.parts = parts;
+    segment.end = end;
     segment.open = false;
     this.segments.set(segment.id, segment);
     if (persistent) {
-      this.list(segment, record.length);
+      this.list(segment, end);
       this.enterResident(segment);
     }
     this.placed = segment;
@@ -190,7 +198,9 @@ export class MessageLog {
 
   /** The bytes around a record and its offset in them, to be used within this turn. */
   read(position: number): { bytes: Buffer; view: DataView; offset: number } {
-    const { id, bytes, view } = this.readable(position);
+    const segment = this.readable(position);
+    if (segment.parts !== null) joinParts(segment);
+    const { id, bytes, view } = segment;
     assert(bytes !== null && view !== null, 'a readable segment is in memory');
     return { bytes, view, offset: position - positionOf(id, 0) };
   }
@@ -209,8 +219,7 @@ export class MessageLog {
     for (const segment of this.unsealed) {
       segment.listed = false;
       if (segment.refs > 0 && segment.bytes !== null) {
-        const { id, bytes, sealedEnd, end, storedKeys } = segment;
-        putSegmentRows(this.store, id, bytes, sealedEnd, end, storedKeys);
+        this.putRows(segment, segment.bytes);
         segment.sealedBatch = this.store.batch;
         segment.pins += 1;
         written.push(segment);
@@ -219,6 +228,20 @@ export class MessageLog {
     }
     this.unsealed.length = 0;
     if (written.length > 0) this.underWay.push({ batch: this.store.batch, segments: written });
+  }
+
+  private putRows(segment: Segment, bytes: Buffer): void {
+    const { id, sealedEnd, end, storedKeys, parts } = segment;
+    if (parts === null) {
+      putSegmentRows(this.store, id, bytes, sealedEnd, end, 0, storedKeys);
+      return;
+    }
+    putSegmentRows(this.store, id, bytes, 0, bytes.length, 0, storedKeys);
+    let offset = bytes.length;
+    for (const part of parts) {
+      putSegmentRows(this.store, id, part, 0, part.length, offset, storedKeys);
+      offset += part.length;
+    }
   }
 
   /** Told that all batches up to `batch` are durable: their segments' bytes may leave memory. */
@@ -271,11 +294,12 @@ export class MessageLog {
     if (whole && this.pool.length < POOL_BUFFERS_MAX) this.pool.push(segment.bytes);
     segment.bytes = null;
     segment.view = null;
+    segment.parts = null;
   }
 
   private enterResident(segment: Segment): void {
     this.resident.push(segment);
-    this.residentBytes += segment.bytes === null ? 0 : segment.bytes.length;
+    this.residentBytes += bytesOf(segment);
   }
 
   private load(segment: Segment): void {
@@ -290,14 +314,14 @@ export class MessageLog {
    */
   private evict(durableBatch: number): void {
     let bytesNow = 0;
-    for (const segment of this.resident) bytesNow += segment.bytes?.length ?? 0;
+    for (const segment of this.resident) bytesNow += bytesOf(segment);
     const kept: Segment[] = [];
     for (const segment of this.resident) {
       if (segment.bytes === null) continue;
       const stored = segment.sealedEnd === segment.end && segment.sealedBatch <= durableBatch;
       const away = bytesNow > this.residentBytesMax / 2 && stored && segment.storedKeys.length > 0;
       if (away && !segment.open && segment.pins === 0) {
-        bytesNow -= segment.bytes.length;
+        bytesNow -= bytesOf(segment);
         this.recycle(segment);
       } else {
         kept.push(segment);
@@ -306,4 +330,17 @@ export class MessageLog {
     this.resident = kept;
     this.residentBytes = bytesNow;
   }
+}
+
+/** How much memory a segment's content takes. */
+function bytesOf(segment: Segment): number {
+  if (segment.bytes === null) return 0;
+  return segment.parts === null ? segment.bytes.length : segment.end;
+}
+
+/** Puts the parts of a large record into one buffer, for who wants to read it as a whole. */
+function joinParts(segment: Segment): void {
+  segment.bytes = Buffer.concat([segment.bytes as Buffer, ...(segment.parts as Buffer[])]);
+  segment.view = viewOf(segment.bytes);
+  segment.parts = null;
 }

@@ -30,6 +30,11 @@ import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
 export const RECORD_HEAD_BYTES = 13;
 /** The message is to survive a restart (delivery-mode 2). */
 export const FLAG_PERSISTENT = 1;
+/**
+ * A body from this size on is not kept behind its header but in the parts it was read in. It is
+ * never delivered as one range with its header, so that the end octet of its frame is left out.
+ */
+export const LARGE_BODY_BYTES_MIN = 32 * 1024;
 /** No time to live was asked for. */
 export const NO_EXPIRY = 0xff_ffff_ffff;
 /** From the class id in a content-header frame to its property flags. */
@@ -86,13 +91,6 @@ export function addressEnd(bytes: Buffer, start: number): number {
 /** Where the content-header frame begins: behind the address, the publish bits and an end octet. */
 export function headerFrameStart(bytes: Buffer, start: number): number {
   return addressEnd(bytes, start) + 2;
-}
-
-/** The end of a record whose content-header frame begins at `headerFrame`. */
-export function recordEnd(view: DataView, headerFrame: number): number {
-  const bodyFrame = headerFrame + 8 + view.getUint32(headerFrame + 3);
-  const bodyBytes = bodyBytesAt(view, headerFrame);
-  return bodyBytes === 0 ? bodyFrame : bodyFrame + 8 + bodyBytes;
 }
 
 /** The body size that a content-header frame announces. */

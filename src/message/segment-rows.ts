@@ -20,20 +20,24 @@ const KEY_BYTES = 18;
 /** Longest value of one row: with LMDB's head it fills sixteen 4 KiB pages. */
 export const ROW_BYTES_MAX = 65_536 - 64;
 
-/** Hands `bytes` from `start` to `end` to the store; appends the keys used to `keys`. */
+/**
+ * Hands `bytes` from `start` to `end` to the store, as what lies `offset` further on in the segment;
+ * appends the keys used to `keys`.
+ */
 export function putSegmentRows(
   store: Store,
   segmentId: number,
   bytes: Buffer,
   start: number,
   end: number,
+  offset: number,
   keys: Buffer[],
 ): void {
   for (let at = start; at < end; at += ROW_BYTES_MAX) {
     const value = bytes.subarray(at, Math.min(end, at + ROW_BYTES_MAX));
     const key = Buffer.allocUnsafe(KEY_BYTES);
     key.writeUIntBE(segmentId, 0, 6);
-    key.writeUInt32BE(at, 6);
+    key.writeUInt32BE(offset + at, 6);
     key.writeUInt32BE(value.length, 10);
     key.writeUInt32BE(crc32(value), 14);
     keys.push(key);

@@ -22,6 +22,8 @@ export class Segment {
   /** The content, or null while only the store has it. */
   bytes: Buffer | null;
   view: DataView | null;
+  /** What comes behind `bytes`, for the segment of one large record: its body as it was read. */
+  parts: readonly Buffer[] | null = null;
   /** Records lie below this offset. */
   end: number;
   /** What lies below this offset has been handed to the store, or was not worth it. */

@@ -10,6 +10,7 @@ import { deadLetter } from '../broker/dead-letter.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue, TakenEntry } from '../broker/queue/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
+import type { Chunk } from '../message/chunk.ts';
 import { positionOf } from '../message/segment.ts';
 import { Confirms } from './confirms.ts';
 import {
@@ -133,13 +134,14 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     if (noAck) queue.settle(seq);
   }
 
-  returnUnroutable(bytes: Buffer, record: number): void {
+  returnUnroutable(chunk: Chunk, record: number): void {
     const prefix = methodPrefix(this.number, BASIC_RETURN, 3 + NO_ROUTE_TEXT.length);
     prefix.writeUInt16BE(REPLY_CODES.NO_ROUTE, 11);
     prefix[13] = NO_ROUTE_TEXT.length;
     prefix.write(NO_ROUTE_TEXT, 14);
     const { peerFrameMax } = this.connection;
     const none = Buffer.alloc(0);
+    const bytes = chunk.joined();
     writeContent(this.link, prefix, none, this.number, peerFrameMax, bytes, record, null);
   }
 
@@ -295,7 +297,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** Gives everything back: consumers end, unsettled messages return to their queues. */
   close(): void {
     if (this.state === CHANNEL_CLOSED) return;
-    this.publisher.abandon();
+    this.publisher.assembly.abandon();
     this.requeueAll();
     for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
     this.confirms = null;

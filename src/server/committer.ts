@@ -13,7 +13,7 @@ const GATHER_MS = 10;
 const ACK_WAIT_MS = 0.5;
 /** After waiting in vain, so many batches are sealed at once; doubled each time, up to the most. */
 const SKIPPED_MIN = 16;
-const SKIPPED_MAX = 4096;
+const SKIPPED_MAX = 256;
 /** A wait was worth it if no more than one in so many messages had to be written after all. */
 const LIVE_PART = 8;
 

@@ -42,7 +42,7 @@ export class FrameDispatcher implements FrameSink {
   ): boolean {
     const channel = this.connection.channels.at(number);
     if (this.connection.state !== RUNNING || channel === null) return false;
-    if (channel.state !== CHANNEL_OPEN_STATE || channel.publisher.midContent) return false;
+    if (channel.state !== CHANNEL_OPEN_STATE || channel.publisher.assembly.underWay) return false;
     try {
       channel.publisher.publish(chunk, start, addressEnd, headerFrame, end);
     } catch (error) {
@@ -73,9 +73,10 @@ export class FrameDispatcher implements FrameSink {
   headerFrame(number: number, bytes: Buffer, start: number, end: number): void {
     const channel = this.contentChannel(number);
     if (channel === null) return;
-    const key = channel.publisher.midContent ? BASIC_PUBLISH : 0;
+    const key = channel.publisher.assembly.underWay ? BASIC_PUBLISH : 0;
     try {
-      channel.publisher.header(bytes, start, end);
+      const { publisher } = channel;
+      if (publisher.assembly.header(bytes, start, end)) publisher.publishAssembled();
     } catch (error) {
       this.connection.failed(error, number, key);
     }
@@ -84,9 +85,10 @@ export class FrameDispatcher implements FrameSink {
   bodyPart(number: number, bytes: Buffer, start: number, end: number): void {
     const channel = this.contentChannel(number);
     if (channel === null) return;
-    const key = channel.publisher.midContent ? BASIC_PUBLISH : 0;
+    const key = channel.publisher.assembly.underWay ? BASIC_PUBLISH : 0;
     try {
-      channel.publisher.body(bytes, start, end);
+      const { publisher } = channel;
+      if (publisher.assembly.body(bytes, start, end)) publisher.publishAssembled();
     } catch (error) {
       this.connection.failed(error, number, key);
     }
@@ -124,12 +126,12 @@ export class FrameDispatcher implements FrameSink {
       if (key === CHANNEL_CLOSE || key === CHANNEL_CLOSE_OK) this.connection.channels.free(channel);
       return;
     }
-    if (channel.publisher.midContent) {
-      this.connection.failed(channel.publisher.unexpectedMethod(), 0, BASIC_PUBLISH);
+    if (channel.publisher.assembly.underWay) {
+      this.connection.failed(channel.publisher.assembly.unexpectedMethod(), 0, BASIC_PUBLISH);
       return;
     }
     if (key === BASIC_PUBLISH) {
-      channel.publisher.begin(bytes, start, end);
+      channel.publisher.assembly.begin(bytes, start, end);
     } else if (key === BASIC_ACK && end - start === 13) {
       const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
       channel.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);

@@ -100,7 +100,8 @@ export class Outbox implements DeliveryLink {
   /** Appends a range of a segment without copying it; the segment keeps it until it is written. */
   appendSegment(segment: Segment, start: number, end: number): void {
     this.cut();
-    this.pieces.push((segment.bytes as Buffer).subarray(start, end));
+    if (segment.parts === null) this.pieces.push((segment.bytes as Buffer).subarray(start, end));
+    else pushParts(this.pieces, segment, start, end);
     this.pieceBytes += end - start;
     segment.pins += 1;
     this.pinned.push(segment);
@@ -234,5 +235,17 @@ export class Outbox implements DeliveryLink {
     if (arena.bytes.length === ARENA_BYTES && arenaPool.length < ARENA_POOL_MAX) {
       arenaPool.push(arena);
     }
+  }
+}
+
+/** Adds the range of a segment whose content stands in several buffers. */
+function pushParts(pieces: Buffer[], segment: Segment, start: number, end: number): void {
+  let from = (segment.bytes as Buffer).length;
+  for (const part of segment.parts as readonly Buffer[]) {
+    const to = from + part.length;
+    if (to > start && from < end) {
+      pieces.push(part.subarray(Math.max(0, start - from), Math.min(part.length, end - from)));
+    }
+    from = to;
   }
 }

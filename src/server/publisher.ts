@@ -1,7 +1,6 @@
-// Owns taking in what one channel publishes: from frames to a record, a route, queues, and the
-// confirm. Never reads sockets; the connection hands it frames.
+// Owns taking in what one channel publishes: from a record to a route, queues, and the confirm. Never
+// puts frames together: content-assembly.ts does.
 
-import { CLASS_BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeTable, type FieldTable } from '../amqp/field-table.ts';
 import { checkProperties } from '../amqp/properties.ts';
@@ -18,7 +17,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Route } from '../broker/route.ts';
 import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
-import { Chunk } from '../message/chunk.ts';
+import type { Chunk } from '../message/chunk.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
@@ -28,6 +27,7 @@ import {
   writeRecordHead,
 } from '../message/record.ts';
 import type { Confirms } from './confirms.ts';
+import { ContentAssembly, checkBodySize } from './content-assembly.ts';
 
 /** Bits of basic.publish. */
 const BIT_MANDATORY = 1;
@@ -35,127 +35,43 @@ const BIT_IMMEDIATE = 2;
 const DELIVERY_MODE_PERSISTENT = 2;
 /** Property flags of a message that has a delivery mode and nothing else: the commonest. */
 const ONLY_DELIVERY_MODE = 1 << BIT_DELIVERY_MODE;
-/** Bytes set aside for a body at once; what is announced beyond comes as it arrives. */
-const BODY_ROOM_BYTES = 1024 * 1024;
-
-const EXPECT_NOTHING = 0;
-const EXPECT_HEADER = 1;
-const EXPECT_BODY = 2;
-const NOTHING = Buffer.alloc(0);
-
 /** What a publisher needs of its channel. */
 export interface PublisherChannel {
   /** The confirms of the channel, or null unless it is in confirm mode. */
   readonly confirms: Confirms | null;
   /** Sends basic.return for a record that no queue takes. */
-  returnUnroutable(bytes: Buffer, record: number): void;
+  returnUnroutable(chunk: Chunk, record: number): void;
   /** Asks that confirms be sent at the end of the turn. */
   confirmsChanged(): void;
 }
 
 /** The publishing side of one channel. */
 export class Publisher {
+  /** Contents that come frame by frame. */
+  readonly assembly: ContentAssembly;
   private readonly broker: Broker;
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
   private readonly maxMessageBytes: number;
   /** The address of the last publish with its route, since the next is often alike. */
   private lastAddress: Address | null = null;
-  /** A content that comes frame by frame. */
-  private expected = EXPECT_NOTHING;
-  private record: Buffer = NOTHING;
-  private recordEnd = 0;
-  private headerFrame = 0;
-  private bodyLeft = 0;
-  private readonly assembled = new Chunk();
 
   constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, maxMessageBytes: number) {
     this.broker = broker;
     this.vhost = vhost;
     this.channel = channel;
     this.maxMessageBytes = maxMessageBytes;
+    this.assembly = new ContentAssembly(maxMessageBytes);
   }
 
-  /** Whether the frames of a content are under way, so that nothing else may come. */
-  get midContent(): boolean {
-    return this.expected !== EXPECT_NOTHING;
-  }
-
-  /** The method frame of a publish whose content comes frame by frame. `start` is its payload. */
-  begin(bytes: Buffer, start: number, end: number): void {
-    const exchange = start + 6;
-    const key = exchange + 1 + (bytes[exchange] ?? 256);
-    const addressEnd = key + 1 + (bytes[key] ?? 256);
-    if (addressEnd + 1 !== end) {
-      throw new AmqpError('SYNTAX_ERROR', 'basic.publish does not end with its arguments');
+  /** The content that comes frame by frame has ended: it is published. */
+  publishAssembled(): void {
+    const { chunk, headerFrame, end } = this.assembly;
+    try {
+      this.publish(chunk, 0, headerFrame - 2, headerFrame, end);
+    } finally {
+      chunk.unload();
     }
-    const headerFrame = RECORD_HEAD_BYTES + (addressEnd - exchange) + 2;
-    this.record = Buffer.allocUnsafe(headerFrame);
-    bytes.copy(this.record, RECORD_HEAD_BYTES, exchange, end);
-    this.record[headerFrame - 1] = FRAME_END;
-    this.headerFrame = headerFrame;
-    this.expected = EXPECT_HEADER;
-  }
-
-  /** The content-header frame. */
-  header(bytes: Buffer, start: number, end: number): void {
-    if (this.expected !== EXPECT_HEADER) throw unexpectedContent();
-    if (end - start < 14) throw new AmqpError('SYNTAX_ERROR', 'content header is cut short');
-    const classId = bytes.readUInt16BE(start);
-    if (classId !== CLASS_BASIC) {
-      throw new AmqpError(
-        'UNEXPECTED_FRAME',
-        `expected content header for class ${CLASS_BASIC}, got one for class ${classId} instead`,
-      );
-    }
-    const size = Number(bytes.readBigUInt64BE(start + 4));
-    checkBodySize(size, this.maxMessageBytes);
-    const payload = end - start;
-    const body = this.headerFrame + 8 + payload + (size > 0 ? 7 : 0);
-    const room = body + Math.min(size, BODY_ROOM_BYTES) + 1;
-    const record = Buffer.allocUnsafe(room);
-    this.record.copy(record, 0, 0, this.headerFrame);
-    writeFrameHead(record, this.headerFrame, FRAME_HEADER, payload);
-    bytes.copy(record, this.headerFrame + 7, start, end);
-    record[this.headerFrame + 7 + payload] = FRAME_END;
-    if (size > 0) writeFrameHead(record, body - 7, FRAME_BODY, size);
-    this.record = record;
-    this.recordEnd = body;
-    this.bodyLeft = size;
-    this.expected = EXPECT_BODY;
-    if (size === 0) this.complete();
-  }
-
-  /** A part of the body. */
-  body(bytes: Buffer, start: number, end: number): void {
-    if (this.expected === EXPECT_HEADER) throw unexpectedHeader();
-    if (this.expected !== EXPECT_BODY) throw unexpectedContent();
-    const length = end - start;
-    if (length > this.bodyLeft) {
-      const over = length - this.bodyLeft;
-      throw new AmqpError(
-        'UNEXPECTED_FRAME',
-        `content body is ${over} bytes longer than announced`,
-      );
-    }
-    if (this.recordEnd + length + 1 > this.record.length) this.growRecord(length);
-    bytes.copy(this.record, this.recordEnd, start, end);
-    this.recordEnd += length;
-    this.bodyLeft -= length;
-    if (this.bodyLeft === 0) this.complete();
-  }
-
-  /** The error for a method that comes while the frames of a content are under way. */
-  unexpectedMethod(): AmqpError {
-    if (this.expected === EXPECT_HEADER) return unexpectedHeader();
-    const text = 'expected content body, got non content body frame instead';
-    return new AmqpError('UNEXPECTED_FRAME', text);
-  }
-
-  /** Forgets a content that was under way: the channel is closing. */
-  abandon(): void {
-    this.expected = EXPECT_NOTHING;
-    this.record = NOTHING;
   }
 
   /**
@@ -188,7 +104,7 @@ export class Publisher {
     const count = queues.length;
     let stored = false;
     if (count === 0) {
-      if ((bits & BIT_MANDATORY) !== 0) this.channel.returnUnroutable(bytes, start);
+      if ((bits & BIT_MANDATORY) !== 0) this.channel.returnUnroutable(chunk, start);
     } else {
       stored = persistent && route.durable;
       const flags = persistent ? FLAG_PERSISTENT : 0;
@@ -237,29 +153,6 @@ export class Publisher {
     }
     return route;
   }
-
-  private complete(): void {
-    this.expected = EXPECT_NOTHING;
-    const { record, headerFrame } = this;
-    let end = this.recordEnd;
-    if (record.readUInt32BE(headerFrame + 15) > 0) {
-      record[end] = FRAME_END;
-      end += 1;
-    }
-    this.record = NOTHING;
-    this.assembled.loadRecord(record.subarray(0, end));
-    this.publish(this.assembled, 0, headerFrame - 2, headerFrame, end);
-    this.assembled.unload();
-  }
-
-  private growRecord(length: number): void {
-    const wanted = this.recordEnd + length + 1;
-    const announced = this.recordEnd + this.bodyLeft + 1;
-    const room = Math.min(announced, Math.max(wanted, this.record.length * 2));
-    const grown = Buffer.allocUnsafe(room);
-    this.record.copy(grown, 0, 0, this.recordEnd);
-    this.record = grown;
-  }
 }
 
 function octetProperty(bytes: Buffer, flagsAt: number, bit: number): number {
@@ -283,28 +176,4 @@ function expiryOf(bytes: Buffer, flagsAt: number): number {
 function headersOf(bytes: Buffer, flagsAt: number): FieldTable | null {
   if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return null;
   return decodeTable(bytes, propertyStart(bytes, flagsAt, BIT_HEADERS), bytes.length).table;
-}
-
-function checkBodySize(size: number, max: number): void {
-  if (size <= max) return;
-  const text = `message size ${size} is larger than configured max size ${max}`;
-  throw new AmqpError('PRECONDITION_FAILED', text);
-}
-
-function writeFrameHead(record: Buffer, at: number, type: number, payload: number): void {
-  record[at] = type;
-  record.writeUInt16BE(0, at + 1);
-  record.writeUInt32BE(payload, at + 3);
-}
-
-function unexpectedContent(): AmqpError {
-  const text = 'expected method frame, got non method frame instead';
-  return new AmqpError('UNEXPECTED_FRAME', text);
-}
-
-function unexpectedHeader(): AmqpError {
-  return new AmqpError(
-    'UNEXPECTED_FRAME',
-    `expected content header for class ${CLASS_BASIC}, got non content header frame instead`,
-  );
 }

@@ -71,21 +71,21 @@ export class SimPublisher implements FrameSink, PublisherChannel {
     headerFrame: number,
     end: number,
   ): boolean {
-    if (this.publisher.midContent) return false;
+    if (this.publisher.assembly.underWay) return false;
     this.publisher.publish(chunk, start, addressEnd, headerFrame, end);
     return true;
   }
 
   methodFrame(_channel: number, bytes: Buffer, start: number, end: number): void {
-    this.publisher.begin(bytes, start, end);
+    this.publisher.assembly.begin(bytes, start, end);
   }
 
   headerFrame(_channel: number, bytes: Buffer, start: number, end: number): void {
-    this.publisher.header(bytes, start, end);
+    if (this.publisher.assembly.header(bytes, start, end)) this.publisher.publishAssembled();
   }
 
   bodyPart(_channel: number, bytes: Buffer, start: number, end: number): void {
-    this.publisher.body(bytes, start, end);
+    if (this.publisher.assembly.body(bytes, start, end)) this.publisher.publishAssembled();
   }
 
   heartbeatFrame(): void {}
