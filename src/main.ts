@@ -11,6 +11,7 @@ import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
 import type { Store } from './store/port.ts';
 import { systemClock } from './util/clock.ts';
+import { HeapGrowth } from './util/heap-growth.ts';
 
 /** A broker that takes connections. */
 export interface RunningBroker {
@@ -47,6 +48,7 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
       store.onFailure(resolve);
       server.onFatal = resolve;
     });
+    new HeapGrowth(server.wheel).start();
     const { host } = settings.listener;
     const port = await server.listen(host, settings.listener.port);
     const close = async (reason: string): Promise<void> => {
