@@ -6,6 +6,7 @@ import { encodeMethodFrame } from '../../src/amqp/method-codec.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Vhost } from '../../src/broker/vhost.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { systemClock } from '../../src/util/clock.ts';
@@ -16,6 +17,7 @@ import { chunkOf, ForgetfulStore, Loopback } from './loopback.ts';
 const TURN_MESSAGES = 1_000;
 const CHUNKS_PER_TURN = 4;
 const NONE: FieldTable = new Map();
+const ROUTED_BINDINGS = 10_000;
 /** Positions past this one are no small integers for V8: a broker gets there after 2 GiB. */
 const LATE_SEGMENT = 100_000;
 
@@ -130,6 +132,26 @@ interface Way {
   /** Deliveries per basic.ack; 0: the consumers are no-ack. */
   readonly ackEvery?: number;
   readonly late?: boolean;
+  /** Publish to an exchange of this type with ROUTED_BINDINGS bindings, one for each key. */
+  readonly exchange?: 'direct' | 'topic';
+}
+
+/** A key of five words, each unlike the others. */
+function fiveWords(n: number): string {
+  return `shop${n % 10}.order${Math.floor(n / 10) % 100}.item${Math.floor(n / 1000)}.paid.eu`;
+}
+
+/** Binds a queue by each key, as it stands for direct and with a wildcard in it for topic. */
+function bindAll(loopback: Loopback, type: 'direct' | 'topic', queue: string): void {
+  const vhost = loopback.server.broker.vhosts.get('/') as Vhost;
+  const traits = { durable: false, autoDelete: false, internal: false, arguments: NONE };
+  vhost.declareExchange({ name: 'routed', type, ...traits });
+  const exchange = vhost.exchange('routed');
+  const target = vhost.queues.get(queue) as Queue;
+  for (let n = 0; n < ROUTED_BINDINGS; n++) {
+    const key = fiveWords(10_000 + n);
+    vhost.bind(exchange, target, type === 'direct' ? key : key.replace('.paid.', '.*.'), NONE);
+  }
 }
 
 /** Chunks of publishes in, deliver frames out, acks in. */
@@ -144,14 +166,20 @@ function wholeWay(way: Way): Run {
     loopback.declare(target, `queue-${n}`, persistent);
     loopback.consume(target, `queue-${n}`, ackEvery === 0);
   }
-  const template = chunkOf((n) => ({
-    exchange: '',
-    routingKey: `queue-${n % queues}`,
-    properties: { deliveryMode: persistent ? 2 : 1 },
-    body: Buffer.alloc(bodyBytes, 7),
-  }));
+  const { exchange } = way;
+  if (exchange !== undefined) bindAll(loopback, exchange, 'queue-0');
+  const templates = Array.from({ length: CHUNKS_PER_TURN }, (_, chunk) =>
+    chunkOf((n) => ({
+      exchange: exchange === undefined ? '' : 'routed',
+      routingKey:
+        exchange === undefined ? `queue-${n % queues}` : fiveWords(10_000 + n * 9 + chunk),
+      properties: { deliveryMode: persistent ? 2 : 1 },
+      body: Buffer.alloc(bodyBytes, 7),
+    })),
+  );
+  const template = templates[0] as (typeof templates)[0];
   // The broker owns and keeps a chunk until its messages are settled: then it is used again here.
-  const chunks = Array.from({ length: CHUNKS_PER_TURN }, () => Buffer.from(template.bytes));
+  const chunks = templates.map(({ bytes }) => Buffer.from(bytes));
   const perTurn = CHUNKS_PER_TURN * template.count;
   const ack = encodeMethodFrame(1, 'basic.ack', { deliveryTag: 0, multiple: true });
   const acks = Buffer.alloc(ackEvery === 0 ? 0 : (Math.ceil(perTurn / ackEvery) + 1) * ack.length);
@@ -160,8 +188,9 @@ function wholeWay(way: Way): Run {
   let acked = 0;
   let owed = 0;
   const turn = (): void => {
-    for (const chunk of chunks) {
-      template.bytes.copy(chunk);
+    for (let i = 0; i < chunks.length; i++) {
+      const chunk = chunks[i] as Buffer;
+      templates[i]?.bytes.copy(chunk);
       loopback.feed(source, chunk);
     }
     delivered += perTurn;
@@ -210,6 +239,14 @@ export const wayBenches: readonly Bench[] = [
   {
     name: '100 B, one key after another of 50, ack every 50',
     prepare: () => wholeWay({ bodyBytes: 100, queues: 50, ackEvery: 50 }),
+  },
+  {
+    name: '16 B, no-ack, direct, 10,000 bindings, 2,000 keys in turn',
+    prepare: () => wholeWay({ bodyBytes: 16, exchange: 'direct' }),
+  },
+  {
+    name: '16 B, no-ack, topic, 10,000 bindings, 2,000 keys in turn',
+    prepare: () => wholeWay({ bodyBytes: 16, exchange: 'topic' }),
   },
   { name: '16 B, ack each', prepare: () => wholeWay({ bodyBytes: 16, ackEvery: 1 }) },
   { name: '1 KiB, no-ack', prepare: () => wholeWay({ bodyBytes: 1_024 }) },
