@@ -10,8 +10,11 @@ import { type TimerWheel, WheelTimer } from '../util/timers.ts';
  */
 const GATHER_MS = 10;
 /** How long a batch may wait for consumers to ack its messages before they are written. */
-const ACK_WAIT_MS = 0.5;
-/** After waiting in vain, so many batches are sealed at once; doubled each time, up to the most. */
+const ACK_WAIT_MS = 1;
+/**
+ * After waiting in vain twice in a row, so many batches are sealed at once; doubled with each vain
+ * wait that follows, up to the most. Once proves nothing: a thread may have had to wait for its turn.
+ */
 const SKIPPED_MIN = 16;
 const SKIPPED_MAX = 256;
 /** A wait was worth it if no more than one in so many messages had to be written after all. */
@@ -38,7 +41,8 @@ export class Committer {
   private gatherDone = false;
   private waitingSinceMs = -1;
   private toSkip = 0;
-  private lastSkipped = 0;
+  /** Vain waits since the last one that was worth it. */
+  private vainWaits = 0;
 
   constructor(broker: Broker, clock: Clock, wheel: TimerWheel, wantTurn: () => void) {
     this.broker = broker;
@@ -74,7 +78,7 @@ export class Committer {
     const { broker } = this;
     const waiting = this.waitingSinceMs >= 0;
     if (broker.unsealedLive === 0) {
-      if (waiting) this.lastSkipped = 0;
+      if (waiting) this.vainWaits = 0;
       return false;
     }
     if (!waiting) {
@@ -87,10 +91,12 @@ export class Committer {
     }
     if (this.clock.monotonicMs() - this.waitingSinceMs < ACK_WAIT_MS) return true;
     if (broker.unsealedLive * LIVE_PART <= broker.unsealedPushed) {
-      this.lastSkipped = 0;
+      this.vainWaits = 0;
     } else {
-      this.lastSkipped = Math.min(SKIPPED_MAX, Math.max(SKIPPED_MIN, this.lastSkipped * 2));
-      this.toSkip = this.lastSkipped;
+      this.vainWaits += 1;
+      if (this.vainWaits > 1) {
+        this.toSkip = Math.min(SKIPPED_MAX, SKIPPED_MIN * 2 ** (this.vainWaits - 2));
+      }
     }
     return false;
   }
