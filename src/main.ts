@@ -48,11 +48,13 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
       store.onFailure(resolve);
       server.onFatal = resolve;
     });
-    new HeapGrowth(server.wheel).start();
+    const heapGrowth = new HeapGrowth();
+    heapGrowth.start();
     const { host } = settings.listener;
     const port = await server.listen(host, settings.listener.port);
     const close = async (reason: string): Promise<void> => {
       await server.closeConnections(reason);
+      heapGrowth.stop();
       server.finish();
       await closeStore(opened);
     };

@@ -1,7 +1,7 @@
 // Owns how much garbage may gather before the engine collects it. Never collects by itself.
 
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { type TimerWheel, WheelTimer } from './timers.ts';
 
 /**
  * From V8 13 on (Node 24), memory outside the heap is by default held against a limit of its own,
@@ -13,10 +13,6 @@ const V8_WITH_A_LIMIT_OF_ITS_OWN = 13;
 const HEADROOM_BYTES = 128 * 1024 * 1024;
 /** More growth than this between two collections gains nothing more. */
 const GROWTH_PERCENT_MAX = 400;
-const SAMPLE_MS = 200;
-/** What is in use is taken to be the lowest of so many samples, since each holds garbage too. */
-const SAMPLES = 5;
-
 /**
  * Every chunk read from a socket is memory outside the engine's own heap, which counts towards the
  * point at which the whole heap is marked. The heap of a broker is small and that point is set as a
@@ -28,31 +24,30 @@ const SAMPLES = 5;
  * 1 KiB durable ones 274 to over 340 k/s.
  */
 export class HeapGrowth {
-  private readonly wheel: TimerWheel;
-  private readonly timer = new WheelTimer(() => this.sample());
-  private readonly samples = new Array<number>(SAMPLES).fill(0);
-  private next = 0;
   private percent = 0;
+  private readonly observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { detail } = entry as { detail?: { kind?: number } };
+      if (detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.adjust();
+    }
+  });
 
-  constructor(wheel: TimerWheel) {
-    this.wheel = wheel;
-  }
-
+  /** Sets the growth now and after every collection of the whole heap. */
   start(): void {
     const v8 = Number.parseInt(process.versions.v8, 10);
     if (v8 >= V8_WITH_A_LIMIT_OF_ITS_OWN) setFlagsFromString(COUNT_ALL_MEMORY_ALIKE);
-    this.sample();
+    this.adjust();
+    this.observer.observe({ entryTypes: ['gc'] });
   }
 
-  private sample(): void {
+  stop(): void {
+    this.observer.disconnect();
+  }
+
+  /** Just after a collection, what is left is in use. */
+  private adjust(): void {
     const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
-    this.samples[this.next] = heap + external;
-    this.next = (this.next + 1) % SAMPLES;
-    this.allow(growthPercent(Math.max(1, Math.min(...this.samples))));
-    this.wheel.schedule(this.timer, SAMPLE_MS);
-  }
-
-  private allow(percent: number): void {
+    const percent = growthPercent(heap + external);
     if (percent === this.percent) return;
     this.percent = percent;
     setFlagsFromString(`--heap-growing-percent=${percent}`);
