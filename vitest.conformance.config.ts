@@ -9,6 +9,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    sequence: { groupOrder: 1 },
     isolate: false,
   },
 });
