@@ -111,16 +111,15 @@ test('a checkout that is not built says how to build it', () => {
   });
 });
 
-test('a Node that is too old is told so', () => {
+test.each(['20.14.0', '18.20.0', '21.7.0', '22.1.0'])('Node %s is told that it is too old', (version) => {
   const old = join(folder, 'old-node.cjs');
   writeFileSync(
     old,
-    `Object.defineProperty(process.versions, 'node', { value: '20.14.0' });
+    `Object.defineProperty(process.versions, 'node', { value: '${version}' });
      require(${JSON.stringify(LEVERET)});`,
   );
-  expect(leveret(['start'], {}, old)).toEqual({
-    code: 1,
-    out: '',
-    err: 'leveret: Node 20.15 or newer is needed, this is 20.14.0\n',
-  });
+  const needed = 'Node 20.15 or a later 20, or 22.2 or newer, is needed';
+  const err = `leveret: ${needed}; this is ${version}\n`;
+  expect(leveret(['start'], {}, old)).toEqual({ code: 1, out: '', err });
+});
 });
