@@ -111,15 +111,17 @@ test('a checkout that is not built says how to build it', () => {
   });
 });
 
-test.each(['20.14.0', '18.20.0', '21.7.0', '22.1.0'])('Node %s is told that it is too old', (version) => {
-  const old = join(folder, 'old-node.cjs');
-  writeFileSync(
-    old,
-    `Object.defineProperty(process.versions, 'node', { value: '${version}' });
+test.each(['20.14.0', '18.20.0', '21.7.0', '22.1.0'])(
+  'Node %s is told that it is too old',
+  (version) => {
+    const old = join(folder, 'old-node.cjs');
+    writeFileSync(
+      old,
+      `Object.defineProperty(process.versions, 'node', { value: '${version}' });
      require(${JSON.stringify(LEVERET)});`,
-  );
-  const needed = 'Node 20.15 or a later 20, or 22.2 or newer, is needed';
-  const err = `leveret: ${needed}; this is ${version}\n`;
-  expect(leveret(['start'], {}, old)).toEqual({ code: 1, out: '', err });
-});
-});
+    );
+    const needed = 'Node 20.15 or a later 20, or 22.2 or newer, is needed';
+    const err = `leveret: ${needed}; this is ${version}\n`;
+    expect(leveret(['start'], {}, old)).toEqual({ code: 1, out: '', err });
+  },
+);
