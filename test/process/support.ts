@@ -1,6 +1,6 @@
 // Brokers in processes of their own, as a user starts them: bin/leveret with a data folder that ends
 // with the test.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,15 @@ export interface Ended {
 }
 
 export type LogEntry = Record<string, unknown>;
+
+/** Who is not root cannot be somebody else, and is kept out by the rights of the folder. */
+const nobody = (): { uid?: number; gid?: number } =>
+  process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** Whether this Node lies where that user may run it; one in the cache of root's npm does not. */
+export function nobodyRunsNode(): boolean {
+  return spawnSync(process.execPath, ['--version'], nobody()).status === 0;
+}
 
 /** One process. */
 export class BrokerProcess {
@@ -149,9 +158,7 @@ export function useProcesses(): Processes {
       return broker;
     },
     spawnAsNobody(args) {
-      // Who is not root cannot be somebody else, and is kept out by the rights of the folder.
-      const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-      const broker = new BrokerProcess(args, {}, tmpdir(), user);
+      const broker = new BrokerProcess(args, {}, tmpdir(), nobody());
       brokers.push(broker);
       return broker;
     },
