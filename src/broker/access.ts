@@ -11,17 +11,22 @@ export interface AccessRules {
   readonly loopbackUsers: readonly string[];
 }
 
-/** Says whether a user may log in from an address. Takes the same time for any wrong password. */
-export function mayLogIn(
+/**
+ * Says why a user may not log in from an address, for the log and never for the peer; null when it
+ * may. Takes the same time whichever part is wrong.
+ */
+export function loginRefusal(
   rules: AccessRules,
   user: string,
   password: string,
   remoteAddress: string,
-): boolean {
+): string | null {
   const known = sameText(user, rules.user);
   const proven = sameText(password, rules.password);
-  if (!known || !proven) return false;
-  return !rules.loopbackUsers.includes(user) || isLoopback(remoteAddress);
+  if (!known) return 'there is no user of that name';
+  if (!proven) return 'the password is wrong';
+  if (!rules.loopbackUsers.includes(user) || isLoopback(remoteAddress)) return null;
+  return 'the user may log in from this machine only, see the setting loopback_users';
 }
 
 function sameText(a: string, b: string): boolean {

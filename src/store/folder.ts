@@ -2,7 +2,7 @@
 // Never knows what lies in it.
 
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { causeText, StoreError } from './errors.ts';
@@ -29,9 +29,8 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   const absolute = resolve(path);
   const locks = join(absolute, LOCK_FOLDER);
   try {
-    const made = await mkdir(absolute, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncFolder(dirname(absolute));
-    await mkdir(locks, { recursive: true, mode: 0o700 });
+    await makeFolder(absolute);
+    await makeFolder(locks);
     await refuseNetworkFileSystem(absolute);
     const lock = new FolderLock(absolute, locks);
     await lock.acquire();
@@ -39,6 +38,31 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   } catch (cause) {
     throw cause instanceof StoreError ? cause : unusable(absolute, cause);
   }
+}
+
+/**
+ * Makes a folder and those above it that are not there. Not by mkdir's own way of doing so, which
+ * never ends below /proc.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path || (await exists(dirname(path)))) throw error;
+    await makeFolder(dirname(path));
+    await makeFolder(path);
+    return;
+  }
+  await syncFolder(dirname(path));
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function refuseNetworkFileSystem(path: string): Promise<void> {

@@ -5,7 +5,7 @@ import { FRAME_MIN_SIZE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ClientMethod, Method } from '../../amqp/spec.ts';
-import { mayLogIn } from '../../broker/access.ts';
+import { loginRefusal } from '../../broker/access.ts';
 import type { Connection } from '../connection.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
 import { readCredentials, SASL_MECHANISMS } from '../sasl.ts';
@@ -48,8 +48,9 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
   const { server } = connection;
   readClientProperties(connection, method.clientProperties);
   const { user, password } = readCredentials(method.mechanism, method.response);
-  if (!mayLogIn(server.access, user, password, connection.remoteAddress)) {
-    connection.log.warn({ user, mechanism: method.mechanism }, 'login refused');
+  const refusal = loginRefusal(server.access, user, password, connection.remoteAddress);
+  if (refusal !== null) {
+    connection.log.warn({ user, mechanism: method.mechanism, reason: refusal }, 'login refused');
     connection.refuseLogin(method.mechanism);
     return;
   }
