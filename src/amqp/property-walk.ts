@@ -3,6 +3,8 @@
 
 import { encodeTable, type FieldTable } from './field-table.ts';
 
+/** Where the property flags stand in a content-header payload: behind class, weight and body size. */
+export const PROPERTY_FLAGS_OFFSET = 12;
 /** Bits of the property flags, §4.2.6.1 in the order of the basic class's properties. */
 export const BIT_HEADERS = 13;
 export const BIT_DELIVERY_MODE = 12;
@@ -45,7 +47,7 @@ export function replaceHeaders(
   headers: FieldTable,
   dropExpiration: boolean,
 ): Buffer {
-  const flagsAt = 12;
+  const flagsAt = PROPERTY_FLAGS_OFFSET;
   let flags = payload.readUInt16BE(flagsAt) | (1 << BIT_HEADERS);
   const headersAt = propertyStart(payload, flagsAt, BIT_HEADERS);
   const headersEnd = skipProperty(payload, flagsAt, headersAt, BIT_HEADERS);

@@ -376,7 +376,6 @@ type SentBy<S extends Sender> = {
 }[MethodName];
 
 export type ClientMethodName = SentBy<'client'>;
-export type ServerMethodName = SentBy<'server'>;
 
 /** The methods that a client may send. */
 export type ClientMethod = Method<ClientMethodName>;

@@ -7,6 +7,7 @@ import {
   BIT_EXPIRATION,
   BIT_HEADERS,
   hasProperty,
+  PROPERTY_FLAGS_OFFSET,
   propertyStart,
   replaceHeaders,
   shortProperty,
@@ -87,8 +88,8 @@ function readMessage(broker: Broker, position: number): DeadMessage {
   const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);
   const bodyBytes = bodyBytesAt(view, headerFrame);
   let headers: FieldTable = new Map();
-  if (hasProperty(headerPayload, 12, BIT_HEADERS)) {
-    const at = propertyStart(headerPayload, 12, BIT_HEADERS);
+  if (hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS)) {
+    const at = propertyStart(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS);
     // Each death adds entries, so that the limit for publishers does not hold here.
     headers = decodeTable(headerPayload, at, headerPayload.length, Infinity).table;
   }
@@ -97,7 +98,7 @@ function readMessage(broker: Broker, position: number): DeadMessage {
     routingKey: recordRoutingKey(bytes, offset),
     headerPayload,
     headers,
-    expiration: shortProperty(headerPayload, 12, BIT_EXPIRATION),
+    expiration: shortProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_EXPIRATION),
     body: bytes.subarray(payloadEnd + 8, payloadEnd + 8 + bodyBytes),
     persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
     priority: recordPriority(bytes, offset),

@@ -37,8 +37,6 @@ export const FLAG_PERSISTENT = 1;
 export const LARGE_BODY_BYTES_MIN = 32 * 1024;
 /** No time to live was asked for. */
 export const NO_EXPIRY = 0xff_ffff_ffff;
-/** From the class id in a content-header frame to its property flags. */
-export const CONTENT_HEADER_FIXED_BYTES = 12;
 
 const U32 = 0x1_0000_0000;
 

@@ -27,11 +27,6 @@ export function checksum(bytes: Buffer): number {
   return crc32(bytes);
 }
 
-/** The CRC-32 of bytes that go on after those which gave `before`. */
-export function checksumOn(before: number, bytes: Buffer): number {
-  return crc32(bytes, before);
-}
-
 /** Fills the last four bytes of a value, which its maker has left free, with the checksum of the rest. */
 export function writeChecksum(value: Buffer): void {
   const end = value.length - CHECKSUM_BYTES;
