@@ -4,8 +4,10 @@
 import { MessageLog } from '../message/log.ts';
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
+import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
-import type { Queue, QueueHost } from './queue/queue.ts';
+import type { QueueHost } from './queue/host.ts';
+import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { Vhost } from './vhost.ts';
 
@@ -39,6 +41,7 @@ export class Broker implements QueueHost {
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed = 0;
   unsealedLive = 0;
+  delivering = false;
   /** Whether somebody waits for the batch being gathered, and whether for more than confirms. */
   private batchAwaited = false;
   private batchPressing = false;
@@ -46,6 +49,7 @@ export class Broker implements QueueHost {
   private touched: Queue[] = [];
   private dirtyQueues: Queue[] = [];
   private readonly sealedQueues: { readonly batch: number; readonly queues: Queue[] }[] = [];
+  private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
   constructor(store: Store, clock: Clock, listener: BrokerListener) {
@@ -92,6 +96,29 @@ export class Broker implements QueueHost {
     this.listener.turnWanted();
   }
 
+  watch(queue: Queue, dueMs: number): void {
+    queue.watchedMs = dueMs;
+    this.deadlines.add(dueMs, queue);
+    this.listener.turnWanted();
+  }
+
+  /** When `tick` has to be called next, ms since the Unix epoch; Infinity: not at all. */
+  get nextDeadlineMs(): number {
+    return this.deadlines.nextMs;
+  }
+
+  /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. */
+  tick(): void {
+    this.nowMs = this.clock.wallMs();
+    for (;;) {
+      const queue = this.deadlines.take(this.nowMs);
+      if (queue === undefined) return;
+      // What was asked for later was never asked for; the queue does so again.
+      queue.watchedMs = Infinity;
+      if (!queue.deleted) queue.deadlinePassed();
+    }
+  }
+
   /** Notes that the batch being gathered changes a durable definition. */
   definitionChanged(): void {
     this.definitionsBatch = this.store.batch;
@@ -107,6 +134,7 @@ export class Broker implements QueueHost {
     if (queues.length === 0) return false;
     this.touched = [];
     let more = false;
+    this.delivering = true;
     for (const queue of queues) {
       queue.touched = false;
       if (!queue.deleted && queue.deliver() && !queue.touched) {
@@ -114,6 +142,7 @@ export class Broker implements QueueHost {
         more = true;
       }
     }
+    this.delivering = false;
     return more;
   }
 
@@ -183,7 +212,7 @@ export class Broker implements QueueHost {
   /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */
   sealExactMarks(): void {
     for (const vhost of this.vhosts.values()) {
-      for (const queue of vhost.queues.values()) queue.sealExactMark();
+      for (const queue of vhost.queues.values()) queue.sealExactMarks();
     }
   }
 

@@ -2,49 +2,16 @@
 // Never decides that a message is dead: who rejects, expires or drops it does.
 
 import type { Field, FieldTable } from '../amqp/field-table.ts';
-import { decodeTable } from '../amqp/field-table.ts';
-import {
-  BIT_EXPIRATION,
-  BIT_HEADERS,
-  hasProperty,
-  PROPERTY_FLAGS_OFFSET,
-  propertyStart,
-  replaceHeaders,
-  shortProperty,
-} from '../amqp/property-walk.ts';
-import {
-  bodyBytesAt,
-  buildRecord,
-  FLAG_PERSISTENT,
-  headerFrameStart,
-  NO_EXPIRY,
-  recordExchange,
-  recordFlags,
-  recordPriority,
-  recordRoutingKey,
-  writeRecordHead,
-} from '../message/record.ts';
+import { replaceHeaders } from '../amqp/property-walk.ts';
+import { type ReadMessage, readMessage } from '../message/read-message.ts';
+import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
+import { type DeathReason, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Vhost } from './vhost.ts';
 
-/** Why a message died, in the words of `x-death`. */
-export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
-
 const text = (value: string): Field => ({ type: 'S', value });
-
-/** What of a record dead-lettering looks at and changes. */
-interface DeadMessage {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly headerPayload: Buffer;
-  readonly headers: FieldTable;
-  readonly expiration: string | null;
-  readonly body: Buffer;
-  readonly persistent: boolean;
-  readonly priority: number;
-}
 
 /**
  * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
@@ -58,51 +25,30 @@ export function deadLetter(
   position: number,
   reason: DeathReason,
 ): void {
-  if (queue.deadLetterExchange === null) return;
-  if (!vhost.exchanges.has(queue.deadLetterExchange)) return;
-  const message = readMessage(broker, position);
+  const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
+  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return;
+  const message = readMessage(broker.log, position);
   const { headers } = message;
   recordDeath(headers, message, queue.name, reason, broker.clock.wallMs());
-  const override = queue.deadLetterRoutingKey;
+  const override = deadLetterRoutingKey;
   if (override !== null) headers.delete('CC');
   const routingKey = override ?? message.routingKey;
-  const route = vhost.router.route(queue.deadLetterExchange, routingKey, () => headers);
+  const route = vhost.router.route(deadLetterExchange, routingKey, () => headers);
   const targets = (route?.queues ?? []).filter((target) => !closesCycle(headers, target, reason));
   if (targets.length === 0) return;
   const expires = message.expiration !== null;
   const payload = replaceHeaders(message.headerPayload, headers, expires);
-  const record = buildRecord(queue.deadLetterExchange, routingKey, payload, message.body);
+  const record = buildRecord(deadLetterExchange, routingKey, payload, message.body);
   const view = viewOf(record);
   const flags = message.persistent ? FLAG_PERSISTENT : 0;
-  writeRecordHead(view, 0, flags, message.priority, broker.clock.wallMs(), NO_EXPIRY);
+  const { priority } = message;
+  writeRecordHead(view, 0, flags, priority ?? 0, broker.clock.wallMs(), NO_EXPIRY);
   const stored = message.persistent && targets.some((target) => target.durable);
   const moved = broker.log.append(record, view, 0, record.length, stored);
   broker.log.placed.refs += targets.length;
-  for (const target of targets) target.push(moved, message.body.length, stored);
-}
-
-function readMessage(broker: Broker, position: number): DeadMessage {
-  const { bytes, view, offset } = broker.log.read(position);
-  const headerFrame = headerFrameStart(bytes, offset);
-  const payloadEnd = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
-  const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);
-  const bodyBytes = bodyBytesAt(view, headerFrame);
-  let headers: FieldTable = new Map();
-  if (hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS)) {
-    const at = propertyStart(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS);
-    // Each death adds entries, so that the limit for publishers does not hold here.
-    headers = decodeTable(headerPayload, at, headerPayload.length, Infinity).table;
-  }
-  return {
-    exchange: recordExchange(bytes, offset),
-    routingKey: recordRoutingKey(bytes, offset),
-    headerPayload,
-    headers,
-    expiration: shortProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_EXPIRATION),
-    body: bytes.subarray(payloadEnd + 8, payloadEnd + 8 + bodyBytes),
-    persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
-    priority: recordPriority(bytes, offset),
-  };
+  let traits = stored ? PUSH_STORED : 0;
+  if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+  for (const target of targets) target.push(moved, message.body.length, traits);
 }
 
 /**
@@ -111,7 +57,7 @@ function readMessage(broker: Broker, position: number): DeadMessage {
  */
 function recordDeath(
   headers: FieldTable,
-  message: DeadMessage,
+  message: ReadMessage,
   queue: string,
   reason: DeathReason,
   nowMs: number,
@@ -135,7 +81,7 @@ function recordDeath(
 }
 
 function newDeath(
-  message: DeadMessage,
+  message: ReadMessage,
   queue: string,
   reason: DeathReason,
   nowMs: number,

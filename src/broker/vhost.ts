@@ -6,6 +6,7 @@ import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { assert } from '../util/assert.ts';
 import type { Broker } from './broker.ts';
+import { deadLetter } from './dead-letter.ts';
 import type { Binding } from './exchange/binding.ts';
 import {
   bindingIdentity,
@@ -17,10 +18,13 @@ import {
 import { EXCHANGE_TYPES } from './exchange/registry.ts';
 import {
   checkQueueArguments,
+  checkQuorumTraits,
   checkSameArgument,
   checkSameQueueArguments,
+  isQuorum,
 } from './queue/arguments.ts';
-import { Queue, type QueueTraits } from './queue/queue.ts';
+import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
+import { Queue } from './queue/queue.ts';
 import { Router } from './router.ts';
 
 /** The exchanges that every vhost has from the start, §3.1.3.1; amq.match is RabbitMQ's. */
@@ -35,7 +39,7 @@ const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
 const RESERVED_PREFIX = 'amq.';
 
 /** One vhost. */
-export class Vhost {
+export class Vhost implements QueueHome {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
@@ -147,6 +151,10 @@ export class Vhost {
     }
     const name = traits.name === '' ? generateName('amq.gen-') : traits.name;
     checkQueueArguments(name, this.name, traits.arguments);
+    if (isQuorum(traits.arguments)) {
+      const where = `queue '${name}' in vhost '${this.name}'`;
+      checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
+    }
     const durable = traits.durable && traits.owner === null;
     const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, name, durable });
     this.router.topologyChanged();
@@ -179,7 +187,7 @@ export class Vhost {
       this.broker.definitionRows.removeQueue(this.name, queue.name);
       this.broker.definitionChanged();
     }
-    for (const consumer of queue.consumers.splice(0)) consumer.channel.consumerGone(consumer);
+    for (const consumer of queue.takeConsumers()) consumer.channel.consumerGone(consumer);
     return count;
   }
 
@@ -225,9 +233,17 @@ export class Vhost {
     if (queue.autoDelete && !queue.deleted) this.deleteQueue(queue, false, false);
   }
 
+  deadLetter(queue: Queue, position: number, reason: DeathReason): void {
+    deadLetter(this.broker, this, queue, position, reason);
+  }
+
+  queueExpired(queue: Queue): void {
+    this.deleteQueue(queue, false, false);
+  }
+
   private addQueue(id: number, traits: QueueTraits): Queue {
     const { log, queueRows } = this.broker;
-    const queue = new Queue(id, traits, log, this.broker, queueRows);
+    const queue = new Queue(id, traits, log, this.broker, this, queueRows);
     this.queues.set(traits.name, queue);
     if (queue.owner !== null) {
       const owned = this.owned.get(queue.owner);

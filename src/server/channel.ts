@@ -1,14 +1,20 @@
 // Owns one channel: its consumers, what it has delivered and not settled, its prefetch limits and
 // confirms. Never reads frames; the handlers and the publisher do.
 
-import { BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_RETURN } from '../amqp/constants.ts';
+import {
+  BASIC_ACK,
+  BASIC_DELIVER,
+  BASIC_GET_OK,
+  BASIC_NACK,
+  BASIC_RETURN,
+} from '../amqp/constants.ts';
 import { AmqpError, REPLY_CODES } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Broker } from '../broker/broker.ts';
-import { deadLetter } from '../broker/dead-letter.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
-import type { Queue, TakenEntry } from '../broker/queue/queue.ts';
+import type { TakenEntry } from '../broker/queue/lane.ts';
+import type { Queue } from '../broker/queue/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { positionOf } from '../message/segment.ts';
@@ -190,12 +196,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
 
   private deadLetterOne(tag: number): void {
     const queue = this.unacked.queueOf(tag) as Queue;
-    if (!queue.deleted && queue.deadLetterExchange !== null) {
-      const { broker, vhost } = this.connection;
-      const position = queue.positionOf(this.unacked.seqOf(tag));
-      deadLetter(broker, vhost, queue, position, 'rejected');
-    }
-    this.settleOne(tag);
+    if (!queue.deleted) queue.reject(this.unacked.seqOf(tag));
+    this.release(tag);
   }
 
   private requeueOne(tag: number): void {
@@ -269,29 +271,36 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   }
 
   /**
-   * Sends one ack for all publishes that are safe now that `durableBatch` is durable. Returns
-   * whether others still wait.
+   * Sends a nack for each publish that was refused, and one ack for all that are safe now that
+   * `durableBatch` is durable. Returns whether others still wait.
    */
   flushConfirms(durableBatch: number): boolean {
     const { confirms } = this;
     if (confirms === null || this.state !== CHANNEL_OPEN_STATE) return false;
     confirms.durable(durableBatch);
     if (confirms.due) {
-      const { single } = confirms;
+      for (let tag = confirms.takeNack(); tag !== 0; tag = confirms.takeNack()) {
+        this.writeConfirm(BASIC_NACK, tag, 0);
+      }
       const upTo = confirms.take();
-      const at = this.link.reserve(21);
-      const { bytes, view } = this.link;
-      bytes[at] = 1;
-      view.setUint16(at + 1, this.number);
-      view.setUint32(at + 3, 13);
-      view.setUint32(at + 7, BASIC_ACK);
-      view.setUint32(at + 11, upTo / U32);
-      view.setUint32(at + 15, upTo);
-      bytes[at + 19] = single ? 0 : 1;
-      bytes[at + 20] = 0xce;
-      this.link.end = at + 21;
+      if (upTo !== 0) this.writeConfirm(BASIC_ACK, upTo, confirms.single ? 0 : 1);
     }
     return confirms.waiting;
+  }
+
+  /** Writes basic.ack or basic.nack, whose fields are the same: a tag and bits. */
+  private writeConfirm(key: number, tag: number, bits: number): void {
+    const at = this.link.reserve(21);
+    const { bytes, view } = this.link;
+    bytes[at] = 1;
+    view.setUint16(at + 1, this.number);
+    view.setUint32(at + 3, 13);
+    view.setUint32(at + 7, key);
+    view.setUint32(at + 11, tag / U32);
+    view.setUint32(at + 15, tag);
+    bytes[at + 19] = bits;
+    bytes[at + 20] = 0xce;
+    this.link.end = at + 21;
   }
 
   /** Gives everything back: consumers end, unsettled messages return to their queues. */

@@ -14,6 +14,13 @@ import {
   shortProperty,
 } from '../amqp/property-walk.ts';
 import type { Broker } from '../broker/broker.ts';
+import { EXPIRY_MAX_MS } from '../broker/queue/arguments.ts';
+import {
+  PUSH_EXPIRES,
+  PUSH_PRIORITY,
+  PUSH_PRIORITY_SHIFT,
+  PUSH_STORED,
+} from '../broker/queue/host.ts';
 import type { Route } from '../broker/route.ts';
 import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
@@ -89,6 +96,7 @@ export class Publisher {
     const propertyFlags = view.getUint16(flagsAt);
     let persistent = false;
     let priority = 0;
+    let traits = 0;
     let expiryMs = NO_EXPIRY;
     if (propertyFlags === ONLY_DELIVERY_MODE && view.getUint32(headerFrame + 3) === 15) {
       persistent = bytes[flagsAt + 2] === DELIVERY_MODE_PERSISTENT;
@@ -96,13 +104,20 @@ export class Publisher {
       const payloadEnd = headerFrame + 7 + view.getUint32(headerFrame + 3);
       checkProperties(bytes, flagsAt, payloadEnd);
       persistent = octetProperty(bytes, flagsAt, BIT_DELIVERY_MODE) === DELIVERY_MODE_PERSISTENT;
-      priority = octetProperty(bytes, flagsAt, BIT_PRIORITY);
-      if ((propertyFlags & (1 << BIT_EXPIRATION)) !== 0) expiryMs = expiryOf(bytes, flagsAt);
+      if ((propertyFlags & (1 << BIT_PRIORITY)) !== 0) {
+        priority = octetProperty(bytes, flagsAt, BIT_PRIORITY);
+        traits = PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+      }
+      if ((propertyFlags & (1 << BIT_EXPIRATION)) !== 0) {
+        expiryMs = expiryOf(bytes, flagsAt);
+        traits |= PUSH_EXPIRES;
+      }
     }
     const route = this.routeOf(bytes, start, addressEnd, flagsAt);
     const { queues } = route;
     const count = queues.length;
     let stored = false;
+    let refused = false;
     if (count === 0) {
       if ((bits & BIT_MANDATORY) !== 0) this.channel.returnUnroutable(chunk, start);
     } else {
@@ -111,11 +126,15 @@ export class Publisher {
       writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
       const position = broker.log.place(chunk, start, end, stored);
       broker.log.placed.refs += count;
-      for (let i = 0; i < count; i++) queues[i]!.push(position, bodyBytes, stored);
+      if (stored) traits |= PUSH_STORED;
+      for (let i = 0; i < count; i++) {
+        if (!queues[i]!.push(position, bodyBytes, traits)) refused = true;
+      }
     }
     const { confirms } = this.channel;
     if (confirms !== null) {
-      if (stored) confirms.addWaiting(broker.awaitConfirm());
+      if (refused) confirms.addRefused();
+      else if (stored) confirms.addWaiting(broker.awaitConfirm());
       else confirms.addSafe();
       this.channel.confirmsChanged();
     }
@@ -170,7 +189,11 @@ function expiryOf(bytes: Buffer, flagsAt: number): number {
   if (wrong !== null) {
     throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${wrong}`);
   }
-  return Math.min(Number(digits), NO_EXPIRY);
+  if (Number(digits) > EXPIRY_MAX_MS) {
+    const large = `{value_too_large,${Number(digits)}}`;
+    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${large}`);
+  }
+  return Number(digits);
 }
 
 function headersOf(bytes: Buffer, flagsAt: number): FieldTable | null {

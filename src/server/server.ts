@@ -9,7 +9,7 @@ import { Broker, type BrokerListener } from '../broker/broker.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
-import { TimerWheel } from '../util/timers.ts';
+import { Alarm, TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
@@ -60,6 +60,9 @@ export class Server implements BrokerListener {
   private readonly committer: Committer;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
+  /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
+  private readonly alarm = new Alarm(() => this.deadlinePassed());
+  private alarmMs = Infinity;
 
   constructor(
     store: Store,
@@ -116,6 +119,7 @@ export class Server implements BrokerListener {
     this.broker.sealExactMarks();
     this.broker.seal();
     this.wheel.stop();
+    this.alarm.clear();
   }
 
   /** Takes a store failure or a damaged record: the broker must stop. Returns whether it was one. */
@@ -193,10 +197,23 @@ export class Server implements BrokerListener {
       const outboxes = this.outboxes;
       this.outboxes = [];
       for (const outbox of outboxes) outbox.flush();
+      if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();
       if (more) this.turnWanted();
     } catch (error) {
       if (!this.isFatal(error)) throw error;
     }
+  }
+
+  private setAlarm(): void {
+    this.alarmMs = this.broker.nextDeadlineMs;
+    this.alarm.set(this.alarmMs - this.clock.wallMs());
+  }
+
+  private deadlinePassed(): void {
+    this.alarmMs = Infinity;
+    this.broker.tick();
+    // Also when nothing was due yet: the clock may have been set back.
+    this.turnWanted();
   }
 
   private sendConfirms(): void {

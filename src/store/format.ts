@@ -7,7 +7,7 @@ import type { Store } from './port.ts';
 import { TABLE_META } from './tables.ts';
 
 /** The format this broker writes, and the newest it reads. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const KEY = Buffer.from('format');
 const TABLE_LAST = 255;
@@ -16,13 +16,15 @@ const HIGHEST = Buffer.alloc(1024, 0xff);
 
 /**
  * Makes sure this broker can read the store: writes the format into the batch being gathered when
- * the store is empty, so that it becomes durable with the first change, and throws a StoreError when
+ * the store is empty or of an older format, so that it becomes durable with the first change, and throws a StoreError when
  * the store was written in a newer format, or in none.
  */
 export function checkFormat(store: Store, brokerVersion: string): void {
   const value = store.get(TABLE_META, KEY);
   if (value !== null) {
-    checkVersion(value);
+    // An older format is read as it is; from now on older brokers must not touch it.
+    if (checkVersion(value) === FORMAT_VERSION) return;
+    store.put(TABLE_META, KEY, formatRecord(FORMAT_VERSION, brokerVersion));
     return;
   }
   if (!isEmpty(store)) {
@@ -45,10 +47,10 @@ function formatRecord(format: number, brokerVersion: string): Buffer {
   return withChecksum(content);
 }
 
-function checkVersion(value: Buffer): void {
+function checkVersion(value: Buffer): number {
   const content = verifyChecksum(TABLE_META, KEY, value);
   const format = content.readUInt32BE();
-  if (format <= FORMAT_VERSION) return;
+  if (format <= FORMAT_VERSION) return format;
   const writer = content.toString('utf8', 4);
   throw new StoreError(
     `the data folder was written by a newer Leveret, ${writer} (format ${format}, this one reads up to ${FORMAT_VERSION})`,

@@ -44,6 +44,36 @@ export class WheelTimer extends Link {
   }
 }
 
+/** The longest delay that the runtime's timers know. */
+const DELAY_MAX_MS = 2 ** 31 - 1;
+
+/**
+ * One timeout to the millisecond, for what a tick of the wheel would be too coarse for; it does not
+ * keep the process alive. Delays beyond 24 days end early: who is called then sets it again.
+ */
+export class Alarm {
+  private readonly fire: () => void;
+  private timeout: NodeJS.Timeout | null = null;
+
+  constructor(fire: () => void) {
+    this.fire = fire;
+  }
+
+  /** Makes it fire `delayMs` from now, and not when it was to fire before. */
+  set(delayMs: number): void {
+    this.clear();
+    // One more, since the runtime may fire up to a millisecond early.
+    const delay = Math.min(Math.max(0, Math.ceil(delayMs)) + 1, DELAY_MAX_MS);
+    this.timeout = setTimeout(this.fire, delay);
+    this.timeout.unref();
+  }
+
+  clear(): void {
+    if (this.timeout !== null) clearTimeout(this.timeout);
+    this.timeout = null;
+  }
+}
+
 /** Any number of timers behind one interval, which does not keep the process alive. */
 export class TimerWheel {
   private readonly clock: Clock;

@@ -5,6 +5,7 @@ import type { FieldTable } from '../../src/amqp/field-table.ts';
 import { encodeMethodFrame } from '../../src/amqp/method-codec.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../src/broker/queue/consumer.ts';
+import { PUSH_STORED } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
@@ -46,10 +47,11 @@ function publisher({ broker, queues }: Bare, stored: boolean): () => void {
   const view = viewOf(record);
   writeRecordHead(view, 0, 0, 0, 1_700_000_000_000, NO_EXPIRY);
   const { log } = broker;
+  const traits = stored ? PUSH_STORED : 0;
   return () => {
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.refs += queues.length;
-    for (let i = 0; i < queues.length; i++) (queues[i] as Queue).push(position, 16, stored);
+    for (let i = 0; i < queues.length; i++) (queues[i] as Queue).push(position, 16, traits);
   };
 }
 

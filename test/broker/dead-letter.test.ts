@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../src/amqp/field-table.ts';
 import { decodeProperties, type Properties } from '../../src/amqp/properties.ts';
-import { type DeathReason, deadLetter } from '../../src/broker/dead-letter.ts';
+import { deadLetter } from '../../src/broker/dead-letter.ts';
+import type { DeathReason } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { headerFrameStart, recordArrivedMs, recordPriority } from '../../src/message/record.ts';
 import { readRecord, wrongReferences } from './inspect.ts';

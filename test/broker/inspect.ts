@@ -4,6 +4,7 @@
 import type { Broker } from '../../src/broker/broker.ts';
 import { ENTRY_SETTLED, PAGE_ENTRIES } from '../../src/broker/queue/page.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { QueueEntries } from '../../src/broker/queue/queue-entries.ts';
 import type { MessageLog } from '../../src/message/log.ts';
 import {
   bodyBytesAt,
@@ -33,32 +34,43 @@ export function readRecord(log: MessageLog, position: number): ReadRecord {
   };
 }
 
-/** The positions of all messages of a queue, ready or not, in order. */
+/** The entries of each lane of a queue, the highest priority first. */
+function entriesOf(queue: Queue): QueueEntries[] {
+  return queue['messages'].lanes.map((lane) => lane.entries);
+}
+
+/** The positions of all messages of a queue, ready or not, lane by lane and in order. */
 export function positionsOf(queue: Queue): number[] {
-  const pages = queue['entries']['pages'];
   const positions: number[] = [];
-  for (let number = pages.first; number < pages.end; number++) {
-    const page = queue['entries']['loadedPage'](number);
-    for (let slot = 0; page !== null && slot < page.count; slot++) {
-      const there = ((page.states[slot] as number) & ENTRY_SETTLED) === 0;
-      if (there) positions.push(page.positions[slot] as number);
+  for (const entries of entriesOf(queue)) {
+    const pages = entries['pages'];
+    for (let number = pages.first; number < pages.end; number++) {
+      const page = entries['loadedPage'](number);
+      for (let slot = 0; page !== null && slot < page.count; slot++) {
+        const there = ((page.states[slot] as number) & ENTRY_SETTLED) === 0;
+        if (there) positions.push(page.positions[slot] as number);
+      }
     }
   }
   return positions;
 }
 
-/** How many pages a queue keeps a place for. */
+/** For how many pages the lane that has most of them keeps a place. */
 export function pagePlaces(queue: Queue): number {
-  return queue['entries']['pages'].end - queue['entries']['pages'].first;
+  return Math.max(
+    ...entriesOf(queue).map((entries) => entries['pages'].end - entries['pages'].first),
+  );
 }
 
 /** How many pages of a queue have every place settled, and so should be gone. */
 export function settledPages(queue: Queue): number {
-  const pages = queue['entries']['pages'];
   let settled = 0;
-  for (let number = pages.first; number < pages.end; number++) {
-    const page = pages.at(number);
-    if (page?.settled === PAGE_ENTRIES) settled += 1;
+  for (const entries of entriesOf(queue)) {
+    const pages = entries['pages'];
+    for (let number = pages.first; number < pages.end; number++) {
+      const page = pages.at(number);
+      if (page?.settled === PAGE_ENTRIES) settled += 1;
+    }
   }
   return settled;
 }

@@ -5,6 +5,7 @@ import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
+import { PUSH_STORED } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import {
@@ -69,7 +70,7 @@ export class SmallBroker {
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.refs += route.queues.length;
-    for (const queue of route.queues) queue.push(position, body.length, stored);
+    for (const queue of route.queues) queue.push(position, body.length, stored ? PUSH_STORED : 0);
   }
 
   /** Publishes persistent messages straight to a queue. */

@@ -3,7 +3,6 @@
 
 import type { Field } from '../../src/amqp/field-table.ts';
 import { Broker, type BrokerListener } from '../../src/broker/broker.ts';
-import { deadLetter } from '../../src/broker/dead-letter.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
@@ -279,11 +278,12 @@ export class World implements BrokerListener {
   reject(channel: SimChannel, delivery: Delivery): void {
     const { queue, modelQueue, entry, seq } = delivery;
     if (!queue.deleted) {
-      deadLetter(this.broker, this.vhost, queue, queue.positionOf(seq), 'rejected');
+      queue.reject(seq);
       this.model.deadLetter(modelQueue, entry);
       this.counts.deadLettered += 1;
     }
-    this.ack(channel, delivery);
+    modelQueue.unacked.delete(entry);
+    channel.release(delivery);
   }
 
   // --- turns ---

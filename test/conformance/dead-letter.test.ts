@@ -230,7 +230,7 @@ it('lets a rejected message go round in a cycle, and keeps the story of its firs
   ]);
 });
 
-later('message expiry')('ends a cycle that no client had a hand in', async () => {
+it('ends a cycle that no client had a hand in', async () => {
   const raw = await broker.raw();
   const exchange = broker.name('x');
   await raw.call(1, 'exchange.declare', { exchange, type: 'fanout' });
@@ -246,7 +246,7 @@ later('message expiry')('ends a cycle that no client had a hand in', async () =>
   expect(await isEmpty(raw, work)).toBe(true);
 });
 
-later('message expiry')('dead-letters what expires in the queue', async () => {
+it('dead-letters what expires in the queue', async () => {
   const { raw, work, dead } = await pair({ 'x-message-ttl': 20 });
   raw.publish(1, { routingKey: work }, {}, Buffer.from('x'));
   const message = await get(raw, dead);
@@ -255,18 +255,15 @@ later('message expiry')('dead-letters what expires in the queue', async () => {
   expect(headersOf(message)).toMatchObject({ 'x-first-death-reason': 'expired' });
 });
 
-later('message expiry')(
-  'takes the expiration of a dead letter away and writes it down',
-  async () => {
-    const { raw, work, dead } = await pair();
-    const properties = { expiration: '25', contentType: 'text/plain' };
-    raw.publish(1, { routingKey: work }, properties, Buffer.from('x'));
-    const message = await get(raw, dead);
-    expect(message.properties).not.toHaveProperty('expiration');
-    expect(message.properties['contentType']).toBe('text/plain');
-    expect(deathsOf(message)).toMatchObject([{ reason: 'expired', 'original-expiration': '25' }]);
-  },
-);
+it('takes the expiration of a dead letter away and writes it down', async () => {
+  const { raw, work, dead } = await pair();
+  const properties = { expiration: '25', contentType: 'text/plain' };
+  raw.publish(1, { routingKey: work }, properties, Buffer.from('x'));
+  const message = await get(raw, dead);
+  expect(message.properties).not.toHaveProperty('expiration');
+  expect(message.properties['contentType']).toBe('text/plain');
+  expect(deathsOf(message)).toMatchObject([{ reason: 'expired', 'original-expiration': '25' }]);
+});
 
 it('takes the expiration of a rejected message away, too', async () => {
   const { raw, work, dead } = await pair();
@@ -277,7 +274,7 @@ it('takes the expiration of a rejected message away, too', async () => {
   expect(deathsOf(message)).toMatchObject([{ reason: 'rejected', 'original-expiration': '60000' }]);
 });
 
-later('length limits')('dead-letters the oldest message of a full queue', async () => {
+it('dead-letters the oldest message of a full queue', async () => {
   const { raw, work, dead } = await pair({ 'x-max-length': 2 });
   for (const body of ['a', 'b', 'c', 'd']) {
     raw.publish(1, { routingKey: work }, {}, Buffer.from(body));

@@ -1,7 +1,7 @@
 // Messages and queues that expire, queues that are full, and priorities.
 import type { ConfirmChannel } from 'amqplib';
 import { expect, it } from 'vitest';
-import { drain, eventually, later, pause, untilReady, useBroker } from '../support/amqp.ts';
+import { drain, eventually, pause, untilReady, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 
@@ -10,98 +10,77 @@ function send(channel: ConfirmChannel, queue: string, ...bodies: string[]): Prom
   return channel.waitForConfirms();
 }
 
-later('expiry, length limits and priorities')(
-  'expires messages by the time to live of their queue',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { messageTtl: 30 });
-    await send(channel, queue, 'a', 'b');
-    await untilReady(channel, queue, 0);
-  },
-);
+it('expires messages by the time to live of their queue', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { messageTtl: 30 });
+  await send(channel, queue, 'a', 'b');
+  await untilReady(channel, queue, 0);
+});
 
-later('expiry, length limits and priorities')(
-  'expires a message by its own expiration, the lower of both',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { messageTtl: 60_000 });
-    channel.sendToQueue(queue, Buffer.from('short'), { expiration: '30' });
-    await channel.waitForConfirms();
-    await untilReady(channel, queue, 0);
-  },
-);
+it('expires a message by its own expiration, the lower of both', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { messageTtl: 60_000 });
+  channel.sendToQueue(queue, Buffer.from('short'), { expiration: '30' });
+  await channel.waitForConfirms();
+  await untilReady(channel, queue, 0);
+});
 
-later('expiry, length limits and priorities')(
-  'never delivers a message that has expired behind a living one',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel);
-    channel.sendToQueue(queue, Buffer.from('lives'));
-    channel.sendToQueue(queue, Buffer.from('dies'), { expiration: '20' });
-    channel.sendToQueue(queue, Buffer.from('lives too'));
-    await channel.waitForConfirms();
-    await pause(60);
-    expect(await drain(channel, queue)).toEqual(['lives', 'lives too']);
-  },
-);
+it('never delivers a message that has expired behind a living one', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel);
+  channel.sendToQueue(queue, Buffer.from('lives'));
+  channel.sendToQueue(queue, Buffer.from('dies'), { expiration: '20' });
+  channel.sendToQueue(queue, Buffer.from('lives too'));
+  await channel.waitForConfirms();
+  await pause(60);
+  expect(await drain(channel, queue)).toEqual(['lives', 'lives too']);
+});
 
-later('expiry, length limits and priorities')(
-  'takes a time to live of 0 for now or never',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { messageTtl: 0 });
-    await send(channel, queue, 'never');
-    expect(await drain(channel, queue)).toEqual([]);
-    const bodies: string[] = [];
-    await channel.consume(queue, (message) => bodies.push(`${message?.content}`), { noAck: true });
-    await send(channel, queue, 'now');
-    await eventually(() => bodies.length === 1);
-    expect(bodies).toEqual(['now']);
-  },
-);
+it('takes a time to live of 0 for now or never', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { messageTtl: 0 });
+  await send(channel, queue, 'never');
+  expect(await drain(channel, queue)).toEqual([]);
+  const bodies: string[] = [];
+  await channel.consume(queue, (message) => bodies.push(`${message?.content}`), { noAck: true });
+  await send(channel, queue, 'now');
+  await eventually(() => bodies.length === 1);
+  expect(bodies).toEqual(['now']);
+});
 
-later('expiry, length limits and priorities')(
-  'does not expire what is unacked, but what comes back',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { messageTtl: 30 });
-    await send(channel, queue, 'held');
-    const message = await channel.get(queue);
-    await pause(60);
-    if (message === false) throw new Error('the message was gone');
-    expect(message.content.toString()).toBe('held');
-    channel.nack(message);
-    await untilReady(channel, queue, 0);
-  },
-);
+it('does not expire what is unacked, but what comes back', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { messageTtl: 30 });
+  await send(channel, queue, 'held');
+  const message = await channel.get(queue);
+  await pause(60);
+  if (message === false) throw new Error('the message was gone');
+  expect(message.content.toString()).toBe('held');
+  channel.nack(message);
+  await untilReady(channel, queue, 0);
+});
 
-later('expiry, length limits and priorities')(
-  'deletes a queue that nobody used for the time of x-expires',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const raw = await broker.raw();
-    const queue = await broker.queue(channel, { expires: 60 });
-    const other = await broker.queue(channel, { expires: 60 });
-    await channel.consume(other, () => undefined);
-    await pause(200);
-    expect(await raw.attempt('queue.declare', { queue, passive: true })).toMatchObject({
-      replyCode: 404,
-    });
-    expect((await raw.attempt('queue.declare', { queue: other, passive: true })).name).toBe(
-      'queue.declare-ok',
-    );
-  },
-);
+it('deletes a queue that nobody used for the time of x-expires', async () => {
+  const channel = await broker.confirmChannel();
+  const raw = await broker.raw();
+  const queue = await broker.queue(channel, { expires: 60 });
+  const other = await broker.queue(channel, { expires: 60 });
+  await channel.consume(other, () => undefined);
+  await pause(200);
+  expect(await raw.attempt('queue.declare', { queue, passive: true })).toMatchObject({
+    replyCode: 404,
+  });
+  expect((await raw.attempt('queue.declare', { queue: other, passive: true })).name).toBe(
+    'queue.declare-ok',
+  );
+});
 
-later('expiry, length limits and priorities')(
-  'drops the oldest messages beyond x-max-length',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { maxLength: 3 });
-    await send(channel, queue, 'a', 'b', 'c', 'd', 'e');
-    expect(await drain(channel, queue)).toEqual(['c', 'd', 'e']);
-  },
-);
+it('drops the oldest messages beyond x-max-length', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { maxLength: 3 });
+  await send(channel, queue, 'a', 'b', 'c', 'd', 'e');
+  expect(await drain(channel, queue)).toEqual(['c', 'd', 'e']);
+});
 
 it('counts ready messages only towards x-max-length', async () => {
   const channel = await broker.confirmChannel();
@@ -112,45 +91,36 @@ it('counts ready messages only towards x-max-length', async () => {
   expect(await drain(channel, queue)).toEqual(['b', 'c']);
 });
 
-later('expiry, length limits and priorities')(
-  'drops the oldest messages beyond x-max-length-bytes of bodies',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { arguments: { 'x-max-length-bytes': 10 } });
-    await send(channel, queue, 'aaaa', 'bbbb', 'cc', 'd');
-    expect(await drain(channel, queue)).toEqual(['bbbb', 'cc', 'd']);
-  },
-);
+it('drops the oldest messages beyond x-max-length-bytes of bodies', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { arguments: { 'x-max-length-bytes': 10 } });
+  await send(channel, queue, 'aaaa', 'bbbb', 'cc', 'd');
+  expect(await drain(channel, queue)).toEqual(['bbbb', 'cc', 'd']);
+});
 
-later('expiry, length limits and priorities')(
-  'takes nothing into a full queue that rejects',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { maxLength: 2, overflow: 'reject-publish' });
-    await send(channel, queue, 'a', 'b');
-    await expect(send(channel, queue, 'c')).rejects.toThrow();
-    expect(await drain(channel, queue)).toEqual(['a', 'b']);
-  },
-);
+it('takes nothing into a full queue that rejects', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { maxLength: 2, overflow: 'reject-publish' });
+  await send(channel, queue, 'a', 'b');
+  await expect(send(channel, queue, 'c')).rejects.toThrow();
+  expect(await drain(channel, queue)).toEqual(['a', 'b']);
+});
 
-later('expiry, length limits and priorities')(
-  'delivers by priority, and in order within one',
-  async () => {
-    const channel = await broker.confirmChannel();
-    const queue = await broker.queue(channel, { maxPriority: 5 });
-    const messages: [string, number | null][] = [
-      ['a1', 1],
-      ['b0', null],
-      ['c5', 5],
-      ['d1', 1],
-      ['e9', 9],
-      ['f0', 0],
-      ['g3', 3],
-    ];
-    for (const [body, priority] of messages) {
-      channel.sendToQueue(queue, Buffer.from(body), priority === null ? {} : { priority });
-    }
-    await channel.waitForConfirms();
-    expect(await drain(channel, queue)).toEqual(['c5', 'e9', 'g3', 'a1', 'd1', 'b0', 'f0']);
-  },
-);
+it('delivers by priority, and in order within one', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel, { maxPriority: 5 });
+  const messages: [string, number | null][] = [
+    ['a1', 1],
+    ['b0', null],
+    ['c5', 5],
+    ['d1', 1],
+    ['e9', 9],
+    ['f0', 0],
+    ['g3', 3],
+  ];
+  for (const [body, priority] of messages) {
+    channel.sendToQueue(queue, Buffer.from(body), priority === null ? {} : { priority });
+  }
+  await channel.waitForConfirms();
+  expect(await drain(channel, queue)).toEqual(['c5', 'e9', 'g3', 'a1', 'd1', 'b0', 'f0']);
+});

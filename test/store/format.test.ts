@@ -35,11 +35,18 @@ test('a store of this format is opened', async () => {
   expect(store.dirty).toBe(false);
 });
 
+test('a store of an older format is opened, and is of this one with its next change', async () => {
+  const store = await storeOfFormat(FORMAT_VERSION - 1, '0.9.0');
+  checkFormat(store, '1.2.3');
+  await commit(store);
+  expect(store.get(TABLE_META, KEY)?.readUInt32BE()).toBe(FORMAT_VERSION);
+});
+
 test('a store of a newer format is refused, naming who can read it', async () => {
   const store = await storeOfFormat(FORMAT_VERSION + 1, '9.9.9');
   expect(() => checkFormat(store, '1.2.3')).toThrow(StoreError);
   expect(() => checkFormat(store, '1.2.3')).toThrow(
-    /newer Leveret, 9\.9\.9 \(format 2, this one reads up to 1\): start Leveret 9\.9\.9 or later/,
+    /newer Leveret, 9\.9\.9 \(format 3, this one reads up to 2\): start Leveret 9\.9\.9 or later/,
   );
 });
 

@@ -8,21 +8,48 @@ import type { Field, FieldTable } from '../../amqp/field-table.ts';
 /** Says what is wrong with a value in RabbitMQ's words, or null when nothing is. */
 type Check = (field: Field, args: FieldTable) => string | null;
 
+/** One argument that queues know. */
+export interface QueueArgument {
+  readonly name: string;
+  /** The values it takes, for people. */
+  readonly expects: string;
+  /** The key that sets the same in the definition of a policy, if one can. */
+  readonly policyKey: string | null;
+  /** What it does, for people. */
+  readonly about: string;
+  readonly check: Check;
+}
+
+/** Ten years, the longest time that RabbitMQ takes for a message or a queue. */
+export const EXPIRY_MAX_MS = 315_360_000_000;
+export const PRIORITY_MAX = 255;
+
 const INTEGER_TYPES = new Set(['b', 'B', 's', 'u', 'I', 'i', 'l']);
 
-const nonNegative: Check = (field) => {
-  if (!INTEGER_TYPES.has(field.type)) return `"expected integer, got ${describeFieldType(field)}"`;
-  return Number(field.value) < 0 ? `{value_negative,${field.value}}` : null;
-};
+const integer: Check = (field) =>
+  INTEGER_TYPES.has(field.type) ? null : `"expected integer, got ${describeFieldType(field)}"`;
+
+const nonNegative: Check = (field, args) =>
+  integer(field, args) ?? (Number(field.value) < 0 ? `{value_negative,${field.value}}` : null);
 
 const positive: Check = (field, args) =>
   nonNegative(field, args) ?? (Number(field.value) === 0 ? '{value_zero,0}' : null);
+
+const expiry: Check = (field, args) =>
+  nonNegative(field, args) ??
+  (Number(field.value) > EXPIRY_MAX_MS ? `{value_too_large,${field.value}}` : null);
+
+const positiveExpiry: Check = (field, args) => positive(field, args) ?? expiry(field, args);
 
 const atMost =
   (max: number): Check =>
   (field, args) =>
     nonNegative(field, args) ??
     (Number(field.value) > max ? `{max_value_exceeded,${field.value}}` : null);
+
+/** -1 stands for no limit. */
+const limit: Check = (field, args) =>
+  integer(field, args) ?? (Number(field.value) < -1 ? `{value_negative,${field.value}}` : null);
 
 const text: Check = (field) =>
   field.type === 'S' ? null : `{unacceptable_type,${describeFieldType(field)}}`;
@@ -49,31 +76,159 @@ const queueVersion: Check = (field, args) =>
     ? null
     : `"unsupported queue version '${field.value}'"`);
 
-/** Every argument that queues know. Others are kept, and never looked at. */
-const QUEUE_ARGUMENTS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ['x-dead-letter-exchange', text],
-  ['x-dead-letter-routing-key', needsDeadLetterExchange],
-  ['x-expires', positive],
-  ['x-max-length', nonNegative],
-  ['x-max-length-bytes', nonNegative],
-  ['x-max-priority', atMost(255)],
-  ['x-message-ttl', nonNegative],
-  [
-    'x-overflow',
-    oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
-  ],
-  ['x-queue-mode', oneOf(['default', 'lazy'], (word) => `"unsupported queue mode '${word}'"`)],
-  ['x-queue-type', oneOf(['classic', 'quorum'], (word) => `"unsupported queue type '${word}'"`)],
-  ['x-queue-version', queueVersion],
-  ['x-single-active-consumer', flag],
+/** Arguments of stream queues, which there are not: refused as RabbitMQ does for other queues. */
+const STREAM_ARGUMENTS = new Set([
+  'x-max-age',
+  'x-stream-max-segment-size-bytes',
+  'x-stream-filter-size-bytes',
 ]);
+
+const row = (
+  name: string,
+  expects: string,
+  policyKey: string | null,
+  check: Check,
+  about: string,
+): QueueArgument => ({ name, expects, policyKey, check, about });
+
+const MS = 'an integer from 0 to 315360000000, in milliseconds';
+const COUNT = 'an integer from 0 on';
+
+/** Every argument that queues know. Others are kept, and never looked at. */
+export const QUEUE_ARGUMENTS: readonly QueueArgument[] = [
+  row(
+    'x-dead-letter-exchange',
+    'a string',
+    'dead-letter-exchange',
+    text,
+    'Where messages go that are rejected, expire, exceed a length limit or come back too often. An exchange that is not there drops them.',
+  ),
+  row(
+    'x-dead-letter-routing-key',
+    'a string; needs `x-dead-letter-exchange`',
+    'dead-letter-routing-key',
+    needsDeadLetterExchange,
+    'The routing key of dead letters instead of their own.',
+  ),
+  row(
+    'x-dead-letter-strategy',
+    '`at-most-once` or `at-least-once`',
+    'dead-letter-strategy',
+    oneOf(['at-most-once', 'at-least-once'], () => 'invalid_dlx_strategy'),
+    'Without effect: every dead-letter move is one atomic step here.',
+  ),
+  row(
+    'x-delivery-limit',
+    'an integer from -1 on; -1 sets no limit',
+    'delivery-limit',
+    limit,
+    'How often a message may come back to the queue; the next time it is dead-lettered.',
+  ),
+  row(
+    'x-expires',
+    'an integer from 1 to 315360000000, in milliseconds',
+    'expires',
+    positiveExpiry,
+    'The queue is deleted once it has had no consumer, no redeclaration and no basic.get for so long.',
+  ),
+  row(
+    'x-max-length',
+    COUNT,
+    'max-length',
+    nonNegative,
+    'How many ready messages the queue holds at most.',
+  ),
+  row(
+    'x-max-length-bytes',
+    COUNT,
+    'max-length-bytes',
+    nonNegative,
+    'How many bytes the bodies of ready messages have at most.',
+  ),
+  row(
+    'x-max-priority',
+    'an integer from 0 to 255',
+    null,
+    atMost(PRIORITY_MAX),
+    'The highest priority that the queue tells apart: higher ones go out first.',
+  ),
+  row(
+    'x-message-ttl',
+    MS,
+    'message-ttl',
+    expiry,
+    'How long a message may wait in the queue; 0 is for messages that can be delivered at once.',
+  ),
+  row(
+    'x-overflow',
+    '`drop-head`, `reject-publish` or `reject-publish-dlx`',
+    'overflow',
+    oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
+    'What a queue at its length limit does: drop its oldest message, or refuse the new one, with or without dead-lettering it.',
+  ),
+  row(
+    'x-queue-type',
+    '`classic` or `quorum`',
+    null,
+    oneOf(['classic', 'quorum'], (word) => `"unsupported queue type '${word}'"`),
+    'A quorum queue is durable, counts returns of each message, and knows 32 priorities.',
+  ),
+  row(
+    'x-single-active-consumer',
+    'a boolean',
+    null,
+    flag,
+    'Only one consumer is given messages; the next takes over when it leaves.',
+  ),
+  row(
+    'x-consumer-timeout',
+    COUNT,
+    'consumer-timeout',
+    nonNegative,
+    'How long a delivery may stay unacked, in milliseconds.',
+  ),
+  ...[
+    row(
+      'x-queue-mode',
+      '`default` or `lazy`',
+      'queue-mode',
+      oneOf(['default', 'lazy'], (word) => `"unsupported queue mode '${word}'"`),
+      '',
+    ),
+    row('x-queue-version', '1 or 2', 'queue-version', queueVersion, ''),
+    row('x-queue-master-locator', 'a string', 'queue-master-locator', text, ''),
+    row(
+      'x-queue-leader-locator',
+      '`client-local`, `balanced`, `random` or `least-leaders`',
+      'queue-leader-locator',
+      oneOf(
+        ['client-local', 'balanced', 'random', 'least-leaders'],
+        () => 'invalid_queue_locator_arg',
+      ),
+      '',
+    ),
+    row('x-quorum-initial-group-size', 'an integer from 1 on', null, positive, ''),
+    row('x-initial-cluster-size', 'an integer from 1 on', null, positive, ''),
+    row('x-max-in-memory-length', COUNT, 'max-in-memory-length', nonNegative, ''),
+    row('x-max-in-memory-bytes', COUNT, 'max-in-memory-bytes', nonNegative, ''),
+  ].map((each) => ({ ...each, about: 'Taken for the sake of clients; without effect.' })),
+];
+
+const BY_NAME: ReadonlyMap<string, QueueArgument> = new Map(
+  QUEUE_ARGUMENTS.map((argument) => [argument.name, argument]),
+);
 
 /** Throws PRECONDITION_FAILED for the first argument whose type or value is not allowed. */
 export function checkQueueArguments(queue: string, vhost: string, args: FieldTable): void {
+  const where = `queue '${queue}' in vhost '${vhost}'`;
   for (const [name, field] of args) {
-    const wrong = QUEUE_ARGUMENTS.get(name)?.(field, args) ?? null;
+    if (STREAM_ARGUMENTS.has(name)) {
+      const type = isQuorum(args) ? 'quorum' : 'classic';
+      const text = `invalid arg '${name}' for ${where} of queue type rabbit_${type}_queue`;
+      throw new AmqpError('PRECONDITION_FAILED', text);
+    }
+    const wrong = BY_NAME.get(name)?.check(field, args) ?? null;
     if (wrong === null) continue;
-    const where = `queue '${queue}' in vhost '${vhost}'`;
     if (name === 'x-dead-letter-exchange') {
       const type = describeFieldType(field);
       throw new AmqpError(
@@ -85,6 +240,26 @@ export function checkQueueArguments(queue: string, vhost: string, args: FieldTab
   }
 }
 
+/** Whether the arguments ask for a quorum queue. */
+export function isQuorum(args: FieldTable): boolean {
+  return args.get('x-queue-type')?.value === 'quorum';
+}
+
+/** A quorum queue is durable and belongs to nobody; throws RabbitMQ's PRECONDITION_FAILED else. */
+export function checkQuorumTraits(
+  where: string,
+  durable: boolean,
+  exclusive: boolean,
+  autoDelete: boolean,
+): void {
+  let wrong: string | null = null;
+  if (autoDelete) wrong = 'auto-delete';
+  if (exclusive) wrong = 'exclusive-owner';
+  if (!durable) wrong = 'non-durable';
+  if (wrong === null) return;
+  throw new AmqpError('PRECONDITION_FAILED', `invalid property '${wrong}' for ${where}`);
+}
+
 /** Throws PRECONDITION_FAILED unless the arguments that queues know are the same in both tables. */
 export function checkSameQueueArguments(
   queue: string,
@@ -92,7 +267,7 @@ export function checkSameQueueArguments(
   current: FieldTable,
   received: FieldTable,
 ): void {
-  for (const name of QUEUE_ARGUMENTS.keys()) {
+  for (const { name } of QUEUE_ARGUMENTS) {
     checkSameArgument(name, `queue '${queue}' in vhost '${vhost}'`, current, received);
   }
 }

@@ -3,7 +3,7 @@
 
 import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
-import { ENTRY_SETTLED, ENTRY_STORED, PAGE_ENTRIES, Page } from './page.ts';
+import { ENTRY_EXPIRES, ENTRY_SETTLED, ENTRY_STORED, PAGE_ENTRIES, Page } from './page.ts';
 import { PageList } from './page-list.ts';
 import type { QueueRows } from './queue-rows.ts';
 
@@ -20,12 +20,15 @@ export interface EntriesOwner {
 /** Finds one entry after another, as recovery reads them. */
 export type EntryVisitor = (seq: number, bodyBytes: number) => void;
 
-/** The entries of one queue, by seq. */
+/** The entries of one lane of a queue, by seq. */
 export class QueueEntries {
   /** The seq that the next entry will get. */
-  tail = 0;
+  tail: number;
+  /** Entries there that have a time to live of their own. */
+  expiring = 0;
+  private readonly firstPage: number;
+  private readonly endPage: number;
   private readonly queueId: number;
-  private readonly durable: boolean;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
   private readonly owner: EntriesOwner;
@@ -34,31 +37,37 @@ export class QueueEntries {
   private recentPage: Page | null = null;
   private dirtyPages: Page[] = [];
 
+  /** Seqs lie from `firstSeq` on and below `endSeq`, both multiples of PAGE_ENTRIES. */
   constructor(
     queueId: number,
-    durable: boolean,
+    firstSeq: number,
+    endSeq: number,
     log: MessageLog,
     rows: QueueRows,
     owner: EntriesOwner,
   ) {
+    this.tail = firstSeq;
+    this.firstPage = firstSeq / PAGE_ENTRIES;
+    this.endPage = endSeq / PAGE_ENTRIES;
     this.queueId = queueId;
-    this.durable = durable;
     this.log = log;
     this.rows = rows;
     this.owner = owner;
   }
 
-  /** Adds an entry at the tail; `stored` says whether it belongs on disk. */
-  push(position: number, bodyBytes: number, stored: boolean): void {
+  /** Adds an entry at the tail; `state` is made of ENTRY_STORED and ENTRY_EXPIRES. */
+  push(position: number, bodyBytes: number, state: number): void {
     let page = this.tailPage;
     if (page === null || page.count === PAGE_ENTRIES) page = this.addPage();
     const slot = page.count;
     page.positions[slot] = position;
     page.bodyBytes[slot] = bodyBytes;
-    page.states[slot] = stored ? ENTRY_STORED : 0;
+    page.states[slot] = state;
     page.count = slot + 1;
     this.tail += 1;
-    if (!stored) return;
+    if (state === 0) return;
+    if ((state & ENTRY_EXPIRES) !== 0) this.expiring += 1;
+    if ((state & ENTRY_STORED) === 0) return;
     page.storedLive += 1;
     if (!page.dirty) this.dirtyPage(page);
   }
@@ -72,6 +81,7 @@ export class QueueEntries {
     page.states[slot] = state | ENTRY_SETTLED;
     page.settled += 1;
     this.log.unref(this.log.segmentOf(page.positions[slot] as number));
+    if ((state & ENTRY_EXPIRES) !== 0) this.expiring -= 1;
     const stored = (state & ENTRY_STORED) !== 0;
     if (stored) {
       page.storedLive -= 1;
@@ -93,7 +103,28 @@ export class QueueEntries {
 
   /** Whether an entry that is there belongs on disk. */
   isStored(seq: number): boolean {
-    return this.pageOf(seq).states[seq % PAGE_ENTRIES] === ENTRY_STORED;
+    return ((this.pageOf(seq).states[seq % PAGE_ENTRIES] as number) & ENTRY_STORED) !== 0;
+  }
+
+  /** Whether an entry that is there has a time to live of its own. */
+  expires(seq: number): boolean {
+    return ((this.pageOf(seq).states[seq % PAGE_ENTRIES] as number) & ENTRY_EXPIRES) !== 0;
+  }
+
+  /** How often an entry that is there came back to its queue, as far as that was counted. */
+  returnsOf(seq: number): number {
+    return this.pageOf(seq).returns?.get(seq % PAGE_ENTRIES) ?? 0;
+  }
+
+  /** Counts that an entry came back to its queue; returns how often it has by now. */
+  countReturn(seq: number): number {
+    const page = this.pageOf(seq);
+    const slot = seq % PAGE_ENTRIES;
+    page.returns ??= new Map();
+    const count = (page.returns.get(slot) ?? 0) + 1;
+    page.returns.set(slot, count);
+    if (((page.states[slot] as number) & ENTRY_STORED) !== 0 && !page.dirty) this.dirtyPage(page);
+    return count;
   }
 
   /** The first entry at or after `seq` that is there; the tail when there is none. */
@@ -128,7 +159,7 @@ export class QueueEntries {
     this.tailPage = null;
     this.recentPage = null;
     this.dirtyPages = [];
-    if (this.durable) this.rows.removeAll(this.queueId);
+    this.expiring = 0;
   }
 
   /** Puts the pages that changed into the current batch. */
@@ -152,12 +183,13 @@ export class QueueEntries {
    * stay in the store until they are needed. New entries will lie at `tailMin` or above.
    */
   recover(tailMin: number, visit: EntryVisitor): void {
-    this.rows.forEachPage(this.queueId, (page) => {
+    this.rows.forEachPage(this.queueId, this.firstPage, this.endPage, (page) => {
       for (let slot = 0; slot < page.count; slot++) {
         if (isSettled(page, slot)) continue;
         if (!this.log.recoverRef(page.positions[slot] as number)) {
           this.rows.damagedPage(this.queueId, page.number, 'it names a message that is not there');
         }
+        if (((page.states[slot] as number) & ENTRY_EXPIRES) !== 0) this.expiring += 1;
         visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);
       }
       this.pages.add(page.number, null);

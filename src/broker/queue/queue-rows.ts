@@ -8,7 +8,9 @@ import { decodePage, encodePage, Page } from './page.ts';
 
 /*
  *   table of pages   key  u32 queue id | u48 page number      value  see page.ts
- *   table of marks   key  u32 queue id                        value  f64 seq | u32 CRC32 of it
+ *   table of marks   key  u32 queue id | u16 lane, if not 0   value  f64 seq | u32 CRC32 of it
+ *
+ * The lane of a page is in the high bits of its number: see lane.ts.
  */
 
 /** Reads and writes the rows of all queues of one store. */
@@ -35,13 +37,16 @@ export class QueueRows {
     readInto(key, row, page);
   }
 
-  /** Calls `visit` with each page of a queue in order; the page object is reused. */
-  forEachPage(queueId: number, visit: (page: Page) => void): void {
+  /**
+   * Calls `visit` with each page of a queue in order, from number `first` on and below `end`; the
+   * page object is reused.
+   */
+  forEachPage(queueId: number, first: number, end: number, visit: (page: Page) => void): void {
     const page = new Page(0);
     for (const { key, value } of this.store.range(
       TABLE_PAGES,
-      pageKey(queueId, 0),
-      pageKey(queueId + 1, 0),
+      pageKey(queueId, first),
+      pageKey(queueId, end),
     )) {
       page.reset(key.readUIntBE(4, 6));
       readInto(key, value, page);
@@ -54,25 +59,40 @@ export class QueueRows {
     throw new CorruptRecordError(TABLE_PAGES, pageKey(queueId, pageNumber), what);
   }
 
-  putMark(queueId: number, seq: number): void {
+  putMark(queueId: number, lane: number, seq: number): void {
     const value = Buffer.alloc(12);
     value.writeDoubleBE(seq, 0);
     writeChecksum(value);
-    this.store.put(TABLE_MARKS, markKey(queueId), value);
+    this.store.put(TABLE_MARKS, markKey(queueId, lane), value);
   }
 
-  /** The mark of a queue; 0 when it has none. */
-  readMark(queueId: number): number {
-    const key = markKey(queueId);
+  /** The mark of a lane of a queue; null when it has none. */
+  readMark(queueId: number, lane: number): number | null {
+    const key = markKey(queueId, lane);
     const value = this.store.get(TABLE_MARKS, key);
-    if (value === null) return 0;
+    if (value === null) return null;
     return verifyChecksum(TABLE_MARKS, key, value).readDoubleBE(0);
+  }
+
+  /** The numbers of the lanes beside lane 0 that the store holds a mark or pages of. */
+  lanes(queueId: number, pagesPerLane: number): number[] {
+    const found = new Set<number>();
+    for (const key of this.store.keys(TABLE_MARKS, markKey(queueId, 0), markKey(queueId + 1, 0))) {
+      if (key.length > 4) found.add(key.readUInt16BE(4));
+    }
+    const pages = this.store.keys(
+      TABLE_PAGES,
+      pageKey(queueId, pagesPerLane),
+      pageKey(queueId + 1, 0),
+    );
+    for (const key of pages) found.add(Math.floor(key.readUIntBE(4, 6) / pagesPerLane));
+    return [...found].sort((a, b) => a - b);
   }
 
   /** Removes all that belongs to a queue. */
   removeAll(queueId: number): void {
     this.store.removeRange(TABLE_PAGES, pageKey(queueId, 0), pageKey(queueId + 1, 0));
-    this.store.remove(TABLE_MARKS, markKey(queueId));
+    this.store.removeRange(TABLE_MARKS, markKey(queueId, 0), markKey(queueId + 1, 0));
   }
 }
 
@@ -88,8 +108,10 @@ function pageKey(queueId: number, pageNumber: number): Buffer {
   return key;
 }
 
-function markKey(queueId: number): Buffer {
-  const key = Buffer.allocUnsafe(4);
+/** Lane 0 goes without its number: most queues have no other. */
+function markKey(queueId: number, lane: number): Buffer {
+  const key = Buffer.allocUnsafe(lane === 0 ? 4 : 6);
   key.writeUInt32BE(queueId, 0);
+  if (lane !== 0) key.writeUInt16BE(lane, 4);
   return key;
 }

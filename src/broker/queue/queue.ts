@@ -1,124 +1,129 @@
-// Owns one queue: which messages are ready, unacked or settled, in which order, and who gets the
-// next. Never parses a message, and writes to the store only when a batch is sealed.
+// Owns one queue: its consumers, its rules, and what is ready or unacked. Never parses a message, and
+// writes to the store only when a batch is sealed. The order of messages is that of its lanes.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
-import { assert } from '../../util/assert.ts';
-import { NumberHeap } from '../../util/heap.ts';
 import type { Consumer } from './consumer.ts';
-import { DeliveredMark } from './delivered-mark.ts';
-import { type EntriesOwner, QueueEntries } from './queue-entries.ts';
+import { ConsumerSet } from './consumer-set.ts';
+import {
+  type DeathReason,
+  PUSH_EXPIRES,
+  type QueueHome,
+  type QueueHost,
+  type QueueTraits,
+} from './host.ts';
+import type { Lane, TakenEntry } from './lane.ts';
+import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
+import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 
-/** How many messages one queue delivers before the others have their turn. */
+/** How many messages one queue delivers, or drops, before the others have their turn. */
 const DELIVERIES_PER_TURN = 4096;
-/** What a queue needs of the broker around it. */
-export interface QueueHost {
-  /** Stored messages pushed since the last seal, and those of them not settled yet. */
-  unsealedPushed: number;
-  unsealedLive: number;
-  /** Asks that `deliver` be called at the end of this turn. */
-  touch(queue: Queue): void;
-  /** Asks that `sealInto` be called when the next batch is sealed. */
-  listDirty(queue: Queue): void;
-  /** Asks that the batch being gathered be sealed without delay. */
-  awaitBatch(): void;
-}
 
-/** What a queue is declared with; redeclaration compares these. */
-export interface QueueTraits {
-  readonly name: string;
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  /** The connection that an exclusive queue belongs to, else null. */
-  readonly owner: object | null;
-  readonly arguments: FieldTable;
-}
-
-/** Where an entry was found: the answer of `take`. */
-export interface TakenEntry {
-  seq: number;
-  position: number;
-  redelivered: boolean;
-}
-
-/*
- *   seq      0 ........ first live ........ cursor ........ tail
- *            settled    unacked, requeued,  ready           (next to be given out)
- *                       settled in between
- *
- * A message's place is its seq. Those from the cursor on are ready, and so are the requeued ones
- * before it, which are few and go first, lowest seq first: so each returns to its place.
- */
-export class Queue implements QueueTraits, EntriesOwner {
+/** One queue. */
+export class Queue implements QueueTraits, MessagesOwner {
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly owner: object | null;
   readonly arguments: FieldTable;
-  /** Where rejected messages go; null: nowhere. Read from the arguments once. */
-  readonly deadLetterExchange: string | null;
-  readonly deadLetterRoutingKey: string | null;
-  readyCount = 0;
-  unackedCount = 0;
-  /** Body bytes of the ready messages. */
-  readyBytes = 0;
-  readonly consumers: Consumer[] = [];
   deleted = false;
   /** Whether the host has it on its list of queues to deliver from. */
   touched = false;
   /** Whether the host has it on its list of queues with something to seal. */
   dirty = false;
+  /** The earliest time at which the host will call `deadlinePassed`; Infinity: none. */
+  watchedMs = Infinity;
+  /** The rules that hold now, and what of them the hot paths look at. */
+  rules: QueueRules;
+  /** Whether deliveries carry `x-delivery-count`. */
+  countsReturns = false;
+  private bounded = false;
+  private refusing = false;
+  /** Whether messages may expire here, or the queue itself. */
+  private timed = false;
+  private lastUsedMs: number;
   private readonly host: QueueHost;
-  private readonly rows: QueueRows;
-  private readonly entries: QueueEntries;
-  /** The seq of the next message that has not been given out yet. */
-  private cursor = 0;
-  private readonly requeued = new NumberHeap();
-  private nextConsumer = 0;
-  private readonly mark: DeliveredMark;
-  private readonly taken: TakenEntry = { seq: 0, position: 0, redelivered: false };
+  private readonly home: QueueHome;
+  private readonly log: MessageLog;
+  private readonly messages: QueueMessages;
+  private readonly subscribed = new ConsumerSet();
 
-  constructor(id: number, traits: QueueTraits, log: MessageLog, host: QueueHost, rows: QueueRows) {
+  constructor(
+    id: number,
+    traits: QueueTraits,
+    log: MessageLog,
+    host: QueueHost,
+    home: QueueHome,
+    rows: QueueRows,
+  ) {
     this.id = id;
     this.name = traits.name;
     this.durable = traits.durable;
     this.autoDelete = traits.autoDelete;
     this.owner = traits.owner;
     this.arguments = traits.arguments;
-    this.deadLetterExchange = textArgument(traits.arguments, 'x-dead-letter-exchange');
-    this.deadLetterRoutingKey = textArgument(traits.arguments, 'x-dead-letter-routing-key');
     this.host = host;
-    this.rows = rows;
-    this.mark = new DeliveredMark(traits.durable);
-    this.entries = new QueueEntries(id, traits.durable, log, rows, this);
+    this.home = home;
+    this.log = log;
+    this.lastUsedMs = host.nowMs;
+    this.rules = rulesOf(traits.arguments, null, null);
+    const { priorityMax, priorityDefault } = this.rules;
+    this.messages = new QueueMessages(this, priorityMax, priorityDefault, log, host, rows);
+    this.applyRules();
   }
 
-  /** Adds a message at the tail. The caller has added the reference to its segment. */
-  push(position: number, bodyBytes: number, stored: boolean): void {
-    const toStore = stored && this.durable;
-    this.entries.push(position, bodyBytes, toStore);
-    this.readyCount += 1;
-    this.readyBytes += bodyBytes;
-    if (toStore) {
-      this.host.unsealedPushed += 1;
-      this.host.unsealedLive += 1;
-    }
+  /** Goes by other policies from now on, also for what is in the queue already. */
+  applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void {
+    this.rules = rulesOf(this.arguments, policy, operator);
+    this.applyRules();
     if (!this.touched) this.host.touch(this);
   }
 
+  private applyRules(): void {
+    const { rules } = this;
+    this.countsReturns = rules.countsReturns;
+    this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
+    this.refusing = this.bounded && rules.overflow !== 'drop-head';
+    if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
+    this.refreshDeadline();
+  }
+
   /**
-   * Gives ready messages to consumers that can take them, in turns. Returns whether it stopped only
-   * to let other queues have their turn.
+   * Adds a message at its place; `traits` is made of the PUSH_ bits and a priority. The caller has
+   * added the reference to its segment. False when the queue is full and refuses the message: the
+   * reference is taken off again.
+   */
+  push(position: number, bodyBytes: number, traits: number): boolean {
+    if (this.refusing && this.refuses(position, bodyBytes)) return false;
+    this.messages.push(position, bodyBytes, traits);
+    if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
+    if (!this.touched) this.host.touch(this);
+    if (this.bounded && this.isOver(0, 0)) this.deliverNow();
+    return true;
+  }
+
+  /**
+   * Gives ready messages to consumers that can take them, in turns, and drops what has expired or
+   * is too much. Returns whether it stopped only to let other queues have their turn.
    */
   deliver(): boolean {
-    for (let n = 0; n < DELIVERIES_PER_TURN; n++) {
-      if (this.readyCount === 0) return false;
-      const consumer = this.pickConsumer();
-      if (consumer === null) return false;
+    let more = false;
+    for (let n = 0; ; n++) {
+      if (this.readyCount === 0) break;
+      const consumer = this.subscribed.pick();
+      if (consumer === null) break;
+      if (n === DELIVERIES_PER_TURN) {
+        more = true;
+        break;
+      }
+      if (this.timed && !this.dropExpired(this.host.nowMs - 1)) {
+        more = this.readyCount > 0;
+        break;
+      }
       const entry = this.take();
-      if (entry === null) return false;
+      if (entry === null) break;
       const { seq } = entry;
       if (consumer.noAck) {
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
@@ -128,7 +133,18 @@ export class Queue implements QueueTraits, EntriesOwner {
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
       }
     }
-    return this.readyCount > 0;
+    if (this.bounded && !more) more = this.dropExcess();
+    if (this.timed && !more) {
+      more = !this.dropExpired(this.host.nowMs) && this.readyCount > 0;
+      this.refreshDeadline();
+    }
+    return more;
+  }
+
+  /** As `take`, for basic.get: what has expired is dropped first. */
+  get(): TakenEntry | null {
+    this.use();
+    return this.take();
   }
 
   /**
@@ -138,102 +154,117 @@ export class Queue implements QueueTraits, EntriesOwner {
    * The object returned is reused by the next call.
    */
   take(): TakenEntry | null {
-    const { entries, taken } = this;
-    let seq: number;
-    if (this.requeued.size > 0) {
-      seq = this.requeued.pop();
-      taken.redelivered = true;
-    } else {
-      if (this.readyCount === 0) return null;
-      seq = entries.firstFrom(this.cursor);
-      if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
-        this.cursor = seq;
-        this.mark.wanted = true;
-        this.entriesDirty();
-        this.host.awaitBatch();
-        return null;
-      }
-      this.cursor = seq + 1;
-      taken.redelivered = seq < this.mark.redeliveredBelow;
-    }
-    taken.seq = seq;
-    taken.position = entries.positionOf(seq);
-    this.readyCount -= 1;
-    this.readyBytes -= entries.bodyBytesOf(seq);
-    this.unackedCount += 1;
-    return taken;
+    return this.messages.take();
+  }
+
+  get readyCount(): number {
+    return this.messages.readyCount;
+  }
+
+  get unackedCount(): number {
+    return this.messages.unackedCount;
+  }
+
+  /** Body bytes of the ready messages. */
+  get readyBytes(): number {
+    return this.messages.readyBytes;
   }
 
   /** Whether messages are ready, but the next may go out only once a batch is durable. */
   get waitsForMark(): boolean {
-    return this.mark.wanted && this.readyCount > 0;
+    return this.messages.waitsForMark;
   }
 
-  /** Ends the life of an unacked message in this queue: acked, or dead-lettered elsewhere. */
+  /** Ends the life of an unacked message in this queue. */
   settle(seq: number): void {
-    this.unackedCount -= 1;
-    this.remove(seq);
+    this.messages.end(seq);
   }
 
-  /** Puts an unacked message back to its place; it will go out again as redelivered. */
+  /** Ends the life of an unacked message that a consumer rejected: it is dead-lettered. */
+  reject(seq: number): void {
+    this.die(seq, 'rejected');
+  }
+
+  /**
+   * Puts an unacked message back to its place; it will go out again as redelivered. One that came
+   * back too often is dead-lettered.
+   */
   requeue(seq: number): void {
-    const bodyBytes = this.entries.bodyBytesOf(seq);
-    this.unackedCount -= 1;
-    this.readyCount += 1;
-    this.readyBytes += bodyBytes;
-    this.requeued.push(seq);
+    if (this.countsReturns) {
+      const returns = this.messages.laneOf(seq).entries.countReturn(seq);
+      if (returns > this.rules.deliveryLimit) {
+        this.die(seq, 'delivery_limit');
+        return;
+      }
+    }
+    this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
   }
 
-  /** The log position of an unacked message. */
-  positionOf(seq: number): number {
-    return this.entries.positionOf(seq);
+  /** How often an unacked message came back to this queue before, as far as that is counted. */
+  returnsOf(seq: number): number {
+    return this.messages.laneOf(seq).entries.returnsOf(seq);
   }
 
   /** Removes all ready messages; returns how many. */
   purge(): number {
-    const count = this.readyCount;
-    while (this.requeued.size > 0) this.remove(this.requeued.pop());
-    const { tail } = this.entries;
-    let seq = this.entries.firstFrom(this.cursor);
-    while (seq < tail) {
-      this.remove(seq);
-      seq = this.entries.firstFrom(seq + 1);
-    }
-    this.cursor = tail;
-    this.readyCount = 0;
-    this.readyBytes = 0;
-    return count;
+    return this.messages.purge();
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */
   discard(): void {
     this.deleted = true;
-    this.entries.discard();
-    this.requeued.clear();
-    this.readyCount = 0;
-    this.readyBytes = 0;
-    this.unackedCount = 0;
+    this.messages.discard();
+  }
+
+  /**
+   * Notes that somebody declares the queue again or gets from it: that renews `x-expires`, and what
+   * has expired by now must not be counted.
+   */
+  use(): void {
+    if (!this.timed) return;
+    this.lastUsedMs = this.host.nowMs;
+    this.dropExpired(this.host.nowMs);
+    this.refreshDeadline();
+  }
+
+  /** Told that the time it asked for has come: something may have expired. */
+  deadlinePassed(): void {
+    const { expiresMs } = this.rules;
+    const unused = this.consumers.length === 0 && expiresMs !== Infinity;
+    if (unused && this.lastUsedMs + expiresMs <= this.host.nowMs) {
+      this.home.queueExpired(this);
+      return;
+    }
+    if (!this.touched) this.host.touch(this);
+  }
+
+  /** The consumers, in order of registration. */
+  get consumers(): readonly Consumer[] {
+    return this.subscribed.list;
   }
 
   addConsumer(consumer: Consumer): void {
-    this.consumers.push(consumer);
-    if (this.readyCount > 0 && !this.touched) this.host.touch(this);
+    this.subscribed.add(consumer);
+    this.wake();
   }
 
   /** Takes a consumer off; returns whether it was the last one. */
   removeConsumer(consumer: Consumer): boolean {
-    const index = this.consumers.indexOf(consumer);
-    assert(index >= 0, 'a consumer leaves the queue that it consumes from');
-    this.consumers.splice(index, 1);
-    if (this.nextConsumer > index) this.nextConsumer -= 1;
-    return this.consumers.length === 0;
+    this.subscribed.remove(consumer);
+    const last = this.consumers.length === 0;
+    if (last) this.use();
+    return last;
+  }
+
+  /** Takes all consumers off and returns them, as part of deleting the queue. */
+  takeConsumers(): Consumer[] {
+    return this.subscribed.clear();
   }
 
   /** The consumer that has the queue to itself, if any. */
   get exclusiveConsumer(): Consumer | null {
-    const only = this.consumers[0];
-    return only?.exclusive ? only : null;
+    return this.subscribed.exclusive;
   }
 
   /** Asks for a delivery round, if there is anything to give out. */
@@ -243,65 +274,112 @@ export class Queue implements QueueTraits, EntriesOwner {
 
   /** Writes into the current batch what changed since the last one. */
   sealInto(batch: number): void {
-    this.entries.seal();
-    const delivered = this.unackedCount > 0 || this.requeued.size > 0;
-    if (this.mark.seal(batch, this.cursor, this.entries.tail, delivered)) {
-      this.rows.putMark(this.id, this.mark.sealed);
-    }
+    this.messages.sealInto(batch);
   }
 
   /** Told that all batches up to `batch` are durable. */
   durableUpTo(batch: number): void {
-    if (this.mark.durableUpTo(batch)) this.wake();
+    if (this.messages.durableUpTo(batch)) this.wake();
   }
 
   /** At a clean stop: notes just which messages have been delivered, no more. */
-  sealExactMark(): void {
-    if (this.mark.sealExact(this.cursor)) this.rows.putMark(this.id, this.mark.sealed);
+  sealExactMarks(): void {
+    this.messages.sealExactMarks();
   }
 
-  /** Reads the queue's messages and its mark back from the store. */
+  /** Reads the queue's messages and marks back from the store. */
   recover(): void {
-    this.mark.recover(this.rows.readMark(this.id));
-    this.cursor = -1;
-    // New messages lie above the mark, or they would come as redelivered at their first delivery.
-    this.entries.recover(this.mark.sealed, (seq, bodyBytes) => {
-      if (this.cursor < 0) this.cursor = seq;
-      this.readyCount += 1;
-      this.readyBytes += bodyBytes;
-    });
-    if (this.cursor < 0) this.cursor = this.entries.tail;
-    this.mark.sealedTail = this.entries.tail;
+    this.messages.recover();
+    if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
+    this.wake();
   }
 
-  /** Told by the entries: pages changed that belong on disk. */
   entriesDirty(): void {
     if (!this.dirty) this.host.listDirty(this);
   }
 
-  private pickConsumer(): Consumer | null {
-    const consumers = this.consumers;
-    const count = consumers.length;
-    let index = this.nextConsumer;
-    for (let tried = 0; tried < count; tried++) {
-      if (index >= count) index = 0;
-      const consumer = consumers[index] as Consumer;
-      if (consumer.ready) {
-        this.nextConsumer = index + 1;
-        return consumer;
-      }
-      index += 1;
+  /** Whether the ready messages, and so much more, are more than may be. */
+  private isOver(moreCount: number, moreBytes: number): boolean {
+    const { lengthMax, lengthBytesMax } = this.rules;
+    return this.readyCount + moreCount > lengthMax || this.readyBytes + moreBytes > lengthBytesMax;
+  }
+
+  /** Whether there is no place for a message, also after consumers took what they can. */
+  private refuses(position: number, bodyBytes: number): boolean {
+    if (!this.isOver(1, bodyBytes)) return false;
+    this.deliverNow();
+    if (!this.isOver(1, bodyBytes)) return false;
+    const { overflow } = this.rules;
+    if (overflow === 'reject-publish-dlx') this.handOn(position, 'maxlen');
+    this.log.unref(this.log.segmentOf(position));
+    return true;
+  }
+
+  /**
+   * Delivers, and drops what is too much, before the turn ends: a full queue looks as full as it
+   * may be at any moment. While some queue is at it already, this one waits for its turn, so that
+   * dead letters from queue to queue never pile up on the stack.
+   */
+  private deliverNow(): void {
+    const { host } = this;
+    if (host.delivering) return;
+    host.delivering = true;
+    this.deliver();
+    host.delivering = false;
+  }
+
+  /** Drops from the head what is over the limit of length; returns whether some is left. */
+  private dropExcess(): boolean {
+    if (this.rules.overflow !== 'drop-head') return false;
+    for (let n = 0; n < DELIVERIES_PER_TURN; n++) {
+      if (this.readyCount === 0 || !this.isOver(0, 0)) return false;
+      this.dropHead(this.messages.topLane(), 'maxlen');
     }
-    return null;
+    return true;
   }
 
-  private remove(seq: number): void {
-    const stored = this.entries.remove(seq);
-    if (stored && seq >= this.mark.sealedTail) this.host.unsealedLive -= 1;
+  /**
+   * Drops the heads of lanes that had to be delivered by `nowMs`; returns whether it got to the
+   * end, with something left that is ready.
+   */
+  private dropExpired(nowMs: number): boolean {
+    const { messageTtlMs } = this.rules;
+    let left = DELIVERIES_PER_TURN;
+    for (const lane of this.messages.lanes) {
+      while (
+        lane.mayExpire(messageTtlMs) &&
+        lane.expiryOf(lane.findHead(), messageTtlMs) <= nowMs
+      ) {
+        if (left === 0) return false;
+        left -= 1;
+        this.dropHead(lane, 'expired');
+      }
+    }
+    return this.readyCount > 0;
   }
-}
 
-function textArgument(args: FieldTable, name: string): string | null {
-  const field = args.get(name);
-  return field?.type === 'S' ? field.value.toString() : null;
+  private dropHead(lane: Lane, reason: DeathReason): void {
+    this.die(this.messages.skipHead(lane), reason);
+  }
+
+  /** Ends the life of a message that is not ready, and hands it on. */
+  private die(seq: number, reason: DeathReason): void {
+    this.handOn(this.messages.laneOf(seq).entries.positionOf(seq), reason);
+    this.messages.end(seq);
+  }
+
+  private handOn(position: number, reason: DeathReason): void {
+    if (this.rules.deadLetterExchange !== null) this.home.deadLetter(this, position, reason);
+  }
+
+  /** Sees to it that the host calls when the next message, or the queue, may expire. */
+  private refreshDeadline(): void {
+    const { messageTtlMs, expiresMs } = this.rules;
+    let dueMs = this.consumers.length > 0 ? Infinity : this.lastUsedMs + expiresMs;
+    for (const lane of this.messages.lanes) {
+      if (!lane.mayExpire(messageTtlMs)) continue;
+      dueMs = Math.min(dueMs, lane.expiryOf(lane.findHead(), messageTtlMs));
+    }
+    if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
+  }
 }

@@ -62,7 +62,7 @@ export function handleBasicMethod(
 
 function get(connection: Connection, channel: Channel, method: Method<'basic.get'>): void {
   const queue = connection.vhost.queue(resolveQueueName(channel, method.queue), connection);
-  const entry = queue.take();
+  const entry = queue.get();
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck);
   } else if (queue.waitsForMark) {

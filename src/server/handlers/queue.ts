@@ -59,6 +59,7 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
         connection,
       );
   channel.currentQueue = queue.name;
+  queue.use();
   if (method.noWait) return;
   replyWhenDurable(connection, () =>
     channel.send('queue.declare-ok', {

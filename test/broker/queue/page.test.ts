@@ -3,9 +3,11 @@
 import { expect, test } from 'vitest';
 import {
   decodePage,
+  ENTRY_EXPIRES,
   ENTRY_SETTLED,
   ENTRY_STORED,
   encodePage,
+  isStoredLive,
   PAGE_ENTRIES,
   Page,
 } from '../../../src/broker/queue/page.ts';
@@ -22,7 +24,12 @@ function randomPage(random: Random): Page {
   page.count = random.pick([0, 1, 7, 8, 9, 255, 256, random.below(257)]);
   for (let slot = 0; slot < page.count; slot++) {
     const settled = random.bool() ? ENTRY_SETTLED : 0;
-    page.states[slot] = (random.bool() ? ENTRY_STORED : TRANSIENT) | settled;
+    const expires = random.below(4) === 0 ? ENTRY_EXPIRES : 0;
+    page.states[slot] = (random.bool() ? ENTRY_STORED : TRANSIENT) | settled | expires;
+    if (random.below(5) === 0) {
+      page.returns ??= new Map();
+      page.returns.set(slot, 1 + random.below(2 ** 32 - 1));
+    }
     page.positions[slot] = random.below(2 ** 52);
     page.bodyBytes[slot] = random.below(2 ** 32);
   }
@@ -33,8 +40,10 @@ function randomPage(random: Random): Page {
 function stored(page: Page): unknown[] {
   const found: unknown[] = [];
   for (let slot = 0; slot < page.count; slot++) {
-    if (page.states[slot] !== ENTRY_STORED) continue;
-    found.push([slot, page.positions[slot], page.bodyBytes[slot]]);
+    const state = page.states[slot] as number;
+    if (!isStoredLive(state)) continue;
+    const returns = page.returns?.get(slot) ?? 0;
+    found.push([slot, page.positions[slot], page.bodyBytes[slot], state, returns]);
   }
   return found;
 }
@@ -94,11 +103,11 @@ test('any bit that changed in a row of a page or a mark is found out', () => {
     const rows = new QueueRows(store);
     const page = randomPage(random);
     rows.putPage(3, page);
-    rows.putMark(3, 77);
+    rows.putMark(3, 0, 77);
     store.seal();
     store.sync();
     rows.readPage(3, new Page(page.number));
-    expect(rows.readMark(3)).toBe(77);
+    expect(rows.readMark(3, 0)).toBe(77);
     for (const table of [TABLE_PAGES, TABLE_MARKS]) {
       const [key] = disk.keys(table) as [Buffer];
       const row = disk.table(table).get(key) as Buffer;
@@ -109,14 +118,14 @@ test('any bit that changed in a row of a page or a mark is found out', () => {
         disk.table(table).put(key, damaged);
         const read =
           table === TABLE_MARKS
-            ? () => rows.readMark(3)
+            ? () => rows.readMark(3, 0)
             : () => rows.readPage(3, new Page(page.number));
         expect(read).toThrow(CorruptRecordError);
       }
       disk.table(table).remove(key);
     }
     expect(() => rows.readPage(3, new Page(page.number))).toThrow(/missing/);
-    expect(rows.readMark(3), 'a queue without a mark').toBe(0);
+    expect(rows.readMark(3, 0), 'a queue without a mark').toBeNull();
   });
 });
 
@@ -126,17 +135,17 @@ test('a queue reads its own pages in order, and removes only its own', () => {
   const rows = new QueueRows(store);
   for (const queue of [1, 2, 3]) {
     for (const number of [300, 0, 2 ** 33, 7]) rows.putPage(queue, new Page(number));
-    rows.putMark(queue, queue);
+    rows.putMark(queue, 0, queue);
   }
   store.seal();
   store.sync();
   const numbers: number[] = [];
-  rows.forEachPage(2, (page) => numbers.push(page.number));
+  rows.forEachPage(2, 0, 2 ** 40, (page) => numbers.push(page.number));
   expect(numbers).toEqual([0, 7, 300, 2 ** 33]);
   rows.removePage(2, 7);
   rows.removeAll(1);
   store.seal();
   store.sync();
   expect(disk.keys(TABLE_PAGES)).toHaveLength(3 + 4);
-  expect([1, 2, 3].map((queue) => rows.readMark(queue))).toEqual([0, 2, 3]);
+  expect([1, 2, 3].map((queue) => rows.readMark(queue, 0))).toEqual([null, 2, 3]);
 });

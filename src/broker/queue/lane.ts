@@ -1,0 +1,228 @@
+// Owns one first-in-first-out line of messages in a queue: which are ready, in which order, and
+// which may go out. Never knows consumers or why a message leaves: queue.ts does.
+
+import type { MessageLog } from '../../message/log.ts';
+import { recordArrivedMs, recordExpiryMs } from '../../message/record.ts';
+import { positionOf } from '../../message/segment.ts';
+import { NumberHeap } from '../../util/heap.ts';
+import { DeliveredMark } from './delivered-mark.ts';
+import { ENTRY_STORED, PAGE_ENTRIES } from './page.ts';
+import { QueueEntries } from './queue-entries.ts';
+import type { QueueRows } from './queue-rows.ts';
+
+/** What a lane tells its queue. */
+export interface LaneOwner {
+  /** Something changed that belongs into the next batch. */
+  entriesDirty(): void;
+  /** A delivery waits for a batch that says on disk that the message may have been delivered. */
+  markWanted(): void;
+  /** A stored message came that no batch holds yet; or one of those is gone again. */
+  unsealedPushed(): void;
+  unsealedGone(): void;
+}
+
+/** Where an entry was found: the answer of `take`. */
+export interface TakenEntry {
+  seq: number;
+  position: number;
+  redelivered: boolean;
+}
+
+/**
+ * Seqs of all lanes of a queue are numbers of one range, so that a seq says which lane it is of:
+ * lane n has those from n x LANE_SEQS on. 256 lanes and one stay far below 2^53.
+ */
+export const LANE_SEQS = 2 ** 44;
+/** The same in pages. */
+export const LANE_PAGES = LANE_SEQS / PAGE_ENTRIES;
+
+/*
+ *   seq      first ........ first live ........ cursor ........ tail
+ *            settled        unacked, requeued,  ready           (next to be given out)
+ *                           settled in between
+ *
+ * A message's place is its seq. Those from the cursor on are ready, and so are the requeued ones
+ * before it, which are few and go first, lowest seq first: so each returns to its place.
+ */
+export class Lane {
+  readonly number: number;
+  /** Messages ready in this lane. */
+  readyCount = 0;
+  readonly entries: QueueEntries;
+  /** The seq of the next message that has not been given out yet. */
+  private cursor: number;
+  private readonly requeued = new NumberHeap();
+  private readonly mark: DeliveredMark;
+  private readonly queueId: number;
+  private readonly durable: boolean;
+  private readonly log: MessageLog;
+  private readonly rows: QueueRows;
+  private readonly owner: LaneOwner;
+
+  constructor(
+    number: number,
+    queueId: number,
+    durable: boolean,
+    log: MessageLog,
+    rows: QueueRows,
+    owner: LaneOwner,
+  ) {
+    this.number = number;
+    this.queueId = queueId;
+    this.durable = durable;
+    this.log = log;
+    this.rows = rows;
+    this.owner = owner;
+    const first = number * LANE_SEQS;
+    this.cursor = first;
+    this.mark = new DeliveredMark(durable);
+    this.mark.recover(first);
+    this.entries = new QueueEntries(queueId, first, first + LANE_SEQS, log, rows, owner);
+  }
+
+  /** Adds a message at the tail; `state` as for QueueEntries.push. */
+  push(position: number, bodyBytes: number, state: number): void {
+    this.entries.push(position, bodyBytes, state);
+    this.readyCount += 1;
+    if ((state & ENTRY_STORED) !== 0) this.owner.unsealedPushed();
+  }
+
+  /**
+   * Takes the next ready message out for a delivery and fills in `taken`. False when its delivery
+   * has to wait for a batch that says on disk that it may have been delivered.
+   */
+  take(taken: TakenEntry): boolean {
+    const { entries } = this;
+    let seq: number;
+    if (this.requeued.size > 0) {
+      seq = this.requeued.pop();
+      taken.redelivered = true;
+    } else {
+      seq = entries.firstFrom(this.cursor);
+      if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
+        this.cursor = seq;
+        this.mark.wanted = true;
+        this.owner.markWanted();
+        return false;
+      }
+      this.cursor = seq + 1;
+      taken.redelivered = seq < this.mark.redeliveredBelow;
+    }
+    taken.seq = seq;
+    taken.position = entries.positionOf(seq);
+    this.readyCount -= 1;
+    return true;
+  }
+
+  /** The seq of the next ready message; there must be one. */
+  findHead(): number {
+    if (this.requeued.size > 0) return this.requeued.first;
+    const seq = this.entries.firstFrom(this.cursor);
+    this.cursor = seq;
+    return seq;
+  }
+
+  /** Takes the head out though nobody is given it; the caller removes it. Returns its seq. */
+  skipHead(): number {
+    const seq = this.findHead();
+    if (this.requeued.size > 0) this.requeued.pop();
+    else this.cursor = seq + 1;
+    this.readyCount -= 1;
+    return seq;
+  }
+
+  /**
+   * When a message that is there expires, ms since the Unix epoch; Infinity: never. The smaller of
+   * its own time to live and the queue's counts, from its arrival on.
+   */
+  expiryOf(seq: number, queueTtlMs: number): number {
+    const own = this.entries.expires(seq);
+    if (!own && queueTtlMs === Infinity) return Infinity;
+    const position = this.entries.positionOf(seq);
+    const segment = this.log.readable(position);
+    const view = segment.view as DataView;
+    const record = position - positionOf(segment.id, 0);
+    const ttlMs = own ? Math.min(recordExpiryMs(view, record), queueTtlMs) : queueTtlMs;
+    return recordArrivedMs(view, record) + ttlMs;
+  }
+
+  /** Whether a delivery waits for a batch. */
+  get waitsForMark(): boolean {
+    return this.mark.wanted;
+  }
+
+  /** Ends the life of an entry that is not ready. */
+  remove(seq: number): void {
+    const stored = this.entries.remove(seq);
+    if (stored && seq >= this.mark.sealedTail) this.owner.unsealedGone();
+  }
+
+  /** Puts an entry that was taken out back to its place. */
+  requeue(seq: number): void {
+    this.readyCount += 1;
+    this.requeued.push(seq);
+  }
+
+  /** Removes all ready messages. */
+  purge(): void {
+    while (this.requeued.size > 0) this.remove(this.requeued.pop());
+    const { tail } = this.entries;
+    let seq = this.entries.firstFrom(this.cursor);
+    while (seq < tail) {
+      this.remove(seq);
+      seq = this.entries.firstFrom(seq + 1);
+    }
+    this.cursor = tail;
+    this.readyCount = 0;
+  }
+
+  /** Lets go of every message in memory, as part of deleting the queue. */
+  discard(): void {
+    this.entries.discard();
+    this.requeued.clear();
+    this.readyCount = 0;
+  }
+
+  /** Writes what changed into the current batch. `unacked`: the queue has deliveries outstanding. */
+  sealInto(batch: number, unacked: boolean): void {
+    this.entries.seal();
+    const delivered = unacked || this.requeued.size > 0;
+    if (this.mark.seal(batch, this.cursor, this.entries.tail, delivered)) this.putMark();
+  }
+
+  /** Told that all batches up to `batch` are durable; returns whether deliveries may go on. */
+  durableUpTo(batch: number): boolean {
+    return this.mark.durableUpTo(batch);
+  }
+
+  /** At a clean stop: notes just which messages have been delivered, no more. */
+  sealExactMark(): void {
+    if (this.mark.sealExact(this.cursor)) this.putMark();
+  }
+
+  /** Reads the messages and the mark back from the store; returns the bytes of their bodies. */
+  recover(): number {
+    const mark = this.rows.readMark(this.queueId, this.number);
+    if (mark !== null) this.mark.recover(mark);
+    let bytes = 0;
+    this.cursor = -1;
+    // New messages lie above the mark, or they would come as redelivered at their first delivery.
+    this.entries.recover(this.mark.sealed, (seq, bodyBytes) => {
+      if (this.cursor < 0) this.cursor = seq;
+      this.readyCount += 1;
+      bytes += bodyBytes;
+    });
+    if (this.cursor < 0) this.cursor = this.entries.tail;
+    this.mark.sealedTail = this.entries.tail;
+    return bytes;
+  }
+
+  /** Whether some message in it may expire, given the queue's own time to live. */
+  mayExpire(queueTtlMs: number): boolean {
+    return this.readyCount > 0 && (queueTtlMs !== Infinity || this.entries.expiring > 0);
+  }
+
+  private putMark(): void {
+    if (this.durable) this.rows.putMark(this.queueId, this.number, this.mark.sealed);
+  }
+}

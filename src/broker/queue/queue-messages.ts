@@ -1,0 +1,224 @@
+// Owns the messages of one queue: their lanes, one for each priority in use, and how many are ready
+// or unacked. Never knows consumers or rules: queue.ts does.
+
+import type { MessageLog } from '../../message/log.ts';
+import { assert } from '../../util/assert.ts';
+import type { QueueHost } from './host.ts';
+import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
+import { LANE_PAGES, LANE_SEQS, Lane, type LaneOwner, type TakenEntry } from './lane.ts';
+import type { QueueRows } from './queue-rows.ts';
+
+/** What these messages belong to. */
+export interface MessagesOwner {
+  readonly id: number;
+  readonly durable: boolean;
+  /** Something changed that belongs into the next batch. */
+  entriesDirty(): void;
+}
+
+/**
+ * Lane 0 is that of messages without a priority, which most queues have alone; priority p has lane
+ * p + 1, made when its first message comes. So a queue that knows priorities costs no more than any
+ * other until some message has one.
+ */
+export class QueueMessages implements LaneOwner {
+  readyCount = 0;
+  unackedCount = 0;
+  /** Body bytes of the ready messages. */
+  readyBytes = 0;
+  /** All lanes, the highest priority first. */
+  readonly lanes: Lane[];
+  /** The lane of messages that name no priority. */
+  private readonly base: Lane;
+  /** Whether there is no lane but the first. */
+  private single = true;
+  private readonly byNumber: (Lane | undefined)[];
+  private readonly priorityMax: number;
+  private readonly priorityDefault: number;
+  private readonly log: MessageLog;
+  private readonly rows: QueueRows;
+  private readonly host: QueueHost;
+  private readonly owner: MessagesOwner;
+  private readonly stateMask: number;
+  private readonly taken: TakenEntry = { seq: 0, position: 0, redelivered: false };
+
+  /** Messages of a higher priority than `priorityMax` count as that; 0: priorities mean nothing. */
+  constructor(
+    owner: MessagesOwner,
+    priorityMax: number,
+    priorityDefault: number,
+    log: MessageLog,
+    host: QueueHost,
+    rows: QueueRows,
+  ) {
+    this.owner = owner;
+    this.priorityMax = priorityMax;
+    this.priorityDefault = priorityDefault;
+    this.log = log;
+    this.host = host;
+    this.rows = rows;
+    this.stateMask = owner.durable ? PUSH_STORED | PUSH_EXPIRES : PUSH_EXPIRES;
+    this.base = this.makeLane(0);
+    this.lanes = [this.base];
+    this.byNumber = [this.base];
+  }
+
+  /** Adds a message; `traits` as for Queue.push. */
+  push(position: number, bodyBytes: number, traits: number): void {
+    const named = (traits & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
+    const lane = named ? this.laneOfPriority(traits >>> PUSH_PRIORITY_SHIFT) : this.base;
+    // PUSH_STORED and PUSH_EXPIRES are states of an entry, shifted by one.
+    lane.push(position, bodyBytes, (traits & this.stateMask) << 1);
+    this.readyCount += 1;
+    this.readyBytes += bodyBytes;
+  }
+
+  /**
+   * Takes the next ready message out for one delivery. Null when there is none, or when its
+   * delivery has to wait for a batch that says on disk that it may have been delivered. The object
+   * returned is reused by the next call.
+   */
+  take(): TakenEntry | null {
+    if (this.readyCount === 0) return null;
+    const { taken } = this;
+    const lane = this.single ? this.base : this.topLane();
+    if (!lane.take(taken)) return null;
+    this.readyCount -= 1;
+    this.readyBytes -= lane.entries.bodyBytesOf(taken.seq);
+    this.unackedCount += 1;
+    return taken;
+  }
+
+  /** Takes the head of a lane out though nobody is given it; `end` it. Returns its seq. */
+  skipHead(lane: Lane): number {
+    const seq = lane.skipHead();
+    this.readyCount -= 1;
+    this.readyBytes -= lane.entries.bodyBytesOf(seq);
+    this.unackedCount += 1;
+    return seq;
+  }
+
+  /** The lane whose message goes first: the highest that has one ready, or the last of all. */
+  topLane(): Lane {
+    const { lanes } = this;
+    let at = 0;
+    while (at < lanes.length - 1 && (lanes[at] as Lane).readyCount === 0) at += 1;
+    return lanes[at] as Lane;
+  }
+
+  /** Whether messages are ready, but the next may go out only once a batch is durable. */
+  get waitsForMark(): boolean {
+    return this.readyCount > 0 && this.topLane().waitsForMark;
+  }
+
+  /** Ends the life of an unacked message. */
+  end(seq: number): void {
+    this.unackedCount -= 1;
+    this.laneOf(seq).remove(seq);
+  }
+
+  /** Puts an unacked message back to its place. */
+  requeue(seq: number): void {
+    const lane = this.laneOf(seq);
+    this.unackedCount -= 1;
+    this.readyCount += 1;
+    this.readyBytes += lane.entries.bodyBytesOf(seq);
+    lane.requeue(seq);
+  }
+
+  /** The lane that a seq belongs to. */
+  laneOf(seq: number): Lane {
+    if (this.single) return this.base;
+    const lane = this.byNumber[Math.floor(seq / LANE_SEQS)];
+    assert(lane !== undefined, 'a seq that was given out belongs to a lane');
+    return lane;
+  }
+
+  /** Removes all ready messages; returns how many. */
+  purge(): number {
+    const count = this.readyCount;
+    for (const lane of this.lanes) lane.purge();
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    return count;
+  }
+
+  /** Lets go of every message and row, as part of deleting the queue. */
+  discard(): void {
+    for (const lane of this.lanes) lane.discard();
+    if (this.owner.durable) this.rows.removeAll(this.owner.id);
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    this.unackedCount = 0;
+  }
+
+  /** Writes into the current batch what changed since the last one. */
+  sealInto(batch: number): void {
+    for (const lane of this.lanes) lane.sealInto(batch, this.unackedCount > 0);
+  }
+
+  /** Told that all batches up to `batch` are durable; returns whether deliveries may go on. */
+  durableUpTo(batch: number): boolean {
+    let free = false;
+    for (const lane of this.lanes) if (lane.durableUpTo(batch)) free = true;
+    return free;
+  }
+
+  /** At a clean stop: notes just which messages have been delivered, no more. */
+  sealExactMarks(): void {
+    for (const lane of this.lanes) lane.sealExactMark();
+  }
+
+  /** Reads the messages and marks back from the store. */
+  recover(): void {
+    if (this.priorityMax > 0) {
+      for (const number of this.rows.lanes(this.owner.id, LANE_PAGES)) this.addLane(number);
+    }
+    for (const lane of this.lanes) {
+      this.readyBytes += lane.recover();
+      this.readyCount += lane.readyCount;
+    }
+  }
+
+  entriesDirty(): void {
+    this.owner.entriesDirty();
+  }
+
+  markWanted(): void {
+    this.owner.entriesDirty();
+    this.host.awaitBatch();
+  }
+
+  unsealedPushed(): void {
+    this.host.unsealedPushed += 1;
+    this.host.unsealedLive += 1;
+  }
+
+  unsealedGone(): void {
+    this.host.unsealedLive -= 1;
+  }
+
+  private laneOfPriority(priority: number): Lane {
+    const known = Math.min(priority, this.priorityMax);
+    if (known === this.priorityDefault) return this.base;
+    return this.byNumber[known + 1] ?? this.addLane(known + 1);
+  }
+
+  private addLane(number: number): Lane {
+    const lane = this.makeLane(number);
+    this.byNumber[number] = lane;
+    this.lanes.push(lane);
+    this.lanes.sort((a, b) => this.priorityOf(b) - this.priorityOf(a));
+    this.single = false;
+    return lane;
+  }
+
+  private makeLane(number: number): Lane {
+    const { id, durable } = this.owner;
+    return new Lane(number, id, durable, this.log, this.rows, this);
+  }
+
+  private priorityOf(lane: Lane): number {
+    return lane.number === 0 ? this.priorityDefault : lane.number - 1;
+  }
+}

@@ -1,0 +1,63 @@
+// Owns reading a record apart, for whoever makes another message of it: a dead letter, a copy with
+// other headers. Never on the way of a message that only passes.
+
+import { decodeTable, type FieldTable } from '../amqp/field-table.ts';
+import {
+  BIT_EXPIRATION,
+  BIT_HEADERS,
+  BIT_PRIORITY,
+  hasProperty,
+  PROPERTY_FLAGS_OFFSET,
+  propertyStart,
+  shortProperty,
+} from '../amqp/property-walk.ts';
+import type { MessageLog } from './log.ts';
+import {
+  bodyBytesAt,
+  FLAG_PERSISTENT,
+  headerFrameStart,
+  recordExchange,
+  recordFlags,
+  recordPriority,
+  recordRoutingKey,
+} from './record.ts';
+
+/** A message in parts. Buffers are views of the log: use them within this turn. */
+export interface ReadMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly headerPayload: Buffer;
+  /** The `headers` property; empty where there is none. The caller's own. */
+  readonly headers: FieldTable;
+  readonly expiration: string | null;
+  readonly body: Buffer;
+  readonly persistent: boolean;
+  /** Null: the message names no priority. */
+  readonly priority: number | null;
+}
+
+/** Reads the record at a position, which the caller holds a reference to. */
+export function readMessage(log: MessageLog, position: number): ReadMessage {
+  const { bytes, view, offset } = log.read(position);
+  const headerFrame = headerFrameStart(bytes, offset);
+  const payloadEnd = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
+  const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);
+  const bodyBytes = bodyBytesAt(view, headerFrame);
+  let headers: FieldTable = new Map();
+  if (hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS)) {
+    const at = propertyStart(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS);
+    // Each death adds entries, so that the limit for publishers does not hold here.
+    headers = decodeTable(headerPayload, at, headerPayload.length, Infinity).table;
+  }
+  const prioritized = hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_PRIORITY);
+  return {
+    exchange: recordExchange(bytes, offset),
+    routingKey: recordRoutingKey(bytes, offset),
+    headerPayload,
+    headers,
+    expiration: shortProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_EXPIRATION),
+    body: bytes.subarray(payloadEnd + 8, payloadEnd + 8 + bodyBytes),
+    persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
+    priority: prioritized ? recordPriority(bytes, offset) : null,
+  };
+}
