@@ -7,6 +7,13 @@ import type { FieldTable } from '../amqp/field-table.ts';
 import { assert } from '../util/assert.ts';
 import type { Broker } from './broker.ts';
 import { deadLetter } from './dead-letter.ts';
+import {
+  checkExchangeDeclaration,
+  checkName,
+  checkQueueDeclaration,
+  lockedQueue,
+  refuseDefaultExchange,
+} from './declare-rules.ts';
 import type { Binding } from './exchange/binding.ts';
 import {
   bindingIdentity,
@@ -16,13 +23,6 @@ import {
   isExchange,
 } from './exchange/exchange.ts';
 import { EXCHANGE_TYPES } from './exchange/registry.ts';
-import {
-  checkQueueArguments,
-  checkQuorumTraits,
-  checkSameArgument,
-  checkSameQueueArguments,
-  isQuorum,
-} from './queue/arguments.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
 import { Router } from './router.ts';
@@ -36,7 +36,6 @@ const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
   ['amq.match', 'headers'],
   ['amq.topic', 'topic'],
 ];
-const RESERVED_PREFIX = 'amq.';
 
 /** One vhost. */
 export class Vhost implements QueueHome {
@@ -100,23 +99,16 @@ export class Vhost implements QueueHome {
     if (queue === undefined) {
       throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`);
     }
-    if (queue.owner !== null && queue.owner !== connection) throw this.locked(name);
+    if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
     return queue;
   }
 
   /** Declares an exchange, or checks that the one there is equivalent. */
   declareExchange(traits: ExchangeTraits): void {
-    const { name, type } = traits;
-    refuseDefaultExchange(name);
-    if (!EXCHANGE_TYPES.has(type)) {
-      throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${type}'`);
-    }
+    const { name } = traits;
     const current = this.exchanges.get(name);
-    if (current !== undefined) {
-      this.checkSameExchange(current, traits);
-      return;
-    }
-    this.checkName('exchange', name);
+    checkExchangeDeclaration(this.name, current, traits);
+    if (current !== undefined) return;
     const exchange = new Exchange(traits);
     this.exchanges.set(name, exchange);
     this.router.topologyChanged();
@@ -144,17 +136,10 @@ export class Vhost implements QueueHome {
   /** Declares a queue, or checks that the one there is equivalent. An empty name asks for one. */
   declareQueue(traits: QueueTraits, connection: object): Queue {
     const current = this.queues.get(traits.name);
-    this.checkName('queue', traits.name);
-    if (current !== undefined) {
-      this.checkSameQueue(current, traits, connection);
-      return current;
-    }
+    checkName('queue', traits.name);
     const name = traits.name === '' ? generateName('amq.gen-') : traits.name;
-    checkQueueArguments(name, this.name, traits.arguments);
-    if (isQuorum(traits.arguments)) {
-      const where = `queue '${name}' in vhost '${this.name}'`;
-      checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
-    }
+    checkQueueDeclaration(this.name, current, { ...traits, name }, connection);
+    if (current !== undefined) return current;
     const durable = traits.durable && traits.owner === null;
     const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, name, durable });
     this.router.topologyChanged();
@@ -314,60 +299,9 @@ export class Vhost implements QueueHome {
       this.removeExchange(exchange);
     }
   }
-
-  private checkName(what: 'exchange' | 'queue', name: string): void {
-    if (!name.startsWith(RESERVED_PREFIX)) return;
-    throw new AmqpError(
-      'ACCESS_REFUSED',
-      `${what} name '${name}' contains reserved prefix 'amq.*'`,
-    );
-  }
-
-  private checkSameExchange(current: Exchange, traits: ExchangeTraits): void {
-    const where = `exchange '${current.name}' in vhost '${this.name}'`;
-    checkSameTrait('type', where, current.type, traits.type);
-    checkSameTrait('durable', where, current.durable, traits.durable);
-    checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
-    checkSameTrait('internal', where, current.internal, traits.internal);
-    checkSameArgument('alternate-exchange', where, current.arguments, traits.arguments);
-  }
-
-  private checkSameQueue(current: Queue, traits: QueueTraits, connection: object): void {
-    const { name } = current;
-    const where = `queue '${name}' in vhost '${this.name}'`;
-    const exclusive = traits.owner !== null;
-    if (current.owner !== null && current.owner !== connection) throw this.locked(name);
-    checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
-    checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
-    if ((current.owner !== null) !== exclusive) throw this.locked(name);
-    checkQueueArguments(name, this.name, traits.arguments);
-    checkSameQueueArguments(name, this.name, current.arguments, traits.arguments);
-  }
-
-  private locked(queue: string): AmqpError {
-    return new AmqpError(
-      'RESOURCE_LOCKED',
-      `cannot obtain exclusive access to locked queue '${queue}' in vhost '${this.name}'. ` +
-        'It could be originally declared on another connection or the exclusive property value ' +
-        'does not match that of the original declaration.',
-    );
-  }
 }
 
 /** A name made by the broker: the prefix and 22 characters of randomness. */
 export function generateName(prefix: string): string {
   return prefix + randomBytes(16).toString('base64url');
-}
-
-/** Throws ACCESS_REFUSED for what the default exchange never allows. */
-export function refuseDefaultExchange(name: string): void {
-  if (name !== '') return;
-  throw new AmqpError('ACCESS_REFUSED', 'operation not permitted on the default exchange');
-}
-
-function checkSameTrait<T>(name: string, where: string, current: T, received: T): void {
-  if (current === received) return;
-  const difference = `received '${String(received)}' but current is '${String(current)}'`;
-  const text = `inequivalent arg '${name}' for ${where}: ${difference}`;
-  throw new AmqpError('PRECONDITION_FAILED', text);
 }

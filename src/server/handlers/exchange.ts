@@ -1,7 +1,7 @@
 // Owns the methods of class exchange. Never holds rules: the vhost does.
 
 import type { Method } from '../../amqp/spec.ts';
-import { refuseDefaultExchange } from '../../broker/vhost.ts';
+import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';

@@ -2,7 +2,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
-import { refuseDefaultExchange } from '../../broker/vhost.ts';
+import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';

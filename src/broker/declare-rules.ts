@@ -1,0 +1,109 @@
+// Owns what a declaration has to keep to: reserved names, arguments, equivalence with what is there
+// already. Never declares: vhost.ts does, and an import of definitions checks with the same rules.
+
+import { AmqpError } from '../amqp/errors.ts';
+import type { ExchangeTraits } from './exchange/exchange.ts';
+import { EXCHANGE_TYPES } from './exchange/registry.ts';
+import {
+  checkQueueArguments,
+  checkQuorumTraits,
+  checkSameArgument,
+  checkSameQueueArguments,
+  isQuorum,
+} from './queue/arguments.ts';
+import type { QueueTraits } from './queue/host.ts';
+
+/** Names that begin with it are the broker's to give. */
+export const RESERVED_PREFIX = 'amq.';
+
+/**
+ * Throws RabbitMQ's AmqpError unless an exchange may be declared with these traits; `current` is the
+ * one of that name, if there is one.
+ */
+export function checkExchangeDeclaration(
+  vhost: string,
+  current: ExchangeTraits | undefined,
+  traits: ExchangeTraits,
+): void {
+  refuseDefaultExchange(traits.name);
+  if (!EXCHANGE_TYPES.has(traits.type)) {
+    throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${traits.type}'`);
+  }
+  if (current === undefined) checkName('exchange', traits.name);
+  else checkSameExchange(vhost, current, traits);
+}
+
+/**
+ * Throws RabbitMQ's AmqpError unless a queue may be declared with these traits by that connection;
+ * `current` is the one of that name, if there is one. An empty name must have been filled in.
+ */
+export function checkQueueDeclaration(
+  vhost: string,
+  current: QueueTraits | undefined,
+  traits: QueueTraits,
+  connection: object | null,
+): void {
+  if (current !== undefined) {
+    checkSameQueue(vhost, current, traits, connection);
+    return;
+  }
+  checkQueueArguments(traits.name, vhost, traits.arguments);
+  if (!isQuorum(traits.arguments)) return;
+  const where = `queue '${traits.name}' in vhost '${vhost}'`;
+  checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
+}
+
+/** Throws ACCESS_REFUSED for a name that clients may not give. */
+export function checkName(what: 'exchange' | 'queue', name: string): void {
+  if (!name.startsWith(RESERVED_PREFIX)) return;
+  throw new AmqpError('ACCESS_REFUSED', `${what} name '${name}' contains reserved prefix 'amq.*'`);
+}
+
+/** Throws ACCESS_REFUSED for what the default exchange never allows. */
+export function refuseDefaultExchange(name: string): void {
+  if (name !== '') return;
+  throw new AmqpError('ACCESS_REFUSED', 'operation not permitted on the default exchange');
+}
+
+/** The error for a queue that belongs to another connection. */
+export function lockedQueue(vhost: string, queue: string): AmqpError {
+  return new AmqpError(
+    'RESOURCE_LOCKED',
+    `cannot obtain exclusive access to locked queue '${queue}' in vhost '${vhost}'. ` +
+      'It could be originally declared on another connection or the exclusive property value ' +
+      'does not match that of the original declaration.',
+  );
+}
+
+function checkSameExchange(vhost: string, current: ExchangeTraits, traits: ExchangeTraits): void {
+  const where = `exchange '${current.name}' in vhost '${vhost}'`;
+  checkSameTrait('type', where, current.type, traits.type);
+  checkSameTrait('durable', where, current.durable, traits.durable);
+  checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
+  checkSameTrait('internal', where, current.internal, traits.internal);
+  checkSameArgument('alternate-exchange', where, current.arguments, traits.arguments);
+}
+
+function checkSameQueue(
+  vhost: string,
+  current: QueueTraits,
+  traits: QueueTraits,
+  connection: object | null,
+): void {
+  const { name } = current;
+  const where = `queue '${name}' in vhost '${vhost}'`;
+  const exclusive = traits.owner !== null;
+  if (current.owner !== null && current.owner !== connection) throw lockedQueue(vhost, name);
+  checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
+  checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
+  if ((current.owner !== null) !== exclusive) throw lockedQueue(vhost, name);
+  checkQueueArguments(name, vhost, traits.arguments);
+  checkSameQueueArguments(name, vhost, current.arguments, traits.arguments);
+}
+
+function checkSameTrait<T>(name: string, where: string, current: T, received: T): void {
+  if (current === received) return;
+  const difference = `received '${String(received)}' but current is '${String(current)}'`;
+  const text = `inequivalent arg '${name}' for ${where}: ${difference}`;
+  throw new AmqpError('PRECONDITION_FAILED', text);
+}
