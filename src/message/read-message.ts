@@ -1,7 +1,7 @@
 // Owns reading a record apart, for whoever makes another message of it: a dead letter, a copy with
 // other headers. Never on the way of a message that only passes.
 
-import { decodeTable, type FieldTable } from '../amqp/field-table.ts';
+import { decodeTable, type Field, type FieldTable } from '../amqp/field-table.ts';
 import {
   BIT_EXPIRATION,
   BIT_HEADERS,
@@ -9,11 +9,13 @@ import {
   hasProperty,
   PROPERTY_FLAGS_OFFSET,
   propertyStart,
+  replaceHeaders,
   shortProperty,
 } from '../amqp/property-walk.ts';
 import type { MessageLog } from './log.ts';
 import {
   bodyBytesAt,
+  buildRecord,
   FLAG_PERSISTENT,
   headerFrameStart,
   recordExchange,
@@ -60,4 +62,11 @@ export function readMessage(log: MessageLog, position: number): ReadMessage {
     persistent: (recordFlags(bytes, offset) & FLAG_PERSISTENT) !== 0,
     priority: prioritized ? recordPriority(bytes, offset) : null,
   };
+}
+
+/** A record of the same message with one more header, or another value of it; without a head. */
+export function recordWithHeader(message: ReadMessage, name: string, value: Field): Buffer {
+  message.headers.set(name, value);
+  const payload = replaceHeaders(message.headerPayload, message.headers, false);
+  return buildRecord(message.exchange, message.routingKey, payload, message.body);
 }

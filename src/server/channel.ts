@@ -9,6 +9,7 @@ import {
   BASIC_RETURN,
 } from '../amqp/constants.ts';
 import { AmqpError, REPLY_CODES } from '../amqp/errors.ts';
+import type { Field } from '../amqp/field-table.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -17,6 +18,7 @@ import type { TakenEntry } from '../broker/queue/lane.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
+import { readMessage, recordWithHeader } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
 import { Confirms } from './confirms.ts';
 import {
@@ -33,6 +35,7 @@ import { Unacked } from './unacked.ts';
 
 const U32 = 0x1_0000_0000;
 const NO_ROUTE_TEXT = 'NO_ROUTE';
+const NOTHING = Buffer.alloc(0);
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
@@ -109,6 +112,10 @@ export class Channel implements DeliveryChannel, PublisherChannel {
       this.prefixOwner = consumer;
       this.prefix = this.prefixes.get(consumer) as Bytes;
     }
+    if (redelivered && queue.countsReturns) {
+      this.writeCountedDelivery(queue, seq, position, tag);
+      return;
+    }
     const segment = this.connection.broker.log.readable(position);
     writeDelivery(
       this.link,
@@ -122,21 +129,49 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     );
   }
 
+  /** As `writeDelivery`, for a message that came back to a queue which counts that. */
+  private writeCountedDelivery(queue: Queue, seq: number, position: number, tag: number): void {
+    const { bytes } = this.prefix;
+    const prefix = Buffer.alloc(bytes.length + 9);
+    bytes.copy(prefix);
+    writeTag(prefix, bytes.length, tag, true);
+    this.writeMethod(prefix, NOTHING, queue, seq, position, true);
+  }
+
+  /** Writes a method that ends in an address and `suffix`, with the content of a message. */
+  private writeMethod(
+    prefix: Buffer,
+    suffix: Buffer,
+    queue: Queue,
+    seq: number,
+    position: number,
+    redelivered: boolean,
+  ): void {
+    const { link, number } = this;
+    const { broker, peerFrameMax } = this.connection;
+    const returns = redelivered && queue.countsReturns ? queue.returnsOf(seq) : 0;
+    if (returns > 0) {
+      const count: Field = { type: 'l', value: returns };
+      const message = readMessage(broker.log, position);
+      const record = recordWithHeader(message, 'x-delivery-count', count);
+      writeContent(link, prefix, suffix, number, peerFrameMax, record, 0, null);
+      return;
+    }
+    const segment = broker.log.readable(position);
+    const record = position - positionOf(segment.id, 0);
+    const bytes = segment.bytes as Buffer;
+    writeContent(link, prefix, suffix, number, peerFrameMax, bytes, record, segment);
+  }
+
   /** Sends basic.get-ok for a message just taken from a queue. */
   deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
     const { seq, position, redelivered } = entry;
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
     const prefix = methodPrefix(this.number, BASIC_GET_OK, 9);
-    prefix.writeUInt32BE(Math.floor(tag / U32), 11);
-    prefix.writeUInt32BE(tag % U32, 15);
-    prefix[19] = redelivered ? 1 : 0;
+    writeTag(prefix, 11, tag, redelivered);
     const suffix = Buffer.alloc(4);
     suffix.writeUInt32BE(queue.readyCount);
-    const segment = this.connection.broker.log.readable(position);
-    const record = position - positionOf(segment.id, 0);
-    const { peerFrameMax } = this.connection;
-    const bytes = segment.bytes as Buffer;
-    writeContent(this.link, prefix, suffix, this.number, peerFrameMax, bytes, record, segment);
+    this.writeMethod(prefix, suffix, queue, seq, position, redelivered);
     if (noAck) queue.settle(seq);
   }
 
@@ -146,9 +181,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     prefix[13] = NO_ROUTE_TEXT.length;
     prefix.write(NO_ROUTE_TEXT, 14);
     const { peerFrameMax } = this.connection;
-    const none = Buffer.alloc(0);
     const bytes = chunk.joined();
-    writeContent(this.link, prefix, none, this.number, peerFrameMax, bytes, record, null);
+    writeContent(this.link, prefix, NOTHING, this.number, peerFrameMax, bytes, record, null);
   }
 
   // --- settling ---
@@ -311,4 +345,11 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
     this.confirms = null;
   }
+}
+
+/** Writes a delivery tag and the redelivered bit, as deliver and get-ok have them. */
+function writeTag(bytes: Buffer, at: number, tag: number, redelivered: boolean): void {
+  bytes.writeUInt32BE(Math.floor(tag / U32), at);
+  bytes.writeUInt32BE(tag % U32, at + 4);
+  bytes[at + 8] = redelivered ? 1 : 0;
 }
