@@ -8,6 +8,19 @@ export interface Message {
   readonly routingKey: string;
   readonly body: Buffer;
   readonly persistent: boolean;
+  /** Null: it names none. */
+  readonly priority: number | null;
+  readonly ttlMs: number;
+  /** Where it died before, the last time first. */
+  readonly deaths: readonly Death[];
+}
+
+/** How messages die. */
+export type Reason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+
+interface Death {
+  readonly queue: string;
+  readonly reason: Reason;
 }
 
 /** A message in one queue. */
@@ -17,15 +30,28 @@ export class Entry {
   readonly order: number;
   /** Whether a durable batch brings it back after a crash. */
   readonly stored: boolean;
+  /** When it expires, ms since the Unix epoch. */
+  readonly dueMs: number;
+  readonly priority: number;
+  /** How often it came back to a queue that counts this. */
+  returns = 0;
   /** Whether some consumer has been given it, before or after a restart. */
   given = false;
   /** Whether it was there at a crash, after which a broker may be wrong to call it redelivered. */
   doubtful = false;
 
-  constructor(message: Message, order: number, stored: boolean) {
+  constructor(message: Message, order: number, stored: boolean, dueMs: number, priority: number) {
     this.message = message;
     this.order = order;
     this.stored = stored;
+    this.dueMs = dueMs;
+    this.priority = priority;
+  }
+
+  /** Whether it goes out before another. */
+  isBefore(other: Entry): boolean {
+    if (this.priority !== other.priority) return this.priority > other.priority;
+    return this.order < other.order;
   }
 }
 
@@ -35,6 +61,11 @@ export interface QueueSpec {
   readonly durable: boolean;
   readonly deadLetterExchange: string | null;
   readonly deadLetterRoutingKey: string | null;
+  readonly ttlMs: number;
+  readonly lengthMax: number;
+  readonly refusing: boolean;
+  readonly priorityMax: number;
+  readonly returnsMax: number;
 }
 
 export interface ExchangeSpec {
@@ -60,20 +91,32 @@ export class ModelQueue {
     this.spec = spec;
   }
 
-  push(message: Message, stored: boolean): void {
-    this.ready.push(new Entry(message, this.nextOrder++, stored && this.spec.durable));
+  /** Whether there is no place for one more. */
+  get full(): boolean {
+    return this.spec.refusing && this.ready.length >= this.spec.lengthMax;
+  }
+
+  push(message: Message, stored: boolean, nowMs: number): void {
+    const { durable, ttlMs, priorityMax } = this.spec;
+    const dueMs = nowMs + Math.min(ttlMs, message.ttlMs);
+    const priority = Math.min(message.priority ?? 0, priorityMax);
+    this.place(new Entry(message, this.nextOrder++, stored && durable, dueMs, priority));
   }
 
   /** Puts a message back where it was. */
   requeue(entry: Entry): void {
     this.unacked.delete(entry);
-    const at = this.ready.findIndex((other) => other.order > entry.order);
+    this.place(entry);
+  }
+
+  private place(entry: Entry): void {
+    const at = this.ready.findIndex((other) => entry.isBefore(other));
     this.ready.splice(at < 0 ? this.ready.length : at, 0, entry);
   }
 
   /** All that is there, in order. */
   get live(): Entry[] {
-    return [...this.ready, ...this.unacked].sort((a, b) => a.order - b.order);
+    return [...this.ready, ...this.unacked].sort((a, b) => (a.isBefore(b) ? -1 : 1));
   }
 
   get readyBytes(): number {
@@ -81,17 +124,29 @@ export class ModelQueue {
   }
 
   /** Comes back from a disk that holds these entries. */
-  restore(entries: readonly Entry[]): void {
-    this.ready.push(...entries);
-    this.nextOrder = (entries.at(-1)?.order ?? -1) + 1;
+  restore(entries: readonly SnapshotEntry[]): void {
+    for (const { entry, returns } of entries) {
+      entry.returns = returns;
+      this.ready.push(entry);
+      this.nextOrder = Math.max(this.nextOrder, entry.order + 1);
+    }
   }
+}
+
+/** A message as it was when a batch was sealed. */
+export interface SnapshotEntry {
+  readonly entry: Entry;
+  readonly returns: number;
 }
 
 /** What a disk holds of a broker. */
 export interface Snapshot {
   readonly exchanges: readonly ExchangeSpec[];
   readonly bindings: readonly BindingSpec[];
-  readonly queues: readonly { readonly spec: QueueSpec; readonly entries: readonly Entry[] }[];
+  readonly queues: readonly {
+    readonly spec: QueueSpec;
+    readonly entries: readonly SnapshotEntry[];
+  }[];
 }
 
 /** A vhost: its topology and its queues. */
@@ -117,20 +172,54 @@ export class Model {
     return [...new Set(names)].map((name) => this.queues.get(name) as ModelQueue);
   }
 
-  /** Takes in a message; returns whether it has to reach the disk. */
-  publish(message: Message): boolean {
+  /** Takes in a message; says what its confirm waits for. */
+  publish(message: Message, nowMs: number): 'nothing' | 'batch' | 'refused' {
     const targets = this.route(message.exchange, message.routingKey);
     const stored = message.persistent && targets.some((target) => target.spec.durable);
-    for (const target of targets) target.push(message, stored);
-    return stored;
+    let refused = false;
+    for (const target of targets) {
+      // A full queue looks for what has expired before it refuses.
+      if (target.full) this.expire(target, nowMs);
+      if (target.full) refused = true;
+      else target.push(message, stored, nowMs);
+    }
+    if (refused) return 'refused';
+    return stored ? 'batch' : 'nothing';
   }
 
-  /** Moves a rejected message on to where its queue's dead letters go. */
-  deadLetter(queue: ModelQueue, entry: Entry): void {
-    const { deadLetterExchange: exchange, deadLetterRoutingKey } = queue.spec;
+  /** The messages of a queue that had to be delivered by `dueMs` and have nothing before them. */
+  overdue(queue: ModelQueue, dueMs: number): Entry[] {
+    const heads = new Map<number, Entry>();
+    for (const entry of queue.ready) {
+      if (!heads.has(entry.priority)) heads.set(entry.priority, entry);
+    }
+    return [...heads.values()].filter((entry) => entry.dueMs <= dueMs);
+  }
+
+  /** Drops all that is overdue from a queue without dead letters; returns how many. */
+  expire(queue: ModelQueue, dueMs: number): number {
+    for (let count = 0; ; count++) {
+      const [dead] = this.overdue(queue, dueMs);
+      if (dead === undefined) return count;
+      queue.ready.splice(queue.ready.indexOf(dead), 1);
+    }
+  }
+
+  /** Moves a dead message on to where its queue's dead letters go, unless it has been there. */
+  deadLetter(queue: ModelQueue, { message }: Entry, reason: Reason, nowMs: number): void {
+    const { name, deadLetterExchange: exchange, deadLetterRoutingKey } = queue.spec;
     if (exchange === null || (exchange !== '' && !this.exchanges.has(exchange))) return;
-    const routingKey = deadLetterRoutingKey ?? entry.message.routingKey;
-    this.publish({ ...entry.message, exchange, routingKey });
+    const routingKey = deadLetterRoutingKey ?? message.routingKey;
+    const earlier = message.deaths.filter((each) => each.queue !== name || each.reason !== reason);
+    const deaths = [{ queue: name, reason }, ...earlier];
+    const rejected = deaths.findIndex((each) => each.reason === 'rejected');
+    const since = rejected < 0 ? deaths : deaths.slice(0, rejected);
+    const targets = this.route(exchange, routingKey).filter(
+      ({ spec }) => !since.some((each) => each.queue === spec.name),
+    );
+    const moved = { ...message, exchange, routingKey, ttlMs: Infinity, deaths };
+    const stored = message.persistent && targets.some((target) => target.spec.durable);
+    for (const target of targets) target.push(moved, stored, nowMs);
   }
 
   deleteQueue(name: string): void {
@@ -150,7 +239,9 @@ export class Model {
         .filter((queue) => queue.spec.durable)
         .map((queue) => ({
           spec: queue.spec,
-          entries: queue.live.filter((entry) => entry.stored),
+          entries: queue.live
+            .filter((entry) => entry.stored)
+            .map((entry) => ({ entry, returns: entry.returns })),
         })),
     };
   }

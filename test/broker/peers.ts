@@ -25,15 +25,20 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly waits: { readonly number: number; readonly batch: number }[] = [];
   /** The number of the next publish that arrives. */
   waitsFrom = 1;
-  /** Every publish up to this number is confirmed. */
+  /** Every publish up to this number is confirmed or refused. */
   confirmed = 0;
+  /** Numbers of publishes that are refused, and those of them that were nacked. */
+  readonly refused = new Set<number>();
+  readonly nacked = new Set<number>();
   private readonly publisher: Publisher;
   private readonly reader: FrameReader;
   private readonly sent: Message[] = [];
+  private readonly onPublish: (message: Message) => void;
   private unread: Buffer = Buffer.alloc(0);
-  private seen = 0;
 
-  constructor(broker: Broker, vhost: Vhost) {
+  /** `onPublish` is told of each message just before the broker takes it in. */
+  constructor(broker: Broker, vhost: Vhost, onPublish: (message: Message) => void) {
+    this.onPublish = onPublish;
     this.publisher = new Publisher(broker, vhost, this, MESSAGE_BYTES_MAX);
     this.reader = new FrameReader(this, broker.log);
   }
@@ -44,23 +49,24 @@ export class SimPublisher implements FrameSink, PublisherChannel {
 
   /** Puts a message on the wire. */
   send(message: Message, bodyFrameMax: number): void {
-    const { exchange, routingKey, body, persistent } = message;
-    const properties = persistent ? { deliveryMode: 2 } : {};
+    const { exchange, routingKey, body, persistent, priority, ttlMs } = message;
+    const properties = {
+      ...(persistent ? { deliveryMode: 2 } : {}),
+      ...(priority === null ? {} : { priority }),
+      ...(ttlMs === Infinity ? {} : { expiration: String(ttlMs) }),
+    };
     const publish = { exchange, routingKey, body, properties };
     this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);
     this.sent.push(message);
   }
 
-  /** Lets the broker read the next bytes; returns the messages that it now has whole. */
-  feed(bytes: number): Message[] {
+  /** Lets the broker read the next bytes. */
+  feed(bytes: number): void {
     const length = Math.min(bytes, CHUNK_BYTES_MAX, this.unread.length);
     const chunk = Buffer.allocUnsafeSlow(length);
     this.unread.copy(chunk, 0, 0, length);
     this.unread = this.unread.subarray(length);
     this.reader.feed(chunk);
-    const arrived = this.sent.splice(0, this.confirms.published - this.seen);
-    this.seen = this.confirms.published;
-    return arrived;
   }
 
   wholePublish(
@@ -72,6 +78,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
     end: number,
   ): boolean {
     if (this.publisher.assembly.underWay) return false;
+    this.announce();
     this.publisher.publish(chunk, start, addressEnd, headerFrame, end);
     return true;
   }
@@ -81,11 +88,20 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   }
 
   headerFrame(_channel: number, bytes: Buffer, start: number, end: number): void {
-    if (this.publisher.assembly.header(bytes, start, end)) this.publisher.publishAssembled();
+    if (this.publisher.assembly.header(bytes, start, end)) this.publishAssembled();
   }
 
   bodyPart(_channel: number, bytes: Buffer, start: number, end: number): void {
-    if (this.publisher.assembly.body(bytes, start, end)) this.publisher.publishAssembled();
+    if (this.publisher.assembly.body(bytes, start, end)) this.publishAssembled();
+  }
+
+  private publishAssembled(): void {
+    this.announce();
+    this.publisher.publishAssembled();
+  }
+
+  private announce(): void {
+    this.onPublish(this.sent.shift() as Message);
   }
 
   heartbeatFrame(): void {}

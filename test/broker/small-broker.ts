@@ -5,7 +5,7 @@ import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
-import { PUSH_STORED } from '../../src/broker/queue/host.ts';
+import { PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../../src/message/record.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
+import { readRecord } from './inspect.ts';
 import { SimChannel } from './peers.ts';
 
 export const NOW_MS = 1_700_000_000_000;
@@ -39,11 +40,13 @@ export class SmallBroker {
   readonly store: ControlledStore;
   readonly broker: Broker;
   readonly vhost: Vhost;
+  nowMs: number;
 
-  constructor(disk = new Disk()) {
+  constructor(disk = new Disk(), nowMs = NOW_MS) {
     this.disk = disk;
+    this.nowMs = nowMs;
     this.store = new ControlledStore(disk);
-    const clock = { wallMs: () => NOW_MS, monotonicMs: () => NOW_MS };
+    const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, { turnWanted: () => {}, durable: () => {} });
     this.vhost = this.broker.recover('/');
   }
@@ -64,13 +67,16 @@ export class SmallBroker {
     const view = viewOf(record);
     const persistent = properties.deliveryMode === 2;
     const flags = persistent ? FLAG_PERSISTENT : 0;
-    writeRecordHead(view, 0, flags, properties.priority ?? 0, NOW_MS, NO_EXPIRY);
+    const { priority } = properties;
+    writeRecordHead(view, 0, flags, priority ?? 0, this.nowMs, NO_EXPIRY);
     const route = this.vhost.router.route(exchange, routingKey, () => properties.headers ?? null);
     if (route === null || route.queues.length === 0) return;
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.refs += route.queues.length;
-    for (const queue of route.queues) queue.push(position, body.length, stored ? PUSH_STORED : 0);
+    let traits = stored ? PUSH_STORED : 0;
+    if (priority !== undefined) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+    for (const queue of route.queues) queue.push(position, body.length, traits);
   }
 
   /** Publishes persistent messages straight to a queue. */
@@ -91,6 +97,19 @@ export class SmallBroker {
     return given;
   }
 
+  /** The body of the message at a position. */
+  bodyAt(position: number): string {
+    return readRecord(this.broker.log, position).body.toString();
+  }
+
+  /** Lets time go by, with turns before and after. */
+  pass(ms: number): void {
+    this.run();
+    this.nowMs += ms;
+    this.broker.tick();
+    this.run();
+  }
+
   /** Seals and writes what there is. */
   commit(): void {
     this.broker.seal();
@@ -107,13 +126,13 @@ export class SmallBroker {
 
   /** The broker after a loss of power. */
   crashed(): SmallBroker {
-    return new SmallBroker(this.disk);
+    return new SmallBroker(this.disk, this.nowMs);
   }
 
   /** The broker after a clean stop. Deliveries have to be given back before. */
   restarted(): SmallBroker {
     this.broker.sealExactMarks();
     this.commit();
-    return new SmallBroker(this.disk);
+    return new SmallBroker(this.disk, this.nowMs);
   }
 }

@@ -11,22 +11,50 @@ export const EXCHANGES: readonly ExchangeSpec[] = [
   { name: 'dlx', type: 'fanout', durable: true },
 ];
 
-const queue = (
-  name: string,
-  durable: boolean,
-  deadLetterExchange: string | null = null,
-  deadLetterRoutingKey: string | null = null,
-): QueueSpec => ({ name, durable, deadLetterExchange, deadLetterRoutingKey });
+const PLAIN = {
+  deadLetterExchange: null,
+  deadLetterRoutingKey: null,
+  ttlMs: Infinity,
+  lengthMax: Infinity,
+  refusing: false,
+  priorityMax: 0,
+  returnsMax: Infinity,
+};
 
-/** Dead letters go to a durable and a transient queue, by name, back to where they were, nowhere. */
+const queue = (name: string, durable: boolean, more: Partial<QueueSpec> = {}): QueueSpec => ({
+  ...PLAIN,
+  name,
+  durable,
+  ...more,
+});
+
+const deadTo = (deadLetterExchange: string, deadLetterRoutingKey: string | null = null) => ({
+  deadLetterExchange,
+  deadLetterRoutingKey,
+});
+
+/**
+ * Dead letters go to a durable and a transient queue, by name, back to where they were, nowhere. A
+ * queue in which messages die at the end of a turn has a queue for its dead letters to itself, since
+ * the model does not know in which order the broker visits queues.
+ */
 export const QUEUES: readonly QueueSpec[] = [
-  queue('durable-1', true, 'dlx'),
-  queue('durable-2', true, '', 'durable-3'),
+  queue('durable-1', true, deadTo('dlx')),
+  queue('durable-2', true, deadTo('', 'durable-3')),
   queue('durable-3', true),
-  queue('passing-1', false, 'dlx'),
-  queue('passing-2', false, 'nowhere'),
-  queue('dead', true, 'some', 'a'),
-  queue('dead-passing', false, '', 'dead-passing'),
+  queue('passing-1', false, deadTo('dlx')),
+  queue('passing-2', false, deadTo('nowhere')),
+  queue('dead', true, deadTo('some', 'a')),
+  queue('dead-passing', false, deadTo('', 'dead-passing')),
+  queue('expiring', true, { ttlMs: 300, ...deadTo('', 'expired') }),
+  queue('expired', true),
+  queue('full', true, { lengthMax: 7, ...deadTo('', 'surplus') }),
+  queue('surplus', true),
+  queue('refusing', true, { lengthMax: 5, refusing: true }),
+  queue('ranked', true, { priorityMax: 4, ...deadTo('', 'ranked-dead') }),
+  queue('ranked-dead', true, { priorityMax: 2 }),
+  queue('counted', true, { returnsMax: 1, ...deadTo('', 'tired') }),
+  queue('tired', true),
 ];
 
 const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
@@ -45,6 +73,11 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('some', 'durable-2', 'b'),
   binding('some', 'passing-2', 'b'),
   binding('passing', 'durable-3', 'a'),
+  binding('all', 'full'),
+  binding('all', 'refusing'),
+  binding('some', 'ranked', 'b'),
+  binding('some', 'counted', 'a'),
+  binding('all', 'counted'),
   binding('dlx', 'dead'),
   binding('dlx', 'dead-passing'),
 ];

@@ -20,7 +20,15 @@ import {
   settledPages,
   wrongReferences,
 } from './inspect.ts';
-import { type Message, Model, ModelQueue, type Snapshot } from './model.ts';
+import {
+  type Entry,
+  type Message,
+  Model,
+  ModelQueue,
+  type QueueSpec,
+  type Reason,
+  type Snapshot,
+} from './model.ts';
 import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
 import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
 
@@ -29,7 +37,17 @@ const OWNER = {};
 
 /** A broker beside its model. */
 export class World implements BrokerListener {
-  readonly counts = { published: 0, delivered: 0, redelivered: 0, deadLettered: 0, away: 0 };
+  readonly counts = {
+    published: 0,
+    delivered: 0,
+    redelivered: 0,
+    deadLettered: 0,
+    expired: 0,
+    refused: 0,
+    surplus: 0,
+    tired: 0,
+    away: 0,
+  };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
   nextId = 1;
@@ -68,7 +86,13 @@ export class World implements BrokerListener {
     limitResidentBytes(this.broker.log, this.residentBytesMax);
     this.vhost = this.broker.recover('/');
     this.snapshots = new Map([[0, this.model.snapshot()]]);
-    this.publishers = [1, 2].map(() => new SimPublisher(this.broker, this.vhost));
+    this.publishers = [1, 2].map(() => {
+      const publisher: SimPublisher = new SimPublisher(this.broker, this.vhost, (message) =>
+        this.published(publisher, message),
+      );
+      return publisher;
+    });
+    this.watchDeaths();
     this.channels = [1, 2, 3].map(() => new SimChannel(this.onDelivery));
     this.checkTopology();
     this.checkCounts();
@@ -79,7 +103,7 @@ export class World implements BrokerListener {
     const snapshot = this.snapshots.get(this.broker.durableBatch);
     assert(snapshot !== undefined, 'a durable batch was sealed once');
     for (const { entries } of snapshot.queues) {
-      for (const entry of entries) entry.doubtful = true;
+      for (const { entry } of entries) entry.doubtful = true;
     }
     this.model = Model.from(snapshot);
     this.open();
@@ -104,16 +128,16 @@ export class World implements BrokerListener {
       this.vhost.declareExchange({ ...spec, ...rest });
       this.model.exchanges.set(spec.name, spec);
     }
-    for (const { name, durable, deadLetterExchange, deadLetterRoutingKey } of QUEUES) {
-      const args = new Map<string, Field>();
-      const put = (argument: string, value: string | null): void => {
-        if (value !== null) args.set(argument, { type: 'S', value });
+    for (const spec of QUEUES) {
+      const { name, durable } = spec;
+      const traits = {
+        name,
+        durable,
+        autoDelete: false,
+        owner: null,
+        arguments: argumentsOf(spec),
       };
-      put('x-dead-letter-exchange', deadLetterExchange);
-      put('x-dead-letter-routing-key', deadLetterRoutingKey);
-      const traits = { name, durable, autoDelete: false, owner: null, arguments: args };
       this.vhost.declareQueue(traits, OWNER);
-      const spec = { name, durable, deadLetterExchange, deadLetterRoutingKey };
       if (!this.model.queues.has(name)) this.model.queues.set(name, new ModelQueue(spec));
     }
     for (const binding of BINDINGS) {
@@ -158,11 +182,17 @@ export class World implements BrokerListener {
 
   /** Lets the broker read some of what a publisher sent. */
   feed(publisher: SimPublisher, bytes: number): void {
-    for (const message of publisher.feed(bytes)) {
-      this.counts.published += 1;
-      const number = publisher.waitsFrom++;
-      if (this.model.publish(message)) publisher.waits.push({ number, batch: this.store.batch });
-    }
+    publisher.feed(bytes);
+  }
+
+  private published(publisher: SimPublisher, message: Message): void {
+    this.counts.published += 1;
+    const number = publisher.waitsFrom++;
+    const waitsFor = this.model.publish(message, this.nowMs);
+    if (waitsFor === 'batch') publisher.waits.push({ number, batch: this.store.batch });
+    if (waitsFor !== 'refused') return;
+    publisher.refused.add(number);
+    this.counts.refused += 1;
   }
 
   private checkConfirms(): void {
@@ -170,11 +200,17 @@ export class World implements BrokerListener {
     for (const publisher of this.publishers) {
       const { confirms, waits } = publisher;
       confirms.durable(durableBatch);
-      if (confirms.due) {
-        const upTo = confirms.take();
+      for (let tag = confirms.takeNack(); tag !== 0; tag = confirms.takeNack()) {
+        if (!publisher.refused.has(tag)) throw new Error(`publish ${tag} is nacked for nothing`);
+        publisher.nacked.add(tag);
+      }
+      const upTo = confirms.due ? confirms.take() : 0;
+      if (upTo !== 0) {
         if (upTo <= publisher.confirmed) throw new Error(`publish ${upTo} is confirmed again`);
+        if (publisher.refused.has(upTo)) throw new Error(`publish ${upTo} is acked and nacked`);
         publisher.confirmed = upTo;
       }
+      while (publisher.nacked.has(publisher.confirmed + 1)) publisher.confirmed += 1;
       while (waits[0] !== undefined && waits[0].number <= publisher.confirmed) {
         const { number, batch } = waits.shift() as { number: number; batch: number };
         if (batch > durableBatch) throw new Error(`publish ${number} is confirmed too early`);
@@ -206,7 +242,8 @@ export class World implements BrokerListener {
 
   /** As basic.get. */
   get(channel: SimChannel, queue: Queue): void {
-    const taken = queue.take();
+    const taken = queue.get();
+    this.expire(queue, this.nowMs);
     if (taken === null) {
       const { ready } = this.modelQueue(queue);
       if (ready.length > 0 && !queue.waitsForMark) throw new Error('get finds a full queue empty');
@@ -249,11 +286,13 @@ export class World implements BrokerListener {
     redelivered: boolean,
   ): Delivery {
     const modelQueue = this.modelQueue(queue);
+    if (consumer !== null) this.expire(queue, this.nowMs - 1);
     const entry = modelQueue.ready.shift();
     if (entry === undefined) throw new Error(`${queue.name} gives out what is not there`);
     this.checkRecord(queue, position, entry.message);
     const what = `the message ${entry.message.id} of ${queue.name}, redelivered`;
     if (entry.given || !entry.doubtful) same(what, redelivered, entry.given);
+    same(`returns of message ${entry.message.id}`, queue.returnsOf(seq), entry.returns);
     entry.given = true;
     modelQueue.unacked.add(entry);
     this.counts.delivered += 1;
@@ -271,7 +310,14 @@ export class World implements BrokerListener {
   requeue(channel: SimChannel, delivery: Delivery): void {
     const { queue, modelQueue, entry, seq } = delivery;
     if (!queue.deleted) queue.requeue(seq);
-    modelQueue.requeue(entry);
+    if (modelQueue.spec.returnsMax !== Infinity) entry.returns += 1;
+    if (entry.returns > modelQueue.spec.returnsMax) {
+      modelQueue.unacked.delete(entry);
+      if (!queue.deleted) this.model.deadLetter(modelQueue, entry, 'delivery_limit', this.nowMs);
+      this.counts.tired += 1;
+    } else {
+      modelQueue.requeue(entry);
+    }
     channel.release(delivery);
   }
 
@@ -279,18 +325,63 @@ export class World implements BrokerListener {
     const { queue, modelQueue, entry, seq } = delivery;
     if (!queue.deleted) {
       queue.reject(seq);
-      this.model.deadLetter(modelQueue, entry);
+      this.model.deadLetter(modelQueue, entry, 'rejected', this.nowMs);
       this.counts.deadLettered += 1;
     }
     modelQueue.unacked.delete(entry);
     channel.release(delivery);
   }
 
+  /** Lets the model follow dead letters at the moment that they are made. */
+  private watchDeaths(): void {
+    const { vhost } = this;
+    const move = vhost.deadLetter.bind(vhost);
+    vhost.deadLetter = (queue, position, reason) => {
+      const modelQueue = this.modelQueue(queue);
+      if (reason === 'expired') {
+        const body = readRecord(this.broker.log, position).body;
+        const dead = this.model
+          .overdue(modelQueue, this.nowMs)
+          .find(({ message }) => message.body.equals(body));
+        if (dead === undefined) throw new Error(`a message of ${queue.name} expires too early`);
+        this.counts.expired += 1;
+        this.die(modelQueue, dead, reason);
+      } else if (reason === 'maxlen') {
+        const over = modelQueue.ready.length > modelQueue.spec.lengthMax;
+        if (!over) throw new Error(`${queue.name} drops a message though it has room`);
+        this.counts.surplus += 1;
+        this.die(modelQueue, modelQueue.ready[0] as Entry, reason);
+      }
+      move(queue, position, reason);
+    };
+  }
+
+  private die(modelQueue: ModelQueue, entry: Entry, reason: Reason): void {
+    modelQueue.ready.splice(modelQueue.ready.indexOf(entry), 1);
+    this.model.deadLetter(modelQueue, entry, reason, this.nowMs);
+  }
+
+  /** Drops what has expired where nobody is told of it. */
+  private expire(queue: Queue, dueMs: number): void {
+    const modelQueue = this.modelQueue(queue);
+    if (modelQueue.spec.deadLetterExchange !== null) return;
+    this.counts.expired += this.model.expire(modelQueue, dueMs);
+  }
+
+  /** Lets time go by. */
+  advance(ms: number): void {
+    this.nowMs += ms;
+    this.broker.nowMs = this.nowMs;
+  }
+
   // --- turns ---
 
   /** The end of a turn, as the server has it. */
   turn(seal: boolean): boolean {
+    this.broker.tick();
     const more = this.broker.deliver();
+    for (const queue of this.queues) this.expire(queue, this.nowMs);
+    if (!more) this.checkLimits();
     if (seal && this.broker.sealable) this.seal();
     this.checkConfirms();
     return more;
@@ -354,6 +445,19 @@ export class World implements BrokerListener {
     }
   }
 
+  /** After a turn nothing may be left that has expired, and no queue may be too long. */
+  private checkLimits(): void {
+    for (const queue of this.queues) {
+      const modelQueue = this.modelQueue(queue);
+      if (this.model.overdue(modelQueue, this.nowMs).length > 0 && !queue.touched) {
+        throw new Error(`${queue.name} keeps a message that has expired`);
+      }
+      if (modelQueue.ready.length > modelQueue.spec.lengthMax && !modelQueue.spec.refusing) {
+        throw new Error(`${queue.name} is longer than it may be`);
+      }
+    }
+  }
+
   checkCounts(): void {
     for (const queue of this.queues) {
       const { name } = queue;
@@ -398,4 +502,22 @@ export class World implements BrokerListener {
 function same(what: string, broker: unknown, model: unknown): void {
   const [ours, theirs] = [JSON.stringify(broker), JSON.stringify(model)];
   if (ours !== theirs) throw new Error(`${what}: ${ours}, but the model has ${theirs}`);
+}
+
+function argumentsOf(spec: QueueSpec): Map<string, Field> {
+  const args = new Map<string, Field>();
+  const text = (name: string, value: string | null): void => {
+    if (value !== null) args.set(name, { type: 'S', value });
+  };
+  const limit = (name: string, value: number): void => {
+    if (value !== Infinity) args.set(name, { type: 'I', value });
+  };
+  text('x-dead-letter-exchange', spec.deadLetterExchange);
+  text('x-dead-letter-routing-key', spec.deadLetterRoutingKey);
+  text('x-overflow', spec.refusing ? 'reject-publish' : null);
+  limit('x-message-ttl', spec.ttlMs);
+  limit('x-max-length', spec.lengthMax);
+  limit('x-delivery-limit', spec.returnsMax);
+  if (spec.priorityMax > 0) limit('x-max-priority', spec.priorityMax);
+  return args;
 }

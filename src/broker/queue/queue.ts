@@ -144,7 +144,9 @@ export class Queue implements QueueTraits, MessagesOwner {
   /** As `take`, for basic.get: what has expired is dropped first. */
   get(): TakenEntry | null {
     this.use();
-    return this.take();
+    const entry = this.take();
+    if (this.timed) this.refreshDeadline();
+    return entry;
   }
 
   /**
@@ -253,7 +255,10 @@ export class Queue implements QueueTraits, MessagesOwner {
   removeConsumer(consumer: Consumer): boolean {
     this.subscribed.remove(consumer);
     const last = this.consumers.length === 0;
-    if (last) this.use();
+    if (last && this.timed) {
+      this.lastUsedMs = this.host.nowMs;
+      this.refreshDeadline();
+    }
     return last;
   }
 

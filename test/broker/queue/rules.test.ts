@@ -1,0 +1,84 @@
+// Owns the tests of how arguments and policies become the rules of a queue.
+
+import { expect, test } from 'vitest';
+import type { Field } from '../../../src/amqp/field-table.ts';
+import { type PolicyDefinition, rulesOf } from '../../../src/broker/queue/rules.ts';
+
+const int = (value: number): Field => ({ type: 'I', value });
+const text = (value: string): Field => ({ type: 'S', value });
+const args = (fields: Record<string, Field>): Map<string, Field> => new Map(Object.entries(fields));
+const policy = (values: Record<string, string | number>): PolicyDefinition =>
+  new Map(Object.entries(values));
+
+test('a queue without arguments and policies has no limits', () => {
+  expect(rulesOf(args({}), null, null)).toEqual({
+    messageTtlMs: Infinity,
+    expiresMs: Infinity,
+    lengthMax: Infinity,
+    lengthBytesMax: Infinity,
+    overflow: 'drop-head',
+    deadLetterExchange: null,
+    deadLetterRoutingKey: null,
+    deliveryLimit: Infinity,
+    countsReturns: false,
+    consumerTimeoutMs: null,
+    priorityMax: 0,
+    priorityDefault: 0,
+    singleActiveConsumer: false,
+  });
+});
+
+test.each([
+  ['message-ttl', 'messageTtlMs'],
+  ['expires', 'expiresMs'],
+  ['max-length', 'lengthMax'],
+  ['max-length-bytes', 'lengthBytesMax'],
+  ['delivery-limit', 'deliveryLimit'],
+  ['consumer-timeout', 'consumerTimeoutMs'],
+] as const)('of argument, policy and operator policy the smallest %s holds', (key, rule) => {
+  const orders = [
+    [1, 2, 3],
+    [2, 1, 3],
+    [3, 2, 1],
+  ] as const;
+  for (const [argument, ours, operators] of orders) {
+    const rules = rulesOf(
+      args({ [`x-${key}`]: int(argument) }),
+      policy({ [key]: ours }),
+      policy({ [key]: operators }),
+    );
+    expect(rules[rule]).toBe(1);
+  }
+  expect(rulesOf(args({}), null, policy({ [key]: 9 }))[rule]).toBe(9);
+});
+
+test('an argument wins over policies where there is no smaller and larger', () => {
+  const both = rulesOf(
+    args({ 'x-dead-letter-exchange': text('own'), 'x-overflow': text('reject-publish') }),
+    policy({ 'dead-letter-exchange': 'theirs', 'dead-letter-routing-key': 'key' }),
+    policy({ overflow: 'drop-head' }),
+  );
+  expect(both).toMatchObject({
+    deadLetterExchange: 'own',
+    deadLetterRoutingKey: 'key',
+    overflow: 'reject-publish',
+  });
+});
+
+test('a delivery limit of -1 is none, and any counts returns', () => {
+  const none = rulesOf(args({ 'x-delivery-limit': int(-1) }), null, null);
+  expect(none).toMatchObject({ deliveryLimit: Infinity, countsReturns: false });
+  const some = rulesOf(args({}), policy({ 'delivery-limit': 0 }), null);
+  expect(some).toMatchObject({ deliveryLimit: 0, countsReturns: true });
+});
+
+test('a quorum queue counts returns, and knows 32 priorities with 4 as that of most messages', () => {
+  const quorum = text('quorum');
+  expect(rulesOf(args({ 'x-queue-type': quorum }), null, null)).toMatchObject({
+    countsReturns: true,
+    priorityMax: 31,
+    priorityDefault: 4,
+  });
+  const few = rulesOf(args({ 'x-queue-type': quorum, 'x-max-priority': int(2) }), null, null);
+  expect(few).toMatchObject({ priorityMax: 2, priorityDefault: 2 });
+});
