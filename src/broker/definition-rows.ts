@@ -3,10 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { decodeTable, encodeTable, type FieldTable } from '../amqp/field-table.ts';
-import { verifyChecksum, withChecksum } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_DEFINITIONS } from '../store/tables.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
+import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from './row.ts';
 
 /*
  * One row of the table of definitions; names are UTF-8, each with a u16 of its length before it:
@@ -34,11 +34,6 @@ export interface StoredBinding {
   readonly arguments: FieldTable;
 }
 
-/** Sorts behind the length of any name. */
-const AFTER_ANY_LENGTH = Buffer.of(0xff, 0xff);
-
-type Json = Record<string, string | number | boolean>;
-
 /** Reads and writes the definitions of one store. */
 export class DefinitionRows {
   private readonly store: Store;
@@ -49,7 +44,7 @@ export class DefinitionRows {
 
   putExchange(vhost: string, exchange: ExchangeTraits): void {
     const { name, type, autoDelete, internal } = exchange;
-    this.put(key('x', vhost, name), {
+    this.put(rowKey('x', vhost, name), {
       name,
       type,
       autoDelete,
@@ -59,7 +54,7 @@ export class DefinitionRows {
   }
 
   removeExchange(vhost: string, name: string): void {
-    this.store.remove(TABLE_DEFINITIONS, key('x', vhost, name));
+    this.store.remove(TABLE_DEFINITIONS, rowKey('x', vhost, name));
   }
 
   /** The durable exchanges of a vhost, in order of their names. */
@@ -76,7 +71,7 @@ export class DefinitionRows {
 
   putQueue(vhost: string, queue: StoredQueue): void {
     const { id, name, autoDelete } = queue;
-    this.put(key('q', vhost, name), {
+    this.put(rowKey('q', vhost, name), {
       id,
       name,
       autoDelete,
@@ -85,7 +80,7 @@ export class DefinitionRows {
   }
 
   removeQueue(vhost: string, name: string): void {
-    this.store.remove(TABLE_DEFINITIONS, key('q', vhost, name));
+    this.store.remove(TABLE_DEFINITIONS, rowKey('q', vhost, name));
   }
 
   /** The durable queues of a vhost, in order of their names. */
@@ -127,45 +122,29 @@ export class DefinitionRows {
   /** The names of all vhosts that anything is stored of. */
   vhosts(): string[] {
     const names = new Set<string>();
-    for (const rowKey of this.store.keys(TABLE_DEFINITIONS, Buffer.alloc(0), Buffer.of(0xff))) {
-      names.add(rowKey.toString('utf8', 3, 3 + rowKey.readUInt16BE(1)));
+    for (const key of this.store.keys(TABLE_DEFINITIONS, Buffer.alloc(0), Buffer.of(0xff))) {
+      names.add(key.toString('utf8', 3, 3 + key.readUInt16BE(1)));
     }
     return [...names];
   }
 
-  private put(rowKey: Buffer, json: Json): void {
-    this.store.put(TABLE_DEFINITIONS, rowKey, withChecksum(Buffer.from(JSON.stringify(json))));
+  private put(key: Buffer, json: Json): void {
+    this.store.put(TABLE_DEFINITIONS, key, encodeRow(json));
   }
 
   private read<T>(kind: string, vhost: string, make: (row: Json) => T): T[] {
-    const from = key(kind, vhost);
-    const to = Buffer.concat([from, AFTER_ANY_LENGTH]);
+    const from = rowKey(kind, vhost);
     const found: T[] = [];
-    for (const { key: rowKey, value } of this.store.range(TABLE_DEFINITIONS, from, to)) {
-      found.push(make(parse(rowKey, value)));
+    for (const { key, value } of this.store.range(TABLE_DEFINITIONS, from, rowsBehind(from))) {
+      found.push(make(decodeRow(TABLE_DEFINITIONS, key, value)));
     }
     return found;
   }
 }
 
-function parse(rowKey: Buffer, value: Buffer): Json {
-  return JSON.parse(verifyChecksum(TABLE_DEFINITIONS, rowKey, value).toString()) as Json;
-}
-
-function key(kind: string, ...parts: readonly (string | Buffer)[]): Buffer {
-  const pieces: Buffer[] = [Buffer.from(kind)];
-  for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part) : part;
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(bytes.length);
-    pieces.push(length, bytes);
-  }
-  return Buffer.concat(pieces);
-}
-
 /** An identity may be longer than a key of the store can be; its hash is as good. */
 function bindingKeyOf(vhost: string, source: string, identity: string): Buffer {
-  return key('b', vhost, source, createHash('sha256').update(identity).digest());
+  return rowKey('b', vhost, source, createHash('sha256').update(identity).digest());
 }
 
 function tableText(table: FieldTable): string {
