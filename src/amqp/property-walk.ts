@@ -9,8 +9,10 @@ export const PROPERTY_FLAGS_OFFSET = 12;
 export const BIT_HEADERS = 13;
 export const BIT_DELIVERY_MODE = 12;
 export const BIT_PRIORITY = 11;
+export const BIT_CORRELATION_ID = 10;
 export const BIT_EXPIRATION = 8;
-const BIT_TIMESTAMP = 6;
+export const BIT_MESSAGE_ID = 7;
+export const BIT_TIMESTAMP = 6;
 const BIT_FIRST = 15;
 
 /**

@@ -2,11 +2,12 @@
 // Never decides that a message is dead: who rejects, expires or drops it does.
 
 import type { Field, FieldTable } from '../amqp/field-table.ts';
-import { replaceHeaders } from '../amqp/property-walk.ts';
+import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../amqp/property-walk.ts';
 import { type ReadMessage, readMessage } from '../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
+import { MessageProperties } from './message-properties.ts';
 import { type DeathReason, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Vhost } from './vhost.ts';
@@ -33,7 +34,9 @@ export function deadLetter(
   const override = deadLetterRoutingKey;
   if (override !== null) headers.delete('CC');
   const routingKey = override ?? message.routingKey;
-  const route = vhost.router.route(deadLetterExchange, routingKey, () => headers);
+  const properties = new MessageProperties();
+  properties.read(message.headerPayload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
+  const route = vhost.router.route(deadLetterExchange, routingKey, properties);
   const targets = (route?.queues ?? []).filter((target) => !closesCycle(headers, target, reason));
   if (targets.length === 0) return;
   const expires = message.expiration !== null;

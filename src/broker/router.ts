@@ -1,15 +1,17 @@
 // Owns the way from exchange and routing key to queues, through bindings between exchanges, and
-// the cache of the answers. Never looks at a message unless an exchange asks for its headers.
+// the cache of the answers. Never looks at a message unless an exchange asks for more than its key.
 
-import type { FieldTable } from '../amqp/field-table.ts';
 import { type Destination, type Exchange, isExchange } from './exchange/exchange.ts';
+import { FoundList } from './exchange/found.ts';
 import type { RoutedMessage } from './exchange/router.ts';
+import { MessageProperties } from './message-properties.ts';
 import type { Queue } from './queue/queue.ts';
 import { Route } from './route.ts';
 import { RouteMemo } from './route-memo.ts';
 
 /** Routes remembered per exchange; past this the exchange's routes are forgotten. */
 const ROUTES_MAX = 16_384;
+const NO_KEYS: readonly string[] = [];
 
 /** What the router reads of its vhost. */
 export interface Topology {
@@ -24,6 +26,9 @@ export class Router {
   /** Routes found lately, by the bytes of their address. */
   readonly memo = new RouteMemo();
   private readonly vhost: Topology;
+  /** The message at hand, for one publish after another. */
+  readonly message = new MessageProperties();
+  private readonly destinations = new FoundList<Destination>();
   private readonly cache = new Map<string, Map<string, Route>>();
 
   constructor(vhost: Topology) {
@@ -37,14 +42,15 @@ export class Router {
   }
 
   /** The route of a message, or null when its exchange does not exist. */
-  route(exchange: string, routingKey: string, headers: () => FieldTable | null): Route | null {
+  route(exchange: string, routingKey: string, message: RoutedMessage): Route | null {
     let routes = this.cache.get(exchange);
     const known = routes?.get(routingKey);
     if (known !== undefined) return known;
     const source = this.vhost.exchanges.get(exchange);
     if (source === undefined) return null;
-    const route = this.compute(source, routingKey, { headers });
-    if (!route.byKeyOnly) return route;
+    const byKeyOnly = this.follow(source, routingKey, NO_KEYS, message);
+    const route = this.found(source, byKeyOnly);
+    if (!byKeyOnly) return route;
     if (routes === undefined) {
       routes = new Map();
       this.cache.set(exchange, routes);
@@ -54,23 +60,63 @@ export class Router {
     return route;
   }
 
-  /** Follows bindings breadth first; each exchange once, so that cycles end; each queue once. */
-  private compute(source: Exchange, routingKey: string, message: RoutedMessage): Route {
+  /**
+   * The route of a message with several routing keys, as `CC` and `BCC` give it: one copy for each
+   * queue that any of them leads to. Null when its exchange does not exist. Not remembered.
+   */
+  routeAll(exchange: string, keys: readonly string[], message: RoutedMessage): Route | null {
+    const source = this.vhost.exchanges.get(exchange);
+    if (source === undefined) return null;
+    const [routingKey = '', ...moreKeys] = keys;
+    this.follow(source, routingKey, moreKeys, message);
+    return this.found(source, false);
+  }
+
+  /**
+   * Fills `destinations`, breadth first: each exchange once, so that cycles end, and each queue once.
+   * Returns whether the answer holds for every message with these keys.
+   */
+  private follow(
+    source: Exchange,
+    routingKey: string,
+    moreKeys: readonly string[],
+    message: RoutedMessage,
+  ): boolean {
+    const { destinations } = this;
+    const { queues, exchanges } = this.vhost;
+    destinations.clear();
     if (source.name === '') {
-      const queue = this.vhost.queues.get(routingKey);
-      return new Route(source, queue === undefined ? [] : [queue], this.topology, true);
+      addIfThere(destinations, queues.get(routingKey));
+      for (const key of moreKeys) addIfThere(destinations, queues.get(key));
+      return true;
     }
-    const found = new Set<Destination>([source]);
-    const queues: Queue[] = [];
     let byKeyOnly = true;
-    for (const destination of found) {
-      if (!isExchange(destination)) {
-        queues.push(destination);
-        continue;
+    destinations.add(source);
+    for (let i = 0; i < destinations.length; i++) {
+      const exchange = destinations.items[i] as Destination;
+      if (!isExchange(exchange)) continue;
+      if (exchange.readsHeaders) byKeyOnly = false;
+      let matched = exchange.router.route(routingKey, message, destinations);
+      for (const key of moreKeys) {
+        matched = exchange.router.route(key, message, destinations) || matched;
       }
-      if (destination.readsHeaders) byKeyOnly = false;
-      destination.router.route(routingKey, message, found);
+      if (matched || exchange.alternateExchange === null) continue;
+      addIfThere(destinations, exchanges.get(exchange.alternateExchange));
+    }
+    return byKeyOnly;
+  }
+
+  /** The route to the queues among `destinations`. */
+  private found(source: Exchange, byKeyOnly: boolean): Route {
+    const queues: Queue[] = [];
+    for (const destination of this.destinations.items) {
+      if (!isExchange(destination)) queues.push(destination);
     }
     return new Route(source, queues, this.topology, byKeyOnly);
   }
+}
+
+/** An alternate exchange, or a queue, that is not there (yet) is no error. */
+function addIfThere(found: FoundList<Destination>, destination: Destination | undefined): void {
+  if (destination !== undefined) found.add(destination);
 }

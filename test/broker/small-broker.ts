@@ -3,7 +3,9 @@
 
 import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
+import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
 import { Broker } from '../../src/broker/broker.ts';
+import { MessageProperties } from '../../src/broker/message-properties.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import { PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
@@ -69,7 +71,8 @@ export class SmallBroker {
     const flags = persistent ? FLAG_PERSISTENT : 0;
     const { priority } = properties;
     writeRecordHead(view, 0, flags, priority ?? 0, this.nowMs, NO_EXPIRY);
-    const route = this.vhost.router.route(exchange, routingKey, () => properties.headers ?? null);
+    const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
+    const route = this.vhost.router.route(exchange, routingKey, message);
     if (route === null || route.queues.length === 0) return;
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);

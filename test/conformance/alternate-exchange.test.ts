@@ -1,10 +1,10 @@
 // Where messages go that an exchange cannot route: its alternate exchange, or back.
 import { expect, it } from 'vitest';
-import { drain, later, useBroker } from '../support/amqp.ts';
+import { drain, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 
-later('alternate exchanges')('sends what it cannot route to the alternate exchange', async () => {
+it('sends what it cannot route to the alternate exchange', async () => {
   const channel = await broker.confirmChannel();
   const alternate = await broker.exchange(channel, 'fanout');
   const exchange = await broker.exchange(channel, 'direct', { alternateExchange: alternate });
@@ -20,7 +20,7 @@ later('alternate exchanges')('sends what it cannot route to the alternate exchan
   });
 });
 
-later('alternate exchanges')('goes on from alternate to alternate', async () => {
+it('goes on from alternate to alternate', async () => {
   const channel = await broker.confirmChannel();
   const last = await broker.exchange(channel, 'fanout');
   const middle = await broker.exchange(channel, 'direct', { alternateExchange: last });
@@ -49,24 +49,21 @@ it('comes to an end where alternates form a cycle', async () => {
   expect((await raw.message(1)).method).toMatchObject({ name: 'basic.return', replyCode: 312 });
 });
 
-later('alternate exchanges')(
-  'returns a mandatory message only where the alternate cannot route it either',
-  async () => {
-    const raw = await broker.raw();
-    const [exchange, alternate, queue] = [broker.name('x'), broker.name('x'), broker.name()];
-    await raw.call(1, 'exchange.declare', {
-      exchange,
-      type: 'direct',
-      arguments: { 'alternate-exchange': alternate },
-    });
-    const publish = () =>
-      raw.publish(1, { exchange, routingKey: 'k', mandatory: true }, {}, Buffer.from('x'));
-    publish();
-    expect((await raw.message(1)).method).toMatchObject({ name: 'basic.return', exchange });
-    await raw.call(1, 'exchange.declare', { exchange: alternate, type: 'fanout' });
-    await raw.call(1, 'queue.declare', { queue });
-    await raw.call(1, 'queue.bind', { queue, exchange: alternate });
-    publish();
-    expect((await raw.call(1, 'queue.purge', { queue })).name).toBe('queue.purge-ok');
-  },
-);
+it('returns a mandatory message only where the alternate cannot route it either', async () => {
+  const raw = await broker.raw();
+  const [exchange, alternate, queue] = [broker.name('x'), broker.name('x'), broker.name()];
+  await raw.call(1, 'exchange.declare', {
+    exchange,
+    type: 'direct',
+    arguments: { 'alternate-exchange': alternate },
+  });
+  const publish = () =>
+    raw.publish(1, { exchange, routingKey: 'k', mandatory: true }, {}, Buffer.from('x'));
+  publish();
+  expect((await raw.message(1)).method).toMatchObject({ name: 'basic.return', exchange });
+  await raw.call(1, 'exchange.declare', { exchange: alternate, type: 'fanout' });
+  await raw.call(1, 'queue.declare', { queue });
+  await raw.call(1, 'queue.bind', { queue, exchange: alternate });
+  publish();
+  expect((await raw.call(1, 'queue.purge', { queue })).name).toBe('queue.purge-ok');
+});

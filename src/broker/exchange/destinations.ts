@@ -50,10 +50,11 @@ export class DestinationList<D> {
     if (this.index !== null) this.index.set(last, at);
   }
 
-  /** Adds all destinations to `found`. */
-  collect(found: Found<D>): void {
+  /** Adds all destinations to `found`; returns whether there are any. */
+  collect(found: Found<D>): boolean {
     const items = this.items;
     for (let i = 0; i < items.length; i++) found.add(items[i] as D);
+    return items.length > 0;
   }
 
   private removeExtra(destination: D): boolean {

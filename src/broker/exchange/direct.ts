@@ -23,9 +23,9 @@ export class DirectRouter<D> implements Router<D> {
     if (list.empty) this.byKey.delete(binding.bindingKey);
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Found<D>): void {
+  route(routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
     const list = this.byKey.get(routingKey);
-    if (list !== undefined) list.collect(found);
+    return list?.collect(found) ?? false;
   }
 
   /** How many keys are held; zero when all bindings are gone. */

@@ -5,8 +5,12 @@ import { createHash } from 'node:crypto';
 import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Binding } from './binding.ts';
+import type { Findable } from './found.ts';
 import { createRouter, EXCHANGE_TYPES } from './registry.ts';
 import type { Router } from './router.ts';
+
+/** The argument, and the key of a policy, that names an alternate exchange. */
+const ALTERNATE = 'alternate-exchange';
 
 /** Where a binding leads. */
 export type Destination = Queue | Exchange;
@@ -22,7 +26,7 @@ export interface ExchangeTraits {
 }
 
 /** One exchange with its bindings. */
-export class Exchange implements ExchangeTraits {
+export class Exchange implements ExchangeTraits, Findable {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
@@ -34,6 +38,9 @@ export class Exchange implements ExchangeTraits {
   readonly router: Router<Destination>;
   /** Whether its routes depend on more of a message than its routing key. */
   readonly readsHeaders: boolean;
+  /** Where a message goes that matches no binding: an argument or a policy says so, or null. */
+  alternateExchange: string | null;
+  foundAt = 0;
   deleted = false;
 
   constructor(traits: ExchangeTraits) {
@@ -45,6 +52,19 @@ export class Exchange implements ExchangeTraits {
     this.arguments = traits.arguments;
     this.router = createRouter<Destination>(traits.type);
     this.readsHeaders = EXCHANGE_TYPES.get(traits.type)?.readsHeaders === true;
+    this.alternateExchange = textArgument(traits.arguments, ALTERNATE);
+  }
+
+  /**
+   * Takes in the definition of the policy that matches this exchange, or null for none. An argument
+   * wins over it. Returns whether anything changed: then the vhost's routes are stale.
+   */
+  applyPolicy(definition: ReadonlyMap<string, unknown> | null): boolean {
+    const before = this.alternateExchange;
+    const wanted = definition?.get(ALTERNATE);
+    const byPolicy = typeof wanted === 'string' ? wanted : null;
+    this.alternateExchange = textArgument(this.arguments, ALTERNATE) ?? byPolicy;
+    return this.alternateExchange !== before;
   }
 
   /** Adds a binding; false when it was there already. */
@@ -63,6 +83,11 @@ export class Exchange implements ExchangeTraits {
     this.router.remove(binding);
     return binding;
   }
+}
+
+function textArgument(args: FieldTable, name: string): string | null {
+  const field = args.get(name);
+  return field?.type === 'S' ? String(field.value) : null;
 }
 
 /** Whether a destination is an exchange. */

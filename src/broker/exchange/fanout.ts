@@ -17,8 +17,8 @@ export class FanoutRouter<D> implements Router<D> {
     this.bound.remove(binding.destination);
   }
 
-  route(_routingKey: string, _message: RoutedMessage, found: Found<D>): void {
-    this.bound.collect(found);
+  route(_routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
+    return this.bound.collect(found);
   }
 
   /** How many destinations are bound. */

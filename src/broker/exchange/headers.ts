@@ -62,12 +62,17 @@ export class HeadersRouter<D> implements Router<D> {
     if (at < this.rules.length) this.rules[at] = last;
   }
 
-  route(_routingKey: string, message: RoutedMessage, found: Found<D>): void {
+  route(_routingKey: string, message: RoutedMessage, found: Found<D>): boolean {
+    let matched = false;
     for (let i = 0; i < this.rules.length; i++) {
       const rule = this.rules[i] as Rule<D>;
-      if (found.has(rule.destination)) continue;
-      if (isMet(rule, message)) found.add(rule.destination);
+      // What another exchange has found already counts as a match here only if it is one.
+      if (matched && found.has(rule.destination)) continue;
+      if (!isMet(rule, message)) continue;
+      matched = true;
+      found.add(rule.destination);
     }
+    return matched;
   }
 
   /** How many bindings are held. */

@@ -8,9 +8,11 @@ import type { Binding } from './binding.ts';
 export interface RoutedMessage {
   /** The `headers` property, decoded at the first call; null when the message has none. */
   headers(): FieldTable | null;
+  /** A property that is a short string or a timestamp, by its bit; null when it is not there. */
+  property(bit: number): string | null;
 }
 
-/** Where a router writes the destinations of a message: a FoundList, or a Set where speed is no matter. */
+/** Where a router writes the destinations of a message: a FoundList, or a Set in tests. */
 export interface Found<D> {
   /** Takes in a destination, which may be there already. */
   add(destination: D): void;
@@ -23,6 +25,9 @@ export interface Router<D> {
   add(binding: Binding<D>): void;
   /** Lets go of a binding: the very object that was added. */
   remove(binding: Binding<D>): void;
-  /** Adds to `found` every destination that the message goes to, each once. */
-  route(routingKey: string, message: RoutedMessage, found: Found<D>): void;
+  /**
+   * Adds to `found` every destination that the message goes to. Returns whether there was any, be it
+   * there already: an exchange without one hands the message to its alternate exchange.
+   */
+  route(routingKey: string, message: RoutedMessage, found: Found<D>): boolean;
 }

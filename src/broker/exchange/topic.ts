@@ -43,9 +43,10 @@ export class TopicRouter<D> implements Router<D> {
     this.forget();
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Found<D>): void {
+  route(routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
     const known = this.young.get(routingKey) ?? this.recall(routingKey);
     for (let i = 0; i < known.length; i++) found.add(known[i] as D);
+    return known.length > 0;
   }
 
   /** How many nodes the trie has besides its root; zero when all bindings are gone. */

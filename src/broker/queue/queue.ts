@@ -3,6 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
+import type { Findable } from '../exchange/found.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import {
@@ -21,13 +22,14 @@ import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 const DELIVERIES_PER_TURN = 4096;
 
 /** One queue. */
-export class Queue implements QueueTraits, MessagesOwner {
+export class Queue implements QueueTraits, MessagesOwner, Findable {
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly owner: object | null;
   readonly arguments: FieldTable;
+  foundAt = 0;
   deleted = false;
   /** Whether the host has it on its list of queues to deliver from. */
   touched = false;

@@ -1,6 +1,7 @@
 // Owns what the tests of the routers share: bindings and messages in one line.
-// Never asserts.
+// Never asserts, but that a router says truly whether it found anything.
 
+import { expect } from 'vitest';
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
 import type { Binding } from '../../../src/broker/exchange/binding.ts';
 import type { RoutedMessage, Router } from '../../../src/broker/exchange/router.ts';
@@ -16,13 +17,16 @@ export function bind(
 
 /** A message with these headers. */
 export function withHeaders(headers: FieldTable | null): RoutedMessage {
-  return { headers: () => headers };
+  return { headers: () => headers, property: () => null };
 }
 
 /** A message that must not be asked for its headers. */
 export const sealed: RoutedMessage = {
   headers: () => {
     throw new Error('this exchange type has no business in the headers');
+  },
+  property: () => {
+    throw new Error('this exchange type has no business in the properties');
   },
 };
 
@@ -33,6 +37,7 @@ export function routed(
   message: RoutedMessage = sealed,
 ): string[] {
   const found = new Set<string>();
-  router.route(routingKey, message, found);
+  const matched = router.route(routingKey, message, found);
+  expect(matched, 'what route returns').toBe(found.size > 0);
   return [...found].sort();
 }
