@@ -6,6 +6,8 @@ import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
+import { GlobalParameters } from './policy/parameters.ts';
+import { PolicyRows } from './policy/policy-rows.ts';
 import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
@@ -32,6 +34,8 @@ export class Broker implements QueueHost {
   readonly vhosts = new Map<string, Vhost>();
   readonly definitionRows: DefinitionRows;
   readonly queueRows: QueueRows;
+  readonly policyRows: PolicyRows;
+  readonly globalParameters: GlobalParameters;
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
@@ -60,11 +64,14 @@ export class Broker implements QueueHost {
     this.log = new MessageLog(store, RESIDENT_BYTES_MAX);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
+    this.policyRows = new PolicyRows(store);
+    this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
     store.onDurable((batch) => this.batchDurable(batch));
   }
 
   /** Reads back every vhost that the store holds; returns the default one, made if need be. */
   recover(defaultVhost: string): Vhost {
+    this.globalParameters.recover();
     for (const name of new Set([defaultVhost, ...this.definitionRows.vhosts()])) {
       const vhost = new Vhost(name, this);
       vhost.recover();

@@ -23,6 +23,8 @@ import {
   isExchange,
 } from './exchange/exchange.ts';
 import { EXCHANGE_TYPES } from './exchange/registry.ts';
+import { Parameters } from './policy/parameters.ts';
+import { Policies } from './policy/policies.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
 import { Router } from './router.ts';
@@ -43,6 +45,8 @@ export class Vhost implements QueueHome {
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
   readonly router: Router;
+  readonly policies: Policies;
+  readonly parameters: Parameters;
   private readonly broker: Broker;
   /** For each destination, the exchanges that have bindings to it. */
   private readonly sources = new Map<Destination, Set<Exchange>>();
@@ -54,6 +58,12 @@ export class Vhost implements QueueHome {
     this.name = name;
     this.broker = broker;
     this.router = new Router(this);
+    const definitionChanged = (): void => broker.definitionChanged();
+    const routesChanged = (): void => this.router.topologyChanged();
+    const { queues, exchanges } = this;
+    const home = { name, queues, exchanges, definitionChanged, routesChanged };
+    this.policies = new Policies(home, broker.policyRows);
+    this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
     for (const [exchange, type] of PREDECLARED) {
       const traits = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
       this.exchanges.set(exchange, new Exchange({ name: exchange, type, ...traits }));
@@ -63,9 +73,12 @@ export class Vhost implements QueueHome {
   /** Reads the durable exchanges, queues and bindings of this vhost back, with their messages. */
   recover(): void {
     const rows = this.broker.definitionRows;
+    this.policies.recover();
+    this.parameters.recover();
     for (const traits of rows.exchanges(this.name)) {
       this.exchanges.set(traits.name, new Exchange(traits));
     }
+    for (const exchange of this.exchanges.values()) this.policies.applyToExchange(exchange);
     for (const stored of rows.queues(this.name)) {
       this.broker.reserveQueueId(stored.id);
       const queue = this.addQueue(stored.id, { ...stored, durable: true, owner: null });
@@ -111,6 +124,7 @@ export class Vhost implements QueueHome {
     if (current !== undefined) return;
     const exchange = new Exchange(traits);
     this.exchanges.set(name, exchange);
+    this.policies.applyToExchange(exchange);
     this.router.topologyChanged();
     if (!exchange.durable) return;
     this.broker.definitionRows.putExchange(this.name, exchange);
@@ -230,6 +244,7 @@ export class Vhost implements QueueHome {
     const { log, queueRows } = this.broker;
     const queue = new Queue(id, traits, log, this.broker, this, queueRows);
     this.queues.set(traits.name, queue);
+    this.policies.applyToQueue(queue);
     if (queue.owner !== null) {
       const owned = this.owned.get(queue.owner);
       if (owned === undefined) this.owned.set(queue.owner, new Set([queue]));

@@ -11,3 +11,5 @@ export const TABLE_SEGMENTS = 3;
 export const TABLE_PAGES = 4;
 /** For each queue, the seq below which a message may have been delivered before. */
 export const TABLE_MARKS = 5;
+/** Policies, operator policies and parameters. */
+export const TABLE_POLICIES = 7;

@@ -1,0 +1,27 @@
+// Owns the values of JSON as definitions carry them, and how RabbitMQ's error texts print them.
+// Never parses: whoever reads a file or a request does.
+
+/** A value of JSON. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+
+/** An object of JSON. */
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Whether a value is an object, and neither null nor an array. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The value as Erlang prints it, which is how RabbitMQ's texts name what is wrong. */
+export function describeTerm(value: JsonValue | undefined): string {
+  if (value === undefined) return 'undefined';
+  if (typeof value === 'string') return `<<"${value}">>`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (isObject(value)) {
+    const entries = Object.entries(value).map(([key, of]) => `<<"${key}">> => ${describeTerm(of)}`);
+    return `#{${entries.join(',')}}`;
+  }
+  return `[${(value as readonly JsonValue[]).map(describeTerm).join(',')}]`;
+}

@@ -1,0 +1,90 @@
+// Owns the parameters of a vhost or of the broker: they are kept, listed and exported, and mean
+// nothing here. Policies and limits, which RabbitMQ counts among them, have homes of their own.
+
+import { Refusal } from '../refusal.ts';
+import type { GlobalParameter, Parameter, PolicyRows } from './policy-rows.ts';
+
+/** The parameters of one vhost. */
+export class Parameters {
+  private readonly vhost: string;
+  private readonly rows: PolicyRows;
+  private readonly changed: () => void;
+  private readonly byKey = new Map<string, Parameter>();
+
+  constructor(vhost: string, rows: PolicyRows, changed: () => void) {
+    this.vhost = vhost;
+    this.rows = rows;
+    this.changed = changed;
+  }
+
+  recover(): void {
+    for (const parameter of this.rows.parameters(this.vhost)) this.keep(parameter);
+  }
+
+  list(): Parameter[] {
+    return [...this.byKey.values()];
+  }
+
+  set(parameter: Parameter): void {
+    this.keep(parameter);
+    this.rows.putParameter(this.vhost, parameter);
+    this.changed();
+  }
+
+  clear(component: string, name: string): void {
+    if (!this.byKey.delete(keyOf(component, name))) throw noParameter();
+    this.rows.removeParameter(this.vhost, component, name);
+    this.changed();
+  }
+
+  /** Takes all off the disk: the vhost is deleted. */
+  discard(): void {
+    for (const { component, name } of this.list()) this.clear(component, name);
+  }
+
+  private keep(parameter: Parameter): void {
+    this.byKey.set(keyOf(parameter.component, parameter.name), parameter);
+  }
+}
+
+/** The parameters of the broker. */
+export class GlobalParameters {
+  private readonly rows: PolicyRows;
+  private readonly changed: () => void;
+  private readonly byName = new Map<string, GlobalParameter>();
+
+  constructor(rows: PolicyRows, changed: () => void) {
+    this.rows = rows;
+    this.changed = changed;
+  }
+
+  recover(): void {
+    for (const parameter of this.rows.globalParameters()) {
+      this.byName.set(parameter.name, parameter);
+    }
+  }
+
+  list(): GlobalParameter[] {
+    return [...this.byName.values()];
+  }
+
+  set(parameter: GlobalParameter): void {
+    this.byName.set(parameter.name, parameter);
+    this.rows.putGlobalParameter(parameter);
+    this.changed();
+  }
+
+  clear(name: string): void {
+    if (!this.byName.delete(name)) throw noParameter();
+    this.rows.removeGlobalParameter(name);
+    this.changed();
+  }
+}
+
+function keyOf(component: string, name: string): string {
+  return JSON.stringify([component, name]);
+}
+
+function noParameter(): Refusal {
+  return new Refusal('not-found', 'Parameter does not exist');
+}

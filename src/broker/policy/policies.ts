@@ -1,0 +1,132 @@
+// Owns the policies of one vhost: which one holds for each queue and exchange, and applying it at
+// once. Never merges: the queue does, by queue/rules.ts.
+
+import type { Exchange } from '../exchange/exchange.ts';
+import type { Queue } from '../queue/queue.ts';
+import { Refusal } from '../refusal.ts';
+import { LAYERS, matchesExchange, matchesQueue, type Policy, type PolicyLayer } from './policy.ts';
+import type { PolicyRows } from './policy-rows.ts';
+
+/** What the policies of a vhost need of it. */
+export interface PolicyHome {
+  readonly name: string;
+  readonly queues: ReadonlyMap<string, Queue>;
+  readonly exchanges: ReadonlyMap<string, Exchange>;
+  /** A durable definition was changed. */
+  definitionChanged(): void;
+  /** An exchange routes in another way. */
+  routesChanged(): void;
+}
+
+/** The policies that hold for one queue or exchange. */
+export interface Effective {
+  readonly policy: Policy | null;
+  readonly operator: Policy | null;
+}
+
+interface PolicyTarget {
+  applyPolicy(definition: ReadonlyMap<string, unknown> | null): boolean;
+}
+
+const NONE: Effective = { policy: null, operator: null };
+
+/** The policies of one vhost. */
+export class Policies {
+  private readonly home: PolicyHome;
+  private readonly rows: PolicyRows;
+  private readonly layers: Record<PolicyLayer, readonly Policy[]>;
+  /** What holds for each queue and exchange for which something does. */
+  private readonly holding = new WeakMap<Queue | Exchange, Effective>();
+
+  constructor(home: PolicyHome, rows: PolicyRows) {
+    this.home = home;
+    this.rows = rows;
+    this.layers = { policy: [], operator_policy: [] };
+  }
+
+  /** Reads the policies of this vhost back, before its queues and exchanges. */
+  recover(): void {
+    for (const layer of LAYERS) {
+      this.layers[layer] = this.rows.policies(this.home.name, layer).sort(byPrecedence);
+    }
+  }
+
+  /** The policies of a layer, those that win first. */
+  list(layer: PolicyLayer): readonly Policy[] {
+    return this.layers[layer];
+  }
+
+  /** The policies that hold for a queue or an exchange. */
+  of(target: Queue | Exchange): Effective {
+    return this.holding.get(target) ?? NONE;
+  }
+
+  /** Adds a policy or puts it in the place of one with its name, and applies it at once. */
+  set(layer: PolicyLayer, policy: Policy): void {
+    const others = this.layers[layer].filter(({ name }) => name !== policy.name);
+    this.layers[layer] = [...others, policy].sort(byPrecedence);
+    this.rows.putPolicy(this.home.name, layer, policy);
+    this.changed();
+  }
+
+  /** Takes a policy away, and lets what it held for go by the next. */
+  clear(layer: PolicyLayer, name: string): void {
+    const others = this.layers[layer].filter((policy) => policy.name !== name);
+    if (others.length === this.layers[layer].length) {
+      throw new Refusal('not-found', 'Parameter does not exist');
+    }
+    this.layers[layer] = others;
+    this.rows.removePolicy(this.home.name, layer, name);
+    this.changed();
+  }
+
+  /** Takes all policies off the disk: the vhost is deleted. */
+  discard(): void {
+    for (const layer of LAYERS) {
+      for (const { name } of this.layers[layer]) {
+        this.rows.removePolicy(this.home.name, layer, name);
+      }
+      this.layers[layer] = [];
+    }
+  }
+
+  /** Lets a queue go by the policies that match it. */
+  applyToQueue(queue: Queue): void {
+    if (!this.hold(queue, (policy) => matchesQueue(policy, queue))) return;
+    const { policy, operator } = this.of(queue);
+    queue.applyPolicy(policy?.rules ?? null, operator?.rules ?? null);
+  }
+
+  /** Lets an exchange go by the policy that matches it; returns whether it routes differently. */
+  applyToExchange(exchange: Exchange): boolean {
+    if (!this.hold(exchange, (policy) => matchesExchange(policy, exchange))) return false;
+    const target = exchange as Partial<PolicyTarget>;
+    return target.applyPolicy?.(this.of(exchange).policy?.rules ?? null) ?? false;
+  }
+
+  /** Finds what holds for a target now: of each layer the first that matches. Whether that is new. */
+  private hold(target: Queue | Exchange, matches: (policy: Policy) => boolean): boolean {
+    const before = this.of(target);
+    const policy = this.layers.policy.find(matches) ?? null;
+    const operator = this.layers.operator_policy.find(matches) ?? null;
+    if (policy === before.policy && operator === before.operator) return false;
+    this.holding.set(target, { policy, operator });
+    return true;
+  }
+
+  private changed(): void {
+    this.home.definitionChanged();
+    for (const queue of this.home.queues.values()) this.applyToQueue(queue);
+    let rerouted = false;
+    for (const exchange of this.home.exchanges.values()) {
+      if (this.applyToExchange(exchange)) rerouted = true;
+    }
+    if (rerouted) this.home.routesChanged();
+  }
+}
+
+/** The highest priority comes first; of equal ones the first by name, which RabbitMQ leaves open. */
+function byPrecedence(a: Policy, b: Policy): number {
+  if (a.priority !== b.priority) return b.priority - a.priority;
+  return a.name < b.name ? -1 : 1;
+}

@@ -1,0 +1,93 @@
+// Owns how policies and parameters lie in the store. Never checks them: what is stored was checked
+// before.
+
+import type { Store } from '../../store/port.ts';
+import { TABLE_POLICIES } from '../../store/tables.ts';
+import type { JsonValue } from '../json.ts';
+import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from '../row.ts';
+import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from './policy.ts';
+
+/*
+ *   key    'p' vhost name             a policy
+ *          'o' vhost name             an operator policy
+ *          'r' vhost component name   a parameter
+ *          'g' name                   a global parameter
+ */
+
+/** A parameter of a vhost. */
+export interface Parameter {
+  readonly component: string;
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
+/** A parameter of the whole broker. */
+export interface GlobalParameter {
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
+const LETTERS: Readonly<Record<PolicyLayer, string>> = { policy: 'p', operator_policy: 'o' };
+
+/** Reads and writes the policies and parameters of one store. */
+export class PolicyRows {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  putPolicy(vhost: string, layer: PolicyLayer, policy: Policy): void {
+    const { name, pattern, applyTo, priority, definition } = policy;
+    const row = { name, pattern: pattern.text, applyTo, priority, definition };
+    this.put(rowKey(LETTERS[layer], vhost, name), row);
+  }
+
+  removePolicy(vhost: string, layer: PolicyLayer, name: string): void {
+    this.store.remove(TABLE_POLICIES, rowKey(LETTERS[layer], vhost, name));
+  }
+
+  /** The policies of one layer of a vhost. */
+  policies(vhost: string, layer: PolicyLayer): Policy[] {
+    const make = (row: Json): Policy => readPolicy(layer, String(row['name']), row as PolicyInput);
+    return this.read(rowKey(LETTERS[layer], vhost), make);
+  }
+
+  putParameter(vhost: string, { component, name, value }: Parameter): void {
+    this.put(rowKey('r', vhost, component, name), { component, name, value });
+  }
+
+  removeParameter(vhost: string, component: string, name: string): void {
+    this.store.remove(TABLE_POLICIES, rowKey('r', vhost, component, name));
+  }
+
+  /** The parameters of a vhost, in order of component and name. */
+  parameters(vhost: string): Parameter[] {
+    return this.read(rowKey('r', vhost), (row) => row as unknown as Parameter);
+  }
+
+  putGlobalParameter({ name, value }: GlobalParameter): void {
+    this.put(rowKey('g', name), { name, value });
+  }
+
+  removeGlobalParameter(name: string): void {
+    this.store.remove(TABLE_POLICIES, rowKey('g', name));
+  }
+
+  /** The parameters of the broker, in order of their names. */
+  globalParameters(): GlobalParameter[] {
+    return this.read(rowKey('g'), (row) => row as unknown as GlobalParameter);
+  }
+
+  private put(key: Buffer, row: Json): void {
+    this.store.put(TABLE_POLICIES, key, encodeRow(row));
+  }
+
+  private read<T>(from: Buffer, make: (row: Json) => T): T[] {
+    const found: T[] = [];
+    for (const { key, value } of this.store.range(TABLE_POLICIES, from, rowsBehind(from))) {
+      found.push(make(decodeRow(TABLE_POLICIES, key, value)));
+    }
+    return found;
+  }
+}

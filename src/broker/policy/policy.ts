@@ -1,0 +1,142 @@
+// Owns one policy: reading it from JSON with RabbitMQ's error texts, and which queues and exchanges
+// it matches. Never applies it: policies.ts does.
+
+import { compilePattern, type Pattern } from '../../util/pattern.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { describeTerm, isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isQuorum } from '../queue/arguments.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { PolicyDefinition } from '../queue/rules.ts';
+import { Refusal } from '../refusal.ts';
+import { policyKey, type QueueKind } from './policy-keys.ts';
+
+/** The two layers: what an operator sets holds on top of what everybody may set. */
+export const LAYERS = ['policy', 'operator_policy'] as const;
+export type PolicyLayer = (typeof LAYERS)[number];
+
+/** What a policy may be applied to, and the words for it. */
+export const APPLY_TO = [
+  'queues',
+  'classic_queues',
+  'quorum_queues',
+  'streams',
+  'exchanges',
+  'all',
+] as const;
+export type ApplyTo = (typeof APPLY_TO)[number];
+
+/** One policy. */
+export interface Policy {
+  readonly name: string;
+  readonly pattern: Pattern;
+  readonly applyTo: ApplyTo;
+  readonly priority: number;
+  /** As it was given, for exports. */
+  readonly definition: JsonObject;
+  /** The same as the queue reads it. */
+  readonly rules: PolicyDefinition;
+  /** Queues of these kinds have a key in it that they do not know: it leaves them alone. */
+  readonly notFor: ReadonlySet<QueueKind>;
+}
+
+/** What a policy is made of, as JSON has it. */
+export interface PolicyInput {
+  readonly pattern?: JsonValue | undefined;
+  readonly definition?: JsonValue | undefined;
+  readonly priority?: JsonValue | undefined;
+  readonly applyTo?: JsonValue | undefined;
+}
+
+/** Reads a policy; throws a Refusal with RabbitMQ's text when something is wrong with it. */
+export function readPolicy(layer: PolicyLayer, name: string, input: PolicyInput): Policy {
+  const { priority = 0, applyTo = 'all' } = input;
+  if (typeof priority !== 'number') {
+    throw refusal(`priority should be a number, actually was ${describeTerm(priority)}`);
+  }
+  const pattern = readPattern(input.pattern);
+  if (!isApplyTo(applyTo)) {
+    const word = typeof applyTo === 'string' ? applyTo : describeTerm(applyTo);
+    const words = "'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges', or 'all'";
+    throw refusal(`apply-to '${word}' unrecognised; should be one of: ${words}`);
+  }
+  const definition = readDefinition(layer, input.definition);
+  const notFor = Object.keys(definition).flatMap((key) => policyKey(key)?.notFor ?? []);
+  const rules = Object.entries(definition).filter(([, value]) => typeof value !== 'object');
+  return {
+    name,
+    pattern,
+    applyTo,
+    priority,
+    definition,
+    rules: new Map(rules as [string, string | number | boolean][]),
+    notFor: new Set(notFor),
+  };
+}
+
+/** Whether a policy matches that queue. */
+export function matchesQueue(policy: Policy, queue: Queue): boolean {
+  const kind = isQuorum(queue.arguments) ? 'quorum' : 'classic';
+  const { applyTo } = policy;
+  if (applyTo !== 'all' && applyTo !== 'queues' && applyTo !== `${kind}_queues`) return false;
+  return !policy.notFor.has(kind) && policy.pattern.matches(queue.name);
+}
+
+/** Whether a policy matches that exchange. */
+export function matchesExchange({ applyTo, pattern }: Policy, exchange: Exchange): boolean {
+  return (applyTo === 'all' || applyTo === 'exchanges') && pattern.matches(exchange.name);
+}
+
+function readPattern(given: JsonValue | undefined): Pattern {
+  if (given === undefined) throw refusal('Key "pattern" not found');
+  if (typeof given !== 'string') {
+    throw refusal(`pattern should be a binary but was ${describeTerm(given)}`);
+  }
+  try {
+    return compilePattern(given);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw refusal(`pattern should be regular expression but is invalid: ${why}`);
+  }
+}
+
+function readDefinition(layer: PolicyLayer, given: JsonValue | undefined): JsonObject {
+  if (given === undefined) throw refusal('Key "definition" not found');
+  const definition = objectOf(given);
+  if (definition === null) {
+    throw refusal(`definition must be a dictionary: ${describeTerm(given)}`);
+  }
+  const entries = Object.entries(definition);
+  if (entries.length === 0) throw refusal('no policy provided');
+  const known = (key: string): boolean => {
+    const row = policyKey(key);
+    return row !== undefined && (row.operator || layer === 'policy');
+  };
+  const unknown = entries.filter(([key]) => !known(key));
+  if (unknown.length > 0) {
+    const terms = unknown.map(([key, value]) => `{<<"${key}">>,${describeTerm(value)}}`);
+    throw refusal(`[${terms.join(',')}] are not recognised policy settings`);
+  }
+  for (const [key, value] of entries) {
+    const wrong = policyKey(key)?.check(value) ?? null;
+    if (wrong !== null) throw refusal(wrong);
+  }
+  return definition;
+}
+
+/** An object, or the pairs that RabbitMQ's command line exports instead of one. */
+function objectOf(value: JsonValue): JsonObject | null {
+  if (isObject(value)) return value;
+  if (!Array.isArray(value)) return null;
+  const pairs = value as readonly JsonValue[];
+  const isPair = (pair: JsonValue): pair is readonly [string, JsonValue] =>
+    Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string';
+  return pairs.every(isPair) ? Object.fromEntries(pairs) : null;
+}
+
+function isApplyTo(value: JsonValue): value is ApplyTo {
+  return APPLY_TO.some((word) => word === value);
+}
+
+function refusal(what: string): Refusal {
+  return new Refusal('invalid', `Validation failed\n\n${what}\n`);
+}
