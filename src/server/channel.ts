@@ -30,7 +30,8 @@ import {
   writeDelivery,
 } from './content-writer.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher, type PublisherChannel } from './publisher.ts';
+import { Publisher, type PublisherChannel, REFUSED, TAKEN_STORED } from './publisher.ts';
+import { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE, Transaction } from './transaction.ts';
 import { Unacked } from './unacked.ts';
 
 const U32 = 0x1_0000_0000;
@@ -69,6 +70,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   prefetchShared = 0;
   consumersUnacked = 0;
   confirms: Confirms | null = null;
+  /** What waits for tx.commit, or null unless the channel is in transaction mode. */
+  transaction: Transaction | null = null;
   /** Whether the server has it on its list of channels with confirms to send. */
   confirmsListed = false;
   /** The queue declared last, which an empty queue name stands for. */
@@ -190,6 +193,10 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
   ack(tag: number, multiple: boolean): void {
     this.checkTag(tag, multiple);
+    if (this.transaction !== null) {
+      this.settleLater(this.transaction, tag, multiple, SETTLE_ACK);
+      return;
+    }
     if (!multiple) {
       this.settleOne(tag);
       return;
@@ -200,15 +207,22 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
   reject(tag: number, multiple: boolean, requeue: boolean): void {
     this.checkTag(tag, multiple);
+    if (this.transaction !== null) {
+      this.settleLater(this.transaction, tag, multiple, requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+      return;
+    }
     const rejectEach = (each: number): void =>
       requeue ? this.requeueOne(each) : this.deadLetterOne(each);
     if (multiple) this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, rejectEach);
     else rejectEach(tag);
   }
 
-  /** Puts everything that is not settled back into its queue. */
+  /** Puts everything that is not settled, nor to be settled by a commit, back into its queue. */
   requeueAll(): void {
-    this.unacked.forEachUpTo(Infinity, (tag) => this.requeueOne(tag));
+    const { transaction } = this;
+    this.unacked.forEachUpTo(Infinity, (tag) => {
+      if (transaction === null || !transaction.settles(tag)) this.requeueOne(tag);
+    });
   }
 
   /** Deliveries not settled yet, those of basic.get included. */
@@ -218,7 +232,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
 
   private checkTag(tag: number, multiple: boolean): void {
     if (multiple && tag === 0) return;
-    if (this.unacked.queueOf(tag) !== null) return;
+    const known = this.unacked.queueOf(tag) !== null;
+    if (known && (this.transaction === null || !this.transaction.settles(tag))) return;
     throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
   }
 
@@ -254,6 +269,51 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** Asks for deliveries to every consumer of this channel, after credit came back to them. */
   wakeConsumers(): void {
     for (const consumer of this.consumers.values()) consumer.queue.wake();
+  }
+
+  // --- transactions ---
+
+  /** Starts transaction mode; doing so again changes nothing. */
+  selectTransactions(bytesMax: number): void {
+    if (this.confirms !== null) {
+      throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from confirm to tx mode');
+    }
+    this.transaction ??= new Transaction(bytesMax);
+  }
+
+  /**
+   * Applies all that a transaction holds, publishes first, and empties it. Returns whether the disk
+   * has to know of it. Throws PRECONDITION_FAILED, with all applied, when a queue was too full.
+   */
+  commit(transaction: Transaction): boolean {
+    const { publishes, tags, ways } = transaction;
+    transaction.clear();
+    let stored = false;
+    let refused = false;
+    for (const publish of publishes) {
+      const verdict = this.publisher.publishHeld(publish);
+      if (verdict === TAKEN_STORED) stored = true;
+      if (verdict === REFUSED) refused = true;
+    }
+    for (let i = 0; i < tags.length; i++) {
+      const tag = tags[i] as number;
+      if (this.unacked.queueOf(tag)?.durable === true) stored = true;
+      if (ways[i] === SETTLE_ACK) this.settleOne(tag);
+      else if (ways[i] === SETTLE_REQUEUE) this.requeueOne(tag);
+      else this.deadLetterOne(tag);
+    }
+    if (refused) throw new AmqpError('PRECONDITION_FAILED', 'partial tx completion');
+    return stored;
+  }
+
+  private settleLater(transaction: Transaction, tag: number, multiple: boolean, way: number): void {
+    if (!multiple) {
+      transaction.settle(tag, way);
+      return;
+    }
+    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, (each) => {
+      if (!transaction.settles(each)) transaction.settle(each, way);
+    });
   }
 
   // --- consumers ---
@@ -301,6 +361,9 @@ export class Channel implements DeliveryChannel, PublisherChannel {
 
   /** Starts confirm mode; doing so again changes nothing. */
   selectConfirms(): void {
+    if (this.transaction !== null) {
+      throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from tx to confirm mode');
+    }
     this.confirms ??= new Confirms();
   }
 
@@ -341,6 +404,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   close(): void {
     if (this.state === CHANNEL_CLOSED) return;
     this.publisher.assembly.abandon();
+    // A transaction that is under way is rolled back: what it would settle returns as well.
+    this.transaction = null;
     this.requeueAll();
     for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
     this.confirms = null;

@@ -26,6 +26,7 @@ export interface ServerSettings {
   readonly heartbeatSeconds: number;
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
+  readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
   readonly connectionMax: number;
   readonly outboxHighWatermarkBytes: number;
