@@ -3,8 +3,10 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
+import type { ListenAddress } from './server/listener.ts';
 import { Server } from './server/server.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
@@ -15,11 +17,12 @@ import { HeapGrowth } from './util/heap-growth.ts';
 
 /** A broker that takes connections. */
 export interface RunningBroker {
-  readonly host: string;
-  /** The port it really listens on, also when the settings asked for a free one. */
-  readonly port: number;
+  /** Where it really listens, also when the settings asked for free ports; those without TLS first. */
+  readonly addresses: readonly ListenAddress[];
   /** Resolves, never rejects, when the broker can go on no longer: the store failed. */
   readonly failed: Promise<Error>;
+  /** Reads the certificates again; connections there are stay as they are. */
+  renewTls(): void;
   /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
   close(reason: string): Promise<void>;
 }
@@ -50,19 +53,25 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     });
     const heapGrowth = new HeapGrowth();
     heapGrowth.start();
-    const { host } = settings.listener;
-    const port = await server.listen(host, settings.listener.port);
+    const addresses = await server.listen(listenAddresses(settings));
     const close = async (reason: string): Promise<void> => {
       await server.closeConnections(reason);
       heapGrowth.stop();
       server.finish();
       await closeStore(opened);
     };
-    return { host, port, failed, close };
+    return { addresses, failed, renewTls: () => server.renewTls(), close };
   } catch (error) {
     await closeStore(opened);
     throw error;
   }
+}
+
+/** Where the settings say to listen. */
+function listenAddresses({ tcpListeners, sslListeners }: Settings): ListenAddress[] {
+  const of = (kind: string, all: Listeners, tls: boolean): ListenAddress[] =>
+    [...all].map(([name, address]) => ({ key: `listeners.${kind}.${name}`, ...address, tls }));
+  return [...of('tcp', tcpListeners, false), ...of('ssl', sslListeners, true)];
 }
 
 async function openStore(settings: Settings): Promise<OpenStore> {

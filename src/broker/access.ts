@@ -13,16 +13,16 @@ export interface AccessRules {
 
 /**
  * Says why a user may not log in from an address, for the log and never for the peer; null when it
- * may. Takes the same time whichever part is wrong.
+ * may. A password of null stands for a user that is proven already. Takes the same time whichever part is wrong.
  */
 export function loginRefusal(
   rules: AccessRules,
   user: string,
-  password: string,
+  password: string | null,
   remoteAddress: string,
 ): string | null {
   const known = sameText(user, rules.user);
-  const proven = sameText(password, rules.password);
+  const proven = password === null || sameText(password, rules.password);
   if (!known) return 'there is no user of that name';
   if (!proven) return 'the password is wrong';
   if (!rules.loopbackUsers.includes(user) || isLoopback(remoteAddress)) return null;

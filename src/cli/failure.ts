@@ -1,6 +1,7 @@
 // Owns what a user reads when the broker cannot start: one line for what the user can mend, a stack
 // for what only we can. Never decides the exit code.
 
+import type { Listeners } from '../config/members.ts';
 import type { Settings } from '../config/settings.ts';
 
 /** What the failures that only the system sees mean for the user; `settings` names the way out. */
@@ -15,29 +16,38 @@ export function describeFailure(error: unknown, settings: Settings | null): stri
   return known ?? error.stack ?? error.message;
 }
 
-function describeSystemError(error: NodeJS.ErrnoException, settings: Settings): string | null {
-  const { host, port } = settings.listener;
+/** What Node adds to the errors of the network. */
+interface NetworkError extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly port?: number;
+  readonly hostname?: string;
+}
+
+function describeSystemError(error: NetworkError, settings: Settings): string | null {
+  const host = error.address ?? error.hostname ?? '';
+  const { port = 0 } = error;
+  const setBy = whatSets(settings, port);
   // Node's errors of the network carry an address or a host name, those of the file system a path.
   if (error.syscall === 'listen' || error.syscall === 'bind') {
     switch (error.code) {
       case 'EADDRINUSE':
         return (
           `port ${port} on ${host} is taken by another program: ` +
-          `stop that program, or choose another port with --port`
+          `stop that program, or choose another port with ${setBy('--port')}`
         );
       case 'EACCES':
         return (
           `this user may not listen on port ${port}: ` +
-          `choose a port from 1024 on with --port, or give the process the right to take it`
+          `choose a port from 1024 on with ${setBy('--port')}, or give the process the right to take it`
         );
       case 'EADDRNOTAVAIL':
-        return `this machine has no address ${host}: choose one that it has with --host`;
+        return `this machine has no address ${host}: choose one that it has with ${setBy('--host')}`;
       default:
         return null;
     }
   }
   if (error.syscall === 'getaddrinfo') {
-    return `the host name ${host} is not known here: choose another with --host`;
+    return `the host name ${host} is not known here: choose another with ${setBy('--host')}`;
   }
   if (error.path === undefined) return null;
   switch (error.code) {
@@ -62,6 +72,19 @@ function describeSystemError(error: NodeJS.ErrnoException, settings: Settings): 
     default:
       return null;
   }
+}
+
+/** What sets the address with this port: a flag for the default listener, else the key. */
+function whatSets(
+  { tcpListeners, sslListeners }: Settings,
+  port: number,
+): (flag: string) => string {
+  const nameIn = (all: Listeners): string | undefined =>
+    [...all].find(([, address]) => address.port === port)?.[0];
+  const tcp = nameIn(tcpListeners);
+  const ssl = nameIn(sslListeners);
+  if (tcp === undefined && ssl !== undefined) return () => `listeners.ssl.${ssl}`;
+  return (flag) => (tcp === undefined || tcp === 'default' ? flag : `listeners.tcp.${tcp}`);
 }
 
 function oneLine(text: string): string {

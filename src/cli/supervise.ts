@@ -10,7 +10,7 @@ import { describeFailure } from './failure.ts';
 /** The process as the supervisor sees it; tests pass one of their own. */
 export interface Host {
   readonly clock: Clock;
-  onSignal(signal: StopSignal, listener: () => void): void;
+  onSignal(signal: StopSignal | typeof RENEW_SIGNAL, listener: () => void): void;
   /** An exception that nobody caught, or a promise that nobody waited for. */
   onCrash(listener: (error: unknown) => void): void;
   after(delayMs: number, listener: () => void): void;
@@ -20,6 +20,9 @@ export interface Host {
 
 /** The signals that ask for a stop, with the exit code when one of them cuts it short. */
 const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** The signal that asks for certificates to be read again. Left alone, it would end the process. */
+export const RENEW_SIGNAL = 'SIGHUP';
 
 export type StopSignal = keyof typeof STOP_SIGNALS;
 
@@ -48,6 +51,11 @@ export async function supervise(
   host.onCrash((error) => die(error, 'stopped by a bug'));
   const stopSignal = watchSignals(settings, logger, host);
 
+  let renew = (): void => {};
+  host.onSignal(RENEW_SIGNAL, () => {
+    logger.info({ signal: RENEW_SIGNAL }, 'reading certificates again');
+    renew();
+  });
   let broker: RunningBroker;
   try {
     broker = await start();
@@ -57,7 +65,11 @@ export async function supervise(
     return;
   }
   void broker.failed.then((error) => die(error, 'stopped because the store failed'));
-  logger.info({ host: broker.host, port: broker.port }, 'listening');
+  for (const { key, host, port, tls } of broker.addresses) {
+    logger.info({ listener: key, host, port, tls }, 'listening');
+  }
+  if (broker.addresses.length === 0) logger.warn('no listener is set: nobody can connect');
+  renew = () => broker.renewTls();
 
   const signal = await stopSignal;
   logger.info({ signal }, 'stopping');

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseConf } from './conf-file.ts';
 import { ConfigError } from './config-error.ts';
 import { nearest } from './nearest.ts';
+import { refusalOf } from './refused-keys.ts';
 import { MalformedValue, type Setting, type Spelling } from './setting.ts';
 import { SETTINGS, type Settings } from './settings.ts';
 
@@ -45,6 +46,8 @@ function applyFile(file: string, values: Map<string, unknown>): void {
     const place = `${file}:${line}: ${key}`;
     const found = ROWS.find(([, row]) => key === row.key || memberOf(row, key) !== null);
     if (found === undefined) {
+      const refused = refusalOf(key);
+      if (refused !== null) throw new ConfigError(place, refused.what, refused.wayOut);
       const meant = nearest(key, KEYS);
       const wayOut = meant === null ? `remove it, or ${SEE_ALL}` : `did you mean '${meant}'?`;
       throw new ConfigError(place, `there is no setting of this name`, wayOut);
@@ -54,10 +57,7 @@ function applyFile(file: string, values: Map<string, unknown>): void {
     const before = values.get(field);
     const read = (): unknown =>
       member === null ? row.read(value, before) : row.readMember?.(member, value, before);
-    values.set(
-      field,
-      attempt(place, `write for example '${row.key} = ${row.show(row.initial)}'`, read),
-    );
+    values.set(field, attempt(place, `write for example '${row.example}'`, read));
   }
 }
 

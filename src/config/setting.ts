@@ -29,6 +29,8 @@ export interface Setting<T> {
   readonly initial: T;
   /** What a value must be: ends the sentence "expected ...". */
   readonly expects: string;
+  /** A right line of a config file, for who wrote a wrong one. */
+  readonly example: string;
   /** Environment variables, the weakest first. */
   readonly variables: readonly Spelling<T>[];
   readonly flags: readonly Spelling<T>[];
@@ -41,11 +43,13 @@ export interface Setting<T> {
 }
 
 /** What every row says of itself, whatever its kind. */
-interface Common {
+export interface Common {
   readonly key: string;
   readonly about: string;
   /** The flag that sets the whole value, such as `--log-level`. */
   readonly flag?: string;
+  /** A line for a config file, where the default shows none. */
+  readonly example?: string;
   /** A variable that others set already, such as `RABBITMQ_DEFAULT_USER`; ours wins over it. */
   readonly foreignVariable?: string;
 }
@@ -128,49 +132,16 @@ export function choice<T extends string>(
   });
 }
 
-/**
- * A listening address: `host:port`, `[ipv6]:port`, or a port alone, which leaves the host as it is.
- * The flags and variables for host and port set one half each.
- */
-export function listener(
-  row: Common & { readonly initial: ListenAddress },
-): Setting<ListenAddress> {
-  const expects = 'a port from 0 to 65535, or host:port';
-  const halves: Pick<Spelling<ListenAddress>, 'argument' | 'about' | 'read'>[] = [
-    {
-      argument: '<host>',
-      about: 'The address to listen on; 0.0.0.0 or :: for every interface.',
-      read: (given, before) => {
-        if (!isHost(given)) throw expected('a host name or an IP address', given);
-        return { ...before, host: given };
-      },
+/** Text that may be left out; `none` stands for that. */
+export function optionalText(row: Common & { readonly argument: string }): Setting<string | null> {
+  const expects = 'text, or none';
+  return setting({ ...row, initial: null as string | null }, row.argument, expects, {
+    read: (given) => {
+      if (given === '') throw expected(expects, given);
+      return given === 'none' ? null : given;
     },
-    {
-      argument: '<port>',
-      about: 'The port to listen on; 0 picks a free one and logs it.',
-      read: (given, before) => ({ ...before, port: readPort(given, 'a port from 0 to 65535') }),
-    },
-  ];
-  const names = ['host', 'port'];
-  const whole = setting(row, '<address>', expects, {
-    read: (given, before) => {
-      const colon = given.lastIndexOf(':');
-      const port = readPort(given.slice(colon + 1), expects);
-      if (colon === -1) return { ...before, port };
-      const host = given.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-      if (!isHost(host)) throw expected(expects, given);
-      return { host, port };
-    },
-    show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    show: (value) => value ?? 'none',
   });
-  return {
-    ...whole,
-    variables: [
-      ...whole.variables,
-      ...halves.map((half, at) => ({ ...half, name: `LEVERET_${names[at]?.toUpperCase()}` })),
-    ],
-    flags: [...whole.flags, ...halves.map((half, at) => ({ ...half, name: `--${names[at]}` }))],
-  };
 }
 
 /** A set of names: `none`, a list with commas, or `key.<name> = true|false` to add or remove one. */
@@ -197,7 +168,8 @@ export function names(
   };
 }
 
-function setting<T>(
+/** A row of the kind that `kind` reads and shows. */
+export function setting<T>(
   row: Common & { readonly initial: T },
   argument: string,
   expects: string,
@@ -211,6 +183,7 @@ function setting<T>(
     about: row.about,
     initial: row.initial,
     expects,
+    example: row.example ?? `${row.key} = ${kind.show(row.initial)}`,
     variables: variables.map((name) => ({ ...whole, name })),
     flags: row.flag === undefined ? [] : [{ ...whole, name: row.flag }],
     read: kind.read,
@@ -239,18 +212,20 @@ function readInteger(given: string): number | null {
   return /^-?\d+$/.test(given) ? Number(given) : null;
 }
 
-function readPort(given: string, expects: string): number {
+/** A port of a listener. */
+export function readPort(given: string, expects: string): number {
   const port = readInteger(given);
   if (port === null || port < 0 || port > 65535) throw expected(expects, given);
   return port;
 }
 
 /** Whether this could be the host of a listener: an IP address, or the letters of a host name. */
-function isHost(given: string): boolean {
+export function isHost(given: string): boolean {
   return isIP(given) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(given);
 }
 
-function expected(expects: string, given: string): MalformedValue {
+/** What to throw for text that is no good. */
+export function expected(expects: string, given: string): MalformedValue {
   return new MalformedValue(
     `expected ${expects}, but got ${given === '' ? 'nothing' : `'${given}'`}`,
   );

@@ -1,27 +1,25 @@
 // Owns the one table of settings: `Settings`, `--help`, the docs page and the loader come from it.
 // Never reads a file, a variable or a flag: that is load.ts.
 
-import {
-  boolean,
-  choice,
-  integer,
-  listener,
-  names,
-  type Setting,
-  type Spelling,
-  text,
-} from './setting.ts';
+import { listeners } from './members.ts';
+import { boolean, choice, integer, names, type Setting, type Spelling, text } from './setting.ts';
+import { TLS_SETTINGS } from './tls-settings.ts';
 
 /**
  * Every setting, by the field it fills in `Settings`. Each can be set by its key in a config file,
  * by the variable `LEVERET_<KEY>` (dots become underscores), and some by a flag.
  */
 export const SETTINGS = {
-  listener: listener({
-    key: 'listeners.tcp.default',
-    about: 'Where to listen for AMQP connections. A port alone keeps the host.',
-    initial: { host: '127.0.0.1', port: 5672 },
+  tcpListeners: listeners({
+    key: 'listeners.tcp',
+    about:
+      'Where to listen for AMQP connections, as `listeners.tcp.<name>`; `none` for nowhere. ' +
+      'A port alone keeps the host.',
+    initial: new Map([['default', { host: '127.0.0.1', port: 5672 }]]),
+    halves: true,
+    example: 'listeners.tcp.default = 127.0.0.1:5672',
   }),
+  ...TLS_SETTINGS,
   dataDir: text({
     key: 'data_dir',
     flag: '--data-dir',
@@ -117,9 +115,17 @@ export const SETTINGS = {
   }),
   connectionMax: integer({
     key: 'connection_max',
-    about: 'How many connections may be open at a time.',
+    about: 'How many connections may be open at a time; any more are refused once they log in.',
     initial: Number.POSITIVE_INFINITY,
     min: 0,
+    max: 2 ** 31 - 1,
+    infinite: true,
+  }),
+  channelMaxPerNode: integer({
+    key: 'channel_max_per_node',
+    about: 'How many channels all connections together may have open at a time.',
+    initial: Number.POSITIVE_INFINITY,
+    min: 1,
     max: 2 ** 31 - 1,
     infinite: true,
   }),
@@ -145,14 +151,6 @@ export const SETTINGS = {
     initial: 134_217_728,
     min: 1,
     max: 536_870_912,
-    unit: 'bytes',
-  }),
-  maxTransactionBytes: integer({
-    key: 'max_transaction_size',
-    about: 'The most that one transaction may publish; a larger one closes its channel.',
-    initial: 268_435_456,
-    min: 1,
-    max: 2 ** 40,
     unit: 'bytes',
   }),
   outboxHighWatermarkBytes: integer({

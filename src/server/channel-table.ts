@@ -2,6 +2,7 @@
 
 import { AmqpError } from '../amqp/errors.ts';
 import { CHANNEL_CLOSED, Channel, type ChannelConnection } from './channel.ts';
+import type { NodeLimits } from './node-limits.ts';
 
 /** Numbers below this have a slot each; others are rare, and slots up to 65535 cost half a MiB. */
 const SLOTS_MAX = 2048;
@@ -13,9 +14,11 @@ export class ChannelTable {
   private readonly slots: (Channel | null)[] = [];
   private readonly others = new Map<number, Channel>();
   private openCount = 0;
+  private readonly limits: NodeLimits;
 
-  constructor(max: number) {
+  constructor(max: number, limits: NodeLimits) {
     this.max = max;
+    this.limits = limits;
   }
 
   /** The channel of that number, or null. */
@@ -34,6 +37,7 @@ export class ChannelTable {
           `the negotiated channel_max (${this.max})`,
       );
     }
+    this.limits.takeChannel();
     const channel = new Channel(number, connection);
     if (number < SLOTS_MAX) {
       while (this.slots.length <= number) this.slots.push(null);
@@ -51,6 +55,7 @@ export class ChannelTable {
     if (channel.number < SLOTS_MAX) this.slots[channel.number] = null;
     else this.others.delete(channel.number);
     this.openCount -= 1;
+    this.limits.giveChannels(1);
   }
 
   /** Closes all channels: what they have not settled goes back to its queues. */
@@ -62,6 +67,7 @@ export class ChannelTable {
     }
     this.slots.length = 0;
     this.others.clear();
+    this.limits.giveChannels(this.openCount);
     this.openCount = 0;
   }
 

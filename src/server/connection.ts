@@ -18,11 +18,14 @@ import { FrameDispatcher } from './frame-dispatcher.ts';
 import { FrameReader } from './frame-reader.ts';
 import { sendStart } from './handlers/connection.ts';
 import { Heartbeat } from './heartbeat.ts';
+import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
 import type { Server } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
+/** The first octet of a client that begins with TLS: the type of its record (RFC 8446 §5.1). */
+const TLS_HANDSHAKE = 0x16;
 /** How long a client that cannot be told about a failed login waits for the end. */
 const LOGIN_FAILURE_DELAY_MS = 1000;
 
@@ -32,6 +35,8 @@ export class Connection implements ChannelConnection, OutboxListener {
   readonly broker: Broker;
   readonly log: Logger;
   readonly remoteAddress: string;
+  /** What the handshake of TLS found out; null for a connection without TLS. */
+  readonly tlsPeer: TlsPeer | null;
   readonly outbox: Outbox;
   readonly heartbeat: Heartbeat;
   state = AWAITS_HEADER;
@@ -51,16 +56,17 @@ export class Connection implements ChannelConnection, OutboxListener {
   private awaitsDisk = false;
   private awaitsSocket = false;
 
-  constructor(server: Server, socket: Socket) {
+  constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
     this.server = server;
     this.broker = broker;
     this.socket = socket;
+    this.tlsPeer = tlsPeer;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.log = server.log.child({ peer: `${this.remoteAddress}:${socket.remotePort}` });
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
-    this.channels = new ChannelTable(settings.channelMax);
+    this.channels = new ChannelTable(settings.channelMax, server.limits);
     this.outbox = new Outbox(socket, broker.log, this, settings.outboxHighWatermarkBytes);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, broker.log);
@@ -89,9 +95,11 @@ export class Connection implements ChannelConnection, OutboxListener {
   /** Ends the handshake: methods other than the connection class's are taken from now on. */
   opened(vhost: Vhost): void {
     this.openedVhost = vhost;
+    this.server.limits.takeConnection();
     this.state = RUNNING;
     this.server.wheel.cancel(this.deadline);
-    this.log.info({ user: this.user, vhost: vhost.name }, 'connection opened');
+    const tls = this.tlsPeer === null ? {} : { tls: this.tlsPeer.protocol };
+    this.log.info({ user: this.user, vhost: vhost.name, ...tls }, 'connection opened');
   }
 
   /** Sends a method on channel 0. */
@@ -279,7 +287,11 @@ export class Connection implements ChannelConnection, OutboxListener {
     const seen = Buffer.concat([this.preamble, bytes]);
     const head = seen.subarray(0, PROTOCOL_HEADER.length);
     if (!head.equals(PROTOCOL_HEADER.subarray(0, head.length))) {
-      this.log.warn('connection refused: it does not speak AMQP 0-9-1');
+      const why =
+        head[0] === TLS_HANDSHAKE
+          ? 'it speaks TLS, for which it has to use a port of listeners.ssl'
+          : 'it does not speak AMQP 0-9-1';
+      this.log.warn(`connection refused: ${why}`);
       this.outbox.append(PROTOCOL_HEADER);
       this.hangUp();
       return;
@@ -311,6 +323,7 @@ export class Connection implements ChannelConnection, OutboxListener {
     if (this.reader.midChunk) this.reader.abandon();
     this.giveUpChannels();
     this.outbox.drop();
+    if (this.openedVhost !== null) this.server.limits.giveConnection();
     this.server.connectionGone(this);
     const reason = this.closeReason === '' ? {} : { reason: this.closeReason };
     this.log.info(reason, 'connection closed');

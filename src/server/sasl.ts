@@ -1,32 +1,71 @@
-// Owns reading what a client proves itself with: PLAIN and AMQPLAIN. Never decides whether it is
-// right: broker/access.ts does.
+// Owns the mechanisms of SASL: which are offered to a peer, and reading what it proves itself with.
+// Never decides whether that is right: broker/access.ts does.
 
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeTable, type Field } from '../amqp/field-table.ts';
+import { type CertificateLogin, userOfCertificate } from './certificate-names.ts';
+import type { TlsPeer } from './listener.ts';
+
+/** Ways to log in. */
+export type Mechanism = 'PLAIN' | 'AMQPLAIN' | 'EXTERNAL' | 'ANONYMOUS';
 
 /** Who a client says it is. */
 export interface Credentials {
+  readonly mechanism: Mechanism;
+  /** Empty when the mechanism gives no name: such a user is never there. */
+  readonly user: string;
+  /** Null when the user is proven already, so that it only has to exist. */
+  readonly password: string | null;
+}
+
+/** The settings that logging in looks at. */
+export interface SaslSettings extends CertificateLogin {
+  readonly authMechanisms: ReadonlyMap<string, Mechanism>;
+  readonly anonymousLoginUser: string | null;
+}
+
+/** The mechanisms offered to a peer, in the order of preference. */
+export function offeredMechanisms(settings: SaslSettings, peer: TlsPeer | null): Mechanism[] {
+  const verified = peer !== null && peer.certificate !== null;
+  return [...settings.authMechanisms.values()].filter((each) => each !== 'EXTERNAL' || verified);
+}
+
+/**
+ * Reads the response of a mechanism. Throws a hard AmqpError when it cannot be one, or when the
+ * mechanism was not offered.
+ */
+export function readCredentials(
+  settings: SaslSettings,
+  peer: TlsPeer | null,
+  wanted: string,
+  response: Buffer,
+): Credentials {
+  const mechanism = offeredMechanisms(settings, peer).find((each) => each === wanted);
+  switch (mechanism) {
+    case 'PLAIN':
+      return { mechanism, ...readPlain(response) };
+    case 'AMQPLAIN':
+      return { mechanism, ...readAmqplain(response) };
+    case 'EXTERNAL': {
+      const certificate = peer?.certificate ?? null;
+      const user = certificate === null ? null : userOfCertificate(certificate, settings);
+      return { mechanism, user: user ?? '', password: null };
+    }
+    case 'ANONYMOUS':
+      return { mechanism, user: settings.anonymousLoginUser ?? '', password: null };
+    case undefined:
+      throw new AmqpError('COMMAND_INVALID', `unknown authentication mechanism '${wanted}'`);
+  }
+}
+
+/** What PLAIN and AMQPLAIN carry. */
+interface NameAndPassword {
   readonly user: string;
   readonly password: string;
 }
 
-/** The mechanisms offered, in the order of preference. */
-export const SASL_MECHANISMS = 'PLAIN AMQPLAIN';
-
-/** Reads the response of a mechanism. Throws a hard AmqpError when it cannot be one. */
-export function readCredentials(mechanism: string, response: Buffer): Credentials {
-  switch (mechanism) {
-    case 'PLAIN':
-      return readPlain(response);
-    case 'AMQPLAIN':
-      return readAmqplain(response);
-    default:
-      throw new AmqpError('COMMAND_INVALID', `unknown authentication mechanism '${mechanism}'`);
-  }
-}
-
 /** RFC 4616: authorization id, user and password with a zero byte before each of the latter. */
-function readPlain(response: Buffer): Credentials {
+function readPlain(response: Buffer): NameAndPassword {
   const parts = response.toString('utf8').split('\0');
   const [, user, password] = parts;
   if (parts.length !== 3 || user === undefined || password === undefined) {
@@ -36,7 +75,7 @@ function readPlain(response: Buffer): Credentials {
 }
 
 /** A field table without its length, with the entries LOGIN and PASSWORD. */
-function readAmqplain(response: Buffer): Credentials {
+function readAmqplain(response: Buffer): NameAndPassword {
   const table = Buffer.alloc(response.length + 4);
   table.writeUInt32BE(response.length);
   response.copy(table, 4);

@@ -1,7 +1,7 @@
-// Owns the listening socket, the connections, and the order of a turn's end: deliver, seal, confirm,
-// write. Never handles a method.
+// Owns the listeners, the connections, and the order of a turn's end: deliver, seal, confirm, write.
+// Never handles a method.
 
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { AccessRules } from '../broker/access.ts';
@@ -13,25 +13,36 @@ import { Alarm, TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
+import {
+  type Acceptor,
+  type ListenAddress,
+  Listener,
+  type ListenerSettings,
+  type TlsPeer,
+} from './listener.ts';
+import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
+import type { SaslSettings } from './sasl.ts';
+import { readTlsContext, type TlsContext } from './tls-context.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
 
+/** So many sockets beyond `connection_max` may be open: those that log in, and will be refused. */
+const HANDSHAKES_MAX = 1000;
+
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
-export interface ServerSettings {
+export interface ServerSettings extends ListenerSettings, SaslSettings {
   readonly initialFrameMaxBytes: number;
   readonly frameMaxBytes: number;
   readonly channelMax: number;
   readonly heartbeatSeconds: number;
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
-  readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
   readonly connectionMax: number;
+  readonly channelMaxPerNode: number;
   readonly outboxHighWatermarkBytes: number;
-  readonly tcpBacklog: number;
-  readonly tcpNodelay: boolean;
 }
 
 /** Something that waits for a batch. */
@@ -41,7 +52,7 @@ interface Held {
 }
 
 /** The AMQP server around one broker. */
-export class Server implements BrokerListener {
+export class Server implements BrokerListener, Acceptor {
   readonly broker: Broker;
   readonly settings: ServerSettings;
   readonly access: AccessRules;
@@ -49,9 +60,10 @@ export class Server implements BrokerListener {
   readonly clock: Clock;
   readonly version: string;
   readonly wheel: TimerWheel;
+  readonly limits: NodeLimits;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
-  private readonly netServer: NetServer;
+  private listeners: Listener[] = [];
   private readonly connections = new Set<Connection>();
   private outboxes: Outbox[] = [];
   private confirming: Channel[] = [];
@@ -79,30 +91,58 @@ export class Server implements BrokerListener {
     this.clock = clock;
     this.version = version;
     this.wheel = new TimerWheel(clock);
+    this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     this.broker = new Broker(store, clock, this);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.recover(access.vhost);
-    const options = { noDelay: settings.tcpNodelay, allowHalfOpen: true };
-    this.netServer = createServer(options, (socket) => this.accept(socket));
   }
 
-  /** Starts to take connections; resolves with the port. Rejects with the system's error. */
-  listen(host: string, port: number): Promise<number> {
+  /**
+   * Starts to take connections; resolves with the addresses, the ports being the real ones. Rejects
+   * with the system's error, or with a TlsError.
+   */
+  async listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
     this.wheel.start();
-    return new Promise((resolve, reject) => {
-      this.netServer.once('error', reject);
-      this.netServer.listen({ host, port, backlog: this.settings.tcpBacklog }, () => {
-        this.netServer.off('error', reject);
-        this.netServer.on('error', (error) => this.log.error({ err: error }, 'listener failed'));
-        const address = this.netServer.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
-    });
+    const context = addresses.some((each) => each.tls) ? this.readTls() : null;
+    this.listeners = addresses.map(
+      (each) => new Listener(each, this.settings, each.tls ? context : null, this),
+    );
+    try {
+      for (const listener of this.listeners) await listener.open();
+    } catch (error) {
+      for (const listener of this.listeners) listener.close();
+      throw error;
+    }
+    return this.listeners.map((each) => each.address);
+  }
+
+  /** Reads the files of TLS again. When they are no good, that is logged and all stays as it is. */
+  renewTls(): void {
+    if (!this.listeners.some((each) => each.address.tls)) return;
+    try {
+      const context = this.readTls();
+      for (const listener of this.listeners) listener.renew(context);
+      const { subject, validTo } = context.certificate;
+      this.log.info({ subject, validTo }, 'certificates read again');
+    } catch (error) {
+      this.log.error({ err: error }, 'certificates not read again: those before stay in use');
+    }
+  }
+
+  private readTls(): TlsContext {
+    const context = readTlsContext(this.settings, this.clock.wallMs());
+    for (const warning of context.warnings) this.log.warn(warning);
+    return context;
   }
 
   /** Stops accepting, tells every connection why, and waits until all are gone. */
   async closeConnections(reason: string): Promise<void> {
-    this.netServer.close();
+    for (const listener of this.listeners) listener.close();
+    await this.drain(reason);
+    for (const listener of this.listeners) listener.cut();
+  }
+
+  private async drain(reason: string): Promise<void> {
     if (this.connections.size === 0) return;
     const drained = new Promise<void>((resolve) => {
       this.draining = resolve;
@@ -175,13 +215,17 @@ export class Server implements BrokerListener {
     if (this.draining !== null && this.connections.size === 0) this.draining();
   }
 
-  private accept(socket: Socket): void {
-    if (this.connections.size >= this.settings.connectionMax) {
-      this.log.warn({ max: this.settings.connectionMax }, 'connection refused: too many');
-      socket.destroy();
-      return;
-    }
-    this.connections.add(new Connection(this, socket));
+  mayAccept(): boolean {
+    let sockets = 0;
+    for (const listener of this.listeners) sockets += listener.socketCount;
+    const { connectionMax } = this.settings;
+    if (sockets < connectionMax + HANDSHAKES_MAX) return true;
+    this.log.warn({ max: connectionMax }, 'connection refused: too many');
+    return false;
+  }
+
+  accepted(socket: Socket, peer: TlsPeer | null): void {
+    this.connections.add(new Connection(this, socket, peer));
   }
 
   /**

@@ -120,7 +120,7 @@ export class Loopback {
   /** An open connection with channel 1 open. */
   connect(): CountingSocket {
     const socket = new CountingSocket();
-    new Connection(this.server, socket as unknown as Socket);
+    new Connection(this.server, socket as unknown as Socket, null);
     this.sockets.push(socket);
     this.feed(socket, Buffer.from('AMQP\x00\x00\x09\x01', 'latin1'));
     const response = Buffer.from('\x00guest\x00guest');

@@ -11,7 +11,7 @@ import { StoreError } from '../../src/store/errors.ts';
 
 const settings = { ...defaultSettings(), dataDir: '/var/lib/leveret' };
 
-function systemError(fields: Partial<NodeJS.ErrnoException>): Error {
+function systemError(fields: object): Error {
   return Object.assign(new Error('failed'), fields);
 }
 
@@ -43,7 +43,12 @@ test('a port that is taken names the port and the flag', async () => {
   const { port } = first.address() as { port: number };
   const error = await listen(createServer(), '127.0.0.1', port);
   first.close();
-  expect(describeFailure(error, { ...settings, listener: { host: '127.0.0.1', port } })).toBe(
+  expect(
+    describeFailure(error, {
+      ...settings,
+      tcpListeners: new Map([['default', { host: '127.0.0.1', port }]]),
+    }),
+  ).toBe(
     `port ${port} on 127.0.0.1 is taken by another program: ` +
       'stop that program, or choose another port with --port',
   );
@@ -52,9 +57,24 @@ test('a port that is taken names the port and the flag', async () => {
 test('an address that the machine lacks names the address and the flag', async () => {
   const host = '192.0.2.1';
   const error = await listen(createServer(), host, 0);
-  expect(describeFailure(error, { ...settings, listener: { host, port: 0 } })).toBe(
+  expect(describeFailure(error, settings)).toBe(
     `this machine has no address ${host}: choose one that it has with --host`,
   );
+});
+
+test('a port of a listener without a flag names its key', () => {
+  const own = {
+    ...settings,
+    tcpListeners: new Map([['local', { host: '127.0.0.1', port: 5673 }]]),
+    sslListeners: new Map([['default', { host: '127.0.0.1', port: 5671 }]]),
+  };
+  const taken = (port: number): string =>
+    describeFailure(
+      systemError({ code: 'EADDRINUSE', syscall: 'listen', address: '127.0.0.1', port }),
+      own,
+    );
+  expect(taken(5673)).toContain('choose another port with listeners.tcp.local');
+  expect(taken(5671)).toContain('choose another port with listeners.ssl.default');
 });
 
 test('a data folder that is a file names it', async () => {
@@ -68,10 +88,13 @@ test('a data folder that is a file names it', async () => {
 
 test.each([
   [
-    { code: 'EACCES', syscall: 'listen' },
+    { code: 'EACCES', syscall: 'listen', address: '127.0.0.1', port: 5672 },
     'this user may not listen on port 5672: choose a port from 1024 on with --port',
   ],
-  [{ code: 'ENOTFOUND', syscall: 'getaddrinfo' }, 'the host name 127.0.0.1 is not known here'],
+  [
+    { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: '127.0.0.1' },
+    'the host name 127.0.0.1 is not known here',
+  ],
   [
     { code: 'EACCES', syscall: 'mkdir', path: '/var/lib/leveret' },
     'the data folder /var/lib/leveret cannot be written (EACCES at /var/lib/leveret): give',

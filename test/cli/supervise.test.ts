@@ -18,11 +18,11 @@ class FakeHost implements Host {
   readonly errors: string[] = [];
   nowMs = 1000;
   readonly clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
-  private readonly signals = new Map<StopSignal, () => void>();
+  private readonly signals = new Map<StopSignal | 'SIGHUP', () => void>();
   private readonly timers: { dueMs: number; listener: () => void }[] = [];
   private crashed: (error: unknown) => void = () => {};
 
-  onSignal(signal: StopSignal, listener: () => void): void {
+  onSignal(signal: StopSignal | 'SIGHUP', listener: () => void): void {
     this.signals.set(signal, listener);
   }
 
@@ -42,7 +42,7 @@ class FakeHost implements Host {
     this.exits.push(code);
   }
 
-  signal(signal: StopSignal): void {
+  signal(signal: StopSignal | 'SIGHUP'): void {
     this.signals.get(signal)?.();
   }
 
@@ -68,12 +68,19 @@ class Deferred<T> {
 
 /** A broker whose start, failure and close the test decides. */
 class FakeBroker implements RunningBroker {
-  readonly host = '127.0.0.1';
-  readonly port = 40001;
+  readonly addresses = [
+    { key: 'listeners.tcp.default', host: '127.0.0.1', port: 40001, tls: false },
+    { key: 'listeners.ssl.default', host: '127.0.0.1', port: 40002, tls: true },
+  ];
+  renewals = 0;
   readonly reasons: string[] = [];
   readonly failure = new Deferred<Error>();
   readonly failed = this.failure.promise;
   readonly closing = new Deferred<void>();
+
+  renewTls(): void {
+    this.renewals += 1;
+  }
 
   close(reason: string): Promise<void> {
     this.reasons.push(reason);
@@ -98,9 +105,12 @@ async function run(start = () => Promise.resolve<RunningBroker>(broker)): Promis
   await settle();
 }
 
-test('the address it really listens on is logged', async () => {
+test('each address it really listens on is logged', async () => {
   await run();
-  expect(lines).toMatchObject([{ msg: 'listening', host: '127.0.0.1', port: 40001 }]);
+  expect(lines).toMatchObject([
+    { msg: 'listening', listener: 'listeners.tcp.default', port: 40001, tls: false },
+    { msg: 'listening', listener: 'listeners.ssl.default', port: 40002, tls: true },
+  ]);
   expect(host.exits).toEqual([]);
 });
 
@@ -115,9 +125,28 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     broker.closing.resolve();
     await settle();
     expect(host.exits).toEqual([0]);
-    expect(lines.map((line) => line['msg'])).toEqual(['listening', 'stopping', 'stopped']);
+    expect(lines.map((line) => line['msg'])).toEqual([
+      'listening',
+      'listening',
+      'stopping',
+      'stopped',
+    ]);
   },
 );
+
+test('SIGHUP has the certificates read again, and ends nothing', async () => {
+  const starting = new Deferred<RunningBroker>();
+  await run(() => starting.promise);
+  host.signal('SIGHUP');
+  starting.resolve(broker);
+  await settle();
+  expect(broker.renewals).toBe(0);
+  host.signal('SIGHUP');
+  host.signal('SIGHUP');
+  expect(broker.renewals).toBe(2);
+  expect(broker.reasons).toEqual([]);
+  expect(host.exits).toEqual([]);
+});
 
 test.each([
   ['SIGTERM', 143],

@@ -69,7 +69,7 @@ tcp_listen_options.nodelay = false
 `;
   expect(await load({ configGlobs: [file('rabbitmq.conf', content)] })).toEqual({
     ...defaultSettings(),
-    listener: { host: '0.0.0.0', port: 5673 },
+    tcpListeners: new Map([['default', { host: '0.0.0.0', port: 5673 }]]),
     defaultUser: 'admin',
     defaultPass: 'p#ss w',
     defaultVhost: 'prod',
@@ -108,7 +108,7 @@ test('host and port are set one without the other', async () => {
   const env = { LEVERET_HOST: '0.0.0.0' };
   const flags = { '--port': '0' };
   const settings = await load({ configGlobs, env, flags });
-  expect(settings.listener).toEqual({ host: '0.0.0.0', port: 0 });
+  expect(settings.tcpListeners).toEqual(new Map([['default', { host: '0.0.0.0', port: 0 }]]));
 });
 
 test("variables of RabbitMQ's image are read, and ours win over them", async () => {

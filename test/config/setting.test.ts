@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
-import { boolean, choice, integer, listener, names, text } from '../../src/config/setting.ts';
+import { boolean, choice, integer, names, optionalText, text } from '../../src/config/setting.ts';
 
 const about = 'x';
 const size = integer({ key: 'k', about, initial: 5, min: 2, max: 4096, unit: 'bytes' });
 const count = integer({ key: 'k', about, initial: 5, min: 2, max: 9, infinite: true });
-const address = listener({ key: 'k', about, initial: { host: '127.0.0.1', port: 5672 } });
 
 test.each([
   ['2', 2],
@@ -39,33 +38,6 @@ test('only a number that may be infinite takes infinity', () => {
   expect(() => size.read('infinity', 5)).toThrow("but got 'infinity'");
 });
 
-test.each([
-  ['5673', { host: 'before', port: 5673 }],
-  ['0', { host: 'before', port: 0 }],
-  ['0.0.0.0:5673', { host: '0.0.0.0', port: 5673 }],
-  ['mq.example.org:1', { host: 'mq.example.org', port: 1 }],
-  [':::5672', { host: '::', port: 5672 }],
-  ['::1:5672', { host: '::1', port: 5672 }],
-  ['[::1]:5672', { host: '::1', port: 5672 }],
-])('a listening address is read: %s', (given, value) => {
-  expect(address.read(given, { host: 'before', port: 1 })).toEqual(value);
-});
-
-test.each(['', 'localhost', 'localhost:', ':5672', '65536', 'a b:1', 'tcp://x:1', '[x:1'])(
-  'a wrong listening address is refused: %j',
-  (given) => {
-    expect(() => address.read(given, address.initial)).toThrow(
-      'expected a port from 0 to 65535, or host:port, but got',
-    );
-  },
-);
-
-test('an IPv6 address is shown in brackets, so that it can be read back', () => {
-  const shown = address.show({ host: '::1', port: 5672 });
-  expect(shown).toBe('[::1]:5672');
-  expect(address.read(shown, address.initial)).toEqual({ host: '::1', port: 5672 });
-});
-
 test('a boolean is true or false, or 1 or 0 as variables have it', () => {
   const flag = boolean({ key: 'k', about, initial: false });
   expect(['true', '1', 'false', '0'].map((given) => flag.read(given, false))).toEqual([
@@ -87,6 +59,14 @@ test('text must not be empty', () => {
   const name = text({ key: 'k', about, initial: 'x' });
   expect(name.read('a b', 'x')).toBe('a b');
   expect(() => name.read('', 'x')).toThrow('expected text that is not empty, but got nothing');
+});
+
+test('optional text may be none, and never nothing', () => {
+  const file = optionalText({ key: 'k', about, argument: '<file>' });
+  expect(file.initial).toBeNull();
+  expect(file.read('none', 'x')).toBeNull();
+  expect(file.read('/a b', null)).toBe('/a b');
+  expect(() => file.read('', null)).toThrow('expected text, or none, but got nothing');
 });
 
 test('names are a list, none, or members added and taken off', () => {

@@ -64,7 +64,8 @@ export class BrokerProcess {
       this.entries.push(entry);
       if (entry['msg'] !== 'listening') return;
       this.startMs = performance.now() - startMs;
-      this.port = entry['port'] as number;
+      // The first line is that of the listener without TLS, where there is one.
+      if (this.port < 0) this.port = entry['port'] as number;
     });
     this.ended = new Promise((resolve) => {
       this.child.once('close', (code, signal) => resolve({ code, signal }));

@@ -255,11 +255,40 @@ test('channel_max limits how many are open, whatever their numbers', async () =>
   await endOf(raw, close);
 });
 
+test('channels beyond channel_max_per_node are refused, and room is made by those that end', async () => {
+  const broker = await start({ channelMaxPerNode: 3 });
+  const first = await broker.open();
+  await first.openChannel(2);
+  const second = await broker.open();
+  expect(await second.call(2, 'channel.open')).toMatchObject({
+    name: 'connection.close',
+    replyCode: 530,
+    replyText:
+      "NOT_ALLOWED - number of channels opened on node 'leveret' has reached " +
+      'the maximum allowed limit of 3',
+  });
+  second.send(0, 'connection.close-ok');
+  await second.untilClosed();
+  await first.call(2, 'channel.close', { replyCode: 200 });
+  const third = await broker.open();
+  await third.openChannel(2);
+  await third.close();
+  await broker.open();
+});
+
 test('connections beyond connection_max are refused, and room is made by those that end', async () => {
   const broker = await start({ connectionMax: 2 });
   const first = await broker.open();
   await broker.open();
   const third = await broker.dial();
+  expect(await third.open()).toMatchObject({
+    name: 'connection.close',
+    replyCode: 530,
+    replyText: 'NOT_ALLOWED - connection refused: node connection limit (2) is reached',
+    classId: 10,
+    methodId: 40,
+  });
+  third.send(0, 'connection.close-ok');
   await third.untilClosed();
   await first.close();
   await eventually(() => broker.connectionCount === 1, 'the end of the first');

@@ -1,5 +1,6 @@
 // A broker inside the test's own process: real sockets, nothing on disk, a log that is kept, and
 // after each test a look at whether every connection, message and buffer was given back.
+import type { ConnectionOptions } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
@@ -29,6 +30,7 @@ export interface LogLine {
   level: number;
   msg: string;
   reason?: string;
+  peer?: string;
   err?: { message: string; stack: string };
 }
 
@@ -39,6 +41,7 @@ export class TestServer {
   readonly lines: LogLine[] = [];
   private readonly raws: RawConnection[] = [];
   private port = 0;
+  private tlsPort = 0;
   private readonly segmentsWhenEmpty: number;
   private diskStuck = false;
   private toldLate: (() => void) | null = null;
@@ -55,7 +58,33 @@ export class TestServer {
   }
 
   async listen(): Promise<void> {
-    this.port = await this.server.listen('127.0.0.1', 0);
+    const at = { host: '127.0.0.1', port: 0 };
+    const addresses = [{ key: 'listeners.tcp.default', ...at, tls: false }];
+    const { sslCertfile } = this.server.settings;
+    if (sslCertfile !== null) addresses.push({ key: 'listeners.ssl.default', ...at, tls: true });
+    const [plain, secure] = await this.server.listen(addresses);
+    this.port = plain?.port ?? 0;
+    this.tlsPort = secure?.port ?? 0;
+  }
+
+  /** Where it listens for TLS, if it was given a certificate. */
+  get tlsEndpoint(): Endpoint {
+    return { ...this.endpoint, port: this.tlsPort };
+  }
+
+  /** A connection over TLS that has said nothing yet. */
+  async dialTls(options: ConnectionOptions): Promise<RawConnection> {
+    const raw = await RawConnection.dial(this.tlsEndpoint, options);
+    this.raws.push(raw);
+    return raw;
+  }
+
+  /** An open connection over TLS with channel 1 open. */
+  async openTls(tls: ConnectionOptions, options?: OpenOptions): Promise<RawConnection> {
+    const raw = await this.dialTls(tls);
+    expect((await raw.open(options)).name).toBe('connection.open-ok');
+    await raw.openChannel(1);
+    return raw;
   }
 
   get endpoint(): Endpoint {

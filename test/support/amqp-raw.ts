@@ -1,6 +1,7 @@
 // A client that speaks to the broker frame by frame, for what a decent library would never send.
 // It keeps no state of its channels and checks nothing: each test says what it expects.
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import {
   decodeFrames,
   encodeContent,
@@ -86,12 +87,14 @@ export class RawConnection {
     });
   }
 
-  /** Connects the socket and sends nothing. */
-  static dial(endpoint: Endpoint): Promise<RawConnection> {
+  /** Connects the socket, over TLS where there are options for it, and sends nothing. */
+  static dial(endpoint: Endpoint, tls: ConnectionOptions | null = null): Promise<RawConnection> {
+    const { host, port } = endpoint;
     return new Promise((resolve, reject) => {
-      const socket = connect(endpoint.port, endpoint.host);
+      const socket = tls === null ? connect(port, host) : connectTls({ port, host, ...tls });
       socket.once('error', reject);
-      socket.once('connect', () => resolve(new RawConnection(socket, endpoint)));
+      const connected = tls === null ? 'connect' : 'secureConnect';
+      socket.once(connected, () => resolve(new RawConnection(socket, endpoint)));
     });
   }
 

@@ -8,16 +8,18 @@ import type { ClientMethod, Method } from '../../amqp/spec.ts';
 import { loginRefusal } from '../../broker/access.ts';
 import type { Connection } from '../connection.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
-import { readCredentials, SASL_MECHANISMS } from '../sasl.ts';
+import { offeredMechanisms, readCredentials } from '../sasl.ts';
 import { serverProperties } from '../server-properties.ts';
 
 /** Opens the dialogue after the protocol header. */
 export function sendStart(connection: Connection): void {
+  const { server, tlsPeer } = connection;
+  const mechanisms = offeredMechanisms(server.settings, tlsPeer).join(' ');
   connection.send('connection.start', {
     versionMajor: 0,
     versionMinor: 9,
-    serverProperties: serverProperties(connection.server.version),
-    mechanisms: Buffer.from(SASL_MECHANISMS),
+    serverProperties: serverProperties(server.version),
+    mechanisms: Buffer.from(mechanisms),
     locales: Buffer.from('en_US'),
   });
 }
@@ -45,13 +47,15 @@ export function handleConnectionMethod(connection: Connection, method: ClientMet
 
 function startOk(connection: Connection, method: Method<'connection.start-ok'>): void {
   expectState(connection, AWAITS_START_OK);
-  const { server } = connection;
+  const { server, tlsPeer } = connection;
   readClientProperties(connection, method.clientProperties);
-  const { user, password } = readCredentials(method.mechanism, method.response);
+  const { settings } = server;
+  const { mechanism, response } = method;
+  const { user, password } = readCredentials(settings, tlsPeer, mechanism, response);
   const refusal = loginRefusal(server.access, user, password, connection.remoteAddress);
   if (refusal !== null) {
-    connection.log.warn({ user, mechanism: method.mechanism, reason: refusal }, 'login refused');
-    connection.refuseLogin(method.mechanism);
+    connection.log.warn({ user, mechanism, reason: refusal }, 'login refused');
+    connection.refuseLogin(mechanism);
     return;
   }
   connection.user = user;
@@ -102,6 +106,7 @@ function negotiated(what: string, wanted: number, limit: number): number {
 
 function open(connection: Connection, method: Method<'connection.open'>): void {
   expectState(connection, AWAITS_OPEN);
+  connection.server.limits.checkConnection();
   const vhost = connection.broker.vhosts.get(method.virtualHost);
   if (vhost === undefined) {
     throw new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);

@@ -8,7 +8,6 @@ import type { Connection } from '../connection.ts';
 import { handleBasicMethod } from './basic.ts';
 import { handleExchangeMethod } from './exchange.ts';
 import { handleQueueMethod } from './queue.ts';
-import { handleTxMethod } from './tx.ts';
 
 /** Handles a method on an open channel. Throws the AmqpErrors of the rules that it breaks. */
 export function handleChannelMethod(
@@ -62,7 +61,7 @@ export function handleChannelMethod(
     case 'tx.select':
     case 'tx.commit':
     case 'tx.rollback':
-      return handleTxMethod(connection, channel, method);
+      throw new AmqpError('NOT_IMPLEMENTED', 'transactions are not supported yet');
     case 'connection.start-ok':
     case 'connection.secure-ok':
     case 'connection.tune-ok':

@@ -1,0 +1,59 @@
+// Owns the keys of rabbitmq.conf that are refused on purpose, with the reason and a way out. Never
+// holds a key that is merely unknown.
+
+/** Why a key is refused. */
+export interface Refusal {
+  readonly what: string;
+  readonly wayOut: string;
+}
+
+const REFUSALS: readonly { readonly key: RegExp; readonly refusal: Refusal }[] = [
+  {
+    key: /^ssl_options\.(cert|cacerts\..*|key\..*)$/,
+    refusal: {
+      what: 'certificates and keys are read from files only',
+      wayOut: 'use ssl_options.cacertfile, ssl_options.certfile and ssl_options.keyfile',
+    },
+  },
+  {
+    key: /^ssl_options\.dh$/,
+    refusal: {
+      what: 'Diffie-Hellman parameters are read from a file only',
+      wayOut: 'use ssl_options.dhfile, or remove it: ECDHE needs none',
+    },
+  },
+  {
+    key: /^ssl_options\.crl_check$/,
+    refusal: {
+      what: 'revoked certificates are not looked up',
+      wayOut: 'remove it, and take the users of revoked certificates away',
+    },
+  },
+  {
+    key: /^ssl_options\.psk_identity$/,
+    refusal: { what: 'pre-shared keys are not taken', wayOut: 'remove it, and use certificates' },
+  },
+  {
+    key: /^ssl_options\.(log_alert|log_level)$/,
+    refusal: {
+      what: 'failed handshakes are logged as warnings, whatever this says',
+      wayOut: 'remove it, or use log.level',
+    },
+  },
+  {
+    key: /^ssl_options\.bypass_pem_cache$/,
+    refusal: {
+      what: 'there is no such cache: files are read at the start and on SIGHUP',
+      wayOut: 'remove it',
+    },
+  },
+  {
+    key: /^ssl_allow_poodle_attack$/,
+    refusal: { what: 'SSL 3.0 is never spoken', wayOut: 'remove it' },
+  },
+];
+
+/** The reason why a key is refused, or null. */
+export function refusalOf(key: string): Refusal | null {
+  return REFUSALS.find((each) => each.key.test(key))?.refusal ?? null;
+}

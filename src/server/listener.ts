@@ -1,0 +1,231 @@
+// Owns one listening socket, with or without TLS, and the sockets that it has accepted until they
+// are gone. Never speaks AMQP: what it accepts becomes a Connection.
+
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import {
+  createServer as createTlsServer,
+  type DetailedPeerCertificate,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls';
+import type { Logger } from 'pino';
+import type { TlsContext, TlsSettings } from './tls-context.ts';
+
+/** An address to listen on; `key` is the setting that it came from. */
+export interface ListenAddress {
+  readonly key: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
+
+/** What the handshake of TLS found out about a peer. */
+export interface TlsPeer {
+  /** Such as `TLSv1.3`. */
+  readonly protocol: string;
+  readonly cipher: string;
+  /** The peer's certificate (DER), verified; null when it showed none. */
+  readonly certificate: Buffer | null;
+}
+
+/** The settings of a listening socket. */
+export interface ListenerSettings extends TlsSettings {
+  readonly tcpBacklog: number;
+  readonly tcpNodelay: boolean;
+}
+
+/** Who takes what a listener accepts. */
+export interface Acceptor {
+  readonly log: Logger;
+  /** Whether there is room for one more socket. */
+  mayAccept(): boolean;
+  /** A socket is ready for AMQP; `peer` is null without TLS. */
+  accepted(socket: Socket, peer: TlsPeer | null): void;
+}
+
+/** One listening socket. */
+export class Listener {
+  /** Where it listens; the port is the real one once `open` has resolved. */
+  address: ListenAddress;
+  private readonly settings: ListenerSettings;
+  private readonly acceptor: Acceptor;
+  private readonly netServer: NetServer;
+  private readonly tlsServer: TlsServer | null;
+  private readonly sockets = new Set<Socket>();
+  /** Who is in the handshake of TLS, by address and port. */
+  private readonly handshakes = new Set<string>();
+  private closing = false;
+
+  /** `context` is for a listener with TLS. */
+  constructor(
+    address: ListenAddress,
+    settings: ListenerSettings,
+    context: TlsContext | null,
+    acceptor: Acceptor,
+  ) {
+    this.address = address;
+    this.settings = settings;
+    this.acceptor = acceptor;
+    // A peer that hangs up in the handshake of TLS is gone; later, the connection sees to it.
+    const options = { noDelay: settings.tcpNodelay, allowHalfOpen: context === null };
+    this.netServer = createServer(options, (socket) => this.accept(socket));
+    this.tlsServer = context === null ? null : this.makeTlsServer(context);
+  }
+
+  /** How many of its sockets are open, those in the handshake of TLS included. */
+  get socketCount(): number {
+    return this.sockets.size;
+  }
+
+  /** Starts to accept. Rejects with the system's error. */
+  open(): Promise<void> {
+    const { host, port } = this.address;
+    const { netServer } = this;
+    return new Promise((resolve, reject) => {
+      netServer.once('error', reject);
+      netServer.listen({ host, port, backlog: this.settings.tcpBacklog }, () => {
+        netServer.off('error', reject);
+        netServer.on('error', (error) =>
+          this.acceptor.log.error({ err: error }, 'listener failed'),
+        );
+        const real = netServer.address();
+        if (typeof real === 'object' && real !== null) {
+          this.address = { ...this.address, port: real.port };
+        }
+        resolve();
+      });
+    });
+  }
+
+  /** Offers new certificates to those who connect from now on. */
+  renew(context: TlsContext): void {
+    this.tlsServer?.setSecureContext(context.options);
+  }
+
+  /** Accepts no more; what is in the handshake of TLS will not become a connection. */
+  close(): void {
+    this.closing = true;
+    this.netServer.close();
+  }
+
+  /** Cuts every socket that is left. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    if (!this.acceptor.mayAccept()) {
+      socket.destroy();
+      return;
+    }
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    if (this.tlsServer === null) {
+      this.acceptor.accepted(socket, null);
+      return;
+    }
+    const peer = peerOf(socket);
+    this.handshakes.add(peer);
+    socket.once('close', () => this.brokenOff(peer));
+    this.tlsServer.emit('connection', socket);
+  }
+
+  private makeTlsServer(context: TlsContext): TlsServer {
+    const { settings } = this;
+    const verify = settings.sslVerify === 'verify_peer';
+    const server = createTlsServer({
+      ...context.options,
+      handshakeTimeout: settings.sslHandshakeTimeoutMs,
+      requestCert: verify,
+      // A client without a certificate may be welcome; one with a bad one is turned away below.
+      rejectUnauthorized: verify && settings.sslFailIfNoPeerCert,
+    });
+    server.on('secureConnection', (socket) => this.secured(socket));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      this.handshakeFailed(socket, error.code ?? '', error.message);
+    });
+    return server;
+  }
+
+  private secured(socket: TLSSocket): void {
+    const { settings } = this;
+    const peer = peerOf(socket);
+    this.handshakes.delete(peer);
+    if (this.closing) {
+      socket.destroy();
+      return;
+    }
+    const verify = settings.sslVerify === 'verify_peer';
+    const chain = verify ? chainOf(socket) : [];
+    const certificate = chain[0]?.raw ?? null;
+    const between = chain.length - 2;
+    if (certificate !== null && !socket.authorized) {
+      const reason = String(socket.authorizationError ?? 'it is not trusted');
+      this.refuse(peer, `the certificate of the client is refused: ${reason}`);
+      socket.destroy();
+    } else if (between > settings.sslDepth) {
+      const text = `${between} certificates stand between the client's and the root`;
+      this.refuse(peer, `${text}, ssl_options.depth allows ${settings.sslDepth}`);
+      socket.destroy();
+    } else {
+      const protocol = socket.getProtocol() ?? '';
+      this.acceptor.accepted(socket, { protocol, cipher: socket.getCipher().name, certificate });
+    }
+  }
+
+  private handshakeFailed(socket: TLSSocket, code: string, message: string): void {
+    const peer = peerOf(socket);
+    socket.destroy();
+    // Whatever watches a port connects to it and goes away.
+    if (code === 'ECONNRESET') this.brokenOff(peer);
+    else this.refuse(peer, HANDSHAKE_FAILURES.get(code) ?? message);
+  }
+
+  /** A socket is closed: if that was in the handshake, Node.js or the peer has closed it. */
+  private brokenOff(peer: string): void {
+    if (!this.handshakes.delete(peer)) return;
+    const { sslVerify, sslFailIfNoPeerCert } = this.settings;
+    const careful = sslVerify === 'verify_peer' && sslFailIfNoPeerCert;
+    const reason = careful
+      ? 'the peer hung up, or the certificate of the client is refused'
+      : 'the peer hung up';
+    this.acceptor.log.info({ peer, reason }, 'TLS handshake broken off');
+  }
+
+  private refuse(peer: string, reason: string): void {
+    this.handshakes.delete(peer);
+    this.acceptor.log.warn({ peer, reason }, 'TLS handshake failed');
+  }
+}
+
+const NO_TLS = 'the peer does not speak TLS: without it, it has to use a port of listeners.tcp';
+
+/** What the codes of OpenSSL and Node.js mean for the operator. */
+const HANDSHAKE_FAILURES: ReadonlyMap<string, string> = new Map([
+  ['ERR_SSL_WRONG_VERSION_NUMBER', NO_TLS],
+  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', NO_TLS],
+  ['ERR_SSL_RECORD_LAYER_FAILURE', NO_TLS],
+  ['ERR_SSL_HTTP_REQUEST', `${NO_TLS} (it sent a request of HTTP)`],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', 'the handshake took too long, see ssl_handshake_timeout'],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'no version of TLS in common, see ssl_options.versions'],
+  ['ERR_SSL_NO_SHARED_CIPHER', 'no cipher suite in common, see ssl_options.ciphers'],
+  [
+    'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE',
+    'the client has no certificate, see ssl_options.fail_if_no_peer_cert',
+  ],
+]);
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
+}
+
+/** The certificate of the peer and those who signed it, the root last; empty when it has none. */
+function chainOf(socket: TLSSocket): DetailedPeerCertificate[] {
+  const chain: DetailedPeerCertificate[] = [];
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (next?.raw !== undefined && next !== chain.at(-1)) {
+    chain.push(next);
+    next = next.issuerCertificate;
+  }
+  return chain;
+}

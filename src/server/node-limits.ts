@@ -1,0 +1,56 @@
+// Owns how many connections and channels there are in the whole broker, and how many there may be.
+// Never knows which: channel-table.ts and server.ts do.
+
+import { AmqpError } from '../amqp/errors.ts';
+
+/** What the text of an error calls this broker. */
+const NODE_NAME = 'leveret';
+
+/** Counts against the limits of the whole broker; no limit is `Infinity`. */
+export class NodeLimits {
+  private readonly connectionMax: number;
+  private readonly channelMax: number;
+  private connections = 0;
+  private channels = 0;
+
+  constructor(connectionMax: number, channelMax: number) {
+    this.connectionMax = connectionMax;
+    this.channelMax = channelMax;
+  }
+
+  /** Throws NOT_ALLOWED when there are connections enough. */
+  checkConnection(): void {
+    if (this.connections < this.connectionMax) return;
+    throw new AmqpError(
+      'NOT_ALLOWED',
+      `connection refused: node connection limit (${this.connectionMax}) is reached`,
+    );
+  }
+
+  /** Counts a connection that has opened its vhost. */
+  takeConnection(): void {
+    this.connections += 1;
+  }
+
+  /** One that was counted is gone. */
+  giveConnection(): void {
+    this.connections -= 1;
+  }
+
+  /** Counts a channel. Throws NOT_ALLOWED when there are enough. */
+  takeChannel(): void {
+    if (this.channels >= this.channelMax) {
+      throw new AmqpError(
+        'NOT_ALLOWED',
+        `number of channels opened on node '${NODE_NAME}' has reached ` +
+          `the maximum allowed limit of ${this.channelMax}`,
+      );
+    }
+    this.channels += 1;
+  }
+
+  /** So many channels that were counted are closed. */
+  giveChannels(count: number): void {
+    this.channels -= count;
+  }
+}
