@@ -2,6 +2,7 @@
 // already. Never declares: vhost.ts does, and an import of definitions checks with the same rules.
 
 import { AmqpError } from '../amqp/errors.ts';
+import { checkExchangeArguments, EXCHANGE_ARGUMENTS } from './exchange/arguments.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
 import { EXCHANGE_TYPES } from './exchange/registry.ts';
 import {
@@ -29,8 +30,12 @@ export function checkExchangeDeclaration(
   if (!EXCHANGE_TYPES.has(traits.type)) {
     throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${traits.type}'`);
   }
-  if (current === undefined) checkName('exchange', traits.name);
-  else checkSameExchange(vhost, current, traits);
+  if (current !== undefined) {
+    checkSameExchange(vhost, current, traits);
+    return;
+  }
+  checkName('exchange', traits.name);
+  checkExchangeArguments(traits.name, vhost, traits.type, traits.arguments);
 }
 
 /**
@@ -65,6 +70,13 @@ export function refuseDefaultExchange(name: string): void {
   throw new AmqpError('ACCESS_REFUSED', 'operation not permitted on the default exchange');
 }
 
+/** Throws ACCESS_REFUSED for the deletion of an exchange that is the broker's own, there or not. */
+export function refuseSystemExchange(vhost: string, name: string): void {
+  if (!name.startsWith(RESERVED_PREFIX)) return;
+  const text = `deletion of system exchange '${name}' in vhost '${vhost}' not allowed`;
+  throw new AmqpError('ACCESS_REFUSED', text);
+}
+
 /** The error for a queue that belongs to another connection. */
 export function lockedQueue(vhost: string, queue: string): AmqpError {
   return new AmqpError(
@@ -81,7 +93,9 @@ function checkSameExchange(vhost: string, current: ExchangeTraits, traits: Excha
   checkSameTrait('durable', where, current.durable, traits.durable);
   checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
   checkSameTrait('internal', where, current.internal, traits.internal);
-  checkSameArgument('alternate-exchange', where, current.arguments, traits.arguments);
+  for (const { name, compared } of EXCHANGE_ARGUMENTS) {
+    if (compared) checkSameArgument(name, where, current.arguments, traits.arguments);
+  }
 }
 
 function checkSameQueue(

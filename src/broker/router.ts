@@ -95,10 +95,12 @@ export class Router {
     for (let i = 0; i < destinations.length; i++) {
       const exchange = destinations.items[i] as Destination;
       if (!isExchange(exchange)) continue;
-      if (exchange.readsHeaders) byKeyOnly = false;
+      if (!exchange.byKeyOnly) byKeyOnly = false;
       let matched = exchange.router.route(routingKey, message, destinations);
-      for (const key of moreKeys) {
-        matched = exchange.router.route(key, message, destinations) || matched;
+      if (exchange.eachKey) {
+        for (const key of moreKeys) {
+          matched = exchange.router.route(key, message, destinations) || matched;
+        }
       }
       if (matched || exchange.alternateExchange === null) continue;
       addIfThere(destinations, exchanges.get(exchange.alternateExchange));

@@ -13,6 +13,7 @@ import {
   checkQueueDeclaration,
   lockedQueue,
   refuseDefaultExchange,
+  refuseSystemExchange,
 } from './declare-rules.ts';
 import type { Binding } from './exchange/binding.ts';
 import {
@@ -22,22 +23,13 @@ import {
   type ExchangeTraits,
   isExchange,
 } from './exchange/exchange.ts';
-import { EXCHANGE_TYPES } from './exchange/registry.ts';
+import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
+import { exchangeType } from './exchange/registry.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
 import { Router } from './router.ts';
-
-/** The exchanges that every vhost has from the start, §3.1.3.1; amq.match is RabbitMQ's. */
-const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
-  ['', 'direct'],
-  ['amq.direct', 'direct'],
-  ['amq.fanout', 'fanout'],
-  ['amq.headers', 'headers'],
-  ['amq.match', 'headers'],
-  ['amq.topic', 'topic'],
-];
 
 /** One vhost. */
 export class Vhost implements QueueHome {
@@ -64,10 +56,7 @@ export class Vhost implements QueueHome {
     const home = { name, queues, exchanges, definitionChanged, routesChanged };
     this.policies = new Policies(home, broker.policyRows);
     this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
-    for (const [exchange, type] of PREDECLARED) {
-      const traits = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
-      this.exchanges.set(exchange, new Exchange({ name: exchange, type, ...traits }));
-    }
+    for (const traits of PREDECLARED_EXCHANGES) exchanges.set(traits.name, new Exchange(traits));
   }
 
   /** Reads the durable exchanges, queues and bindings of this vhost back, with their messages. */
@@ -134,12 +123,9 @@ export class Vhost implements QueueHome {
   /** Deletes an exchange with its bindings; one that is not there is no error. */
   deleteExchange(name: string, ifUnused: boolean): void {
     refuseDefaultExchange(name);
+    refuseSystemExchange(this.name, name);
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) return;
-    if (PREDECLARED.some(([predeclared]) => predeclared === name)) {
-      const where = `exchange '${name}' in vhost '${this.name}'`;
-      throw new AmqpError('ACCESS_REFUSED', `deletion of system ${where} not allowed`);
-    }
     if (ifUnused && exchange.bindings.size > 0) {
       const what = `exchange '${name}' in vhost '${this.name}' in use`;
       throw new AmqpError('PRECONDITION_FAILED', what);
@@ -200,7 +186,7 @@ export class Vhost implements QueueHome {
 
   /** Binds a destination to a source exchange; doing so again changes nothing. */
   bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
-    EXCHANGE_TYPES.get(source.type)?.checkBinding(args);
+    exchangeType(source.type).checkBinding(bindingKey, args);
     const identity = this.addBinding(source, destination, bindingKey, args);
     if (identity === null) return;
     this.router.topologyChanged();

@@ -158,15 +158,105 @@ it('deletes a missing exchange without complaint', async () => {
   expect(reply.name).toBe('exchange.delete-ok');
 });
 
-it('does not delete what it predeclared', async () => {
+it('deletes no exchange with a reserved name, there or not', async () => {
   const raw = await broker.raw();
-  expect(await raw.call(1, 'exchange.delete', { exchange: 'amq.topic' })).toMatchObject(
+  for (const exchange of ['amq.topic', 'amq.rabbitmq.trace', 'amq.no-such-exchange']) {
+    expect(await raw.attempt('exchange.delete', { exchange })).toMatchObject(
+      channelClose(
+        403,
+        `ACCESS_REFUSED - deletion of system exchange '${exchange}' in vhost '/' not allowed`,
+        'exchange.delete',
+      ),
+    );
+  }
+});
+
+it('has an internal exchange for traces, which can be bound and not published to', async () => {
+  const raw = await broker.raw();
+  const [exchange, queue] = ['amq.rabbitmq.trace', broker.name()];
+  await raw.call(1, 'queue.declare', { queue, exclusive: true });
+  const traits = { exchange, type: 'topic', durable: true };
+  expect((await raw.call(1, DECLARE, { ...traits, internal: true })).name).toBe(
+    'exchange.declare-ok',
+  );
+  expect((await raw.call(1, 'queue.bind', { queue, exchange, routingKey: '#' })).name).toBe(
+    'queue.bind-ok',
+  );
+  expect(await raw.attempt(DECLARE, traits)).toMatchObject(
     channelClose(
-      403,
-      "ACCESS_REFUSED - deletion of system exchange 'amq.topic' in vhost '/' not allowed",
-      'exchange.delete',
+      406,
+      "PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'amq.rabbitmq.trace' in vhost '/': received 'false' but current is 'true'",
+      DECLARE,
     ),
   );
+  raw.publish(1, { exchange, routingKey: 'k' }, {}, Buffer.from('lost'));
+  expect(await raw.next()).toMatchObject(
+    channelClose(
+      403,
+      "ACCESS_REFUSED - cannot publish to internal exchange 'amq.rabbitmq.trace' in vhost '/'",
+      'basic.publish',
+    ),
+  );
+});
+
+it('has no exchange for events or logs, which are plugins or settings elsewhere', async () => {
+  const raw = await broker.raw();
+  for (const exchange of ['amq.rabbitmq.event', 'amq.rabbitmq.log']) {
+    expect(await raw.attempt(DECLARE, { exchange, passive: true })).toMatchObject({
+      replyCode: 404,
+    });
+  }
+});
+
+it('looks at the reserved prefix before it looks at arguments', async () => {
+  const raw = await broker.raw();
+  const fields = { exchange: 'amq.mine', type: 'direct', arguments: { 'alternate-exchange': 5 } };
+  expect(await raw.attempt(DECLARE, fields)).toMatchObject({ replyCode: 403 });
+});
+
+it('takes a string only as the name of an alternate exchange', async () => {
+  const raw = await broker.raw();
+  const cases: [unknown, string][] = [
+    [5, 'signedint'],
+    [true, 'bool'],
+    [{ a: 1 }, 'table'],
+    [null, 'void'],
+  ];
+  for (const [value, type] of cases) {
+    const exchange = broker.name('x');
+    const args = { 'alternate-exchange': value };
+    expect(await raw.attempt(DECLARE, { exchange, type: 'direct', arguments: args })).toMatchObject(
+      channelClose(
+        406,
+        `PRECONDITION_FAILED - invalid type '${type}' for arg 'alternate-exchange' in exchange '${exchange}' in vhost '/'`,
+        DECLARE,
+      ),
+    );
+  }
+});
+
+it('compares alternate exchanges, and the type only where one side has none', async () => {
+  const raw = await broker.raw();
+  const exchange = broker.name('x');
+  const declare = (args: object) =>
+    raw.attempt(DECLARE, { exchange, type: 'direct', arguments: args });
+  await declare({ 'alternate-exchange': 'a' });
+  expect((await declare({ 'alternate-exchange': 'a', other: 1 })).name).toBe('exchange.declare-ok');
+  const cases: [object, string][] = [
+    [{ 'alternate-exchange': 'b' }, "received 'b' but current is 'a'"],
+    [{ 'alternate-exchange': 5 }, "received '5' but current is 'a'"],
+    [{ 'alternate-exchange': '' }, "received '' but current is 'a'"],
+    [{}, "received none but current is the value 'a' of type 'longstr'"],
+  ];
+  for (const [args, text] of cases) {
+    expect(await declare(args)).toMatchObject(
+      channelClose(
+        406,
+        `PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange '${exchange}' in vhost '/': ${text}`,
+        DECLARE,
+      ),
+    );
+  }
 });
 
 it('deletes an unused exchange only, where asked', async () => {

@@ -4,13 +4,11 @@
 import { createHash } from 'node:crypto';
 import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
 import type { Queue } from '../queue/queue.ts';
+import { ALTERNATE_EXCHANGE, textArgument } from './arguments.ts';
 import type { Binding } from './binding.ts';
 import type { Findable } from './found.ts';
-import { createRouter, EXCHANGE_TYPES } from './registry.ts';
+import { exchangeType } from './registry.ts';
 import type { Router } from './router.ts';
-
-/** The argument, and the key of a policy, that names an alternate exchange. */
-const ALTERNATE = 'alternate-exchange';
 
 /** Where a binding leads. */
 export type Destination = Queue | Exchange;
@@ -36,8 +34,10 @@ export class Exchange implements ExchangeTraits, Findable {
   /** The bindings that have this exchange as their source, by identity. */
   readonly bindings = new Map<string, Binding<Destination>>();
   readonly router: Router<Destination>;
-  /** Whether its routes depend on more of a message than its routing key. */
-  readonly readsHeaders: boolean;
+  /** Whether its routes hold for all messages with the same routing key. */
+  readonly byKeyOnly: boolean;
+  /** Whether a message with several routing keys is routed by each, or by the first alone. */
+  readonly eachKey: boolean;
   /** Where a message goes that matches no binding: an argument or a policy says so, or null. */
   alternateExchange: string | null;
   foundAt = 0;
@@ -50,9 +50,12 @@ export class Exchange implements ExchangeTraits, Findable {
     this.autoDelete = traits.autoDelete;
     this.internal = traits.internal;
     this.arguments = traits.arguments;
-    this.router = createRouter<Destination>(traits.type);
-    this.readsHeaders = EXCHANGE_TYPES.get(traits.type)?.readsHeaders === true;
-    this.alternateExchange = textArgument(traits.arguments, ALTERNATE);
+    const type = exchangeType(traits.type);
+    const setup = { arguments: traits.arguments, labelOf, random: Math.random };
+    this.router = type.create<Destination>(setup);
+    this.byKeyOnly = type.byKeyOnly(traits.arguments);
+    this.eachKey = type.eachKey;
+    this.alternateExchange = textArgument(traits.arguments, ALTERNATE_EXCHANGE);
   }
 
   /**
@@ -61,9 +64,9 @@ export class Exchange implements ExchangeTraits, Findable {
    */
   applyPolicy(definition: ReadonlyMap<string, unknown> | null): boolean {
     const before = this.alternateExchange;
-    const wanted = definition?.get(ALTERNATE);
+    const wanted = definition?.get(ALTERNATE_EXCHANGE);
     const byPolicy = typeof wanted === 'string' ? wanted : null;
-    this.alternateExchange = textArgument(this.arguments, ALTERNATE) ?? byPolicy;
+    this.alternateExchange = textArgument(this.arguments, ALTERNATE_EXCHANGE) ?? byPolicy;
     return this.alternateExchange !== before;
   }
 
@@ -85,14 +88,14 @@ export class Exchange implements ExchangeTraits, Findable {
   }
 }
 
-function textArgument(args: FieldTable, name: string): string | null {
-  const field = args.get(name);
-  return field?.type === 'S' ? String(field.value) : null;
-}
-
 /** Whether a destination is an exchange. */
 export function isExchange(destination: Destination): destination is Exchange {
   return destination instanceof Exchange;
+}
+
+/** A queue and an exchange may have the same name. */
+function labelOf(destination: Destination): string {
+  return `${isExchange(destination) ? 'e' : 'q'}${destination.name}`;
 }
 
 /**

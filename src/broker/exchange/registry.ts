@@ -1,57 +1,141 @@
-// Owns the table of exchange types: a name and how to make the router behind it.
-// Never routes: a new type is a file of its own and a row here.
+// Owns the table of exchange types: a name, how to make the router behind it, and what holds for all
+// exchanges of the type. Never routes: a new type is a file of its own and a row here.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
+import { ConsistentHashRouter, checkWeight } from './consistent-hash.ts';
 import { DirectRouter } from './direct.ts';
 import { FanoutRouter } from './fanout.ts';
+import { hashesKey } from './hash-source.ts';
 import { checkHeadersBinding, HeadersRouter } from './headers.ts';
+import { ModulusHashRouter } from './modulus-hash.ts';
+import { RandomRouter } from './random.ts';
 import type { Router } from './router.ts';
 import { TopicRouter } from './topic.ts';
 
-/** One row of the table. */
-export interface ExchangeType {
-  /** Whether the route depends on more of a message than its routing key. */
-  readonly readsHeaders: boolean;
-  /** Makes a router without bindings. */
-  create<D>(): Router<D>;
-  /** Throws the AmqpError that refuses a binding with these arguments; call it before `add`. */
-  checkBinding(table: FieldTable): void;
+/** What a router is made with. */
+export interface RouterSetup<D> {
+  /** The arguments of the exchange. */
+  readonly arguments: FieldTable;
+  /** Names a destination among all of a vhost, the same after a restart. */
+  labelOf(destination: D): string;
+  /** Gives numbers from 0 to below 1. */
+  random(): number;
 }
 
-/** Most types take a binding with any arguments and give them no meaning. */
-const anyArguments = (): void => {};
+/** One row of the table. */
+export interface ExchangeType {
+  /** What it does, for people. */
+  readonly about: string;
+  /** What the binding key means, for people. */
+  readonly bindingKey: string;
+  /** Whether a message with several routing keys is asked about with each; else the first counts. */
+  readonly eachKey: boolean;
+  /**
+   * Whether a route holds for all messages with the same routing key, for an exchange with these
+   * arguments. Where it does not, routes cannot be remembered and each message is looked at.
+   */
+  byKeyOnly(args: FieldTable): boolean;
+  /** Makes a router without bindings. */
+  create<D>(setup: RouterSetup<D>): Router<D>;
+  /** Throws the AmqpError that refuses such a binding; call it before `add`. */
+  checkBinding(bindingKey: string, args: FieldTable): void;
+}
+
+const always = (): boolean => true;
+const never = (): boolean => false;
+/** Most types take a binding with any key and arguments. */
+const anyBinding = (): void => {};
 
 /** Every type that `exchange.declare` knows, by its name on the wire. */
 export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>([
   [
     'direct',
-    { readsHeaders: false, create: <D>() => new DirectRouter<D>(), checkBinding: anyArguments },
+    {
+      about: 'To every destination whose binding key equals the routing key.',
+      bindingKey: 'compared with the routing key',
+      eachKey: true,
+      byKeyOnly: always,
+      create: <D>() => new DirectRouter<D>(),
+      checkBinding: anyBinding,
+    },
   ],
   [
     'fanout',
-    { readsHeaders: false, create: <D>() => new FanoutRouter<D>(), checkBinding: anyArguments },
+    {
+      about: 'To every destination.',
+      bindingKey: 'not looked at',
+      eachKey: false,
+      byKeyOnly: always,
+      create: <D>() => new FanoutRouter<D>(),
+      checkBinding: anyBinding,
+    },
   ],
   [
     'headers',
     {
-      readsHeaders: true,
+      about: 'To every destination with a binding whose arguments the headers of the message meet.',
+      bindingKey: 'not looked at',
+      eachKey: false,
+      byKeyOnly: never,
       create: <D>() => new HeadersRouter<D>(),
-      checkBinding: checkHeadersBinding,
+      checkBinding: (_bindingKey, args) => checkHeadersBinding(args),
     },
   ],
   [
     'topic',
-    { readsHeaders: false, create: <D>() => new TopicRouter<D>(), checkBinding: anyArguments },
+    {
+      about: 'To every destination whose pattern matches the routing key.',
+      bindingKey: 'words between dots; `*` stands for one word, `#` for zero or more',
+      eachKey: true,
+      byKeyOnly: always,
+      create: <D>() => new TopicRouter<D>(),
+      checkBinding: anyBinding,
+    },
+  ],
+  [
+    'x-consistent-hash',
+    {
+      about:
+        'To one destination, by a hash of the routing key, a header or a property. A change of the bindings moves no more than its share.',
+      bindingKey: 'the weight, an integer from 1 on',
+      eachKey: false,
+      byKeyOnly: hashesKey,
+      create: <D>(setup: RouterSetup<D>) =>
+        new ConsistentHashRouter<D>(setup.arguments, setup.labelOf),
+      checkBinding: checkWeight,
+    },
+  ],
+  [
+    'x-modulus-hash',
+    {
+      about: 'To one destination, by the hash of the routing key modulo the number of bindings.',
+      bindingKey: 'not looked at',
+      eachKey: false,
+      byKeyOnly: always,
+      create: <D>(setup: RouterSetup<D>) => new ModulusHashRouter<D>(setup.labelOf),
+      checkBinding: anyBinding,
+    },
+  ],
+  [
+    'x-random',
+    {
+      about: 'To one destination at random.',
+      bindingKey: 'not looked at',
+      eachKey: false,
+      byKeyOnly: never,
+      create: <D>(setup: RouterSetup<D>) => new RandomRouter<D>(setup.random),
+      checkBinding: anyBinding,
+    },
   ],
 ]);
 
 /** The names of all types, as the management overview lists them. */
 export const exchangeTypes: readonly string[] = [...EXCHANGE_TYPES.keys()];
 
-/** Makes the router of a type that was looked up before: an unknown name is the caller's bug. */
-export function createRouter<D>(type: string): Router<D> {
-  const row = EXCHANGE_TYPES.get(type);
-  assert(row !== undefined, `exchange type ${type} is in the table`);
-  return row.create<D>();
+/** The row of a type that was looked up before: an unknown name is the caller's bug. */
+export function exchangeType(name: string): ExchangeType {
+  const row = EXCHANGE_TYPES.get(name);
+  assert(row !== undefined, `exchange type ${name} is in the table`);
+  return row;
 }

@@ -1,0 +1,90 @@
+// Owns the table of exchange arguments: name, values, the types that read them, and which of them
+// redeclaration compares. Never acts on an argument: the file that owns the behaviour reads it.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import { describeFieldType } from '../../amqp/field-equality.ts';
+import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './hash-source.ts';
+
+/** One argument that exchanges know. */
+export interface ExchangeArgument {
+  readonly name: string;
+  /** The exchange type that reads it; null: all do. */
+  readonly type: string | null;
+  /** The values it takes, for people. */
+  readonly expects: string;
+  /** The key that sets the same in the definition of a policy, if one can. */
+  readonly policyKey: string | null;
+  /** Whether redeclaring the exchange with another value is an error. */
+  readonly compared: boolean;
+  /** What it does, for people. */
+  readonly about: string;
+  /** Says what is wrong with a longstr value in RabbitMQ's words, or null when nothing is. */
+  check(text: string, args: FieldTable): string | null;
+}
+
+export const ALTERNATE_EXCHANGE = 'alternate-exchange';
+
+const anyText = (): null => null;
+
+/** Every argument that exchanges know. Others are kept, and never looked at. */
+export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
+  {
+    name: ALTERNATE_EXCHANGE,
+    type: null,
+    expects: 'a string',
+    policyKey: 'alternate-exchange',
+    compared: true,
+    about:
+      'Where a message goes that matches no binding of this exchange. One that is not there is ignored.',
+    check: anyText,
+  },
+  {
+    name: HASH_HEADER,
+    type: 'x-consistent-hash',
+    expects: 'a string',
+    policyKey: null,
+    compared: false,
+    about: 'The header that is hashed instead of the routing key.',
+    check: (_text, args) =>
+      args.has(HASH_PROPERTY) ? 'hash-header and hash-property are mutually exclusive' : null,
+  },
+  {
+    name: HASH_PROPERTY,
+    type: 'x-consistent-hash',
+    expects: [...HASHED_PROPERTIES.keys()].map((name) => `\`${name}\``).join(', '),
+    policyKey: null,
+    compared: false,
+    about: 'The property that is hashed instead of the routing key.',
+    check: (text) => (HASHED_PROPERTIES.has(text) ? null : `Unsupported property: ${text}`),
+  },
+];
+
+/** Throws PRECONDITION_FAILED for the first argument whose type or value is not allowed. */
+export function checkExchangeArguments(
+  exchange: string,
+  vhost: string,
+  type: string,
+  args: FieldTable,
+): void {
+  if (args.size === 0) return;
+  for (const argument of EXCHANGE_ARGUMENTS) {
+    const field = args.get(argument.name);
+    if (field === undefined || (argument.type !== null && argument.type !== type)) continue;
+    const wrong =
+      field.type === 'S'
+        ? argument.check(String(field.value), args)
+        : wrongType(argument.name, field, `exchange '${exchange}' in vhost '${vhost}'`);
+    if (wrong !== null) throw new AmqpError('PRECONDITION_FAILED', wrong);
+  }
+}
+
+/** The value of an argument that is a string, or null. */
+export function textArgument(args: FieldTable, name: string): string | null {
+  const field = args.get(name);
+  return field?.type === 'S' ? String(field.value) : null;
+}
+
+function wrongType(name: string, field: Field, where: string): string {
+  return `invalid type '${describeFieldType(field)}' for arg '${name}' in ${where}`;
+}
