@@ -1,13 +1,6 @@
 // Consumers: tags, fairness, exclusivity, acknowledgement modes, cancelling from both sides.
 import { expect, it } from 'vitest';
-import {
-  channelClose,
-  collect,
-  connectionClose,
-  eventually,
-  later,
-  useBroker,
-} from '../support/amqp.ts';
+import { channelClose, collect, connectionClose, eventually, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 
@@ -134,7 +127,7 @@ it('deals messages out in turn among consumers with equal credit', async () => {
   }
 });
 
-later('consumer priorities')('serves consumers of higher priority first', async () => {
+it('serves consumers of higher priority first', async () => {
   const channel = await broker.confirmChannel();
   const queue = await broker.queue(channel);
   await channel.prefetch(5);

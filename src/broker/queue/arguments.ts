@@ -240,6 +240,35 @@ export function checkQueueArguments(queue: string, vhost: string, args: FieldTab
   }
 }
 
+/** Every argument of `basic.consume`. */
+export const CONSUMER_ARGUMENTS: readonly QueueArgument[] = [
+  row(
+    'x-priority',
+    'an integer',
+    null,
+    integer,
+    'Consumers of a higher priority are served first, as long as they can take messages.',
+  ),
+  row(
+    'x-consumer-timeout',
+    COUNT,
+    null,
+    nonNegative,
+    'How long a delivery to this consumer may stay unacked, in milliseconds.',
+  ),
+];
+
+/** Throws PRECONDITION_FAILED for an argument of a consumer that is not allowed. */
+export function checkConsumerArguments(queue: string, vhost: string, args: FieldTable): void {
+  for (const { name, check } of CONSUMER_ARGUMENTS) {
+    const field = args.get(name);
+    const wrong = field === undefined ? null : check(field, args);
+    if (wrong === null) continue;
+    const where = `queue '${queue}' in vhost '${vhost}'`;
+    throw new AmqpError('PRECONDITION_FAILED', `invalid arg '${name}' for ${where}: ${wrong}`);
+  }
+}
+
 /** Whether the arguments ask for a quorum queue. */
 export function isQuorum(args: FieldTable): boolean {
   return args.get('x-queue-type')?.value === 'quorum';

@@ -3,14 +3,36 @@
 import { assert } from '../../util/assert.ts';
 import type { Consumer } from './consumer.ts';
 
-/** The consumers of one queue, served in turns. */
+/**
+ * The consumers of one queue, served in turns: those of the highest priority that can take
+ * messages; or only the active one of a queue with a single active consumer.
+ */
 export class ConsumerSet {
-  /** In order of registration. */
+  /** The highest priority first, and in order of registration among equals. */
   readonly list: Consumer[] = [];
+  private readonly singleActive: boolean;
+  /** The one that is given messages, if the queue has a single active consumer. */
+  private activeConsumer: Consumer | null = null;
+  /** Whether consumers differ in priority. */
+  private ranked = false;
   private next = 0;
+  private servings = 0;
+
+  constructor(singleActive: boolean) {
+    this.singleActive = singleActive;
+  }
+
+  /** The single active consumer; null: there is none, or the queue serves all. */
+  get active(): Consumer | null {
+    return this.activeConsumer;
+  }
 
   add(consumer: Consumer): void {
-    this.list.push(consumer);
+    const { list } = this;
+    let at = list.length;
+    while (at > 0 && (list[at - 1] as Consumer).priority < consumer.priority) at -= 1;
+    list.splice(at, 0, consumer);
+    this.changed();
   }
 
   /** Takes a consumer off, which must be there. */
@@ -19,12 +41,17 @@ export class ConsumerSet {
     assert(index >= 0, 'a consumer leaves the queue that it consumes from');
     this.list.splice(index, 1);
     if (this.next > index) this.next -= 1;
+    if (this.activeConsumer === consumer) this.activeConsumer = null;
+    this.changed();
   }
 
   /** Takes all consumers off and returns them: their queue is gone. */
   clear(): Consumer[] {
+    const all = this.list.splice(0);
     this.next = 0;
-    return this.list.splice(0);
+    this.activeConsumer = null;
+    this.changed();
+    return all;
   }
 
   /** The consumer that has the queue to itself, if any. */
@@ -35,6 +62,8 @@ export class ConsumerSet {
 
   /** The consumer whose turn it is among those that can take a message; null: none can. */
   pick(): Consumer | null {
+    if (this.singleActive) return this.activeConsumer?.ready ? this.activeConsumer : null;
+    if (this.ranked) return this.pickRanked();
     const { list } = this;
     const count = list.length;
     let index = this.next;
@@ -48,5 +77,26 @@ export class ConsumerSet {
       index += 1;
     }
     return null;
+  }
+
+  /** Of those of the highest priority that are ready, the one that has waited longest. */
+  private pickRanked(): Consumer | null {
+    let best: Consumer | null = null;
+    for (let i = 0; i < this.list.length; i++) {
+      const consumer = this.list[i] as Consumer;
+      if (best !== null && consumer.priority < best.priority) break;
+      if (!consumer.ready) continue;
+      if (best === null || consumer.served < best.served) best = consumer;
+    }
+    this.servings += 1;
+    if (best !== null) best.served = this.servings;
+    return best;
+  }
+
+  /** An active consumer stays active until it leaves, also when one of higher priority comes. */
+  private changed(): void {
+    const { list } = this;
+    this.ranked = list.length > 1 && list[0]?.priority !== list.at(-1)?.priority;
+    if (this.singleActive) this.activeConsumer ??= list[0] ?? null;
   }
 }

@@ -39,8 +39,14 @@ export class Consumer {
   readonly arguments: FieldTable;
   /** At most so many unacked messages; 0: no limit. Fixed when it subscribes. */
   readonly prefetch: number;
+  /** Those of a higher one are served first (`x-priority`). */
+  readonly priority: number;
+  /** How long a delivery to it may stay unacked, ms (`x-consumer-timeout`); null: as its queue says. */
+  readonly timeoutMs: number | null;
   /** Deliveries not settled yet. */
   unacked = 0;
+  /** When it was served last, as its set counts; only kept while priorities matter. */
+  served = 0;
 
   constructor(
     queue: Queue,
@@ -58,6 +64,9 @@ export class Consumer {
     this.exclusive = exclusive;
     this.prefetch = prefetch;
     this.arguments = args;
+    this.priority = Number(args.get('x-priority')?.value ?? 0);
+    const timeout = args.get('x-consumer-timeout');
+    this.timeoutMs = timeout === undefined ? null : Number(timeout.value);
   }
 
   /** Whether it may be given a message: credit left, and the connection takes output. */

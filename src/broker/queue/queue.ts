@@ -50,7 +50,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly home: QueueHome;
   private readonly log: MessageLog;
   private readonly messages: QueueMessages;
-  private readonly subscribed = new ConsumerSet();
+  private readonly subscribed: ConsumerSet;
 
   constructor(
     id: number,
@@ -71,7 +71,8 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     this.log = log;
     this.lastUsedMs = host.nowMs;
     this.rules = rulesOf(traits.arguments, null, null);
-    const { priorityMax, priorityDefault } = this.rules;
+    const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
+    this.subscribed = new ConsumerSet(singleActiveConsumer);
     this.messages = new QueueMessages(this, priorityMax, priorityDefault, log, host, rows);
     this.applyRules();
   }
@@ -243,7 +244,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     if (!this.touched) this.host.touch(this);
   }
 
-  /** The consumers, in order of registration. */
+  /** The consumers, the highest priority first and then in order of registration. */
   get consumers(): readonly Consumer[] {
     return this.subscribed.list;
   }
@@ -256,6 +257,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   /** Takes a consumer off; returns whether it was the last one. */
   removeConsumer(consumer: Consumer): boolean {
     this.subscribed.remove(consumer);
+    this.wake();
     const last = this.consumers.length === 0;
     if (last && this.timed) {
       this.lastUsedMs = this.host.nowMs;
@@ -267,6 +269,11 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   /** Takes all consumers off and returns them, as part of deleting the queue. */
   takeConsumers(): Consumer[] {
     return this.subscribed.clear();
+  }
+
+  /** The single active consumer; null: there is none, or the queue serves all. */
+  get activeConsumer(): Consumer | null {
+    return this.subscribed.active;
   }
 
   /** The consumer that has the queue to itself, if any. */

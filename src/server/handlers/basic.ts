@@ -4,6 +4,7 @@
 import { BASIC_GET } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
+import { checkConsumerArguments, isQuorum } from '../../broker/queue/arguments.ts';
 import { generateName } from '../../broker/vhost.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
@@ -85,13 +86,16 @@ function consume(connection: Connection, channel: Channel, method: Method<'basic
   if (channel.consumers.size >= max) {
     throw new AmqpError('NOT_ALLOWED', `reached maximum (${max}) of consumers per channel`);
   }
-  if (queue.exclusiveConsumer !== null || (method.exclusive && queue.consumers.length > 0)) {
+  checkConsumerArguments(queue.name, vhost.name, method.arguments);
+  const wantsAlone = method.exclusive && !isQuorum(queue.arguments);
+  const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
+  if (queue.exclusiveConsumer !== null || (wantsAlone && shared)) {
     const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
     throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`);
   }
   // consume-ok is in the outbox before the turn's end can deliver anything.
   if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
-  channel.addConsumer(queue, tag, method.noAck, method.exclusive, method.arguments);
+  channel.addConsumer(queue, tag, method.noAck, wantsAlone, method.arguments);
 }
 
 function cancel(channel: Channel, method: Method<'basic.cancel'>): void {

@@ -1,0 +1,61 @@
+// Owns the tests of whose turn it is among the consumers of a queue.
+
+import { expect, test } from 'vitest';
+import type { Field } from '../../../src/amqp/field-table.ts';
+import { Consumer } from '../../../src/broker/queue/consumer.ts';
+import { ConsumerSet } from '../../../src/broker/queue/consumer-set.ts';
+import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { SimChannel } from '../peers.ts';
+
+/** A consumer that is ready until its link is full. */
+function consumer(tag: string, priority = 0): Consumer & { channel: SimChannel } {
+  const channel = new SimChannel(() => {});
+  const args = new Map<string, Field>([['x-priority', { type: 'I', value: priority }]]);
+  return new Consumer(null as unknown as Queue, channel, tag, true, false, 0, args) as Consumer & {
+    channel: SimChannel;
+  };
+}
+
+function picks(set: ConsumerSet, count: number): (string | undefined)[] {
+  return Array.from({ length: count }, () => set.pick()?.tag);
+}
+
+test('equals take turns', () => {
+  const set = new ConsumerSet(false);
+  for (const tag of ['a', 'b', 'c']) set.add(consumer(tag));
+  expect(picks(set, 4)).toEqual(['a', 'b', 'c', 'a']);
+});
+
+test('a higher priority goes first while it can take messages, and equals of it take turns', () => {
+  const set = new ConsumerSet(false);
+  const [low, high, other] = [consumer('low', -3), consumer('high', 5), consumer('other', 5)];
+  for (const each of [low, high, other]) set.add(each);
+  expect(picks(set, 3)).toEqual(['high', 'other', 'high']);
+  high.channel.link.full = true;
+  expect(picks(set, 2)).toEqual(['other', 'other']);
+  other.channel.link.full = true;
+  expect(picks(set, 1)).toEqual(['low']);
+  high.channel.link.full = false;
+  expect(picks(set, 1)).toEqual(['high']);
+  set.remove(high);
+  set.remove(other);
+  expect(picks(set, 1)).toEqual(['low']);
+});
+
+test('a single active consumer is served alone until it leaves; then the next of the highest', () => {
+  const set = new ConsumerSet(true);
+  const [first, second, third] = [consumer('1'), consumer('2'), consumer('3', 9)];
+  for (const each of [first, second, third]) set.add(each);
+  expect(picks(set, 2)).toEqual(['1', '1']);
+  first.channel.link.full = true;
+  expect(picks(set, 1)).toEqual([undefined]);
+  set.remove(second);
+  expect(set.active).toBe(first);
+  set.add(second);
+  set.remove(first);
+  expect(picks(set, 2)).toEqual(['3', '3']);
+  set.remove(third);
+  expect(picks(set, 1)).toEqual(['2']);
+  expect(set.clear()).toEqual([second]);
+  expect(set.active).toBeNull();
+});
