@@ -44,6 +44,12 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
       user: settings.defaultUser,
       password: settings.defaultPass,
       vhost: settings.defaultVhost,
+      tags: settings.defaultUserTags,
+      permission: {
+        configure: settings.defaultConfigure,
+        write: settings.defaultWrite,
+        read: settings.defaultRead,
+      },
       loopbackUsers: settings.loopbackUsers,
     };
     const server = new Server(store, settings, access, logger, systemClock, version);

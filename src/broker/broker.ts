@@ -4,6 +4,12 @@
 import { MessageLog } from '../message/log.ts';
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
+import { Access } from './access/access.ts';
+import type { Permission } from './access/grants.ts';
+import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
+import { noVhost } from './access/names.ts';
+import type { User } from './access/user.ts';
+import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import { GlobalParameters } from './policy/parameters.ts';
@@ -24,6 +30,24 @@ export interface BrokerListener {
   turnWanted(): void;
   /** All batches up to `batch` are durable. */
   durable(batch: number): void;
+  /** A vhost or a user is deleted: its connections have to end before the call returns. */
+  connectionsForced(of: Vhost | User, reason: string): void;
+}
+
+/** What a new broker is made with. */
+export interface FirstStart {
+  readonly vhost: string;
+  readonly user: FirstUser | null;
+}
+
+/** The first user, who may do anything where its permission says so. */
+export interface FirstUser {
+  readonly name: string;
+  readonly password: string;
+  readonly tags: readonly string[];
+  readonly permission: Permission;
+  /** How dear its password is to hash; see access/password.ts. */
+  readonly logCost?: number;
 }
 
 /** The heart: vhosts over a log and a store. Synchronous, without timers or I/O of its own. */
@@ -32,6 +56,7 @@ export class Broker implements QueueHost {
   readonly log: MessageLog;
   readonly clock: Clock;
   readonly vhosts = new Map<string, Vhost>();
+  readonly access: Access;
   readonly definitionRows: DefinitionRows;
   readonly queueRows: QueueRows;
   readonly policyRows: PolicyRows;
@@ -66,19 +91,81 @@ export class Broker implements QueueHost {
     this.queueRows = new QueueRows(store);
     this.policyRows = new PolicyRows(store);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
+    this.access = new Access(store, {
+      definitionChanged: () => this.definitionChanged(),
+      hasVhost: (name) => this.vhosts.has(name),
+      permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),
+      userDeleted: (user) => listener.connectionsForced(user, `user '${user.name}' is deleted`),
+    });
     store.onDurable((batch) => this.batchDurable(batch));
   }
 
-  /** Reads back every vhost that the store holds; returns the default one, made if need be. */
-  recover(defaultVhost: string): Vhost {
+  /**
+   * Reads back all that the store holds. A store without any vhost or user is a new one, and gets
+   * what a broker has at its first start; later starts find that, or what has become of it.
+   */
+  recover(first: FirstStart): void {
     this.globalParameters.recover();
-    for (const name of new Set([defaultVhost, ...this.definitionRows.vhosts()])) {
-      const vhost = new Vhost(name, this);
-      vhost.recover();
-      this.vhosts.set(name, vhost);
-    }
+    this.access.recover();
+    const stored = this.access.rows.vhosts();
+    const fresh = stored.length === 0 && this.access.users().length === 0;
+    for (const traits of stored) this.addVhost(traits.name, traits).recover();
+    const names = fresh ? [first.vhost, ...this.definitionRows.vhosts()] : [];
+    for (const name of names) if (!this.vhosts.has(name)) this.putVhost(name).recover();
     this.log.dropUnreferenced();
-    return this.vhosts.get(defaultVhost) as Vhost;
+    if (!fresh || first.user === null) return;
+    const { name, password, tags, permission, logCost } = first.user;
+    this.access.putUserNow({ name, tags }, password, logCost);
+    this.access.setPermission({ ...permission, user: name, vhost: first.vhost });
+  }
+
+  // --- vhosts ---
+
+  /** The vhost of that name; throws a Refusal when there is none. */
+  vhost(name: string): Vhost {
+    const vhost = this.vhosts.get(name);
+    if (vhost === undefined) throw noVhost(name);
+    return vhost;
+  }
+
+  /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
+  putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
+    checkVhostTraits(name, traits);
+    const vhost = this.vhosts.get(name) ?? this.addVhost(name, {});
+    vhost.traits = { ...vhost.traits, ...traits };
+    this.storeVhost(vhost);
+    return vhost;
+  }
+
+  /** Sets all limits of a vhost: those not given are taken away. */
+  setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
+    const vhost = this.vhost(name);
+    vhost.traits = { ...vhost.traits, limits: checkLimits(VHOST_LIMITS, limits) };
+    this.storeVhost(vhost);
+  }
+
+  /** Deletes a vhost with all that is in it and all permissions in it, and ends its connections. */
+  deleteVhost(name: string): void {
+    const vhost = this.vhost(name);
+    this.vhosts.delete(name);
+    this.listener.connectionsForced(vhost, `vhost '${name}' is deleted`);
+    vhost.drop();
+    this.definitionRows.removeVhost(name);
+    this.access.forgetVhost(name);
+    this.access.rows.removeVhost(name);
+    this.definitionChanged();
+  }
+
+  private addVhost(name: string, traits: Partial<VhostTraits>): Vhost {
+    const vhost = new Vhost(name, this);
+    vhost.traits = { ...vhost.traits, ...traits };
+    this.vhosts.set(name, vhost);
+    return vhost;
+  }
+
+  private storeVhost(vhost: Vhost): void {
+    this.access.rows.putVhost(vhost.snapshot());
+    this.definitionChanged();
   }
 
   /** A number for a new queue, never used by a queue that still has rows. */

@@ -2,6 +2,8 @@
 // already. Never declares: vhost.ts does, and an import of definitions checks with the same rules.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { Grants } from './access/grants.ts';
+import { limitOf, type VhostLimits } from './access/limits.ts';
 import { checkExchangeArguments, EXCHANGE_ARGUMENTS } from './exchange/arguments.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
 import { EXCHANGE_TYPES } from './exchange/registry.ts';
@@ -14,6 +16,7 @@ import {
 } from './queue/arguments.ts';
 import type { QueueTraits } from './queue/host.ts';
 
+const QUEUE_TYPE = 'x-queue-type';
 /** Names that begin with it are the broker's to give. */
 export const RESERVED_PREFIX = 'amq.';
 
@@ -56,6 +59,39 @@ export function checkQueueDeclaration(
   if (!isQuorum(traits.arguments)) return;
   const where = `queue '${traits.name}' in vhost '${vhost}'`;
   checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
+}
+
+/**
+ * The traits of a declaration with the queue type of its vhost when it names none. A queue that
+ * cannot be a quorum queue, as it is not durable or belongs to a connection, stays as it is.
+ */
+export function withQueueType(traits: QueueTraits, defaultType: string | null): QueueTraits {
+  const { durable, owner, autoDelete } = traits;
+  if (defaultType === null || traits.arguments.has(QUEUE_TYPE)) return traits;
+  if (defaultType === 'quorum' && (!durable || owner !== null || autoDelete)) return traits;
+  const type = { type: 'S', value: defaultType } as const;
+  return { ...traits, arguments: new Map([...traits.arguments, [QUEUE_TYPE, type]]) };
+}
+
+/** Throws PRECONDITION_FAILED when a vhost may not have another queue. */
+export function checkQueueLimit(
+  vhost: string,
+  queue: string,
+  count: number,
+  limits: VhostLimits,
+): void {
+  const max = limitOf(limits['max-queues']);
+  if (count < max) return;
+  const limit = `queue limit in vhost '${vhost}' (${max}) is reached`;
+  throw new AmqpError('PRECONDITION_FAILED', `cannot declare queue '${queue}': ${limit}`);
+}
+
+/** Who lets a queue dead-letter must be allowed to read it, and to write where that leads. */
+export function checkDeadLetterRights(traits: QueueTraits, grants: Grants): void {
+  const target = traits.arguments.get('x-dead-letter-exchange');
+  if (target?.type !== 'S') return;
+  grants.requireQueue('read', traits.name);
+  grants.requireExchange('write', target.value.toString());
 }
 
 /** Throws ACCESS_REFUSED for a name that clients may not give. */

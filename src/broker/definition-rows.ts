@@ -128,6 +128,14 @@ export class DefinitionRows {
     return [...names];
   }
 
+  /** Removes all that is stored of a vhost. */
+  removeVhost(vhost: string): void {
+    for (const kind of ['x', 'q', 'b']) {
+      const from = rowKey(kind, vhost);
+      this.store.removeRange(TABLE_DEFINITIONS, from, rowsBehind(from));
+    }
+  }
+
   private put(key: Buffer, json: Json): void {
     this.store.put(TABLE_DEFINITIONS, key, encodeRow(json));
   }

@@ -1,6 +1,7 @@
 // Owns finding a route by the bytes of an address as they stand on the wire, without making strings
 // of them. Never computes a route: router.ts does.
 
+import type { Grants } from './access/grants.ts';
 import type { Route } from './route.ts';
 
 /** Routes remembered; two addresses that fall into one place displace each other. */
@@ -10,23 +11,37 @@ const PLACES = 1024;
 export interface Address {
   readonly bytes: Buffer;
   readonly route: Route;
+  /** Who may publish there: it was checked for them and for nobody else. */
+  readonly grants: Grants | null;
 }
 
 /** A table of the routes used lately, by a hash of their address. One a vhost. */
 export class RouteMemo {
   private readonly places = new Array<Address | null>(PLACES).fill(null);
 
-  /** The address at `start` with its route, if it is remembered and still true. */
-  find(bytes: Buffer, start: number, length: number, topology: number): Address | null {
-    const known = this.places[placeOf(bytes, start, length)] as Address | null;
-    if (known === null || known.route.topology !== topology) return null;
+  /** The address at `start` with its route, if it is remembered of these grants and still true. */
+  find(
+    bytes: Buffer,
+    start: number,
+    length: number,
+    topology: number,
+    grants: Grants | null,
+  ): Address | null {
+    const known = this.places[placeOf(bytes, start, length, grants)] as Address | null;
+    if (known === null || known.grants !== grants || known.route.topology !== topology) return null;
     return sameBytes(known.bytes, bytes, start, length) ? known : null;
   }
 
-  /** Remembers a route that holds for every message with this address. */
-  remember(bytes: Buffer, start: number, length: number, route: Route): Address {
-    const address = { bytes: Buffer.from(bytes.subarray(start, start + length)), route };
-    this.places[placeOf(bytes, start, length)] = address;
+  /** Remembers a route that holds for every message with this address, and who may use it. */
+  remember(
+    bytes: Buffer,
+    start: number,
+    length: number,
+    route: Route,
+    grants: Grants | null,
+  ): Address {
+    const address = { bytes: Buffer.from(bytes.subarray(start, start + length)), route, grants };
+    this.places[placeOf(bytes, start, length, grants)] = address;
     return address;
   }
 }
@@ -38,8 +53,8 @@ export function sameBytes(address: Buffer, bytes: Buffer, start: number, length:
   return true;
 }
 
-function placeOf(bytes: Buffer, start: number, length: number): number {
-  let hash = length;
+function placeOf(bytes: Buffer, start: number, length: number, grants: Grants | null): number {
+  let hash = grants === null ? length : length + grants.seed;
   for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + (bytes[start + i] as number)) | 0;
   return (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (PLACES - 1);
 }

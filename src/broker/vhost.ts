@@ -5,15 +5,20 @@ import { randomBytes } from 'node:crypto';
 import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { assert } from '../util/assert.ts';
+import type { Grants } from './access/grants.ts';
+import type { VhostSnapshot, VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
+  checkDeadLetterRights,
   checkExchangeDeclaration,
   checkName,
   checkQueueDeclaration,
+  checkQueueLimit,
   lockedQueue,
   refuseDefaultExchange,
   refuseSystemExchange,
+  withQueueType,
 } from './declare-rules.ts';
 import type { Binding } from './exchange/binding.ts';
 import {
@@ -39,6 +44,10 @@ export class Vhost implements QueueHome {
   readonly router: Router;
   readonly policies: Policies;
   readonly parameters: Parameters;
+  /** What is known of it beside what is in it; set by the broker, which stores it. */
+  traits: VhostTraits = { description: '', tags: [], defaultQueueType: null, limits: {} };
+  /** How many connections have opened it. */
+  connections = 0;
   private readonly broker: Broker;
   /** For each destination, the exchanges that have bindings to it. */
   private readonly sources = new Map<Destination, Set<Exchange>>();
@@ -81,6 +90,25 @@ export class Vhost implements QueueHome {
       assert(source !== undefined && destination !== undefined, 'a stored binding has both ends');
       this.addBinding(source, destination, stored.bindingKey, stored.arguments);
     }
+  }
+
+  snapshot(): VhostSnapshot {
+    return { name: this.name, ...this.traits };
+  }
+
+  /** Lets go of all that is in it, as it is deleted; its connections are gone. */
+  drop(): void {
+    for (const queue of this.queues.values()) {
+      queue.discard();
+      for (const consumer of queue.takeConsumers()) consumer.channel.consumerGone(consumer);
+    }
+    this.queues.clear();
+    this.exchanges.clear();
+    this.policies.discard();
+    this.parameters.discard();
+    this.sources.clear();
+    this.owned.clear();
+    this.router.topologyChanged();
   }
 
   /** The exchange of that name, or NOT_FOUND. */
@@ -133,15 +161,23 @@ export class Vhost implements QueueHome {
     this.removeExchange(exchange);
   }
 
-  /** Declares a queue, or checks that the one there is equivalent. An empty name asks for one. */
-  declareQueue(traits: QueueTraits, connection: object): Queue {
-    const current = this.queues.get(traits.name);
-    checkName('queue', traits.name);
-    const name = traits.name === '' ? generateName('amq.gen-') : traits.name;
-    checkQueueDeclaration(this.name, current, { ...traits, name }, connection);
+  /**
+   * Declares a queue, or checks that the one there is equivalent. An empty name asks for one.
+   * `grants` are the rights of who declares it; null: any.
+   */
+  declareQueue(given: QueueTraits, connection: object, grants: Grants | null = null): Queue {
+    const current = this.queues.get(given.name);
+    checkName('queue', given.name);
+    const name = given.name === '' ? generateName('amq.gen-') : given.name;
+    grants?.requireQueue('configure', name);
+    const { defaultQueueType, limits } = this.traits;
+    const traits = withQueueType({ ...given, name }, defaultQueueType);
+    checkQueueDeclaration(this.name, current, traits, connection);
     if (current !== undefined) return current;
+    checkQueueLimit(this.name, name, this.queues.size, limits);
+    if (grants !== null) checkDeadLetterRights(traits, grants);
     const durable = traits.durable && traits.owner === null;
-    const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, name, durable });
+    const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, durable });
     this.router.topologyChanged();
     if (durable) {
       this.broker.definitionRows.putQueue(this.name, queue);

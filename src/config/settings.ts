@@ -58,7 +58,7 @@ export const SETTINGS = {
     key: 'default_user',
     foreignVariable: 'RABBITMQ_DEFAULT_USER',
     argument: '<name>',
-    about: 'The user that may log in.',
+    about: 'The user made at the very first start, when the data folder is empty.',
     initial: 'guest',
   }),
   defaultPass: text({
@@ -72,8 +72,32 @@ export const SETTINGS = {
     key: 'default_vhost',
     foreignVariable: 'RABBITMQ_DEFAULT_VHOST',
     argument: '<name>',
-    about: 'The vhost there is from the start, beside those that the data folder holds.',
+    about: 'The vhost made at the very first start.',
     initial: '/',
+  }),
+  defaultUserTags: names({
+    key: 'default_user_tags',
+    about:
+      'The tags of that user. `default_user_tags.<tag> = true` adds one, `false` takes it away.',
+    initial: ['administrator'],
+  }),
+  defaultConfigure: text({
+    key: 'default_permissions.configure',
+    argument: '<pattern>',
+    about: 'What that user may configure in that vhost: a regular expression.',
+    initial: '.*',
+  }),
+  defaultWrite: text({
+    key: 'default_permissions.write',
+    argument: '<pattern>',
+    about: 'What it may write to.',
+    initial: '.*',
+  }),
+  defaultRead: text({
+    key: 'default_permissions.read',
+    argument: '<pattern>',
+    about: 'What it may read from.',
+    initial: '.*',
   }),
   loopbackUsers: names({
     key: 'loopback_users',

@@ -1,6 +1,8 @@
 // Owns the channels of one connection, by number. Never handles a method.
 
 import { AmqpError } from '../amqp/errors.ts';
+import { limitOf } from '../broker/access/limits.ts';
+import type { User } from '../broker/access/user.ts';
 import { CHANNEL_CLOSED, Channel, type ChannelConnection } from './channel.ts';
 import type { NodeLimits } from './node-limits.ts';
 
@@ -28,8 +30,14 @@ export class ChannelTable {
     return this.others.get(number) ?? null;
   }
 
+  /** How many are open. */
+  get count(): number {
+    return this.openCount;
+  }
+
   /** Opens a channel and says so. Throws NOT_ALLOWED when too many are open. */
   open(number: number, connection: ChannelConnection): void {
+    checkUserLimit(connection.user);
     if (this.max > 0 && this.openCount >= this.max) {
       throw new AmqpError(
         'NOT_ALLOWED',
@@ -76,4 +84,14 @@ export class ChannelTable {
     for (const channel of this.slots) channel?.wakeConsumers();
     for (const channel of this.others.values()) channel.wakeConsumers();
   }
+}
+
+function checkUserLimit(user: User): void {
+  const max = limitOf(user.limits['max-channels']);
+  if (max === Number.POSITIVE_INFINITY || user.channelCount < max) return;
+  throw new AmqpError(
+    'NOT_ALLOWED',
+    `number of channels opened for user '${user.name}' has reached ` +
+      `the maximum allowed user limit of (${max})`,
+  );
 }

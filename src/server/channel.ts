@@ -12,6 +12,8 @@ import { AmqpError, REPLY_CODES } from '../amqp/errors.ts';
 import type { Field } from '../amqp/field-table.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
+import type { Grants } from '../broker/access/grants.ts';
+import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { TakenEntry } from '../broker/queue/lane.ts';
@@ -39,6 +41,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
+  readonly user: User;
+  readonly grants: Grants;
   readonly broker: Broker;
   readonly vhost: Vhost;
   readonly outbox: Outbox;
@@ -61,6 +65,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   readonly number: number;
   readonly connection: ChannelConnection;
   readonly link: Outbox;
+  readonly grants: Grants;
   readonly publisher: Publisher;
   readonly consumers = new Map<string, Consumer>();
   state = CHANNEL_OPEN_STATE;
@@ -83,6 +88,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     this.number = number;
     this.connection = connection;
     this.link = connection.outbox;
+    this.grants = connection.grants;
     const { broker, vhost, maxMessageBytes } = connection;
     this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
   }

@@ -7,6 +7,8 @@ import { PROTOCOL_HEADER, REPLY_SUCCESS } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
+import type { Grants } from '../broker/access/grants.ts';
+import type { User, UserConnection } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
@@ -30,7 +32,7 @@ const TLS_HANDSHAKE = 0x16;
 const LOGIN_FAILURE_DELAY_MS = 1000;
 
 /** One AMQP connection. */
-export class Connection implements ChannelConnection, OutboxListener {
+export class Connection implements ChannelConnection, OutboxListener, UserConnection {
   readonly server: Server;
   readonly broker: Broker;
   readonly log: Logger;
@@ -43,17 +45,19 @@ export class Connection implements ChannelConnection, OutboxListener {
   readonly frames: FrameDispatcher;
   readonly channels: ChannelTable;
   peerFrameMax: number;
-  user = '';
   wantsCancelNotice = false;
   wantsLoginFailure = false;
   private readonly socket: Socket;
   private readonly reader: FrameReader;
+  private loggedIn: User | null = null;
   private openedVhost: Vhost | null = null;
+  private openedGrants: Grants | null = null;
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
   private closeReason = '';
-  /** Why input is held back: an answer waits for the disk, or too many wait for the socket. */
+  /** Why input is held back: an answer waits for the disk, too many wait for the socket, or a login. */
   private awaitsDisk = false;
+  private awaitsLogin = false;
   private awaitsSocket = false;
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
@@ -88,18 +92,47 @@ export class Connection implements ChannelConnection, OutboxListener {
     return this.openedVhost;
   }
 
+  /** Who has logged in; only after that. */
+  get user(): User {
+    assert(this.loggedIn !== null, 'the user is known once it has logged in');
+    return this.loggedIn;
+  }
+
+  /** What the user may do in the vhost; only after the handshake. */
+  get grants(): Grants {
+    assert(this.openedGrants !== null, 'the grants are known once the connection is open');
+    return this.openedGrants;
+  }
+
+  /** Whether it is of that user, or has opened that vhost. */
+  isOf(owner: User | Vhost): boolean {
+    return this.loggedIn === owner || this.openedVhost === owner;
+  }
+
+  get channelCount(): number {
+    return this.channels.count;
+  }
+
   get maxMessageBytes(): number {
     return this.server.settings.maxMessageBytes;
   }
 
+  /** The user has proven who it is. */
+  authenticated(user: User): void {
+    this.loggedIn = user;
+  }
+
   /** Ends the handshake: methods other than the connection class's are taken from now on. */
-  opened(vhost: Vhost): void {
+  opened(vhost: Vhost, grants: Grants): void {
     this.openedVhost = vhost;
+    this.openedGrants = grants;
+    vhost.connections += 1;
+    grants.user.connections.add(this);
     this.server.limits.takeConnection();
     this.state = RUNNING;
     this.server.wheel.cancel(this.deadline);
     const tls = this.tlsPeer === null ? {} : { tls: this.tlsPeer.protocol };
-    this.log.info({ user: this.user, vhost: vhost.name, ...tls }, 'connection opened');
+    this.log.info({ user: grants.user.name, vhost: vhost.name, ...tls }, 'connection opened');
   }
 
   /** Sends a method on channel 0. */
@@ -135,7 +168,8 @@ export class Connection implements ChannelConnection, OutboxListener {
   }
 
   private readOn(): void {
-    if (this.awaitsDisk || this.awaitsSocket || this.state === CLOSED) return;
+    if (this.awaitsDisk || this.awaitsSocket || this.awaitsLogin) return;
+    if (this.state === CLOSED) return;
     this.frames.paused = false;
     this.socket.resume();
     try {
@@ -160,6 +194,21 @@ export class Connection implements ChannelConnection, OutboxListener {
       if (this.state === RUNNING) this.guard(number, key, resume);
       this.readOn();
     });
+  }
+
+  /** Stops reading until a login is decided, then runs `resume` and reads on. */
+  holdLogin<T>(decision: Promise<T>, key: number, resume: (decided: T) => void): void {
+    this.awaitsLogin = true;
+    this.stopReading();
+    const go = (act: () => void): void => {
+      this.awaitsLogin = false;
+      if (this.state < CLOSING) this.guard(0, key, act);
+      this.readOn();
+    };
+    decision.then(
+      (decided) => go(() => resume(decided)),
+      (error: unknown) => go(() => this.failed(error, 0, key)),
+    );
   }
 
   // --- errors and the end ---
@@ -251,6 +300,7 @@ export class Connection implements ChannelConnection, OutboxListener {
   private giveUpChannels(): void {
     this.channels.closeAll();
     this.openedVhost?.deleteQueuesOf(this);
+    if (this.loggedIn?.connections.delete(this) === true) this.vhost.connections -= 1;
   }
 
   /** The peer sends nothing any more, or takes nothing: the socket is cut. */

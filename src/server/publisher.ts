@@ -11,6 +11,7 @@ import {
   propertyStart,
   shortProperty,
 } from '../amqp/property-walk.ts';
+import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { EXPIRY_MAX_MS } from '../broker/queue/arguments.ts';
 import {
@@ -42,6 +43,8 @@ const DELIVERY_MODE_PERSISTENT = 2;
 const ONLY_DELIVERY_MODE = 1 << BIT_DELIVERY_MODE;
 /** What a publisher needs of its channel. */
 export interface PublisherChannel {
+  /** What the publisher may do; null: anything. */
+  readonly grants: Grants | null;
   /** The confirms of the channel, or null unless it is in confirm mode. */
   readonly confirms: Confirms | null;
   /** Sends basic.return for a record that no queue takes. */
@@ -57,6 +60,7 @@ export class Publisher {
   private readonly broker: Broker;
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
+  private readonly grants: Grants | null;
   private readonly maxMessageBytes: number;
   /** The address of the last publish with its route, since the next is often alike. */
   private lastAddress: Address | null = null;
@@ -65,6 +69,7 @@ export class Publisher {
     this.broker = broker;
     this.vhost = vhost;
     this.channel = channel;
+    this.grants = channel.grants;
     this.maxMessageBytes = maxMessageBytes;
     this.assembly = new ContentAssembly(maxMessageBytes);
   }
@@ -147,7 +152,7 @@ export class Publisher {
     if (last !== null && last.route.topology === topology) {
       if (sameBytes(last.bytes, bytes, address, length)) return last.route;
     }
-    const known = memo.find(bytes, address, length, topology);
+    const known = memo.find(bytes, address, length, topology, this.grants);
     if (known === null) return this.lookUp(bytes, start, addressEnd, flagsAt);
     this.lastAddress = known;
     return known.route;
@@ -155,18 +160,23 @@ export class Publisher {
 
   /** On its own, so that `routeOf` stays small enough to be compiled into `publish`. */
   private lookUp(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): Route {
+    const { grants } = this;
     const { router } = this.vhost;
     const name = recordExchange(bytes, start);
+    const routingKey = recordRoutingKey(bytes, start);
+    grants?.requireExchange('write', name);
     const message = router.message.read(bytes, flagsAt);
-    const route = router.route(name, recordRoutingKey(bytes, start), message);
+    const route = router.route(name, routingKey, message);
     if (route === null) throw this.vhost.noExchange(name);
     if (route.exchange.internal) {
       const where = `exchange '${name}' in vhost '${this.vhost.name}'`;
       throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
     }
+    grants?.requireTopic('write', route.exchange, routingKey);
     if (route.byKeyOnly) {
       const address = start + RECORD_HEAD_BYTES;
-      this.lastAddress = router.memo.remember(bytes, address, addressEnd - address, route);
+      const length = addressEnd - address;
+      this.lastAddress = router.memo.remember(bytes, address, length, route, grants);
     }
     return route;
   }

@@ -1,5 +1,5 @@
 // Owns the mechanisms of SASL: which are offered to a peer, and reading what it proves itself with.
-// Never decides whether that is right: broker/access.ts does.
+// Never decides whether that is right: broker/access/login.ts does.
 
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeTable, type Field } from '../amqp/field-table.ts';

@@ -4,8 +4,10 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
-import type { AccessRules } from '../broker/access.ts';
+import type { Permission } from '../broker/access/grants.ts';
+import type { User } from '../broker/access/user.ts';
 import { Broker, type BrokerListener } from '../broker/broker.ts';
+import type { Vhost } from '../broker/vhost.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
@@ -45,6 +47,21 @@ export interface ServerSettings extends ListenerSettings, SaslSettings {
   readonly outboxHighWatermarkBytes: number;
 }
 
+/** Who may log in at the first start, and from where at any. */
+export interface AccessSettings {
+  /** What a new broker is made with; see FirstStart in broker/broker.ts. */
+  readonly user: string;
+  readonly password: string;
+  readonly vhost: string;
+  readonly tags?: readonly string[];
+  readonly permission?: Permission;
+  readonly logCost?: number;
+  /** Users that may log in from this machine only. */
+  readonly loopbackUsers: readonly string[];
+}
+
+const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
+
 /** Something that waits for a batch. */
 interface Held {
   readonly batch: number;
@@ -55,7 +72,6 @@ interface Held {
 export class Server implements BrokerListener, Acceptor {
   readonly broker: Broker;
   readonly settings: ServerSettings;
-  readonly access: AccessRules;
   readonly log: Logger;
   readonly clock: Clock;
   readonly version: string;
@@ -80,13 +96,12 @@ export class Server implements BrokerListener, Acceptor {
   constructor(
     store: Store,
     settings: ServerSettings,
-    access: AccessRules,
+    access: AccessSettings,
     log: Logger,
     clock: Clock,
     version: string,
   ) {
     this.settings = settings;
-    this.access = access;
     this.log = log;
     this.clock = clock;
     this.version = version;
@@ -94,7 +109,16 @@ export class Server implements BrokerListener, Acceptor {
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     this.broker = new Broker(store, clock, this);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
-    this.broker.recover(access.vhost);
+    this.broker.access.login.loopbackUsers = access.loopbackUsers;
+    const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
+    const user = {
+      name,
+      password,
+      tags,
+      permission,
+      ...(logCost === undefined ? {} : { logCost }),
+    };
+    this.broker.recover({ vhost, user });
   }
 
   /**
@@ -185,6 +209,12 @@ export class Server implements BrokerListener, Acceptor {
       for (const each of held) if (each.batch <= batch) each.resume();
     }
     this.turnWanted();
+  }
+
+  connectionsForced(of: Vhost | User, reason: string): void {
+    for (const connection of [...this.connections]) {
+      if (connection.isOf(of)) connection.close(new AmqpError('CONNECTION_FORCED', reason), 0);
+    }
   }
 
   /** Runs `resume` once `batch` is durable. */

@@ -11,5 +11,7 @@ export const TABLE_SEGMENTS = 3;
 export const TABLE_PAGES = 4;
 /** For each queue, the seq below which a message may have been delivered before. */
 export const TABLE_MARKS = 5;
+/** Users, permissions, and what is known of vhosts. */
+export const TABLE_ACCESS = 6;
 /** Policies, operator policies and parameters. */
 export const TABLE_POLICIES = 7;

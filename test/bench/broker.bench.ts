@@ -30,9 +30,14 @@ interface Bare {
 
 function bare(count: number, durable: boolean, late: boolean): Bare {
   const store = new ForgetfulStore();
-  const broker = new Broker(store, systemClock, { turnWanted: () => {}, durable: () => {} });
+  const broker = new Broker(store, systemClock, {
+    turnWanted: () => {},
+    durable: () => {},
+    connectionsForced: () => {},
+  });
   if (late) broker.log['nextId'] = LATE_SEGMENT;
-  const vhost = broker.recover('/');
+  broker.recover({ vhost: '/', user: null });
+  const vhost = broker.vhost('/');
   const queues = Array.from({ length: count }, (_, n) => {
     const traits = { name: `q${n}`, durable, autoDelete: false, owner: null, arguments: NONE };
     return vhost.declareQueue(traits, store);

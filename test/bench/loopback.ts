@@ -112,7 +112,8 @@ export class Loopback {
 
   constructor() {
     const settings = { ...defaultSettings(), loopbackUsers: ['guest'] };
-    const access = { user: 'guest', password: 'guest', vhost: '/', loopbackUsers: ['guest'] };
+    const guest = { user: 'guest', password: 'guest', vhost: '/', logCost: 1 };
+    const access = { ...guest, loopbackUsers: ['guest'] };
     const log = pino({ enabled: false });
     this.server = new Server(this.store, settings, access, log, systemClock, '0.0.0');
   }

@@ -30,6 +30,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** Numbers of publishes that are refused, and those of them that were nacked. */
   readonly refused = new Set<number>();
   readonly nacked = new Set<number>();
+  readonly grants = null;
   private readonly publisher: Publisher;
   private readonly reader: FrameReader;
   private readonly sent: Message[] = [];

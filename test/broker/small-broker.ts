@@ -21,6 +21,9 @@ import { ControlledStore, Disk } from './controlled-store.ts';
 import { readRecord } from './inspect.ts';
 import { SimChannel } from './peers.ts';
 
+/** Hears nothing of what a broker tells. */
+const LISTENER = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
+
 export const NOW_MS = 1_700_000_000_000;
 
 /** What a message is published with, but for its body. */
@@ -49,8 +52,9 @@ export class SmallBroker {
     this.nowMs = nowMs;
     this.store = new ControlledStore(disk);
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
-    this.broker = new Broker(this.store, clock, { turnWanted: () => {}, durable: () => {} });
-    this.vhost = this.broker.recover('/');
+    this.broker = new Broker(this.store, clock, LISTENER);
+    this.broker.recover({ vhost: '/', user: null });
+    this.vhost = this.broker.vhost('/');
   }
 
   declare(name: string, durable = true, args: Record<string, Field> = {}): Queue {

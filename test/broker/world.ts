@@ -73,6 +73,8 @@ export class World implements BrokerListener {
 
   turnWanted(): void {}
 
+  connectionsForced(): void {}
+
   durable(batch: number): void {
     for (const known of this.snapshots.keys()) if (known < batch) this.snapshots.delete(known);
   }
@@ -84,7 +86,8 @@ export class World implements BrokerListener {
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, this);
     limitResidentBytes(this.broker.log, this.residentBytesMax);
-    this.vhost = this.broker.recover('/');
+    this.broker.recover({ vhost: '/', user: null });
+    this.vhost = this.broker.vhost('/');
     this.snapshots = new Map([[0, this.model.snapshot()]]);
     this.publishers = [1, 2].map(() => {
       const publisher: SimPublisher = new SimPublisher(this.broker, this.vhost, (message) =>

@@ -1,4 +1,4 @@
-import type { ConfirmChannel, GetMessage } from 'amqplib';
+import { type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import { publication } from '../server/scripted.ts';
 import { eventually } from '../support/amqp.ts';
@@ -271,24 +271,19 @@ async function openIn(broker: BrokerProcess, vhost: string): Promise<ConfirmChan
   return (await processes.connect(broker, `/${vhost}`)).createConfirmChannel();
 }
 
-test('a start with another default vhost keeps what the folder holds', async () => {
+test('later starts find the vhost and the user of the first, whatever the settings say', async () => {
   const folder = processes.folder();
-  const first = await processes.start(folder);
-  const channel = await processes.channel(first);
-  await channel.assertQueue('kept', { durable: true });
-  const bodies = Array.from({ length: 100 }, (_, n) => `kept ${n}`);
-  await publish(channel, 'kept', bodies);
-  await first.end('SIGTERM');
-
-  const other = await processes
+  const first = await processes
     .spawn(['--port', '0', '--data-dir', folder], { LEVERET_DEFAULT_VHOST: 'other' })
     .listening();
-  const elsewhere = await openIn(other, 'other');
-  await elsewhere.assertQueue('kept', { durable: true });
-  await publish(elsewhere, 'kept', ['of the other']);
-  await other.end('SIGTERM');
+  const channel = await openIn(first, 'other');
+  await channel.assertQueue('kept', { durable: true });
+  await publish(channel, 'kept', ['of the other']);
+  await first.end('SIGKILL');
 
-  const last = await processes.start(folder);
-  expect(await drain(await processes.channel(last), 'kept')).toEqual(bodies);
+  const env = { LEVERET_DEFAULT_USER: 'app', LEVERET_DEFAULT_PASS: 'secret' };
+  const last = await processes.spawn(['--port', '0', '--data-dir', folder], env).listening();
   expect(await drain(await openIn(last, 'other'), 'kept')).toEqual(['of the other']);
+  await expect(connect(last.url)).rejects.toThrow('ConnectionClose');
+  await expect(connect(last.url.replace('guest:guest', 'app:secret'))).rejects.toThrow('403');
 });

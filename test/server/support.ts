@@ -50,7 +50,8 @@ export class TestServer {
     const write = (line: string): number => this.lines.push(JSON.parse(line) as LogLine);
     const log = pino({ level: 'info', base: null }, { write });
     const all = { ...defaultSettings(), ...settings };
-    const access = { user: 'guest', password: 'guest', vhost: '/', loopbackUsers: ['guest'] };
+    const guest = { user: 'guest', password: 'guest', vhost: '/', logCost: 1 };
+    const access = { ...guest, loopbackUsers: ['guest'] };
     this.store = openMemoryStore();
     this.tapDurable();
     this.server = new Server(this.store, all, access, log, clock, '0.0.0');

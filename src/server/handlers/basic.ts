@@ -62,7 +62,9 @@ export function handleBasicMethod(
 }
 
 function get(connection: Connection, channel: Channel, method: Method<'basic.get'>): void {
-  const queue = connection.vhost.queue(resolveQueueName(channel, method.queue), connection);
+  const name = resolveQueueName(channel, method.queue);
+  connection.grants.requireQueue('read', name);
+  const queue = connection.vhost.queue(name, connection);
   const entry = queue.get();
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck);
@@ -77,7 +79,9 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
 
 function consume(connection: Connection, channel: Channel, method: Method<'basic.consume'>): void {
   const { vhost, server } = connection;
-  const queue = vhost.queue(resolveQueueName(channel, method.queue), connection);
+  const name = resolveQueueName(channel, method.queue);
+  connection.grants.requireQueue('read', name);
+  const queue = vhost.queue(name, connection);
   const tag = method.consumerTag === '' ? generateName('amq.ctag-') : method.consumerTag;
   if (channel.consumers.has(tag)) {
     throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);

@@ -1,11 +1,14 @@
 // Owns the methods of class connection: login, tuning, opening a vhost, closing. Never touches
 // channels but through the connection.
 
-import { FRAME_MIN_SIZE } from '../../amqp/constants.ts';
+import { CONNECTION_START_OK, FRAME_MIN_SIZE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ClientMethod, Method } from '../../amqp/spec.ts';
-import { loginRefusal } from '../../broker/access.ts';
+import { limitOf } from '../../broker/access/limits.ts';
+import type { LoginAnswer } from '../../broker/access/login.ts';
+import type { User } from '../../broker/access/user.ts';
+import type { Vhost } from '../../broker/vhost.ts';
 import type { Connection } from '../connection.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
 import { offeredMechanisms, readCredentials } from '../sasl.ts';
@@ -49,16 +52,26 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
   expectState(connection, AWAITS_START_OK);
   const { server, tlsPeer } = connection;
   readClientProperties(connection, method.clientProperties);
-  const { settings } = server;
   const { mechanism, response } = method;
-  const { user, password } = readCredentials(settings, tlsPeer, mechanism, response);
-  const refusal = loginRefusal(server.access, user, password, connection.remoteAddress);
-  if (refusal !== null) {
-    connection.log.warn({ user, mechanism, reason: refusal }, 'login refused');
+  const { user, password } = readCredentials(server.settings, tlsPeer, mechanism, response);
+  const { login } = server.broker.access;
+  const { remoteAddress } = connection;
+  const answer =
+    password === null
+      ? login.withoutPassword(user, remoteAddress)
+      : login.byPassword(user, password, remoteAddress);
+  const decided = (known: LoginAnswer): void => {
+    if (known.user !== null) return tune(connection, known.user);
+    connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
     connection.refuseLogin(mechanism);
-    return;
-  }
-  connection.user = user;
+  };
+  if (answer instanceof Promise) connection.holdLogin(answer, CONNECTION_START_OK, decided);
+  else decided(answer);
+}
+
+function tune(connection: Connection, user: User): void {
+  const { server } = connection;
+  connection.authenticated(user);
   connection.state = AWAITS_TUNE_OK;
   connection.send('connection.tune', {
     channelMax: server.settings.channelMax,
@@ -111,8 +124,27 @@ function open(connection: Connection, method: Method<'connection.open'>): void {
   if (vhost === undefined) {
     throw new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
   }
-  connection.opened(vhost);
+  checkConnectionLimits(vhost, connection.user);
+  const grants = connection.broker.access.grants(connection.user, vhost.name);
+  if (!grants.admitted) throw new AmqpError('NOT_ALLOWED', refusedVhost(vhost, connection.user));
+  connection.opened(vhost, grants);
   connection.send('connection.open-ok', {});
+}
+
+function checkConnectionLimits(vhost: Vhost, user: User): void {
+  const vhostMax = limitOf(vhost.traits.limits['max-connections']);
+  if (vhost.connections >= vhostMax) {
+    const limit = `connection limit (${vhostMax}) is reached`;
+    throw new AmqpError('NOT_ALLOWED', `${refusedVhost(vhost, user)}: ${limit}`);
+  }
+  const userMax = limitOf(user.limits['max-connections']);
+  if (user.connections.size < userMax) return;
+  const limit = `user connection limit (${userMax}) is reached`;
+  throw new AmqpError('NOT_ALLOWED', `connection refused for user '${user.name}': ${limit}`);
+}
+
+function refusedVhost(vhost: Vhost, user: User): string {
+  return `access to vhost '${vhost.name}' refused for user '${user.name}'`;
 }
 
 function expectState(connection: Connection, state: number): void {

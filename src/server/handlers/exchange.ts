@@ -1,10 +1,14 @@
 // Owns the methods of class exchange. Never holds rules: the vhost does.
 
+import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Method } from '../../amqp/spec.ts';
+import type { Grants } from '../../broker/access/grants.ts';
 import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
+import type { Vhost } from '../../broker/vhost.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
+import { checkBindingRights } from './binding-rights.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type ExchangeMethod = Method<
@@ -17,19 +21,21 @@ export function handleExchangeMethod(
   channel: Channel,
   method: ExchangeMethod,
 ): void {
-  const { vhost } = connection;
+  const { vhost, grants } = connection;
   switch (method.name) {
     case 'exchange.declare':
       declare(connection, channel, method);
       return;
     case 'exchange.delete':
+      refuseDefaultExchange(method.exchange);
+      grants.requireExchange('configure', method.exchange);
       vhost.deleteExchange(method.exchange, method.ifUnused);
       if (method.noWait) return;
       replyWhenDurable(connection, () => channel.send('exchange.delete-ok', {}));
       return;
     case 'exchange.bind': {
-      refuseDefaultExchange(method.source);
-      refuseDefaultExchange(method.destination);
+      const { source: from, destination: to, routingKey } = method;
+      checkBindingRights(connection, 'exchange', to, from, routingKey);
       const destination = vhost.exchange(method.destination);
       const source = vhost.exchange(method.source);
       vhost.bind(source, destination, method.routingKey, method.arguments);
@@ -38,8 +44,8 @@ export function handleExchangeMethod(
       return;
     }
     case 'exchange.unbind': {
-      refuseDefaultExchange(method.source);
-      refuseDefaultExchange(method.destination);
+      const { source: from, destination: to, routingKey } = method;
+      checkBindingRights(connection, 'exchange', to, from, routingKey);
       const source = vhost.exchanges.get(method.source);
       const destination = vhost.exchanges.get(method.destination);
       if (source !== undefined && destination !== undefined) {
@@ -59,15 +65,26 @@ function declare(
   channel: Channel,
   method: Method<'exchange.declare'>,
 ): void {
-  const { vhost } = connection;
+  const { vhost, grants } = connection;
   const { exchange: name, type, durable, autoDelete, internal } = method;
   if (method.passive) {
     refuseDefaultExchange(name);
     vhost.exchange(name);
   } else {
     const args = method.arguments;
+    checkExchangeRights(grants, vhost, name, args);
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
   }
   if (method.noWait) return;
   replyWhenDurable(connection, () => channel.send('exchange.declare-ok', {}));
+}
+
+/** Who declares an exchange with an alternate one must be allowed to write there, too. */
+function checkExchangeRights(grants: Grants, vhost: Vhost, name: string, args: FieldTable): void {
+  refuseDefaultExchange(name);
+  grants.requireExchange('configure', name);
+  const alternate = args.get('alternate-exchange');
+  if (alternate?.type !== 'S' || vhost.exchanges.has(name)) return;
+  grants.requireExchange('read', name);
+  grants.requireExchange('write', alternate.value.toString());
 }

@@ -2,10 +2,10 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
-import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
+import { checkBindingRights } from './binding-rights.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type QueueMethod = Method<
@@ -44,7 +44,7 @@ export function resolveQueueName(channel: Channel, name: string): string {
 }
 
 function declare(connection: Connection, channel: Channel, method: Method<'queue.declare'>): void {
-  const { vhost } = connection;
+  const { vhost, grants } = connection;
   const name = stripLineBreaks(method.queue);
   const queue = method.passive
     ? vhost.queue(name, connection)
@@ -57,6 +57,7 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
           arguments: method.arguments,
         },
         connection,
+        grants,
       );
   channel.currentQueue = queue.name;
   queue.use();
@@ -75,7 +76,7 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
   const name = resolveQueueName(channel, method.queue);
   // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  refuseDefaultExchange(method.exchange);
+  checkBindingRights(connection, 'queue', name, method.exchange, key);
   const exchange = vhost.exchange(method.exchange);
   const queue = vhost.queue(name, connection);
   vhost.bind(exchange, queue, key, method.arguments);
@@ -87,7 +88,7 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
   const { vhost } = connection;
   const name = resolveQueueName(channel, method.queue);
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  refuseDefaultExchange(method.exchange);
+  checkBindingRights(connection, 'queue', name, method.exchange, key);
   const exchange = vhost.exchanges.get(method.exchange);
   const queue = vhost.queues.get(name);
   if (exchange !== undefined && queue !== undefined) {
@@ -98,14 +99,16 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
 }
 
 function purge(connection: Connection, channel: Channel, method: Method<'queue.purge'>): void {
-  const queue = connection.vhost.queue(resolveQueueName(channel, method.queue), connection);
-  const messageCount = queue.purge();
+  const name = resolveQueueName(channel, method.queue);
+  connection.grants.requireQueue('read', name);
+  const messageCount = connection.vhost.queue(name, connection).purge();
   if (!method.noWait) channel.send('queue.purge-ok', { messageCount });
 }
 
 function remove(connection: Connection, channel: Channel, method: Method<'queue.delete'>): void {
   const { vhost } = connection;
   const name = resolveQueueName(channel, method.queue);
+  connection.grants.requireQueue('configure', name);
   let messageCount = 0;
   if (vhost.queues.has(name)) {
     const queue = vhost.queue(name, connection);

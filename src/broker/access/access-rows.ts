@@ -1,0 +1,103 @@
+// Owns how users, permissions and what is known of vhosts lie in the store. Never checks them:
+// access.ts and vhosts.ts do.
+
+import type { Store } from '../../store/port.ts';
+import { TABLE_ACCESS } from '../../store/tables.ts';
+import { decodeRow, encodeRow, type Json, rowKey } from '../row.ts';
+import type { Permission, TopicPermission } from './grants.ts';
+import type { UserSnapshot } from './user.ts';
+import type { VhostSnapshot } from './vhost-traits.ts';
+
+/*
+ * One row of the table of access, see row.ts for keys and values:
+ *
+ *   'u' user                   name, passwordHash, hashingAlgorithm, tags, limits
+ *   'v' vhost                  name, description, tags, defaultQueueType, limits
+ *   'p' user vhost             user, vhost, configure, write, read
+ *   't' user vhost exchange    user, vhost, exchange, write, read
+ */
+
+/** The permission of a user in a vhost. */
+export interface PermissionSnapshot extends Permission {
+  readonly user: string;
+  readonly vhost: string;
+}
+
+/** The permission of a user for the routing keys of an exchange. */
+export interface TopicPermissionSnapshot extends TopicPermission {
+  readonly user: string;
+  readonly vhost: string;
+  readonly exchange: string;
+}
+
+/** Reads and writes the rows of one store. */
+export class AccessRows {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  putUser(user: UserSnapshot): void {
+    this.put(rowKey('u', user.name), { ...user });
+  }
+
+  removeUser(name: string): void {
+    this.store.remove(TABLE_ACCESS, rowKey('u', name));
+  }
+
+  users(): UserSnapshot[] {
+    return this.read<UserSnapshot>('u');
+  }
+
+  putVhost(vhost: VhostSnapshot): void {
+    this.put(rowKey('v', vhost.name), { ...vhost });
+  }
+
+  removeVhost(name: string): void {
+    this.store.remove(TABLE_ACCESS, rowKey('v', name));
+  }
+
+  vhosts(): VhostSnapshot[] {
+    return this.read<VhostSnapshot>('v');
+  }
+
+  putPermission(permission: PermissionSnapshot): void {
+    this.put(rowKey('p', permission.user, permission.vhost), { ...permission });
+  }
+
+  removePermission(user: string, vhost: string): void {
+    this.store.remove(TABLE_ACCESS, rowKey('p', user, vhost));
+  }
+
+  permissions(): PermissionSnapshot[] {
+    return this.read<PermissionSnapshot>('p');
+  }
+
+  putTopicPermission(permission: TopicPermissionSnapshot): void {
+    const { user, vhost, exchange } = permission;
+    this.put(rowKey('t', user, vhost, exchange), { ...permission });
+  }
+
+  removeTopicPermission(user: string, vhost: string, exchange: string): void {
+    this.store.remove(TABLE_ACCESS, rowKey('t', user, vhost, exchange));
+  }
+
+  topicPermissions(): TopicPermissionSnapshot[] {
+    return this.read<TopicPermissionSnapshot>('t');
+  }
+
+  private put(key: Buffer, row: Json): void {
+    this.store.put(TABLE_ACCESS, key, encodeRow(row));
+  }
+
+  private read<T>(kind: string): T[] {
+    const from = Buffer.from(kind);
+    const to = Buffer.of((from[0] as number) + 1);
+    const found: T[] = [];
+    for (const { key, value } of this.store.range(TABLE_ACCESS, from, to)) {
+      found.push(decodeRow(TABLE_ACCESS, key, value) as T);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,297 @@
+// Owns the users and what they may do where, in memory and in the store: one set of functions for
+// AMQP, HTTP and the command line. Never asks who calls them: that is the caller's to check.
+
+import type { Store } from '../../store/port.ts';
+import { PatternError } from '../../util/pattern.ts';
+import { Refusal } from '../refusal.ts';
+import {
+  AccessRows,
+  type PermissionSnapshot,
+  type TopicPermissionSnapshot,
+} from './access-rows.ts';
+import { compilePermission, compileTopicPermission, Grants } from './grants.ts';
+import { checkLimits, USER_LIMITS } from './limits.ts';
+import { Login } from './login.ts';
+import { checkNewName, checkTags, noUser, noVhost } from './names.ts';
+import { checkPasswordHash, HASHING_SCRYPT, hashPassword, hashPasswordNow } from './password.ts';
+import { User, type UserSnapshot } from './user.ts';
+
+/** What the broker is told, and asked, about users. */
+export interface AccessListener {
+  /** Something changed in the batch being gathered. */
+  definitionChanged(): void;
+  hasVhost(name: string): boolean;
+  /** Somebody's permissions in a vhost are others now: what was remembered of them is stale. */
+  permissionsChanged(vhost: string): void;
+  /** A user is gone: so must its connections be. */
+  userDeleted(user: User): void;
+}
+
+/** A user to be made, or to be changed to this. */
+export interface NewUser {
+  readonly name: string;
+  readonly tags: readonly string[];
+  /** Not given: those it has are kept. */
+  readonly limits?: Readonly<Record<string, unknown>>;
+}
+
+/** All users and permissions of a broker. */
+export class Access {
+  readonly rows: AccessRows;
+  readonly login: Login;
+  private readonly listener: AccessListener;
+  private readonly known = new Map<string, User>();
+  /** By user and vhost. */
+  private readonly granted = new Map<string, Map<string, PermissionSnapshot>>();
+  /** By user and vhost, then by exchange. */
+  private readonly topics = new Map<string, Map<string, Map<string, TopicPermissionSnapshot>>>();
+  /** By user and vhost: what connections hold. */
+  private readonly inUse = new Map<string, Map<string, Grants>>();
+
+  constructor(store: Store, listener: AccessListener) {
+    this.rows = new AccessRows(store);
+    this.listener = listener;
+    this.login = new Login(this.known);
+  }
+
+  /** Reads back what is stored. */
+  recover(): void {
+    for (const user of this.rows.users()) this.known.set(user.name, new User(user));
+    for (const permission of this.rows.permissions()) this.keepPermission(permission);
+    for (const permission of this.rows.topicPermissions()) this.keepTopicPermission(permission);
+  }
+
+  // --- users ---
+
+  /** All users in order of their names. */
+  users(): UserSnapshot[] {
+    return byName([...this.known.values()]).map((user) => user.snapshot());
+  }
+
+  /** The user of that name, or null. */
+  user(name: string): User | null {
+    return this.known.get(name) ?? null;
+  }
+
+  /** Makes a user, or changes it, with a password. */
+  async putUser(user: NewUser, password: string): Promise<void> {
+    this.checkUser(user);
+    this.putUserWithHash(user, await hashPassword(password), HASHING_SCRYPT);
+  }
+
+  /** The same without waiting, which holds up everything: for the start of a broker. */
+  putUserNow(user: NewUser, password: string, logCost?: number): void {
+    this.putUserWithHash(user, hashPasswordNow(password, logCost), HASHING_SCRYPT);
+    this.login.proven(this.existing(user.name), password);
+  }
+
+  /**
+   * Makes a user, or changes it, with a password that is hashed already: by scrypt, or by one of
+   * RabbitMQ's algorithms. With an empty hash nobody can log in with a password.
+   */
+  putUserWithHash(user: NewUser, passwordHash: string, hashingAlgorithm: string): void {
+    checkPasswordHash(passwordHash, hashingAlgorithm);
+    const { name, tags } = user;
+    const limits = this.checkUser(user);
+    const current = this.known.get(name);
+    const next = { name, passwordHash, hashingAlgorithm, tags: [...new Set(tags)], limits };
+    if (current === undefined) this.known.set(name, new User(next));
+    else Object.assign(current, next);
+    this.storeUser(name);
+  }
+
+  /** Sets a password, and leaves all else. */
+  async setPassword(name: string, password: string): Promise<void> {
+    const { tags } = this.existing(name);
+    await this.putUser({ name, tags }, password);
+  }
+
+  /** Takes the password away: the user can log in by other means only. */
+  clearPassword(name: string): void {
+    const { tags, hashingAlgorithm } = this.existing(name);
+    this.putUserWithHash({ name, tags }, '', hashingAlgorithm);
+  }
+
+  /** Sets the tags of a user. */
+  setUserTags(name: string, tags: readonly string[]): void {
+    checkTags(tags);
+    this.existing(name).tags = [...new Set(tags)];
+    this.storeUser(name);
+  }
+
+  /** Sets all limits of a user: those not given are taken away. */
+  setUserLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
+    this.existing(name).limits = checkLimits(USER_LIMITS, limits);
+    this.storeUser(name);
+  }
+
+  /** Deletes a user with its permissions, and ends its connections. */
+  deleteUser(name: string): void {
+    const user = this.existing(name);
+    for (const { vhost } of this.permissionsOf(name)) this.clearPermission(name, vhost);
+    for (const each of this.topicPermissions()) {
+      if (each.user === name) this.clearTopicPermission(name, each.vhost, each.exchange);
+    }
+    this.known.delete(name);
+    this.inUse.delete(name);
+    this.login.forget(name);
+    this.rows.removeUser(name);
+    this.listener.definitionChanged();
+    this.listener.userDeleted(user);
+  }
+
+  // --- permissions ---
+
+  /** All permissions, in order of users and vhosts. */
+  permissions(): PermissionSnapshot[] {
+    return sorted([...this.granted.values()].flatMap((vhosts) => [...vhosts.values()]));
+  }
+
+  /** The permissions of one user. */
+  permissionsOf(user: string): PermissionSnapshot[] {
+    return sorted([...(this.granted.get(user)?.values() ?? [])]);
+  }
+
+  /** Sets what a user may do in a vhost. Throws a Refusal, also for a pattern that is none. */
+  setPermission(permission: PermissionSnapshot): void {
+    const { user, vhost, configure, write, read } = permission;
+    this.checkUserAndVhost(user, vhost);
+    const kept = { user, vhost, configure, write, read };
+    checkPatterns(() => compilePermission(kept));
+    this.keepPermission(kept);
+    this.rows.putPermission(kept);
+    this.changedIn(user, vhost);
+  }
+
+  /** Takes away all that a user may do in a vhost; nothing there is no error. */
+  clearPermission(user: string, vhost: string): void {
+    if (this.granted.get(user)?.delete(vhost) !== true) return;
+    this.rows.removePermission(user, vhost);
+    this.changedIn(user, vhost);
+  }
+
+  /** All topic permissions, in order of users, vhosts and exchanges. */
+  topicPermissions(): TopicPermissionSnapshot[] {
+    const vhosts = [...this.topics.values()].flatMap((each) => [...each.values()]);
+    return sorted(vhosts.flatMap((exchanges) => [...exchanges.values()]));
+  }
+
+  /** Sets which routing keys of a topic exchange a user may use. Throws as `setPermission` does. */
+  setTopicPermission(permission: TopicPermissionSnapshot): void {
+    const { user, vhost, exchange, write, read } = permission;
+    this.checkUserAndVhost(user, vhost);
+    checkNewName('exchange', exchange);
+    const kept = { user, vhost, exchange, write, read };
+    checkPatterns(() => compileTopicPermission(kept, user, vhost));
+    this.keepTopicPermission(kept);
+    this.rows.putTopicPermission(kept);
+    this.changedIn(user, vhost);
+  }
+
+  /** Lets a user use all routing keys again: of one exchange, or of all in the vhost. */
+  clearTopicPermission(user: string, vhost: string, exchange?: string): void {
+    const exchanges = this.topics.get(user)?.get(vhost);
+    if (exchanges === undefined) return;
+    for (const name of exchange === undefined ? [...exchanges.keys()] : [exchange]) {
+      if (!exchanges.delete(name)) continue;
+      this.rows.removeTopicPermission(user, vhost, name);
+    }
+    this.changedIn(user, vhost);
+  }
+
+  /** What a user may do in a vhost, for as long as both are there. */
+  grants(user: User, vhost: string): Grants {
+    const known = this.inUse.get(user.name)?.get(vhost);
+    if (known !== undefined) return known;
+    const grants = new Grants(user, vhost);
+    this.fill(grants);
+    const ofUser = this.inUse.get(user.name);
+    if (ofUser === undefined) this.inUse.set(user.name, new Map([[vhost, grants]]));
+    else ofUser.set(vhost, grants);
+    return grants;
+  }
+
+  /** Takes away all permissions in a vhost that is deleted. */
+  forgetVhost(vhost: string): void {
+    for (const user of this.known.keys()) {
+      this.clearPermission(user, vhost);
+      this.clearTopicPermission(user, vhost);
+      this.inUse.get(user)?.delete(vhost);
+    }
+  }
+
+  private fill(grants: Grants): void {
+    const { user, vhost } = grants;
+    grants.setPermission(this.granted.get(user.name)?.get(vhost) ?? null);
+    grants.setTopicPermissions(this.topics.get(user.name)?.get(vhost)?.values() ?? []);
+  }
+
+  private keepPermission(permission: PermissionSnapshot): void {
+    const { user, vhost } = permission;
+    const ofUser = this.granted.get(user);
+    if (ofUser === undefined) this.granted.set(user, new Map([[vhost, permission]]));
+    else ofUser.set(vhost, permission);
+  }
+
+  private keepTopicPermission(permission: TopicPermissionSnapshot): void {
+    const { user, vhost, exchange } = permission;
+    const ofUser = this.topics.get(user) ?? new Map<string, Map<string, TopicPermissionSnapshot>>();
+    const ofVhost = ofUser.get(vhost) ?? new Map<string, TopicPermissionSnapshot>();
+    this.topics.set(user, ofUser.set(vhost, ofVhost.set(exchange, permission)));
+  }
+
+  private changedIn(user: string, vhost: string): void {
+    const grants = this.inUse.get(user)?.get(vhost);
+    if (grants !== undefined) this.fill(grants);
+    this.listener.definitionChanged();
+    this.listener.permissionsChanged(vhost);
+  }
+
+  private existing(name: string): User {
+    const user = this.known.get(name);
+    if (user === undefined) throw noUser(name);
+    return user;
+  }
+
+  private checkUser({ name, limits, tags }: NewUser): UserSnapshot['limits'] {
+    checkNewName('user', name);
+    checkTags(tags);
+    if (limits !== undefined) return checkLimits(USER_LIMITS, limits);
+    return this.known.get(name)?.limits ?? {};
+  }
+
+  private checkUserAndVhost(user: string, vhost: string): void {
+    this.existing(user);
+    if (!this.listener.hasVhost(vhost)) throw noVhost(vhost);
+  }
+
+  private storeUser(name: string): void {
+    this.rows.putUser(this.existing(name).snapshot());
+    this.listener.definitionChanged();
+  }
+}
+
+function checkPatterns(compile: () => void): void {
+  try {
+    compile();
+  } catch (error) {
+    if (error instanceof PatternError) throw new Refusal('invalid', error.message);
+    throw error;
+  }
+}
+
+function byName<T extends { readonly name: string }>(list: readonly T[]): T[] {
+  return [...list].sort((a, b) => compare(a.name, b.name));
+}
+
+/** In order of what identifies each: user, vhost, exchange. */
+function sorted<T extends PermissionSnapshot | TopicPermissionSnapshot>(list: readonly T[]): T[] {
+  const place = (each: T): string =>
+    JSON.stringify([each.user, each.vhost, 'exchange' in each ? each.exchange : '']);
+  return [...list].sort((a, b) => compare(place(a), place(b)));
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

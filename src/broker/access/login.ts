@@ -1,0 +1,115 @@
+// Owns who may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { HASHING_SCRYPT, hashPassword, isPassword } from './password.ts';
+import type { User } from './user.ts';
+
+/** The user, or why there is no login: for the log, and never for the peer. */
+export type LoginAnswer =
+  | { readonly user: User; readonly refusal: null }
+  | { readonly user: null; readonly refusal: string };
+
+/** The last password of a user that was right, in a form that tells nothing about it. */
+interface Proof {
+  readonly passwordHash: string;
+  readonly mac: Buffer;
+}
+
+/** Decides about logins. */
+export class Login {
+  /** Users that may log in from this machine only. */
+  loopbackUsers: readonly string[] = [];
+  private readonly users: ReadonlyMap<string, User>;
+  /**
+   * The password that a client comes back with need not be hashed again, which matters when all of
+   * them come back at once. The key of these proofs ends with the process.
+   */
+  private readonly proofs = new Map<string, Proof>();
+  private readonly proofKey = randomBytes(32);
+
+  constructor(users: ReadonlyMap<string, User>) {
+    this.users = users;
+  }
+
+  /**
+   * Whether somebody has proven to be a user; at once where no hash by scrypt is needed. Every
+   * refusal takes as long as one.
+   */
+  byPassword(
+    name: string,
+    password: string,
+    remoteAddress: string,
+  ): LoginAnswer | Promise<LoginAnswer> {
+    const user = this.users.get(name);
+    if (user === undefined) return refuseSlowly(password, 'there is no user of that name');
+    if (this.isProven(user, password)) return this.admit(user, remoteAddress);
+    return this.compare(user, password, remoteAddress);
+  }
+
+  private async compare(user: User, password: string, remoteAddress: string): Promise<LoginAnswer> {
+    const { passwordHash, hashingAlgorithm } = user;
+    if (passwordHash === '' || password === '') {
+      return refuseSlowly(password, 'the user cannot log in with a password, or sent none');
+    }
+    if (!(await isPassword(password, passwordHash, hashingAlgorithm))) {
+      return refuseSlowly(password, 'the password is wrong', hashingAlgorithm);
+    }
+    // The user may have changed while the password was hashed.
+    if (this.users.get(user.name) !== user || user.passwordHash !== passwordHash) {
+      return { user: null, refusal: 'the user was changed meanwhile' };
+    }
+    this.proven(user, password);
+    return this.admit(user, remoteAddress);
+  }
+
+  /** The same for somebody who has proven it by other means, such as a certificate. */
+  withoutPassword(name: string, remoteAddress: string): LoginAnswer {
+    const user = this.users.get(name);
+    if (user === undefined) return { user: null, refusal: 'there is no user of that name' };
+    return this.admit(user, remoteAddress);
+  }
+
+  /** Remembers that this is the password of a user. */
+  proven(user: User, password: string): void {
+    const { passwordHash } = user;
+    this.proofs.set(user.name, { passwordHash, mac: this.mac(passwordHash, password) });
+  }
+
+  /** Lets go of what is known of a user that is deleted. */
+  forget(name: string): void {
+    this.proofs.delete(name);
+  }
+
+  private isProven(user: User, password: string): boolean {
+    const proof = this.proofs.get(user.name);
+    if (proof === undefined || proof.passwordHash !== user.passwordHash) return false;
+    return timingSafeEqual(proof.mac, this.mac(user.passwordHash, password));
+  }
+
+  private mac(passwordHash: string, password: string): Buffer {
+    const text = JSON.stringify([passwordHash, password]);
+    return createHmac('sha256', this.proofKey).update(text).digest();
+  }
+
+  private admit(user: User, remoteAddress: string): LoginAnswer {
+    if (!this.loopbackUsers.includes(user.name) || isLoopback(remoteAddress)) {
+      return { user, refusal: null };
+    }
+    const refusal = 'the user may log in from this machine only, see the setting loopback_users';
+    return { user: null, refusal };
+  }
+}
+
+/** Spends the time of a hash, unless comparing the password has taken it already. */
+async function refuseSlowly(
+  password: string,
+  refusal: string,
+  spent: string | null = null,
+): Promise<LoginAnswer> {
+  if (spent !== HASHING_SCRYPT) await hashPassword(password);
+  return { user: null, refusal };
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
+}
