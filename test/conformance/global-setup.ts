@@ -1,11 +1,12 @@
 // Finds the broker under test: the one at AMQP_URL, or a Leveret started for this run alone.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
-import { endpointOf, RawConnection } from '../support/amqp-raw.ts';
+import { endpointOf, RawConnection, tlsOptionsOf } from '../support/amqp-raw.ts';
+import { makeCertificates, writeServerFiles } from '../support/certificates.ts';
 
 const START_PATIENCE_MS = 15_000;
 const STOP_PATIENCE_MS = 5_000;
@@ -13,21 +14,26 @@ const STOP_PATIENCE_MS = 5_000;
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['AMQP_URL'];
   if (given !== undefined && given !== '') {
-    await describeBroker(project, given);
+    const file = process.env['AMQP_CACERT'];
+    await describeBroker(project, given, file === undefined ? '' : await readFile(file, 'utf8'));
     return async () => undefined;
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'leveret-conformance-'));
   const args = ['bin/leveret', 'start', '--port', '0', '--data-dir', dataDir];
+  const overTls = process.env['AMQP_TLS'] === '1';
+  const { ca, env } = overTls ? makeTls(dataDir) : { ca: '', env: {} };
   const broker = spawn(process.execPath, [...args, '--log-level', 'info'], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   });
   const stop = async () => {
     await end(broker);
     await rm(dataDir, { recursive: true, force: true });
   };
   try {
-    const port = await listeningPort(broker);
-    await describeBroker(project, `amqp://guest:guest@127.0.0.1:${port}`);
+    const port = await listeningPort(broker, overTls);
+    const scheme = overTls ? 'amqps' : 'amqp';
+    await describeBroker(project, `${scheme}://guest:guest@127.0.0.1:${port}`, ca);
   } catch (error) {
     await stop();
     throw error;
@@ -35,17 +41,30 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return stop;
 }
 
-async function describeBroker(project: TestProject, url: string): Promise<void> {
-  const raw = await RawConnection.dial(endpointOf(url));
+/** Certificates for a run over TLS, and the variables that make the broker use them. */
+function makeTls(folder: string): { ca: string; env: Record<string, string> } {
+  const { authority, server } = makeCertificates();
+  const files = writeServerFiles(join(folder, 'tls'), authority, server);
+  const env = {
+    LEVERET_LISTENERS_SSL: '127.0.0.1:0',
+    LEVERET_SSL_OPTIONS_CERTFILE: files.sslCertfile,
+    LEVERET_SSL_OPTIONS_KEYFILE: files.sslKeyfile,
+  };
+  return { ca: authority.pem, env };
+}
+
+async function describeBroker(project: TestProject, url: string, ca: string): Promise<void> {
+  const raw = await RawConnection.dial(endpointOf(url), tlsOptionsOf(url, ca));
   await raw.start();
   raw.drop();
   project.provide('amqpUrl', url);
+  project.provide('amqpCa', ca);
   project.provide('brokerIsLeveret', raw.serverProperties['server'] === 'Leveret');
   project.provide('brokerVersion', String(raw.serverProperties['version']));
 }
 
 /** Reads the broker's log, one JSON object a line, until it says where it listens. */
-function listeningPort(broker: ChildProcess): Promise<number> {
+function listeningPort(broker: ChildProcess, tls: boolean): Promise<number> {
   const { stdout } = broker;
   if (stdout === null) throw new Error('the broker has no standard output');
   return new Promise((resolve, reject) => {
@@ -59,6 +78,7 @@ function listeningPort(broker: ChildProcess): Promise<number> {
     createInterface({ input: stdout }).on('line', (line) => {
       const entry = parseLine(line);
       if (entry['msg'] !== 'listening' || typeof entry['port'] !== 'number') return;
+      if (entry['tls'] !== tls) return;
       clearTimeout(timer);
       resolve(entry['port']);
     });

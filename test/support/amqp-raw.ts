@@ -52,11 +52,17 @@ export function endpointOf(url: string): Endpoint {
   const parts = new URL(url);
   return {
     host: parts.hostname,
-    port: Number(parts.port || '5672'),
+    port: Number(parts.port || (parts.protocol === 'amqps:' ? '5671' : '5672')),
     user: decodeURIComponent(parts.username) || 'guest',
     password: decodeURIComponent(parts.password) || 'guest',
     vhost: parts.pathname.length > 1 ? decodeURIComponent(parts.pathname.slice(1)) : '/',
   };
+}
+
+/** What a URL asks of TLS: nothing, or to trust an authority beside those of the machine. */
+export function tlsOptionsOf(url: string, ca: string): { ca?: string } | null {
+  if (!url.startsWith('amqps:')) return null;
+  return ca === '' ? {} : { ca };
 }
 
 export class RawConnection {

@@ -4,12 +4,14 @@ import { randomBytes } from 'node:crypto';
 import type { GetMessage, Message, Options } from 'amqplib';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, afterEach, expect, inject, it } from 'vitest';
-import { endpointOf, type OpenOptions, RawConnection } from './amqp-raw.ts';
+import { endpointOf, type OpenOptions, RawConnection, tlsOptionsOf } from './amqp-raw.ts';
 import { methodIds } from './amqp-wire.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     amqpUrl: string;
+    /** Who has signed the certificate of the broker, for a URL of amqps; empty for no one. */
+    amqpCa: string;
     brokerIsLeveret: boolean;
     brokerVersion: string;
   }
@@ -59,6 +61,7 @@ export interface Broker {
 export function useBroker(): Broker {
   const url = inject('amqpUrl');
   const endpoint = endpointOf(url);
+  const tls = tlsOptionsOf(url, inject('amqpCa'));
   const models: ChannelModel[] = [];
   const raws: RawConnection[] = [];
   const names: string[] = [];
@@ -66,7 +69,7 @@ export function useBroker(): Broker {
   let janitor: RawConnection | null = null;
 
   async function open(query = ''): Promise<ChannelModel> {
-    const model = await connect(`${url}${query}`);
+    const model = await connect(`${url}${query}`, tls ?? {});
     model.on('error', () => undefined);
     models.push(model);
     return model;
@@ -80,7 +83,7 @@ export function useBroker(): Broker {
   async function sweep(): Promise<void> {
     if (names.length === 0) return;
     if (janitor === null || janitor.closed) {
-      janitor = await RawConnection.dial(endpoint);
+      janitor = await RawConnection.dial(endpoint, tls);
       await janitor.open();
       await janitor.openChannel(1);
     }
@@ -133,7 +136,7 @@ export function useBroker(): Broker {
       return raw;
     },
     async dial() {
-      const raw = await RawConnection.dial(endpoint);
+      const raw = await RawConnection.dial(endpoint, tls);
       raws.push(raw);
       return raw;
     },
