@@ -59,9 +59,10 @@ export const TLS_SETTINGS = {
   sslDepth: integer({
     key: 'ssl_options.depth',
     about: "How many certificates may stand between a client's and the root.",
-    initial: 10,
+    initial: Number.POSITIVE_INFINITY,
     min: 0,
-    max: 255,
+    max: 100,
+    infinite: true,
   }),
   sslVersions: ordered<Version>({
     key: 'ssl_options.versions',

@@ -4,11 +4,11 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
-  type DetailedPeerCertificate,
   type TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
 import type { Logger } from 'pino';
+import { certificatesBetween } from './certificate-chain.ts';
 import type { TlsContext, TlsSettings } from './tls-context.ts';
 
 /** An address to listen on; `key` is the setting that it came from. */
@@ -51,6 +51,7 @@ export class Listener {
   private readonly acceptor: Acceptor;
   private readonly netServer: NetServer;
   private readonly tlsServer: TlsServer | null;
+  private context: TlsContext | null;
   private readonly sockets = new Set<Socket>();
   /** Who is in the handshake of TLS, by address and port. */
   private readonly handshakes = new Set<string>();
@@ -69,6 +70,7 @@ export class Listener {
     // A peer that hangs up in the handshake of TLS is gone; later, the connection sees to it.
     const options = { noDelay: settings.tcpNodelay, allowHalfOpen: context === null };
     this.netServer = createServer(options, (socket) => this.accept(socket));
+    this.context = context;
     this.tlsServer = context === null ? null : this.makeTlsServer(context);
   }
 
@@ -99,7 +101,9 @@ export class Listener {
 
   /** Offers new certificates to those who connect from now on. */
   renew(context: TlsContext): void {
-    this.tlsServer?.setSecureContext(context.options);
+    if (this.tlsServer === null) return;
+    this.context = context;
+    this.tlsServer.setSecureContext(context.options);
   }
 
   /** Accepts no more; what is in the handshake of TLS will not become a connection. */
@@ -132,7 +136,7 @@ export class Listener {
 
   private makeTlsServer(context: TlsContext): TlsServer {
     const { settings } = this;
-    const verify = settings.sslVerify === 'verify_peer';
+    const verify = verifyingClients(settings);
     const server = createTlsServer({
       ...context.options,
       handshakeTimeout: settings.sslHandshakeTimeoutMs,
@@ -155,22 +159,31 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const verify = settings.sslVerify === 'verify_peer';
-    const chain = verify ? chainOf(socket) : [];
-    const certificate = chain[0]?.raw ?? null;
-    const between = chain.length - 2;
-    if (certificate !== null && !socket.authorized) {
-      const reason = String(socket.authorizationError ?? 'it is not trusted');
-      this.refuse(peer, `the certificate of the client is refused: ${reason}`);
+    const certificate = verifyingClients(settings) ? certificateOf(socket) : null;
+    const refusal = certificate === null ? null : this.refusalOf(socket);
+    if (refusal !== null) {
+      this.refuse(peer, refusal);
       socket.destroy();
-    } else if (between > settings.sslDepth) {
-      const text = `${between} certificates stand between the client's and the root`;
-      this.refuse(peer, `${text}, ssl_options.depth allows ${settings.sslDepth}`);
-      socket.destroy();
-    } else {
-      const protocol = socket.getProtocol() ?? '';
-      this.acceptor.accepted(socket, { protocol, cipher: socket.getCipher().name, certificate });
+      return;
     }
+    const protocol = socket.getProtocol() ?? '';
+    this.acceptor.accepted(socket, { protocol, cipher: socket.getCipher().name, certificate });
+  }
+
+  /** Why a peer that has shown a certificate is turned away; null when it is not. */
+  private refusalOf(socket: TLSSocket): string | null {
+    const { sslDepth } = this.settings;
+    if (!socket.authorized) {
+      const reason = String(socket.authorizationError ?? 'it is not trusted');
+      return `the certificate of the client is refused: ${reason}`;
+    }
+    if (sslDepth === Number.POSITIVE_INFINITY) return null;
+    const between = certificatesBetween(socket, this.context?.authorities ?? []);
+    if (between !== null && between <= sslDepth) return null;
+    return (
+      `${between ?? 'an unknown number of'} certificates stand between the client's and the root, ` +
+      `ssl_options.depth allows ${sslDepth}`
+    );
   }
 
   private handshakeFailed(socket: TLSSocket, code: string, message: string): void {
@@ -184,8 +197,7 @@ export class Listener {
   /** A socket is closed: if that was in the handshake, Node.js or the peer has closed it. */
   private brokenOff(peer: string): void {
     if (!this.handshakes.delete(peer)) return;
-    const { sslVerify, sslFailIfNoPeerCert } = this.settings;
-    const careful = sslVerify === 'verify_peer' && sslFailIfNoPeerCert;
+    const careful = verifyingClients(this.settings) && this.settings.sslFailIfNoPeerCert;
     const reason = careful
       ? 'the peer hung up, or the certificate of the client is refused'
       : 'the peer hung up';
@@ -219,13 +231,11 @@ function peerOf(socket: Socket): string {
   return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
 }
 
-/** The certificate of the peer and those who signed it, the root last; empty when it has none. */
-function chainOf(socket: TLSSocket): DetailedPeerCertificate[] {
-  const chain: DetailedPeerCertificate[] = [];
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (next?.raw !== undefined && next !== chain.at(-1)) {
-    chain.push(next);
-    next = next.issuerCertificate;
-  }
-  return chain;
+function verifyingClients({ sslVerify }: TlsSettings): boolean {
+  return sslVerify === 'verify_peer';
+}
+
+/** The certificate that the peer has shown (DER), or null. */
+function certificateOf(socket: TLSSocket): Buffer | null {
+  return socket.getPeerX509Certificate()?.raw ?? null;
 }

@@ -41,6 +41,8 @@ export interface TlsContext {
   readonly options: SecureContextOptions;
   /** The broker's own certificate. */
   readonly certificate: X509Certificate;
+  /** Those who may sign the certificates of clients. */
+  readonly authorities: readonly X509Certificate[];
   /** What looks like a mistake but keeps nothing from working. */
   readonly warnings: readonly string[];
 }
@@ -67,11 +69,11 @@ export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext
   const certificate = certificates[0] as X509Certificate;
   const warnings = [...datesOf(certificate, sslCertfile, nowMs), ...versionsLeftOut(settings)];
   let ca: Buffer | undefined;
+  let authorities: X509Certificate[] = [];
   if (sslCacertfile !== null) {
     ca = readFile('ssl_options.cacertfile', sslCacertfile);
-    for (const each of readCertificates('ssl_options.cacertfile', sslCacertfile, ca)) {
-      warnings.push(...datesOf(each, sslCacertfile, nowMs));
-    }
+    authorities = readCertificates('ssl_options.cacertfile', sslCacertfile, ca);
+    for (const each of authorities) warnings.push(...datesOf(each, sslCacertfile, nowMs));
   }
   const options: SecureContextOptions = {
     cert,
@@ -85,7 +87,7 @@ export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext
   } catch (error) {
     throw new TlsError(`TLS cannot be set up (${causeOf(error)})`, 'see the settings ssl_options');
   }
-  return { options, certificate, warnings };
+  return { options, certificate, authorities, warnings };
 }
 
 /** The private key, as text that OpenSSL can read without a password. */
