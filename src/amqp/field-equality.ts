@@ -22,7 +22,7 @@ export function sameField(a: Field, b: Field): boolean {
     case 'i':
     case 'l':
     case 'T':
-      return isInteger(b) && BigInt(a.value) === BigInt(b.value);
+      return isInteger(b) && sameInteger(a.value, b.value);
     case 'f':
     case 'd':
       return (b.type === 'f' || b.type === 'd') && a.value === b.value;
@@ -42,6 +42,13 @@ export function sameField(a: Field, b: Field): boolean {
     default:
       return assertNever(a, 'sameField');
   }
+}
+
+/** As sameField, but an integer equals a float of the same value: so headers meet conditions. */
+export function sameValue(a: Field, b: Field): boolean {
+  if (isInteger(a) && isFloat(b)) return Number(a.value) === b.value;
+  if (isFloat(a) && isInteger(b)) return a.value === Number(b.value);
+  return sameField(a, b);
 }
 
 /** Whether two tables hold the same keys with the same values (sameField). */
@@ -67,6 +74,16 @@ type IntegerField = Extract<
   Field,
   { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i' } | { type: 'l' | 'T' }
 >;
+
+function sameInteger(a: number | bigint, b: number | bigint): boolean {
+  return a === b || (typeof a !== typeof b && BigInt(a) === BigInt(b));
+}
+
+type FloatField = { readonly type: 'f' | 'd'; readonly value: number };
+
+function isFloat(field: Field): field is FloatField {
+  return field.type === 'f' || field.type === 'd';
+}
 
 function isInteger(field: Field): field is IntegerField {
   return 'bBsuIilT'.includes(field.type);
@@ -106,11 +123,16 @@ export function describeFieldValue(field: Field): string {
   return erlangTerm(field);
 }
 
+/** A text as Erlang prints it: `<<"text">>`, and `<<>>` when it is empty. */
+export function erlangBinary(text: string): string {
+  return text === '' ? '<<>>' : `<<"${text}">>`;
+}
+
 function erlangTerm(field: Field): string {
   switch (field.type) {
     case 'S':
     case 'x':
-      return `<<"${field.value.toString()}">>`;
+      return erlangBinary(field.value.toString());
     case 'f':
     case 'd':
       return Number.isInteger(field.value) ? field.value.toFixed(1) : String(field.value);

@@ -5,6 +5,7 @@ import {
   describeFieldValue,
   sameField,
   sameTable,
+  sameValue,
 } from '../../src/amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../src/amqp/field-table.ts';
 import { withSeed } from './random.ts';
@@ -72,6 +73,21 @@ function structuredCloneOf(field: Field): Field {
     value: new Map(Array.from(field.value, ([key, value]) => [key, structuredCloneOf(value)])),
   };
 }
+
+it('of a header, an integer equals a float that says the same; all else is as for arguments', () => {
+  const two: Field = { type: 'I', value: 2 };
+  const float: Field = { type: 'd', value: 2 };
+  const half: Field = { type: 'f', value: 2.5 };
+  expect([sameField(two, float), sameValue(two, float), sameValue(float, two)]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect([sameValue(two, half), sameValue(half, two)]).toEqual([false, false]);
+  expect(sameValue(two, { type: 'l', value: 2n })).toBe(true);
+  expect(sameValue(two, { type: 'S', value: '2' })).toBe(false);
+  expect(sameValue(two, { type: 't', value: true })).toBe(false);
+});
 
 describe('an argument in an error text', () => {
   // As RabbitMQ 3.10.8 prints them.

@@ -2,6 +2,7 @@
 // binding key is a weight. Never counts messages: shares are even by the law of large numbers alone.
 
 import { AmqpError } from '../../amqp/errors.ts';
+import { erlangBinary } from '../../amqp/field-equality.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import { hashText, mix } from '../../util/hash.ts';
@@ -20,7 +21,7 @@ interface Share<D> {
 export function checkWeight(bindingKey: string): void {
   let wrong: string | null = null;
   if (!/^[+-]?[0-9]+$/.test(bindingKey)) {
-    wrong = `The binding key must be an integer: <<${bindingKey === '' ? '' : `"${bindingKey}"`}>>`;
+    wrong = `The binding key must be an integer: ${erlangBinary(bindingKey)}`;
   } else if (Number(bindingKey) < 1) {
     wrong = 'The binding key must be greater than 0';
   }

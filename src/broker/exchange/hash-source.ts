@@ -52,6 +52,9 @@ function hashField(field: Field): number {
   switch (field.type) {
     case 'S':
     case 'x':
+      return hashText(
+        typeof field.value === 'string' ? field.value : field.value.toString('latin1'),
+      );
     case 't':
     case 'b':
     case 'B':

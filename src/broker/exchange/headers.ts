@@ -2,7 +2,12 @@
 // Never looks at keys, and asks for the headers only when a binding sets a condition on them.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import { describeFieldType, describeFieldValue, sameField } from '../../amqp/field-equality.ts';
+import {
+  describeFieldType,
+  describeFieldValue,
+  erlangBinary,
+  sameValue,
+} from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import type { Binding } from './binding.ts';
@@ -42,7 +47,7 @@ export function checkHeadersBinding(table: FieldTable): void {
   if (Object.hasOwn(MODES, String(mode.value))) return;
   throw new AmqpError(
     'PRECONDITION_FAILED',
-    `Invalid x-match field value <<"${mode.value}">>; ` +
+    `Invalid x-match field value ${erlangBinary(String(mode.value))}; ` +
       'expected all, any, all-with-x, or any-with-x',
   );
 }
@@ -100,7 +105,7 @@ function isMet<D>(rule: Rule<D>, message: RoutedMessage): boolean {
   for (let i = 0; i < keys.length; i++) {
     const wanted = values[i] as Field;
     const header = headers.get(keys[i] as string);
-    const met = header !== undefined && (wanted.type === 'V' || sameField(wanted, header));
+    const met = header !== undefined && (wanted.type === 'V' || sameValue(wanted, header));
     if (met !== all) return met;
   }
   return all;

@@ -38,7 +38,9 @@ const CASES: [string, Record<string, Field>, Record<string, Field> | null, boole
   ['a void header meets no value', { a: int(7) }, { a: present }, false],
   ['integers compare by value', { b: int(2) }, { b: { type: 'B', value: 2 } }, true],
   ['integers compare by value, 64 bit', { b: int(2) }, { b: { type: 'l', value: 2 } }, true],
-  ['an integer is no float', { b: int(2) }, { b: { type: 'd', value: 2 } }, false],
+  ['an integer meets a float', { b: int(2) }, { b: { type: 'd', value: 2 } }, true],
+  ['a float meets an integer', { b: { type: 'f', value: 2 } }, { b: int(2) }, true],
+  ['an integer meets no other float', { b: int(2) }, { b: { type: 'd', value: 2.5 } }, false],
   ['an integer is no text', { b: int(2) }, { b: str('2') }, false],
   [
     'tables compare by content',
