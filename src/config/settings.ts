@@ -177,6 +177,14 @@ export const SETTINGS = {
     max: 536_870_912,
     unit: 'bytes',
   }),
+  maxTransactionBytes: integer({
+    key: 'max_transaction_size',
+    about: 'The most that one transaction may publish; a larger one closes its channel.',
+    initial: 268_435_456,
+    min: 1,
+    max: 2 ** 40,
+    unit: 'bytes',
+  }),
   outboxHighWatermarkBytes: integer({
     key: 'outbox_high_watermark',
     about: 'Deliveries to a connection pause while this much waits for its socket.',

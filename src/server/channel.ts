@@ -1,5 +1,5 @@
-// Owns one channel: its consumers, what it has delivered and not settled, its prefetch limits and
-// confirms. Never reads frames; the handlers and the publisher do.
+// Owns one channel: its consumers, what is sent to them, its prefetch limits, confirms and commits.
+// Never reads frames; the handlers and the publisher do.
 
 import {
   BASIC_ACK,
@@ -31,9 +31,11 @@ import {
   writeContent,
   writeDelivery,
 } from './content-writer.ts';
+import { Deliveries } from './deliveries.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher, type PublisherChannel } from './publisher.ts';
-import { Unacked } from './unacked.ts';
+import { Publisher, type PublisherChannel, REFUSED, TAKEN_STORED } from './publisher.ts';
+import { Transaction } from './transaction.ts';
+import type { Unacked } from './unacked.ts';
 
 const U32 = 0x1_0000_0000;
 const NO_ROUTE_TEXT = 'NO_ROUTE';
@@ -68,18 +70,21 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   readonly grants: Grants;
   readonly publisher: Publisher;
   readonly consumers = new Map<string, Consumer>();
+  /** What it has delivered and not settled. */
+  readonly deliveries: Deliveries;
+  private readonly unacked: Unacked;
   state = CHANNEL_OPEN_STATE;
   /** The limit for each consumer to come (`basic.qos`); 0: none. */
   prefetch = 0;
   prefetchShared = 0;
   consumersUnacked = 0;
   confirms: Confirms | null = null;
+  /** What waits for tx.commit, or null unless the channel is in transaction mode. */
+  transaction: Transaction | null = null;
   /** Whether the server has it on its list of channels with confirms to send. */
   confirmsListed = false;
   /** The queue declared last, which an empty queue name stands for. */
   currentQueue = '';
-  private readonly unacked = new Unacked();
-  private readonly settleEach = (tag: number): void => this.settleOne(tag);
   private readonly prefixes = new Map<Consumer, Bytes>();
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
@@ -90,6 +95,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     this.link = connection.outbox;
     this.grants = connection.grants;
     const { broker, vhost, maxMessageBytes } = connection;
+    this.deliveries = new Deliveries(this);
+    this.unacked = this.deliveries.unacked;
     this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
   }
 
@@ -191,75 +198,38 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     writeContent(this.link, prefix, NOTHING, this.number, peerFrameMax, bytes, record, null);
   }
 
-  // --- settling ---
-
-  /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
-  ack(tag: number, multiple: boolean): void {
-    this.checkTag(tag, multiple);
-    if (!multiple) {
-      this.settleOne(tag);
-      return;
-    }
-    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, this.settleEach);
-  }
-
-  /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
-  reject(tag: number, multiple: boolean, requeue: boolean): void {
-    this.checkTag(tag, multiple);
-    const rejectEach = (each: number): void =>
-      requeue ? this.requeueOne(each) : this.deadLetterOne(each);
-    if (multiple) this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, rejectEach);
-    else rejectEach(tag);
-  }
-
-  /** Puts everything that is not settled back into its queue. */
-  requeueAll(): void {
-    this.unacked.forEachUpTo(Infinity, (tag) => this.requeueOne(tag));
-  }
-
-  /** Deliveries not settled yet, those of basic.get included. */
-  get unackedCount(): number {
-    return this.unacked.count;
-  }
-
-  private checkTag(tag: number, multiple: boolean): void {
-    if (multiple && tag === 0) return;
-    if (this.unacked.queueOf(tag) !== null) return;
-    throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
-  }
-
-  private settleOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
-    if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
-    this.release(tag);
-  }
-
-  private deadLetterOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
-    if (!queue.deleted) queue.reject(this.unacked.seqOf(tag));
-    this.release(tag);
-  }
-
-  private requeueOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
-    if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
-    this.release(tag);
-  }
-
-  /** Takes a delivery off the list and gives its credit back. */
-  private release(tag: number): void {
-    const consumer = this.unacked.consumerOf(tag);
-    this.unacked.remove(tag);
-    if (consumer === null) return;
-    consumer.unacked -= 1;
-    this.consumersUnacked -= 1;
-    if (this.prefetchShared === 0) consumer.queue.wake();
-    else this.wakeConsumers();
-  }
-
   /** Asks for deliveries to every consumer of this channel, after credit came back to them. */
   wakeConsumers(): void {
     for (const consumer of this.consumers.values()) consumer.queue.wake();
+  }
+
+  // --- transactions ---
+
+  /** Starts transaction mode; doing so again changes nothing. */
+  selectTransactions(bytesMax: number): void {
+    if (this.confirms !== null) {
+      throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from confirm to tx mode');
+    }
+    this.transaction ??= new Transaction(bytesMax);
+  }
+
+  /**
+   * Applies all that a transaction holds, publishes first, and empties it. Returns whether the disk
+   * has to know of it. Throws PRECONDITION_FAILED, with all applied, when a queue was too full.
+   */
+  commit(transaction: Transaction): boolean {
+    const { publishes, tags, ways } = transaction;
+    transaction.clear();
+    let stored = false;
+    let refused = false;
+    for (const publish of publishes) {
+      const verdict = this.publisher.publishHeld(publish);
+      if (verdict === TAKEN_STORED) stored = true;
+      if (verdict === REFUSED) refused = true;
+    }
+    if (this.deliveries.settleAll(tags, ways)) stored = true;
+    if (refused) throw new AmqpError('PRECONDITION_FAILED', 'partial tx completion');
+    return stored;
   }
 
   // --- consumers ---
@@ -307,6 +277,9 @@ export class Channel implements DeliveryChannel, PublisherChannel {
 
   /** Starts confirm mode; doing so again changes nothing. */
   selectConfirms(): void {
+    if (this.transaction !== null) {
+      throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from tx to confirm mode');
+    }
     this.confirms ??= new Confirms();
   }
 
@@ -347,7 +320,9 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   close(): void {
     if (this.state === CHANNEL_CLOSED) return;
     this.publisher.assembly.abandon();
-    this.requeueAll();
+    // A transaction that is under way is rolled back: what it would settle returns as well.
+    this.transaction = null;
+    this.deliveries.requeueAll();
     for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
     this.confirms = null;
   }

@@ -134,7 +134,7 @@ export class FrameDispatcher implements FrameSink {
       channel.publisher.assembly.begin(bytes, start, end);
     } else if (key === BASIC_ACK && end - start === 13) {
       const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
-      channel.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
+      channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
     } else {
       handleChannelMethod(this.connection, channel, this.decode(bytes, start, end));
     }

@@ -23,17 +23,21 @@ import {
 import type { Route } from '../broker/route.ts';
 import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
-import type { Chunk } from '../message/chunk.ts';
+import { Chunk } from '../message/chunk.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
   RECORD_HEAD_BYTES,
   recordExchange,
+  recordExpiryMs,
+  recordFlags,
+  recordPriority,
   recordRoutingKey,
   writeRecordHead,
 } from '../message/record.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
+import type { HeldPublish, Transaction } from './transaction.ts';
 
 /** Bits of basic.publish. */
 const BIT_MANDATORY = 1;
@@ -41,12 +45,19 @@ const BIT_IMMEDIATE = 2;
 const DELIVERY_MODE_PERSISTENT = 2;
 /** Property flags of a message that has a delivery mode and nothing else: the commonest. */
 const ONLY_DELIVERY_MODE = 1 << BIT_DELIVERY_MODE;
+/** What became of a publish: the disk need not know of it, or must, or some queue was too full. */
+export const TAKEN = 0;
+export const TAKEN_STORED = 1;
+export const REFUSED = 2;
+
 /** What a publisher needs of its channel. */
 export interface PublisherChannel {
   /** What the publisher may do; null: anything. */
   readonly grants: Grants | null;
   /** The confirms of the channel, or null unless it is in confirm mode. */
   readonly confirms: Confirms | null;
+  /** What waits for tx.commit, or null unless the channel is in transaction mode. */
+  readonly transaction: Transaction | null;
   /** Sends basic.return for a record that no queue takes. */
   returnUnroutable(chunk: Chunk, record: number): void;
   /** Asks that confirms be sent at the end of the turn. */
@@ -117,6 +128,13 @@ export class Publisher {
       }
     }
     const route = this.routeOf(bytes, start, addressEnd, flagsAt);
+    if (this.channel.transaction !== null) {
+      const flags = persistent ? FLAG_PERSISTENT : 0;
+      writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
+      const mandatory = (bits & BIT_MANDATORY) !== 0;
+      this.channel.transaction.hold(chunk, start, end, bodyBytes, route, mandatory, traits);
+      return;
+    }
     const { queues } = route;
     const count = queues.length;
     let stored = false;
@@ -141,6 +159,35 @@ export class Publisher {
       else confirms.addSafe();
       this.channel.confirmsChanged();
     }
+  }
+
+  /** Publishes what waited for a commit, to those queues of its route that are still there. */
+  publishHeld(held: HeldPublish): number {
+    const { broker } = this;
+    const { bytes, end, bodyBytes } = held;
+    const queues = held.route.queues.filter((queue) => !queue.deleted);
+    const chunk = new Chunk();
+    chunk.loadRecord(bytes, held.parts);
+    if (queues.length === 0) {
+      if (held.mandatory) this.channel.returnUnroutable(chunk, 0);
+      return TAKEN;
+    }
+    // What it says of the time to live counts from the commit on.
+    const { view } = chunk;
+    const flags = recordFlags(bytes, 0);
+    const priority = recordPriority(bytes, 0);
+    writeRecordHead(view, 0, flags, priority, broker.nowMs, recordExpiryMs(view, 0));
+    const persistent = (flags & FLAG_PERSISTENT) !== 0;
+    const stored = persistent && queues.some((queue) => queue.durable);
+    const position = broker.log.place(chunk, 0, end, stored);
+    broker.log.placed.refs += queues.length;
+    const traits = stored ? held.traits | PUSH_STORED : held.traits;
+    let refused = false;
+    for (const queue of queues) {
+      if (!queue.push(position, bodyBytes, traits)) refused = true;
+    }
+    if (refused) return REFUSED;
+    return stored ? TAKEN_STORED : TAKEN;
   }
 
   /** The route, from an earlier publish if one had the same address and nothing changed since. */

@@ -41,6 +41,7 @@ export interface ServerSettings extends ListenerSettings, SaslSettings {
   readonly heartbeatSeconds: number;
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
+  readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
   readonly connectionMax: number;
   readonly channelMaxPerNode: number;

@@ -20,6 +20,7 @@ const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 export class SimPublisher implements FrameSink, PublisherChannel {
   frameMax = 131_072;
   paused = false;
+  readonly transaction = null;
   readonly confirms = new Confirms();
   /** For each publish that waits for a batch: its number and that batch. */
   readonly waits: { readonly number: number; readonly batch: number }[] = [];

@@ -1,6 +1,6 @@
 // Methods that the broker answers for old clients' sake, and those that it refuses.
 import { expect, it } from 'vitest';
-import { connectionClose, expectedFor, useBroker } from '../support/amqp.ts';
+import { connectionClose, useBroker } from '../support/amqp.ts';
 
 const broker = useBroker();
 
@@ -32,15 +32,4 @@ it('does not implement recovery to the same consumer', async () => {
       connectionClose(540, 'NOT_IMPLEMENTED - requeue=false', name),
     );
   }
-});
-
-it('refuses or runs transactions', async () => {
-  const raw = await broker.raw();
-  const reply = await raw.call(1, 'tx.select');
-  expect(reply).toMatchObject(
-    expectedFor<object>({
-      rabbitmq: { name: 'tx.select-ok' },
-      leveret: { name: 'connection.close', replyCode: 540, classId: 90, methodId: 10 },
-    }),
-  );
 });

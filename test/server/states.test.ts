@@ -70,10 +70,8 @@ const ANSWERS: Record<string, string> = {
   'basic.ack': 'channel.close 406',
   'basic.nack': 'channel.close 406',
   'basic.reject': 'channel.close 406',
-  // Transactions are not there yet.
-  'tx.select': 'connection.close 540',
-  'tx.commit': 'connection.close 540',
-  'tx.rollback': 'connection.close 540',
+  'tx.commit': 'channel.close 406',
+  'tx.rollback': 'channel.close 406',
 };
 
 function openChannel(name: string): string {

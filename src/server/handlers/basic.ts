@@ -33,11 +33,11 @@ export function handleBasicMethod(
 ): void {
   switch (method.name) {
     case 'basic.ack':
-      return channel.ack(method.deliveryTag, method.multiple);
+      return channel.deliveries.ack(method.deliveryTag, method.multiple);
     case 'basic.nack':
-      return channel.reject(method.deliveryTag, method.multiple, method.requeue);
+      return channel.deliveries.reject(method.deliveryTag, method.multiple, method.requeue);
     case 'basic.reject':
-      return channel.reject(method.deliveryTag, false, method.requeue);
+      return channel.deliveries.reject(method.deliveryTag, false, method.requeue);
     case 'basic.get':
       return get(connection, channel, method);
     case 'basic.consume':
@@ -124,5 +124,5 @@ function qos(channel: Channel, method: Method<'basic.qos'>): void {
 
 function recover(channel: Channel, requeue: boolean): void {
   if (!requeue) throw new AmqpError('NOT_IMPLEMENTED', 'requeue=false');
-  channel.requeueAll();
+  channel.deliveries.requeueAll();
 }

@@ -8,6 +8,7 @@ import type { Connection } from '../connection.ts';
 import { handleBasicMethod } from './basic.ts';
 import { handleExchangeMethod } from './exchange.ts';
 import { handleQueueMethod } from './queue.ts';
+import { handleTxMethod } from './tx.ts';
 
 /** Handles a method on an open channel. Throws the AmqpErrors of the rules that it breaks. */
 export function handleChannelMethod(
@@ -61,7 +62,7 @@ export function handleChannelMethod(
     case 'tx.select':
     case 'tx.commit':
     case 'tx.rollback':
-      throw new AmqpError('NOT_IMPLEMENTED', 'transactions are not supported yet');
+      return handleTxMethod(connection, channel, method);
     case 'connection.start-ok':
     case 'connection.secure-ok':
     case 'connection.tune-ok':

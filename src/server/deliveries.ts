@@ -1,0 +1,128 @@
+// Owns the deliveries of one channel until they are settled: acked, rejected, requeued, or kept for the
+// commit of a transaction. Never delivers.
+
+import { AmqpError } from '../amqp/errors.ts';
+import type { Queue } from '../broker/queue/queue.ts';
+import { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE, type Transaction } from './transaction.ts';
+import { Unacked } from './unacked.ts';
+
+/** What settling needs of its channel. */
+export interface SettlingChannel {
+  /** What waits for tx.commit, or null unless the channel is in transaction mode. */
+  readonly transaction: Transaction | null;
+  /** The limit that all consumers of the channel share; 0: none. */
+  readonly prefetchShared: number;
+  /** Unacked deliveries to consumers of the channel (not those of basic.get). */
+  consumersUnacked: number;
+  /** Asks for deliveries to every consumer of the channel. */
+  wakeConsumers(): void;
+}
+
+/** What one channel has delivered and not settled. */
+export class Deliveries {
+  readonly unacked = new Unacked();
+  private readonly channel: SettlingChannel;
+  private readonly settleEach = (tag: number): void => this.settleOne(tag);
+
+  constructor(channel: SettlingChannel) {
+    this.channel = channel;
+  }
+
+  /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
+  ack(tag: number, multiple: boolean): void {
+    const { transaction } = this.channel;
+    this.checkTag(tag, multiple);
+    if (transaction !== null) {
+      this.settleLater(transaction, tag, multiple, SETTLE_ACK);
+      return;
+    }
+    if (!multiple) {
+      this.settleOne(tag);
+      return;
+    }
+    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, this.settleEach);
+  }
+
+  /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
+  reject(tag: number, multiple: boolean, requeue: boolean): void {
+    const { transaction } = this.channel;
+    this.checkTag(tag, multiple);
+    if (transaction !== null) {
+      this.settleLater(transaction, tag, multiple, requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+      return;
+    }
+    const rejectEach = (each: number): void =>
+      requeue ? this.requeueOne(each) : this.deadLetterOne(each);
+    if (multiple) this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, rejectEach);
+    else rejectEach(tag);
+  }
+
+  /** Puts everything that is not settled, nor to be settled by a commit, back into its queue. */
+  requeueAll(): void {
+    const { transaction } = this.channel;
+    this.unacked.forEachUpTo(Infinity, (tag) => {
+      if (transaction === null || !transaction.settles(tag)) this.requeueOne(tag);
+    });
+  }
+
+  /** Settles what a transaction kept; returns whether the disk has to know of it. */
+  settleAll(tags: readonly number[], ways: readonly number[]): boolean {
+    let stored = false;
+    for (let i = 0; i < tags.length; i++) {
+      const tag = tags[i] as number;
+      if (this.unacked.queueOf(tag)?.durable === true) stored = true;
+      if (ways[i] === SETTLE_ACK) this.settleOne(tag);
+      else if (ways[i] === SETTLE_REQUEUE) this.requeueOne(tag);
+      else this.deadLetterOne(tag);
+    }
+    return stored;
+  }
+
+  private checkTag(tag: number, multiple: boolean): void {
+    if (multiple && tag === 0) return;
+    const { transaction } = this.channel;
+    const known = this.unacked.queueOf(tag) !== null;
+    if (known && (transaction === null || !transaction.settles(tag))) return;
+    throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
+  }
+
+  private settleLater(transaction: Transaction, tag: number, multiple: boolean, way: number): void {
+    if (!multiple) {
+      transaction.settle(tag, way);
+      return;
+    }
+    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, (each) => {
+      if (!transaction.settles(each)) transaction.settle(each, way);
+    });
+  }
+
+  private settleOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
+    if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
+    this.release(tag);
+  }
+
+  private deadLetterOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
+    if (!queue.deleted) queue.reject(this.unacked.seqOf(tag));
+    this.release(tag);
+  }
+
+  private requeueOne(tag: number): void {
+    const queue = this.unacked.queueOf(tag) as Queue;
+    if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
+    this.release(tag);
+  }
+
+  /** Takes a delivery off the list and gives its credit back. */
+  private release(tag: number): void {
+    const { channel } = this;
+    const consumer = this.unacked.consumerOf(tag);
+    this.unacked.remove(tag);
+    if (consumer === null) return;
+    consumer.unacked -= 1;
+    channel.consumersUnacked -= 1;
+    if (channel.prefetchShared === 0) consumer.queue.wake();
+    else channel.wakeConsumers();
+  }
+}
