@@ -38,6 +38,7 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
   const version = readVersion();
   const opened = await openStore(settings);
   const { store } = opened;
+  for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
     checkFormat(store, version);
     const access = {

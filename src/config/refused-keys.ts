@@ -48,6 +48,20 @@ const REFUSALS: readonly { readonly key: RegExp; readonly refusal: Refusal }[] =
     },
   },
   {
+    key: /^tcp_listen_options\.(buffer|recbuf|sndbuf|linger\..*|priority|tos|high_.*|low_.*)$/,
+    refusal: {
+      what: 'Node.js leaves this option of sockets to the system',
+      wayOut: 'remove it, and set it for the whole system where it matters',
+    },
+  },
+  {
+    key: /^tcp_listen_options\.(exit_on_close|send_timeout_close|delay_send|packet)$/,
+    refusal: {
+      what: 'a connection always ends when its peer is gone or takes nothing',
+      wayOut: 'remove it; tcp_listen_options.send_timeout says how long a peer may take nothing',
+    },
+  },
+  {
     key: /^ssl_allow_poodle_attack$/,
     refusal: { what: 'SSL 3.0 is never spoken', wayOut: 'remove it' },
   },

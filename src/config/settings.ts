@@ -216,6 +216,21 @@ export const SETTINGS = {
     min: 1,
     max: 65535,
   }),
+  sendTimeoutMs: integer({
+    key: 'tcp_listen_options.send_timeout',
+    about: 'A connection is closed when its peer has taken nothing of a write for this long.',
+    initial: Number.POSITIVE_INFINITY,
+    min: 1000,
+    max: 2 ** 31 - 1,
+    unit: 'milliseconds',
+    infinite: true,
+    example: 'tcp_listen_options.send_timeout = 60000',
+  }),
+  tcpKeepalive: boolean({
+    key: 'tcp_listen_options.keepalive',
+    about: 'Have the system ask peers that are silent whether they are there (SO_KEEPALIVE).',
+    initial: false,
+  }),
   tcpNodelay: boolean({
     key: 'tcp_listen_options.nodelay',
     about: 'Send small packets at once (TCP_NODELAY).',

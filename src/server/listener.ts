@@ -32,6 +32,7 @@ export interface TlsPeer {
 export interface ListenerSettings extends TlsSettings {
   readonly tcpBacklog: number;
   readonly tcpNodelay: boolean;
+  readonly tcpKeepalive: boolean;
 }
 
 /** Who takes what a listener accepts. */
@@ -68,7 +69,11 @@ export class Listener {
     this.settings = settings;
     this.acceptor = acceptor;
     // A peer that hangs up in the handshake of TLS is gone; later, the connection sees to it.
-    const options = { noDelay: settings.tcpNodelay, allowHalfOpen: context === null };
+    const options = {
+      noDelay: settings.tcpNodelay,
+      keepAlive: settings.tcpKeepalive,
+      allowHalfOpen: context === null,
+    };
     this.netServer = createServer(options, (socket) => this.accept(socket));
     this.context = context;
     this.tlsServer = context === null ? null : this.makeTlsServer(context);

@@ -58,6 +58,9 @@ export class Outbox implements DeliveryLink {
   private readonly heldUntil: number[] = [];
   private writesBegun = 0;
   private writesDone = 0;
+  /** The write that was under way when `stalledMs` first saw it, and when that was. */
+  private seenWrite = 0;
+  private seenMs = 0;
   private readonly socket: Socket;
   private readonly log: MessageLog;
   private readonly listener: OutboxListener;
@@ -74,6 +77,17 @@ export class Outbox implements DeliveryLink {
   /** Bytes gathered or waiting in the socket. */
   get waitingBytes(): number {
     return this.pieceBytes + (this.end - this.start) + this.socket.writableLength;
+  }
+
+  /** How long the write under way has been seen by calls of this; 0 when none is. */
+  stalledMs(nowMs: number): number {
+    const write = this.writesDone + 1;
+    if (write > this.writesBegun) return 0;
+    if (this.seenWrite !== write) {
+      this.seenWrite = write;
+      this.seenMs = nowMs;
+    }
+    return nowMs - this.seenMs;
   }
 
   /** Makes room for a frame of that many bytes in the arena; returns the offset to write it at. */

@@ -25,6 +25,7 @@ import {
 import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { SaslSettings } from './sasl.ts';
+import { SendWatch } from './send-watch.ts';
 import { readTlsContext, type TlsContext } from './tls-context.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
@@ -45,6 +46,7 @@ export interface ServerSettings extends ListenerSettings, SaslSettings {
   readonly consumerMaxPerChannel: number;
   readonly connectionMax: number;
   readonly channelMaxPerNode: number;
+  readonly sendTimeoutMs: number;
   readonly outboxHighWatermarkBytes: number;
 }
 
@@ -88,6 +90,7 @@ export class Server implements BrokerListener, Acceptor {
   private turnScheduled = false;
   private turnBytes = 0;
   private readonly committer: Committer;
+  private readonly sendWatch: SendWatch;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
   /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
@@ -119,6 +122,7 @@ export class Server implements BrokerListener, Acceptor {
       permission,
       ...(logCost === undefined ? {} : { logCost }),
     };
+    this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user });
   }
 
@@ -128,6 +132,7 @@ export class Server implements BrokerListener, Acceptor {
    */
   async listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
     this.wheel.start();
+    this.sendWatch.start();
     const context = addresses.some((each) => each.tls) ? this.readTls() : null;
     this.listeners = addresses.map(
       (each) => new Listener(each, this.settings, each.tls ? context : null, this),
@@ -184,6 +189,7 @@ export class Server implements BrokerListener, Acceptor {
   finish(): void {
     this.broker.sealExactMarks();
     this.broker.seal();
+    this.sendWatch.stop();
     this.wheel.stop();
     this.alarm.clear();
   }

@@ -12,6 +12,8 @@ import { syncFolder } from './sync-folder.ts';
 export interface DataFolder {
   /** The absolute path. */
   readonly path: string;
+  /** What the operator should know of it: others own it, or may read or change what lies in it. */
+  readonly warnings: readonly string[];
   /** Lets the next broker have the folder. */
   release(): Promise<void>;
 }
@@ -34,7 +36,8 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     await refuseNetworkFileSystem(absolute);
     const lock = new FolderLock(absolute, locks);
     await lock.acquire();
-    return { path: absolute, release: () => lock.release() };
+    const warnings = await warningsOf(absolute);
+    return { path: absolute, warnings, release: () => lock.release() };
   } catch (cause) {
     throw cause instanceof StoreError ? cause : unusable(absolute, cause);
   }
@@ -63,6 +66,28 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** What is wrong with the rights of a folder; it is used all the same. */
+async function warningsOf(path: string): Promise<string[]> {
+  const user = process.getuid?.();
+  if (user === undefined) return [];
+  const { mode, uid } = await stat(path);
+  const warnings: string[] = [];
+  if (uid !== user) {
+    warnings.push(
+      `the data folder ${path} belongs to the user with id ${uid}, and the broker runs as ${user}: ` +
+        `give it to the broker with 'chown -R ${user} ${path}'`,
+    );
+  }
+  if ((mode & 0o077) !== 0) {
+    const rights = (mode & 0o777).toString(8);
+    warnings.push(
+      `other users may look into the data folder ${path} (mode ${rights}), where messages and ` +
+        `passwords lie: close it with 'chmod 700 ${path}'`,
+    );
+  }
+  return warnings;
 }
 
 async function refuseNetworkFileSystem(path: string): Promise<void> {

@@ -10,6 +10,9 @@ test.each([
   ['ssl_options.cert', 'from files only'],
   ['ssl_options.dh', 'from a file only'],
   ['ssl_options.log_alert', 'logged as warnings'],
+  ['tcp_listen_options.sndbuf', 'to the system'],
+  ['tcp_listen_options.linger.timeout', 'to the system'],
+  ['tcp_listen_options.send_timeout_close', 'always ends'],
 ])('%s is refused, with the reason', (key, reason) => {
   expect(refusalOf(key)?.what).toContain(reason);
   expect(refusalOf(key)?.wayOut).toMatch(/^(use|remove) /);

@@ -64,6 +64,19 @@ it('cuts what it sends to the negotiated frame size', async () => {
   expect(sizes).toEqual([4088, 4088, 1824]);
 });
 
+it('sends a content header in one frame, though it is larger than frame_max', async () => {
+  const publisher = await broker.raw();
+  const consumer = await broker.raw({ frameMax: 4096 });
+  const queue = broker.name();
+  await publisher.call(1, 'queue.declare', { queue });
+  const headers = { long: 'x'.repeat(20_000) };
+  publisher.publish(1, { routingKey: queue }, { headers }, Buffer.alloc(5000, 'y'));
+  await consumer.call(1, 'basic.consume', { queue, noAck: true });
+  const { properties, body } = await consumer.message(1);
+  expect(properties['headers']).toEqual(headers);
+  expect(body.length).toBe(5000);
+});
+
 it('sends heartbeats at the interval that the client chose', async () => {
   const { raw } = await tuned({ heartbeat: 1 });
   const beat = setInterval(() => raw.heartbeat(), 400);

@@ -53,6 +53,14 @@ describe('a start that works', () => {
     expect(readdirSync(folder).sort()).toEqual(['lock', 'store']);
   });
 
+  test('in a folder that others may read logs a warning', async () => {
+    const folder = processes.folder();
+    chmodSync(folder, 0o755);
+    const broker = await processes.start(folder);
+    const warning = broker.entries.find(({ level }) => level === 'warn');
+    expect(warning?.['msg']).toContain(`chmod 700 ${folder}`);
+  });
+
   test('with --memory touches no disk, and keeps nothing', async () => {
     const folder = processes.folder();
     const args = ['--port', '0', '--memory', '--data-dir', join(folder, 'data')];

@@ -4,7 +4,14 @@ import type { Outbox } from '../../src/server/outbox.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { publication } from './scripted.ts';
-import { printedSeed, privately, Random, type TestServer, useServers } from './support.ts';
+import {
+  FakeClock,
+  printedSeed,
+  privately,
+  Random,
+  type TestServer,
+  useServers,
+} from './support.ts';
 
 const start = useServers();
 
@@ -268,5 +275,67 @@ describe('frames of at most 4096 bytes', () => {
     publisher.write(publication(1, { routingKey: 'q' }, {}, BODY, 1));
     const { body } = await consumer.message(1);
     expect(body.equals(BODY)).toBe(true);
+  });
+});
+
+describe('tcp_listen_options.send_timeout', () => {
+  const TIMEOUT_MS = 4000;
+
+  /** Lets time pass as the timer wheel sees it. */
+  async function pass(broker: TestServer, clock: FakeClock, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 100) {
+      clock.nowMs += 100;
+      broker.server.wheel.advance();
+      await turn();
+    }
+  }
+
+  test('ends a connection that has taken nothing for so long, and no other', async () => {
+    const clock = new FakeClock();
+    const broker = await start({ sendTimeoutMs: TIMEOUT_MS }, clock);
+    const publisher = await broker.open();
+    const deaf = await broker.open();
+    const reader = await broker.open();
+    for (const [raw, queue] of [
+      [deaf, 'deaf'],
+      [reader, 'reader'],
+    ] as const) {
+      await raw.call(1, 'queue.declare', { queue });
+      await raw.call(1, 'basic.consume', { queue });
+    }
+    deaf.socket.pause();
+    for (let i = 0; i < 200; i++) {
+      publisher.publish(1, { routingKey: 'deaf' }, {}, numbered(i, 100 * KIB));
+    }
+    publisher.publish(1, { routingKey: 'reader' }, {}, numbered(0, 100 * KIB));
+    await reader.message(1);
+    await eventually(() => waitingMost(broker) > 0, 'a write that does not end');
+    expect(await readyCount(publisher, 'deaf')).toBeGreaterThan(0);
+
+    await pass(broker, clock, TIMEOUT_MS);
+    expect(broker.connectionCount).toBe(3);
+    await pass(broker, clock, TIMEOUT_MS / 2);
+    await eventually(() => broker.connectionCount === 2, 'the end of the deaf one');
+    expect(broker.lines.find(({ msg }) => msg === 'connection closed')?.reason).toContain(
+      'took nothing for 4000 ms',
+    );
+    expect(await readyCount(publisher, 'deaf')).toBe(200);
+    expect((await reader.call(1, 'basic.qos', {})).name).toBe('basic.qos-ok');
+  });
+
+  test('is not set at first: a peer may be deaf for as long as it likes', async () => {
+    const clock = new FakeClock();
+    const broker = await start({}, clock);
+    const publisher = await broker.open();
+    const deaf = await broker.open();
+    await deaf.call(1, 'queue.declare', { queue: 'deaf' });
+    await deaf.call(1, 'basic.consume', { queue: 'deaf' });
+    deaf.socket.pause();
+    for (let i = 0; i < 200; i++) {
+      publisher.publish(1, { routingKey: 'deaf' }, {}, numbered(i, 100 * KIB));
+    }
+    await eventually(() => waitingMost(broker) > 0, 'a write that does not end');
+    await pass(broker, clock, 10 * TIMEOUT_MS);
+    expect(broker.connectionCount).toBe(2);
   });
 });

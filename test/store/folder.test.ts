@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +33,28 @@ test('the folder is made for this user only', async () => {
   expect(folder.path).toBe(path);
   expect(statSync(path).mode & 0o777).toBe(0o700);
   await folder.release();
+});
+
+test('a folder that others may read, or own, is used with a warning', async () => {
+  const path = newFolder();
+  await (await openDataFolder(path)).release();
+  const warningsWith = async (mode: number): Promise<readonly string[]> => {
+    chmodSync(path, mode);
+    const folder = await openDataFolder(path);
+    await folder.release();
+    return folder.warnings;
+  };
+  expect(await warningsWith(0o700)).toEqual([]);
+  for (const mode of [0o750, 0o701, 0o755]) {
+    expect(await warningsWith(mode)).toEqual([
+      expect.stringContaining(`(mode ${mode.toString(8)}), where messages and passwords lie`),
+    ]);
+  }
+  if (process.getuid?.() !== 0) return;
+  chownSync(path, 65_534, 65_534);
+  expect(await warningsWith(0o700)).toEqual([
+    expect.stringContaining('belongs to the user with id 65534, and the broker runs as 0'),
+  ]);
 });
 
 test('a folder is refused while it is in use, naming the process', async () => {

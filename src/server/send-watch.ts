@@ -1,0 +1,57 @@
+// Owns closing connections whose peers take nothing any more. Never looks at a connection between
+// two rounds: whoever writes leaves a count, and that is read here.
+
+import type { Clock } from '../util/clock.ts';
+import { type TimerWheel, WheelTimer } from '../util/timers.ts';
+import type { Outbox } from './outbox.ts';
+
+/** So many times in the timeout each connection is looked at: it is closed late by one part. */
+const ROUNDS_PER_TIMEOUT = 4;
+
+/** What the watch needs of a connection. */
+export interface WatchedConnection {
+  readonly outbox: Outbox;
+  abort(reason: string): void;
+}
+
+/** Looks round all connections for a write that does not end. */
+export class SendWatch {
+  private readonly timeoutMs: number;
+  private readonly connections: ReadonlySet<WatchedConnection>;
+  private readonly wheel: TimerWheel;
+  private readonly clock: Clock;
+  private readonly timer = new WheelTimer(() => this.round());
+
+  /** `timeoutMs` is how long a write may take; `Infinity` lets it take for ever. */
+  constructor(
+    timeoutMs: number,
+    connections: ReadonlySet<WatchedConnection>,
+    wheel: TimerWheel,
+    clock: Clock,
+  ) {
+    this.timeoutMs = timeoutMs;
+    this.connections = connections;
+    this.wheel = wheel;
+    this.clock = clock;
+  }
+
+  start(): void {
+    if (this.timeoutMs === Number.POSITIVE_INFINITY) return;
+    this.wheel.schedule(this.timer, this.timeoutMs / ROUNDS_PER_TIMEOUT);
+  }
+
+  stop(): void {
+    this.wheel.cancel(this.timer);
+  }
+
+  private round(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const connection of this.connections) {
+      if (connection.outbox.stalledMs(nowMs) < this.timeoutMs) continue;
+      connection.abort(
+        `the peer took nothing for ${this.timeoutMs} ms, see tcp_listen_options.send_timeout`,
+      );
+    }
+    this.start();
+  }
+}
