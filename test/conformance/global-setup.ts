@@ -1,5 +1,6 @@
 // Finds the broker under test: the one at AMQP_URL, or a Leveret started for this run alone.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,18 +8,24 @@ import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 import { endpointOf, RawConnection, tlsOptionsOf } from '../support/amqp-raw.ts';
 import { makeCertificates, writeServerFiles } from '../support/certificates.ts';
+import { prepareFolder, prepareManaged } from './prepared.ts';
 
 const START_PATIENCE_MS = 15_000;
 const STOP_PATIENCE_MS = 5_000;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const tag = randomBytes(4).toString('hex');
   const given = process.env['AMQP_URL'];
   if (given !== undefined && given !== '') {
     const file = process.env['AMQP_CACERT'];
     await describeBroker(project, given, file === undefined ? '' : await readFile(file, 'utf8'));
-    return async () => undefined;
+    const sweep = await prepareManaged(given, tag);
+    project.provide('preparedTag', sweep === null ? '' : tag);
+    return sweep ?? (async () => undefined);
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'leveret-conformance-'));
+  await prepareFolder(dataDir, tag);
+  project.provide('preparedTag', tag);
   const args = ['bin/leveret', 'start', '--port', '0', '--data-dir', dataDir];
   const overTls = process.env['AMQP_TLS'] === '1';
   const { ca, env } = overTls ? makeTls(dataDir) : { ca: '', env: {} };

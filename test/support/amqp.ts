@@ -14,6 +14,8 @@ declare module 'vitest' {
     amqpCa: string;
     brokerIsLeveret: boolean;
     brokerVersion: string;
+    /** Ends the names of prepared vhosts and users; empty when nothing could be prepared. */
+    preparedTag: string;
   }
 }
 
