@@ -187,18 +187,18 @@ function readEntries(buf: Buffer, from: number, end: number, table: FieldTable):
   while (at < end) {
     const keyEnd = at + 1 + buf[at]!;
     table.set(buf.toString('utf8', at + 1, keyEnd), readField(buf, keyEnd));
-    at = valueEnd(buf, keyEnd);
+    at = fieldEnd(buf, keyEnd);
   }
 }
 
 function readElements(buf: Buffer, from: number, end: number): Field[] {
   const elements: Field[] = [];
-  for (let at = from; at < end; at = valueEnd(buf, at)) elements.push(readField(buf, at));
+  for (let at = from; at < end; at = fieldEnd(buf, at)) elements.push(readField(buf, at));
   return elements;
 }
 
-/** The offset after the value whose type octet is at `at`. */
-function valueEnd(buf: Buffer, at: number): number {
+/** The offset after the value whose type octet is at `at`, in a table that checkTable has passed. */
+export function fieldEnd(buf: Buffer, at: number): number {
   const type = buf[at]!;
   switch (type) {
     case TYPE_LONGSTR:
@@ -216,7 +216,7 @@ function readField(buf: Buffer, typeAt: number): Field {
   const at = typeAt + 1;
   switch (type) {
     case TYPE_LONGSTR: {
-      const end = valueEnd(buf, typeAt);
+      const end = fieldEnd(buf, typeAt);
       const text = decodeText(buf, at + LENGTH_BYTES, end);
       return { type: 'S', value: text ?? copyOf(buf, at + LENGTH_BYTES, end) };
     }
@@ -246,12 +246,12 @@ function readField(buf: Buffer, typeAt: number): Field {
     case TYPE_DECIMAL:
       return { type: 'D', value: { places: buf[at]!, digits: buf.readUInt32BE(at + 1) } };
     case TYPE_BINARY:
-      return { type: 'x', value: copyOf(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
+      return { type: 'x', value: copyOf(buf, at + LENGTH_BYTES, fieldEnd(buf, typeAt)) };
     case TYPE_ARRAY:
-      return { type: 'A', value: readElements(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt)) };
+      return { type: 'A', value: readElements(buf, at + LENGTH_BYTES, fieldEnd(buf, typeAt)) };
     case TYPE_TABLE: {
       const table: FieldTable = new Map();
-      readEntries(buf, at + LENGTH_BYTES, valueEnd(buf, typeAt), table);
+      readEntries(buf, at + LENGTH_BYTES, fieldEnd(buf, typeAt), table);
       return { type: 'F', value: table };
     }
     case TYPE_VOID:

@@ -10,9 +10,11 @@ export const BIT_HEADERS = 13;
 export const BIT_DELIVERY_MODE = 12;
 export const BIT_PRIORITY = 11;
 export const BIT_CORRELATION_ID = 10;
+export const BIT_REPLY_TO = 9;
 export const BIT_EXPIRATION = 8;
 export const BIT_MESSAGE_ID = 7;
 export const BIT_TIMESTAMP = 6;
+export const BIT_USER_ID = 4;
 const BIT_FIRST = 15;
 
 /**
@@ -67,6 +69,18 @@ export function replaceHeaders(
   ]);
   replaced.writeUInt16BE(flags, flagsAt);
   return replaced;
+}
+
+/** A copy of a content-header payload with another value for a short-string property that it has. */
+export function replaceShort(payload: Buffer, bit: number, value: string): Buffer {
+  const at = propertyStart(payload, PROPERTY_FLAGS_OFFSET, bit);
+  const text = Buffer.from(value);
+  return Buffer.concat([
+    payload.subarray(0, at),
+    Buffer.of(text.length),
+    text,
+    payload.subarray(propertyEnd(payload, at, bit)),
+  ]);
 }
 
 function skipProperty(bytes: Buffer, flagsAt: number, at: number, bit: number): number {

@@ -7,6 +7,7 @@ import { type ReadMessage, readMessage } from '../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
+import { copyKeys } from './copy-keys.ts';
 import { MessageProperties } from './message-properties.ts';
 import { type DeathReason, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
@@ -36,7 +37,8 @@ export function deadLetter(
   const routingKey = override ?? message.routingKey;
   const properties = new MessageProperties();
   properties.read(message.headerPayload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
-  const route = vhost.router.route(deadLetterExchange, routingKey, properties);
+  const keys = [routingKey, ...copyKeys(headers)];
+  const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
   const targets = (route?.queues ?? []).filter((target) => !closesCycle(headers, target, reason));
   if (targets.length === 0) return;
   const expires = message.expiration !== null;

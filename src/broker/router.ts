@@ -6,6 +6,7 @@ import { FoundList } from './exchange/found.ts';
 import type { RoutedMessage } from './exchange/router.ts';
 import { MessageProperties } from './message-properties.ts';
 import type { Queue } from './queue/queue.ts';
+import { isReplyName } from './reply-queues.ts';
 import { Route } from './route.ts';
 import { RouteMemo } from './route-memo.ts';
 
@@ -17,6 +18,8 @@ const NO_KEYS: readonly string[] = [];
 export interface Topology {
   readonly exchanges: ReadonlyMap<string, Exchange>;
   readonly queues: ReadonlyMap<string, Queue>;
+  /** The queues of direct reply-to. */
+  readonly replies: { get(name: string): Queue | undefined };
 }
 
 /** Computes and remembers the routes of one vhost. */
@@ -62,12 +65,14 @@ export class Router {
 
   /**
    * The route of a message with several routing keys, as `CC` and `BCC` give it: one copy for each
-   * queue that any of them leads to. Null when its exchange does not exist. Not remembered.
+   * queue that any of them leads to. Null when its exchange does not exist. Remembered only if there
+   * is but one key.
    */
   routeAll(exchange: string, keys: readonly string[], message: RoutedMessage): Route | null {
+    const [routingKey = '', ...moreKeys] = keys;
+    if (moreKeys.length === 0) return this.route(exchange, routingKey, message);
     const source = this.vhost.exchanges.get(exchange);
     if (source === undefined) return null;
-    const [routingKey = '', ...moreKeys] = keys;
     this.follow(source, routingKey, moreKeys, message);
     return this.found(source, false);
   }
@@ -83,12 +88,12 @@ export class Router {
     message: RoutedMessage,
   ): boolean {
     const { destinations } = this;
-    const { queues, exchanges } = this.vhost;
+    const { exchanges } = this.vhost;
     destinations.clear();
     if (source.name === '') {
-      addIfThere(destinations, queues.get(routingKey));
-      for (const key of moreKeys) addIfThere(destinations, queues.get(key));
-      return true;
+      const byKeyOnly = this.addNamed(routingKey);
+      for (const key of moreKeys) this.addNamed(key);
+      return byKeyOnly;
     }
     let byKeyOnly = true;
     destinations.add(source);
@@ -106,6 +111,14 @@ export class Router {
       addIfThere(destinations, exchanges.get(exchange.alternateExchange));
     }
     return byKeyOnly;
+  }
+
+  /** The queue of that name; false for one whose coming and going changes no topology. */
+  private addNamed(name: string): boolean {
+    const forReplies = isReplyName(name);
+    const { queues, replies } = this.vhost;
+    addIfThere(this.destinations, forReplies ? replies.get(name) : queues.get(name));
+    return !forReplies;
   }
 
   /** The route to the queues among `destinations`. */

@@ -1,7 +1,6 @@
 // Owns one vhost: its exchanges, queues and bindings, and the rules for declaring and deleting
 // them. Never sends anything: a broken rule is an AmqpError, and who called tells the peer.
 
-import { randomBytes } from 'node:crypto';
 import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { assert } from '../util/assert.ts';
@@ -30,10 +29,12 @@ import {
 } from './exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
 import { exchangeType } from './exchange/registry.ts';
+import { generateName } from './generated-name.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
+import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
 
 /** One vhost. */
@@ -41,6 +42,8 @@ export class Vhost implements QueueHome {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
+  /** The queues of direct reply-to, which are none of `queues`. */
+  readonly replies: ReplyQueues;
   readonly router: Router;
   readonly policies: Policies;
   readonly parameters: Parameters;
@@ -58,6 +61,7 @@ export class Vhost implements QueueHome {
   constructor(name: string, broker: Broker) {
     this.name = name;
     this.broker = broker;
+    this.replies = new ReplyQueues(broker, this);
     this.router = new Router(this);
     const definitionChanged = (): void => broker.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
@@ -249,8 +253,9 @@ export class Vhost implements QueueHome {
     if (this.removeBinding(source, identity)) this.deleteIfUnused(source);
   }
 
-  /** Told that the last consumer of a queue left: an auto-delete queue goes with it. */
+  /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
   lastConsumerLeft(queue: Queue): void {
+    if (this.replies.close(queue)) return;
     if (queue.autoDelete && !queue.deleted) this.deleteQueue(queue, false, false);
   }
 
@@ -336,9 +341,4 @@ export class Vhost implements QueueHome {
       this.removeExchange(exchange);
     }
   }
-}
-
-/** A name made by the broker: the prefix and 22 characters of randomness. */
-export function generateName(prefix: string): string {
-  return prefix + randomBytes(16).toString('base64url');
 }

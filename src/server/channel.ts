@@ -72,6 +72,8 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   readonly consumers = new Map<string, Consumer>();
   /** What it has delivered and not settled. */
   readonly deliveries: Deliveries;
+  /** The queue of its consumer of replies, if it has one. */
+  replyQueue: Queue | null = null;
   private readonly unacked: Unacked;
   state = CHANNEL_OPEN_STATE;
   /** The limit for each consumer to come (`basic.qos`); 0: none. */
@@ -264,6 +266,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   }
 
   private forget(consumer: Consumer): void {
+    if (consumer.queue === this.replyQueue) this.replyQueue = null;
     this.consumers.delete(consumer.tag);
     this.prefixes.delete(consumer);
     if (this.prefixOwner === consumer) this.prefixOwner = null;

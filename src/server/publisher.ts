@@ -2,28 +2,32 @@
 // puts frames together: content-assembly.ts does.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { FieldTable } from '../amqp/field-table.ts';
 import { checkProperties } from '../amqp/properties.ts';
 import {
   BIT_DELIVERY_MODE,
   BIT_EXPIRATION,
   BIT_PRIORITY,
-  hasProperty,
-  propertyStart,
-  shortProperty,
+  BIT_REPLY_TO,
+  replaceHeaders,
+  replaceShort,
 } from '../amqp/property-walk.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
-import { EXPIRY_MAX_MS } from '../broker/queue/arguments.ts';
+import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { RoutedMessage } from '../broker/exchange/router.ts';
 import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
 } from '../broker/queue/host.ts';
+import type { Queue } from '../broker/queue/queue.ts';
 import type { Route } from '../broker/route.ts';
 import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { Chunk } from '../message/chunk.ts';
+import { withHeaderPayload } from '../message/other-header.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
@@ -37,6 +41,13 @@ import {
 } from '../message/record.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
+import {
+  checkUserId,
+  expiryOf,
+  octetProperty,
+  PARTICULAR_FLAGS,
+  wantsDirectReply,
+} from './publish-properties.ts';
 import type { HeldPublish, Transaction } from './transaction.ts';
 
 /** Bits of basic.publish. */
@@ -58,6 +69,8 @@ export interface PublisherChannel {
   readonly confirms: Confirms | null;
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   readonly transaction: Transaction | null;
+  /** The queue of the consumer of replies, or null when the channel has none. */
+  readonly replyQueue: Queue | null;
   /** Sends basic.return for a record that no queue takes. */
   returnUnroutable(chunk: Chunk, record: number): void;
   /** Asks that confirms be sent at the end of the turn. */
@@ -97,9 +110,16 @@ export class Publisher {
 
   /**
    * Takes in a record that lies in a chunk at `start`. Throws AmqpErrors for what the publisher may
-   * not do; nothing has changed then.
+   * not do; nothing has changed then. `known` is the route, if it has been found already.
    */
-  publish(chunk: Chunk, start: number, addressEnd: number, headerFrame: number, end: number): void {
+  publish(
+    chunk: Chunk,
+    start: number,
+    addressEnd: number,
+    headerFrame: number,
+    end: number,
+    known: Route | null = null,
+  ): void {
     const { bytes, view } = chunk;
     const { broker } = this;
     const bits = bytes[addressEnd] as number;
@@ -126,11 +146,16 @@ export class Publisher {
         expiryMs = expiryOf(bytes, flagsAt);
         traits |= PUSH_EXPIRES;
       }
+      const mayBe = known === null && (propertyFlags & PARTICULAR_FLAGS) !== 0;
+      if (mayBe && this.isParticular(bytes, flagsAt)) {
+        this.publishParticular(chunk, start, addressEnd, headerFrame, end);
+        return;
+      }
     }
-    const route = this.routeOf(bytes, start, addressEnd, flagsAt);
+    const route = known ?? this.routeOf(bytes, start, addressEnd, flagsAt);
+    const flags = persistent ? FLAG_PERSISTENT : 0;
+    writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
     if (this.channel.transaction !== null) {
-      const flags = persistent ? FLAG_PERSISTENT : 0;
-      writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
       const mandatory = (bits & BIT_MANDATORY) !== 0;
       this.channel.transaction.hold(chunk, start, end, bodyBytes, route, mandatory, traits);
       return;
@@ -143,8 +168,6 @@ export class Publisher {
       if ((bits & BIT_MANDATORY) !== 0) this.channel.returnUnroutable(chunk, start);
     } else {
       stored = persistent && route.durable;
-      const flags = persistent ? FLAG_PERSISTENT : 0;
-      writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
       const position = broker.log.place(chunk, start, end, stored);
       broker.log.placed.refs += count;
       if (stored) traits |= PUSH_STORED;
@@ -152,13 +175,64 @@ export class Publisher {
         if (!queues[i]!.push(position, bodyBytes, traits)) refused = true;
       }
     }
-    const { confirms } = this.channel;
-    if (confirms !== null) {
-      if (refused) confirms.addRefused();
-      else if (stored) confirms.addWaiting(broker.awaitConfirm());
-      else confirms.addSafe();
-      this.channel.confirmsChanged();
+    if (this.channel.confirms !== null) this.confirm(this.channel.confirms, stored, refused);
+  }
+
+  private confirm(confirms: Confirms, stored: boolean, refused: boolean): void {
+    if (refused) confirms.addRefused();
+    else if (stored) confirms.addWaiting(this.broker.awaitConfirm());
+    else confirms.addSafe();
+    this.channel.confirmsChanged();
+  }
+
+  /** Whether it is one for `publishParticular`; throws when it names another user. */
+  private isParticular(bytes: Buffer, flagsAt: number): boolean {
+    if (this.grants !== null) checkUserId(bytes, flagsAt, this.grants.user);
+    return namesCopies(bytes, flagsAt) || wantsDirectReply(bytes, flagsAt);
+  }
+
+  /**
+   * Publishes a message that has more routing keys than one, or wants a direct reply. `BCC` is taken
+   * out of it, and `reply-to` becomes the name of the queue that the replies go to.
+   */
+  private publishParticular(
+    chunk: Chunk,
+    start: number,
+    addressEnd: number,
+    headerFrame: number,
+    end: number,
+  ): void {
+    const { bytes, view } = chunk;
+    const flagsAt = headerFrame + 19;
+    const header = headerFrame + 7;
+    const original = bytes.subarray(header, header + view.getUint32(headerFrame + 3));
+    let payload = original;
+    let route: Route;
+    if (namesCopies(bytes, flagsAt)) {
+      const { router } = this.vhost;
+      const name = recordExchange(bytes, start);
+      const message = router.message.read(bytes, flagsAt);
+      const headers = message.headers() as FieldTable;
+      checkCopies(headers);
+      const keys = [recordRoutingKey(bytes, start), ...copyKeys(headers)];
+      if (headers.delete('BCC')) payload = replaceHeaders(payload, headers, false);
+      route = this.find(name, keys, message);
+    } else {
+      route = this.routeOf(bytes, start, addressEnd, flagsAt);
     }
+    if (wantsDirectReply(bytes, flagsAt)) {
+      const { replyQueue } = this.channel;
+      if (replyQueue === null) {
+        throw new AmqpError('PRECONDITION_FAILED', 'fast reply consumer does not exist');
+      }
+      payload = replaceShort(payload, BIT_REPLY_TO, replyQueue.name);
+    }
+    if (payload === original) {
+      this.publish(chunk, start, addressEnd, headerFrame, end, route);
+      return;
+    }
+    const other = withHeaderPayload(chunk, start, headerFrame, end, payload);
+    this.publish(other.chunk, 0, addressEnd - start, headerFrame - start, other.end, route);
   }
 
   /** Publishes what waited for a commit, to those queues of its route that are still there. */
@@ -211,15 +285,8 @@ export class Publisher {
     const { router } = this.vhost;
     const name = recordExchange(bytes, start);
     const routingKey = recordRoutingKey(bytes, start);
-    grants?.requireExchange('write', name);
     const message = router.message.read(bytes, flagsAt);
-    const route = router.route(name, routingKey, message);
-    if (route === null) throw this.vhost.noExchange(name);
-    if (route.exchange.internal) {
-      const where = `exchange '${name}' in vhost '${this.vhost.name}'`;
-      throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
-    }
-    grants?.requireTopic('write', route.exchange, routingKey);
+    const route = this.find(name, [routingKey], message);
     if (route.byKeyOnly) {
       const address = start + RECORD_HEAD_BYTES;
       const length = addressEnd - address;
@@ -227,26 +294,18 @@ export class Publisher {
     }
     return route;
   }
-}
 
-function octetProperty(bytes: Buffer, flagsAt: number, bit: number): number {
-  if (!hasProperty(bytes, flagsAt, bit)) return 0;
-  return bytes[propertyStart(bytes, flagsAt, bit)] as number;
-}
-
-function expiryOf(bytes: Buffer, flagsAt: number): number {
-  const text = shortProperty(bytes, flagsAt, BIT_EXPIRATION) as string;
-  const [, sign, digits, rest] = /^([+-]?)(\d+)(.*)$/s.exec(text) ?? [];
-  let wrong: string | null = null;
-  if (digits === undefined) wrong = 'no_integer';
-  else if (rest !== '') wrong = `{leftover_string,"${rest}"}`;
-  else if (sign === '-' && Number(digits) > 0) wrong = `{value_negative,${text}}`;
-  if (wrong !== null) {
-    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${wrong}`);
+  /** The route by all keys, once it is sure that they may be published to. */
+  private find(exchange: string, keys: readonly string[], message: RoutedMessage): Route {
+    const { grants, vhost } = this;
+    grants?.requireExchange('write', exchange);
+    const route = vhost.router.routeAll(exchange, keys, message);
+    if (route === null) throw vhost.noExchange(exchange);
+    if (route.exchange.internal) {
+      const where = `exchange '${exchange}' in vhost '${vhost.name}'`;
+      throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
+    }
+    if (grants !== null) for (const key of keys) grants.requireTopic('write', route.exchange, key);
+    return route;
   }
-  if (Number(digits) > EXPIRY_MAX_MS) {
-    const large = `{value_too_large,${Number(digits)}}`;
-    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${large}`);
-  }
-  return Number(digits);
 }

@@ -21,6 +21,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   frameMax = 131_072;
   paused = false;
   readonly transaction = null;
+  readonly replyQueue = null;
   readonly confirms = new Confirms();
   /** For each publish that waits for a batch: its number and that batch. */
   readonly waits: { readonly number: number; readonly batch: number }[] = [];

@@ -4,8 +4,9 @@
 import { BASIC_GET } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
+import { generateName } from '../../broker/generated-name.ts';
 import { checkConsumerArguments, isQuorum } from '../../broker/queue/arguments.ts';
-import { generateName } from '../../broker/vhost.ts';
+import { REPLY_TO } from '../../broker/reply-queues.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
@@ -78,18 +79,15 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
 }
 
 function consume(connection: Connection, channel: Channel, method: Method<'basic.consume'>): void {
-  const { vhost, server } = connection;
+  const { vhost } = connection;
+  if (method.queue === REPLY_TO) {
+    consumeReplies(connection, channel, method);
+    return;
+  }
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
   const queue = vhost.queue(name, connection);
-  const tag = method.consumerTag === '' ? generateName('amq.ctag-') : method.consumerTag;
-  if (channel.consumers.has(tag)) {
-    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
-  }
-  const max = server.settings.consumerMaxPerChannel;
-  if (channel.consumers.size >= max) {
-    throw new AmqpError('NOT_ALLOWED', `reached maximum (${max}) of consumers per channel`);
-  }
+  const tag = newConsumerTag(connection, channel, method.consumerTag);
   checkConsumerArguments(queue.name, vhost.name, method.arguments);
   const wantsAlone = method.exclusive && !isQuorum(queue.arguments);
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
@@ -100,6 +98,37 @@ function consume(connection: Connection, channel: Channel, method: Method<'basic
   // consume-ok is in the outbox before the turn's end can deliver anything.
   if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
   channel.addConsumer(queue, tag, method.noAck, wantsAlone, method.arguments);
+}
+
+/** Consumes the replies to what this channel asks: RabbitMQ's direct reply-to. */
+function consumeReplies(
+  connection: Connection,
+  channel: Channel,
+  method: Method<'basic.consume'>,
+): void {
+  const tag = newConsumerTag(connection, channel, method.consumerTag);
+  if (!method.noAck) {
+    throw new AmqpError('PRECONDITION_FAILED', 'reply consumer cannot acknowledge');
+  }
+  if (channel.replyQueue !== null) {
+    throw new AmqpError('PRECONDITION_FAILED', 'reply consumer already set');
+  }
+  if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
+  channel.replyQueue = connection.vhost.replies.open();
+  channel.addConsumer(channel.replyQueue, tag, true, false, method.arguments);
+}
+
+/** The tag of a consumer to be, made up if need be. Throws NOT_ALLOWED when there may be none. */
+function newConsumerTag(connection: Connection, channel: Channel, wanted: string): string {
+  const tag = wanted === '' ? generateName('amq.ctag-') : wanted;
+  if (channel.consumers.has(tag)) {
+    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
+  }
+  const max = connection.server.settings.consumerMaxPerChannel;
+  if (channel.consumers.size >= max) {
+    throw new AmqpError('NOT_ALLOWED', `reached maximum (${max}) of consumers per channel`);
+  }
+  return tag;
 }
 
 function cancel(channel: Channel, method: Method<'basic.cancel'>): void {

@@ -2,6 +2,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
+import { REPLY_TO } from '../../broker/reply-queues.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
@@ -46,6 +47,10 @@ export function resolveQueueName(channel: Channel, name: string): string {
 function declare(connection: Connection, channel: Channel, method: Method<'queue.declare'>): void {
   const { vhost, grants } = connection;
   const name = stripLineBreaks(method.queue);
+  if (name.startsWith(REPLY_TO)) {
+    lookForReplies(connection, channel, name, method.noWait);
+    return;
+  }
   const queue = method.passive
     ? vhost.queue(name, connection)
     : vhost.declareQueue(
@@ -69,6 +74,24 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
       consumerCount: queue.consumers.length,
     }),
   );
+}
+
+/**
+ * Any declaration of a queue for replies asks whether its consumer is still there, and changes nothing.
+ */
+function lookForReplies(
+  connection: Connection,
+  channel: Channel,
+  name: string,
+  noWait: boolean,
+): void {
+  const { vhost } = connection;
+  if (name !== REPLY_TO && vhost.replies.get(name) === undefined) {
+    throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${vhost.name}'`);
+  }
+  channel.currentQueue = name;
+  if (noWait) return;
+  channel.send('queue.declare-ok', { queue: name, messageCount: 0, consumerCount: 1 });
 }
 
 function bind(connection: Connection, channel: Channel, method: Method<'queue.bind'>): void {

@@ -1,0 +1,59 @@
+// Owns what the properties of a publish ask of the broker, or claim, beyond being handed on. Never
+// routes or stores.
+
+import { AmqpError } from '../amqp/errors.ts';
+import {
+  BIT_EXPIRATION,
+  BIT_HEADERS,
+  BIT_REPLY_TO,
+  BIT_USER_ID,
+  hasProperty,
+  propertyStart,
+  shortProperty,
+} from '../amqp/property-walk.ts';
+import type { User } from '../broker/access/user.ts';
+import { EXPIRY_MAX_MS } from '../broker/queue/arguments.ts';
+import { REPLY_TO } from '../broker/reply-queues.ts';
+
+/** The flags of properties that may ask for more than what `publish` reads by itself. */
+export const PARTICULAR_FLAGS = (1 << BIT_HEADERS) | (1 << BIT_REPLY_TO) | (1 << BIT_USER_ID);
+
+/** The value of a one-octet property; 0 when it is not there. */
+export function octetProperty(bytes: Buffer, flagsAt: number, bit: number): number {
+  if (!hasProperty(bytes, flagsAt, bit)) return 0;
+  return bytes[propertyStart(bytes, flagsAt, bit)] as number;
+}
+
+/** The `expiration` in ms. Throws PRECONDITION_FAILED for what is none. */
+export function expiryOf(bytes: Buffer, flagsAt: number): number {
+  const text = shortProperty(bytes, flagsAt, BIT_EXPIRATION) as string;
+  const [, sign, digits, rest] = /^([+-]?)(\d+)(.*)$/s.exec(text) ?? [];
+  let wrong: string | null = null;
+  if (digits === undefined) wrong = 'no_integer';
+  else if (rest !== '') wrong = `{leftover_string,"${rest}"}`;
+  else if (sign === '-' && Number(digits) > 0) wrong = `{value_negative,${text}}`;
+  if (wrong !== null) {
+    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${wrong}`);
+  }
+  if (Number(digits) > EXPIRY_MAX_MS) {
+    const large = `{value_too_large,${Number(digits)}}`;
+    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${large}`);
+  }
+  return Number(digits);
+}
+
+/** Throws PRECONDITION_FAILED when the message names another user than the one that publishes. */
+export function checkUserId(bytes: Buffer, flagsAt: number, user: User): void {
+  const claimed = shortProperty(bytes, flagsAt, BIT_USER_ID);
+  if (claimed === null || claimed === user.name || user.has('impersonator')) return;
+  const text = `user_id property set to '${claimed}' but authenticated user was '${user.name}'`;
+  throw new AmqpError('PRECONDITION_FAILED', text);
+}
+
+/** Whether the reply is to come to the channel of the request. */
+export function wantsDirectReply(bytes: Buffer, flagsAt: number): boolean {
+  if (!hasProperty(bytes, flagsAt, BIT_REPLY_TO)) return false;
+  const at = propertyStart(bytes, flagsAt, BIT_REPLY_TO);
+  if (bytes[at] !== REPLY_TO.length) return false;
+  return bytes.toString('latin1', at + 1, at + 1 + REPLY_TO.length) === REPLY_TO;
+}
