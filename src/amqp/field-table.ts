@@ -41,7 +41,7 @@ export type FieldTable = Map<string, Field>;
 //   | length u32  | key size | key | type | value | key size | ...  |
 //   +-------------+----------+-----+------+-------+-----------------+
 // An array has the same length and then values only: type, value, type, value ...
-const LENGTH_BYTES = 4;
+export const LENGTH_BYTES = 4;
 
 const TYPE_ARRAY = 0x41; // A
 const TYPE_UINT8 = 0x42; // B
@@ -211,7 +211,8 @@ export function fieldEnd(buf: Buffer, at: number): number {
   }
 }
 
-function readField(buf: Buffer, typeAt: number): Field {
+/** The value whose type octet is at `typeAt`. */
+export function readField(buf: Buffer, typeAt: number): Field {
   const type = buf[typeAt]!;
   const at = typeAt + 1;
   switch (type) {

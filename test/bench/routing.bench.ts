@@ -11,7 +11,7 @@ import { type Bench, keep, type Run } from './kit.ts';
 
 const BINDINGS = 10_000;
 const NO_ARGUMENTS: FieldTable = new Map();
-const message: RoutedMessage = { headers: () => null, property: () => null };
+const message: RoutedMessage = { header: () => null, property: () => null };
 
 /** Keys of five words, such as `region3.site41.line2.sensor77.temp5`, all different. */
 function fiveWordKeys(count: number): string[] {

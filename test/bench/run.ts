@@ -3,12 +3,14 @@
 
 import { queueBenches, wayBenches } from './broker.bench.ts';
 import { codecBenches } from './codec.bench.ts';
+import { exchangeBenches } from './exchanges.bench.ts';
 import { type Bench, report } from './kit.ts';
 import { routingBenches } from './routing.bench.ts';
 import { timerBenches } from './timers.bench.ts';
 
 const GROUPS: readonly [string, readonly Bench[]][] = [
   ['routing', routingBenches],
+  ['exchanges', exchangeBenches],
   ['timers', timerBenches],
   ['codec', codecBenches],
   ['queue', queueBenches],

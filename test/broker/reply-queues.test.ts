@@ -10,7 +10,7 @@ test('a queue for replies is found by the default exchange alone, and never reme
   const queue = vhost.replies.open();
   expect(isReplyName(queue.name)).toBe(true);
   expect(vhost.queues.has(queue.name)).toBe(false);
-  const message = { headers: () => null, property: () => null };
+  const message = { header: () => null, property: () => null };
   const route = vhost.router.route('', queue.name, message);
   expect(route?.queues).toEqual([queue]);
   expect(route?.byKeyOnly).toBe(false);

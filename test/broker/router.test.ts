@@ -4,10 +4,11 @@ import type { Exchange } from '../../src/broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../../src/broker/exchange/router.ts';
 import type { Route } from '../../src/broker/route.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
+import { withHeaders } from './exchange/support.ts';
 import { SmallBroker } from './small-broker.ts';
 
 const NO_ARGUMENTS: FieldTable = new Map();
-const plain: RoutedMessage = { headers: () => null, property: () => null };
+const plain: RoutedMessage = { header: () => null, property: () => null };
 
 let broker: SmallBroker;
 let vhost: Vhost;
@@ -143,12 +144,9 @@ test.each([
   bind('outer', 'inner');
   bind('inner', 'q', 'k', args);
   bind('alternate', 'caught');
-  const message = { ...plain, headers: () => args };
+  const message = withHeaders(args);
   expect(routed('outer', 'k', message)).toEqual(['q']);
-  expect(routed('outer', 'other', { ...plain, headers: () => NO_ARGUMENTS })).toEqual([
-    'caught',
-    'q',
-  ]);
+  expect(routed('outer', 'other', withHeaders(NO_ARGUMENTS))).toEqual(['caught', 'q']);
 });
 
 test('alternates that form a cycle come to an end', () => {
@@ -177,7 +175,7 @@ test('an alternate exchange that reads headers keeps the answer from being remem
   queues('known', 'caught');
   bind('first', 'known', 'known');
   bind('alternate', 'caught', '', yes);
-  expect(routed('first', 'k', { ...plain, headers: () => yes })).toEqual(['caught']);
+  expect(routed('first', 'k', withHeaders(yes))).toEqual(['caught']);
   expect(routed('first')).toEqual([]);
   expect(vhost.router.route('first', 'k', plain)?.byKeyOnly).toBe(false);
   expect(vhost.router.route('first', 'known', plain)?.byKeyOnly).toBe(true);

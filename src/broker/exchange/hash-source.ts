@@ -4,6 +4,7 @@
 import { encodeTable, type Field, type FieldTable } from '../../amqp/field-table.ts';
 import { BIT_CORRELATION_ID, BIT_MESSAGE_ID, BIT_TIMESTAMP } from '../../amqp/property-walk.ts';
 import { hashText } from '../../util/hash.ts';
+import { HeaderName } from './header-name.ts';
 import type { RoutedMessage } from './router.ts';
 
 /** The arguments of the exchange that name what is hashed instead of the routing key. */
@@ -32,10 +33,10 @@ export function hashesKey(args: FieldTable): boolean {
 export function hashSourceOf(args: FieldTable): HashSource {
   const header = args.get(HASH_HEADER);
   if (header !== undefined) {
-    const name = String(header.value);
+    const name = new HeaderName(String(header.value));
     return (_routingKey, message) => {
-      const field = message.headers()?.get(name);
-      return field === undefined ? NOTHING_TO_HASH : hashField(field);
+      const field = message.header(name);
+      return field === null ? NOTHING_TO_HASH : hashField(field);
     };
   }
   const property = args.get(HASH_PROPERTY);

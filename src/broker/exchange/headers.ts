@@ -1,112 +1,134 @@
-// Owns routing by the headers of a message (§3.1.3.4): the type `headers`, behind `amq.match` too.
-// Never looks at keys, and asks for the headers only when a binding sets a condition on them.
+// Owns the bindings of the type `headers`, behind `amq.match` too, and which of them are tried for a
+// message. Never looks at keys; what a binding asks of a message is in headers-rule.ts.
 
-import { AmqpError } from '../../amqp/errors.ts';
-import {
-  describeFieldType,
-  describeFieldValue,
-  erlangBinary,
-  sameValue,
-} from '../../amqp/field-equality.ts';
-import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import type { Field } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
 import type { Binding } from './binding.ts';
+import { type HeaderName, HeaderNames } from './header-name.ts';
+import { type HeadersRule, isMet, readRule } from './headers-rule.ts';
 import type { Found, RoutedMessage, Router } from './router.ts';
 
-const MODE = 'x-match';
-
-/** The values of `x-match`: whether all conditions must hold, and whether `x-` keys are some. */
-const MODES = {
-  all: { all: true, withX: false },
-  any: { all: false, withX: false },
-  'all-with-x': { all: true, withX: true },
-  'any-with-x': { all: false, withX: true },
-} as const;
-
-/** A binding with its arguments taken apart once, so that messages need not. */
-interface Rule<D> {
-  readonly binding: Binding<D>;
-  readonly destination: D;
-  readonly all: boolean;
-  /** The conditions: the header `keys[i]` must be there and, unless void, equal `values[i]`. */
-  readonly keys: readonly string[];
-  readonly values: readonly Field[];
+/** All rules that want the same text under the same name: a message without it need not try them. */
+interface Shelf<D> {
+  readonly name: HeaderName;
+  readonly byText: Map<string, HeadersRule<D>[]>;
 }
 
-/** Refuses the arguments of a binding whose `x-match` means nothing. */
-export function checkHeadersBinding(table: FieldTable): void {
-  const mode = table.get(MODE);
-  if (mode === undefined) return;
-  if (mode.type !== 'S') {
-    const type = describeFieldType(mode);
-    throw new AmqpError(
-      'PRECONDITION_FAILED',
-      `Invalid x-match field type ${type} (value ${describeFieldValue(mode)}); expected longstr`,
-    );
-  }
-  if (Object.hasOwn(MODES, String(mode.value))) return;
-  throw new AmqpError(
-    'PRECONDITION_FAILED',
-    `Invalid x-match field value ${erlangBinary(String(mode.value))}; ` +
-      'expected all, any, all-with-x, or any-with-x',
-  );
+/** Where a rule is kept: on the shelf of one of its conditions, or (-1) with those always tried. */
+interface Kept<D> {
+  readonly rule: HeadersRule<D>;
+  readonly condition: number;
 }
 
 /** A message goes to every destination that has a binding whose conditions its headers meet. */
 export class HeadersRouter<D> implements Router<D> {
-  private readonly rules: Rule<D>[] = [];
+  private readonly names = new HeaderNames();
+  private readonly kept = new Map<Binding<D>, Kept<D>>();
+  private readonly always: HeadersRule<D>[] = [];
+  private readonly shelves: Shelf<D>[] = [];
 
   add(binding: Binding<D>): void {
-    this.rules.push(readRule(binding));
+    const rule = readRule(binding, this.names);
+    const condition = this.condition(rule);
+    this.kept.set(binding, { rule, condition });
+    this.rulesAt(rule, condition).push(rule);
   }
 
   remove(binding: Binding<D>): void {
-    const at = this.rules.findIndex((rule) => rule.binding === binding);
-    assert(at >= 0, 'a binding to remove was added before');
-    const last = this.rules.pop() as Rule<D>;
-    if (at < this.rules.length) this.rules[at] = last;
+    const kept = this.kept.get(binding);
+    assert(kept !== undefined, 'a binding to remove was added before');
+    const { rule, condition } = kept;
+    this.kept.delete(binding);
+    const rules = this.rulesAt(rule, condition);
+    const last = rules.pop() as HeadersRule<D>;
+    const at = rules.indexOf(rule);
+    if (at >= 0) rules[at] = last;
+    if (condition >= 0 && rules.length === 0) this.tidy(rule, condition);
+    for (const name of rule.names) this.names.release(name);
   }
 
   route(_routingKey: string, message: RoutedMessage, found: Found<D>): boolean {
-    let matched = false;
-    for (let i = 0; i < this.rules.length; i++) {
-      const rule = this.rules[i] as Rule<D>;
-      // What another exchange has found already counts as a match here only if it is one.
-      if (matched && found.has(rule.destination)) continue;
-      if (!isMet(rule, message)) continue;
-      matched = true;
-      found.add(rule.destination);
+    let matched = tryAll(this.always, message, found, false);
+    for (let i = 0; i < this.shelves.length; i++) {
+      const { name, byText } = this.shelves[i] as Shelf<D>;
+      const header = message.header(name);
+      const text = header === null ? null : textOf(header);
+      const rules = text === null ? undefined : byText.get(text);
+      if (rules !== undefined) matched = tryAll(rules, message, found, matched);
     }
     return matched;
   }
 
-  /** How many bindings are held. */
+  /** How many bindings are held, with the names they ask for and the shelves they lie on. */
   get size(): number {
-    return this.rules.length;
+    return this.kept.size + this.names.size + this.shelves.length;
+  }
+
+  /**
+   * The condition on whose shelf a rule goes: of those that want a text, the one that the fewest
+   * others share. A rule that needs no text of the message is always tried.
+   */
+  private condition({ all, names, values }: HeadersRule<D>): number {
+    let best = -1;
+    let fewest = Infinity;
+    for (let i = 0; all && i < names.length; i++) {
+      const text = textOf(values[i] as Field);
+      if (text === null) continue;
+      const shelf = this.shelves.find(({ name }) => name === names[i]);
+      const others = shelf?.byText.get(text)?.length ?? 0;
+      if (others >= fewest) continue;
+      fewest = others;
+      best = i;
+    }
+    return best;
+  }
+
+  private rulesAt(rule: HeadersRule<D>, condition: number): HeadersRule<D>[] {
+    if (condition < 0) return this.always;
+    const name = rule.names[condition] as HeaderName;
+    const text = textOf(rule.values[condition] as Field) as string;
+    let shelf = this.shelves.find((each) => each.name === name);
+    if (shelf === undefined) {
+      shelf = { name, byText: new Map() };
+      this.shelves.push(shelf);
+    }
+    let rules = shelf.byText.get(text);
+    if (rules === undefined) {
+      rules = [];
+      shelf.byText.set(text, rules);
+    }
+    return rules;
+  }
+
+  /** Takes away the place of a rule that was the last one there. */
+  private tidy(rule: HeadersRule<D>, condition: number): void {
+    const at = this.shelves.findIndex(({ name }) => name === rule.names[condition]);
+    const { byText } = this.shelves[at] as Shelf<D>;
+    byText.delete(textOf(rule.values[condition] as Field) as string);
+    if (byText.size === 0) this.shelves.splice(at, 1);
   }
 }
 
-function readRule<D>(binding: Binding<D>): Rule<D> {
-  const table = binding.arguments;
-  const mode = String(table.get(MODE)?.value ?? 'all');
-  assert(Object.hasOwn(MODES, mode), 'the arguments of a binding are checked before it is added');
-  const { all, withX } = MODES[mode as keyof typeof MODES];
-  const keys = [...table.keys()].filter((key) => key !== MODE && (withX || !key.startsWith('x-')));
-  const values = keys.map((key) => table.get(key) as Field);
-  return { binding, destination: binding.destination, all, keys, values };
+/** Returns whether a rule was met, or one had been before. */
+function tryAll<D>(
+  rules: readonly HeadersRule<D>[],
+  message: RoutedMessage,
+  found: Found<D>,
+  matchedBefore: boolean,
+): boolean {
+  let matched = matchedBefore;
+  for (let i = 0; i < rules.length; i++) {
+    const rule = rules[i] as HeadersRule<D>;
+    // What another exchange has found already counts as a match here only if it is one.
+    if (matched && found.has(rule.destination)) continue;
+    if (!isMet(rule, message)) continue;
+    matched = true;
+    found.add(rule.destination);
+  }
+  return matched;
 }
 
-/** Without conditions `all` holds for every message and `any` for none, as in RabbitMQ. */
-function isMet<D>(rule: Rule<D>, message: RoutedMessage): boolean {
-  const { keys, values, all } = rule;
-  if (keys.length === 0) return all;
-  const headers = message.headers();
-  if (headers === null) return false;
-  for (let i = 0; i < keys.length; i++) {
-    const wanted = values[i] as Field;
-    const header = headers.get(keys[i] as string);
-    const met = header !== undefined && (wanted.type === 'V' || sameValue(wanted, header));
-    if (met !== all) return met;
-  }
-  return all;
+/** A field that can equal a text, as that text; any other as null. */
+function textOf(field: Field): string | null {
+  return field.type === 'S' || field.type === 'x' ? String(field.value) : null;
 }

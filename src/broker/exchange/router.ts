@@ -1,13 +1,14 @@
 // Owns the port between an exchange and the rules of its type: three verbs, synchronous, no I/O.
 // Never holds rules itself: each exchange type is a file of its own, listed in registry.ts.
 
-import type { FieldTable } from '../../amqp/field-table.ts';
+import type { Field } from '../../amqp/field-table.ts';
 import type { Binding } from './binding.ts';
+import type { HeaderName } from './header-name.ts';
 
 /** What a router may ask about the message at hand. */
 export interface RoutedMessage {
-  /** The `headers` property, decoded at the first call; null when the message has none. */
-  headers(): FieldTable | null;
+  /** What the `headers` property has under that name, or null. */
+  header(name: HeaderName): Field | null;
   /** A property that is a short string or a timestamp, by its bit; null when it is not there. */
   property(bit: number): string | null;
 }

@@ -164,7 +164,7 @@ test.each([
 ])('the property %s can be hashed instead of the key', (name, bit) => {
   const byProperty: FieldTable = new Map([['hash-property', text(name)]]);
   const withProperty = (value: string | null): RoutedMessage => ({
-    headers: sealed.headers,
+    header: sealed.header,
     property: (asked) => (asked === bit ? value : null),
   });
   const messages = Array.from({ length: 50 }, (_, i) => withProperty(String(1_700_000_000 + i)));

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
+import { sameValue } from '../../../src/amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
+import type { Binding } from '../../../src/broker/exchange/binding.ts';
+import type { HeaderName } from '../../../src/broker/exchange/header-name.ts';
 import { HeadersRouter } from '../../../src/broker/exchange/headers.ts';
 import { exchangeType } from '../../../src/broker/exchange/registry.ts';
+import { seeded } from './random.ts';
 import { bind, routed, sealed, withHeaders } from './support.ts';
 
 const str = (value: string): Field => ({ type: 'S', value });
@@ -76,7 +80,82 @@ test('a destination with two bindings is found once and stays until both are gon
   expect(router.size).toBe(0);
 });
 
-test('headers are not decoded when no binding sets a condition', () => {
+/** What a binding means, written down as plainly as can be. */
+function meets(conditions: FieldTable, headers: FieldTable): boolean {
+  const mode = String(conditions.get('x-match')?.value ?? 'all');
+  const checks = [...conditions].filter(
+    ([key]) => key !== 'x-match' && (mode.endsWith('-with-x') || !key.startsWith('x-')),
+  );
+  const holds = ([key, wanted]: [string, Field]): boolean => {
+    const header = headers.get(key);
+    return header !== undefined && (wanted.type === 'V' || sameValue(wanted, header));
+  };
+  return mode.startsWith('all') ? checks.every(holds) : checks.some(holds);
+}
+
+test('the router agrees with a plain matcher while bindings come and go, and ends empty', () => {
+  const random = seeded();
+  const fields: Field[] = [
+    str('1'),
+    str('2'),
+    str(''),
+    { type: 'x', value: Buffer.from('1') },
+    { type: 'S', value: Buffer.from([0xff]) },
+    str('\ufffd'),
+    int(1),
+    { type: 'd', value: 1 },
+    present,
+    yes,
+  ];
+  const someOf = (keys: string[]): FieldTable => {
+    const some: FieldTable = new Map();
+    for (const key of keys) if (random.below(2) === 0) some.set(key, random.pick(fields));
+    return some;
+  };
+  const router = new HeadersRouter<string>();
+  const bound: Binding<string>[] = [];
+  for (let i = 0; i < 3_000; i++) {
+    if (bound.length < 40 && random.below(bound.length + 20) < 20) {
+      const conditions = someOf(['a', 'b', 'x-c']);
+      const mode = random.pick(['', 'all', 'any', 'all-with-x', 'any-with-x']);
+      if (mode !== '') conditions.set('x-match', str(mode));
+      const binding = bind(`q${random.below(12)}`, '', conditions);
+      bound.push(binding);
+      router.add(binding);
+    } else {
+      router.remove(bound.splice(random.below(bound.length), 1)[0] as Binding<string>);
+    }
+    const headers = someOf(['a', 'b', 'x-c', 'd']);
+    const hit = bound.filter((binding) => meets(binding.arguments, headers));
+    const expected = [...new Set(hit.map((binding) => binding.destination))].sort();
+    expect([headers, routed(router, '', withHeaders(headers))]).toEqual([headers, expected]);
+  }
+  while (bound.length > 0) {
+    router.remove(bound.splice(random.below(bound.length), 1)[0] as Binding<string>);
+  }
+  expect(router.size).toBe(0);
+});
+
+test('a message asks for each name once, and tries no binding that wants another text', () => {
+  const router = new HeadersRouter<string>();
+  for (let i = 0; i < 100; i++) {
+    router.add(bind(`q${i}`, '', table({ kind: str('order'), tenant: str(`t${i}`) })));
+  }
+  const asked: string[] = [];
+  const headers = table({ kind: str('order'), tenant: str('t42') });
+  const message = {
+    header: (name: HeaderName) => {
+      asked.push(name.text);
+      return headers.get(name.text) ?? null;
+    },
+    property: () => null,
+  };
+  expect(routed(router, '', message)).toEqual(['q42']);
+  // Both shelves are looked at; besides, the rule of q42 and that of the one other on its shelf.
+  expect(asked.length).toBeLessThan(8);
+});
+
+test('no header is asked for when no binding sets a condition', () => {
   const router = new HeadersRouter<string>();
   router.add(bind('q1', ''));
   expect(routed(router, '', sealed)).toEqual(['q1']);

@@ -16,12 +16,12 @@ export function bind(
 
 /** A message with these headers. */
 export function withHeaders(headers: FieldTable | null): RoutedMessage {
-  return { headers: () => headers, property: () => null };
+  return { header: (name) => headers?.get(name.text) ?? null, property: () => null };
 }
 
 /** A message that must not be asked for its headers. */
 export const sealed: RoutedMessage = {
-  headers: () => {
+  header: () => {
     throw new Error('this exchange type has no business in the headers');
   },
   property: () => {
