@@ -161,6 +161,24 @@ export const SETTINGS = {
     max: 2 ** 31 - 1,
     infinite: true,
   }),
+  consumerTimeoutMs: integer({
+    key: 'consumer_timeout',
+    about:
+      'How long a delivery may stay unacked, unless its queue or consumer says (`x-consumer-timeout`).',
+    initial: 1_800_000,
+    min: 1,
+    max: 2 ** 31 - 1,
+    unit: 'milliseconds',
+    infinite: true,
+  }),
+  consumerTimeoutAction: choice({
+    key: 'consumer_timeout_action',
+    about:
+      'What happens then: the channel is closed, as by RabbitMQ, or just that message goes back to ' +
+      'its queue.',
+    initial: 'close_channel',
+    words: { close_channel: 'close_channel', requeue: 'requeue' },
+  }),
   handshakeTimeoutMs: integer({
     key: 'handshake_timeout',
     about: 'How long a connection may take to log in and open its vhost.',

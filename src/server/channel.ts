@@ -32,6 +32,7 @@ import {
   writeDelivery,
 } from './content-writer.ts';
 import { Deliveries } from './deliveries.ts';
+import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
 import type { Outbox } from './outbox.ts';
 import { Publisher, type PublisherChannel, REFUSED, TAKEN_STORED } from './publisher.ts';
 import { Transaction } from './transaction.ts';
@@ -53,8 +54,11 @@ export interface ChannelConnection {
   readonly maxMessageBytes: number;
   /** Whether the peer wants to be told of consumers that the broker cancels. */
   readonly wantsCancelNotice: boolean;
+  readonly timeoutRules: TimeoutRules;
   /** Asks that `flushConfirms` be called at the end of the turn. */
   listConfirms(channel: Channel): void;
+  /** Closes the channel over an error that no method is to blame for. */
+  channelFailed(channel: Channel, error: AmqpError): void;
 }
 
 /** Open, or waiting for the peer's close-ok after an error. */
@@ -63,7 +67,7 @@ export const CHANNEL_CLOSING = 2;
 export const CHANNEL_CLOSED = 3;
 
 /** One channel of a connection. */
-export class Channel implements DeliveryChannel, PublisherChannel {
+export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner {
   readonly number: number;
   readonly connection: ChannelConnection;
   readonly link: Outbox;
@@ -75,6 +79,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** The queue of its consumer of replies, if it has one. */
   replyQueue: Queue | null = null;
   private readonly unacked: Unacked;
+  private readonly timeouts: DeliveryTimeouts;
   state = CHANNEL_OPEN_STATE;
   /** The limit for each consumer to come (`basic.qos`); 0: none. */
   prefetch = 0;
@@ -99,6 +104,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     const { broker, vhost, maxMessageBytes } = connection;
     this.deliveries = new Deliveries(this);
     this.unacked = this.deliveries.unacked;
+    this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
     this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
   }
 
@@ -188,6 +194,19 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     suffix.writeUInt32BE(queue.readyCount);
     this.writeMethod(prefix, suffix, queue, seq, position, redelivered);
     if (noAck) queue.settle(seq);
+    else this.timeouts.expect(null, queue);
+  }
+
+  deliveryTimedOut(tag: number, timeoutMs: number): boolean {
+    if (this.connection.timeoutRules.requeues) {
+      this.deliveries.takeBack(tag);
+      return true;
+    }
+    const text =
+      `delivery acknowledgement on channel ${this.number} timed out. Timeout value used: ` +
+      `${timeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
+    this.connection.channelFailed(this, new AmqpError('PRECONDITION_FAILED', text));
+    return false;
   }
 
   returnUnroutable(chunk: Chunk, record: number): void {
@@ -249,6 +268,11 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     this.consumers.set(tag, consumer);
     this.prefixes.set(consumer, asBytes(deliverPrefix(this.number, BASIC_DELIVER, tag)));
     queue.addConsumer(consumer);
+    this.timeoutChanged(consumer);
+  }
+
+  timeoutChanged(consumer: Consumer): void {
+    if (!consumer.noAck) this.timeouts.expect(consumer, consumer.queue);
   }
 
   /** Ends a subscription; what it has not settled stays outstanding. */
@@ -322,6 +346,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
   /** Gives everything back: consumers end, unsettled messages return to their queues. */
   close(): void {
     if (this.state === CHANNEL_CLOSED) return;
+    this.timeouts.stop();
     this.publisher.assembly.abandon();
     // A transaction that is under way is rolled back: what it would settle returns as well.
     this.transaction = null;

@@ -16,6 +16,7 @@ import { WheelTimer } from '../util/timers.ts';
 import { CHANNEL_CLOSING, type Channel, type ChannelConnection } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import { AWAITS_HEADER, AWAITS_START_OK, CLOSED, CLOSING, RUNNING } from './connection-state.ts';
+import type { TimeoutRules } from './delivery-timeouts.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { FrameReader } from './frame-reader.ts';
 import { sendStart } from './handlers/connection.ts';
@@ -138,6 +139,14 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** Sends a method on channel 0. */
   send<N extends MethodName>(name: N, fields: MethodFields<N>): void {
     this.outbox.append(encodeMethodFrame(0, name, fields));
+  }
+
+  get timeoutRules(): TimeoutRules {
+    return this.server.timeoutRules;
+  }
+
+  channelFailed(channel: Channel, error: AmqpError): void {
+    this.failed(error, channel.number, 0);
   }
 
   listConfirms(channel: Channel): void {

@@ -18,9 +18,14 @@ export interface SettlingChannel {
   wakeConsumers(): void;
 }
 
+/** How many deliveries that were taken back are remembered; the oldest are forgotten first. */
+const TAKEN_BACK_MAX = 10_000;
+
 /** What one channel has delivered and not settled. */
 export class Deliveries {
   readonly unacked = new Unacked();
+  /** Deliveries taken back after their timeout: settling one of them means nothing any more. */
+  private readonly takenBack = new Set<number>();
   private readonly channel: SettlingChannel;
   private readonly settleEach = (tag: number): void => this.settleOne(tag);
 
@@ -31,7 +36,7 @@ export class Deliveries {
   /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
   ack(tag: number, multiple: boolean): void {
     const { transaction } = this.channel;
-    this.checkTag(tag, multiple);
+    if (!this.checkTag(tag, multiple)) return;
     if (transaction !== null) {
       this.settleLater(transaction, tag, multiple, SETTLE_ACK);
       return;
@@ -46,7 +51,7 @@ export class Deliveries {
   /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
   reject(tag: number, multiple: boolean, requeue: boolean): void {
     const { transaction } = this.channel;
-    this.checkTag(tag, multiple);
+    if (!this.checkTag(tag, multiple)) return;
     if (transaction !== null) {
       this.settleLater(transaction, tag, multiple, requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
       return;
@@ -78,11 +83,27 @@ export class Deliveries {
     return stored;
   }
 
-  private checkTag(tag: number, multiple: boolean): void {
-    if (multiple && tag === 0) return;
+  /** Takes a delivery back that was not settled in time: its message goes out again. */
+  takeBack(tag: number): void {
+    const { transaction } = this.channel;
+    if (transaction?.settles(tag)) return;
+    this.requeueOne(tag);
+    this.takenBack.add(tag);
+    if (this.takenBack.size <= TAKEN_BACK_MAX) return;
+    for (const oldest of this.takenBack) {
+      this.takenBack.delete(oldest);
+      return;
+    }
+  }
+
+  /** Throws for a tag that is not outstanding; returns whether there is anything to settle. */
+  private checkTag(tag: number, multiple: boolean): boolean {
+    if (multiple && tag === 0) return true;
     const { transaction } = this.channel;
     const known = this.unacked.queueOf(tag) !== null;
-    if (known && (transaction === null || !transaction.settles(tag))) return;
+    if (known && (transaction === null || !transaction.settles(tag))) return true;
+    // All before a delivery that was taken back may still be settled with it.
+    if (this.takenBack.delete(tag)) return multiple;
     throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
   }
 

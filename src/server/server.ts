@@ -15,6 +15,7 @@ import { Alarm, TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
+import type { TimeoutRules } from './delivery-timeouts.ts';
 import {
   type Acceptor,
   type ListenAddress,
@@ -44,6 +45,8 @@ export interface ServerSettings extends ListenerSettings, SaslSettings {
   readonly maxMessageBytes: number;
   readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
+  readonly consumerTimeoutMs: number;
+  readonly consumerTimeoutAction: 'close_channel' | 'requeue';
   readonly connectionMax: number;
   readonly channelMaxPerNode: number;
   readonly sendTimeoutMs: number;
@@ -79,6 +82,7 @@ export class Server implements BrokerListener, Acceptor {
   readonly clock: Clock;
   readonly version: string;
   readonly wheel: TimerWheel;
+  readonly timeoutRules: TimeoutRules;
   readonly limits: NodeLimits;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
@@ -110,6 +114,12 @@ export class Server implements BrokerListener, Acceptor {
     this.clock = clock;
     this.version = version;
     this.wheel = new TimerWheel(clock);
+    this.timeoutRules = {
+      wheel: this.wheel,
+      clock,
+      defaultMs: settings.consumerTimeoutMs,
+      requeues: settings.consumerTimeoutAction === 'requeue',
+    };
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     this.broker = new Broker(store, clock, this);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());

@@ -96,6 +96,8 @@ class SettlingChannel implements DeliveryChannel {
     this.delivered += position > 0 ? 1 : 0;
   }
 
+  timeoutChanged(): void {}
+
   consumerGone(): void {}
 
   settle(queue: Queue): void {

@@ -161,6 +161,8 @@ export class SimChannel implements DeliveryChannel {
     this.consumers.splice(this.consumers.indexOf(consumer), 1);
   }
 
+  timeoutChanged(): void {}
+
   /** Takes a delivery off and gives its credit back. */
   release(delivery: Delivery): void {
     this.unacked.splice(this.unacked.indexOf(delivery), 1);

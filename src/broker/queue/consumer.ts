@@ -25,6 +25,8 @@ export interface DeliveryChannel {
     position: number,
     redelivered: boolean,
   ): void;
+  /** The timeout of the consumer's queue has changed. */
+  timeoutChanged(consumer: Consumer): void;
   /** The queue is gone: the consumer is no more. */
   consumerGone(consumer: Consumer): void;
 }

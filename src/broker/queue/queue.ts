@@ -79,8 +79,12 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
 
   /** Goes by other policies from now on, also for what is in the queue already. */
   applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void {
+    const before = this.rules;
     this.rules = rulesOf(this.arguments, policy, operator);
     this.applyRules();
+    if (this.rules.consumerTimeoutMs !== before.consumerTimeoutMs) {
+      for (const consumer of this.consumers) consumer.channel.timeoutChanged(consumer);
+    }
     if (!this.touched) this.host.touch(this);
   }
 

@@ -1,0 +1,171 @@
+// Owns the tests of deliveries that stay unacked for too long, first by the clock alone, then with
+// clients.
+
+import { expect, test } from 'vitest';
+import type { Consumer } from '../../src/broker/queue/consumer.ts';
+import type { Queue } from '../../src/broker/queue/queue.ts';
+import { DeliveryTimeouts } from '../../src/server/delivery-timeouts.ts';
+import { Unacked } from '../../src/server/unacked.ts';
+import { TICK_MS, TimerWheel } from '../../src/util/timers.ts';
+import { eventually } from '../support/amqp.ts';
+import { FakeClock, useServers } from './support.ts';
+
+const start = useServers();
+const queueOf = (consumerTimeoutMs: number | null): Queue =>
+  ({ rules: { consumerTimeoutMs } }) as Queue;
+const consumerOf = (queue: Queue, timeoutMs: number | null): Consumer =>
+  ({ tag: 'tag', queue, timeoutMs, noAck: false }) as Consumer;
+
+/** A channel that only counts what is late. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly wheel = new TimerWheel(this.clock);
+  readonly unacked = new Unacked();
+  readonly consumers = new Map<string, Consumer>();
+  readonly late: { tag: number; timeoutMs: number; atMs: number }[] = [];
+  readonly timeouts: DeliveryTimeouts;
+  private readonly startMs = this.clock.nowMs;
+
+  constructor(defaultMs: number) {
+    const { clock, wheel } = this;
+    const rules = { wheel, clock, defaultMs, requeues: true };
+    this.timeouts = new DeliveryTimeouts(this, this.unacked, rules);
+  }
+
+  consume(queue: Queue, timeoutMs: number | null = null): Consumer {
+    const consumer = consumerOf(queue, timeoutMs);
+    this.consumers.set(`${this.consumers.size}`, consumer);
+    this.timeouts.expect(consumer, queue);
+    return consumer;
+  }
+
+  deliveryTimedOut(tag: number, timeoutMs: number): boolean {
+    this.late.push({ tag, timeoutMs, atMs: this.clock.nowMs - this.startMs });
+    this.unacked.remove(tag);
+    return true;
+  }
+
+  pass(ms: number): void {
+    for (let gone = 0; gone < ms; gone += TICK_MS) {
+      this.clock.nowMs += TICK_MS;
+      this.wheel.advance();
+    }
+  }
+}
+
+test('a delivery is late after its timeout, and at most a fifth of it and a tick later', () => {
+  const bench = new Bench(60_000);
+  const queue = queueOf(null);
+  const consumer = bench.consume(queue);
+  bench.pass(2_500);
+  const tag = bench.unacked.add(queue, consumer, 7);
+  bench.pass(60_000);
+  expect(bench.late).toEqual([]);
+  bench.pass(12_200);
+  expect(bench.late).toMatchObject([{ tag, timeoutMs: 60_000 }]);
+});
+
+test('one that is acked in time is not late, whatever is delivered beside it', () => {
+  const bench = new Bench(10_000);
+  const queue = queueOf(null);
+  const consumer = bench.consume(queue);
+  for (let n = 0; n < 50; n++) {
+    const tag = bench.unacked.add(queue, consumer, n);
+    bench.pass(5_000);
+    bench.unacked.remove(tag);
+  }
+  expect(bench.late).toEqual([]);
+});
+
+test('a consumer goes before its queue, and a queue before the settings', () => {
+  const bench = new Bench(50_000);
+  const quick = queueOf(5_000);
+  const [own, inherited, plain] = [
+    bench.consume(quick, 1_000),
+    bench.consume(quick),
+    bench.consume(queueOf(null)),
+  ];
+  for (const consumer of [plain, inherited, own]) {
+    bench.unacked.add(consumer.queue, consumer, 0);
+  }
+  bench.pass(80_000);
+  expect(bench.late.map(({ timeoutMs }) => timeoutMs)).toEqual([1_000, 5_000, 50_000]);
+});
+
+test('nothing is looked at while no timeout can pass', () => {
+  const bench = new Bench(Infinity);
+  const consumer = bench.consume(queueOf(null));
+  bench.unacked.add(consumer.queue, consumer, 0);
+  expect(bench.wheel.size).toBe(0);
+  bench.timeouts.expect(null, queueOf(3_000));
+  expect(bench.wheel.size).toBe(1);
+  bench.timeouts.stop();
+  expect(bench.wheel.size).toBe(0);
+});
+
+test('a message that was got stays watched when no consumer is there', () => {
+  const bench = new Bench(4_000);
+  const queue = queueOf(null);
+  const tag = bench.unacked.add(queue, null, 3);
+  bench.timeouts.expect(null, queue);
+  bench.pass(6_000);
+  expect(bench.late).toMatchObject([{ tag }]);
+});
+
+/** Moves the clock of a broker until something has come about. */
+async function passUntil(clock: FakeClock, done: () => boolean): Promise<void> {
+  await eventually(() => {
+    clock.nowMs += TICK_MS;
+    return done();
+  });
+}
+
+test('a channel that is late is closed with a text that names the timeout', async () => {
+  const clock = new FakeClock();
+  const server = await start({ heartbeatSeconds: 0 }, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  const queue = 'slow';
+  const args = { 'x-consumer-timeout': 2_000 };
+  await raw.call(1, 'queue.declare', { queue, exclusive: true, arguments: args });
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'slow' });
+  raw.publish(1, { routingKey: queue }, {}, Buffer.from('work'));
+  await raw.message(1);
+  const stop = setInterval(() => {
+    clock.nowMs += TICK_MS;
+  }, 5);
+  const closed = await raw.next(1);
+  clearInterval(stop);
+  expect(closed).toMatchObject({
+    replyCode: 406,
+    replyText:
+      'PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: ' +
+      '2000 ms. This timeout value can be configured, see consumers doc guide to learn more',
+    classId: 0,
+    methodId: 0,
+  });
+  raw.send(1, 'channel.close-ok', {});
+  await raw.openChannel(2);
+  raw.send(2, 'basic.get', { queue, noAck: true });
+  expect((await raw.message(2)).method).toMatchObject({ redelivered: true });
+});
+
+test('where messages are taken back, a late ack means nothing and the channel goes on', async () => {
+  const clock = new FakeClock();
+  const server = await start({ consumerTimeoutAction: 'requeue', consumerTimeoutMs: 2_000 }, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  const queue = 'quick';
+  await raw.call(1, 'queue.declare', { queue, exclusive: true });
+  raw.publish(1, { routingKey: queue }, {}, Buffer.from('work'));
+  raw.send(1, 'basic.get', { queue });
+  const first = await raw.message(1);
+  const ready = () => [...server.server.broker.vhosts.values()][0]?.queues.get(queue)?.readyCount;
+  await passUntil(clock, () => ready() === 1);
+  raw.send(1, 'basic.ack', { deliveryTag: 1, multiple: false });
+  raw.send(1, 'basic.get', { queue });
+  const again = await raw.message(1);
+  expect(first.method).toMatchObject({ deliveryTag: 1, redelivered: false });
+  expect(again.method).toMatchObject({ deliveryTag: 2, redelivered: true });
+  await raw.call(1, 'basic.qos', {});
+  raw.send(1, 'basic.ack', { deliveryTag: 1, multiple: false });
+  expect(String((await raw.next(1))['replyText'])).toContain('unknown delivery tag 1');
+});
