@@ -50,7 +50,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly home: QueueHome;
   private readonly log: MessageLog;
   private readonly messages: QueueMessages;
-  private readonly subscribed: ConsumerSet;
+  readonly subscribed: ConsumerSet;
 
   constructor(
     id: number,
@@ -273,16 +273,6 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   /** Takes all consumers off and returns them, as part of deleting the queue. */
   takeConsumers(): Consumer[] {
     return this.subscribed.clear();
-  }
-
-  /** The single active consumer; null: there is none, or the queue serves all. */
-  get activeConsumer(): Consumer | null {
-    return this.subscribed.active;
-  }
-
-  /** The consumer that has the queue to itself, if any. */
-  get exclusiveConsumer(): Consumer | null {
-    return this.subscribed.exclusive;
   }
 
   /** Asks for a delivery round, if there is anything to give out. */

@@ -91,7 +91,7 @@ function consume(connection: Connection, channel: Channel, method: Method<'basic
   checkConsumerArguments(queue.name, vhost.name, method.arguments);
   const wantsAlone = method.exclusive && !isQuorum(queue.arguments);
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
-  if (queue.exclusiveConsumer !== null || (wantsAlone && shared)) {
+  if (queue.subscribed.exclusive !== null || (wantsAlone && shared)) {
     const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
     throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`);
   }
