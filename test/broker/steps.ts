@@ -88,6 +88,15 @@ const requeueMany: Step = (world, random) => {
   }
 };
 
+/** What counts returns gives back all it was given, so that some messages come back too often. */
+const requeueCounted: Step = (world) => {
+  for (const channel of world.channels) {
+    for (const delivery of [...channel.unacked]) {
+      if (delivery.modelQueue.spec.returnsMax !== Infinity) world.requeue(channel, delivery);
+    }
+  }
+};
+
 const rejectMany: Step = (world, random) => {
   const channel = random.pick(world.channels);
   for (let n = Math.min(50, random.below(channel.unacked.length + 1)); n > 0; n--) {
@@ -176,6 +185,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [16, settleOne],
   [8, ackMany],
   [3, requeueMany],
+  [4, requeueCounted],
   [3, rejectMany],
   [6, get],
   [5, consume],
