@@ -24,10 +24,6 @@ export interface Effective {
   readonly operator: Policy | null;
 }
 
-interface PolicyTarget {
-  applyPolicy(definition: ReadonlyMap<string, unknown> | null): boolean;
-}
-
 const NONE: Effective = { policy: null, operator: null };
 
 /** The policies of one vhost. */
@@ -100,8 +96,7 @@ export class Policies {
   /** Lets an exchange go by the policy that matches it; returns whether it routes differently. */
   applyToExchange(exchange: Exchange): boolean {
     if (!this.hold(exchange, (policy) => matchesExchange(policy, exchange))) return false;
-    const target = exchange as Partial<PolicyTarget>;
-    return target.applyPolicy?.(this.of(exchange).policy?.rules ?? null) ?? false;
+    return exchange.applyPolicy(this.of(exchange).policy?.rules ?? null);
   }
 
   /** Finds what holds for a target now: of each layer the first that matches. Whether that is new. */
