@@ -14,6 +14,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** An object, or one made of the pairs that rabbitmqctl writes instead; null: neither. */
+export function objectOf(value: JsonValue): JsonObject | null {
+  if (isObject(value)) return value;
+  if (!Array.isArray(value)) return null;
+  const pairs = value as readonly JsonValue[];
+  const isPair = (pair: JsonValue): pair is readonly [string, JsonValue] =>
+    Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string';
+  return pairs.every(isPair) ? Object.fromEntries(pairs) : null;
+}
+
 /** The value as Erlang prints it, which is how RabbitMQ's texts name what is wrong. */
 export function describeTerm(value: JsonValue | undefined): string {
   if (value === undefined) return 'undefined';

@@ -3,7 +3,7 @@
 
 import { compilePattern, type Pattern } from '../../util/pattern.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { describeTerm, isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { describeTerm, type JsonObject, type JsonValue, objectOf } from '../json.ts';
 import { isQuorum } from '../queue/arguments.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
@@ -121,16 +121,6 @@ function readDefinition(layer: PolicyLayer, given: JsonValue | undefined): JsonO
     if (wrong !== null) throw refusal(wrong);
   }
   return definition;
-}
-
-/** An object, or the pairs that RabbitMQ's command line exports instead of one. */
-function objectOf(value: JsonValue): JsonObject | null {
-  if (isObject(value)) return value;
-  if (!Array.isArray(value)) return null;
-  const pairs = value as readonly JsonValue[];
-  const isPair = (pair: JsonValue): pair is readonly [string, JsonValue] =>
-    Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string';
-  return pairs.every(isPair) ? Object.fromEntries(pairs) : null;
 }
 
 function isApplyTo(value: JsonValue): value is ApplyTo {

@@ -1,0 +1,158 @@
+// Owns how tables of arguments look in JSON and come back from it: as RabbitMQ writes them. Never
+// loses a type: what JSON cannot carry goes beside it, in RabbitMQ's way of not looking at it.
+
+import {
+  checkTable,
+  decodeTable,
+  encodeTable,
+  FIELD_DEPTH_MAX,
+  type Field,
+  type FieldTable,
+} from '../../amqp/field-table.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+
+/** The key beside `arguments` for the table as on the wire, in base64. */
+export const WIRE_KEY = 'leveret_arguments';
+/** What RabbitMQ writes for bytes that are no text. */
+const NOT_TEXT = 'Not UTF-8, base64 is: ';
+const KEY_BYTES_MAX = 255;
+
+/**
+ * Arguments as JSON, with the table as on the wire where JSON alone would make another of it. To
+ * declarations all widths of an integer are the same; to bindings, which are `exact`, they are not.
+ */
+export function argumentsToJson(table: FieldTable, exact = false): JsonObject {
+  const json = { arguments: tableToJson(table) };
+  if ([...table.values()].every((field) => survives(field, exact))) return json;
+  return { ...json, [WIRE_KEY]: encodeTable(table).toString('base64') };
+}
+
+/**
+ * Arguments back from JSON. The table as on the wire counts only if it says the same: who edits the
+ * JSON means what it says. Throws an Error that says what is wrong.
+ */
+export function argumentsFromJson(json: JsonValue | undefined, wire?: JsonValue): FieldTable {
+  if (json === undefined || json === null) return new Map();
+  // An empty table is an empty list to some of RabbitMQ's tools.
+  if (Array.isArray(json) && json.length === 0) return new Map();
+  if (!isObject(json)) throw new Error('arguments must be an object');
+  const exact = typeof wire === 'string' ? decodeWire(wire) : null;
+  if (exact !== null && sameJson(tableToJson(exact), json)) return exact;
+  const table = tableFromJson(json, 1);
+  const bytes = encodeTable(table);
+  // What could not be read back from the store must not get there.
+  checkTable(bytes, 0, bytes.length);
+  return table;
+}
+
+function tableToJson(table: FieldTable): JsonObject {
+  return Object.fromEntries([...table].map(([key, field]) => [key, fieldToJson(field)]));
+}
+
+function fieldToJson(field: Field): JsonValue {
+  switch (field.type) {
+    case 'S':
+      return typeof field.value === 'string' ? field.value : notText(field.value);
+    case 'x': {
+      const text = field.value.toString();
+      return Buffer.from(text).equals(field.value) ? text : notText(field.value);
+    }
+    case 'A':
+      return field.value.map(fieldToJson);
+    case 'F':
+      return tableToJson(field.value);
+    case 'D':
+      return field.value.digits / 10 ** field.value.places;
+    case 'l':
+    case 'T':
+      return Number(field.value);
+    case 'f':
+    case 'd':
+      return Number.isFinite(field.value) ? field.value : null;
+    default:
+      return field.value;
+  }
+}
+
+function notText(bytes: Buffer): string {
+  return NOT_TEXT + bytes.toString('base64');
+}
+
+/** Whether the way to JSON and back leads to a field that is the same to whoever compares. */
+function survives(field: Field, exact: boolean): boolean {
+  switch (field.type) {
+    case 'S':
+      return typeof field.value === 'string';
+    case 'A':
+      return field.value.every((each) => survives(each, exact));
+    case 'F':
+      return [...field.value.values()].every((each) => survives(each, exact));
+    case 'l':
+      return typeof field.value === 'number';
+    case 'd':
+      return Number.isFinite(field.value) && !Number.isInteger(field.value);
+    case 'x':
+    case 'D':
+    case 'T':
+    case 'f':
+      return false;
+    case 't':
+    case 'V':
+      return true;
+    default:
+      return !exact;
+  }
+}
+
+function tableFromJson(json: JsonObject, depth: number): FieldTable {
+  if (depth > FIELD_DEPTH_MAX) throw new Error('arguments are nested too deeply');
+  const entries = Object.entries(json).map(([key, value]): [string, Field] => {
+    if (Buffer.byteLength(key) > KEY_BYTES_MAX) {
+      throw new Error(`the name of an argument is longer than ${KEY_BYTES_MAX} bytes`);
+    }
+    return [key, fieldFromJson(value, depth)];
+  });
+  return new Map(entries);
+}
+
+function fieldFromJson(value: JsonValue, depth: number): Field {
+  if (value === null) return { type: 'V', value };
+  if (typeof value === 'string') return { type: 'S', value };
+  if (typeof value === 'boolean') return { type: 't', value };
+  if (typeof value === 'number') return numberFromJson(value);
+  if (isObject(value)) return { type: 'F', value: tableFromJson(value, depth + 1) };
+  if (depth >= FIELD_DEPTH_MAX) throw new Error('arguments are nested too deeply');
+  const list = value as readonly JsonValue[];
+  return { type: 'A', value: list.map((each) => fieldFromJson(each, depth + 1)) };
+}
+
+/** Whole numbers become `long`, as RabbitMQ reads them. */
+function numberFromJson(value: number): Field {
+  if (Number.isSafeInteger(value)) return { type: 'l', value };
+  if (Number.isInteger(value) && Math.abs(value) < 2 ** 63) {
+    return { type: 'l', value: BigInt(value) };
+  }
+  return { type: 'd', value };
+}
+
+function decodeWire(wire: string): FieldTable | null {
+  const bytes = Buffer.from(wire, 'base64');
+  try {
+    return decodeTable(bytes, 0, bytes.length).table;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether two values are the same but for the order of keys. */
+function sameJson(a: JsonValue, b: JsonValue): boolean {
+  if (isObject(a) && isObject(b)) {
+    const keys = Object.keys(a);
+    if (keys.length !== Object.keys(b).length) return false;
+    return keys.every((key) => key in b && sameJson(a[key] as JsonValue, b[key] as JsonValue));
+  }
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((each, at) => sameJson(each, b[at]));
+  }
+  return a === b;
+}

@@ -1,0 +1,102 @@
+// Owns reading one item of a file of definitions: its fields, and errors that name the item. Never
+// knows which items there are: read.ts does.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import { PatternError } from '../../util/pattern.ts';
+import { isObject, type JsonObject, type JsonValue, objectOf } from '../json.ts';
+import { Refusal } from '../refusal.ts';
+
+const NAME_BYTES_MAX = 255;
+
+/** A refusal that says which item it is about. */
+class ItemRefusal extends Refusal {}
+
+/** One object of one of the lists. */
+export class Item {
+  private readonly place: string;
+  private readonly json: JsonObject;
+
+  constructor(place: string, json: JsonValue) {
+    this.place = place;
+    this.json = isObject(json) ? json : {};
+    if (!isObject(json)) throw this.refusal('it must be an object');
+  }
+
+  /** A field as it is; undefined: it is not there. */
+  raw(key: string): JsonValue | undefined {
+    return this.json[key];
+  }
+
+  /** A text that must be there, unless there is another to take for it. */
+  text(key: string, otherwise?: string): string {
+    const value = this.json[key] ?? otherwise;
+    if (typeof value === 'string') return value;
+    throw this.refusal(value === undefined ? `'${key}' is missing` : `'${key}' must be a string`);
+  }
+
+  /** A text that fits into a short string of AMQP. */
+  shortText(key: string, otherwise?: string): string {
+    const value = this.text(key, otherwise);
+    if (Buffer.byteLength(value) <= NAME_BYTES_MAX) return value;
+    throw this.refusal(`'${key}' is longer than ${NAME_BYTES_MAX} bytes`);
+  }
+
+  /** A boolean; one that is not there is false. */
+  flag(key: string): boolean {
+    const value = this.json[key] ?? false;
+    if (typeof value === 'boolean') return value;
+    throw this.refusal(`'${key}' must be true or false`);
+  }
+
+  /** Words as an array or with commas between them. */
+  words(key: string): string[] {
+    const value = this.json[key] ?? [];
+    if (typeof value === 'string') {
+      return value.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]));
+    }
+    if (Array.isArray(value) && value.every((word) => typeof word === 'string')) return value;
+    throw this.refusal(`'${key}' must be strings in an array, or with commas between them`);
+  }
+
+  /** An object, or the pairs that rabbitmqctl writes instead; one that is not there is empty. */
+  object(key: string): JsonObject {
+    const value = objectOf(this.json[key] ?? {});
+    if (value === null) throw this.refusal(`'${key}' must be an object`);
+    return value;
+  }
+
+  /** The object of a field as part of this item. */
+  part(key: string): Item {
+    return new Item(this.describe(), this.object(key));
+  }
+
+  /** What `run` returns; what it throws about the item, with the item's name. */
+  attempt<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof ItemRefusal) throw error;
+      if (error instanceof AmqpError || error instanceof Refusal || error instanceof PatternError) {
+        throw this.refusal(error instanceof AmqpError ? error.explanation : error.message);
+      }
+      throw error;
+    }
+  }
+
+  /** The error for this item. */
+  refusal(what: string): Refusal {
+    const sentence = what.replaceAll(/\s*\n\s*/g, ' ').trim();
+    return new ItemRefusal('invalid', `${this.describe()}: ${sentence}`);
+  }
+
+  /** The item as errors and warnings name it: `queues[2] 'jobs' in vhost '/'`. */
+  describe(): string {
+    const { name, user, exchange, source, destination, vhost } = this.json;
+    let what = this.place;
+    if (name !== undefined) what += ` '${String(name)}'`;
+    if (user !== undefined) what += ` of user '${String(user)}'`;
+    if (source !== undefined) what += ` from '${String(source)}' to '${String(destination)}'`;
+    if (exchange !== undefined) what += ` for exchange '${String(exchange)}'`;
+    return vhost === undefined ? what : `${what} in vhost '${String(vhost)}'`;
+  }
+}

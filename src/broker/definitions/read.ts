@@ -1,0 +1,280 @@
+// Owns reading a file of definitions in RabbitMQ's format: what each item means, whatever is there
+// already. Never looks at a broker: check.ts does.
+
+import type { FieldTable } from '../../amqp/field-table.ts';
+import { compilePermission, compileTopicPermission } from '../access/grants.ts';
+import { checkLimits, USER_LIMITS, VHOST_LIMITS, type VhostLimits } from '../access/limits.ts';
+import { checkNewName, checkTags } from '../access/names.ts';
+import { checkPasswordHash } from '../access/password.ts';
+import { checkVhostTraits, type VhostTraits } from '../access/vhost-traits.ts';
+import type { ExchangeTraits } from '../exchange/exchange.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from '../policy/policy.ts';
+import type { QueueTraits } from '../queue/host.ts';
+import { Refusal } from '../refusal.ts';
+import { argumentsFromJson, WIRE_KEY } from './arguments-json.ts';
+import { Item } from './item.ts';
+
+/** What was read of one item, with the item for errors. */
+export interface Read<T> {
+  readonly item: Item;
+  readonly value: T;
+}
+
+/** The same in a vhost. */
+export interface InVhost<T> extends Read<T> {
+  readonly vhost: string;
+}
+
+/** A user, with a password or with the hash of one. */
+export interface UserDefinition {
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly limits: JsonObject;
+  readonly password: string | null;
+  readonly passwordHash: string;
+  readonly hashingAlgorithm: string;
+}
+
+/** Who may do what in a vhost. */
+export interface PermissionDefinition {
+  readonly user: string;
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+/** Who may use which routing keys of an exchange. */
+export interface TopicPermissionDefinition {
+  readonly user: string;
+  readonly exchange: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+/** A binding by the names of its ends. */
+export interface BindingDefinition {
+  readonly source: string;
+  readonly destination: string;
+  readonly toExchange: boolean;
+  readonly bindingKey: string;
+  readonly arguments: FieldTable;
+}
+
+/** A parameter, which may be of a kind that has a home of its own. */
+export interface ParameterDefinition {
+  readonly component: string;
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
+/** All that a file says, in order. */
+export interface Definitions {
+  readonly users: readonly Read<UserDefinition>[];
+  readonly vhosts: readonly Read<{ readonly name: string } & Partial<VhostTraits>>[];
+  readonly permissions: readonly InVhost<PermissionDefinition>[];
+  readonly topicPermissions: readonly InVhost<TopicPermissionDefinition>[];
+  readonly vhostLimits: readonly InVhost<VhostLimits>[];
+  readonly globalParameters: readonly Read<{ readonly name: string; readonly value: JsonValue }>[];
+  readonly parameters: readonly InVhost<ParameterDefinition>[];
+  readonly policies: readonly InVhost<{ readonly layer: PolicyLayer; readonly policy: Policy }>[];
+  readonly exchanges: readonly InVhost<ExchangeTraits>[];
+  readonly queues: readonly InVhost<QueueTraits>[];
+  readonly bindings: readonly InVhost<BindingDefinition>[];
+}
+
+/** The components of parameters that have homes of their own. */
+export const OPERATOR_POLICY = 'operator_policy';
+export const VHOST_LIMITS_COMPONENT = 'vhost-limits';
+
+/** What RabbitMQ writes for what a vhost has none of. */
+const UNSAID: readonly (JsonValue | undefined)[] = [undefined, null, 'undefined'];
+/** What RabbitMQ takes a hash for that does not say how it was made. */
+const DEFAULT_HASHING = 'rabbit_password_hashing_sha256';
+
+/**
+ * Reads definitions; throws a Refusal that names the first item that is wrong. With a vhost, all
+ * items belong to it, whatever they say, and the lists that are not of vhosts are left out.
+ */
+export function readDefinitions(json: JsonValue, only: string | null = null): Definitions {
+  if (!isObject(json)) throw new Refusal('invalid', 'definitions must be an object');
+  const items = (list: string): Item[] => itemsOf(json, list);
+  const broad = (list: string): Item[] => (only === null ? items(list) : []);
+  const inVhost = <T>(list: readonly Item[], read: (item: Item, vhost: string) => T) =>
+    list.map((item): InVhost<T> => {
+      const vhost = only ?? item.text('vhost');
+      return { item, vhost, value: item.attempt(() => read(item, vhost)) };
+    });
+  const each = <T>(list: readonly Item[], read: (item: Item) => T) =>
+    list.map((item): Read<T> => ({ item, value: item.attempt(() => read(item)) }));
+  const parameters = items('parameters');
+  const of = (component: string): Item[] =>
+    parameters.filter((item) => item.raw('component') === component);
+  const own = [OPERATOR_POLICY, VHOST_LIMITS_COMPONENT];
+  return {
+    users: each(broad('users'), readUser),
+    vhosts: each(broad('vhosts'), readVhost),
+    permissions: inVhost(broad('permissions'), readPermission),
+    topicPermissions: inVhost(broad('topic_permissions'), readTopicPermission),
+    vhostLimits: inVhost(of(VHOST_LIMITS_COMPONENT), (item) =>
+      checkLimits(VHOST_LIMITS, item.object('value')),
+    ),
+    globalParameters: each(broad('global_parameters'), readGlobalParameter),
+    parameters: inVhost(
+      parameters.filter((item) => !own.includes(String(item.raw('component')))),
+      readParameter,
+    ),
+    policies: [
+      ...inVhost(items('policies'), (item) => readPolicyItem('policy', item)),
+      ...inVhost(of(OPERATOR_POLICY), (item) => readOperatorPolicy(item)),
+    ],
+    exchanges: inVhost(items('exchanges'), readExchange),
+    queues: inVhost(items('queues'), readQueue),
+    bindings: inVhost(items('bindings'), readBinding),
+  };
+}
+
+function itemsOf(json: JsonObject, list: string): Item[] {
+  const found = json[list] ?? [];
+  if (!Array.isArray(found)) throw new Refusal('invalid', `'${list}' must be an array`);
+  return found.map((each: JsonValue, index) => new Item(`${list}[${index}]`, each));
+}
+
+function readUser(item: Item): UserDefinition {
+  const name = item.text('name');
+  checkNewName('user', name);
+  const tags = item.words('tags');
+  checkTags(tags);
+  const limits = item.object('limits');
+  checkLimits(USER_LIMITS, limits);
+  const password = item.raw('password');
+  const passwordHash = item.text('password_hash', '');
+  const hashingAlgorithm = item.text('hashing_algorithm', DEFAULT_HASHING);
+  checkPasswordHash(passwordHash, hashingAlgorithm);
+  const plain = typeof password === 'string' && passwordHash === '' ? password : null;
+  return { name, tags, limits, password: plain, passwordHash, hashingAlgorithm };
+}
+
+/** What is not said of a vhost stays as it is. */
+function readVhost(item: Item): { readonly name: string } & Partial<VhostTraits> {
+  const name = item.text('name');
+  const metadata = item.part('metadata');
+  const has = (key: string): Item | null => {
+    const said = (where: Item): boolean => !UNSAID.includes(where.raw(key));
+    if (said(item)) return item;
+    return said(metadata) ? metadata : null;
+  };
+  const description = has('description')?.text('description');
+  const tags = has('tags')?.words('tags');
+  const type = has('default_queue_type');
+  const traits = {
+    name,
+    ...(description === undefined ? {} : { description }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(type === null ? {} : { defaultQueueType: type.text('default_queue_type') }),
+  };
+  checkVhostTraits(name, traits);
+  return traits;
+}
+
+function readPermission(item: Item): PermissionDefinition {
+  const permission = {
+    user: item.text('user'),
+    configure: item.text('configure'),
+    write: item.text('write'),
+    read: item.text('read'),
+  };
+  compilePermission(permission);
+  return permission;
+}
+
+function readTopicPermission(item: Item, vhost: string): TopicPermissionDefinition {
+  const permission = {
+    user: item.text('user'),
+    exchange: item.shortText('exchange'),
+    write: item.text('write'),
+    read: item.text('read'),
+  };
+  compileTopicPermission(permission, permission.user, vhost);
+  return permission;
+}
+
+function readGlobalParameter(item: Item): { readonly name: string; readonly value: JsonValue } {
+  return { name: item.shortText('name'), value: item.raw('value') ?? null };
+}
+
+function readParameter(item: Item): ParameterDefinition {
+  const component = item.shortText('component');
+  if (component === 'policy') throw item.refusal('policies may not be set using this method');
+  return { component, name: item.shortText('name'), value: item.raw('value') ?? null };
+}
+
+function readPolicyItem(
+  layer: PolicyLayer,
+  item: Item,
+): { readonly layer: PolicyLayer; readonly policy: Policy } {
+  return { layer, policy: readPolicy(layer, item.shortText('name'), policyInput(item)) };
+}
+
+function readOperatorPolicy(item: Item): {
+  readonly layer: PolicyLayer;
+  readonly policy: Policy;
+} {
+  const input = policyInput(item.part('value'));
+  const policy = readPolicy(OPERATOR_POLICY, item.shortText('name'), input);
+  return { layer: OPERATOR_POLICY, policy };
+}
+
+function policyInput(item: Item): PolicyInput {
+  return {
+    pattern: item.raw('pattern'),
+    definition: item.raw('definition'),
+    priority: item.raw('priority'),
+    applyTo: item.raw('apply-to'),
+  };
+}
+
+function readExchange(item: Item): ExchangeTraits {
+  return {
+    name: item.shortText('name'),
+    type: item.text('type'),
+    durable: item.flag('durable'),
+    autoDelete: item.flag('auto_delete'),
+    internal: item.flag('internal'),
+    arguments: readArguments(item),
+  };
+}
+
+function readQueue(item: Item): QueueTraits {
+  const name = item.shortText('name');
+  if (name === '') throw item.refusal('the name of a queue must not be empty');
+  return {
+    name,
+    durable: item.flag('durable'),
+    autoDelete: item.flag('auto_delete'),
+    owner: null,
+    arguments: readArguments(item),
+  };
+}
+
+function readBinding(item: Item): BindingDefinition {
+  const kind = item.text('destination_type', 'queue');
+  if (kind !== 'queue' && kind !== 'exchange') {
+    throw item.refusal(`'destination_type' must be queue or exchange`);
+  }
+  return {
+    source: item.text('source'),
+    destination: item.text('destination'),
+    toExchange: kind === 'exchange',
+    bindingKey: item.shortText('routing_key', ''),
+    arguments: readArguments(item),
+  };
+}
+
+function readArguments(item: Item): FieldTable {
+  try {
+    return argumentsFromJson(item.raw('arguments'), item.raw(WIRE_KEY));
+  } catch (error) {
+    throw item.refusal(error instanceof Error ? error.message : String(error));
+  }
+}

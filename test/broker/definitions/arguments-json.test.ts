@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { FIELD_DEPTH_MAX, type Field, type FieldTable } from '../../../src/amqp/field-table.ts';
+import {
+  argumentsFromJson,
+  argumentsToJson,
+} from '../../../src/broker/definitions/arguments-json.ts';
+import type { JsonValue } from '../../../src/broker/json.ts';
+
+const table = (fields: Record<string, Field>): FieldTable => new Map(Object.entries(fields));
+
+/** Through the text of a file. */
+function roundTrip(fields: Record<string, Field>): FieldTable {
+  const json = JSON.parse(JSON.stringify(argumentsToJson(table(fields))));
+  return argumentsFromJson(json.arguments, json.leveret_arguments);
+}
+
+const PLAIN: Record<string, Field> = {
+  text: { type: 'S', value: 'a' },
+  flag: { type: 't', value: true },
+  long: { type: 'l', value: 5 },
+  half: { type: 'd', value: 2.5 },
+  none: { type: 'V', value: null },
+  list: { type: 'A', value: [{ type: 'S', value: 'x' }] },
+  table: { type: 'F', value: table({ k: { type: 'l', value: 1 } }) },
+};
+
+const EXACT: Record<string, Field> = {
+  bytes: { type: 'x', value: Buffer.from([1, 255]) },
+  words: { type: 'x', value: Buffer.from('hi') },
+  broken: { type: 'S', value: Buffer.from([255]) },
+  time: { type: 'T', value: 1_700_000_000 },
+  decimal: { type: 'D', value: { places: 2, digits: 314 } },
+  float: { type: 'f', value: 1.5 },
+  whole: { type: 'd', value: 2 },
+  endless: { type: 'd', value: Infinity },
+  huge: { type: 'l', value: 9_007_199_254_740_993n },
+  inside: { type: 'A', value: [{ type: 'F', value: table({ t: { type: 'T', value: 5 } }) }] },
+};
+
+test('what JSON can carry comes back as it was, without anything beside it', () => {
+  expect(argumentsToJson(table(PLAIN))).toEqual({
+    arguments: {
+      text: 'a',
+      flag: true,
+      long: 5,
+      half: 2.5,
+      none: null,
+      list: ['x'],
+      table: { k: 1 },
+    },
+  });
+  expect(roundTrip(PLAIN)).toEqual(table(PLAIN));
+});
+
+test.each(Object.entries(EXACT))('what JSON cannot carry comes back as it was: %s', (_, field) => {
+  expect(roundTrip({ field })).toEqual(table({ field }));
+});
+
+test.each([
+  [EXACT['bytes'], 'Not UTF-8, base64 is: Af8='],
+  [EXACT['words'], 'hi'],
+  [EXACT['time'], 1_700_000_000],
+  [EXACT['decimal'], 3.14],
+  [EXACT['whole'], 2],
+])('%j looks in JSON as RabbitMQ would have it', (field, expected) => {
+  expect(argumentsToJson(table({ field: field as Field }))['arguments']).toEqual({
+    field: expected,
+  });
+});
+
+test('an integer of any width comes back as a long, which declarations take for the same', () => {
+  for (const type of ['b', 'B', 's', 'u', 'I', 'i'] as const) {
+    expect(roundTrip({ n: { type, value: 7 } })).toEqual(table({ n: { type: 'l', value: 7 } }));
+  }
+});
+
+test('an integer of a binding comes back in its width, which makes it another binding', () => {
+  const bound = table({ n: { type: 'I', value: 7 } });
+  const { arguments: json, leveret_arguments: wire } = argumentsToJson(bound, true);
+  expect(argumentsFromJson(json as JsonValue, wire as string)).toEqual(bound);
+  expect(argumentsToJson(table(PLAIN), true)['leveret_arguments']).toBeUndefined();
+});
+
+test('who edits the JSON means what it says', () => {
+  const { leveret_arguments: wire } = argumentsToJson(table({ at: { type: 'T', value: 5 } }));
+  expect(argumentsFromJson({ at: 6 }, wire as string)).toEqual(
+    table({ at: { type: 'l', value: 6 } }),
+  );
+  expect(argumentsFromJson({ at: 5 }, 'garbage')).toEqual(table({ at: { type: 'l', value: 5 } }));
+});
+
+test('no arguments may be written in several ways', () => {
+  for (const none of [undefined, null, [], {}]) expect(argumentsFromJson(none).size).toBe(0);
+});
+
+test.each<[string, JsonValue]>([
+  ['arguments must be an object', 'x'],
+  ['arguments must be an object', [1]],
+  ['the name of an argument is longer than 255 bytes', { ['x'.repeat(256)]: 1 }],
+])('refuses, since %s', (text, json) => {
+  expect(() => argumentsFromJson(json)).toThrow(text);
+});
+
+test('refuses what is nested deeper than could be read back', () => {
+  let json: JsonValue = 1;
+  for (let n = 0; n < FIELD_DEPTH_MAX; n++) json = n % 2 === 0 ? { n: json } : [json];
+  expect(() => argumentsFromJson({ json })).toThrow('arguments are nested too deeply');
+  let list: JsonValue = 1;
+  for (let n = 0; n < FIELD_DEPTH_MAX; n++) list = [list];
+  expect(() => argumentsFromJson({ list })).toThrow('arguments are nested too deeply');
+});
+
+test('refuses more entries than could be read back', () => {
+  expect(() => argumentsFromJson({ list: Array(5000).fill(1) })).toThrow();
+});
