@@ -180,10 +180,21 @@ export class Vhost implements QueueHome {
     if (current !== undefined) return current;
     checkQueueLimit(this.name, name, this.queues.size, limits);
     if (grants !== null) checkDeadLetterRights(traits, grants);
-    const durable = traits.durable && traits.owner === null;
-    const queue = this.addQueue(this.broker.takeQueueId(), { ...traits, durable });
+    return this.createQueue({ ...traits, durable: traits.durable && traits.owner === null });
+  }
+
+  /**
+   * Makes a queue as definitions say, which were checked before: it may have a name that the broker
+   * gave, and the vhost's queue type was filled in when it was declared.
+   */
+  restoreQueue(traits: QueueTraits): Queue {
+    return this.queues.get(traits.name) ?? this.createQueue(traits);
+  }
+
+  private createQueue(traits: QueueTraits): Queue {
+    const queue = this.addQueue(this.broker.takeQueueId(), traits);
     this.router.topologyChanged();
-    if (durable) {
+    if (traits.durable) {
       this.broker.definitionRows.putQueue(this.name, queue);
       this.broker.definitionChanged();
     }

@@ -3,7 +3,11 @@
 
 import { limitOf } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
-import { checkExchangeDeclaration, checkQueueDeclaration, RESERVED_PREFIX } from '../declare-rules.ts';
+import {
+  checkExchangeDeclaration,
+  checkQueueDeclaration,
+  RESERVED_PREFIX,
+} from '../declare-rules.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
 import { EXCHANGE_TYPES } from '../exchange/registry.ts';
 import type { QueueTraits } from '../queue/host.ts';
@@ -103,9 +107,8 @@ class Check {
 
   private checkQueueLimits(): void {
     for (const { vhost, queues } of this.planned.values()) {
-      const { limits } = this.definitions.vhostLimits.findLast(
-        (each) => each.vhost === vhost.name,
-      ) ?? { value: vhost.traits.limits };
+      const given = this.definitions.vhostLimits.findLast((each) => each.vhost === vhost.name);
+      const limits = given?.value ?? vhost.traits.limits;
       const more = queues.size - vhost.queues.size;
       const max = limitOf(limits['max-queues']);
       if (more === 0 || queues.size <= max) continue;
