@@ -99,6 +99,18 @@ export const SETTINGS = {
     about: 'What it may read from.',
     initial: '.*',
   }),
+  loadDefinitions: names({
+    key: 'load_definitions',
+    about:
+      'Files of definitions (JSON, as RabbitMQ exports them) to import at each start, before ' +
+      'anybody can connect: paths, patterns, or a folder for its `*.json`.',
+    initial: [],
+  }),
+  skipUnchangedDefinitions: boolean({
+    key: 'definitions.skip_if_unchanged',
+    about: 'Import those files only if one of them has changed since the last time.',
+    initial: false,
+  }),
   loopbackUsers: names({
     key: 'loopback_users',
     about:

@@ -12,6 +12,7 @@ import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from './p
  *          'o' vhost name             an operator policy
  *          'r' vhost component name   a parameter
  *          'g' name                   a global parameter
+ *          'h'                        what the files imported last were, as a hash
  */
 
 /** A parameter of a vhost. */
@@ -77,6 +78,15 @@ export class PolicyRows {
   /** The parameters of the broker, in order of their names. */
   globalParameters(): GlobalParameter[] {
     return this.read(rowKey('g'), (row) => row as unknown as GlobalParameter);
+  }
+
+  /** The hash of the files that were imported at the last start that did; null: none did. */
+  importHash(): string | null {
+    return this.read(rowKey('h'), (row) => String(row['hash']))[0] ?? null;
+  }
+
+  putImportHash(hash: string): void {
+    this.put(rowKey('h'), { hash });
   }
 
   private put(key: Buffer, row: Json): void {
