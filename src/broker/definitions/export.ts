@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vhost } from '../vhost.ts';
 import { argumentsToJson } from './arguments-json.ts';
-import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './read.ts';
+import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } from './read.ts';
 
 /** The version of RabbitMQ whose format this is: its tools look at it. */
 export const FORMAT_VERSION = '3.13.0';
@@ -32,7 +32,7 @@ export function exportDefinitions(broker: Broker, version: string): JsonObject {
     vhosts: vhosts.map(vhostToJson),
     permissions: access.permissions().map((permission) => ({ ...permission })),
     topic_permissions: access.topicPermissions().map((permission) => ({ ...permission })),
-    parameters: all(parametersOf),
+    parameters: all((vhost) => parametersOf(vhost).map((parameter) => ({ ...parameter }))),
     global_parameters: broker.globalParameters.list().map((parameter) => ({ ...parameter })),
     policies: all(policiesOf),
     queues: all(queuesOf),
@@ -51,7 +51,7 @@ export function exportVhost(vhost: Vhost, version: string): JsonObject {
     original_vhost_name: name,
     explanation: `Definitions of virtual host '${name}'`,
     metadata: { description, tags, ...queueType(defaultQueueType) },
-    parameters: named(parametersOf(vhost)),
+    parameters: named(parametersOf(vhost).map((parameter) => ({ ...parameter }))),
     policies: named(policiesOf(vhost)),
     queues: queuesOf(vhost),
     exchanges: exchangesOf(vhost),
@@ -80,7 +80,7 @@ function queueType(type: string | null): JsonObject {
 }
 
 /** Operator policies and limits are parameters too, as RabbitMQ has it. */
-function parametersOf(vhost: Vhost): JsonObject[] {
+export function parametersOf(vhost: Vhost): ParameterDefinition[] {
   const { limits } = vhost.traits;
   const operator = vhost.policies.list(OPERATOR_POLICY).map((policy) => ({
     value: policyToJson(policy),

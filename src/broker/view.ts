@@ -1,0 +1,311 @@
+// Owns the window through which tools see a broker and act on it: plain values out, and the very
+// functions that AMQP uses in. Never lets anything out that is alive, and checks no rights.
+
+import type { NewUser } from './access/access.ts';
+import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
+import type { UserLimits, VhostLimits } from './access/limits.ts';
+import { HASHING_SCRYPT, hashPassword } from './access/password.ts';
+import type { UserSnapshot } from './access/user.ts';
+import type { VhostTraits } from './access/vhost-traits.ts';
+import type { Broker } from './broker.ts';
+import { exportDefinitions, exportVhost, parametersOf } from './definitions/export.ts';
+import { importDefinitions } from './definitions/import.ts';
+import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './definitions/read.ts';
+import { exchangeTypes } from './exchange/registry.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.ts';
+import type { GlobalParameter } from './policy/policy-rows.ts';
+import { Refusal } from './refusal.ts';
+import type { Vhost } from './vhost.ts';
+import {
+  type BindingView,
+  type ConsumerView,
+  type ExchangeView,
+  type PolicyListing,
+  type QueueView,
+  type VhostView,
+  viewBindings,
+  viewConsumer,
+  viewExchange,
+  viewPolicy,
+  viewQueue,
+  viewVhost,
+} from './view/snapshots.ts';
+
+/** What there is, in numbers. */
+export interface Overview {
+  readonly product_name: 'Leveret';
+  readonly product_version: string;
+  readonly exchange_types: readonly string[];
+  readonly object_totals: {
+    readonly vhosts: number;
+    readonly exchanges: number;
+    readonly queues: number;
+    readonly consumers: number;
+    readonly users: number;
+  };
+  readonly queue_totals: {
+    readonly messages: number;
+    readonly messages_ready: number;
+    readonly messages_unacknowledged: number;
+  };
+}
+
+/** A parameter of a vhost; operator policies and limits are among them, as RabbitMQ has it. */
+export interface ParameterView {
+  readonly vhost: string;
+  readonly component: string;
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
+/** Whoever acts through the window owns no queue. */
+const NOBODY = {};
+
+/** The window on one broker. Where a vhost may be named and is not, all of them are meant. */
+export class View {
+  private readonly broker: Broker;
+  private readonly version: string;
+
+  constructor(broker: Broker, version: string) {
+    this.broker = broker;
+    this.version = version;
+  }
+
+  // --- what there is ---
+
+  overview(): Overview {
+    const vhosts = this.vhosts();
+    const queues = this.queues();
+    const sum = (count: (vhost: VhostView) => number): number =>
+      vhosts.reduce((total, vhost) => total + count(vhost), 0);
+    return {
+      product_name: 'Leveret',
+      product_version: this.version,
+      exchange_types: exchangeTypes,
+      object_totals: {
+        vhosts: vhosts.length,
+        exchanges: this.exchanges().length,
+        queues: queues.length,
+        consumers: queues.reduce((total, queue) => total + queue.consumers, 0),
+        users: this.users().length,
+      },
+      queue_totals: {
+        messages: sum((vhost) => vhost.messages),
+        messages_ready: sum((vhost) => vhost.messages_ready),
+        messages_unacknowledged: sum((vhost) => vhost.messages_unacknowledged),
+      },
+    };
+  }
+
+  vhosts(): VhostView[] {
+    return [...this.broker.vhosts.values()].map(viewVhost);
+  }
+
+  queues(vhost?: string): QueueView[] {
+    return this.each(vhost, (one) =>
+      [...one.queues.values()].map((queue) => viewQueue(one, queue)),
+    );
+  }
+
+  exchanges(vhost?: string): ExchangeView[] {
+    return this.each(vhost, (one) =>
+      [...one.exchanges.values()].map((exchange) => viewExchange(one, exchange)),
+    );
+  }
+
+  bindings(vhost?: string): BindingView[] {
+    return this.each(vhost, viewBindings);
+  }
+
+  consumers(vhost?: string): ConsumerView[] {
+    return this.each(vhost, (one) =>
+      [...one.queues.values()].flatMap((queue) =>
+        queue.consumers.map((consumer) => viewConsumer(one, queue, consumer)),
+      ),
+    );
+  }
+
+  users(): UserSnapshot[] {
+    return this.broker.access.users();
+  }
+
+  permissions(): PermissionSnapshot[] {
+    return this.broker.access.permissions();
+  }
+
+  topicPermissions(): TopicPermissionSnapshot[] {
+    return this.broker.access.topicPermissions();
+  }
+
+  /** The policies of one layer, those that win first. */
+  policies(layer: PolicyLayer, vhost?: string): PolicyListing[] {
+    return this.each(vhost, ({ name, policies }) =>
+      policies.list(layer).map((policy) => viewPolicy(name, policy)),
+    );
+  }
+
+  parameters(vhost?: string): ParameterView[] {
+    return this.each(vhost, (one) =>
+      parametersOf(one).map((parameter) => ({ ...parameter, vhost: one.name })),
+    );
+  }
+
+  globalParameters(): GlobalParameter[] {
+    return this.broker.globalParameters.list();
+  }
+
+  vhostLimits(vhost: string): VhostLimits {
+    return this.broker.vhost(vhost).traits.limits;
+  }
+
+  userLimits(user: string): UserLimits {
+    return this.user(user).limits;
+  }
+
+  // --- definitions ---
+
+  /** All definitions, or those of one vhost. */
+  exportDefinitions(vhost?: string): JsonObject {
+    if (vhost !== undefined) return exportVhost(this.broker.vhost(vhost), this.version);
+    return exportDefinitions(this.broker, this.version);
+  }
+
+  /** Takes in definitions, all or none; returns warnings. See definitions/import.ts. */
+  importDefinitions(json: unknown, vhost?: string): readonly string[] {
+    return importDefinitions(this.broker, json as JsonValue, vhost ?? null);
+  }
+
+  // --- users ---
+
+  /** Makes a user; a Refusal when there is one of that name. */
+  async addUser(user: NewUser, password: string): Promise<void> {
+    const { access } = this.broker;
+    if (access.user(user.name) !== null) {
+      throw new Refusal('invalid', `there is a user '${user.name}' already`);
+    }
+    await access.putUser(user, password);
+  }
+
+  deleteUser(name: string): void {
+    this.broker.access.deleteUser(name);
+  }
+
+  changePassword(name: string, password: string): Promise<void> {
+    return this.broker.access.setPassword(name, password);
+  }
+
+  clearPassword(name: string): void {
+    this.broker.access.clearPassword(name);
+  }
+
+  setUserTags(name: string, tags: readonly string[]): void {
+    this.broker.access.setUserTags(name, tags);
+  }
+
+  setUserLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
+    this.broker.access.setUserLimits(name, limits);
+  }
+
+  /** Whether that is the password of that user; it counts as one from this machine. */
+  async authenticates(name: string, password: string): Promise<boolean> {
+    const { refusal } = await this.broker.access.login.byPassword(name, password, '127.0.0.1');
+    return refusal === null;
+  }
+
+  // --- vhosts and permissions ---
+
+  /** Makes a vhost, or changes what is given of one that is there. */
+  putVhost(name: string, traits: Partial<VhostTraits>): void {
+    this.broker.putVhost(name, traits);
+  }
+
+  deleteVhost(name: string): void {
+    this.broker.deleteVhost(name);
+  }
+
+  setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
+    this.broker.setVhostLimits(name, limits);
+  }
+
+  setPermission(permission: PermissionSnapshot): void {
+    this.broker.access.setPermission(permission);
+  }
+
+  clearPermission(user: string, vhost: string): void {
+    this.user(user);
+    this.broker.vhost(vhost);
+    this.broker.access.clearPermission(user, vhost);
+  }
+
+  setTopicPermission(permission: TopicPermissionSnapshot): void {
+    this.broker.access.setTopicPermission(permission);
+  }
+
+  clearTopicPermission(user: string, vhost: string, exchange?: string): void {
+    this.user(user);
+    this.broker.vhost(vhost);
+    this.broker.access.clearTopicPermission(user, vhost, exchange);
+  }
+
+  // --- policies and parameters ---
+
+  setPolicy(layer: PolicyLayer, vhost: string, name: string, input: PolicyInput): void {
+    this.broker.vhost(vhost).policies.set(layer, readPolicy(layer, name, input));
+  }
+
+  clearPolicy(layer: PolicyLayer, vhost: string, name: string): void {
+    this.broker.vhost(vhost).policies.clear(layer, name);
+  }
+
+  /** Sets a parameter, which may be an operator policy or the limits of the vhost. */
+  setParameter({ vhost, ...parameter }: ParameterView): void {
+    importDefinitions(this.broker, { parameters: [parameter] }, vhost);
+  }
+
+  clearParameter(vhost: string, component: string, name: string): void {
+    const { policies, parameters } = this.broker.vhost(vhost);
+    if (component === OPERATOR_POLICY) policies.clear(component, name);
+    else if (component === VHOST_LIMITS_COMPONENT) this.setVhostLimits(vhost, {});
+    else parameters.clear(component, name);
+  }
+
+  setGlobalParameter(parameter: GlobalParameter): void {
+    this.broker.globalParameters.set(parameter);
+  }
+
+  clearGlobalParameter(name: string): void {
+    this.broker.globalParameters.clear(name);
+  }
+
+  // --- queues ---
+
+  /** Deletes a queue; returns how many messages were ready. Throws an AmqpError or a Refusal. */
+  deleteQueue(vhost: string, name: string, ifUnused: boolean, ifEmpty: boolean): number {
+    const home = this.broker.vhost(vhost);
+    return home.deleteQueue(home.queue(name, NOBODY), ifUnused, ifEmpty);
+  }
+
+  /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */
+  purgeQueue(vhost: string, name: string): number {
+    return this.broker.vhost(vhost).queue(name, NOBODY).purge();
+  }
+
+  private each<T>(name: string | undefined, list: (vhost: Vhost) => readonly T[]): T[] {
+    const { vhosts } = this.broker;
+    return (name === undefined ? [...vhosts.values()] : [this.broker.vhost(name)]).flatMap(list);
+  }
+
+  private user(name: string): UserSnapshot {
+    const user = this.broker.access.user(name);
+    if (user === null) throw new Refusal('not-found', `there is no user '${name}'`);
+    return user;
+  }
+}
+
+/** The hash of a password, for files of definitions. */
+export async function hashForDefinitions(
+  password: string,
+): Promise<{ readonly password_hash: string; readonly hashing_algorithm: string }> {
+  return { password_hash: await hashPassword(password), hashing_algorithm: HASHING_SCRYPT };
+}
