@@ -3,6 +3,13 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Broker } from './broker/broker.ts';
+import { importDefinitions } from './broker/definitions/import.ts';
+import { readDefinitions } from './broker/definitions/read.ts';
+import type { JsonValue } from './broker/json.ts';
+import { Refusal } from './broker/refusal.ts';
+import { ConfigError } from './config/config-error.ts';
+import { type DefinitionFiles, readDefinitionFiles } from './config/definition-files.ts';
 import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
@@ -36,13 +43,19 @@ interface OpenStore {
 /** Opens the store and the listener. When it rejects, nothing is left open. */
 export async function startBroker(settings: Settings, logger: Logger): Promise<RunningBroker> {
   const version = readVersion();
+  const definitions = await readDefinitionFiles(settings.loadDefinitions);
+  // What is wrong by itself is found before anything is made.
+  for (const { path, json } of definitions.files) {
+    naming(path, () => readDefinitions(json as JsonValue));
+  }
   const opened = await openStore(settings);
   const { store } = opened;
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
     checkFormat(store, version);
     const access = {
-      user: settings.defaultUser,
+      // Who brings users wants no other, least of all one whose password everybody knows.
+      user: bringsUsers(definitions) ? null : settings.defaultUser,
       password: settings.defaultPass,
       vhost: settings.defaultVhost,
       tags: settings.defaultUserTags,
@@ -54,6 +67,7 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
       loopbackUsers: settings.loopbackUsers,
     };
     const server = new Server(store, settings, access, logger, systemClock, version);
+    loadDefinitions(server.broker, definitions, settings, logger);
     const failed = new Promise<Error>((resolve) => {
       store.onFailure(resolve);
       server.onFatal = resolve;
@@ -71,6 +85,45 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
   } catch (error) {
     await closeStore(opened);
     throw error;
+  }
+}
+
+function bringsUsers({ files }: DefinitionFiles): boolean {
+  return files.some(({ json }) => {
+    const { users } = (json ?? {}) as { readonly users?: unknown };
+    return Array.isArray(users) && users.length > 0;
+  });
+}
+
+/** Takes in the files of definitions, each wholly or not at all; throws a ConfigError. */
+function loadDefinitions(
+  broker: Broker,
+  { files, hash }: DefinitionFiles,
+  settings: Settings,
+  logger: Logger,
+): void {
+  if (files.length === 0) return;
+  const { policyRows } = broker;
+  if (settings.skipUnchangedDefinitions && policyRows.importHash() === hash) {
+    logger.info({ files: files.map(({ path }) => path) }, 'definitions are unchanged: not loaded');
+    return;
+  }
+  for (const { path, json } of files) {
+    const warnings = naming(path, () => importDefinitions(broker, json as JsonValue));
+    for (const warning of warnings) logger.warn({ file: path }, warning);
+    logger.info({ file: path }, 'definitions loaded');
+  }
+  policyRows.putImportHash(hash);
+  broker.definitionChanged();
+}
+
+/** Runs what may refuse what a file says; the error names the file. */
+function naming<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new ConfigError(path, error.message, 'correct the file, or take it off load_definitions');
   }
 }
 

@@ -55,8 +55,8 @@ export interface ServerSettings extends ListenerSettings, SaslSettings {
 
 /** Who may log in at the first start, and from where at any. */
 export interface AccessSettings {
-  /** What a new broker is made with; see FirstStart in broker/broker.ts. */
-  readonly user: string;
+  /** What a new broker is made with, see FirstStart in broker/broker.ts; null: no user. */
+  readonly user: string | null;
   readonly password: string;
   readonly vhost: string;
   readonly tags?: readonly string[];
@@ -126,14 +126,13 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
     const user = {
-      name,
       password,
       tags,
       permission,
       ...(logCost === undefined ? {} : { logCost }),
     };
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
-    this.broker.recover({ vhost, user });
+    this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
   }
 
   /**

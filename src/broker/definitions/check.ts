@@ -9,7 +9,7 @@ import {
   RESERVED_PREFIX,
 } from '../declare-rules.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
-import { EXCHANGE_TYPES } from '../exchange/registry.ts';
+import { exchangeType } from '../exchange/registry.ts';
 import type { QueueTraits } from '../queue/host.ts';
 import { Refusal } from '../refusal.ts';
 import { Vhost } from '../vhost.ts';
@@ -133,6 +133,6 @@ class Check {
       this.warnings.push(`${item.describe()} is left out: ${end} is not there`);
       return;
     }
-    item.attempt(() => EXCHANGE_TYPES.get(source.type)?.checkBinding(value.arguments));
+    item.attempt(() => exchangeType(source.type).checkBinding(value.bindingKey, value.arguments));
   }
 }

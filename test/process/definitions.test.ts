@@ -1,0 +1,109 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from 'amqplib';
+import { expect, test } from 'vitest';
+import { type BrokerProcess, useProcesses } from './support.ts';
+
+const processes = useProcesses();
+
+const GUEST_HASH = 'N9Ke6wLcJP0y411QEoZXs+iEVr9j//ZyHdnM8Zo+mQ77XrWx';
+const POLICIES = [
+  { vhost: '/', name: 'short', pattern: '^short', definition: { 'max-length': 2 }, priority: 0 },
+];
+const queue = (name: string) => ({ name, vhost: '/', durable: true, arguments: {} });
+
+function write(folder: string, name: string, json: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(json));
+  return path;
+}
+
+/** A broker that loads these files, with its data in a folder. */
+function start(folder: string, files: string, env: NodeJS.ProcessEnv = {}): BrokerProcess {
+  const args = ['--port', '0', '--data-dir', join(folder, 'data')];
+  return processes.spawn(args, { LEVERET_LOAD_DEFINITIONS: files, ...env }, folder);
+}
+
+test('definitions are there before anybody can connect, and hold', async () => {
+  const folder = processes.folder();
+  write(folder, '2.json', { queues: [queue('short-1')] });
+  write(folder, '1.json', { policies: POLICIES });
+  const broker = await start(folder, '*.json').listening();
+  expect(broker.entries.filter(({ msg }) => msg === 'definitions loaded')).toMatchObject([
+    { file: '1.json' },
+    { file: '2.json' },
+  ]);
+  const channel = await processes.channel(broker);
+  for (let n = 0; n < 5; n++) channel.sendToQueue('short-1', Buffer.from('x'));
+  await channel.waitForConfirms();
+  expect((await channel.checkQueue('short-1')).messageCount).toBe(2);
+});
+
+test('files that bring users bring all there are, and others leave the default one', async () => {
+  const folder = processes.folder();
+  const users = [{ name: 'app', password_hash: GUEST_HASH, tags: [] }];
+  const permissions = [{ user: 'app', vhost: '/', configure: '', write: '', read: '' }];
+  write(folder, 'users.json', { users, permissions });
+  const broker = await start(folder, 'users.json').listening();
+  await expect(connect(broker.url)).rejects.toThrow('403');
+  const model = await connect(broker.url.replace('guest:', 'app:'));
+  await model.close();
+  const other = processes.folder();
+  write(other, 'policies.json', { policies: POLICIES });
+  await processes.channel(await start(other, 'policies.json').listening());
+});
+
+test.each([
+  ['{', /^leveret: bad\.json: this is not JSON \(.*\); correct the file\n$/],
+  [
+    JSON.stringify({ queues: [queue('a'), { ...queue('b'), vhost: 'none' }] }),
+    "leveret: bad.json: queues[1] 'b' in vhost 'none': there is no vhost 'none'; " +
+      'correct the file, or take it off load_definitions\n',
+  ],
+  [
+    JSON.stringify({ queues: [{ ...queue('b'), durable: 5 }] }),
+    "leveret: bad.json: queues[0] 'b' in vhost '/': 'durable' must be true or false; " +
+      'correct the file, or take it off load_definitions\n',
+  ],
+])('a file with a mistake stops the start with one line: %s', async (text, expected) => {
+  const folder = processes.folder();
+  writeFileSync(join(folder, 'bad.json'), text);
+  const broker = start(folder, 'bad.json');
+  expect(await broker.ended).toEqual({ code: 1, signal: null });
+  if (typeof expected === 'string') expect(broker.stderr).toBe(expected);
+  else expect(broker.stderr).toMatch(expected);
+  expect(broker.said('listening')).toBe(false);
+  const next = await start(folder, 'none').listening();
+  const channel = await processes.channel(next);
+  await expect(channel.checkQueue('a')).rejects.toThrow('404');
+});
+
+test('a file that is not there stops the start', async () => {
+  const broker = start(processes.folder(), 'none.json');
+  expect(await broker.ended).toEqual({ code: 1, signal: null });
+  expect(broker.stderr).toBe(
+    'leveret: load_definitions: none.json: no file is found there; ' +
+      'correct load_definitions, or leave it out\n',
+  );
+});
+
+test('unchanged files are loaded again at each start, or skipped when that is asked for', async () => {
+  const folder = processes.folder();
+  write(folder, 'a.json', { queues: [queue('a')] });
+  const loads = async (skip: string): Promise<boolean> => {
+    const env = { LEVERET_DEFINITIONS_SKIP_IF_UNCHANGED: skip };
+    const broker = await start(folder, 'a.json', env).listening();
+    await broker.end('SIGTERM');
+    expect(broker.said('definitions are unchanged: not loaded')).toBe(
+      skip === 'true' && !broker.said('definitions loaded'),
+    );
+    return broker.said('definitions loaded');
+  };
+  expect([await loads('true'), await loads('true'), await loads('false')]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  write(folder, 'a.json', { queues: [queue('a'), queue('b')] });
+  expect([await loads('true'), await loads('true')]).toEqual([true, false]);
+});
