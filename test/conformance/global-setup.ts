@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 import { endpointOf, RawConnection, tlsOptionsOf } from '../support/amqp-raw.ts';
 import { makeCertificates, writeServerFiles } from '../support/certificates.ts';
-import { prepareFolder, prepareManaged } from './prepared.ts';
+import { prepareManaged, writeDefinitions } from './prepared.ts';
 
 const START_PATIENCE_MS = 15_000;
 const STOP_PATIENCE_MS = 5_000;
@@ -18,20 +18,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const given = process.env['AMQP_URL'];
   if (given !== undefined && given !== '') {
     const file = process.env['AMQP_CACERT'];
-    await describeBroker(project, given, file === undefined ? '' : await readFile(file, 'utf8'));
-    const sweep = await prepareManaged(given, tag);
+    const ca = file === undefined ? '' : await readFile(file, 'utf8');
+    const isLeveret = await describeBroker(project, given, ca);
+    const sweep = isLeveret ? null : await prepareManaged(given, tag);
     project.provide('preparedTag', sweep === null ? '' : tag);
     return sweep ?? (async () => undefined);
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'leveret-conformance-'));
-  await prepareFolder(dataDir, tag);
+  const definitions = join(dataDir, 'definitions.json');
+  await writeDefinitions(definitions, tag);
   project.provide('preparedTag', tag);
   const args = ['bin/leveret', 'start', '--port', '0', '--data-dir', dataDir];
   const overTls = process.env['AMQP_TLS'] === '1';
   const { ca, env } = overTls ? makeTls(dataDir) : { ca: '', env: {} };
   const broker = spawn(process.execPath, [...args, '--log-level', 'info'], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, LEVERET_LOAD_DEFINITIONS: definitions },
   });
   const stop = async () => {
     await end(broker);
@@ -60,14 +62,17 @@ function makeTls(folder: string): { ca: string; env: Record<string, string> } {
   return { ca: authority.pem, env };
 }
 
-async function describeBroker(project: TestProject, url: string, ca: string): Promise<void> {
+/** Tells the tests what is under test; returns whether it is Leveret. */
+async function describeBroker(project: TestProject, url: string, ca: string): Promise<boolean> {
   const raw = await RawConnection.dial(endpointOf(url), tlsOptionsOf(url, ca));
   await raw.start();
   raw.drop();
   project.provide('amqpUrl', url);
   project.provide('amqpCa', ca);
-  project.provide('brokerIsLeveret', raw.serverProperties['server'] === 'Leveret');
+  const isLeveret = raw.serverProperties['server'] === 'Leveret';
+  project.provide('brokerIsLeveret', isLeveret);
   project.provide('brokerVersion', String(raw.serverProperties['version']));
+  return isLeveret;
 }
 
 /** Reads the broker's log, one JSON object a line, until it says where it listens. */

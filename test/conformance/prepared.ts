@@ -1,12 +1,8 @@
-// The vhosts and users that the tests of permissions and limits need: made in Leveret's data folder
-// before it starts, or in RabbitMQ over its management API, and taken away after the run.
+// The vhosts, users and policies that some tests need, as one file of definitions: Leveret loads it at
+// its start, RabbitMQ is sent it over its HTTP API, and rid of it after the run.
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Broker } from '../../src/broker/broker.ts';
-import { openDataFolder } from '../../src/store/folder.ts';
-import { checkFormat } from '../../src/store/format.ts';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
-import { systemClock } from '../../src/util/clock.ts';
 import { endpointOf } from '../support/amqp-raw.ts';
 
 const MANAGEMENT_PORT = 15672;
@@ -30,6 +26,7 @@ const VHOSTS: readonly { name: string; limits?: Record<string, number>; queueTyp
   { name: 'no-connection', limits: { 'max-connections': 0 } },
   { name: 'one-queue', limits: { 'max-queues': 1, 'max-connections': -1 } },
   { name: 'quorum', queueType: 'quorum' },
+  { name: 'policies' },
 ];
 
 const USERS: readonly PreparedUser[] = [
@@ -76,44 +73,77 @@ function permissionsOf(
   return vhosts.map((vhost) => ({ vhost, ...(user.permission ?? EVERYTHING) }));
 }
 
-/** Makes everything in a data folder that no broker uses. */
-export async function prepareFolder(path: string, tag: string): Promise<void> {
-  const folder = await openDataFolder(path);
-  const store = await openLmdbStore(join(folder.path, 'store'), { commitTimeoutMs: 30_000 });
-  checkFormat(store, 'test');
-  const deaf = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
-  const broker = new Broker(store, systemClock, deaf);
-  const { access } = broker;
-  const guest = { name: 'guest', password: 'guest', tags: ['administrator'] };
-  broker.recover({ vhost: '/', user: { ...guest, permission: EVERYTHING } });
-  const named = (name: string): string => `conf-${name}-${tag}`;
-  for (const { name, limits, queueType = null } of VHOSTS) {
-    broker.putVhost(named(name), { defaultQueueType: queueType });
-    if (limits !== undefined) broker.setVhostLimits(named(name), limits);
-  }
-  for (const each of USERS) {
-    const user = named(each.name);
-    const made = { name: user, tags: [], limits: each.limits ?? {} };
-    const { hashing, hasPassword = true, topic } = each;
-    if (hashing !== undefined) {
-      const algorithm = `rabbit_password_hashing_${hashing}`;
-      access.putUserWithHash(made, rabbitHash(PASSWORD, hashing), algorithm);
-    } else if (hasPassword) {
-      access.putUserNow(made, PASSWORD, 8);
-    } else {
-      access.putUserWithHash(made, '', 'rabbit_password_hashing_sha256');
-    }
-    for (const { vhost, ...permission } of permissionsOf(each)) {
-      access.setPermission({ user, vhost: named(vhost), ...permission });
-    }
-    if (topic !== undefined) access.setTopicPermission({ user, vhost: named('plain'), ...topic });
-  }
-  broker.seal();
-  await store.close();
-  await folder.release();
+interface Definitions {
+  readonly users: readonly { readonly name: string }[];
+  readonly vhosts: readonly { readonly name: string }[];
+  readonly permissions: readonly object[];
 }
 
-/** Makes everything over the management API; gives what takes it away again, or null without one. */
+/** The definitions of one run. Policies are in a file of their own, for the vhost of that name. */
+async function definitionsOf(tag: string): Promise<Definitions> {
+  const named = (name: string): string => `conf-${name}-${tag}`;
+  const text = await readFile(join(import.meta.dirname, 'policies.json'), 'utf8');
+  const file = JSON.parse(
+    text
+      .replaceAll('"vhost": "', `"vhost": "conf-`)
+      .replaceAll(/("vhost": "[^"]*)"/g, `$1-${tag}"`),
+  );
+  const limits = VHOSTS.flatMap(({ name, limits }) =>
+    limits === undefined
+      ? []
+      : [{ component: 'vhost-limits', vhost: named(name), name: 'limits', value: limits }],
+  );
+  return {
+    ...file,
+    parameters: [...file.parameters, ...limits],
+    vhosts: VHOSTS.map(({ name, queueType }) => ({
+      name: named(name),
+      ...(queueType === undefined ? {} : { default_queue_type: queueType }),
+    })),
+    users: USERS.map((user) => ({
+      name: named(user.name),
+      tags: '',
+      limits: user.limits ?? {},
+      ...secretOf(user),
+    })),
+    permissions: USERS.flatMap((user) =>
+      permissionsOf(user).map((each) => ({
+        ...each,
+        user: named(user.name),
+        vhost: named(each.vhost),
+      })),
+    ),
+    topic_permissions: USERS.flatMap(({ name, topic }) =>
+      topic === undefined ? [] : [{ ...topic, user: named(name), vhost: named('plain') }],
+    ),
+  };
+}
+
+/** The broker hashes what is not hashed yet. */
+function secretOf({ hashing, hasPassword = true }: PreparedUser): object {
+  if (hashing === undefined) return hasPassword ? { password: PASSWORD } : { password_hash: '' };
+  return {
+    password_hash: rabbitHash(PASSWORD, hashing),
+    hashing_algorithm: `rabbit_password_hashing_${hashing}`,
+  };
+}
+
+/** Writes a file for Leveret's `load_definitions`, with the user that most tests log in as. */
+export async function writeDefinitions(path: string, tag: string): Promise<void> {
+  const definitions = await definitionsOf(tag);
+  const vhosts = [{ name: '/' }, ...definitions.vhosts];
+  const rights = vhosts.map(({ name }) => ({ user: 'guest', vhost: name, ...EVERYTHING }));
+  const guest = { name: 'guest', password: 'guest', tags: 'administrator' };
+  const file = {
+    ...definitions,
+    vhosts,
+    users: [guest, ...definitions.users],
+    permissions: [...rights, ...definitions.permissions],
+  };
+  await writeFile(path, JSON.stringify(file));
+}
+
+/** Imports into RabbitMQ over its HTTP API; gives what undoes it, or null where there is none. */
 export async function prepareManaged(
   url: string,
   tag: string,
@@ -128,38 +158,21 @@ export async function prepareManaged(
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
   };
-  const named = (name: string): string => encodeURIComponent(`conf-${name}-${tag}`);
   try {
     await call('GET', 'whoami');
   } catch {
     return null;
   }
-  for (const { name, limits = {}, queueType } of VHOSTS) {
-    const vhost = named(name);
+  const definitions = await definitionsOf(tag);
+  const named = (name: string): string => encodeURIComponent(`conf-${name}-${tag}`);
+  // Who imports has to have rights in a vhost to set its parameters.
+  for (const { name, queueType } of VHOSTS) {
     // RabbitMQ 3.10 has a name of its own for the parameter, which later ones take too.
-    await call('PUT', `vhosts/${vhost}`, queueType ? { defaultqueuetype: queueType } : {});
-    for (const [limit, value] of Object.entries(limits)) {
-      await call('PUT', `vhost-limits/${vhost}/${limit}`, { value });
-    }
+    const traits = queueType === undefined ? {} : { defaultqueuetype: queueType };
+    await call('PUT', `vhosts/${named(name)}`, traits);
+    await call('PUT', `permissions/${named(name)}/${encodeURIComponent(admin)}`, EVERYTHING);
   }
-  for (const each of USERS) {
-    const { hashing, hasPassword = true, limits = {}, topic } = each;
-    const user = named(each.name);
-    const secret = hashing
-      ? {
-          password_hash: rabbitHash(PASSWORD, hashing),
-          hashing_algorithm: `rabbit_password_hashing_${hashing}`,
-        }
-      : { ...(hasPassword ? { password: PASSWORD } : { password_hash: '' }) };
-    await call('PUT', `users/${user}`, { tags: '', ...secret });
-    for (const [limit, value] of Object.entries(limits)) {
-      await call('PUT', `user-limits/${user}/${limit}`, { value });
-    }
-    for (const { vhost, ...permission } of permissionsOf(each)) {
-      await call('PUT', `permissions/${named(vhost)}/${user}`, permission);
-    }
-    if (topic) await call('PUT', `topic-permissions/${named('plain')}/${user}`, topic);
-  }
+  await call('POST', 'definitions', definitions);
   return async () => {
     for (const { name } of USERS) await call('DELETE', `users/${named(name)}`);
     for (const { name } of VHOSTS) await call('DELETE', `vhosts/${named(name)}`);

@@ -34,6 +34,17 @@ export function later(feature: string): (title: string, test: () => Promise<void
   return (title, test) => it.skipIf(isLeveret)(`${title} [not in Leveret yet: ${feature}]`, test);
 }
 
+/** The name of a vhost or a user that conformance/prepared.ts makes for this run. */
+export function prepared(name: string): string {
+  return `conf-${name}-${inject('preparedTag')}`;
+}
+
+/** `it` for what needs them: skipped on a RabbitMQ without its HTTP API. */
+export function withPrepared(title: string, test: () => Promise<void>): void {
+  const without = inject('preparedTag') === '';
+  it.skipIf(without)(without ? `${title} [no HTTP API to import definitions]` : title, test);
+}
+
 export interface Consumed {
   messages: Message[];
   bodies: string[];
