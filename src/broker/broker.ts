@@ -132,7 +132,7 @@ export class Broker implements QueueHost {
   putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
     checkVhostTraits(name, traits);
     const vhost = this.vhosts.get(name) ?? this.addVhost(name, {});
-    vhost.traits = { ...vhost.traits, ...traits };
+    vhost.setTraits(traits);
     this.storeVhost(vhost);
     return vhost;
   }
@@ -140,7 +140,7 @@ export class Broker implements QueueHost {
   /** Sets all limits of a vhost: those not given are taken away. */
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
     const vhost = this.vhost(name);
-    vhost.traits = { ...vhost.traits, limits: checkLimits(VHOST_LIMITS, limits) };
+    vhost.setTraits({ limits: checkLimits(VHOST_LIMITS, limits) });
     this.storeVhost(vhost);
   }
 
@@ -158,7 +158,7 @@ export class Broker implements QueueHost {
 
   private addVhost(name: string, traits: Partial<VhostTraits>): Vhost {
     const vhost = new Vhost(name, this);
-    vhost.traits = { ...vhost.traits, ...traits };
+    vhost.setTraits(traits);
     this.vhosts.set(name, vhost);
     return vhost;
   }

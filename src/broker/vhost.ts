@@ -29,6 +29,7 @@ import {
 } from './exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
 import { exchangeType } from './exchange/registry.ts';
+import { Firehose } from './firehose.ts';
 import { generateName } from './generated-name.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
@@ -36,6 +37,14 @@ import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
+
+const NO_TRAITS: VhostTraits = {
+  description: '',
+  tags: [],
+  defaultQueueType: null,
+  limits: {},
+  tracing: false,
+};
 
 /** One vhost. */
 export class Vhost implements QueueHome {
@@ -48,7 +57,9 @@ export class Vhost implements QueueHome {
   readonly policies: Policies;
   readonly parameters: Parameters;
   /** What is known of it beside what is in it; set by the broker, which stores it. */
-  traits: VhostTraits = { description: '', tags: [], defaultQueueType: null, limits: {} };
+  traits: VhostTraits = NO_TRAITS;
+  /** Where copies of all messages go while it is traced, else null. */
+  firehose: Firehose | null = null;
   /** How many connections have opened it. */
   connections = 0;
   private readonly broker: Broker;
@@ -94,6 +105,13 @@ export class Vhost implements QueueHome {
       assert(source !== undefined && destination !== undefined, 'a stored binding has both ends');
       this.addBinding(source, destination, stored.bindingKey, stored.arguments);
     }
+  }
+
+  /** Changes what is given. */
+  setTraits(traits: Partial<VhostTraits>): void {
+    this.traits = { ...this.traits, ...traits };
+    if (!this.traits.tracing) this.firehose = null;
+    else this.firehose ??= new Firehose(this.broker, this);
   }
 
   snapshot(): VhostSnapshot {

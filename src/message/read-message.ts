@@ -41,6 +41,11 @@ export interface ReadMessage {
 /** Reads the record at a position, which the caller holds a reference to. */
 export function readMessage(log: MessageLog, position: number): ReadMessage {
   const { bytes, view, offset } = log.read(position);
+  return readRecord(bytes, view, offset);
+}
+
+/** Reads a record that is whole in a buffer, its head written. */
+export function readRecord(bytes: Buffer, view: DataView, offset: number): ReadMessage {
   const headerFrame = headerFrameStart(bytes, offset);
   const payloadEnd = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
   const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);

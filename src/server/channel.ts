@@ -15,6 +15,7 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Firehose } from '../broker/firehose.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { TakenEntry } from '../broker/queue/lane.ts';
 import type { Queue } from '../broker/queue/queue.ts';
@@ -44,6 +45,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
+  readonly name: string;
   readonly user: User;
   readonly grants: Grants;
   readonly broker: Broker;
@@ -72,6 +74,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   readonly connection: ChannelConnection;
   readonly link: Outbox;
   readonly grants: Grants;
+  private readonly vhost: Vhost;
   readonly publisher: Publisher;
   readonly consumers = new Map<string, Consumer>();
   /** What it has delivered and not settled. */
@@ -102,10 +105,19 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.link = connection.outbox;
     this.grants = connection.grants;
     const { broker, vhost, maxMessageBytes } = connection;
+    this.vhost = vhost;
     this.deliveries = new Deliveries(this);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
     this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
+  }
+
+  get connectionName(): string {
+    return this.connection.name;
+  }
+
+  get userName(): string {
+    return this.connection.user.name;
   }
 
   /** Sends a method on this channel. */
@@ -122,6 +134,9 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     position: number,
     redelivered: boolean,
   ): void {
+    if (this.vhost.firehose !== null) {
+      this.trace(this.vhost.firehose, queue, position, redelivered);
+    }
     let tag: number;
     if (consumer.noAck) {
       tag = this.unacked.skip();
@@ -187,6 +202,9 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   /** Sends basic.get-ok for a message just taken from a queue. */
   deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
     const { seq, position, redelivered } = entry;
+    if (this.vhost.firehose !== null) {
+      this.trace(this.vhost.firehose, queue, position, redelivered);
+    }
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
     const prefix = methodPrefix(this.number, BASIC_GET_OK, 9);
     writeTag(prefix, 11, tag, redelivered);
@@ -207,6 +225,11 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       `${timeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
     this.connection.channelFailed(this, new AmqpError('PRECONDITION_FAILED', text));
     return false;
+  }
+
+  private trace(firehose: Firehose, queue: Queue, position: number, redelivered: boolean): void {
+    const message = readMessage(this.connection.broker.log, position);
+    firehose.delivered(this, message, queue, redelivered);
   }
 
   returnUnroutable(chunk: Chunk, record: number): void {

@@ -38,6 +38,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   readonly broker: Broker;
   readonly log: Logger;
   readonly remoteAddress: string;
+  /** As RabbitMQ names connections: both ends of the socket. */
+  readonly name: string;
   /** What the handshake of TLS found out; null for a connection without TLS. */
   readonly tlsPeer: TlsPeer | null;
   readonly outbox: Outbox;
@@ -68,6 +70,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.socket = socket;
     this.tlsPeer = tlsPeer;
     this.remoteAddress = socket.remoteAddress ?? '';
+    const { remotePort, localAddress, localPort } = socket;
+    this.name = `${this.remoteAddress}:${remotePort} -> ${localAddress}:${localPort}`;
     this.log = server.log.child({ peer: `${this.remoteAddress}:${socket.remotePort}` });
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);

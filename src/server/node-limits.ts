@@ -2,9 +2,7 @@
 // Never knows which: channel-table.ts and server.ts do.
 
 import { AmqpError } from '../amqp/errors.ts';
-
-/** What the text of an error calls this broker. */
-const NODE_NAME = 'leveret';
+import { NODE_NAME } from '../broker/node-name.ts';
 
 /** Counts against the limits of the whole broker; no limit is `Infinity`. */
 export class NodeLimits {

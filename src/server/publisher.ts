@@ -16,6 +16,7 @@ import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
+import type { Firehose, TracedChannel } from '../broker/firehose.ts';
 import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
@@ -28,6 +29,7 @@ import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { Chunk } from '../message/chunk.ts';
 import { withHeaderPayload } from '../message/other-header.ts';
+import { readRecord } from '../message/read-message.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
@@ -39,6 +41,7 @@ import {
   recordRoutingKey,
   writeRecordHead,
 } from '../message/record.ts';
+import { viewOf } from '../util/bytes.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
 import {
@@ -62,7 +65,7 @@ export const TAKEN_STORED = 1;
 export const REFUSED = 2;
 
 /** What a publisher needs of its channel. */
-export interface PublisherChannel {
+export interface PublisherChannel extends TracedChannel {
   /** What the publisher may do; null: anything. */
   readonly grants: Grants | null;
   /** The confirms of the channel, or null unless it is in confirm mode. */
@@ -155,6 +158,7 @@ export class Publisher {
     const route = known ?? this.routeOf(bytes, start, addressEnd, flagsAt);
     const flags = persistent ? FLAG_PERSISTENT : 0;
     writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
+    if (this.vhost.firehose !== null) this.trace(this.vhost.firehose, chunk, start, route);
     if (this.channel.transaction !== null) {
       const mandatory = (bits & BIT_MANDATORY) !== 0;
       this.channel.transaction.hold(chunk, start, end, bodyBytes, route, mandatory, traits);
@@ -176,6 +180,11 @@ export class Publisher {
       }
     }
     if (this.channel.confirms !== null) this.confirm(this.channel.confirms, stored, refused);
+  }
+
+  private trace(firehose: Firehose, chunk: Chunk, start: number, route: Route): void {
+    const bytes = chunk.joined();
+    firehose.published(this.channel, readRecord(bytes, viewOf(bytes), start), route.queues);
   }
 
   private confirm(confirms: Confirms, stored: boolean, refused: boolean): void {

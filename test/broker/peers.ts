@@ -20,6 +20,9 @@ const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 export class SimPublisher implements FrameSink, PublisherChannel {
   frameMax = 131_072;
   paused = false;
+  readonly number = 1;
+  readonly connectionName = 'simulated';
+  readonly userName = 'guest';
   readonly transaction = null;
   readonly replyQueue = null;
   readonly confirms = new Confirms();

@@ -16,17 +16,24 @@ interface PreparedUser {
   readonly hasPassword?: boolean;
   readonly limits?: Readonly<Record<string, number>>;
   readonly permission?: { configure: string; write: string; read: string };
+  readonly tag?: string;
   readonly topic?: { exchange: string; write: string; read: string };
 }
 
 /** Names end with `tag`, which is of one run: others may run against the same broker. */
-const VHOSTS: readonly { name: string; limits?: Record<string, number>; queueType?: string }[] = [
+const VHOSTS: readonly {
+  name: string;
+  limits?: Record<string, number>;
+  queueType?: string;
+  tracing?: boolean;
+}[] = [
   { name: 'plain' },
   { name: 'one-connection', limits: { 'max-connections': 1 } },
   { name: 'no-connection', limits: { 'max-connections': 0 } },
   { name: 'one-queue', limits: { 'max-queues': 1, 'max-connections': -1 } },
   { name: 'quorum', queueType: 'quorum' },
   { name: 'policies' },
+  { name: 'traced', tracing: true },
 ];
 
 const USERS: readonly PreparedUser[] = [
@@ -53,6 +60,7 @@ const USERS: readonly PreparedUser[] = [
   { name: 'sha512', hashing: 'sha512' },
   { name: 'md5', hashing: 'md5' },
   { name: 'no-password', hasPassword: false },
+  { name: 'impersonator', tag: 'impersonator' },
 ];
 
 /** All users but these may do anything in every prepared vhost. */
@@ -96,13 +104,14 @@ async function definitionsOf(tag: string): Promise<Definitions> {
   return {
     ...file,
     parameters: [...file.parameters, ...limits],
-    vhosts: VHOSTS.map(({ name, queueType }) => ({
+    vhosts: VHOSTS.map(({ name, queueType, tracing = false }) => ({
       name: named(name),
+      tracing,
       ...(queueType === undefined ? {} : { default_queue_type: queueType }),
     })),
     users: USERS.map((user) => ({
       name: named(user.name),
-      tags: '',
+      tags: user.tag ?? '',
       limits: user.limits ?? {},
       ...secretOf(user),
     })),
@@ -166,10 +175,10 @@ export async function prepareManaged(
   const definitions = await definitionsOf(tag);
   const named = (name: string): string => encodeURIComponent(`conf-${name}-${tag}`);
   // Who imports has to have rights in a vhost to set its parameters.
-  for (const { name, queueType } of VHOSTS) {
+  for (const { name, queueType, tracing = false } of VHOSTS) {
     // RabbitMQ 3.10 has a name of its own for the parameter, which later ones take too.
     const traits = queueType === undefined ? {} : { defaultqueuetype: queueType };
-    await call('PUT', `vhosts/${named(name)}`, traits);
+    await call('PUT', `vhosts/${named(name)}`, { ...traits, tracing });
     await call('PUT', `permissions/${named(name)}/${encodeURIComponent(admin)}`, EVERYTHING);
   }
   await call('POST', 'definitions', definitions);

@@ -12,7 +12,7 @@ import type { VhostSnapshot } from './vhost-traits.ts';
  * One row of the table of access, see row.ts for keys and values:
  *
  *   'u' user                   name, passwordHash, hashingAlgorithm, tags, limits
- *   'v' vhost                  name, description, tags, defaultQueueType, limits
+ *   'v' vhost                  name, description, tags, defaultQueueType, limits, tracing
  *   'p' user vhost             user, vhost, configure, write, read
  *   't' user vhost exchange    user, vhost, exchange, write, read
  */

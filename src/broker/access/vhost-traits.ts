@@ -12,6 +12,8 @@ export interface VhostTraits {
   /** The queue type of declarations that name none: `classic` or `quorum`; null: classic. */
   readonly defaultQueueType: string | null;
   readonly limits: VhostLimits;
+  /** Whether what is published and delivered in it is traced. */
+  readonly tracing: boolean;
 }
 
 /** A vhost as lists show it and as its row holds it. */

@@ -70,9 +70,10 @@ function head(version: string, format: string): JsonObject {
 }
 
 function vhostToJson(vhost: Vhost): JsonObject {
-  const { name, description, tags, defaultQueueType } = vhost.snapshot();
+  const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
   const traits = { description, tags, ...queueType(defaultQueueType) };
-  return { name, ...traits, metadata: traits };
+  // RabbitMQ reads the flag and does not write it.
+  return { name, ...traits, ...(tracing ? { tracing } : {}), metadata: traits };
 }
 
 function queueType(type: string | null): JsonObject {

@@ -167,10 +167,12 @@ function readVhost(item: Item): { readonly name: string } & Partial<VhostTraits>
   const description = has('description')?.text('description');
   const tags = has('tags')?.words('tags');
   const type = has('default_queue_type');
+  const tracing = has('tracing')?.flag('tracing');
   const traits = {
     name,
     ...(description === undefined ? {} : { description }),
     ...(tags === undefined ? {} : { tags }),
+    ...(tracing === undefined ? {} : { tracing }),
     ...(type === null ? {} : { defaultQueueType: type.text('default_queue_type') }),
   };
   checkVhostTraits(name, traits);

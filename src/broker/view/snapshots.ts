@@ -22,6 +22,7 @@ export interface VhostView {
   readonly description: string;
   readonly tags: readonly string[];
   readonly default_queue_type: string;
+  readonly tracing: boolean;
   readonly messages: number;
   readonly messages_ready: number;
   readonly messages_unacknowledged: number;
@@ -94,7 +95,7 @@ export interface PolicyListing {
 }
 
 export function viewVhost(vhost: Vhost): VhostView {
-  const { name, description, tags, defaultQueueType } = vhost.snapshot();
+  const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
   let ready = 0;
   let unacked = 0;
   for (const queue of vhost.queues.values()) {
@@ -106,6 +107,7 @@ export function viewVhost(vhost: Vhost): VhostView {
     description,
     tags,
     default_queue_type: defaultQueueType ?? 'classic',
+    tracing,
     messages: ready + unacked,
     messages_ready: ready,
     messages_unacknowledged: unacked,

@@ -26,6 +26,7 @@ const EVERYTHING = {
       description: 'Orders',
       tags: ['a', 'b'],
       default_queue_type: 'quorum',
+      tracing: true,
       metadata: { description: 'Orders', tags: ['a', 'b'], default_queue_type: 'quorum' },
     },
   ],
