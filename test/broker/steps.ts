@@ -89,7 +89,14 @@ const requeueMany: Step = (world, random) => {
 };
 
 /** What counts returns gives back all it was given, so that some messages come back too often. */
-const requeueCounted: Step = (world) => {
+const requeueCounted: Step = (world, random) => {
+  const counted = world.queues.find((queue) => queue.name === 'counted');
+  for (let n = 0; n < 2 && counted !== undefined; n++) {
+    const channel = random.pick(world.channels);
+    world.get(channel, counted);
+    const got = channel.unacked.at(-1);
+    if (got?.queue === counted && random.bool()) world.requeue(channel, got);
+  }
   for (const channel of world.channels) {
     for (const delivery of [...channel.unacked]) {
       if (delivery.modelQueue.spec.returnsMax !== Infinity) world.requeue(channel, delivery);
