@@ -42,22 +42,25 @@ function spawn({ config }: Site, ...more: string[]): BrokerProcess {
   return processes.spawn(['--memory', '--port', '0', '--config', config, ...more]);
 }
 
-/** The real port of a listener, as the log has it. */
-function portOf(broker: BrokerProcess, listener: string): number {
-  return Number(broker.entries.find((entry) => entry['listener'] === listener)?.['port']);
+/** The real port of a listener, as the log has it once it listens: each has a line of its own. */
+function portOf(broker: BrokerProcess, listener: string): Promise<number> {
+  return eventually(() => {
+    const port = broker.entries.find((entry) => entry['listener'] === listener)?.['port'];
+    return port === undefined ? null : Number(port);
+  }, `the port of ${listener}`);
 }
 
 async function secureConnect(broker: BrokerProcess, options: object): Promise<ChannelModel> {
-  const port = portOf(broker, 'listeners.ssl.default');
+  const port = await portOf(broker, 'listeners.ssl.default');
   const model = await connect(`amqps://guest:guest@localhost:${port}`, options);
   model.on('error', () => undefined);
   return model;
 }
 
 /** The name in the certificate that the broker shows. */
-function certificateName(broker: BrokerProcess): Promise<unknown> {
+async function certificateName(broker: BrokerProcess): Promise<unknown> {
+  const port = await portOf(broker, 'listeners.ssl.default');
   return new Promise((resolve, reject) => {
-    const port = portOf(broker, 'listeners.ssl.default');
     const socket: TLSSocket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
     socket.once('error', reject);
     socket.once('secureConnect', () => {
@@ -79,7 +82,7 @@ test('amqplib works over TLS, beside a listener without', async () => {
   const message = await channel.get(queue, { noAck: true });
   expect(message !== false && message.content.equals(body)).toBe(true);
   const plain = await connect(
-    `amqp://guest:guest@127.0.0.1:${portOf(broker, 'listeners.tcp.default')}`,
+    `amqp://guest:guest@127.0.0.1:${await portOf(broker, 'listeners.tcp.default')}`,
   );
   expect((await (await plain.createChannel()).checkQueue(queue)).messageCount).toBe(0);
   await plain.close();
@@ -104,7 +107,7 @@ test('a client logs in with its certificate alone', async () => {
 test('without listeners.tcp there are ports for TLS only', async () => {
   const site = makeSite('listeners.tcp = none', 'listeners.ssl.second = 127.0.0.1:0');
   const broker = await processes.spawn(['--memory', '--config', site.config]).listening();
-  await eventually(() => portOf(broker, 'listeners.ssl.second') > 0);
+  expect(await portOf(broker, 'listeners.ssl.second')).toBeGreaterThan(0);
   const listening = broker.entries.filter((entry) => entry['msg'] === 'listening');
   expect(listening.map((entry) => entry['listener'])).toEqual([
     'listeners.ssl.default',

@@ -104,8 +104,8 @@ async function play(
   pauses: () => boolean,
 ): Promise<Record<string, string[]>> {
   const socket = new LocalSocket({ allowHalfOpen: true });
-  const server = privately<{ accept: (socket: Socket) => void }>(broker.server);
-  server.accept(privately<Socket>(socket));
+  const server = broker.server;
+  server.accepted(privately<Socket>(socket), null);
   for (const piece of pieces) {
     if (piece.length > 0) socket.push(Buffer.from(piece));
     if (pauses()) await turn();
