@@ -84,6 +84,40 @@ test('several keys lead to every queue that one of them leads to, once', () => {
   expect(routed('d', 'a')).toEqual(['q1']);
 });
 
+test.each(['x-consistent-hash', 'x-modulus-hash', 'x-random'])(
+  'with several keys, a %s exchange still chooses one queue, by the first key',
+  (type) => {
+    exchange('x', type);
+    queues('q1', 'q2', 'q3');
+    for (const name of ['q1', 'q2', 'q3']) bind('x', name, '1');
+    for (let i = 0; i < 50; i++) {
+      const keys = [`k${i}`, `other-${i}`, `more-${i}`];
+      const route = names(vhost.router.routeAll('x', keys, plain));
+      expect(route).toHaveLength(1);
+      if (type !== 'x-random') expect(route).toEqual(routed('x', `k${i}`));
+    }
+  },
+);
+
+test('what is hashed from a header is not remembered by the key', () => {
+  vhost.declareExchange({
+    name: 'x',
+    type: 'x-consistent-hash',
+    durable: false,
+    autoDelete: false,
+    internal: false,
+    arguments: new Map([['hash-header', { type: 'S', value: 'h' }]]),
+  });
+  queues('q1', 'q2', 'q3');
+  for (const name of ['q1', 'q2', 'q3']) bind('x', name, '1');
+  const found = new Set<string>();
+  for (let value = 0; value < 50; value++) {
+    const message = withHeaders(new Map([['h', { type: 'I', value }]]));
+    for (const name of routed('x', 'same', message) ?? []) found.add(name);
+  }
+  expect(found.size).toBe(3);
+});
+
 test('several keys follow bindings between exchanges too', () => {
   exchange('first', 'direct');
   exchange('second', 'topic');
@@ -196,4 +230,32 @@ test('a policy sets the alternate exchange, an argument wins over it', () => {
   expect(free.alternateExchange).toBeNull();
   expect(fixed.applyPolicy(policy('other'))).toBe(false);
   expect(fixed.alternateExchange).toBe('alternate');
+});
+
+test('after a restart every key goes where it went, and alternates are there again', () => {
+  const flags = { durable: true, autoDelete: false };
+  const args: FieldTable = new Map([['alternate-exchange', { type: 'S', value: 'amq.fanout' }]]);
+  for (const type of ['x-consistent-hash', 'x-modulus-hash', 'direct']) {
+    vhost.declareExchange({ name: type, type, ...flags, internal: false, arguments: args });
+  }
+  for (const name of ['q3', 'q1', 'q2', 'caught']) {
+    vhost.declareQueue({ name, ...flags, owner: null, arguments: NO_ARGUMENTS }, broker);
+  }
+  for (const [name, weight] of [
+    ['q2', '2'],
+    ['q3', '1'],
+    ['q1', '2'],
+  ] as const) {
+    bind('x-consistent-hash', name, weight);
+    bind('x-modulus-hash', name, weight);
+  }
+  bind('amq.fanout', 'caught');
+  const places = () =>
+    ['x-consistent-hash', 'x-modulus-hash', 'direct'].map((source) =>
+      Array.from({ length: 100 }, (_, i) => routed(source, `k${i}`)?.join()),
+    );
+  const before = places();
+  expect(new Set(before.flat())).toEqual(new Set(['q1', 'q2', 'q3', 'caught']));
+  vhost = broker.restarted().vhost;
+  expect(places()).toEqual(before);
 });

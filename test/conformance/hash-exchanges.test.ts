@@ -256,6 +256,16 @@ it('x-modulus-hash: gives all messages with one key to one queue; x-random does 
   expectShares(await shares(random, () => ({ key: 'k' })), [1, 1, 1]);
 });
 
+it('chooses one queue for a message with CC, too', async () => {
+  const { channel, queues, shares } = await threeQueues();
+  for (const type of [HASH, 'x-modulus-hash', 'x-random']) {
+    const exchange = await broker.exchange(channel, type);
+    for (const queue of queues) await channel.bindQueue(queue, exchange, '1');
+    const withCopies = (i: number) => ({ key: `k${i}`, options: { CC: [`a${i}`, `b${i}`] } });
+    expectShares(await shares(exchange, withCopies), [1, 1, 1]);
+  }
+});
+
 it('returns a mandatory message that no binding can take', async () => {
   const channel = await broker.channel();
   for (const type of [HASH, 'x-modulus-hash', 'x-random']) {
