@@ -169,3 +169,62 @@ it('has taken a message by the time that it confirms it', async () => {
     expect((await other.checkQueue(queue)).messageCount).toBe(i);
   }
 });
+
+/** A queue that takes one message and no more. */
+async function small(raw: RawConnection, more: object = {}): Promise<string> {
+  const queue = broker.name();
+  const args = { 'x-max-length': 1, 'x-overflow': 'reject-publish', ...more };
+  await raw.call(1, 'queue.declare', { queue, arguments: args });
+  return queue;
+}
+
+it('refuses a publish that one of its queues has no place for; the others keep it', async () => {
+  const { raw, queue } = await confirming();
+  const exchange = broker.name('x');
+  await raw.call(1, 'exchange.declare', { exchange, type: 'fanout' });
+  for (const each of [queue, await small(raw), await small(raw)]) {
+    await raw.call(1, 'queue.bind', { queue: each, exchange });
+  }
+  raw.publish(1, { exchange }, {}, Buffer.from('first'));
+  expect(await raw.next(1)).toMatchObject({ name: 'basic.ack', deliveryTag: 1 });
+  raw.publish(1, { exchange }, {}, Buffer.from('second'));
+  expect(await raw.next(1)).toMatchObject({ name: 'basic.nack', deliveryTag: 2 });
+  expect(await raw.call(1, 'queue.declare', { queue, passive: true })).toMatchObject({
+    messageCount: 2,
+  });
+  expect(raw.unread()).toEqual([]);
+});
+
+it('settles each of many publishes once, refused ones by a nack alone', async () => {
+  const { raw, queue } = await confirming();
+  const full = await small(raw);
+  raw.publish(1, { routingKey: full }, {}, Buffer.from('fills it'));
+  await untilConfirmed(raw, 1);
+  const refused = new Set<number>();
+  for (let number = 2; number <= 300; number += 1) {
+    const isRefused = number % 3 === 0 || number > 250;
+    if (isRefused) refused.add(number);
+    raw.publish(1, { routingKey: isRefused ? full : queue }, {}, Buffer.from('x'));
+  }
+  const open = new Set(Array.from({ length: 299 }, (_, index) => index + 2));
+  while (open.size > 0) {
+    const { name, deliveryTag, multiple } = await raw.next(1);
+    expect(open.has(deliveryTag as number)).toBe(true);
+    for (const number of multiple === true ? [...open] : [deliveryTag as number]) {
+      if (number > (deliveryTag as number)) continue;
+      expect([number, name]).toEqual([number, refused.has(number) ? 'basic.nack' : 'basic.ack']);
+      open.delete(number);
+    }
+  }
+});
+
+it('drops a refused publish without a word outside of confirm mode', async () => {
+  const raw = await broker.raw();
+  const queue = await small(raw);
+  for (const body of ['kept', 'dropped']) {
+    raw.publish(1, { routingKey: queue, mandatory: true }, {}, Buffer.from(body));
+  }
+  raw.send(1, 'basic.get', { queue, noAck: true });
+  expect((await raw.message(1)).body.toString()).toBe('kept');
+  expect((await raw.call(1, 'basic.get', { queue })).name).toBe('basic.get-empty');
+});

@@ -33,3 +33,39 @@ it('does not implement recovery to the same consumer', async () => {
     );
   }
 });
+
+it('does not implement immediate publishing of mandatory messages, or to a missing exchange', async () => {
+  for (const fields of [{ mandatory: true }, { exchange: broker.name('x') }]) {
+    const raw = await broker.raw();
+    raw.publish(1, { routingKey: 'x', immediate: true, ...fields }, {}, Buffer.from('now'));
+    expect(await raw.next()).toMatchObject(
+      connectionClose(540, 'NOT_IMPLEMENTED - immediate=true', 'basic.publish'),
+    );
+  }
+});
+
+it('takes a new secret for a connection, which goes on as before', async () => {
+  const raw = await broker.raw();
+  const secret = { newSecret: 'not the password', reason: 'it was time' };
+  expect(await raw.call(0, 'connection.update-secret', secret)).toEqual({
+    name: 'connection.update-secret-ok',
+    channel: 0,
+  });
+  expect((await raw.call(1, 'basic.qos')).name).toBe('basic.qos-ok');
+});
+
+it.each([
+  ['connection.update-secret', { newSecret: 'x', reason: 'y' }],
+  ['connection.blocked', { reason: 'x' }],
+  ['confirm.select-ok', {}],
+  ['tx.select-ok', {}],
+  ['tx.commit-ok', {}],
+  ['tx.rollback-ok', {}],
+  ['basic.recover-ok', {}],
+  ['basic.get-empty', {}],
+])('has no use for %s on a channel', async (name, fields) => {
+  const raw = await broker.raw();
+  expect(await raw.call(1, name, fields)).toMatchObject(
+    connectionClose(503, 'COMMAND_INVALID - unimplemented method', name),
+  );
+});
