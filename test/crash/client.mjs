@@ -107,6 +107,22 @@ export class Link {
   }
 }
 
+// The methods amqplib has no functions for.
+const TX_SELECT = 0x5a000a;
+const TX_SELECT_OK = 0x5a000b;
+const TX_COMMIT = 0x5a0014;
+const TX_COMMIT_OK = 0x5a0015;
+
+/** Starts transaction mode. */
+export function selectTx(channel) {
+  return channel.rpc(TX_SELECT, {}, TX_SELECT_OK);
+}
+
+/** Resolves with the broker's answer to a commit. */
+export function commitTx(channel) {
+  return channel.rpc(TX_COMMIT, {}, TX_COMMIT_OK);
+}
+
 /**
  * Answers the supervisor's questions: `{ id, ask, ... }` is answered by `{ id, answer }`.
  * @param {Record<string, (message: any) => unknown>} answers

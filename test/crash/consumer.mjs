@@ -1,8 +1,9 @@
 // A consumer process of the crash test: consumers that check every byte, ack in multiples, requeue
 // some, reject some to the dead-letter queue, now and then vanish, and fence their acks with
-// barriers: a persistent publish on the same channel, whose confirm covers every ack before it.
+// barriers: a persistent publish on the same channel, whose confirm covers every ack before it, or
+// where the acks are part of a transaction its commit.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerSupervisor, Journal, now, stayConnected } from './client.mjs';
+import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
 import { createPool, faultOf } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { BARRIER, QUEUES } from './topology.mjs';
@@ -19,12 +20,13 @@ const VANISH_SHARE = 0.002;
 const REQUEUE_ALL_SHARE = 0.02;
 
 class Consumer {
-  constructor({ name, queue, prefetch, requeue, reject }) {
+  constructor({ name, queue, prefetch, requeue, reject, tx = false }) {
     this.name = name;
     this.queue = queue;
     this.prefetch = prefetch;
     this.requeue = requeue;
     this.reject = reject;
+    this.tx = tx;
     const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
     this.movedFrom = sources[0]?.[0] ?? null;
     this.random = createRandom(`${config.run} ${name}`);
@@ -53,7 +55,10 @@ class Consumer {
     this.uncovered = 0;
     this.barriers = 0;
     this.passed = 0;
-    const channel = link.watch(await link.model.createConfirmChannel());
+    const channel = link.watch(
+      this.tx ? await link.model.createChannel() : await link.model.createConfirmChannel(),
+    );
+    if (this.tx) await selectTx(channel);
     await channel.prefetch(this.prefetch);
     while (this.resting && link.open) await sleep(TICK_MS);
     await channel.consume(this.queue, (message) => {
@@ -120,17 +125,26 @@ class Consumer {
   note(link, message, how, multiple) {
     const tag = message.fields.deliveryTag;
     journal.note({ e: 'settle', conn: link.conn, tag, multiple, how });
-    if (how !== 'requeue') this.uncovered++;
+    // In a transaction even what is requeued returns only with the commit.
+    if (how !== 'requeue' || this.tx) this.uncovered++;
   }
 
   raiseBarrier(link, channel) {
     this.uncovered = 0;
     const n = ++this.barriers;
     journal.note({ e: 'barrier', conn: link.conn, n });
+    const passed = () => {
+      journal.note({ e: 'passed', conn: link.conn, n, t: now() });
+      if (link === this.link && link.open) this.passed = n;
+    };
+    if (this.tx) {
+      commitTx(channel).then(passed, () => {});
+      return;
+    }
     const barrier = { persistent: true };
     channel.sendToQueue(BARRIER, Buffer.from(`${link.conn} ${n}`), barrier, (error) => {
-      if (error === null) journal.note({ e: 'passed', conn: link.conn, n, t: now() });
-      if (link === this.link && link.open) this.passed = n;
+      if (error === null) passed();
+      else if (link === this.link && link.open) this.passed = n;
     });
   }
 

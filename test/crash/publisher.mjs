@@ -1,7 +1,7 @@
 // A publisher process of the crash test: several publishers, each with its own connection and its
 // confirm or transactional channel, that never publish one id twice.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerSupervisor, Journal, stayConnected } from './client.mjs';
+import { answerSupervisor, commitTx, Journal, selectTx, stayConnected } from './client.mjs';
 import { bodyOf, createPool, optionsOf } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { placeOf } from './topology.mjs';
@@ -10,11 +10,6 @@ const config = JSON.parse(process.argv[2]);
 const journal = new Journal(config.journal);
 const pool = createPool(config.run);
 
-// The methods amqplib has no functions for.
-const TX_SELECT = 0x5a000a;
-const TX_SELECT_OK = 0x5a000b;
-const TX_COMMIT = 0x5a0014;
-const TX_COMMIT_OK = 0x5a0015;
 const NOT_IMPLEMENTED = 540;
 
 /** Returned on purpose, now and then: its confirm must come after its return. */
@@ -79,13 +74,13 @@ class Publisher {
   }
 
   async publishInTransactions(link, channel) {
-    await channel.rpc(TX_SELECT, {}, TX_SELECT_OK);
+    await selectTx(channel);
     while (link.open) {
       if (this.mayPublish(link)) {
         const group = `${this.name}/${this.seq + 1}`;
         this.unconfirmed++;
         for (let n = this.random.int(2, 8); n > 0; n--) this.publish(link, channel, group);
-        await channel.rpc(TX_COMMIT, {}, TX_COMMIT_OK);
+        await commitTx(channel);
         journal.note({ e: 'conf', conn: link.conn, tag: this.tag, multiple: true });
         this.unconfirmed--;
       }

@@ -49,7 +49,7 @@ export const CONSUMERS = [
     { name: 'c1', queue: 'crash.fan.1', prefetch: 100, requeue: 0, reject: 0 },
     { name: 'c2', queue: 'crash.fan.3', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c3', queue: 'crash.dead', prefetch: 50, requeue: 0.1, reject: 0 },
-    { name: 'c4', queue: 'crash.direct', prefetch: 10, requeue: 0.1, reject: 0 },
+    { name: 'c4', queue: 'crash.direct', prefetch: 10, requeue: 0.1, reject: 0, tx: true },
   ],
   [
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
