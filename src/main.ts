@@ -3,11 +3,13 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Broker } from './broker/broker.ts';
+import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
+import { Broker } from './broker/broker.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { readDefinitions } from './broker/definitions/read.ts';
 import type { JsonValue } from './broker/json.ts';
 import { Refusal } from './broker/refusal.ts';
+import { View } from './broker/view.ts';
 import { ConfigError } from './config/config-error.ts';
 import { type DefinitionFiles, readDefinitionFiles } from './config/definition-files.ts';
 import type { Listeners } from './config/members.ts';
@@ -34,6 +36,19 @@ export interface RunningBroker {
   close(reason: string): Promise<void>;
 }
 
+/** A broker that nobody can connect to: the data folder of a stopped one, to be looked at or changed. */
+export interface OpenBroker {
+  readonly view: View;
+  /** Resolves when all that was changed is on the disk, and others may have the folder. */
+  close(): Promise<void>;
+}
+
+/** A hash with how it was made. */
+export interface PasswordHash {
+  readonly hashing_algorithm: string;
+  readonly password_hash: string;
+}
+
 /** A store with the folder that it holds locked, if it has one. */
 interface OpenStore {
   readonly store: Store;
@@ -53,19 +68,9 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
     checkFormat(store, version);
-    const access = {
-      // Who brings users wants no other, least of all one whose password everybody knows.
-      user: bringsUsers(definitions) ? null : settings.defaultUser,
-      password: settings.defaultPass,
-      vhost: settings.defaultVhost,
-      tags: settings.defaultUserTags,
-      permission: {
-        configure: settings.defaultConfigure,
-        write: settings.defaultWrite,
-        read: settings.defaultRead,
-      },
-      loopbackUsers: settings.loopbackUsers,
-    };
+    const access = accessSettings(settings);
+    // Who brings users wants no other, least of all one whose password everybody knows.
+    if (bringsUsers(definitions)) access.user = null;
     const server = new Server(store, settings, access, logger, systemClock, version);
     loadDefinitions(server.broker, definitions, settings, logger);
     const failed = new Promise<Error>((resolve) => {
@@ -86,6 +91,48 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     await closeStore(opened);
     throw error;
   }
+}
+
+/** Opens a data folder without listening. When it rejects, nothing is left open. */
+export async function openBroker(settings: Settings): Promise<OpenBroker> {
+  const version = readVersion();
+  const opened = await openStore(settings);
+  try {
+    checkFormat(opened.store, version);
+    const nobody = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
+    const broker = new Broker(opened.store, systemClock, nobody);
+    const { user, vhost, ...rest } = accessSettings(settings);
+    broker.recover({ vhost, user: user === null ? null : { ...rest, name: user } });
+    const close = async (): Promise<void> => {
+      broker.seal();
+      await closeStore(opened);
+    };
+    return { view: new View(broker, version), close };
+  } catch (error) {
+    await closeStore(opened);
+    throw error;
+  }
+}
+
+/** A password as files of definitions have it. */
+export async function hashForDefinitions(password: string): Promise<PasswordHash> {
+  return { hashing_algorithm: HASHING_SCRYPT, password_hash: await hashPassword(password) };
+}
+
+/** What a first start makes, and who may log in from where. */
+function accessSettings(settings: Settings) {
+  return {
+    user: settings.defaultUser as string | null,
+    password: settings.defaultPass,
+    vhost: settings.defaultVhost,
+    tags: settings.defaultUserTags,
+    permission: {
+      configure: settings.defaultConfigure,
+      write: settings.defaultWrite,
+      read: settings.defaultRead,
+    },
+    loopbackUsers: settings.loopbackUsers,
+  };
 }
 
 function bringsUsers({ files }: DefinitionFiles): boolean {

@@ -4,7 +4,6 @@
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
 import type { UserLimits, VhostLimits } from './access/limits.ts';
-import { HASHING_SCRYPT, hashPassword } from './access/password.ts';
 import type { UserSnapshot } from './access/user.ts';
 import type { VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
@@ -58,6 +57,9 @@ export interface ParameterView {
   readonly name: string;
   readonly value: JsonValue;
 }
+
+/** The same with a value that nobody has looked at. */
+type Unchecked<T> = Omit<T, 'value'> & { readonly value: unknown };
 
 /** Whoever acts through the window owns no queue. */
 const NOBODY = {};
@@ -213,7 +215,20 @@ export class View {
     return refusal === null;
   }
 
+  /** The name, if there is a user of that name; else a Refusal. */
+  existingUser(name: string): string {
+    return this.user(name).name;
+  }
+
   // --- vhosts and permissions ---
+
+  /** Makes a vhost; a Refusal when there is one of that name. */
+  addVhost(name: string, traits: Partial<VhostTraits>): void {
+    if (this.broker.vhosts.has(name)) {
+      throw new Refusal('invalid', `there is a vhost '${name}' already`);
+    }
+    this.broker.putVhost(name, traits);
+  }
 
   /** Makes a vhost, or changes what is given of one that is there. */
   putVhost(name: string, traits: Partial<VhostTraits>): void {
@@ -250,8 +265,15 @@ export class View {
 
   // --- policies and parameters ---
 
-  setPolicy(layer: PolicyLayer, vhost: string, name: string, input: PolicyInput): void {
-    this.broker.vhost(vhost).policies.set(layer, readPolicy(layer, name, input));
+  /** The input is JSON, and checked here. */
+  setPolicy(
+    layer: PolicyLayer,
+    vhost: string,
+    name: string,
+    input: Readonly<Record<keyof PolicyInput, unknown>>,
+  ): void {
+    const policy = readPolicy(layer, name, input as PolicyInput);
+    this.broker.vhost(vhost).policies.set(layer, policy);
   }
 
   clearPolicy(layer: PolicyLayer, vhost: string, name: string): void {
@@ -259,8 +281,9 @@ export class View {
   }
 
   /** Sets a parameter, which may be an operator policy or the limits of the vhost. */
-  setParameter({ vhost, ...parameter }: ParameterView): void {
-    importDefinitions(this.broker, { parameters: [parameter] }, vhost);
+  setParameter({ vhost, ...parameter }: Unchecked<ParameterView>): void {
+    const json = { parameters: [parameter as JsonObject] };
+    importDefinitions(this.broker, json, vhost);
   }
 
   clearParameter(vhost: string, component: string, name: string): void {
@@ -270,8 +293,9 @@ export class View {
     else parameters.clear(component, name);
   }
 
-  setGlobalParameter(parameter: GlobalParameter): void {
-    this.broker.globalParameters.set(parameter);
+  setGlobalParameter(name: string, value: unknown): void {
+    const json = { global_parameters: [{ name, value: value as JsonValue }] };
+    importDefinitions(this.broker, json);
   }
 
   clearGlobalParameter(name: string): void {
@@ -301,11 +325,4 @@ export class View {
     if (user === null) throw new Refusal('not-found', `there is no user '${name}'`);
     return user;
   }
-}
-
-/** The hash of a password, for files of definitions. */
-export async function hashForDefinitions(
-  password: string,
-): Promise<{ readonly password_hash: string; readonly hashing_algorithm: string }> {
-  return { password_hash: await hashPassword(password), hashing_algorithm: HASHING_SCRYPT };
 }

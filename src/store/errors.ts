@@ -3,7 +3,7 @@
 
 /** Something outside the broker keeps the store from working; `hint` says how to mend it. */
 export class StoreError extends Error {
-  override readonly name = 'StoreError';
+  override readonly name: string = 'StoreError';
   /** What the operator can do about it. */
   readonly hint: string;
 
@@ -11,6 +11,22 @@ export class StoreError extends Error {
   constructor(what: string, hint: string, options?: ErrorOptions) {
     super(`${what}: ${hint}`, options);
     this.hint = hint;
+  }
+}
+
+/** Another process works on the data folder. */
+export class FolderInUseError extends StoreError {
+  override readonly name = 'FolderInUseError';
+  /** The process as far as it has named itself: `process 123`, or ''. */
+  readonly holder: string;
+
+  constructor(path: string, holder: string) {
+    const who = holder === '' ? '' : `, ${holder}`;
+    super(
+      `the data folder ${path} is in use by another broker${who}`,
+      'stop that one first, or name another folder',
+    );
+    this.holder = holder;
   }
 }
 

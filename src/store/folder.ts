@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { causeText, StoreError } from './errors.ts';
+import { causeText, FolderInUseError, StoreError } from './errors.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** A data folder that belongs to this process until it is released or the process ends. */
@@ -197,10 +197,7 @@ class FolderLock {
   private async refuseAlive(number: number): Promise<void> {
     const holder = await withShortPath(this.locks, String(number), askHolder);
     if (holder === null) return;
-    throw new StoreError(
-      `the data folder ${this.path} is in use by another broker${holder}`,
-      'stop that one first, or name another folder',
-    );
+    throw new FolderInUseError(this.path, holder);
   }
 }
 
@@ -229,7 +226,7 @@ function askHolder(path: string): Promise<string | null> {
     socket.on('data', (text: string) => {
       said += text;
     });
-    socket.on('close', () => answer(/^\d+\n$/.test(said) ? `, process ${said.trim()}` : ''));
+    socket.on('close', () => answer(/^\d+\n$/.test(said) ? `process ${said.trim()}` : ''));
     socket.on('error', (error) => {
       // Any other error, such as a full backlog, means that somebody is there.
       const code = errorCode(error);

@@ -1,0 +1,45 @@
+// Owns how verbs show what they found: tables for people, JSON for scripts. Never decides what is
+// shown.
+
+/** What a verb found: rows under the names of their columns. */
+export interface Listing {
+  readonly columns: readonly string[];
+  readonly rows: readonly object[];
+}
+
+/** The formats of `--formatter`. */
+export const FORMATS = ['table', 'json'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** The text of a listing, which ends with a line feed unless it is empty. */
+export function render({ columns, rows }: Listing, format: Format): string {
+  const chosen = (rows as readonly Readonly<Record<string, unknown>>[]).map((row) =>
+    columns.map((column) => row[column]),
+  );
+  if (format === 'json') {
+    const objects = chosen.map((cells) =>
+      Object.fromEntries(columns.map((column, at) => [column, cells[at] ?? null])),
+    );
+    return `${JSON.stringify(objects, null, 2)}\n`;
+  }
+  if (rows.length === 0) return '';
+  const lines = [columns, ...chosen.map((cells) => cells.map(show))];
+  const widths = columns.map((_, at) => Math.max(...lines.map((line) => width(line[at]))));
+  const pad = (cell: string, at: number): string =>
+    cell + ' '.repeat((widths[at] ?? 0) - width(cell));
+  return lines.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');
+}
+
+/** A value on one line: what would end it, or move the cursor, is written as JSON would. */
+function show(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) {
+    return `[${value.join(', ')}]`;
+  }
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
+function width(cell: string | undefined): number {
+  return [...(cell ?? '')].length;
+}

@@ -1,0 +1,67 @@
+// Owns the verbs for parameters of vhosts and of the broker: set_*, clear_*, list_*. Never gives a
+// parameter a meaning.
+
+import { parseJson, type Verb } from '../offline.ts';
+
+export const parameterVerbs: readonly Verb[] = [
+  {
+    name: 'set_parameter',
+    arguments: '<component> <name> <value>',
+    about: 'Set a parameter of a vhost; its value is JSON.',
+    vhost: true,
+    run: (view, [component, name, value], { vhost }) => {
+      view.setParameter({
+        vhost: String(vhost),
+        component: String(component),
+        name: String(name),
+        value: parseJson(String(value)),
+      });
+      return undefined;
+    },
+  },
+  {
+    name: 'clear_parameter',
+    arguments: '<component> <name>',
+    about: 'Take a parameter of a vhost away.',
+    vhost: true,
+    run: (view, [component, name], { vhost }) => {
+      view.clearParameter(String(vhost), String(component), String(name));
+      return undefined;
+    },
+  },
+  {
+    name: 'list_parameters',
+    about: 'List the parameters of a vhost.',
+    vhost: true,
+    run: (view, _args, { vhost }) => ({
+      columns: ['component', 'name', 'value'],
+      rows: view.parameters(String(vhost)),
+    }),
+  },
+  {
+    name: 'set_global_parameter',
+    arguments: '<name> <value>',
+    about: 'Set a parameter of the broker; its value is JSON.',
+    run: (view, [name, value]) => {
+      view.setGlobalParameter(String(name), parseJson(String(value)));
+      return undefined;
+    },
+  },
+  {
+    name: 'clear_global_parameter',
+    arguments: '<name>',
+    about: 'Take a parameter of the broker away.',
+    run: (view, [name]) => {
+      view.clearGlobalParameter(String(name));
+      return undefined;
+    },
+  },
+  {
+    name: 'list_global_parameters',
+    about: 'List the parameters of the broker.',
+    run: (view) => ({
+      columns: ['name', 'value'],
+      rows: view.globalParameters(),
+    }),
+  },
+];

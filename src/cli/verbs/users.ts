@@ -1,0 +1,99 @@
+// Owns the verbs for users: add_user, delete_user, change_password, clear_password, set_user_tags,
+// list_users, authenticate_user, hash_password. Never hashes: the broker does.
+
+import { Option } from 'commander';
+import type { LoneVerb, Verb } from '../offline.ts';
+import { takePassword } from '../password.ts';
+import { VerbError } from '../verb-error.ts';
+
+const PASSWORD_HELP = 'Without the password it is read from standard input, or asked for.';
+
+export const userVerbs: readonly (Verb | LoneVerb)[] = [
+  {
+    name: 'add_user',
+    arguments: '<name> [password]',
+    about: 'Make a user, who can do nothing before it has permissions.',
+    more: PASSWORD_HELP,
+    options: [
+      new Option('--tags <tags>', 'Its tags, with commas between them.').argParser(splitTags),
+    ],
+    run: async (view, [name, password], options) => {
+      const tags = (options['tags'] as string[] | undefined) ?? [];
+      await view.addUser({ name: String(name), tags }, await passwordOf(password));
+      return undefined;
+    },
+  },
+  {
+    name: 'delete_user',
+    arguments: '<name>',
+    about: 'Delete a user with its permissions.',
+    run: (view, [name]) => {
+      view.deleteUser(String(name));
+      return undefined;
+    },
+  },
+  {
+    name: 'change_password',
+    arguments: '<name> [password]',
+    about: 'Change the password of a user.',
+    more: PASSWORD_HELP,
+    run: async (view, [name, password]) => {
+      await view.changePassword(String(name), await passwordOf(password));
+      return undefined;
+    },
+  },
+  {
+    name: 'clear_password',
+    arguments: '<name>',
+    about: 'Take the password of a user away: it cannot log in with one any more.',
+    run: (view, [name]) => {
+      view.clearPassword(String(name));
+      return undefined;
+    },
+  },
+  {
+    name: 'set_user_tags',
+    arguments: '<name> [tags...]',
+    about: 'Set all tags of a user; without any, it has none.',
+    run: (view, [name, tags]) => {
+      view.setUserTags(String(name), tags as readonly string[]);
+      return undefined;
+    },
+  },
+  {
+    name: 'list_users',
+    about: 'List all users with their tags.',
+    run: (view) => ({
+      columns: ['user', 'tags'],
+      rows: view.users().map(({ name, tags }) => ({ user: name, tags })),
+    }),
+  },
+  {
+    name: 'authenticate_user',
+    arguments: '<name> [password]',
+    about: 'Say whether a password is the one of a user; ends with 1 when it is not.',
+    more: PASSWORD_HELP,
+    run: async (view, [name, password]) => {
+      if (await view.authenticates(String(name), await passwordOf(password))) return 'Success\n';
+      throw new VerbError(`the password is not the one of user '${name}', or there is none`);
+    },
+  },
+  {
+    name: 'hash_password',
+    arguments: '[password]',
+    about: 'Show the hash of a password, for a file of definitions.',
+    more: PASSWORD_HELP,
+    runAlone: async (main, [password]) => {
+      const hash = await main.hashForDefinitions(await passwordOf(password));
+      return { columns: Object.keys(hash), rows: [hash] };
+    },
+  },
+];
+
+function passwordOf(argument: unknown): Promise<string> {
+  return takePassword(argument as string | undefined);
+}
+
+function splitTags(text: string): string[] {
+  return text.split(',').flatMap((tag) => (tag.trim() === '' ? [] : [tag.trim()]));
+}

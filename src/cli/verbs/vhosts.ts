@@ -1,0 +1,46 @@
+// Owns the verbs for vhosts: add_vhost, delete_vhost, list_vhosts. Never checks a name: the broker
+// does.
+
+import { Option } from 'commander';
+import type { Verb } from '../offline.ts';
+
+const COLUMNS = ['name', 'description', 'tags', 'default_queue_type', 'messages'];
+
+export const vhostVerbs: readonly Verb[] = [
+  {
+    name: 'add_vhost',
+    arguments: '<name>',
+    about: 'Make a vhost, where nobody has permissions yet.',
+    options: [
+      new Option('--description <text>', 'What it is for.'),
+      new Option('--tags <tags>', 'Its tags, with commas between them.'),
+      new Option('--default-queue-type <type>', 'The type of queues that name none.').choices([
+        'classic',
+        'quorum',
+      ]),
+    ],
+    run: (view, [name], options) => {
+      const { description, tags, defaultQueueType } = options;
+      view.addVhost(String(name), {
+        ...(typeof description === 'string' ? { description } : {}),
+        ...(typeof tags === 'string' ? { tags: tags.split(',').map((tag) => tag.trim()) } : {}),
+        ...(typeof defaultQueueType === 'string' ? { defaultQueueType } : {}),
+      });
+      return undefined;
+    },
+  },
+  {
+    name: 'delete_vhost',
+    arguments: '<name>',
+    about: 'Delete a vhost with all its queues, their messages, exchanges and permissions.',
+    run: (view, [name]) => {
+      view.deleteVhost(String(name));
+      return undefined;
+    },
+  },
+  {
+    name: 'list_vhosts',
+    about: 'List all vhosts.',
+    run: (view) => ({ columns: COLUMNS, rows: view.vhosts() }),
+  },
+];

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import type { Field } from '../../src/amqp/field-table.ts';
+import { readPolicy } from '../../src/broker/policy/policy.ts';
+import { mergeDefinitions } from '../../src/broker/view/snapshots.ts';
+import { View } from '../../src/broker/view.ts';
+import { SmallBroker } from './small-broker.ts';
+
+const viewOf = (small: SmallBroker): View => new View(small.broker, '1.2.3');
+
+test('a queue shows its counts, its arguments and what policies make of it', () => {
+  const small = new SmallBroker();
+  const args: Record<string, Field> = { 'x-expires': { type: 'I', value: 5000 } };
+  const queue = small.declare('jobs', true, args);
+  const view = viewOf(small);
+  view.setPolicy('policy', '/', 'p', {
+    pattern: '^jobs',
+    definition: { 'max-length': 9, 'dead-letter-exchange': 'x' },
+    priority: 1,
+    applyTo: 'queues',
+  });
+  view.setPolicy('operator_policy', '/', 'o', {
+    pattern: '',
+    definition: { 'max-length': 5 },
+    priority: 0,
+    applyTo: 'all',
+  });
+  small.fill('jobs', 3);
+  small.consume(queue, 1);
+  small.run();
+  expect(view.queues('/')).toEqual([
+    {
+      name: 'jobs',
+      vhost: '/',
+      type: 'classic',
+      durable: true,
+      auto_delete: false,
+      exclusive: false,
+      arguments: { 'x-expires': 5000 },
+      state: 'running',
+      messages: 3,
+      messages_ready: 2,
+      messages_unacknowledged: 1,
+      message_bytes_ready: 8,
+      consumers: 1,
+      policy: 'p',
+      operator_policy: 'o',
+      effective_policy_definition: { 'max-length': 5, 'dead-letter-exchange': 'x' },
+    },
+  ]);
+  expect(view.consumers()).toMatchObject([{ queue: 'jobs', prefetch_count: 1, exclusive: false }]);
+  expect(view.exchanges('/')).toContainEqual(
+    expect.objectContaining({ name: 'amq.topic', policy: '', operator_policy: 'o' }),
+  );
+});
+
+test('the overview counts what there is', () => {
+  const small = new SmallBroker();
+  small.declare('jobs');
+  small.fill('jobs', 2);
+  small.broker.putVhost('shop');
+  const { product_version, object_totals, queue_totals } = viewOf(small).overview();
+  expect(product_version).toBe('1.2.3');
+  expect(object_totals).toMatchObject({ vhosts: 2, queues: 1, consumers: 0, users: 0 });
+  expect(queue_totals).toEqual({ messages: 2, messages_ready: 2, messages_unacknowledged: 0 });
+});
+
+test('bindings show those to the default exchange too', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('jobs');
+  small.vhost.bind(small.vhost.exchange('amq.topic'), queue, 'a.#', new Map());
+  expect(viewOf(small).bindings('/')).toMatchObject([
+    { source: '', destination: 'jobs', routing_key: 'jobs' },
+    { source: 'amq.topic', destination: 'jobs', destination_type: 'queue', routing_key: 'a.#' },
+  ]);
+});
+
+test('what is asked of a vhost or a user that is not there is refused', () => {
+  const view = viewOf(new SmallBroker());
+  expect(() => view.queues('none')).toThrow("there is no vhost 'none'");
+  expect(() => view.purgeQueue('none', 'q')).toThrow("there is no vhost 'none'");
+  expect(() => view.userLimits('none')).toThrow("there is no user 'none'");
+  expect(() => view.clearPermission('none', '/')).toThrow("there is no user 'none'");
+});
+
+test('a user or a vhost that is there is not made again', async () => {
+  const view = viewOf(new SmallBroker());
+  await view.addUser({ name: 'app', tags: [] }, 'secret');
+  const again = view.addUser({ name: 'app', tags: [] }, 'secret');
+  await expect(again).rejects.toThrow("there is a user 'app' already");
+  expect(() => view.addVhost('/', {})).toThrow("there is a vhost '/' already");
+});
+
+test('operator policies and limits can be set and cleared as the parameters that they are', () => {
+  const small = new SmallBroker();
+  const view = viewOf(small);
+  const operator = {
+    vhost: '/',
+    component: 'operator_policy',
+    name: 'o',
+    value: { pattern: '', definition: { expires: 5 } },
+  };
+  const limits = { 'max-queues': 2 };
+  view.setParameter(operator);
+  view.setParameter({ vhost: '/', component: 'vhost-limits', name: 'limits', value: limits });
+  expect(view.policies('operator_policy')).toMatchObject([{ name: 'o', vhost: '/' }]);
+  expect(view.vhostLimits('/')).toEqual(limits);
+  expect(view.parameters('/').map(({ component }) => component)).toEqual([
+    'operator_policy',
+    'vhost-limits',
+  ]);
+  view.clearParameter('/', 'operator_policy', 'o');
+  view.clearParameter('/', 'vhost-limits', 'limits');
+  expect(view.parameters()).toEqual([]);
+});
+
+test('of two limits the smaller holds, of anything else what the operator says', () => {
+  const policy = readPolicy('policy', 'p', {
+    pattern: '',
+    definition: { 'max-length': 1, expires: 9, overflow: 'drop-head' },
+  });
+  const operator = readPolicy('operator_policy', 'o', {
+    pattern: '',
+    definition: { 'max-length': 5, expires: 5, 'message-ttl': 7 },
+  });
+  expect(mergeDefinitions({ policy, operator })).toEqual({
+    'max-length': 1,
+    expires: 5,
+    overflow: 'drop-head',
+    'message-ttl': 7,
+  });
+});
