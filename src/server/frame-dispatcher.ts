@@ -18,7 +18,7 @@ import { CHANNEL_CLOSING, CHANNEL_OPEN_STATE, type Channel } from './channel.ts'
 import type { Connection } from './connection.ts';
 import { CLOSED, CLOSING, RUNNING } from './connection-state.ts';
 import type { FrameSink } from './frame-reader.ts';
-import { handleConnectionMethod } from './handlers/connection.ts';
+import { handleConnectionMethod, outOfState } from './handlers/connection.ts';
 import { handleChannelMethod } from './handlers/dispatch.ts';
 
 /** The frames of one connection. */
@@ -63,7 +63,7 @@ export class FrameDispatcher implements FrameSink {
         if (key === CONNECTION_CLOSE_OK) this.connection.hangUp();
         return;
       }
-      if (number === 0) handleConnectionMethod(this.connection, this.decode(bytes, start, end));
+      if (number === 0) this.connectionMethod(bytes, start, end);
       else this.channelMethod(number, key, bytes, start, end);
     } catch (error) {
       this.connection.failed(error, number, key);
@@ -96,6 +96,12 @@ export class FrameDispatcher implements FrameSink {
 
   heartbeatFrame(): void {
     // Any bytes count as a sign of life, and onData has noted these.
+  }
+
+  private connectionMethod(bytes: Buffer, start: number, end: number): void {
+    const method = decodeOrRefuse(bytes, start, end);
+    if (!isClientMethod(method)) throw outOfState(this.connection);
+    handleConnectionMethod(this.connection, method);
   }
 
   private decode(bytes: Buffer, start: number, end: number): ClientMethod {

@@ -1,6 +1,6 @@
 // basic.publish and basic.get: contents kept octet by octet, counts, returns, refused publishes.
 import { expect, it } from 'vitest';
-import { channelClose, useBroker } from '../support/amqp.ts';
+import { channelClose, expectedFor, useBroker } from '../support/amqp.ts';
 import {
   encodeFrame,
   encodeHeaderPayload,
@@ -250,5 +250,17 @@ it('refuses CC and BCC that are no arrays', async () => {
     );
     raw.send(1, 'channel.close-ok');
     await raw.openChannel(1);
+  }
+});
+
+it('takes a delivery mode that means nothing as transient', async () => {
+  const { raw, queue, get } = await rawQueue();
+  raw.publish(1, { routingKey: queue }, { deliveryMode: 3 }, Buffer.from('x'));
+  // RabbitMQ does so from 3.13 on.
+  if (expectedFor({ rabbitmq: true, leveret: false })) {
+    const text = 'PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,3}';
+    expect(await raw.next(1)).toMatchObject(channelClose(406, text, 'basic.publish'));
+  } else {
+    expect((await get()).properties).toEqual({ deliveryMode: 3 });
   }
 });

@@ -54,6 +54,15 @@ it('takes a new secret for a connection, which goes on as before', async () => {
   expect((await raw.call(1, 'basic.qos')).name).toBe('basic.qos-ok');
 });
 
+it.each(['connection.blocked', 'connection.unblocked', 'connection.open-ok', 'basic.get-empty'])(
+  'does not expect %s on channel 0',
+  async (name) => {
+    const raw = await broker.raw();
+    const text = 'CHANNEL_ERROR - unexpected method in connection state running';
+    expect(await raw.call(0, name)).toMatchObject(connectionClose(504, text, name));
+  },
+);
+
 it.each([
   ['connection.update-secret', { newSecret: 'x', reason: 'y' }],
   ['connection.blocked', { reason: 'x' }],

@@ -19,13 +19,16 @@ const HEADERS = {
   list: typed('A', [typed('I', 1), typed('S', 'two')]),
 };
 
+const REQUEST = { deliveryMode: 2, replyTo: 'amq.rabbitmq.reply-to', correlationId: 'c' };
+const COPIES = { CC: ['fuzz-d', 'fuzz-own'], BCC: ['fuzz-d'], other: 1 };
+
 /** A dialogue that touches nearly everything, frame by frame. */
 function session(): Buffer[] {
   const q = 'fuzz';
   const own = 'fuzz-own';
   return [
     handshake(),
-    ...[1, 2, 3].map((channel) => encodeMethod(channel, 'channel.open')),
+    ...[1, 2, 3, 4].map((channel) => encodeMethod(channel, 'channel.open')),
     encodeMethod(1, 'exchange.declare', { exchange: 'fuzz-x', type: 'topic', durable: true }),
     encodeMethod(1, 'exchange.declare', { exchange: 'fuzz-h', type: 'headers', autoDelete: true }),
     encodeMethod(1, 'queue.declare', {
@@ -47,6 +50,24 @@ function session(): Buffer[] {
     encodeMethod(2, 'basic.consume', { queue: q, consumerTag: 'one' }),
     encodeMethod(3, 'basic.consume', { queue: 'fuzz-d', consumerTag: 'two', noAck: true }),
     HEARTBEAT,
+    encodeMethod(4, 'basic.consume', {
+      queue: 'amq.rabbitmq.reply-to',
+      consumerTag: 'replies',
+      noAck: true,
+    }),
+    encodeMethod(4, 'tx.select'),
+    publication(4, { routingKey: 'fuzz-d' }, REQUEST, Buffer.alloc(30, 4)),
+    publication(
+      4,
+      { routingKey: q },
+      { headers: COPIES, userId: 'guest' },
+      Buffer.alloc(40_000, 5),
+    ),
+    encodeMethod(4, 'tx.commit'),
+    encodeMethod(4, 'basic.get', { queue: 'fuzz-d' }),
+    encodeMethod(4, 'basic.ack', { deliveryTag: 0, multiple: true }),
+    publication(4, { routingKey: q }, { deliveryMode: 2 }, Buffer.alloc(100, 6)),
+    encodeMethod(4, 'tx.rollback'),
     publication(2, { exchange: 'fuzz-x', routingKey: 'a.b' }, {}, Buffer.alloc(0)),
     publication(2, { routingKey: q }, { deliveryMode: 2, headers: HEADERS }, Buffer.alloc(100, 1)),
     publication(1, { routingKey: 'fuzz-d' }, { deliveryMode: 2 }, Buffer.alloc(9000, 2), 1000),

@@ -45,7 +45,6 @@ const onlyClientSends = (name: string): boolean =>
 function channel0(taken: Record<string, string>): (name: string) => string {
   return (name) => {
     if (name === 'connection.close' || name === 'connection.close-ok') return IGNORED;
-    if (!onlyClientSends(name)) return 'connection.close 503';
     return taken[name] ?? 'connection.close 504';
   };
 }

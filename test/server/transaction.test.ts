@@ -7,7 +7,9 @@ import { Chunk } from '../../src/message/chunk.ts';
 import { SETTLE_ACK, Transaction } from '../../src/server/transaction.ts';
 import { pause } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
-import { useServers } from './support.ts';
+import { encodeMethod } from '../support/amqp-wire.ts';
+import { publication } from './scripted.ts';
+import { printedSeed, Random, useServers } from './support.ts';
 
 const start = useServers();
 
@@ -139,4 +141,40 @@ test('a commit goes into one batch, its settlements with its publishes', async (
   // More than what a batch gathers by itself (4 MiB), and yet but one was sealed.
   expect(broker.store.batch).toBe(before + 1);
   expect(broker.server.broker.durableBatch).toBe(before);
+});
+
+test('publishes are what they were, however the bytes of a transaction are cut', async () => {
+  const seed = printedSeed('transactions cut anywhere');
+  const random = new Random(seed);
+  for (let round = 0; round < 6; round++) {
+    const broker = await start();
+    const raw = await broker.open();
+    await raw.call(1, 'queue.declare', { queue: 'q', durable: true });
+    await raw.call(1, 'queue.declare', { queue: 'copy' });
+    await raw.call(1, 'tx.select');
+    const bodies: Buffer[] = [];
+    const parts: Buffer[] = [];
+    for (const size of [0, 10, 3_000, 17_000, 33_000, 60_000, 150_000]) {
+      const body = random.bytes(size);
+      bodies.push(body);
+      const headers = { CC: ['q'], BCC: ['copy'], size };
+      parts.push(publication(1, { routingKey: 'q' }, { deliveryMode: 2, headers }, body, 20_000));
+    }
+    let left = Buffer.concat([...parts, encodeMethod(1, 'tx.commit')]);
+    while (left.length > 0) {
+      const length = round === 0 ? left.length : 1 + random.below(90_000);
+      raw.write(left.subarray(0, length));
+      left = left.subarray(length);
+      if (random.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await raw.next(1)).name).toBe('tx.commit-ok');
+    for (const queue of ['q', 'copy']) {
+      for (const body of bodies) {
+        raw.send(1, 'basic.get', { queue, noAck: true });
+        const message = await raw.message(1);
+        expect(message.body.equals(body), `${body.length} bytes in ${queue}`).toBe(true);
+        expect(Object.keys(message.properties['headers'] as object)).toEqual(['CC', 'size']);
+      }
+    }
+  }
 });

@@ -115,7 +115,7 @@ function consumeReplies(
   }
   if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
   channel.replyQueue = connection.vhost.replies.open();
-  channel.addConsumer(channel.replyQueue, tag, true, false, method.arguments);
+  channel.addConsumer(channel.replyQueue, tag, true, false, new Map());
 }
 
 /** The tag of a consumer to be, made up if need be. Throws NOT_ALLOWED when there may be none. */

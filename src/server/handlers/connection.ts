@@ -151,7 +151,8 @@ function expectState(connection: Connection, state: number): void {
   if (connection.state !== state) throw outOfState(connection);
 }
 
-function outOfState(connection: Connection): AmqpError {
+/** The error for a method that channel 0 has no use for as things are. */
+export function outOfState(connection: Connection): AmqpError {
   const phase = connection.state === RUNNING ? 'running' : 'starting';
   return new AmqpError('CHANNEL_ERROR', `unexpected method in connection state ${phase}`);
 }
