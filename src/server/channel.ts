@@ -216,6 +216,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   deliveryTimedOut(tag: number, timeoutMs: number): boolean {
+    if (!this.deliveries.owes(tag)) return true;
     if (this.connection.timeoutRules.requeues) {
       this.deliveries.takeBack(tag);
       return true;
@@ -300,10 +301,13 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   /** Ends a subscription; what it has not settled stays outstanding. */
   removeConsumer(consumer: Consumer): void {
+    if (this.detach(consumer)) this.connection.vhost.lastConsumerLeft(consumer.queue);
+  }
+
+  /** Takes a consumer off; returns whether it was the last one of a queue that is still there. */
+  private detach(consumer: Consumer): boolean {
     this.forget(consumer);
-    if (consumer.queue.deleted) return;
-    const last = consumer.queue.removeConsumer(consumer);
-    if (last) this.connection.vhost.lastConsumerLeft(consumer.queue);
+    return !consumer.queue.deleted && consumer.queue.removeConsumer(consumer);
   }
 
   consumerGone(consumer: Consumer): void {
@@ -366,15 +370,23 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.link.end = at + 21;
   }
 
-  /** Gives everything back: consumers end, unsettled messages return to their queues. */
+  /**
+   * Gives everything back: consumers end, unsettled messages return to their queues. Consumers end
+   * first, since a message that came back too often may make a full queue deliver at once; queues
+   * that nobody consumes from any more go last, with what returned to them.
+   */
   close(): void {
     if (this.state === CHANNEL_CLOSED) return;
     this.timeouts.stop();
     this.publisher.assembly.abandon();
     // A transaction that is under way is rolled back: what it would settle returns as well.
     this.transaction = null;
+    const left: Queue[] = [];
+    for (const consumer of [...this.consumers.values()]) {
+      if (this.detach(consumer)) left.push(consumer.queue);
+    }
     this.deliveries.requeueAll();
-    for (const consumer of [...this.consumers.values()]) this.removeConsumer(consumer);
+    for (const queue of left) this.connection.vhost.lastConsumerLeft(queue);
     this.confirms = null;
   }
 }

@@ -13,7 +13,12 @@ import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
 import { WheelTimer } from '../util/timers.ts';
-import { CHANNEL_CLOSING, type Channel, type ChannelConnection } from './channel.ts';
+import {
+  CHANNEL_CLOSING,
+  CHANNEL_OPEN_STATE,
+  type Channel,
+  type ChannelConnection,
+} from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import { AWAITS_HEADER, AWAITS_START_OK, CLOSED, CLOSING, RUNNING } from './connection-state.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
@@ -195,7 +200,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /**
    * Stops reading until `batch` is durable, then runs `resume` and reads on: how the answer to a
    * durable declaration comes after the disk has it, and before the answer to anything later.
-   * `key` is the method that waits; `resume` may hold again.
+   * `key` is the method of channel `number` that waits; `resume` may hold again.
    */
   hold(batch: number, number: number, key: number, resume: () => void): void {
     this.awaitsDisk = true;
@@ -203,8 +208,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.server.holdUntil(batch, () => {
       if (this.state === CLOSED) return;
       this.awaitsDisk = false;
-      // A connection that was closed in the meantime waits for close-ok and nothing else.
-      if (this.state === RUNNING) this.guard(number, key, resume);
+      // What was closed in the meantime waits for close-ok and nothing else.
+      const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
+      if (this.state === RUNNING && open) this.guard(number, key, resume);
       this.readOn();
     });
   }

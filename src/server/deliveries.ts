@@ -56,18 +56,20 @@ export class Deliveries {
       this.settleLater(transaction, tag, multiple, requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
       return;
     }
-    const rejectEach = (each: number): void =>
-      requeue ? this.requeueOne(each) : this.deadLetterOne(each);
-    if (multiple) this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, rejectEach);
-    else rejectEach(tag);
+    // A dead letter may make a full queue deliver at once, to this channel as well.
+    const tags = multiple ? this.unacked.tagsBetween(0, tag === 0 ? Infinity : tag) : [tag];
+    for (const each of tags) {
+      if (requeue) this.requeueOne(each);
+      else this.deadLetterOne(each);
+    }
   }
 
   /** Puts everything that is not settled, nor to be settled by a commit, back into its queue. */
   requeueAll(): void {
     const { transaction } = this.channel;
-    this.unacked.forEachUpTo(Infinity, (tag) => {
+    for (const tag of this.unacked.tagsBetween(0, Infinity)) {
       if (transaction === null || !transaction.settles(tag)) this.requeueOne(tag);
-    });
+    }
   }
 
   /** Settles what a transaction kept; returns whether the disk has to know of it. */
@@ -83,10 +85,13 @@ export class Deliveries {
     return stored;
   }
 
+  /** Whether the peer has not settled a delivery yet, be it for a commit to come. */
+  owes(tag: number): boolean {
+    return this.unacked.queueOf(tag) !== null && this.channel.transaction?.settles(tag) !== true;
+  }
+
   /** Takes a delivery back that was not settled in time: its message goes out again. */
   takeBack(tag: number): void {
-    const { transaction } = this.channel;
-    if (transaction?.settles(tag)) return;
     this.requeueOne(tag);
     this.takenBack.add(tag);
     if (this.takenBack.size <= TAKEN_BACK_MAX) return;
@@ -99,9 +104,7 @@ export class Deliveries {
   /** Throws for a tag that is not outstanding; returns whether there is anything to settle. */
   private checkTag(tag: number, multiple: boolean): boolean {
     if (multiple && tag === 0) return true;
-    const { transaction } = this.channel;
-    const known = this.unacked.queueOf(tag) !== null;
-    if (known && (transaction === null || !transaction.settles(tag))) return true;
+    if (this.owes(tag)) return true;
     // All before a delivery that was taken back may still be settled with it.
     if (this.takenBack.delete(tag)) return multiple;
     throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
@@ -112,9 +115,11 @@ export class Deliveries {
       transaction.settle(tag, way);
       return;
     }
-    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, (each) => {
+    const last = tag === 0 ? this.unacked.next - 1 : tag;
+    for (const each of this.unacked.tagsBetween(transaction.settlesAllUpTo, last)) {
       if (!transaction.settles(each)) transaction.settle(each, way);
-    });
+    }
+    transaction.settlesAllUpTo = Math.max(transaction.settlesAllUpTo, last);
   }
 
   private settleOne(tag: number): void {

@@ -33,6 +33,8 @@ export class Transaction {
   /** Delivery tags in the order they are settled in, and how. */
   tags: number[] = [];
   ways: number[] = [];
+  /** All deliveries up to this tag are to be settled: asking for it again costs nothing. */
+  settlesAllUpTo = 0;
   private readonly settled = new Set<number>();
   private readonly bytesMax: number;
   private heldBytes = 0;
@@ -79,6 +81,7 @@ export class Transaction {
     this.publishes = [];
     this.tags = [];
     this.ways = [];
+    this.settlesAllUpTo = 0;
     this.settled.clear();
     this.heldBytes = 0;
   }

@@ -47,11 +47,28 @@ export class Unacked {
    * it is called with, and no other.
    */
   forEachUpTo(last: number, visit: (tag: number) => void): void {
-    for (const tag of this.stragglers.keys()) if (tag <= last) visit(tag);
+    // Stragglers lie in the order of their tags: they came in it.
+    for (const tag of this.stragglers.keys()) {
+      if (tag > last) return;
+      visit(tag);
+    }
     const end = Math.min(last, this.nextTag - 1);
     for (let tag = this.firstTag; tag <= end; tag++) {
       if (this.queues[tag & (this.queues.length - 1)] !== null) visit(tag);
     }
+  }
+
+  /** The outstanding tags above `after` and up to `last`, for whom may deliver on the way. */
+  tagsBetween(after: number, last: number): number[] {
+    const tags: number[] = [];
+    if (after < this.firstTag - 1) {
+      for (const tag of this.stragglers.keys()) if (tag > after && tag <= last) tags.push(tag);
+    }
+    const end = Math.min(last, this.nextTag - 1);
+    for (let tag = Math.max(this.firstTag, after + 1); tag <= end; tag++) {
+      if (this.queues[tag & (this.queues.length - 1)] !== null) tags.push(tag);
+    }
+    return tags;
   }
 
   /** Gives out a tag that is never outstanding: a no-ack delivery. */

@@ -273,3 +273,110 @@ it('puts no other frame of the channel inside a content', async () => {
     }
   }
 });
+
+it('takes whole numbers as priorities, and nothing else', async () => {
+  const { raw, queue } = await rawQueue();
+  expect(
+    (await raw.call(1, 'basic.consume', { queue, arguments: { 'x-priority': -5 } })).name,
+  ).toBe('basic.consume-ok');
+  for (const [value, type] of [
+    ['5', 'longstr'],
+    [true, 'bool'],
+    [null, 'void'],
+  ]) {
+    const text =
+      `PRECONDITION_FAILED - invalid arg 'x-priority' for queue '${queue}' in vhost '/': ` +
+      `"expected integer, got ${type}"`;
+    expect(
+      await raw.attempt('basic.consume', { queue, arguments: { 'x-priority': value } }),
+    ).toMatchObject(channelClose(406, text, 'basic.consume'));
+  }
+});
+
+it('refuses arguments of consumers that are wrong for the queue, whatever else is wrong', async () => {
+  const { raw, queue } = await rawQueue();
+  const where = `queue '${queue}' in vhost '/'`;
+  const refusal = (text: string) =>
+    channelClose(406, `PRECONDITION_FAILED - invalid arg ${text}`, 'basic.consume');
+  await raw.call(1, 'basic.consume', { queue, exclusive: true });
+  expect(
+    await raw.attempt('basic.consume', { queue, arguments: { 'x-cancel-on-ha-failover': 1 } }),
+  ).toMatchObject(refusal(`'x-cancel-on-ha-failover' for ${where}: {unacceptable_type,signedint}`));
+  expect(
+    await raw.attempt('basic.consume', { queue, arguments: { 'x-stream-offset': 'first' } }),
+  ).toMatchObject(refusal(`'x-stream-offset' for ${where} of queue type rabbit_classic_queue`));
+});
+
+it('looks at the consumer tag before the queue', async () => {
+  const { raw, queue } = await rawQueue();
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'twin' });
+  const fields = { queue: broker.name(), consumerTag: 'twin' };
+  expect(await raw.call(1, 'basic.consume', fields)).toMatchObject(
+    connectionClose(530, "NOT_ALLOWED - attempt to reuse consumer tag 'twin'", 'basic.consume'),
+  );
+});
+
+it('serves equals in turn below a consumer of higher priority that is full', async () => {
+  const channel = await broker.confirmChannel();
+  const queue = await broker.queue(channel);
+  const [left, right] = [await collect(channel, queue), await collect(channel, queue)];
+  await channel.prefetch(1);
+  const high = await collect(channel, queue, { priority: 7 });
+  for (let i = 0; i < 5; i += 1) channel.sendToQueue(queue, Buffer.from(`${i}`));
+  await eventually(() => left.bodies.length + right.bodies.length + high.bodies.length === 5);
+  expect(high.bodies).toEqual(['0']);
+  expect([left.bodies.length, right.bodies.length]).toEqual([2, 2]);
+});
+
+it('lets deliveries from a deleted queue be settled, once, and keeps their credit until then', async () => {
+  const { raw, queue, publish } = await rawQueue();
+  const other = await broker.raw();
+  const second = broker.name();
+  await raw.call(1, 'queue.declare', { queue: second });
+  await raw.call(1, 'basic.qos', { prefetchCount: 2, global: true });
+  await raw.call(1, 'basic.consume', { queue });
+  await raw.call(1, 'basic.consume', { queue: second });
+  publish('a', 'b');
+  await raw.message(1);
+  await raw.message(1);
+  await other.call(1, 'queue.delete', { queue });
+  other.publish(1, { routingKey: second }, {}, Buffer.from('c'));
+  await eventually(async () => {
+    const { messageCount } = await other.call(1, 'queue.declare', { queue: second, passive: true });
+    return messageCount === 1;
+  });
+  raw.send(1, 'basic.ack', { deliveryTag: 1 });
+  expect((await raw.message(1)).body.toString()).toBe('c');
+  raw.send(1, 'basic.nack', { deliveryTag: 2, requeue: true });
+  raw.send(1, 'basic.nack', { deliveryTag: 2, requeue: true });
+  expect(await raw.next(1)).toMatchObject(
+    channelClose(406, 'PRECONDITION_FAILED - unknown delivery tag 2', 'basic.nack'),
+  );
+});
+
+it('deletes a queue that is to be deleted only if unused once its consumer is gone', async () => {
+  const { raw, queue } = await rawQueue();
+  const other = await broker.raw();
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'c' });
+  expect(await other.attempt('queue.delete', { queue, ifUnused: true })).toMatchObject(
+    channelClose(406, `PRECONDITION_FAILED - queue '${queue}' in vhost '/' in use`, 'queue.delete'),
+  );
+  await raw.call(1, 'basic.cancel', { consumerTag: 'c' });
+  const reply = await other.call(1, 'queue.delete', { queue, ifUnused: true });
+  expect(reply.name).toBe('queue.delete-ok');
+});
+
+it('cancels every consumer of a deleted queue, on all channels, the deleting one too', async () => {
+  const raw = await broker.raw({ capabilities: { consumer_cancel_notify: true } });
+  const queue = broker.name();
+  await raw.openChannel(2);
+  await raw.call(1, 'queue.declare', { queue });
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'a' });
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'b' });
+  await raw.call(2, 'basic.consume', { queue, consumerTag: 'c' });
+  raw.send(1, 'queue.delete', { queue });
+  const frames = [await raw.next(1), await raw.next(1), await raw.next(1), await raw.next(2)];
+  const tags = frames.filter(({ name }) => name === 'basic.cancel').map((f) => f['consumerTag']);
+  expect(tags.sort()).toEqual(['a', 'b', 'c']);
+  expect(frames.filter(({ name }) => name === 'queue.delete-ok')).toHaveLength(1);
+});

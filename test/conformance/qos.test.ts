@@ -1,7 +1,14 @@
 // basic.qos as RabbitMQ reads it: a limit per consumer, and one per channel.
 import type { Channel } from 'amqplib';
 import { expect, it } from 'vitest';
-import { type Consumed, collect, eventually, untilReady, useBroker } from '../support/amqp.ts';
+import {
+  type Consumed,
+  collect,
+  connectionClose,
+  eventually,
+  untilReady,
+  useBroker,
+} from '../support/amqp.ts';
 
 const broker = useBroker();
 
@@ -139,4 +146,50 @@ it('gives the credit of a rejected message back', async () => {
   channel.reject(consumer.messages[0] as NonNullable<(typeof consumer.messages)[0]>, false);
   await untilStalled([consumer], 2, queue, 2);
   expect(consumer.bodies).toEqual(['0', '1']);
+});
+
+it('holds back until enough is settled when the limit of the channel is lowered', async () => {
+  const channel = await broker.channel();
+  const queue = await filled(channel, 10);
+  await channel.prefetch(5, true);
+  const consumer = await collect(channel, queue, {});
+  await untilStalled([consumer], 5, queue, 5);
+  await channel.prefetch(2, true);
+  for (const message of consumer.messages.slice(0, 3)) channel.ack(message);
+  await untilStalled([consumer], 5, queue, 5);
+  channel.ack(consumer.messages[3] as NonNullable<(typeof consumer.messages)[0]>);
+  await untilStalled([consumer], 6, queue, 4);
+});
+
+it('counts what a cancelled consumer has not settled towards the limit of the channel', async () => {
+  const channel = await broker.channel();
+  const queue = await filled(channel, 6);
+  await channel.prefetch(2, true);
+  const first = await collect(channel, queue, {});
+  await untilStalled([first], 2, queue, 4);
+  await channel.cancel(first.consumerTag);
+  const second = await collect(channel, queue, {});
+  await untilStalled([second], 0, queue, 4);
+  channel.ack(first.messages[0] as NonNullable<(typeof first.messages)[0]>);
+  await untilStalled([second], 1, queue, 3);
+});
+
+it('gives the credit back that recover takes', async () => {
+  const channel = await broker.channel();
+  const queue = await filled(channel, 2);
+  await channel.prefetch(1);
+  const consumer = await collect(channel, queue, {});
+  await untilStalled([consumer], 1, queue, 1);
+  await channel.recover();
+  await untilStalled([consumer], 2, queue, 1);
+  expect(consumer.bodies).toEqual(['0', '0']);
+});
+
+it('refuses a prefetch size', async () => {
+  for (const global of [false, true]) {
+    const raw = await broker.raw();
+    expect(await raw.call(1, 'basic.qos', { prefetchSize: 9, global })).toMatchObject(
+      connectionClose(540, 'NOT_IMPLEMENTED - prefetch_size!=0 (9)', 'basic.qos'),
+    );
+  }
 });

@@ -169,3 +169,46 @@ test('where messages are taken back, a late ack means nothing and the channel go
   raw.send(1, 'basic.ack', { deliveryTag: 1, multiple: false });
   expect(String((await raw.next(1))['replyText'])).toContain('unknown delivery tag 1');
 });
+
+test('a delivery that is acked within a transaction is not late, however late the commit', async () => {
+  const clock = new FakeClock();
+  const server = await start({ heartbeatSeconds: 0, consumerTimeoutMs: 2_000 }, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  const queue = 'deliberate';
+  await raw.call(1, 'queue.declare', { queue, exclusive: true });
+  await raw.call(1, 'tx.select');
+  await raw.openChannel(2);
+  for (const channel of [1, 2]) {
+    raw.publish(2, { routingKey: queue }, {}, Buffer.from('work'));
+    raw.send(channel, 'basic.get', { queue });
+    await raw.message(channel);
+  }
+  raw.send(1, 'basic.ack', { deliveryTag: 1 });
+  const stop = setInterval(() => {
+    clock.nowMs += TICK_MS;
+  }, 5);
+  // The other channel acks nothing: when it is closed, the time of the first is over as well.
+  expect(await raw.next(2)).toMatchObject({ name: 'channel.close', replyCode: 406 });
+  clearInterval(stop);
+  expect((await raw.call(1, 'tx.commit')).name).toBe('tx.commit-ok');
+});
+
+test('no answer that waits for the disk comes after the close of a channel that is late', async () => {
+  const clock = new FakeClock();
+  const server = await start({ heartbeatSeconds: 0, consumerTimeoutMs: 2_000 }, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  await raw.call(1, 'queue.declare', { queue: 'late', exclusive: true });
+  raw.publish(1, { routingKey: 'late' }, {}, Buffer.from('work'));
+  raw.send(1, 'basic.get', { queue: 'late' });
+  await raw.message(1);
+  server.stickDisk();
+  raw.send(1, 'queue.declare', { queue: 'lasting', durable: true });
+  const stop = setInterval(() => {
+    clock.nowMs += TICK_MS;
+  }, 5);
+  expect(await raw.next(1)).toMatchObject({ name: 'channel.close', replyCode: 406 });
+  clearInterval(stop);
+  server.unstickDisk();
+  raw.send(1, 'channel.close-ok');
+  expect((await raw.call(1, 'channel.open')).name).toBe('channel.open-ok');
+});

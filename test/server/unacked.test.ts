@@ -48,6 +48,11 @@ class Pair {
     expect(unacked.next).toBe(this.nextTag);
     const lowest = model.size === 0 ? this.nextTag : Math.min(...model.keys());
     expect(visited(unacked, Infinity)).toEqual([...model.keys()].sort((a, b) => a - b));
+    const after = lowest + 40;
+    const last = this.nextTag - 30;
+    expect(unacked.tagsBetween(after, last)).toEqual(
+      [...model.keys()].filter((tag) => tag > after && tag <= last).sort((a, b) => a - b),
+    );
     const found: unknown[] = [];
     const expected: unknown[] = [];
     for (let tag = Math.max(0, lowest - 20); tag < this.nextTag + 5; tag++) {

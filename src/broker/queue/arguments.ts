@@ -222,11 +222,7 @@ const BY_NAME: ReadonlyMap<string, QueueArgument> = new Map(
 export function checkQueueArguments(queue: string, vhost: string, args: FieldTable): void {
   const where = `queue '${queue}' in vhost '${vhost}'`;
   for (const [name, field] of args) {
-    if (STREAM_ARGUMENTS.has(name)) {
-      const type = isQuorum(args) ? 'quorum' : 'classic';
-      const text = `invalid arg '${name}' for ${where} of queue type rabbit_${type}_queue`;
-      throw new AmqpError('PRECONDITION_FAILED', text);
-    }
+    if (STREAM_ARGUMENTS.has(name)) throw streamArgument(name, queue, vhost, args);
     const wrong = BY_NAME.get(name)?.check(field, args) ?? null;
     if (wrong === null) continue;
     if (name === 'x-dead-letter-exchange') {
@@ -239,6 +235,15 @@ export function checkQueueArguments(queue: string, vhost: string, args: FieldTab
     throw new AmqpError('PRECONDITION_FAILED', `invalid arg '${name}' for ${where}: ${wrong}`);
   }
 }
+
+function streamArgument(name: string, queue: string, vhost: string, args: FieldTable): AmqpError {
+  const type = isQuorum(args) ? 'quorum' : 'classic';
+  const text = `invalid arg '${name}' for queue '${queue}' in vhost '${vhost}' of queue type rabbit_${type}_queue`;
+  return new AmqpError('PRECONDITION_FAILED', text);
+}
+
+/** Where a consumer begins to read a stream: refused for other queues, as RabbitMQ does. */
+const STREAM_OFFSET = 'x-stream-offset';
 
 /** Every argument of `basic.consume`. */
 export const CONSUMER_ARGUMENTS: readonly QueueArgument[] = [
@@ -256,10 +261,23 @@ export const CONSUMER_ARGUMENTS: readonly QueueArgument[] = [
     nonNegative,
     'How long a delivery to this consumer may stay unacked, in milliseconds.',
   ),
+  row(
+    'x-cancel-on-ha-failover',
+    'a boolean',
+    null,
+    flag,
+    'Taken for the sake of clients; without effect, as there are no mirrors.',
+  ),
 ];
 
-/** Throws PRECONDITION_FAILED for an argument of a consumer that is not allowed. */
-export function checkConsumerArguments(queue: string, vhost: string, args: FieldTable): void {
+/** Throws PRECONDITION_FAILED for an argument of a consumer that is not allowed for its queue. */
+export function checkConsumerArguments(
+  queue: string,
+  vhost: string,
+  queueArguments: FieldTable,
+  args: FieldTable,
+): void {
+  if (args.has(STREAM_OFFSET)) throw streamArgument(STREAM_OFFSET, queue, vhost, queueArguments);
   for (const { name, check } of CONSUMER_ARGUMENTS) {
     const field = args.get(name);
     const wrong = field === undefined ? null : check(field, args);

@@ -66,6 +66,14 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
   const queue = connection.vhost.queue(name, connection);
+  if (queue.rules.singleActiveConsumer && isQuorum(queue.arguments)) {
+    const where = `queue '${queue.name}' in vhost '${connection.vhost.name}'`;
+    throw new AmqpError(
+      'RESOURCE_LOCKED',
+      `cannot obtain access to locked ${where}. basic.get operations are not supported by quorum ` +
+        'queues with single active consumer',
+    );
+  }
   const entry = queue.get();
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck);
@@ -84,11 +92,11 @@ function consume(connection: Connection, channel: Channel, method: Method<'basic
     consumeReplies(connection, channel, method);
     return;
   }
+  const tag = newConsumerTag(connection, channel, method.consumerTag);
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
   const queue = vhost.queue(name, connection);
-  const tag = newConsumerTag(connection, channel, method.consumerTag);
-  checkConsumerArguments(queue.name, vhost.name, method.arguments);
+  checkConsumerArguments(queue.name, vhost.name, queue.arguments, method.arguments);
   const wantsAlone = method.exclusive && !isQuorum(queue.arguments);
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
   if (queue.subscribed.exclusive !== null || (wantsAlone && shared)) {

@@ -31,7 +31,7 @@ export function handleExchangeMethod(
       grants.requireExchange('configure', method.exchange);
       vhost.deleteExchange(method.exchange, method.ifUnused);
       if (method.noWait) return;
-      replyWhenDurable(connection, () => channel.send('exchange.delete-ok', {}));
+      replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
       return;
     case 'exchange.bind': {
       const { source: from, destination: to, routingKey } = method;
@@ -40,7 +40,7 @@ export function handleExchangeMethod(
       const source = vhost.exchange(method.source);
       vhost.bind(source, destination, method.routingKey, method.arguments);
       if (method.noWait) return;
-      replyWhenDurable(connection, () => channel.send('exchange.bind-ok', {}));
+      replyWhenDurable(connection, channel, () => channel.send('exchange.bind-ok', {}));
       return;
     }
     case 'exchange.unbind': {
@@ -52,7 +52,7 @@ export function handleExchangeMethod(
         vhost.unbind(source, destination, method.routingKey, method.arguments);
       }
       if (method.noWait) return;
-      replyWhenDurable(connection, () => channel.send('exchange.unbind-ok', {}));
+      replyWhenDurable(connection, channel, () => channel.send('exchange.unbind-ok', {}));
       return;
     }
     default:
@@ -76,7 +76,7 @@ function declare(
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
   }
   if (method.noWait) return;
-  replyWhenDurable(connection, () => channel.send('exchange.declare-ok', {}));
+  replyWhenDurable(connection, channel, () => channel.send('exchange.declare-ok', {}));
 }
 
 /** Who declares an exchange with an alternate one must be allowed to write there, too. */

@@ -67,7 +67,7 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
   channel.currentQueue = queue.name;
   queue.use();
   if (method.noWait) return;
-  replyWhenDurable(connection, () =>
+  replyWhenDurable(connection, channel, () =>
     channel.send('queue.declare-ok', {
       queue: queue.name,
       messageCount: queue.readyCount,
@@ -104,7 +104,7 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
   const queue = vhost.queue(name, connection);
   vhost.bind(exchange, queue, key, method.arguments);
   if (method.noWait) return;
-  replyWhenDurable(connection, () => channel.send('queue.bind-ok', {}));
+  replyWhenDurable(connection, channel, () => channel.send('queue.bind-ok', {}));
 }
 
 function unbind(connection: Connection, channel: Channel, method: Method<'queue.unbind'>): void {
@@ -118,7 +118,7 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
     const bound = vhost.isBound(exchange, queue, key, method.arguments);
     if (bound) vhost.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
   }
-  replyWhenDurable(connection, () => channel.send('queue.unbind-ok', {}));
+  replyWhenDurable(connection, channel, () => channel.send('queue.unbind-ok', {}));
 }
 
 function purge(connection: Connection, channel: Channel, method: Method<'queue.purge'>): void {
@@ -138,7 +138,7 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
     messageCount = vhost.deleteQueue(queue, method.ifUnused, method.ifEmpty);
   }
   if (method.noWait) return;
-  replyWhenDurable(connection, () => channel.send('queue.delete-ok', { messageCount }));
+  replyWhenDurable(connection, channel, () => channel.send('queue.delete-ok', { messageCount }));
 }
 
 /** RabbitMQ takes line breaks out of names that are declared. */
