@@ -152,21 +152,31 @@ export async function writeDefinitions(path: string, tag: string): Promise<void>
   await writeFile(path, JSON.stringify(file));
 }
 
+/** Calls RabbitMQ's HTTP API beside an AMQP URL: resolves with the text of the answer. */
+export function managementOf(
+  url: string,
+): (method: string, path: string, body?: object) => Promise<string> {
+  const { host, user, password } = endpointOf(url);
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  return async (method, path, body) => {
+    const response = await fetch(`http://${host}:${MANAGEMENT_PORT}/api/${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${text}`);
+    return text;
+  };
+}
+
 /** Imports into RabbitMQ over its HTTP API; gives what undoes it, or null where there is none. */
 export async function prepareManaged(
   url: string,
   tag: string,
 ): Promise<(() => Promise<void>) | null> {
-  const { host, user: admin, password } = endpointOf(url);
-  const authorization = `Basic ${Buffer.from(`${admin}:${password}`).toString('base64')}`;
-  const call = async (method: string, path: string, body: object | null = null): Promise<void> => {
-    const response = await fetch(`http://${host}:${MANAGEMENT_PORT}/api/${path}`, {
-      method,
-      headers: { authorization, 'content-type': 'application/json' },
-      body: body === null ? null : JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-  };
+  const admin = endpointOf(url).user;
+  const call = managementOf(url);
   try {
     await call('GET', 'whoami');
   } catch {
