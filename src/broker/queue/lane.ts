@@ -6,7 +6,7 @@ import { recordArrivedMs, recordExpiryMs } from '../../message/record.ts';
 import { positionOf } from '../../message/segment.ts';
 import { NumberHeap } from '../../util/heap.ts';
 import { DeliveredMark } from './delivered-mark.ts';
-import { ENTRY_STORED, PAGE_ENTRIES } from './page.ts';
+import { ENTRY_STORED } from './page.ts';
 import { QueueEntries } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 
@@ -28,16 +28,8 @@ export interface TakenEntry {
   redelivered: boolean;
 }
 
-/**
- * Seqs of all lanes of a queue are numbers of one range, so that a seq says which lane it is of:
- * lane n has those from n x LANE_SEQS on. 256 lanes and one stay far below 2^53.
- */
-export const LANE_SEQS = 2 ** 44;
-/** The same in pages. */
-export const LANE_PAGES = LANE_SEQS / PAGE_ENTRIES;
-
 /*
- *   seq      first ........ first live ........ cursor ........ tail
+ *   seq      0 ............ first live ........ cursor ........ tail
  *            settled        unacked, requeued,  ready           (next to be given out)
  *                           settled in between
  *
@@ -50,7 +42,7 @@ export class Lane {
   readyCount = 0;
   readonly entries: QueueEntries;
   /** The seq of the next message that has not been given out yet. */
-  private cursor: number;
+  private cursor = 0;
   private readonly requeued = new NumberHeap();
   private readonly mark: DeliveredMark;
   private readonly queueId: number;
@@ -73,11 +65,8 @@ export class Lane {
     this.log = log;
     this.rows = rows;
     this.owner = owner;
-    const first = number * LANE_SEQS;
-    this.cursor = first;
     this.mark = new DeliveredMark(durable);
-    this.mark.recover(first);
-    this.entries = new QueueEntries(queueId, first, first + LANE_SEQS, log, rows, owner);
+    this.entries = new QueueEntries(queueId, number, log, rows, owner);
   }
 
   /** Adds a message at the tail; `state` as for QueueEntries.push. */
@@ -88,10 +77,10 @@ export class Lane {
   }
 
   /**
-   * Takes the next ready message out for a delivery and fills in `taken`. False when its delivery
-   * has to wait for a batch that says on disk that it may have been delivered.
+   * Takes the next ready message out for a delivery, fills in `taken` but for its seq, and returns
+   * that. -1 when the delivery has to wait for a batch that says on disk that it may have been.
    */
-  take(taken: TakenEntry): boolean {
+  take(taken: TakenEntry): number {
     const { entries } = this;
     let seq: number;
     if (this.requeued.size > 0) {
@@ -103,15 +92,14 @@ export class Lane {
         this.cursor = seq;
         this.mark.wanted = true;
         this.owner.markWanted();
-        return false;
+        return -1;
       }
       this.cursor = seq + 1;
       taken.redelivered = seq < this.mark.redeliveredBelow;
     }
-    taken.seq = seq;
     taken.position = entries.positionOf(seq);
     this.readyCount -= 1;
-    return true;
+    return seq;
   }
 
   /** The seq of the next ready message; there must be one. */
@@ -202,8 +190,7 @@ export class Lane {
 
   /** Reads the messages and the mark back from the store; returns the bytes of their bodies. */
   recover(): number {
-    const mark = this.rows.readMark(this.queueId, this.number);
-    if (mark !== null) this.mark.recover(mark);
+    this.mark.recover(this.rows.readMark(this.queueId, this.number));
     let bytes = 0;
     this.cursor = -1;
     // New messages lie above the mark, or they would come as redelivered at their first delivery.

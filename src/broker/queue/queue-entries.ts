@@ -23,12 +23,11 @@ export type EntryVisitor = (seq: number, bodyBytes: number) => void;
 /** The entries of one lane of a queue, by seq. */
 export class QueueEntries {
   /** The seq that the next entry will get. */
-  tail: number;
+  tail = 0;
   /** Entries there that have a time to live of their own. */
   expiring = 0;
-  private readonly firstPage: number;
-  private readonly endPage: number;
   private readonly queueId: number;
+  private readonly lane: number;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
   private readonly owner: EntriesOwner;
@@ -37,19 +36,15 @@ export class QueueEntries {
   private recentPage: Page | null = null;
   private dirtyPages: Page[] = [];
 
-  /** Seqs lie from `firstSeq` on and below `endSeq`, both multiples of PAGE_ENTRIES. */
   constructor(
     queueId: number,
-    firstSeq: number,
-    endSeq: number,
+    lane: number,
     log: MessageLog,
     rows: QueueRows,
     owner: EntriesOwner,
   ) {
-    this.tail = firstSeq;
-    this.firstPage = firstSeq / PAGE_ENTRIES;
-    this.endPage = endSeq / PAGE_ENTRIES;
     this.queueId = queueId;
+    this.lane = lane;
     this.log = log;
     this.rows = rows;
     this.owner = owner;
@@ -167,10 +162,10 @@ export class QueueEntries {
     for (const page of this.dirtyPages) {
       page.dirty = false;
       if (page.storedLive > 0) {
-        this.rows.putPage(this.queueId, page);
+        this.rows.putPage(this.queueId, this.lane, page);
         page.onDisk = true;
       } else if (page.onDisk) {
-        this.rows.removePage(this.queueId, page.number);
+        this.rows.removePage(this.queueId, this.lane, page.number);
         page.onDisk = false;
       }
       if (page.gone) recycle(page);
@@ -183,11 +178,16 @@ export class QueueEntries {
    * stay in the store until they are needed. New entries will lie at `tailMin` or above.
    */
   recover(tailMin: number, visit: EntryVisitor): void {
-    this.rows.forEachPage(this.queueId, this.firstPage, this.endPage, (page) => {
+    this.rows.forEachPage(this.queueId, this.lane, (page) => {
       for (let slot = 0; slot < page.count; slot++) {
         if (isSettled(page, slot)) continue;
         if (!this.log.recoverRef(page.positions[slot] as number)) {
-          this.rows.damagedPage(this.queueId, page.number, 'it names a message that is not there');
+          this.rows.damagedPage(
+            this.queueId,
+            this.lane,
+            page.number,
+            'it names a message that is not there',
+          );
         }
         if (((page.states[slot] as number) & ENTRY_EXPIRES) !== 0) this.expiring += 1;
         visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);
@@ -218,7 +218,7 @@ export class QueueEntries {
     if (page === undefined) return null;
     if (page !== null) return page;
     const read = newPage(number);
-    this.rows.readPage(this.queueId, read);
+    this.rows.readPage(this.queueId, this.lane, read);
     // After a crash the tail may lie pages further on: the rest of this one is never used.
     if (number < Math.floor(this.tail / PAGE_ENTRIES)) fillUp(read, PAGE_ENTRIES);
     this.pages.set(number, read);

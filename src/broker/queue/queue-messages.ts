@@ -5,7 +5,7 @@ import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
 import type { QueueHost } from './host.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
-import { LANE_PAGES, LANE_SEQS, Lane, type LaneOwner, type TakenEntry } from './lane.ts';
+import { Lane, type LaneOwner, type TakenEntry } from './lane.ts';
 import type { QueueRows } from './queue-rows.ts';
 
 /** What these messages belong to. */
@@ -15,6 +15,13 @@ export interface MessagesOwner {
   /** Something changed that belongs into the next batch. */
   entriesDirty(): void;
 }
+
+/**
+ * Outside, a seq is a number that also says which lane it is of: that of lane n are counted from
+ * n x LANE_SEQS on. Inside, each lane counts from 0: small integers, which V8 handles much faster
+ * (0.1 instead of 0.4 us a message went into `take` when one kind of seq was used everywhere).
+ */
+const LANE_SEQS = 2 ** 44;
 
 /**
  * Lane 0 is that of messages without a priority, which most queues have alone; priority p has lane
@@ -82,10 +89,12 @@ export class QueueMessages implements LaneOwner {
     if (this.readyCount === 0) return null;
     const { taken } = this;
     const lane = this.single ? this.base : this.topLane();
-    if (!lane.take(taken)) return null;
+    const seq = lane.take(taken);
+    if (seq < 0) return null;
     this.readyCount -= 1;
-    this.readyBytes -= lane.entries.bodyBytesOf(taken.seq);
+    this.readyBytes -= lane.entries.bodyBytesOf(seq);
     this.unackedCount += 1;
+    taken.seq = this.single ? seq : this.outer(lane, seq);
     return taken;
   }
 
@@ -95,7 +104,7 @@ export class QueueMessages implements LaneOwner {
     this.readyCount -= 1;
     this.readyBytes -= lane.entries.bodyBytesOf(seq);
     this.unackedCount += 1;
-    return seq;
+    return this.outer(lane, seq);
   }
 
   /** The lane whose message goes first: the highest that has one ready, or the last of all. */
@@ -114,24 +123,33 @@ export class QueueMessages implements LaneOwner {
   /** Ends the life of an unacked message. */
   end(seq: number): void {
     this.unackedCount -= 1;
-    this.laneOf(seq).remove(seq);
+    if (this.single) this.base.remove(seq);
+    else this.laneOf(seq).remove(seq % LANE_SEQS);
   }
 
   /** Puts an unacked message back to its place. */
   requeue(seq: number): void {
     const lane = this.laneOf(seq);
+    const inner = seq % LANE_SEQS;
     this.unackedCount -= 1;
     this.readyCount += 1;
-    this.readyBytes += lane.entries.bodyBytesOf(seq);
-    lane.requeue(seq);
+    this.readyBytes += lane.entries.bodyBytesOf(inner);
+    lane.requeue(inner);
   }
 
-  /** The lane that a seq belongs to. */
-  laneOf(seq: number): Lane {
-    if (this.single) return this.base;
-    const lane = this.byNumber[Math.floor(seq / LANE_SEQS)];
-    assert(lane !== undefined, 'a seq that was given out belongs to a lane');
-    return lane;
+  /** The log position of an unacked message. */
+  positionOf(seq: number): number {
+    return this.laneOf(seq).entries.positionOf(seq % LANE_SEQS);
+  }
+
+  /** How often an unacked message came back before. */
+  returnsOf(seq: number): number {
+    return this.laneOf(seq).entries.returnsOf(seq % LANE_SEQS);
+  }
+
+  /** Counts that an unacked message comes back; returns how often it has by now. */
+  countReturn(seq: number): number {
+    return this.laneOf(seq).entries.countReturn(seq % LANE_SEQS);
   }
 
   /** Removes all ready messages; returns how many. */
@@ -172,7 +190,7 @@ export class QueueMessages implements LaneOwner {
   /** Reads the messages and marks back from the store. */
   recover(): void {
     if (this.priorityMax > 0) {
-      for (const number of this.rows.lanes(this.owner.id, LANE_PAGES)) this.addLane(number);
+      for (const number of this.rows.lanes(this.owner.id)) this.addLane(number);
     }
     for (const lane of this.lanes) {
       this.readyBytes += lane.recover();
@@ -196,6 +214,17 @@ export class QueueMessages implements LaneOwner {
 
   unsealedGone(): void {
     this.host.unsealedLive -= 1;
+  }
+
+  private laneOf(seq: number): Lane {
+    if (this.single) return this.base;
+    const lane = this.byNumber[Math.floor(seq / LANE_SEQS)];
+    assert(lane !== undefined, 'a seq that was given out belongs to a lane');
+    return lane;
+  }
+
+  private outer(lane: Lane, seq: number): number {
+    return this.single ? seq : lane.number * LANE_SEQS + seq;
   }
 
   private laneOfPriority(priority: number): Lane {

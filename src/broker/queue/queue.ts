@@ -200,7 +200,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    */
   requeue(seq: number): void {
     if (this.countsReturns) {
-      const returns = this.messages.laneOf(seq).entries.countReturn(seq);
+      const returns = this.messages.countReturn(seq);
       if (returns > this.rules.deliveryLimit) {
         this.die(seq, 'delivery_limit');
         return;
@@ -212,7 +212,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
 
   /** How often an unacked message came back to this queue before, as far as that is counted. */
   returnsOf(seq: number): number {
-    return this.messages.laneOf(seq).entries.returnsOf(seq);
+    return this.messages.returnsOf(seq);
   }
 
   /** Removes all ready messages; returns how many. */
@@ -372,7 +372,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
 
   /** Ends the life of a message that is not ready, and hands it on. */
   private die(seq: number, reason: DeathReason): void {
-    this.handOn(this.messages.laneOf(seq).entries.positionOf(seq), reason);
+    this.handOn(this.messages.positionOf(seq), reason);
     this.messages.end(seq);
   }
 
