@@ -7,7 +7,7 @@ import { positionOf } from '../../message/segment.ts';
 import { NumberHeap } from '../../util/heap.ts';
 import { DeliveredMark } from './delivered-mark.ts';
 import { ENTRY_STORED } from './page.ts';
-import { QueueEntries } from './queue-entries.ts';
+import { QueueEntries, type TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 
 /** What a lane tells its queue. */
@@ -19,13 +19,6 @@ export interface LaneOwner {
   /** A stored message came that no batch holds yet; or one of those is gone again. */
   unsealedPushed(): void;
   unsealedGone(): void;
-}
-
-/** Where an entry was found: the answer of `take`. */
-export interface TakenEntry {
-  seq: number;
-  position: number;
-  redelivered: boolean;
 }
 
 /*
@@ -97,7 +90,7 @@ export class Lane {
       this.cursor = seq + 1;
       taken.redelivered = seq < this.mark.redeliveredBelow;
     }
-    taken.position = entries.positionOf(seq);
+    entries.read(seq, taken);
     this.readyCount -= 1;
     return seq;
   }

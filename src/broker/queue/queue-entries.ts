@@ -12,6 +12,14 @@ const PAGE_POOL_MAX = 256;
 
 const pagePool: Page[] = [];
 
+/** Where an entry was found: the answer of `take`. */
+export interface TakenEntry {
+  seq: number;
+  position: number;
+  bodyBytes: number;
+  redelivered: boolean;
+}
+
 /** Told when pages have something to put into the next batch. */
 export interface EntriesOwner {
   entriesDirty(): void;
@@ -70,7 +78,7 @@ export class QueueEntries {
   /** Takes an entry that is there out for good; returns whether it belonged on disk. */
   remove(seq: number): boolean {
     const page = this.pageOf(seq);
-    const slot = seq % PAGE_ENTRIES;
+    const slot = slotIn(page, seq);
     const state = page.states[slot] as number;
     assert((state & ENTRY_SETTLED) === 0, 'a message is settled once');
     page.states[slot] = state | ENTRY_SETTLED;
@@ -86,35 +94,48 @@ export class QueueEntries {
     return stored;
   }
 
+  /** Fills in where an entry that is there lies and how large it is. */
+  read(seq: number, taken: TakenEntry): void {
+    const page = this.pageOf(seq);
+    const slot = slotIn(page, seq);
+    taken.position = page.positions[slot] as number;
+    taken.bodyBytes = page.bodyBytes[slot] as number;
+  }
+
   /** The log position of an entry that is there. */
   positionOf(seq: number): number {
-    return this.pageOf(seq).positions[seq % PAGE_ENTRIES] as number;
+    const page = this.pageOf(seq);
+    return page.positions[slotIn(page, seq)] as number;
   }
 
   /** The body size of an entry that is there. */
   bodyBytesOf(seq: number): number {
-    return this.pageOf(seq).bodyBytes[seq % PAGE_ENTRIES] as number;
+    const page = this.pageOf(seq);
+    return page.bodyBytes[slotIn(page, seq)] as number;
   }
 
   /** Whether an entry that is there belongs on disk. */
   isStored(seq: number): boolean {
-    return ((this.pageOf(seq).states[seq % PAGE_ENTRIES] as number) & ENTRY_STORED) !== 0;
+    const page = this.pageOf(seq);
+    return ((page.states[slotIn(page, seq)] as number) & ENTRY_STORED) !== 0;
   }
 
   /** Whether an entry that is there has a time to live of its own. */
   expires(seq: number): boolean {
-    return ((this.pageOf(seq).states[seq % PAGE_ENTRIES] as number) & ENTRY_EXPIRES) !== 0;
+    const page = this.pageOf(seq);
+    return ((page.states[slotIn(page, seq)] as number) & ENTRY_EXPIRES) !== 0;
   }
 
   /** How often an entry that is there came back to its queue, as far as that was counted. */
   returnsOf(seq: number): number {
-    return this.pageOf(seq).returns?.get(seq % PAGE_ENTRIES) ?? 0;
+    const page = this.pageOf(seq);
+    return page.returns?.get(slotIn(page, seq)) ?? 0;
   }
 
   /** Counts that an entry came back to its queue; returns how often it has by now. */
   countReturn(seq: number): number {
     const page = this.pageOf(seq);
-    const slot = seq % PAGE_ENTRIES;
+    const slot = slotIn(page, seq);
     page.returns ??= new Map();
     const count = (page.returns.get(slot) ?? 0) + 1;
     page.returns.set(slot, count);
@@ -126,12 +147,12 @@ export class QueueEntries {
   firstFrom(seq: number): number {
     let at = seq;
     while (at < this.tail) {
-      const number = Math.floor(at / PAGE_ENTRIES);
+      const number = pageNumber(at);
       const recent = this.recentPage;
       const page = recent?.number === number ? recent : this.loadedPage(number);
       if (page !== null) {
         this.recentPage = page;
-        let slot = at % PAGE_ENTRIES;
+        let slot = slotIn(page, at);
         while (slot < page.count && isSettled(page, slot)) slot += 1;
         if (slot < page.count) return number * PAGE_ENTRIES + slot;
       }
@@ -203,7 +224,7 @@ export class QueueEntries {
   }
 
   private pageOf(seq: number): Page {
-    const number = Math.floor(seq / PAGE_ENTRIES);
+    const number = pageNumber(seq);
     const recent = this.recentPage;
     if (recent !== null && recent.number === number) return recent;
     const page = this.loadedPage(number);
@@ -247,6 +268,16 @@ export class QueueEntries {
     this.dirtyPages.push(page);
     this.owner.entriesDirty();
   }
+}
+
+/** The page of a seq: without a division, which costs more than all the rest of a look-up. */
+function pageNumber(seq: number): number {
+  return Math.floor(seq * (1 / PAGE_ENTRIES));
+}
+
+/** The slot of a seq in its page: `seq % PAGE_ENTRIES` would be a call into C for large seqs. */
+function slotIn(page: Page, seq: number): number {
+  return seq - page.number * PAGE_ENTRIES;
 }
 
 function isSettled(page: Page, slot: number): boolean {

@@ -5,7 +5,8 @@ import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
 import type { QueueHost } from './host.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
-import { Lane, type LaneOwner, type TakenEntry } from './lane.ts';
+import { Lane, type LaneOwner } from './lane.ts';
+import type { TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 
 /** What these messages belong to. */
@@ -47,7 +48,12 @@ export class QueueMessages implements LaneOwner {
   private readonly host: QueueHost;
   private readonly owner: MessagesOwner;
   private readonly stateMask: number;
-  private readonly taken: TakenEntry = { seq: 0, position: 0, redelivered: false };
+  private readonly taken: TakenEntry = {
+    seq: 0,
+    position: 0,
+    bodyBytes: 0,
+    redelivered: false,
+  };
 
   /** Messages of a higher priority than `priorityMax` count as that; 0: priorities mean nothing. */
   constructor(
@@ -92,7 +98,7 @@ export class QueueMessages implements LaneOwner {
     const seq = lane.take(taken);
     if (seq < 0) return null;
     this.readyCount -= 1;
-    this.readyBytes -= lane.entries.bodyBytesOf(seq);
+    this.readyBytes -= taken.bodyBytes;
     this.unackedCount += 1;
     taken.seq = this.single ? seq : this.outer(lane, seq);
     return taken;

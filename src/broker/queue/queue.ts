@@ -13,7 +13,8 @@ import {
   type QueueHost,
   type QueueTraits,
 } from './host.ts';
-import type { Lane, TakenEntry } from './lane.ts';
+import type { Lane } from './lane.ts';
+import type { TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
