@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
 import { Broker } from './broker/broker.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
+import { passwordToJson } from './broker/definitions/password-json.ts';
 import { readDefinitions } from './broker/definitions/read.ts';
 import type { JsonValue } from './broker/json.ts';
 import { Refusal } from './broker/refusal.ts';
@@ -41,12 +42,6 @@ export interface OpenBroker {
   readonly view: View;
   /** Resolves when all that was changed is on the disk, and others may have the folder. */
   close(): Promise<void>;
-}
-
-/** A hash with how it was made. */
-export interface PasswordHash {
-  readonly hashing_algorithm: string;
-  readonly password_hash: string;
 }
 
 /** A store with the folder that it holds locked, if it has one. */
@@ -115,8 +110,8 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
 }
 
 /** A password as files of definitions have it. */
-export async function hashForDefinitions(password: string): Promise<PasswordHash> {
-  return { hashing_algorithm: HASHING_SCRYPT, password_hash: await hashPassword(password) };
+export async function hashForDefinitions(password: string): Promise<object> {
+  return passwordToJson(await hashPassword(password), HASHING_SCRYPT);
 }
 
 /** What a first start makes, and who may log in from where. */

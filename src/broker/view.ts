@@ -230,6 +230,11 @@ export class View {
     this.broker.putVhost(name, traits);
   }
 
+  /** Changes what is given of a vhost that is there. */
+  changeVhost(name: string, traits: Partial<VhostTraits>): void {
+    this.broker.putVhost(this.broker.vhost(name).name, traits);
+  }
+
   /** Makes a vhost, or changes what is given of one that is there. */
   putVhost(name: string, traits: Partial<VhostTraits>): void {
     this.broker.putVhost(name, traits);

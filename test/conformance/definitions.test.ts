@@ -44,6 +44,7 @@ it.skipIf(without)(title('an export by Leveret can be imported into RabbitMQ'), 
   const { broker } = new SmallBroker();
   importDefinitions(broker, await fixture());
   broker.deleteVhost('/');
+  await broker.access.putUser({ name: prepared('fix-scrypt'), tags: [] }, 'secret');
   const file = exportDefinitions(broker, '1');
   const call = managementOf(inject('amqpUrl'));
   const users = (file['users'] as readonly JsonObject[]).map(({ name }) => String(name));

@@ -9,6 +9,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vhost } from '../vhost.ts';
 import { argumentsToJson } from './arguments-json.ts';
+import { passwordToJson } from './password-json.ts';
 import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } from './read.ts';
 
 /** The version of RabbitMQ whose format this is: its tools look at it. */
@@ -24,8 +25,7 @@ export function exportDefinitions(broker: Broker, version: string): JsonObject {
     ...head(version, 'cluster'),
     users: access.users().map((user) => ({
       name: user.name,
-      password_hash: user.passwordHash,
-      hashing_algorithm: user.hashingAlgorithm,
+      ...passwordToJson(user.passwordHash, user.hashingAlgorithm),
       tags: user.tags,
       limits: { ...user.limits },
     })),

@@ -14,6 +14,7 @@ import type { QueueTraits } from '../queue/host.ts';
 import { Refusal } from '../refusal.ts';
 import { argumentsFromJson, WIRE_KEY } from './arguments-json.ts';
 import { Item } from './item.ts';
+import { passwordFromJson } from './password-json.ts';
 
 /** What was read of one item, with the item for errors. */
 export interface Read<T> {
@@ -148,8 +149,8 @@ function readUser(item: Item): UserDefinition {
   const limits = item.object('limits');
   checkLimits(USER_LIMITS, limits);
   const password = item.raw('password');
-  const passwordHash = item.text('password_hash', '');
   const hashingAlgorithm = item.text('hashing_algorithm', DEFAULT_HASHING);
+  const passwordHash = passwordFromJson(item.text('password_hash', ''), hashingAlgorithm);
   checkPasswordHash(passwordHash, hashingAlgorithm);
   const plain = typeof password === 'string' && passwordHash === '' ? password : null;
   return { name, tags, limits, password: plain, passwordHash, hashingAlgorithm };

@@ -1,10 +1,10 @@
-// Owns the verbs for vhosts: add_vhost, delete_vhost, list_vhosts. Never checks a name: the broker
-// does.
+// Owns the verbs for vhosts: add_vhost, delete_vhost, list_vhosts, trace_on, trace_off. Never checks
+// a name: the broker does.
 
 import { Option } from 'commander';
 import type { Verb } from '../offline.ts';
 
-const COLUMNS = ['name', 'description', 'tags', 'default_queue_type', 'messages'];
+const COLUMNS = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'messages'];
 
 export const vhostVerbs: readonly Verb[] = [
   {
@@ -43,4 +43,15 @@ export const vhostVerbs: readonly Verb[] = [
     about: 'List all vhosts.',
     run: (view) => ({ columns: COLUMNS, rows: view.vhosts() }),
   },
+  ...[true, false].map(
+    (on): Verb => ({
+      name: on ? 'trace_on' : 'trace_off',
+      about: `${on ? 'Publish a copy' : 'Stop publishing copies'} of every message of a vhost to amq.rabbitmq.trace.`,
+      vhost: true,
+      run: (view, _args, { vhost }) => {
+        view.changeVhost(String(vhost), { tracing: on });
+        return undefined;
+      },
+    }),
+  ),
 ];

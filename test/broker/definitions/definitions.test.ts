@@ -231,6 +231,24 @@ test('a password in a file can be logged in with', async () => {
   expect(await login.byPassword('a', 'secret', '127.0.0.1')).toMatchObject({ refusal: null });
 });
 
+test('the password of a user goes from broker to broker, as base64 that RabbitMQ takes', async () => {
+  const [first, second] = [new SmallBroker().broker, new SmallBroker().broker];
+  await first.access.putUser({ name: 'a', tags: [] }, 'secret');
+  const file = asFile(exportDefinitions(first, '1')) as JsonObject;
+  const [user] = file['users'] as JsonObject[];
+  expect(user?.['password_hash']).toMatch(/^[A-Za-z0-9+/]+=*$/);
+  importDefinitions(second, file);
+  const login = await second.access.login.byPassword('a', 'secret', '127.0.0.1');
+  expect(login.refusal).toBe(null);
+});
+
+test('whether a vhost is traced is kept', () => {
+  const [first, second] = [new SmallBroker().broker, new SmallBroker().broker];
+  first.putVhost('/', { tracing: true });
+  importDefinitions(second, asFile(exportDefinitions(first, '1')));
+  expect(second.vhost('/').traits.tracing).toBe(true);
+});
+
 test("what RabbitMQ's exports name and leave out is left out, with a warning where it may be missed", () => {
   const { broker } = new SmallBroker();
   const warnings = importDefinitions(broker, {

@@ -1,0 +1,20 @@
+// Owns how the hash of a password looks in definitions: as base64, whatever made it, since RabbitMQ
+// refuses a whole file over one that is not. Never hashes.
+
+import { HASHING_SCRYPT } from '../access/password.ts';
+import type { JsonObject } from '../json.ts';
+
+/** What every hash by scrypt begins with. */
+const SCRYPT_PREFIX = '$scrypt$';
+
+/** A hash with how it was made. */
+export function passwordToJson(hash: string, algorithm: string): JsonObject {
+  const text = algorithm === HASHING_SCRYPT ? Buffer.from(hash).toString('base64') : hash;
+  return { password_hash: text, hashing_algorithm: algorithm };
+}
+
+/** The hash back from its JSON, which may also have it as it is. */
+export function passwordFromJson(text: string, algorithm: string): string {
+  if (algorithm !== HASHING_SCRYPT || text.startsWith(SCRYPT_PREFIX)) return text;
+  return Buffer.from(text, 'base64').toString();
+}
