@@ -1,0 +1,51 @@
+// The broker that the clients connect to: a Leveret of this checkout, which can be restarted, or one
+// that somebody else runs. Knows nothing of clients.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Broker, findFreePort } from '../crash/broker.mjs';
+
+const STOP_LIMIT_MS = 15_000;
+
+export class OwnBroker {
+  restarts = true;
+  title = 'Leveret of this checkout';
+
+  async start() {
+    this.folder = mkdtempSync(join(tmpdir(), 'leveret-clients-'));
+    const plan = { broker: 'leveret', leveret: 'bin/leveret', folder: this.folder };
+    this.broker = new Broker(plan, await findFreePort(), 0);
+    this.url = this.broker.url;
+    this.broker.spawn();
+    await this.broker.listening();
+  }
+
+  async restart() {
+    await this.broker.stop(STOP_LIMIT_MS);
+    this.broker.spawn();
+    await this.broker.listening();
+  }
+
+  async stop() {
+    await this.broker.stop(STOP_LIMIT_MS);
+  }
+
+  /** For the end of this process, however it comes: nothing of it may stay. */
+  remove() {
+    this.broker?.killNow();
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class BrokerAtUrl {
+  restarts = false;
+
+  constructor(url) {
+    this.url = url;
+    this.title = `the one at ${new URL(url).host}; steps that need its restart are left out`;
+  }
+
+  async start() {}
+  async stop() {}
+  remove() {}
+}
