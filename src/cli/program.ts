@@ -3,7 +3,7 @@
 
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
-import { commandsOf } from './offline.ts';
+import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
 import { definitionVerbs } from './verbs/definitions.ts';
 import { limitVerbs } from './verbs/limits.ts';
 import { parameterVerbs } from './verbs/parameters.ts';
@@ -17,7 +17,8 @@ import { vhostVerbs } from './verbs/vhosts.ts';
 /** The exit code when the command line itself is wrong, as `sysexits.h` and rabbitmqctl have it. */
 const EXIT_USAGE = 64;
 
-const OFFLINE_VERBS = [
+/** The verbs for a stopped broker; docs/managing.md lists them. */
+export const OFFLINE_VERBS: readonly (Verb | LoneVerb)[] = [
   ...userVerbs,
   ...vhostVerbs,
   ...permissionVerbs,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { OFFLINE_VERBS } from '../../src/cli/program.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,6 +45,11 @@ test('--help shows the verbs', () => {
   expect(code).toBe(0);
   expect(out).toMatch(/^ {2}start +Run a broker/m);
   expect(out).toMatch(/^ {2}add_user +Make a user/m);
+});
+
+test('the page about managing has every verb', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'managing.md'), 'utf8');
+  for (const { name } of OFFLINE_VERBS) expect(page).toMatch(new RegExp(`^\\|.*\`${name}\``, 'm'));
 });
 
 test('start --help shows every flag and every key', () => {
