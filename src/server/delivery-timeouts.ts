@@ -11,8 +11,12 @@ import type { Unacked } from './unacked.ts';
 const INTERVAL_MAX_MS = 60_000;
 /** A timeout is noticed late by at most twice this part of it. */
 const INTERVALS_PER_TIMEOUT = 10;
-/** Samples kept; with more, every second of the older ones goes. */
-const SAMPLES_MAX = 256;
+/** With more samples than that, those go that lie closer together than their age asks for. */
+const SAMPLES_MAX = 512;
+/** How close: samples around a time are no further apart than this part of its age. */
+const SAMPLE_GAP = 1 / 24;
+/** Looks at a channel are so far apart that no more deliveries are looked at, ms on average. */
+const LOOKED_AT_PER_MS = 20;
 
 /** What to do about timeouts; one object for all channels. */
 export interface TimeoutRules {
@@ -46,6 +50,8 @@ export class DeliveryTimeouts {
   private tags: number[] = [];
   /** The shortest timeout that any delivery may have. */
   private shortestMs = Infinity;
+  /** How many deliveries the last look went through. */
+  private lookedAt = 0;
 
   constructor(owner: TimeoutOwner, unacked: Unacked, rules: TimeoutRules) {
     this.owner = owner;
@@ -72,6 +78,7 @@ export class DeliveryTimeouts {
     const nowMs = this.rules.clock.monotonicMs();
     const { shortestMs } = this;
     this.shortestMs = Infinity;
+    this.lookedAt = 0;
     if (this.unacked.count === 0) {
       this.times = [];
       this.tags = [];
@@ -79,7 +86,7 @@ export class DeliveryTimeouts {
       this.times.push(nowMs);
       this.tags.push(this.unacked.next);
       if (!this.findLate(nowMs, shortestMs)) return;
-      this.thinOut();
+      this.thinOut(nowMs);
     }
     for (const consumer of this.owner.consumers.values()) {
       if (!consumer.noAck) this.expect(consumer, consumer.queue);
@@ -92,7 +99,7 @@ export class DeliveryTimeouts {
     if (timeoutMs >= this.shortestMs) return;
     this.shortestMs = timeoutMs;
     const intervalMs = Math.min(INTERVAL_MAX_MS, timeoutMs / INTERVALS_PER_TIMEOUT);
-    this.rules.wheel.schedule(this.timer, intervalMs);
+    this.rules.wheel.schedule(this.timer, Math.max(intervalMs, this.lookedAt / LOOKED_AT_PER_MS));
   }
 
   /** Hands over what is late; returns false when the channel is no more. */
@@ -102,6 +109,7 @@ export class DeliveryTimeouts {
     if (old < 0) return true;
     const late: [tag: number, timeoutMs: number][] = [];
     this.unacked.forEachUpTo((this.tags[old] as number) - 1, (tag) => {
+      this.lookedAt += 1;
       const queue = this.unacked.queueOf(tag) as Queue;
       const timeoutMs = this.timeoutOf(this.unacked.consumerOf(tag), queue);
       if (nowMs - this.deliveredBefore(tag, nowMs) >= timeoutMs) late.push([tag, timeoutMs]);
@@ -125,11 +133,20 @@ export class DeliveryTimeouts {
     return this.times[low] ?? nowMs;
   }
 
-  /** Drops samples: half of the older half, which makes only long timeouts less exact. */
-  private thinOut(): void {
-    if (this.times.length <= SAMPLES_MAX) return;
-    const keep = (_: number, i: number): boolean => i >= SAMPLES_MAX / 2 || i % 2 === 1;
-    this.times = this.times.filter(keep);
-    this.tags = this.tags.filter(keep);
+  /** Drops samples: what is old need not be known as exactly, as only long timeouts ask for it. */
+  private thinOut(nowMs: number): void {
+    const { times, tags } = this;
+    if (times.length <= SAMPLES_MAX) return;
+    let newerMs = times.at(-1) as number;
+    const kept = [times.length - 1];
+    for (let i = times.length - 2; i >= 0; i--) {
+      const gapMs = newerMs - (times[i - 1] ?? -Infinity);
+      if (gapMs <= (nowMs - newerMs) * SAMPLE_GAP) continue;
+      kept.push(i);
+      newerMs = times[i] as number;
+    }
+    kept.reverse();
+    this.times = kept.map((i) => times[i] as number);
+    this.tags = kept.map((i) => tags[i] as number);
   }
 }

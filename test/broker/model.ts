@@ -1,6 +1,8 @@
 // Owns the model that the simulation compares a broker with: plain arrays of messages per queue,
 // and what of them a disk must hold. Never knows pages, segments, seqs or batches.
 
+import type { Consumer } from '../../src/broker/queue/consumer.ts';
+
 /** One message as it lies in a queue; dead-lettering makes another of it. */
 export interface Message {
   readonly id: number;
@@ -66,6 +68,7 @@ export interface QueueSpec {
   readonly refusing: boolean;
   readonly priorityMax: number;
   readonly returnsMax: number;
+  readonly singleActive: boolean;
 }
 
 export interface ExchangeSpec {
@@ -80,15 +83,81 @@ export interface BindingSpec {
   readonly bindingKey: string;
 }
 
+/** What decides whose turn it is. */
+export interface ModelConsumer {
+  readonly tag: string;
+  readonly priority: number;
+}
+
+/** The consumers of a queue, and whom it may serve. */
+export class ModelConsumers<C extends ModelConsumer> {
+  /** In order of registration. */
+  private readonly all: C[] = [];
+  private readonly singleActive: boolean;
+  /** The only one to be served, of a queue that has a single active consumer. */
+  active: C | null = null;
+  private lastServed: C | null = null;
+
+  constructor(singleActive: boolean) {
+    this.singleActive = singleActive;
+  }
+
+  /** The highest priority first, and in order of registration among equals. */
+  get ranked(): C[] {
+    return [...this.all].sort((a, b) => b.priority - a.priority);
+  }
+
+  get count(): number {
+    return this.all.length;
+  }
+
+  add(consumer: C): void {
+    this.all.push(consumer);
+    this.lastServed = null;
+    if (this.singleActive) this.active ??= consumer;
+  }
+
+  /** Takes one off; returns whether another takes over from it. */
+  remove(consumer: C): boolean {
+    this.all.splice(this.all.indexOf(consumer), 1);
+    this.lastServed = null;
+    if (this.active !== consumer) return false;
+    this.active = this.ranked[0] ?? null;
+    return this.active !== null;
+  }
+
+  /** Those that may be served before or in place of one, if they are ready. */
+  rivalsOf(consumer: C): C[] {
+    if (this.singleActive) return [];
+    const again = this.lastServed === consumer;
+    return this.all.filter(
+      (other) =>
+        other !== consumer &&
+        (other.priority > consumer.priority || (again && other.priority === consumer.priority)),
+    );
+  }
+
+  served(consumer: C): void {
+    this.lastServed = consumer;
+  }
+
+  /** Whose turn it is may pass without a delivery: when that has to wait for the disk. */
+  turnEnds(): void {
+    this.lastServed = null;
+  }
+}
+
 /** A queue: what is ready, in order, and what is with consumers. */
 export class ModelQueue {
   readonly spec: QueueSpec;
+  readonly consumers: ModelConsumers<Consumer>;
   readonly ready: Entry[] = [];
   readonly unacked = new Set<Entry>();
   private nextOrder = 0;
 
   constructor(spec: QueueSpec) {
     this.spec = spec;
+    this.consumers = new ModelConsumers(spec.singleActive);
   }
 
   /** Whether there is no place for one more. */

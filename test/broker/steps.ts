@@ -117,13 +117,30 @@ const get: Step = (world, random) => {
 };
 
 const consume: Step = (world, random) => {
-  const queue = random.pick(world.queues) as Queue | undefined;
+  consumeFrom(world, random, random.pick(world.queues) as Queue | undefined);
+};
+
+/** Several wait behind the single active consumer of a queue, until it leaves. */
+const crowdSingle: Step = (world, random) => {
+  const queue = random.pick(world.queues.filter((each) => each.rules.singleActiveConsumer));
+  for (let n = 0; n < 3; n++) consumeFrom(world, random, queue);
+};
+
+const cancelActive: Step = (world) => {
+  for (const channel of world.channels) {
+    const active = channel.consumers.find((each) => each.queue.subscribed.active === each);
+    if (active !== undefined) return world.cancel(channel, active);
+  }
+};
+
+function consumeFrom(world: World, random: Random, queue: Queue | undefined): void {
   if (queue === undefined || queue.consumers.length > 3) return;
   // A full queue delivers in the midst of a publish, which the model cannot follow.
   if (world.modelQueue(queue).spec.lengthMax !== Infinity) return;
   const prefetch = random.pick([0, 1, 2, 10, 300]);
-  world.consume(random.pick(world.channels), queue, random.below(4) === 0, prefetch);
-};
+  const priority = random.pick([0, 0, 0, 5, -3]);
+  world.consume(random.pick(world.channels), queue, random.below(4) === 0, prefetch, priority);
+}
 
 const cancel: Step = (world, random) => {
   const channel = random.pick(world.channels);
@@ -196,7 +213,9 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [3, rejectMany],
   [6, get],
   [5, consume],
+  [2, crowdSingle],
   [2, cancel],
+  [1.5, cancelActive],
   [1, (world, random) => world.closeChannel(random.pick(world.channels))],
   [1, closeAll],
   [1, limitShared],

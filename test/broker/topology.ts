@@ -19,6 +19,7 @@ const PLAIN = {
   refusing: false,
   priorityMax: 0,
   returnsMax: Infinity,
+  singleActive: false,
 };
 
 const queue = (name: string, durable: boolean, more: Partial<QueueSpec> = {}): QueueSpec => ({
@@ -55,6 +56,8 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('ranked-dead', true, { priorityMax: 2 }),
   queue('counted', true, { returnsMax: 1, ...deadTo('', 'tired') }),
   queue('tired', true),
+  queue('single', true, { singleActive: true }),
+  queue('single-passing', false, { singleActive: true }),
 ];
 
 const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
@@ -78,6 +81,8 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('some', 'ranked', 'b'),
   binding('some', 'counted', 'a'),
   binding('all', 'counted'),
+  binding('all', 'single'),
+  binding('some', 'single-passing', 'a'),
   binding('dlx', 'dead'),
   binding('dlx', 'dead-passing'),
 ];

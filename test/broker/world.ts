@@ -47,10 +47,13 @@ export class World implements BrokerListener {
     surplus: 0,
     tired: 0,
     away: 0,
+    outranked: 0,
+    handedOver: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
   nextId = 1;
+  private nextTag = 1;
   model = new Model();
   store!: ControlledStore;
   vhost!: Vhost;
@@ -225,20 +228,33 @@ export class World implements BrokerListener {
 
   // --- delivering and settling ---
 
-  consume(channel: SimChannel, queue: Queue, noAck: boolean, prefetch: number): void {
-    const consumer = new Consumer(queue, channel, 'tag', noAck, false, prefetch, new Map());
+  consume(
+    channel: SimChannel,
+    queue: Queue,
+    noAck: boolean,
+    prefetch: number,
+    priority: number,
+  ): void {
+    const args = new Map<string, Field>();
+    if (priority !== 0) args.set('x-priority', { type: 'I', value: priority });
+    const tag = `consumer-${this.nextTag++}`;
+    const consumer = new Consumer(queue, channel, tag, noAck, false, prefetch, args);
     channel.consumers.push(consumer);
     queue.addConsumer(consumer);
+    this.modelQueue(queue).consumers.add(consumer);
   }
 
   cancel(channel: SimChannel, consumer: Consumer): void {
     channel.consumerGone(consumer);
     consumer.queue.removeConsumer(consumer);
+    const handedOver = this.modelQueue(consumer.queue).consumers.remove(consumer);
+    if (handedOver) this.counts.handedOver += 1;
   }
 
+  /** As a channel closes: nobody is given anything before all is back in its place. */
   closeChannel(channel: SimChannel): void {
-    for (const delivery of [...channel.unacked]) this.requeue(channel, delivery);
     for (const consumer of [...channel.consumers]) this.cancel(channel, consumer);
+    for (const delivery of [...channel.unacked]) this.requeue(channel, delivery);
     channel.prefetchShared = 0;
     channel.link.full = false;
   }
@@ -265,6 +281,7 @@ export class World implements BrokerListener {
     redelivered,
   ) => {
     if (channel.link.full) throw new Error('a delivery to a link that is full');
+    this.checkTurn(queue, consumer);
     const delivery = this.given(queue, consumer, seq, position, redelivered);
     if (consumer.noAck) {
       delivery.modelQueue.unacked.delete(delivery.entry);
@@ -279,6 +296,20 @@ export class World implements BrokerListener {
     channel.consumersUnacked += 1;
     channel.unacked.push(delivery);
   };
+
+  /** Sees that nobody else should have been served. */
+  private checkTurn(queue: Queue, consumer: Consumer): void {
+    const { consumers } = this.modelQueue(queue);
+    const { active } = consumers;
+    if (active !== null) same(`the active consumer of ${queue.name}`, consumer.tag, active.tag);
+    const rival = consumers.rivalsOf(consumer).find((each) => each.ready);
+    if (rival !== undefined) {
+      throw new Error(`${queue.name} serves ${consumer.tag} and not ${rival.tag}`);
+    }
+    const last = consumers.ranked.at(-1) as Consumer;
+    if (last.priority < consumer.priority && last.ready) this.counts.outranked += 1;
+    consumers.served(consumer);
+  }
 
   /** Compares a message that was given out with the one the model gives out. */
   private given(
@@ -382,6 +413,7 @@ export class World implements BrokerListener {
   /** The end of a turn, as the server has it. */
   turn(seal: boolean): boolean {
     this.broker.tick();
+    for (const { consumers } of this.model.queues.values()) consumers.turnEnds();
     const more = this.broker.deliver();
     for (const queue of this.queues) this.expire(queue, this.nowMs);
     if (!more) this.checkLimits();
@@ -405,7 +437,9 @@ export class World implements BrokerListener {
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
     }
     for (const queue of this.queues) {
-      const stuck = queue.readyCount > 0 && hasReadyConsumer(queue);
+      const { active } = this.modelQueue(queue).consumers;
+      const waited = active === null ? hasReadyConsumer(queue) : active.ready;
+      const stuck = queue.readyCount > 0 && waited;
       if (stuck) throw new Error(`${queue.name} keeps messages from a consumer that has credit`);
     }
     for (const { confirmed, confirms } of this.publishers) {
@@ -417,7 +451,7 @@ export class World implements BrokerListener {
   drain(): void {
     for (const channel of this.channels) this.closeChannel(channel);
     const channel = this.channels[0] as SimChannel;
-    for (const queue of this.queues) this.consume(channel, queue, true, 0);
+    for (const queue of this.queues) this.consume(channel, queue, true, 0, 0);
     this.quiesce();
     this.checkCounts();
     for (const queue of this.queues) {
@@ -468,6 +502,14 @@ export class World implements BrokerListener {
       same(`readyCount of ${name}`, queue.readyCount, modelQueue.ready.length);
       same(`unackedCount of ${name}`, queue.unackedCount, modelQueue.unacked.size);
       same(`readyBytes of ${name}`, queue.readyBytes, modelQueue.readyBytes);
+      const { ranked, active } = modelQueue.consumers;
+      const tags = queue.consumers.map(({ tag }) => tag);
+      same(
+        `consumers of ${name}`,
+        tags,
+        ranked.map(({ tag }) => tag),
+      );
+      same(`active consumer of ${name}`, queue.subscribed.active?.tag, active?.tag);
     }
   }
 
@@ -521,6 +563,7 @@ function argumentsOf(spec: QueueSpec): Map<string, Field> {
   limit('x-message-ttl', spec.ttlMs);
   limit('x-max-length', spec.lengthMax);
   limit('x-delivery-limit', spec.returnsMax);
+  if (spec.singleActive) args.set('x-single-active-consumer', { type: 't', value: true });
   if (spec.priorityMax > 0) limit('x-max-priority', spec.priorityMax);
   return args;
 }

@@ -7,6 +7,7 @@ import type { Queue } from '../../src/broker/queue/queue.ts';
 import { DeliveryTimeouts } from '../../src/server/delivery-timeouts.ts';
 import { Unacked } from '../../src/server/unacked.ts';
 import { TICK_MS, TimerWheel } from '../../src/util/timers.ts';
+import { withSeed } from '../amqp/random.ts';
 import { eventually } from '../support/amqp.ts';
 import { FakeClock, useServers } from './support.ts';
 
@@ -24,12 +25,18 @@ class Bench {
   readonly consumers = new Map<string, Consumer>();
   readonly late: { tag: number; timeoutMs: number; atMs: number }[] = [];
   readonly timeouts: DeliveryTimeouts;
+  readonly defaultMs: number;
   private readonly startMs = this.clock.nowMs;
 
   constructor(defaultMs: number) {
+    this.defaultMs = defaultMs;
     const { clock, wheel } = this;
     const rules = { wheel, clock, defaultMs, requeues: true };
     this.timeouts = new DeliveryTimeouts(this, this.unacked, rules);
+  }
+
+  get passedMs(): number {
+    return this.clock.nowMs - this.startMs;
   }
 
   consume(queue: Queue, timeoutMs: number | null = null): Consumer {
@@ -40,7 +47,7 @@ class Bench {
   }
 
   deliveryTimedOut(tag: number, timeoutMs: number): boolean {
-    this.late.push({ tag, timeoutMs, atMs: this.clock.nowMs - this.startMs });
+    this.late.push({ tag, timeoutMs, atMs: this.passedMs });
     this.unacked.remove(tag);
     return true;
   }
@@ -111,6 +118,68 @@ test('a message that was got stays watched when no consumer is there', () => {
   bench.pass(6_000);
   expect(bench.late).toMatchObject([{ tag }]);
 });
+
+test('a long timeout is kept to beside a short one, for which samples are taken often', () => {
+  const bench = new Bench(1_800_000);
+  const [plain, quick] = [bench.consume(queueOf(null)), bench.consume(queueOf(1_000))];
+  const tag = bench.unacked.add(plain.queue, plain, 0);
+  const passing = (): number => bench.unacked.add(quick.queue, quick, 0);
+  for (let gone = 0; gone < 1_800_000; gone += 500) {
+    const each = passing();
+    bench.pass(500);
+    bench.unacked.remove(each);
+  }
+  expect(bench.late).toEqual([]);
+  bench.pass(100_000);
+  expect(bench.late).toMatchObject([{ tag, timeoutMs: 1_800_000 }]);
+});
+
+test('whatever comes and goes, nothing is late early, and nothing stays', () => {
+  withSeed((random) => {
+    const bench = new Bench(random.pick([Infinity, 40_000, 3_000_000]));
+    const queues = [queueOf(null), queueOf(2_000), queueOf(25_000)];
+    /** For each delivery: when it was made, and how long it may stay. */
+    const model = new Map<number, { atMs: number; timeoutMs: number }>();
+    let seen = 0;
+    for (let step = 0; step < 400; step++) {
+      const consumers = [...bench.consumers.values()];
+      const dice = random.below(10);
+      if (dice === 0) bench.consume(random.pick(queues), random.pick([null, null, 7_000]));
+      if (dice === 1) bench.consumers.delete(random.pick([...bench.consumers.keys()]));
+      if (dice > 1 && dice < 6) deliver(bench, random.pick([null, ...consumers]), queues, model);
+      if (dice === 6) bench.unacked.skip();
+      if (dice === 7 && model.size > 0) {
+        const tag = random.pick([...model.keys()]);
+        bench.unacked.remove(tag);
+        model.delete(tag);
+      }
+      bench.pass(random.pick([0, 100, 1_000, 1_000, 30_000, 200_000]));
+      for (; seen < bench.late.length; seen++) {
+        const { tag, timeoutMs, atMs } = bench.late[seen] as (typeof bench.late)[0];
+        const made = model.get(tag);
+        expect(made?.timeoutMs).toBe(timeoutMs);
+        expect(atMs - (made?.atMs ?? 0)).toBeGreaterThanOrEqual(timeoutMs);
+        model.delete(tag);
+      }
+      for (const { atMs, timeoutMs } of model.values()) {
+        expect(bench.passedMs - atMs).toBeLessThan(timeoutMs * 1.2 + 4 * TICK_MS);
+      }
+    }
+  });
+});
+
+function deliver(
+  bench: Bench,
+  consumer: Consumer | null,
+  queues: readonly Queue[],
+  model: Map<number, { atMs: number; timeoutMs: number }>,
+): void {
+  const queue = consumer?.queue ?? (queues[bench.unacked.next % queues.length] as Queue);
+  const tag = bench.unacked.add(queue, consumer, 0);
+  if (consumer === null) bench.timeouts.expect(null, queue);
+  const timeoutMs = consumer?.timeoutMs ?? queue.rules.consumerTimeoutMs ?? bench.defaultMs;
+  model.set(tag, { atMs: bench.passedMs, timeoutMs });
+}
 
 /** Moves the clock of a broker until something has come about. */
 async function passUntil(clock: FakeClock, done: () => boolean): Promise<void> {
