@@ -9,22 +9,17 @@ export type LoginAnswer =
   | { readonly user: User; readonly refusal: null }
   | { readonly user: null; readonly refusal: string };
 
-/** The last password of a user that was right, in a form that tells nothing about it. */
-interface Proof {
-  readonly passwordHash: string;
-  readonly mac: Buffer;
-}
-
 /** Decides about logins. */
 export class Login {
   /** Users that may log in from this machine only. */
   loopbackUsers: readonly string[] = [];
   private readonly users: ReadonlyMap<string, User>;
   /**
-   * The password that a client comes back with need not be hashed again, which matters when all of
-   * them come back at once. The key of these proofs ends with the process.
+   * By user, the last password that was right, in a form that tells nothing about it: what a client
+   * comes back with need not be hashed again, which matters when all of them come back at once. The
+   * key of these proofs ends with the process.
    */
-  private readonly proofs = new Map<string, Proof>();
+  private readonly proofs = new Map<string, Buffer>();
   private readonly proofKey = randomBytes(32);
 
   constructor(users: ReadonlyMap<string, User>) {
@@ -71,8 +66,7 @@ export class Login {
 
   /** Remembers that this is the password of a user. */
   proven(user: User, password: string): void {
-    const { passwordHash } = user;
-    this.proofs.set(user.name, { passwordHash, mac: this.mac(passwordHash, password) });
+    this.proofs.set(user.name, this.proofOf(user, password));
   }
 
   /** Lets go of what is known of a user that is deleted. */
@@ -82,11 +76,11 @@ export class Login {
 
   private isProven(user: User, password: string): boolean {
     const proof = this.proofs.get(user.name);
-    if (proof === undefined || proof.passwordHash !== user.passwordHash) return false;
-    return timingSafeEqual(proof.mac, this.mac(user.passwordHash, password));
+    return proof !== undefined && timingSafeEqual(proof, this.proofOf(user, password));
   }
 
-  private mac(passwordHash: string, password: string): Buffer {
+  /** Of the hash, too, so that a proof ends when the password changes. */
+  private proofOf({ passwordHash }: User, password: string): Buffer {
     const text = JSON.stringify([passwordHash, password]);
     return createHmac('sha256', this.proofKey).update(text).digest();
   }
