@@ -62,6 +62,13 @@ const REFUSALS: readonly { readonly key: RegExp; readonly refusal: Refusal }[] =
     },
   },
   {
+    key: /^(definitions\.(import_backend|local\.path|https\..*|tls\..*)|management\.load_definitions)$/,
+    refusal: {
+      what: 'definitions are loaded from files alone',
+      wayOut: 'name them, or their folder, in load_definitions',
+    },
+  },
+  {
     key: /^ssl_allow_poodle_attack$/,
     refusal: { what: 'SSL 3.0 is never spoken', wayOut: 'remove it' },
   },

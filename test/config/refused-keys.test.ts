@@ -13,9 +13,12 @@ test.each([
   ['tcp_listen_options.sndbuf', 'to the system'],
   ['tcp_listen_options.linger.timeout', 'to the system'],
   ['tcp_listen_options.send_timeout_close', 'always ends'],
+  ['definitions.import_backend', 'from files alone'],
+  ['definitions.local.path', 'from files alone'],
+  ['management.load_definitions', 'from files alone'],
 ])('%s is refused, with the reason', (key, reason) => {
   expect(refusalOf(key)?.what).toContain(reason);
-  expect(refusalOf(key)?.wayOut).toMatch(/^(use|remove) /);
+  expect(refusalOf(key)?.wayOut).toMatch(/^(use|remove|name) /);
 });
 
 test('no key of the table is refused', () => {

@@ -5,6 +5,7 @@ import { type ApplyTo, type PolicyLayer, readPolicy } from '../../../src/broker/
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { SmallBroker } from '../small-broker.ts';
 
+const NO_MESSAGE = { header: () => null, property: () => null };
 const QUORUM: Record<string, Field> = { 'x-queue-type': { type: 'S', value: 'quorum' } };
 
 interface Options {
@@ -120,6 +121,31 @@ test('an argument wins over a policy where dead letters go', () => {
   set(small, 'p', { 'dead-letter-exchange': 'theirs', 'dead-letter-routing-key': 'k' });
   expect(queue.rules).toMatchObject({ deadLetterExchange: 'mine', deadLetterRoutingKey: 'k' });
   expect(without.rules.deadLetterExchange).toBe('theirs');
+});
+
+test('a policy reroutes what an exchange cannot route: at once, for new ones, and after a restart', () => {
+  const small = new SmallBroker();
+  const declare = (name: string): void => {
+    const rest = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
+    small.vhost.declareExchange({ name, type: 'direct', ...rest });
+  };
+  const routed = (broker: SmallBroker, exchange: string): string[] => {
+    const queues = broker.vhost.router.route(exchange, 'k', NO_MESSAGE)?.queues ?? [];
+    return queues.map(({ name }) => name);
+  };
+  small.vhost.bind(small.vhost.exchange('amq.fanout'), small.declare('caught'), '', new Map());
+  declare('in.there');
+  expect(routed(small, 'in.there')).toEqual([]);
+  set(small, 'p', { 'alternate-exchange': 'amq.fanout' }, { pattern: '^in', applyTo: 'exchanges' });
+  declare('in.later');
+  for (const exchange of ['in.there', 'in.later']) {
+    expect(routed(small, exchange)).toEqual(['caught']);
+  }
+  small.commit();
+  const after = small.crashed();
+  expect(routed(after, 'in.there')).toEqual(['caught']);
+  after.vhost.policies.clear('policy', 'p');
+  expect(routed(after, 'in.there')).toEqual([]);
 });
 
 test('policies are there again after a restart, and hold', () => {
