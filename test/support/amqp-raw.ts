@@ -234,6 +234,11 @@ export class RawConnection {
     return [...this.inbox];
   }
 
+  /** Takes all of that. */
+  takeUnread(): Frame[] {
+    return this.inbox.splice(0);
+  }
+
   /** Resolves when the broker has closed the socket. */
   async untilClosed(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
