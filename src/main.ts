@@ -72,6 +72,11 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
       store.onFailure(resolve);
       server.onFatal = resolve;
     });
+    const broken = failed.then((error) => {
+      throw error;
+    });
+    // Nobody logs in as a user whom the disk does not know yet.
+    await Promise.race([server.definitionsDurable(), broken]);
     const heapGrowth = new HeapGrowth();
     heapGrowth.start();
     const addresses = await server.listen(listenAddresses(settings));

@@ -233,6 +233,13 @@ export class Server implements BrokerListener, Acceptor {
     }
   }
 
+  /** Resolves when all that is declared so far is durable. */
+  definitionsDurable(): Promise<void> {
+    const { definitionsBatch, durableBatch } = this.broker;
+    if (definitionsBatch <= durableBatch) return Promise.resolve();
+    return new Promise((resolve) => this.holdUntil(definitionsBatch, resolve));
+  }
+
   /** Runs `resume` once `batch` is durable. */
   holdUntil(batch: number, resume: () => void): void {
     this.held.push({ batch, resume });

@@ -107,3 +107,29 @@ test('unchanged files are loaded again at each start, or skipped when that is as
   write(folder, 'a.json', { queues: [queue('a'), queue('b')] });
   expect([await loads('true'), await loads('true')]).toEqual([true, false]);
 });
+
+test('users, vhosts and permissions survive a kill as soon as the broker listens', async () => {
+  const folder = processes.folder();
+  write(folder, 'access.json', {
+    users: [{ name: 'app', password_hash: GUEST_HASH, tags: [], limits: { 'max-connections': 1 } }],
+    vhosts: [{ name: 'team', limits: [] }],
+    permissions: [{ user: 'app', vhost: 'team', configure: '^own', write: '.*', read: '.*' }],
+  });
+  const first = await start(folder, 'access.json').listening();
+  await first.end('SIGKILL');
+  const second = await start(folder, '').listening();
+  await expect(connect(second.url)).rejects.toThrow('403');
+  const url = `${second.url.replace('guest:', 'app:')}/team`;
+  const model = await connect(url);
+  model.on('error', () => undefined);
+  await expect(connect(url)).rejects.toThrow('ConnectionClose');
+  const channel = await model.createChannel();
+  await channel.assertQueue('own-1', { durable: true });
+  channel.on('error', () => undefined);
+  await expect(channel.assertQueue('other')).rejects.toThrow('configure access to queue');
+  await second.end('SIGKILL');
+  const last = await start(folder, '').listening();
+  const again = await connect(`${last.url.replace('guest:', 'app:')}/team`);
+  await (await again.createChannel()).checkQueue('own-1');
+  await again.close();
+});
