@@ -294,8 +294,10 @@ export class Publisher {
     const { router } = this.vhost;
     const name = recordExchange(bytes, start);
     const routingKey = recordRoutingKey(bytes, start);
+    grants?.requireExchange('write', name);
     const message = router.message.read(bytes, flagsAt);
-    const route = this.find(name, [routingKey], message);
+    const route = this.checked(name, router.route(name, routingKey, message));
+    grants?.requireTopic('write', route.exchange, routingKey);
     if (route.byKeyOnly) {
       const address = start + RECORD_HEAD_BYTES;
       const length = addressEnd - address;
@@ -308,13 +310,17 @@ export class Publisher {
   private find(exchange: string, keys: readonly string[], message: RoutedMessage): Route {
     const { grants, vhost } = this;
     grants?.requireExchange('write', exchange);
-    const route = vhost.router.routeAll(exchange, keys, message);
-    if (route === null) throw vhost.noExchange(exchange);
-    if (route.exchange.internal) {
-      const where = `exchange '${exchange}' in vhost '${vhost.name}'`;
-      throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
-    }
+    const route = this.checked(exchange, vhost.router.routeAll(exchange, keys, message));
     if (grants !== null) for (const key of keys) grants.requireTopic('write', route.exchange, key);
     return route;
+  }
+
+  /** The route, if it starts at an exchange that may be published to. */
+  private checked(exchange: string, route: Route | null): Route {
+    const { vhost } = this;
+    if (route === null) throw vhost.noExchange(exchange);
+    if (!route.exchange.internal) return route;
+    const where = `exchange '${exchange}' in vhost '${vhost.name}'`;
+    throw new AmqpError('ACCESS_REFUSED', `cannot publish to internal ${where}`);
   }
 }

@@ -117,25 +117,26 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    * is too much. Returns whether it stopped only to let other queues have their turn.
    */
   deliver(): boolean {
+    const { messages, subscribed } = this;
     let more = false;
     for (let n = 0; ; n++) {
-      if (this.readyCount === 0) break;
-      const consumer = this.subscribed.pick();
+      if (messages.readyCount === 0) break;
+      const consumer = subscribed.pick();
       if (consumer === null) break;
       if (n === DELIVERIES_PER_TURN) {
         more = true;
         break;
       }
       if (this.timed && !this.dropExpired(this.host.nowMs - 1)) {
-        more = this.readyCount > 0;
+        more = messages.readyCount > 0;
         break;
       }
-      const entry = this.take();
+      const entry = messages.take();
       if (entry === null) break;
       const { seq } = entry;
       if (consumer.noAck) {
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
-        this.settle(seq);
+        messages.end(seq);
       } else {
         consumer.unacked += 1;
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
