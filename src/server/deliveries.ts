@@ -148,7 +148,8 @@ export class Deliveries {
     if (consumer === null) return;
     consumer.unacked -= 1;
     channel.consumersUnacked -= 1;
-    if (channel.prefetchShared === 0) consumer.queue.wake();
+    // The shared limit held back everybody only if this is the first place under it.
+    if (channel.consumersUnacked !== channel.prefetchShared - 1) consumer.queue.wake();
     else channel.wakeConsumers();
   }
 }

@@ -173,7 +173,7 @@ export class SimChannel implements DeliveryChannel {
     if (consumer === null) return;
     consumer.unacked -= 1;
     this.consumersUnacked -= 1;
-    if (this.prefetchShared === 0) consumer.queue.wake();
+    if (this.consumersUnacked !== this.prefetchShared - 1) consumer.queue.wake();
     else this.wake();
   }
 

@@ -218,6 +218,25 @@ test('a channel that is late is closed with a text that names the timeout', asyn
   expect((await raw.message(2)).method).toMatchObject({ redelivered: true });
 });
 
+test('a timeout that a policy sets holds for consumers that are there', async () => {
+  const clock = new FakeClock();
+  const server = await start({ heartbeatSeconds: 0 }, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  await raw.call(1, 'queue.declare', { queue: 'ruled', exclusive: true });
+  await raw.call(1, 'basic.consume', { queue: 'ruled' });
+  raw.publish(1, { routingKey: 'ruled' }, {}, Buffer.from('work'));
+  await raw.message(1);
+  const queue = server.server.broker.vhost('/').queues.get('ruled');
+  queue?.applyPolicy(new Map([['consumer-timeout', 3_000]]), null);
+  let closed: { [field: string]: unknown } | null = null;
+  raw.next(1).then((frame) => {
+    closed = frame;
+  });
+  await passUntil(clock, () => closed !== null);
+  expect(closed).toMatchObject({ name: 'channel.close', replyCode: 406 });
+  expect(String(closed?.['replyText'])).toContain('Timeout value used: 3000 ms.');
+});
+
 test('where messages are taken back, a late ack means nothing and the channel goes on', async () => {
   const clock = new FakeClock();
   const server = await start({ consumerTimeoutAction: 'requeue', consumerTimeoutMs: 2_000 }, clock);
