@@ -74,6 +74,11 @@ loopback_users.guest = false
 - \`--config\` takes paths and patterns: \`leveret start --config /etc/leveret/*.conf\`. A path or a
   pattern that finds no file is an error.
 - When a key is set twice, the last one wins, across files too.
+- \`listeners.tcp\` and \`listeners.ssl\` may have several members: \`listeners.tcp.local = 127.0.0.1:5673\`.
+  The first that is set takes the place of the default. \`--port\` and \`--host\`, and their variables,
+  are for \`listeners.tcp.default\`.
+- Lists have numbered members (\`auth_mechanisms.1 = PLAIN\`); here too, the first that is set takes the
+  place of the default.
 - Two keys differ a little from RabbitMQ's. A port alone in \`listeners.tcp.default\` keeps the host,
   which is \`127.0.0.1\` until you set another, where RabbitMQ would listen on every interface. And
   \`loopback_users.<name> = true\` adds to the list, so \`guest\` stays on it until it is taken off.

@@ -160,10 +160,9 @@ export class Listener {
     const { settings } = this;
     const peer = peerOf(socket);
     this.handshakes.delete(peer);
-    if (this.closing) {
-      socket.destroy();
-      return;
-    }
+    if (this.closing) socket.destroy();
+    // One that is gone already would never tell its connection so.
+    if (socket.destroyed) return;
     const certificate = verifyingClients(settings) ? certificateOf(socket) : null;
     const refusal = certificate === null ? null : this.refusalOf(socket);
     if (refusal !== null) {

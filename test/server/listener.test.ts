@@ -4,7 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defaultSettings } from '../../src/config/settings.ts';
+import { Listener } from '../../src/server/listener.ts';
 import type { Mechanism } from '../../src/server/sasl.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
 import { eventually } from '../support/amqp.ts';
@@ -19,7 +22,7 @@ import {
   makeServer,
   writeServerFiles,
 } from '../support/certificates.ts';
-import { Random, type TestServer, useServers } from './support.ts';
+import { privately, Random, type TestServer, useServers } from './support.ts';
 
 const servers = useServers();
 
@@ -331,6 +334,49 @@ describe('EXTERNAL', () => {
       });
     }
   });
+});
+
+test('a socket for which there is no room is cut at once', async () => {
+  const accepted: Socket[] = [];
+  const address = { key: 'listeners.tcp.default', host: '127.0.0.1', port: 0, tls: false };
+  const listener = new Listener(address, defaultSettings(), null, {
+    log: pino({ level: 'silent' }),
+    mayAccept: () => listener.socketCount < 1,
+    accepted: (socket) => accepted.push(socket),
+  });
+  await listener.open();
+  const first = plainSocket(listener.address.port);
+  await eventually(() => accepted.length === 1);
+  await endOf(plainSocket(listener.address.port));
+  expect(accepted.length).toBe(1);
+  first.destroy();
+  accepted[0]?.destroy();
+  await eventually(() => listener.socketCount === 0);
+  listener.close();
+});
+
+test('room is made for some that log in beyond connection_max, and not for all', async () => {
+  const broker = await servers({ connectionMax: 5 });
+  const listeners = [{ socketCount: 1000 }, { socketCount: 4 }];
+  const server = privately<{ listeners: unknown; mayAccept(): boolean }>(broker.server);
+  const real = server.listeners;
+  server.listeners = listeners;
+  expect(server.mayAccept()).toBe(true);
+  listeners.push({ socketCount: 1 });
+  expect(server.mayAccept()).toBe(false);
+  server.listeners = real;
+});
+
+test('a stop cuts those who are in the handshake of TLS, and tells the others', async () => {
+  const broker = await start();
+  const slow = plainSocket(broker.tlsEndpoint.port);
+  await once(slow, 'connect');
+  const raw = await broker.openTls(trusting());
+  const stopped = broker.server.closeConnections('shutdown');
+  expect(await raw.next()).toMatchObject({ name: 'connection.close', replyCode: 320 });
+  raw.send(0, 'connection.close-ok');
+  await stopped;
+  await endOf(slow);
 });
 
 test('ANONYMOUS is off until it is set, and then logs in the user that is set for it', async () => {
