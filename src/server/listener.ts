@@ -239,7 +239,12 @@ function verifyingClients({ sslVerify }: TlsSettings): boolean {
   return sslVerify === 'verify_peer';
 }
 
-/** The certificate that the peer has shown (DER), or null. */
+/**
+ * The certificate that the peer has shown (DER), or null. Not by `getPeerX509Certificate`: it takes
+ * away what certificate-chain.ts looks for.
+ */
 function certificateOf(socket: TLSSocket): Buffer | null {
-  return socket.getPeerX509Certificate()?.raw ?? null;
+  // What stands for no certificate is an empty object.
+  const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
+  return raw ?? null;
 }

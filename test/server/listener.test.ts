@@ -265,7 +265,13 @@ describe('a peer is turned away, with a reason in the log,', () => {
     await turnedAway(strict, chained);
     expect(failedHandshake(strict)).toContain('ssl_options.depth allows 0');
     await strict.openTls(trusting(made.client));
-    // Node.js may keep what the client sent to itself: then the authorities have to say.
+    // Some releases of Node.js keep to themselves what the client sent.
+    if (!failedHandshake(strict)?.startsWith('an unknown number')) {
+      expect(failedHandshake(strict)).toMatch(/^1 certificates stand/);
+      const enough = await start({ sslVerify: 'verify_peer', sslDepth: 1 });
+      await enough.openTls(chained);
+    }
+    // There the authorities have to say.
     const broker = await start({ sslVerify: 'verify_peer', sslDepth: 1 });
     writeServerFiles(folder, { ...signedBy, pem: signedBy.pem + middle.pem }, made.server);
     broker.server.renewTls();
@@ -368,7 +374,7 @@ test('room is made for some that log in beyond connection_max, and not for all',
 });
 
 test('a stop cuts those who are in the handshake of TLS, and tells the others', async () => {
-  const broker = await start();
+  const broker = await start({ sslHandshakeTimeoutMs: 60_000 });
   const slow = plainSocket(broker.tlsEndpoint.port);
   await once(slow, 'connect');
   const raw = await broker.openTls(trusting());
