@@ -2,33 +2,13 @@
 // they name. Never routes, and never takes BCC out of a message: who publishes it does.
 
 import { AmqpError } from '../amqp/errors.ts';
-import { type Field, type FieldTable, fieldEnd } from '../amqp/field-table.ts';
+import { describeFieldType } from '../amqp/field-equality.ts';
+import { type FieldTable, fieldEnd } from '../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../amqp/property-walk.ts';
 
 const NAMES = ['CC', 'BCC'] as const;
 const LETTER_B = 0x42;
 const LETTER_C = 0x43;
-
-/** The types of fields as RabbitMQ names them in errors. */
-const TYPE_NAMES: Record<Field['type'], string> = {
-  t: 'bool',
-  b: 'byte',
-  B: 'unsignedbyte',
-  s: 'short',
-  u: 'unsignedshort',
-  I: 'signedint',
-  i: 'unsignedint',
-  l: 'long',
-  f: 'float',
-  d: 'double',
-  D: 'decimal',
-  S: 'longstr',
-  x: 'binary',
-  A: 'array',
-  F: 'table',
-  T: 'timestamp',
-  V: 'void',
-};
 
 /** Whether the headers of a message name CC or BCC, by a look at the bytes of their keys. */
 export function namesCopies(bytes: Buffer, flagsAt: number): boolean {
@@ -52,7 +32,7 @@ export function checkCopies(headers: FieldTable): void {
   for (const name of NAMES) {
     const field = headers.get(name);
     if (field === undefined || field.type === 'A') continue;
-    const wrong = `{unacceptable_type_in_header,"${name}",${TYPE_NAMES[field.type]}}`;
+    const wrong = `{unacceptable_type_in_header,"${name}",${describeFieldType(field)}}`;
     throw new AmqpError('PRECONDITION_FAILED', `invalid message: ${wrong}`);
   }
 }
