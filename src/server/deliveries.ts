@@ -56,12 +56,13 @@ export class Deliveries {
       this.settleLater(transaction, tag, multiple, requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
       return;
     }
-    // A dead letter may make a full queue deliver at once, to this channel as well.
-    const tags = multiple ? this.unacked.tagsBetween(0, tag === 0 ? Infinity : tag) : [tag];
-    for (const each of tags) {
-      if (requeue) this.requeueOne(each);
-      else this.deadLetterOne(each);
+    if (!multiple) {
+      this.rejectOne(tag, requeue);
+      return;
     }
+    // A dead letter may make a full queue deliver at once, to this channel as well.
+    const tags = this.unacked.tagsBetween(0, tag === 0 ? Infinity : tag);
+    for (const each of tags) this.rejectOne(each, requeue);
   }
 
   /** Puts everything that is not settled, nor to be settled by a commit, back into its queue. */
@@ -126,6 +127,11 @@ export class Deliveries {
     const queue = this.unacked.queueOf(tag) as Queue;
     if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
     this.release(tag);
+  }
+
+  private rejectOne(tag: number, requeue: boolean): void {
+    if (requeue) this.requeueOne(tag);
+    else this.deadLetterOne(tag);
   }
 
   private deadLetterOne(tag: number): void {

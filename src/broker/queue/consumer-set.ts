@@ -3,6 +3,11 @@
 import { assert } from '../../util/assert.ts';
 import type { Consumer } from './consumer.ts';
 
+/** A turn is searched for among so many at no further thought. */
+const SEARCH_SHORT = 16;
+/** When longer searches come to so many looks at consumers, other queues have their turn. */
+const LOOKS_MAX = 65_536;
+
 /**
  * The consumers of one queue, served in turns: those of the highest priority that can take
  * messages; or only the active one of a queue with a single active consumer.
@@ -17,6 +22,10 @@ export class ConsumerSet {
   private ranked = false;
   private next = 0;
   private servings = 0;
+  /** Looks of long searches since it paused last. */
+  private looks = 0;
+  /** Whether `pick`, when it gave null, did so only to let other queues have their turn. */
+  paused = false;
 
   constructor(singleActive: boolean) {
     this.singleActive = singleActive;
@@ -60,7 +69,10 @@ export class ConsumerSet {
     return only?.exclusive ? only : null;
   }
 
-  /** The consumer whose turn it is among those that can take a message; null: none can. */
+  /**
+   * The consumer whose turn it is among those that can take a message; null: none can, or the set
+   * is paused: among tens of thousands that are busy, finding one for each message takes long.
+   */
   pick(): Consumer | null {
     if (this.singleActive) return this.activeConsumer?.ready ? this.activeConsumer : null;
     if (this.ranked) return this.pickRanked();
@@ -72,25 +84,38 @@ export class ConsumerSet {
       const consumer = list[index] as Consumer;
       if (consumer.ready) {
         this.next = index + 1;
-        return consumer;
+        if (tried <= SEARCH_SHORT || !this.pauses(tried)) return consumer;
+        this.next = index;
+        return null;
       }
       index += 1;
     }
+    this.paused = false;
     return null;
   }
 
   /** Of those of the highest priority that are ready, the one that has waited longest. */
   private pickRanked(): Consumer | null {
     let best: Consumer | null = null;
-    for (let i = 0; i < this.list.length; i++) {
+    let i = 0;
+    for (; i < this.list.length; i++) {
       const consumer = this.list[i] as Consumer;
       if (best !== null && consumer.priority < best.priority) break;
       if (!consumer.ready) continue;
       if (best === null || consumer.served < best.served) best = consumer;
     }
     this.servings += 1;
+    this.paused = false;
+    if (best !== null && i > SEARCH_SHORT && this.pauses(i)) return null;
     if (best !== null) best.served = this.servings;
     return best;
+  }
+
+  /** Whether there were looks enough before this search; at least one in between finds somebody. */
+  private pauses(looks: number): boolean {
+    this.paused = this.looks > LOOKS_MAX;
+    this.looks = this.paused ? 0 : this.looks + looks;
+    return this.paused;
   }
 
   /** An active consumer stays active until it leaves, also when one of higher priority comes. */

@@ -122,7 +122,10 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     for (let n = 0; ; n++) {
       if (messages.readyCount === 0) break;
       const consumer = subscribed.pick();
-      if (consumer === null) break;
+      if (consumer === null) {
+        more = subscribed.paused;
+        break;
+      }
       if (n === DELIVERIES_PER_TURN) {
         more = true;
         break;

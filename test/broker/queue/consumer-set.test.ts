@@ -59,3 +59,33 @@ test('a single active consumer is served alone until it leaves; then the next of
   expect(set.clear()).toEqual([second]);
   expect(set.active).toBeNull();
 });
+
+test.each([[[0, 0]], [[0, 9]]])(
+  'a search among many that are busy pauses now and then, and still finds everybody (%j)',
+  ([usual, other]) => {
+    const set = new ConsumerSet(false);
+    const many = Array.from({ length: 70_000 }, (_, i) => consumer(`${i}`, usual));
+    for (const each of many) {
+      each.channel.link.full = true;
+      set.add(each);
+    }
+    const outsider = consumer('outsider', other);
+    outsider.channel.link.full = true;
+    set.add(outsider);
+    const ready = [many[20_000], many[60_000]] as const;
+    for (const each of ready) if (each !== undefined) each.channel.link.full = false;
+    const found: (string | undefined)[] = [];
+    const pauses: number[] = [];
+    for (let n = 0; found.length < 12; n++) {
+      const next = set.pick();
+      if (next !== null) found.push(next.tag);
+      else if (set.paused) pauses.push(n);
+      expect(n).toBeLessThan(25);
+    }
+    expect(found).toEqual(new Array(6).fill(['20000', '60000']).flat());
+    expect(pauses.length).toBeGreaterThan(1);
+    for (const each of ready) if (each !== undefined) each.channel.link.full = true;
+    expect(set.pick()).toBeNull();
+    expect(set.paused).toBe(false);
+  },
+);
