@@ -20,6 +20,8 @@ const debian = (folder, packages, command) => ({
 
 export const CLIENTS = {
   pika: debian('pika', ['python3-pika'], ['/usr/bin/python3', 'main.py']),
+  kombu: debian('kombu', ['python3-kombu'], ['/usr/bin/python3', 'main.py']),
+  celery: debian('celery', ['python3-celery'], ['/usr/bin/python3', 'main.py']),
   bunny: debian('bunny', ['ruby-bunny'], ['/usr/bin/ruby', 'main.rb']),
   'amqp-tools': debian('amqp-tools', ['amqp-tools'], ['/bin/bash', 'main.sh']),
   'php-amqplib': debian('php-amqplib', ['php-amqplib', 'php-cli'], ['/usr/bin/php', 'main.php']),

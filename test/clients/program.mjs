@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** A program that takes longer hangs: the slowest, with its compiler, takes a fifth of it. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 150_000;
 const SHOWN_ERROR_LINES = 15;
 
 export async function runProgram({ command, folder }, broker, print) {
