@@ -183,7 +183,6 @@ def go_on_after_restart():
     # Unacked when the broker stopped, and delivered again.
     answer = call("tasks.app.control.inspect(timeout=5).scheduled()")
     expect(scheduled.id in answer, True)
-    call(f"tasks.app.control.revoke('{scheduled.id}')")
 
 
 def run_chord():
@@ -197,7 +196,8 @@ def run_chord():
 
 
 def delete():
-    expect(clean(with_exchanges=True), [0, 0])
+    # A worker gives back at its end what waits for its time.
+    expect(clean(with_exchanges=True), [1 if RESTARTS else 0, 0])
     with tasks.app.connection_for_write() as connection:
         connection.default_channel.queue_delete(tasks.DEAD_QUEUE.name)
         connection.default_channel.exchange_delete(tasks.DEAD.name)
