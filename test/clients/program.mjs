@@ -28,7 +28,10 @@ export async function runProgram({ command, folder }, broker, print) {
     // A group of its own, so that a worker that the program started ends with it.
     detached: true,
   });
-  const end = () => killGroup(child.pid);
+  const end = () => {
+    killGroup(child.pid);
+    rmSync(scratch, { recursive: true, force: true });
+  };
   process.once('exit', end);
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const late = setTimeout(() => {
@@ -45,7 +48,6 @@ export async function runProgram({ command, folder }, broker, print) {
   clearTimeout(late);
   end();
   process.off('exit', end);
-  rmSync(scratch, { recursive: true, force: true });
   if (code !== 0 && counts.failed === 0) fail(`everything: the program ended with ${code}`);
   if (counts.passed === 0 && counts.failed === 0) fail('everything: the program did nothing');
   if (counts.failed > 0) printErrors();
