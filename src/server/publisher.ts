@@ -15,6 +15,7 @@ import {
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
 import type { Firehose, TracedChannel } from '../broker/firehose.ts';
 import {
@@ -91,6 +92,9 @@ export class Publisher {
   private readonly maxMessageBytes: number;
   /** The address of the last publish with its route, since the next is often alike. */
   private lastAddress: Address | null = null;
+  /** The exchange that the user was allowed to write to last, in which topology. */
+  private permitted: Exchange | null = null;
+  private permittedAt = 0;
 
   constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, maxMessageBytes: number) {
     this.broker = broker;
@@ -290,13 +294,19 @@ export class Publisher {
 
   /** On its own, so that `routeOf` stays small enough to be compiled into `publish`. */
   private lookUp(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): Route {
-    const { grants } = this;
+    const { grants, permitted } = this;
     const { router } = this.vhost;
-    const name = recordExchange(bytes, start);
+    const name = this.exchangeName(bytes, start);
     const routingKey = recordRoutingKey(bytes, start);
-    grants?.requireExchange('write', name);
     const message = router.message.read(bytes, flagsAt);
-    const route = this.checked(name, router.route(name, routingKey, message));
+    const found = router.route(name, routingKey, message);
+    // What a user may do changes with the topology, so that what was allowed for it holds till then.
+    if (found === null || permitted !== found.exchange || this.permittedAt !== found.topology) {
+      grants?.requireExchange('write', name);
+    }
+    const route = this.checked(name, found);
+    this.permitted = route.exchange;
+    this.permittedAt = route.topology;
     grants?.requireTopic('write', route.exchange, routingKey);
     if (route.byKeyOnly) {
       const address = start + RECORD_HEAD_BYTES;
@@ -304,6 +314,18 @@ export class Publisher {
       this.lastAddress = router.memo.remember(bytes, address, length, route, grants);
     }
     return route;
+  }
+
+  /** The name of the exchange: that of the last address, if the bytes are the same. */
+  private exchangeName(bytes: Buffer, start: number): string {
+    const last = this.lastAddress;
+    const address = start + RECORD_HEAD_BYTES;
+    const length = bytes[address] as number;
+    if (last === null) return recordExchange(bytes, start);
+    for (let i = 0; i <= length; i++) {
+      if (last.bytes[i] !== bytes[address + i]) return recordExchange(bytes, start);
+    }
+    return last.route.exchange.name;
   }
 
   /** The route by all keys, once it is sure that they may be published to. */
