@@ -1,0 +1,1 @@
+export function findFaults(sent: Map<string, boolean>, places: Map<string, string[]>): string[];
