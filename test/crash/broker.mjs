@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
 import { now } from './client.mjs';
+import { DEFINITIONS, LOGIN } from './topology.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RABBITMQ = '/usr/lib/rabbitmq/bin/rabbitmq-server';
@@ -32,7 +33,7 @@ export class Broker {
   constructor({ broker: kind, leveret, folder }, port, distPort) {
     this.kind = kind;
     this.port = port;
-    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.url = `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
     this.log = join(folder, 'broker.log');
     this.child = null;
     /** When each process was started, by the clock the clients use. */
@@ -45,12 +46,13 @@ export class Broker {
 
   /** Starts the process and waits for nothing more. */
   spawn() {
-    const [file, args, env] = this.command;
+    const [file, args, env, envOfFirst = {}] = this.command;
+    const first = this.spawns.length === 0;
     this.spawns.push(now());
     // A group of its own: Ctrl-C must not reach it, and kill() takes its children along.
     const child = spawn(file, args, {
       cwd: ROOT,
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, ...(first ? envOfFirst : {}) },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -126,7 +128,13 @@ export class Broker {
 
 function startLeveret(leveret, folder, port) {
   const args = [leveret, 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
-  return [process.execPath, args, {}];
+  return [process.execPath, args, {}, { LEVERET_LOAD_DEFINITIONS: writeDefinitions(folder) }];
+}
+
+function writeDefinitions(folder) {
+  const path = join(folder, 'definitions.json');
+  writeFileSync(path, JSON.stringify(DEFINITIONS));
+  return path;
 }
 
 /** A node apart from any other on this machine: name, ports, folders and cookie are its own. */
@@ -134,7 +142,11 @@ function startRabbitmq(folder, port, distPort) {
   const home = join(folder, 'rabbitmq');
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'enabled_plugins'), '[].\n');
-  writeFileSync(join(home, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n`);
+  const lines = [
+    `listeners.tcp.default = 127.0.0.1:${port}`,
+    `load_definitions = ${writeDefinitions(folder)}`,
+  ];
+  writeFileSync(join(home, 'rabbitmq.conf'), `${lines.join('\n')}\n`);
   const env = {
     HOME: home,
     RABBITMQ_NODENAME: `crash${process.pid}@localhost`,

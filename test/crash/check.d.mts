@@ -13,6 +13,7 @@ export type Entry =
       seq: number;
       to: string[];
       persistent: boolean;
+      priority: number;
       /** Publishes of one transaction share it; null outside of transactions. */
       group: string | null;
     }
@@ -31,6 +32,9 @@ export type Entry =
       pub: string;
       seq: number;
       redelivered: boolean;
+      priority: number;
+      /** `x-delivery-count`, 0 where there is none. */
+      count: number;
       fault: string | null;
     }
   | {
@@ -49,12 +53,21 @@ export type Journal = Entry[];
 /** Something the supervisor looked up in the broker after a restart. */
 export type Lookup = { what: string; name: string; expected: boolean; found: boolean };
 
+export type QueuePlan = {
+  ordered: boolean;
+  deadLetterTo: string | null;
+  /** Why the queue moves messages by itself; without it they move when they are rejected. */
+  diesOf?: 'expired' | 'maxlen' | 'delivery_limit';
+  deliveryLimit?: number;
+  priorityMax?: number;
+};
+
 export type History = {
   /** When each broker process was started, oldest first. */
   spawns: number[];
   /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
   drainedSpawn: number;
-  queues: Record<string, { ordered: boolean; deadLetterTo: string | null }>;
+  queues: Record<string, QueuePlan>;
   /** Per publisher, the highest seq of the parts already checked. */
   seqBase: Record<string, number>;
   journals: Record<string, Journal>;

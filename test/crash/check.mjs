@@ -1,6 +1,15 @@
 // The judge of the crash test: reads what publishers and consumers noted down and names every
 // promise that was broken. Pure: no clock, no file, no broker; check.d.mts has the types.
 
+import {
+  isMovedAnew,
+  judgeCopies,
+  judgeCounts,
+  judgeOwnMove,
+  judgePriority,
+} from './check-places.mjs';
+import { count, fault } from './verdict.mjs';
+
 /** @typedef {import('./check.d.mts').History} History */
 /** @typedef {import('./check.d.mts').Verdict} Verdict */
 
@@ -13,10 +22,13 @@ export const RULES = {
   I5: 'a repeated delivery is flagged redelivered',
   I6: 'order: as published, per publisher and queue; what was unacked at a kill is back in place',
   I7: 'all or none: fan-out, transaction and dead-letter move',
+  I8: 'one place: what a queue moves by itself is here or there, and nothing is there twice',
   I9: 'each publish is confirmed once, after its return, and never before it was published',
-  I10: 'a declared durable queue, exchange or binding exists after a restart, a deleted one not',
+  I10: 'what was declared, and user, vhost, permission, policy, is there again; what was deleted not',
   I11: 'liveness: start, confirm, drain and stop end in time',
   I12: 'transient messages and queues are gone after a restart',
+  I13: 'a delivery count grows with each return, keeps to the limit, and is kept behind a barrier',
+  I14: 'what is ready at a restart comes by priority',
 };
 
 /**
@@ -41,14 +53,6 @@ export function check(history) {
   judgeOrder(state);
   judgeSupervisor(state);
   return { violations: state.violations, counts: state.counts };
-}
-
-function fault(state, rule, text) {
-  state.violations.push({ rule, text });
-}
-
-function count(state, name, by = 1) {
-  state.counts[name] = (state.counts[name] ?? 0) + by;
 }
 
 /** Which broker process was there at a time: 0 for the first. */
@@ -90,6 +94,7 @@ function publish(state, conn, entry) {
     seq: entry.seq,
     to: entry.to,
     persistent: entry.persistent,
+    priority: entry.priority,
     group: entry.group,
     spawn: conn.spawn,
     fate: 'unknown',
@@ -158,6 +163,8 @@ function readDeliveries(state, journal) {
         spawn,
         unacked: new Map(),
         uncovered: [],
+        latest: new Map(),
+        lowest: Number.POSITIVE_INFINITY,
         barriers: new Map(),
         // Only then has the broker surely noticed that the connection before is gone.
         firstOfSpawn: spawn > (lastSpawn.get(name) ?? -1),
@@ -173,7 +180,10 @@ function readDeliveries(state, journal) {
       conn.barriers.set(entry.n, conn.uncovered);
       conn.uncovered = [];
     } else if (entry.e === 'passed') {
-      for (const delivery of conn.barriers.get(entry.n)) delivery.coveredAt = entry.t;
+      for (const delivery of conn.barriers.get(entry.n)) {
+        if (delivery.how === 'requeue') delivery.returnedAt = entry.t;
+        else delivery.coveredAt = entry.t;
+      }
       count(state, 'behind barrier', conn.barriers.get(entry.n).length);
       conn.barriers.delete(entry.n);
     }
@@ -192,17 +202,24 @@ function deliver(state, conn, entry) {
     order: state.order++,
     redelivered: entry.redelivered,
     how: null,
+    count: entry.count,
     coveredAt: Number.POSITIVE_INFINITY,
+    returnedAt: Number.POSITIVE_INFINITY,
   };
   conn.unacked.set(entry.tag, delivery);
-  if (conn.firstOfSpawn && state.history.queues[entry.queue].ordered)
-    judgeReturn(state, conn, entry);
+  judgeCopies(state, conn, id, delivery);
   const message = state.messages.get(id);
   if (message === undefined) {
     const old = entry.seq <= (state.history.seqBase[entry.pub] ?? 0);
     if (old) fault(state, 'I4', `${id} from ${entry.queue}: settled in an earlier part, is back`);
     else fault(state, 'I2', `${id} from ${entry.queue}: never published`);
     return;
+  }
+  if (entry.priority !== message.priority) {
+    fault(state, 'I3', `${id} from ${entry.queue}: its priority is now ${entry.priority}`);
+  }
+  if (conn.firstOfSpawn && state.history.queues[entry.queue].ordered) {
+    judgeReturn(state, conn, entry, message);
   }
   const list = message.deliveries.get(entry.queue);
   if (list === undefined) message.deliveries.set(entry.queue, [delivery]);
@@ -213,12 +230,14 @@ function deliver(state, conn, entry) {
  * After a restart every message is back in its place: a single consumer gets one publisher's
  * messages in order, the unacked ones of before included. What it requeues itself does not count.
  */
-function judgeReturn(state, conn, entry) {
+function judgeReturn(state, conn, entry, message) {
   const id = idOf(entry);
   if (conn.seen.has(id)) return;
   conn.seen.add(id);
-  const before = conn.highest.get(entry.pub) ?? 0;
-  if (entry.seq > before) conn.highest.set(entry.pub, entry.seq);
+  judgePriority(state, conn, entry.queue, message);
+  const line = `${entry.pub} ${message.priority}`;
+  const before = conn.highest.get(line) ?? 0;
+  if (entry.seq > before) conn.highest.set(line, entry.seq);
   else {
     const text = `${id}: from ${entry.queue} after ${entry.pub}/${before}, on ${entry.conn}`;
     fault(state, 'I6', `${text}, the first connection after a restart`);
@@ -228,7 +247,7 @@ function judgeReturn(state, conn, entry) {
 function settle(state, conn, { tag, multiple, how }) {
   for (const delivery of take(conn.unacked, tag, multiple)) {
     delivery.how = how;
-    if (how !== 'requeue') conn.uncovered.push(delivery);
+    conn.uncovered.push(delivery);
     count(state, `settled by ${how}`);
   }
 }
@@ -260,6 +279,7 @@ function judgeMessage(state, message) {
   const owed = isOwed(state, message);
   for (const [queue, list] of message.deliveries) {
     judgeRepeats(state, message, queue, list);
+    judgeCounts(state, message, queue, list);
     const isTarget = message.to.some((name) => queues[name]?.deadLetterTo === queue);
     if (!targets.has(queue) && !isTarget) {
       fault(state, 'I2', `${message.id}: delivered from ${queue}, never routed there`);
@@ -269,7 +289,11 @@ function judgeMessage(state, message) {
     }
   }
   for (const queue of message.to) {
-    const { deadLetterTo } = queues[queue];
+    const { deadLetterTo, diesOf } = queues[queue];
+    if (diesOf !== undefined) {
+      judgeOwnMove(state, message, queue, owed);
+      continue;
+    }
     if (owed !== null) judgePresence(state, message, queue, owed);
     if (deadLetterTo !== null) judgeMove(state, message, queue, deadLetterTo, owed);
   }
@@ -351,7 +375,7 @@ function judgeRepeats(state, message, queue, list) {
   let back = false;
   for (let i = 0; i < list.length; i++) {
     const delivery = list[i];
-    if (i > 0 && !delivery.redelivered) {
+    if (i > 0 && !delivery.redelivered && !isMovedAnew(state, message, list[i - 1], delivery)) {
       fault(state, 'I5', `${message.id}: delivery ${i + 1} from ${queue} lacks the flag`);
     }
     if (settled && !back) {
@@ -394,10 +418,11 @@ function judgeOrder(state) {
     );
     const highest = new Map();
     for (const { message } of firsts) {
-      const before = highest.get(message.pub) ?? 0;
+      const line = `${message.pub} ${message.priority}`;
+      const before = highest.get(line) ?? 0;
       if (message.seq < before) {
         fault(state, 'I6', `${message.id}: from ${queue} after ${message.pub}/${before}`);
-      } else highest.set(message.pub, message.seq);
+      } else highest.set(line, message.seq);
     }
   }
 }

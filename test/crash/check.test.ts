@@ -22,6 +22,16 @@ class Story {
       'crash.work': { ordered: true, deadLetterTo: 'crash.dead' },
       'crash.dead': { ordered: false, deadLetterTo: null },
       'crash.transient': { ordered: true, deadLetterTo: null },
+      'crash.ttl': { ordered: false, deadLetterTo: 'crash.ttl.dead', diesOf: 'expired' },
+      'crash.ttl.dead': { ordered: false, deadLetterTo: null },
+      'crash.limit': {
+        ordered: false,
+        deadLetterTo: 'crash.limit.dead',
+        diesOf: 'delivery_limit',
+        deliveryLimit: 2,
+      },
+      'crash.limit.dead': { ordered: false, deadLetterTo: null },
+      'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: 4 },
     },
     seqBase: {},
     journals: { publisher: this.publisher, consumer: this.consumer },
@@ -57,6 +67,7 @@ class Story {
       seq,
       to,
       persistent: true,
+      priority: 0,
       group: null,
     } as const;
     this.publisher.push({ ...entry, ...more });
@@ -68,12 +79,19 @@ class Story {
     return this;
   }
 
-  dlv(attempt: 1 | 2, queue: string, seq: number, redelivered = false): this {
+  dlv(
+    attempt: 1 | 2,
+    queue: string,
+    seq: number,
+    redelivered = false,
+    more: Partial<Entry & { e: 'dlv' }> = {},
+  ): this {
     const conn = `${queue}#${attempt}`;
     const tag = this.nextTag(conn);
     const fault = null;
     const t = ++this.t;
-    this.consumer.push({ e: 'dlv', conn, t, tag, queue, pub: 'p', seq, redelivered, fault });
+    const common = { conn, t, tag, queue, pub: 'p', seq, redelivered, fault };
+    this.consumer.push({ e: 'dlv', ...common, priority: 0, count: 0, ...more });
     return this;
   }
 
@@ -118,6 +136,30 @@ function keptStory(): Story {
   story.dlv(2, 'crash.work', 8).settle(2, 'crash.work', 'ack');
   story.dlv(2, 'crash.dead', 3).settle(2, 'crash.dead', 'ack').barrier(2, 'crash.dead', 1);
   story.history.lookups.push({ what: 'queue', name: 'q', expected: true, found: true });
+  story.history.lookups.push({ what: 'policy', name: 'full', expected: true, found: true });
+  return story;
+}
+
+/** The same for what queues do by themselves: expiry, delivery counts and priorities. */
+function keptStoryOfQueues(): Story {
+  const queues = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
+  const story = new Story().connect(1, ...queues);
+  story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
+  story.pub(1, 4, ['crash.priority'], { priority: 1 });
+  story.pub(1, 5, ['crash.priority'], { priority: 3 }).conf(1, 5, true);
+  story.dlv(1, 'crash.ttl', 1).settle(1, 'crash.ttl', 'ack');
+  story.dlv(1, 'crash.ttl.dead', 2).settle(1, 'crash.ttl.dead', 'ack');
+  story.barrier(1, 'crash.ttl.dead', 1);
+  story.dlv(1, 'crash.limit', 3).settle(1, 'crash.limit', 'requeue');
+  story.dlv(1, 'crash.limit', 3, true, { count: 1 }).settle(1, 'crash.limit', 'requeue');
+  story.pub(1, 6, ['crash.limit']).conf(1, 6).dlv(1, 'crash.limit', 6);
+  story.settle(1, 'crash.limit', 'requeue').barrier(1, 'crash.limit', 1);
+  story.connect(2, ...queues);
+  story.dlv(2, 'crash.limit', 6, true, { count: 1 }).settle(2, 'crash.limit', 'ack');
+  story.dlv(2, 'crash.limit', 3, true, { count: 2 }).settle(2, 'crash.limit', 'ack');
+  story.dlv(2, 'crash.priority', 5, false, { priority: 3 });
+  story.dlv(2, 'crash.priority', 4, false, { priority: 1 });
+  story.settle(2, 'crash.priority', 'ack', true);
   return story;
 }
 
@@ -125,11 +167,63 @@ test('nothing is wrong with a history in which every promise was kept', () => {
   const { violations, counts } = check(keptStory().history);
   expect(violations).toEqual([]);
   expect(counts).toMatchObject({ published: 8, confirmed: 5, unconfirmed: 3, 'dead-lettered': 1 });
+  const ofQueues = check(keptStoryOfQueues().history);
+  expect(ofQueues.violations).toEqual([]);
+  expect(ofQueues.counts).toMatchObject({
+    'dead-lettered: expired': 1,
+    'by priority after a restart': 2,
+  });
 });
 
-test('every way to spoil that history is found, and named by its rule', () => {
+test('every way to spoil one of these histories is found, and named by its rule', () => {
   const verdicts = runMutants(keptStory().history);
-  expect(verdicts).toEqual(MUTANTS.map(({ name, rule }) => ({ name, rule, found: true })));
+  const ofQueues = runMutants(keptStoryOfQueues().history);
+  expect(verdicts.filter(({ found }) => found === false)).toEqual([]);
+  expect(ofQueues.filter(({ found }) => found === false)).toEqual([]);
+  const found = MUTANTS.map((_, i) => verdicts[i]?.found ?? ofQueues[i]?.found ?? null);
+  expect(found.map((yes, i) => (yes ? 'found' : MUTANTS[i]?.name))).toEqual(
+    MUTANTS.map(() => 'found'),
+  );
+});
+
+test('a move that was not durable may be undone by a kill and made once more', () => {
+  const queues = ['crash.ttl', 'crash.ttl.dead'];
+  const story = new Story()
+    .connect(1, ...queues)
+    .pub(1, 1, ['crash.ttl'])
+    .conf(1, 1);
+  story
+    .dlv(1, 'crash.ttl.dead', 1)
+    .settle(1, 'crash.ttl.dead', 'ack')
+    .connect(2, ...queues);
+  story.dlv(2, 'crash.ttl.dead', 1).settle(2, 'crash.ttl.dead', 'ack');
+  expect(story.rules()).toEqual([]);
+});
+
+test('a message that comes a second time where it was acked on the same connection is a copy', () => {
+  const story = new Story().connect(1, 'crash.ttl.dead').pub(1, 1, ['crash.ttl']).conf(1, 1);
+  story.dlv(1, 'crash.ttl.dead', 1).settle(1, 'crash.ttl.dead', 'ack');
+  story.dlv(1, 'crash.ttl.dead', 1, true).settle(1, 'crash.ttl.dead', 'ack');
+  expect(story.rules()).toEqual(['I8']);
+});
+
+test('a message that expired may not be in its queue while the same broker lives', () => {
+  const queues = ['crash.ttl', 'crash.ttl.dead'];
+  const story = new Story()
+    .connect(1, ...queues)
+    .pub(1, 1, ['crash.ttl'])
+    .conf(1, 1);
+  story.dlv(1, 'crash.ttl.dead', 1).settle(1, 'crash.ttl.dead', 'ack');
+  story.dlv(1, 'crash.ttl', 1, true).settle(1, 'crash.ttl', 'ack');
+  expect(story.rules()).toEqual(['I8']);
+});
+
+test('a count that was behind a passed barrier is there after a kill', () => {
+  const queue = 'crash.limit';
+  const story = new Story().connect(1, queue).pub(1, 1, [queue]).conf(1, 1);
+  story.dlv(1, queue, 1).settle(1, queue, 'requeue').barrier(1, queue, 1).connect(2, queue);
+  story.dlv(2, queue, 1, true, { count: 0 }).settle(2, queue, 'ack');
+  expect(story.rules()).toEqual(['I13']);
 });
 
 test('an unconfirmed message may be lost, also after a delivery the kill cut short', () => {

@@ -2,9 +2,15 @@
 // looks up after each restart whether every -ok was kept.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
+import { FORBIDDEN, FULL } from './topology.mjs';
 
 const KEEP_AT_MOST = 12;
 const ANSWER_LIMIT_MS = 10_000;
+/** Set before the first kill, and each shows itself by what it refuses. */
+const STANDING = [
+  { what: 'policy', name: FULL, expected: true },
+  { what: 'permission', name: FORBIDDEN, expected: true },
+];
 
 export class Churn {
   /**
@@ -109,6 +115,7 @@ export class Churn {
 
   async verify(model) {
     const expectations = [
+      ...STANDING,
       ...this.kept.map((item) => ({ ...item, expected: true })),
       ...this.gone.map((item) => ({ ...item, expected: false })),
     ];
@@ -129,11 +136,14 @@ async function isThere(model, { what, name }) {
   });
   try {
     if (what === 'binding') return await isBound(channel, name);
-    if (what === 'exchange') await channel.checkExchange(name);
+    if (what === 'policy') return await isRefused(channel, name);
+    if (what === 'permission') await channel.assertQueue(name, { durable: false });
+    else if (what === 'exchange') await channel.checkExchange(name);
     else await channel.checkQueue(name);
     await channel.close();
-    return true;
+    return what !== 'permission';
   } catch (error) {
+    if (closeCode === 403 && what === 'permission') return true;
     if (closeCode === 404) return false;
     throw error;
   }
@@ -151,4 +161,18 @@ async function isBound(channel, name) {
   if (!returned) await channel.get(`${name}.q`, { noAck: true });
   await channel.close();
   return !returned;
+}
+
+/** A policy leaves no place in the queue: a publish to it is refused. */
+async function isRefused(channel, name) {
+  channel.sendToQueue(name, Buffer.from(name), { persistent: true });
+  const refused = await channel.waitForConfirms().then(
+    () => false,
+    (error) => {
+      if (error.message !== 'message nacked') throw error;
+      return true;
+    },
+  );
+  await channel.close();
+  return refused;
 }

@@ -16,19 +16,24 @@ const TICK_MS = 15;
 const QUIET_US = 100_000;
 /** Once a tick, by chance: the consumer gives its connection up with deliveries unacked. */
 const VANISH_SHARE = 0.002;
+/** In how many ticks a slow consumer acks what it has. */
+const SLOW_ACK_SHARE = 0.1;
 /** A single nack for everything unacked, instead of one ack for everything. */
 const REQUEUE_ALL_SHARE = 0.02;
 
 class Consumer {
-  constructor({ name, queue, prefetch, requeue, reject, tx = false }) {
+  constructor({ name, queue, prefetch, requeue, reject, tx = false, slow = false }) {
     this.name = name;
     this.queue = queue;
     this.prefetch = prefetch;
     this.requeue = requeue;
     this.reject = reject;
     this.tx = tx;
+    this.slow = slow;
     const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
-    this.movedFrom = sources[0]?.[0] ?? null;
+    const [source] = sources;
+    this.moved =
+      source === undefined ? null : { queue: source[0], reason: source[1].diesOf ?? 'rejected' };
     this.random = createRandom(`${config.run} ${name}`);
     this.rejected = new Set();
     this.draining = false;
@@ -70,7 +75,9 @@ class Consumer {
       await sleep(TICK_MS);
       if (!link.open) return;
       if (!this.draining && this.random.chance(VANISH_SHARE)) return link.drop();
-      this.settleAll(link, channel);
+      if (!this.slow || this.draining || this.random.chance(SLOW_ACK_SHARE)) {
+        this.settleAll(link, channel);
+      }
       if (this.uncovered > 0) this.raiseBarrier(link, channel);
     }
   }
@@ -88,7 +95,9 @@ class Consumer {
       pub: headers?.pub,
       seq: headers?.seq,
       redelivered,
-      fault: faultOf(message, config.run, pool, this.movedFrom),
+      priority: message.properties.priority ?? 0,
+      count: headers?.['x-delivery-count'] ?? 0,
+      fault: faultOf(message, config.run, pool, this.moved),
     });
     const roll = this.draining ? 1 : this.random.next();
     if (roll < this.requeue) {
@@ -99,8 +108,13 @@ class Consumer {
       channel.reject(message, false);
     } else {
       this.unacked.push(message);
-      if (this.unacked.length >= this.ackAt) this.settleAll(link, channel);
+      if (this.mayAck()) this.settleAll(link, channel);
     }
+  }
+
+  /** A slow one acks only with some ticks, unless all there is shall be drained. */
+  mayAck() {
+    return this.unacked.length >= this.ackAt && (!this.slow || this.draining);
   }
 
   /** An id is rejected once: if it comes back it is acked, so it must not be in both queues. */
@@ -125,8 +139,7 @@ class Consumer {
   note(link, message, how, multiple) {
     const tag = message.fields.deliveryTag;
     journal.note({ e: 'settle', conn: link.conn, tag, multiple, how });
-    // In a transaction even what is requeued returns only with the commit.
-    if (how !== 'requeue' || this.tx) this.uncovered++;
+    this.uncovered++;
   }
 
   raiseBarrier(link, channel) {

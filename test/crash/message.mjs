@@ -53,9 +53,16 @@ export function bodyOf(pool, publisher, seq) {
   return pool.subarray(from, from + bytes);
 }
 
+/** The priority that belongs to an id. */
+export function priorityOf(publisher, seq, max) {
+  return hashId(publisher, seq, 3) % (max + 1);
+}
+
 /** The publish options of a message: everything a consumer will check again. */
 export function optionsOf(run, publisher, seq, body, where, persistent) {
+  const { priorityMax } = where;
   return {
+    ...(priorityMax !== undefined && { priority: priorityOf(publisher, seq, priorityMax) }),
     persistent,
     contentType: 'application/octet-stream',
     messageId: `${run}/${publisher}/${seq}`,
@@ -72,7 +79,7 @@ export function optionsOf(run, publisher, seq, body, where, persistent) {
 
 /**
  * Names what is wrong with a delivered message, or null when every byte is as it was published.
- * `moved` is the queue it was dead-lettered from, or null.
+ * `moved` is the queue it was dead-lettered from and the reason why, or null.
  */
 export function faultOf(message, run, pool, moved) {
   const { headers, messageId, contentType } = message.properties;
@@ -92,12 +99,12 @@ export function faultOf(message, run, pool, moved) {
   return null;
 }
 
-/** A message that moved once was rejected once, and says so. */
+/** A message that moved once died once, and says why. */
 function deathFaultOf(headers, moved) {
   const death = headers['x-death'];
   if (!Array.isArray(death) || death.length !== 1) return 'x-death does not have one entry';
   const { queue, reason, count } = death[0];
-  if (queue !== moved || reason !== 'rejected' || count !== 1) {
+  if (queue !== moved.queue || reason !== moved.reason || count !== 1) {
     return `x-death says queue ${queue}, reason ${reason}, count ${count}`;
   }
   return null;

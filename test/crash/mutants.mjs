@@ -21,11 +21,19 @@ export const MUTANTS = [
   { name: 'half of a transaction', rule: 'I7', spoil: halveTransaction },
   { name: 'a rejected message is in both queues', rule: 'I7', spoil: doubleMove },
   { name: 'a rejected message is in neither queue', rule: 'I7', spoil: loseMove },
+  { name: 'an expired message is in both queues', rule: 'I8', spoil: doubleOwnMove },
+  { name: 'an expired message is in neither queue', rule: 'I8', spoil: loseOwnMove },
+  { name: 'an expired message was moved twice', rule: 'I8', spoil: moveTwice },
   { name: 'a publish is confirmed twice', rule: 'I9', spoil: confirmTwice },
   { name: 'a publish is confirmed before it was sent', rule: 'I9', spoil: confirmEarly },
   { name: 'a return never comes', rule: 'I9', spoil: loseReturn },
   { name: 'a declared queue is gone', rule: 'I10', spoil: loseQueue },
+  { name: 'a policy is gone', rule: 'I10', spoil: losePolicy },
   { name: 'a transient message survives a restart', rule: 'I12', spoil: keepTransient },
+  { name: 'a return is not counted', rule: 'I13', spoil: loseReturnCount },
+  { name: 'a count behind a barrier is lost by a kill', rule: 'I13', spoil: loseDurableCount },
+  { name: 'a message came back beyond the limit', rule: 'I13', spoil: exceedLimit },
+  { name: 'priorities change places after a restart', rule: 'I14', spoil: swapPriorities },
 ];
 
 /**
@@ -62,6 +70,11 @@ function find(history, kind, accept) {
 }
 
 const idOf = ({ pub, seq }) => `${pub}/${seq}`;
+
+/** Whether a queue keeps its messages until a consumer settles them. */
+function staysIn(history, queue) {
+  return queue !== undefined && history.queues[queue].diesOf === undefined;
+}
 
 /** The places of all deliveries, by id and queue. */
 function deliveriesOf(history) {
@@ -122,7 +135,7 @@ function loseConfirmed(history) {
   const published = find(
     history,
     'pub',
-    (entry) => entry.persistent && entry.to.length > 0 && confirmed.has(idOf(entry)),
+    (entry) => entry.persistent && staysIn(history, entry.to[0]) && confirmed.has(idOf(entry)),
   );
   if (published === null) return false;
   blank(deliveriesOf(history).get(`${idOf(published.entry)} ${published.entry.to[0]}`));
@@ -139,6 +152,7 @@ function loseRequeued(history) {
     const [{ entry }] = places;
     if (places.length < 2 || !requeued.has(`${entry.conn} ${entry.tag}`)) continue;
     if (!confirmed.has(idOf(entry)) || entry.queue === 'crash.transient') continue;
+    if (!staysIn(history, entry.queue)) continue;
     blank(places.slice(1));
     return true;
   }
@@ -240,15 +254,16 @@ function halveTransaction(history) {
   );
 }
 
-function movedOnes(history) {
+function movedOnes(history, queue = 'crash.dead') {
   const confirmed = confirmedIds(history);
   return [...deliveriesOf(history).values()].filter(
-    ([{ entry }]) => entry.queue === 'crash.dead' && confirmed.has(idOf(entry)),
+    ([{ entry }]) => entry.queue === queue && confirmed.has(idOf(entry)),
   );
 }
 
+/** Takes the last one, which no kill can have undone. */
 function doubleMove(history) {
-  const [moved] = movedOnes(history);
+  const moved = movedOnes(history).at(-1);
   if (moved === undefined) return false;
   redeliver(history, moved[0], { queue: 'crash.work' });
   return true;
@@ -284,7 +299,15 @@ function loseReturn(history) {
 }
 
 function loseQueue(history) {
-  const at = history.lookups.findIndex(({ what, expected }) => what === 'queue' && expected);
+  return loseLookup(history, 'queue');
+}
+
+function losePolicy(history) {
+  return loseLookup(history, 'policy');
+}
+
+function loseLookup(history, kind) {
+  const at = history.lookups.findIndex(({ what, expected }) => what === kind && expected);
   if (at < 0) return false;
   history.lookups[at] = { ...history.lookups[at], found: false };
   return true;
@@ -295,4 +318,120 @@ function keepTransient(history) {
   if (place === null) return false;
   redeliver(history, place, {});
   return true;
+}
+
+function doubleOwnMove(history) {
+  const moved = movedOnes(history, 'crash.ttl.dead').at(-1);
+  if (moved === undefined) return false;
+  redeliver(history, moved[0], { queue: 'crash.ttl' });
+  return true;
+}
+
+function loseOwnMove(history) {
+  const [moved] = movedOnes(history, 'crash.ttl.dead');
+  if (moved === undefined) return false;
+  blank([...moved, ...(deliveriesOf(history).get(`${idOf(moved[0].entry)} crash.ttl`) ?? [])]);
+  return true;
+}
+
+function moveTwice(history) {
+  const place = find(history, 'dlv', ({ queue }) => queue === 'crash.ttl.dead');
+  if (place === null) return false;
+  const { conn, t } = place.entry;
+  const journal = Object.values(history.journals).find((entries) => entries.includes(place.entry));
+  const settled = journal.find(
+    ({ e, conn: other, tag, multiple }) =>
+      e === 'settle' &&
+      other === conn &&
+      (multiple ? tag >= place.entry.tag : tag === place.entry.tag),
+  );
+  if (settled?.how !== 'ack') return false;
+  redeliver(history, place, { conn, t: t + 1 });
+  return true;
+}
+
+/** Two deliveries of one message from the queue with a limit, the later one given a count. */
+function spoilCount(history, accept, countOf) {
+  for (const places of deliveriesOf(history).values()) {
+    if (places[0].entry.queue !== 'crash.limit') continue;
+    const at = places.findIndex((second, i) => i > 0 && accept(places[i - 1], second));
+    if (at < 0) continue;
+    const { journal, at: line, entry } = places[at];
+    journal[line] = { ...entry, count: countOf(places[at - 1].entry) };
+    return true;
+  }
+  return false;
+}
+
+function loseReturnCount(history) {
+  return spoilCount(
+    history,
+    (first, second) => first.entry.conn === second.entry.conn,
+    ({ count }) => count,
+  );
+}
+
+/** Requeued by itself, a barrier passed after it, and delivered again after the next start. */
+function loseDurableCount(history) {
+  const accept = ({ entry, journal, at }, second) => {
+    if (!history.spawns.some((t) => t > entry.t && t < second.entry.t)) return false;
+    const settledAt = journal.findIndex(
+      ({ e, conn, tag, how, multiple }, index) =>
+        index > at &&
+        e === 'settle' &&
+        conn === entry.conn &&
+        how === 'requeue' &&
+        !multiple &&
+        tag === entry.tag,
+    );
+    if (settledAt < 0) return false;
+    const barrier = journal.find(
+      ({ e, conn }, index) => index > settledAt && e === 'barrier' && conn === entry.conn,
+    );
+    return journal.some(
+      ({ e, conn, n, t }) =>
+        e === 'passed' && conn === entry.conn && n === barrier?.n && t < second.entry.t,
+    );
+  };
+  return spoilCount(history, accept, ({ count }) => count);
+}
+
+function exceedLimit(history) {
+  return spoilCount(
+    history,
+    () => true,
+    () => 99,
+  );
+}
+
+/** Two messages from before a kill, of different priority, on the first connection after it. */
+function swapPriorities(history) {
+  const opens = new Map();
+  for (const { entry } of entriesOf(history, 'open')) opens.set(entry.conn, entry.t);
+  const published = new Map();
+  for (const { entry } of entriesOf(history, 'pub'))
+    published.set(idOf(entry), opens.get(entry.conn));
+  for (const spawn of history.spawns.slice(1)) {
+    const isOld = ({ entry }) => published.get(idOf(entry)) < spawn;
+    const next = history.spawns.find((t) => t > spawn) ?? Number.POSITIVE_INFINITY;
+    const places = [...entriesOf(history, 'dlv')].filter(({ entry }) => {
+      const openedAt = opens.get(entry.conn);
+      return entry.queue === 'crash.priority' && openedAt > spawn && openedAt < next;
+    });
+    const old = places.filter(isOld).filter(({ entry }) => entry.conn === places[0].entry.conn);
+    const first = old[0];
+    const second = old.find(({ entry }) => entry.priority < first.entry.priority);
+    if (second === undefined) continue;
+    const { pub, seq, priority } = first.entry;
+    const other = second.entry;
+    first.journal[first.at] = {
+      ...first.entry,
+      pub: other.pub,
+      seq: other.seq,
+      priority: other.priority,
+    };
+    second.journal[second.at] = { ...other, pub, seq, priority };
+    return true;
+  }
+  return false;
 }

@@ -106,6 +106,7 @@ class Publisher {
       seq,
       to: place.queues,
       persistent: this.persistent,
+      priority: options.priority ?? 0,
       group,
     });
     channel.publish(place.exchange, place.key, body, { ...options, mandatory: true }, callback);

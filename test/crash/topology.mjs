@@ -6,10 +6,23 @@ export const DEAD_EXCHANGE = 'crash.dlx';
 export const BARRIER = 'crash.barrier';
 export const NOWHERE = 'crash.nowhere';
 
+/** How a client logs in, and where: nothing of it is there by itself. */
+export const LOGIN = { user: 'crash', password: 'crash', vhost: 'crash' };
+/** Full by policy, so that every publish is refused for as long as the policy is there. */
+export const FULL = 'crash.full';
+/** Declaring it is refused for as long as the user's permissions are there. */
+export const FORBIDDEN = 'elsewhere';
+
+const TTL_MS = 150;
+const LENGTH_MAX = 40;
+const DELIVERY_LIMIT = 2;
+const PRIORITY_MAX = 4;
+
 /**
- * `ordered`: one consumer, so the order of first deliveries is checked.
- * `deadLetterTo`: where rejected messages go.
- * @type {Record<string, { ordered: boolean, deadLetterTo: string | null }>}
+ * `ordered`: one consumer, so the order of first deliveries is checked, within each priority.
+ * `deadLetterTo`: where rejected messages go, or with `diesOf` those that the queue itself moves.
+ * `deliveryLimit`: the most that `x-delivery-count` may be. `priorityMax`: for `x-max-priority`.
+ * @type {import('./check.d.mts').History['queues']}
  */
 export const QUEUES = {
   'crash.fan.1': { ordered: true, deadLetterTo: null },
@@ -19,9 +32,53 @@ export const QUEUES = {
   'crash.work': { ordered: true, deadLetterTo: 'crash.dead' },
   'crash.dead': { ordered: false, deadLetterTo: null },
   'crash.transient': { ordered: true, deadLetterTo: null },
+  'crash.ttl': { ordered: false, deadLetterTo: 'crash.ttl.dead', diesOf: 'expired' },
+  'crash.ttl.dead': { ordered: false, deadLetterTo: null },
+  'crash.max': { ordered: false, deadLetterTo: 'crash.max.dead', diesOf: 'maxlen' },
+  'crash.max.dead': { ordered: false, deadLetterTo: null },
+  'crash.limit': {
+    ordered: false,
+    deadLetterTo: 'crash.limit.dead',
+    diesOf: 'delivery_limit',
+    deliveryLimit: DELIVERY_LIMIT,
+  },
+  'crash.limit.dead': { ordered: false, deadLetterTo: null },
+  'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: PRIORITY_MAX },
 };
 
+/** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
+const ARGUMENTS = {
+  'crash.max': { 'x-max-length': LENGTH_MAX },
+  'crash.limit': { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
+  'crash.priority': { 'x-max-priority': PRIORITY_MAX },
+};
+
+/** Loaded once, at the first start: each later one must find them on the disk. */
+export const DEFINITIONS = {
+  users: [{ name: LOGIN.user, password: LOGIN.password, tags: '' }],
+  vhosts: [{ name: LOGIN.vhost }],
+  permissions: [
+    {
+      user: LOGIN.user,
+      vhost: LOGIN.vhost,
+      configure: '^crash\\.',
+      write: '^(crash|amq)\\.',
+      read: '^crash\\.',
+    },
+  ],
+  policies: [
+    policy('ttl', '^crash\\.ttl$', { 'message-ttl': TTL_MS }),
+    policy('full', '^crash\\.full$', { 'max-length': 0, overflow: 'reject-publish' }),
+  ],
+};
+
+function policy(name, pattern, definition) {
+  return { vhost: LOGIN.vhost, name, pattern, 'apply-to': 'queues', definition, priority: 1 };
+}
+
 export const FAN_QUEUES = ['crash.fan.1', 'crash.fan.2', 'crash.fan.3'];
+
+const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority'];
 
 /**
  * One entry a process, one item a publisher with its own connection. `window` is how many
@@ -32,6 +89,7 @@ export const PUBLISHERS = [
     { name: 'p1', routes: ['fan'], window: 200, persistent: true, tx: false },
     { name: 'p2', routes: ['direct'], window: 1, persistent: true, tx: false },
     { name: 'p3', routes: ['transient'], window: 100, persistent: false, tx: false },
+    { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
   ],
   [
     { name: 'p4', routes: ['fan', 'direct', 'work'], window: 50, persistent: true, tx: false },
@@ -42,7 +100,8 @@ export const PUBLISHERS = [
 
 /**
  * One entry a process, one item a consumer with its own connection. `requeue` and `reject` are
- * the shares of deliveries settled that way instead of by an ack.
+ * the shares of deliveries settled that way instead of by an ack. One that is `slow` acks but once
+ * in a while, so that its queue grows.
  */
 export const CONSUMERS = [
   [
@@ -57,13 +116,23 @@ export const CONSUMERS = [
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
     { name: 'c8', queue: 'crash.transient', prefetch: 100, requeue: 0.1, reject: 0 },
   ],
+  [
+    { name: 'c9', queue: 'crash.ttl', prefetch: 2, requeue: 0.1, reject: 0, slow: true },
+    { name: 'c10', queue: 'crash.ttl.dead', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c11', queue: 'crash.max', prefetch: 3, requeue: 0.1, reject: 0, slow: true },
+    { name: 'c12', queue: 'crash.max.dead', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c13', queue: 'crash.limit', prefetch: 50, requeue: 0.4, reject: 0, slow: true },
+    { name: 'c14', queue: 'crash.limit.dead', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c15', queue: 'crash.priority', prefetch: 5, requeue: 0.05, reject: 0 },
+  ],
 ];
 
 /** Where a message of a route is published, and the queues it must then be in. */
 export function placeOf(route) {
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
-  return { exchange: '', key: `crash.${route}`, queues: [`crash.${route}`] };
+  const queue = `crash.${route}`;
+  return { exchange: '', key: queue, queues: [queue], priorityMax: QUEUES[queue].priorityMax };
 }
 
 /** @param {import('amqplib').Channel} channel */
@@ -75,9 +144,11 @@ export async function declareTopology(channel) {
       deadLetterTo === null
         ? {}
         : { deadLetterExchange: DEAD_EXCHANGE, deadLetterRoutingKey: deadLetterTo };
-    await channel.assertQueue(name, { durable: true, ...dead });
+    await channel.assertQueue(name, { durable: true, ...dead, arguments: ARGUMENTS[name] });
+    if (name.endsWith('.dead')) await channel.bindQueue(name, DEAD_EXCHANGE, name);
   }
   for (const name of FAN_QUEUES) await channel.bindQueue(name, FANOUT, '');
   await channel.bindQueue('crash.dead', DEAD_EXCHANGE, 'crash.dead');
   await channel.assertQueue(BARRIER, { durable: true });
+  await channel.assertQueue(FULL, { durable: true });
 }
