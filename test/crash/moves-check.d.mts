@@ -1,1 +1,0 @@
-export function findFaults(sent: Map<string, boolean>, places: Map<string, string[]>): string[];
