@@ -107,5 +107,8 @@ function deathFaultOf(headers, moved) {
   if (queue !== moved.queue || reason !== moved.reason || count !== 1) {
     return `x-death says queue ${queue}, reason ${reason}, count ${count}`;
   }
+  const [first, last] = [headers['x-first-death-reason'], headers['x-last-death-reason']];
+  if (first !== reason) return `x-first-death-reason is ${first}`;
+  if (last !== undefined && last !== reason) return `x-last-death-reason is ${last}`;
   return null;
 }

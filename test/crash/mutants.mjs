@@ -112,11 +112,12 @@ function blank(places) {
   for (const { journal, at } of places) journal[at] = { e: 'conf-of-nothing' };
 }
 
-/** Adds a delivery to the end of a consumer's journal, on its last connection. */
+/** Adds a delivery to the end of its consumer's journal, on its last connection, if it has one. */
 function redeliver(history, { entry }, changes) {
   const journal = Object.values(history.journals).find((entries) =>
     entries.some(({ e, queue }) => e === 'dlv' && queue === (changes.queue ?? entry.queue)),
   );
+  if (journal === undefined) return false;
   const prefix = journal.findLast(
     ({ e, queue }) => e === 'dlv' && queue === (changes.queue ?? entry.queue),
   ).conn;
@@ -126,6 +127,7 @@ function redeliver(history, { entry }, changes) {
   for (const place of entriesOf(history, 'dlv')) last = Math.max(last, place.entry.t);
   const t = last + 1_000_000;
   journal.push({ ...entry, conn: open.conn, t, tag: 1_000_000_000, redelivered: true, ...changes });
+  return true;
 }
 
 // ---- the mutants ------------------------------------------------------------------------------
@@ -265,8 +267,7 @@ function movedOnes(history, queue = 'crash.dead') {
 function doubleMove(history) {
   const moved = movedOnes(history).at(-1);
   if (moved === undefined) return false;
-  redeliver(history, moved[0], { queue: 'crash.work' });
-  return true;
+  return redeliver(history, moved[0], { queue: 'crash.work' });
 }
 
 function loseMove(history) {
@@ -323,8 +324,7 @@ function keepTransient(history) {
 function doubleOwnMove(history) {
   const moved = movedOnes(history, 'crash.ttl.dead').at(-1);
   if (moved === undefined) return false;
-  redeliver(history, moved[0], { queue: 'crash.ttl' });
-  return true;
+  return redeliver(history, moved[0], { queue: 'crash.ttl' });
 }
 
 function loseOwnMove(history) {
@@ -354,11 +354,12 @@ function moveTwice(history) {
 function spoilCount(history, accept, countOf) {
   for (const places of deliveriesOf(history).values()) {
     if (places[0].entry.queue !== 'crash.limit') continue;
-    const at = places.findIndex((second, i) => i > 0 && accept(places[i - 1], second));
-    if (at < 0) continue;
-    const { journal, at: line, entry } = places[at];
-    journal[line] = { ...entry, count: countOf(places[at - 1].entry) };
-    return true;
+    for (const [i, later] of places.entries()) {
+      const earlier = places.slice(0, i).find((place) => accept(place, later));
+      if (earlier === undefined) continue;
+      later.journal[later.at] = { ...later.entry, count: countOf(earlier.entry) };
+      return true;
+    }
   }
   return false;
 }

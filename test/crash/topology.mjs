@@ -121,7 +121,7 @@ export const CONSUMERS = [
     { name: 'c10', queue: 'crash.ttl.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c11', queue: 'crash.max', prefetch: 3, requeue: 0.1, reject: 0, slow: true },
     { name: 'c12', queue: 'crash.max.dead', prefetch: 50, requeue: 0.05, reject: 0 },
-    { name: 'c13', queue: 'crash.limit', prefetch: 50, requeue: 0.4, reject: 0, slow: true },
+    { name: 'c13', queue: 'crash.limit', prefetch: 50, requeue: 0.6, reject: 0, slow: true },
     { name: 'c14', queue: 'crash.limit.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c15', queue: 'crash.priority', prefetch: 5, requeue: 0.05, reject: 0 },
   ],
