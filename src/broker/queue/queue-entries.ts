@@ -145,11 +145,16 @@ export class QueueEntries {
 
   /** The first entry at or after `seq` that is there; the tail when there is none. */
   firstFrom(seq: number): number {
+    // Nearly always the next one is there, in the page looked at last.
+    const recent = this.recentPage;
+    if (recent !== null) {
+      const slot = slotIn(recent, seq);
+      if (slot >= 0 && slot < recent.count && !isSettled(recent, slot)) return seq;
+    }
     let at = seq;
     while (at < this.tail) {
       const number = pageNumber(at);
-      const recent = this.recentPage;
-      const page = recent?.number === number ? recent : this.loadedPage(number);
+      const page = this.loadedPage(number);
       if (page !== null) {
         this.recentPage = page;
         let slot = slotIn(page, at);
@@ -224,10 +229,12 @@ export class QueueEntries {
   }
 
   private pageOf(seq: number): Page {
-    const number = pageNumber(seq);
     const recent = this.recentPage;
-    if (recent !== null && recent.number === number) return recent;
-    const page = this.loadedPage(number);
+    if (recent !== null) {
+      const slot = slotIn(recent, seq);
+      if (slot >= 0 && slot < PAGE_ENTRIES) return recent;
+    }
+    const page = this.loadedPage(pageNumber(seq));
     assert(page !== null, 'a message that is there lies in a page');
     this.recentPage = page;
     return page;
