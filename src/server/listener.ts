@@ -2,11 +2,7 @@
 // are gone. Never speaks AMQP: what it accepts becomes a Connection.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import {
-  createServer as createTlsServer,
-  type TLSSocket,
-  type Server as TlsServer,
-} from 'node:tls';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { certificatesBetween } from './certificate-chain.ts';
 import type { TlsContext, TlsSettings } from './tls-context.ts';
@@ -142,7 +138,7 @@ export class Listener {
   private makeTlsServer(context: TlsContext): TlsServer {
     const { settings } = this;
     const verify = verifyingClients(settings);
-    const server = createTlsServer({
+    const server = context.createServer({
       ...context.options,
       handshakeTimeout: settings.sslHandshakeTimeoutMs,
       requestCert: verify,

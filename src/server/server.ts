@@ -27,7 +27,7 @@ import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
-import { readTlsContext, type TlsContext } from './tls-context.ts';
+import type { TlsContext } from './tls-context.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
@@ -68,6 +68,8 @@ export interface AccessSettings {
 
 const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
 
+type ReadContext = typeof import('./tls-context.ts').readTlsContext;
+
 /** Something that waits for a batch. */
 interface Held {
   readonly batch: number;
@@ -94,6 +96,8 @@ export class Server implements BrokerListener, Acceptor {
   private turnScheduled = false;
   private turnBytes = 0;
   private readonly committer: Committer;
+  /** What reads the files of TLS; null while no listener needs them. */
+  private readContext: ReadContext | null = null;
   private readonly sendWatch: SendWatch;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
@@ -142,7 +146,11 @@ export class Server implements BrokerListener, Acceptor {
   async listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
     this.wheel.start();
     this.sendWatch.start();
-    const context = addresses.some((each) => each.tls) ? this.readTls() : null;
+    let context: TlsContext | null = null;
+    if (addresses.some((each) => each.tls)) {
+      this.readContext = (await import('./tls-context.ts')).readTlsContext;
+      context = this.readTls(this.readContext);
+    }
     this.listeners = addresses.map(
       (each) => new Listener(each, this.settings, each.tls ? context : null, this),
     );
@@ -157,9 +165,9 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Reads the files of TLS again. When they are no good, that is logged and all stays as it is. */
   renewTls(): void {
-    if (!this.listeners.some((each) => each.address.tls)) return;
+    if (this.readContext === null) return;
     try {
-      const context = this.readTls();
+      const context = this.readTls(this.readContext);
       for (const listener of this.listeners) listener.renew(context);
       const { subject, validTo } = context.certificate;
       this.log.info({ subject, validTo }, 'certificates read again');
@@ -168,8 +176,8 @@ export class Server implements BrokerListener, Acceptor {
     }
   }
 
-  private readTls(): TlsContext {
-    const context = readTlsContext(this.settings, this.clock.wallMs());
+  private readTls(read: ReadContext): TlsContext {
+    const context = read(this.settings, this.clock.wallMs());
     for (const warning of context.warnings) this.log.warn(warning);
     return context;
   }

@@ -3,7 +3,7 @@
 
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, getCiphers, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, createServer, getCiphers, type SecureContextOptions } from 'node:tls';
 
 /** The settings that TLS looks at; see config/tls-settings.ts for their meaning. */
 export interface TlsSettings {
@@ -45,6 +45,8 @@ export interface TlsContext {
   readonly authorities: readonly X509Certificate[];
   /** What looks like a mistake but keeps nothing from working. */
   readonly warnings: readonly string[];
+  /** Makes a TLS server: node:tls takes 8 MB, and is loaded with this file only where it is used. */
+  readonly createServer: typeof createServer;
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
@@ -87,7 +89,7 @@ export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext
   } catch (error) {
     throw new TlsError(`TLS cannot be set up (${causeOf(error)})`, 'see the settings ssl_options');
   }
-  return { options, certificate, authorities, warnings };
+  return { options, certificate, authorities, warnings, createServer };
 }
 
 /** The private key, as text that OpenSSL can read without a password. */

@@ -1,8 +1,9 @@
 // Owns matching names against regular expressions as RabbitMQ's users write them (Perl's dialect),
 // so that no pattern can hold up the event loop. Never anchors: '^' and '$' are the user's to write.
 
+import { createRequire } from 'node:module';
 import { createContext, Script } from 'node:vm';
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { closingBracket, hasAlternatives, toNative } from './pattern-syntax.ts';
 
 /** A longer pattern is refused: nobody has written it by hand. */
@@ -116,10 +117,18 @@ function lookaheads(body: string): Lookahead[] {
   return found;
 }
 
+let re2Loaded: typeof RE2JS | null = null;
+
+/** The engine, loaded with the first pattern that needs one: most brokers have none. */
+function re2(): typeof RE2JS {
+  re2Loaded ??= (createRequire(import.meta.url)('re2js') as { RE2JS: typeof RE2JS }).RE2JS;
+  return re2Loaded;
+}
+
 /** The pattern on RE2's engine, or what it says against it. */
 function linear(text: string): Test | string {
   try {
-    const compiled = RE2JS.compile(text);
+    const compiled = re2().compile(text);
     return (name) => compiled.matcher(name).find();
   } catch (error) {
     return faultOf(error);
