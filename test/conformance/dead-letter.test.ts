@@ -321,3 +321,25 @@ it('confirms a message although it dies unrouted', async () => {
   raw.publish(1, { routingKey: work }, {}, Buffer.from('x'));
   expect(await raw.next(1)).toMatchObject({ name: 'basic.ack', deliveryTag: 1 });
 });
+
+it('drops a dead letter that a full queue refuses', async () => {
+  const channel = await broker.confirmChannel();
+  const full = await broker.queue(channel, {
+    arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+  });
+  const source = await broker.queue(channel, {
+    deadLetterExchange: '',
+    deadLetterRoutingKey: full,
+  });
+  for (const body of ['kept', 'dropped']) channel.sendToQueue(source, Buffer.from(body));
+  await channel.waitForConfirms();
+  for (let n = 0; n < 2; n++) {
+    const message = await channel.get(source);
+    if (message !== false) channel.reject(message, false);
+  }
+  await pause(100);
+  expect((await channel.checkQueue(source)).messageCount).toBe(0);
+  expect((await channel.checkQueue(full)).messageCount).toBe(1);
+  const message = await channel.get(full, { noAck: true });
+  expect(message !== false && message.content.toString()).toBe('kept');
+});

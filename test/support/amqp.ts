@@ -26,14 +26,6 @@ export function expectedFor<T>(cases: { rabbitmq: T; leveret: T }): T {
   return isLeveret ? cases.leveret : cases.rabbitmq;
 }
 
-/**
- * `it` for a behaviour of RabbitMQ that Leveret does not have yet: skipped there, and named so. The
- * README lists the same features under what is not there yet.
- */
-export function later(feature: string): (title: string, test: () => Promise<void>) => void {
-  return (title, test) => it.skipIf(isLeveret)(`${title} [not in Leveret yet: ${feature}]`, test);
-}
-
 /** The name of a vhost or a user that conformance/prepared.ts makes for this run. */
 export function prepared(name: string): string {
   return `conf-${name}-${inject('preparedTag')}`;
