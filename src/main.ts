@@ -17,6 +17,7 @@ import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
 import type { ListenAddress } from './server/listener.ts';
+import { thisMachine } from './server/machine.ts';
 import { Server } from './server/server.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
@@ -66,7 +67,8 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     const access = accessSettings(settings);
     // Who brings users wants no other, least of all one whose password everybody knows.
     if (bringsUsers(definitions)) access.user = null;
-    const server = new Server(store, settings, access, logger, systemClock, version);
+    const machine = thisMachine(opened.folder?.path ?? null);
+    const server = new Server(store, settings, access, logger, systemClock, version, machine);
     loadDefinitions(server.broker, definitions, settings, logger);
     const failed = new Promise<Error>((resolve) => {
       store.onFailure(resolve);

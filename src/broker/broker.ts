@@ -10,6 +10,7 @@ import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
 import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
+import { Alarms } from './alarms.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import { GlobalParameters } from './policy/parameters.ts';
@@ -61,10 +62,16 @@ export class Broker implements QueueHost {
   readonly queueRows: QueueRows;
   readonly policyRows: PolicyRows;
   readonly globalParameters: GlobalParameters;
+  readonly alarms = new Alarms();
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
   durableBatch = 0;
+  /** Bytes of contents that are being received and lie in no log yet. */
+  receivingBytes = 0;
+  /** Bytes of messages handed to the store so far, and those of them known to be durable. */
+  sealedBytes = 0;
+  durableBytes = 0;
   /** The batch that holds the newest change of a durable definition. */
   definitionsBatch = 0;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
@@ -78,6 +85,8 @@ export class Broker implements QueueHost {
   private touched: Queue[] = [];
   private dirtyQueues: Queue[] = [];
   private readonly sealedQueues: { readonly batch: number; readonly queues: Queue[] }[] = [];
+  /** What `sealedBytes` was after each batch that is under way. */
+  private readonly sealedUpTo: { readonly batch: number; readonly bytes: number }[] = [];
   private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
@@ -245,6 +254,15 @@ export class Broker implements QueueHost {
     return this.batchAwaited || this.log.unsealedBytes > GATHERED_BYTES_MAX;
   }
 
+  /** Bytes placed in the log that no batch holds yet. */
+  get unsealedBytes(): number {
+    return this.log.unsealedBytes;
+  }
+
+  get reusableBytes(): number {
+    return this.store.reusableBytes;
+  }
+
   /** Whether anything would go into a batch sealed now. */
   get sealable(): boolean {
     return (
@@ -267,7 +285,9 @@ export class Broker implements QueueHost {
       queue.dirty = false;
       if (!queue.deleted) queue.sealInto(batch);
     }
+    this.sealedBytes += this.log.unsealedBytes;
     this.log.sealInto();
+    this.sealedUpTo.push({ batch, bytes: this.sealedBytes });
     this.batchAwaited = false;
     this.batchPressing = false;
     this.unsealedPushed = 0;
@@ -314,6 +334,9 @@ export class Broker implements QueueHost {
     if (batch <= this.durableBatch) return;
     this.durableBatch = batch;
     this.log.durable(batch);
+    while (this.sealedUpTo.length > 0 && this.sealedUpTo[0]!.batch <= batch) {
+      this.durableBytes = this.sealedUpTo.shift()!.bytes;
+    }
     while (this.sealedQueues.length > 0 && this.sealedQueues[0]!.batch <= batch) {
       for (const queue of this.sealedQueues.shift()!.queues) {
         if (!queue.deleted) queue.durableUpTo(batch);

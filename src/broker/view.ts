@@ -50,6 +50,16 @@ export interface Overview {
   };
 }
 
+/** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
+export interface ResourcesView {
+  readonly mem_used: number;
+  readonly mem_limit: number;
+  readonly mem_alarm: boolean;
+  readonly disk_free: number;
+  readonly disk_free_limit: number;
+  readonly disk_free_alarm: boolean;
+}
+
 /** A parameter of a vhost; operator policies and limits are among them, as RabbitMQ has it. */
 export interface ParameterView {
   readonly vhost: string;
@@ -97,6 +107,19 @@ export class View {
         messages_ready: sum((vhost) => vhost.messages_ready),
         messages_unacknowledged: sum((vhost) => vhost.messages_unacknowledged),
       },
+    };
+  }
+
+  /** Memory and disk as they were when they were looked at last. */
+  resources(): ResourcesView {
+    const { memory, disk } = this.broker.alarms;
+    return {
+      mem_used: memory.now,
+      mem_limit: memory.limit,
+      mem_alarm: memory.alarm,
+      disk_free: disk.now,
+      disk_free_limit: disk.limit,
+      disk_free_alarm: disk.alarm,
     };
   }
 

@@ -60,6 +60,8 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+const UNITS = 'kB, MB, GB, KiB, MiB and GiB';
+
 /** The units an integer setting may have; `count` shows none. */
 type Unit = 'count' | 'bytes' | 'milliseconds' | 'seconds';
 
@@ -76,7 +78,7 @@ export function integer(
   const unit = row.unit ?? 'count';
   const expects =
     `a whole number${unit === 'count' ? '' : ` of ${unit}`} from ${row.min} to ${row.max}` +
-    `${unit === 'bytes' ? ' (kB, MB, GB, KiB, MiB and GiB may follow it)' : ''}` +
+    `${unit === 'bytes' ? ` (${UNITS} may follow it)` : ''}` +
     `${row.infinite ? ', or infinity' : ''}`;
   return setting(row, '<n>', expects, {
     read: (text) => {
@@ -87,6 +89,40 @@ export function integer(
     },
     show: (value) => (value === Number.POSITIVE_INFINITY ? 'infinity' : String(value)),
   });
+}
+
+/** A size in bytes that may be left out; `none` stands for that. */
+export function optionalBytes(row: Common): Setting<number | null> {
+  const expects = `none, or a whole number of bytes (${UNITS} may follow it)`;
+  return setting({ ...row, initial: null as number | null }, '<n>', expects, {
+    read: (text) => {
+      if (text === 'none') return null;
+      const value = readBytes(text);
+      if (value === null || value < 0) throw expected(expects, text);
+      return value;
+    },
+    show: (value) => (value === null ? 'none' : String(value)),
+  });
+}
+
+/** A number from 0 on that may have a fraction. */
+export function decimal(row: Common & { readonly initial: number }): Setting<number> {
+  const expects = 'a number from 0 on, such as 0.4';
+  return setting(row, '<n>', expects, { read: (text) => readDecimal(text, expects), show: String });
+}
+
+/** The same, where it may be left out; `none` stands for that. */
+export function optionalDecimal(row: Common): Setting<number | null> {
+  const expects = 'none, or a number from 0 on, such as 1.5';
+  return setting({ ...row, initial: null as number | null }, '<n>', expects, {
+    read: (text) => (text === 'none' ? null : readDecimal(text, expects)),
+    show: (value) => (value === null ? 'none' : String(value)),
+  });
+}
+
+function readDecimal(text: string, expects: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw expected(expects, text);
+  return Number(text);
 }
 
 /** Any text that is not empty. */
@@ -191,21 +227,21 @@ export function setting<T>(
   };
 }
 
-const BYTES_PER_UNIT = new Map([
-  ['', 1],
-  ['kB', 1e3],
-  ['MB', 1e6],
-  ['GB', 1e9],
-  ['KiB', 2 ** 10],
-  ['MiB', 2 ** 20],
-  ['GiB', 2 ** 30],
+/** How many bytes a unit stands for, by its first letter in small letters. */
+const POWER_PER_UNIT = new Map([
+  ['', 0],
+  ['k', 1],
+  ['m', 2],
+  ['g', 3],
+  ['t', 4],
 ]);
 
+/** As RabbitMQ reads sizes: `MB` counts in thousands, `MiB`, `Mi` and `M` in 1024s, in any case. */
 function readBytes(given: string): number | null {
-  const parts = /^(-?\d+)\s*([A-Za-z]*)$/.exec(given);
-  const perUnit = BYTES_PER_UNIT.get(parts?.[2] ?? '');
-  if (parts === null || perUnit === undefined) return null;
-  return Number(parts[1]) * perUnit;
+  const parts = /^(-?\d+)\s*(?:([kmgt])(b|ib?)?)?$/i.exec(given);
+  if (parts === null) return null;
+  const power = POWER_PER_UNIT.get((parts[2] ?? '').toLowerCase()) ?? 0;
+  return Number(parts[1]) * ((parts[3] ?? '').toLowerCase() === 'b' ? 1000 : 1024) ** power;
 }
 
 function readInteger(given: string): number | null {

@@ -2,6 +2,7 @@
 // Never reads a file, a variable or a flag: that is load.ts.
 
 import { listeners } from './members.ts';
+import { RESOURCE_SETTINGS } from './resource-settings.ts';
 import { boolean, choice, integer, names, type Setting, type Spelling, text } from './setting.ts';
 import { TLS_SETTINGS } from './tls-settings.ts';
 
@@ -223,6 +224,7 @@ export const SETTINGS = {
     max: 2 ** 30,
     unit: 'bytes',
   }),
+  ...RESOURCE_SETTINGS,
   commitTimeoutMs: integer({
     key: 'commit_timeout',
     about: 'The broker stops when the disk has not finished a commit after this long.',

@@ -26,8 +26,10 @@ import { FrameDispatcher } from './frame-dispatcher.ts';
 import { FrameReader } from './frame-reader.ts';
 import { sendStart } from './handlers/connection.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
+import { PublishGuard } from './publish-guard.ts';
 import type { Server } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
@@ -55,6 +57,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   peerFrameMax: number;
   wantsCancelNotice = false;
   wantsLoginFailure = false;
+  readonly guard: PublishGuard;
   private readonly socket: Socket;
   private readonly reader: FrameReader;
   private loggedIn: User | null = null;
@@ -63,10 +66,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
   private closeReason = '';
-  /** Why input is held back: an answer waits for the disk, too many wait for the socket, or a login. */
-  private awaitsDisk = false;
-  private awaitsLogin = false;
-  private awaitsSocket = false;
+  private readonly gate: InputGate;
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -84,6 +84,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.outbox = new Outbox(socket, broker.log, this, settings.outboxHighWatermarkBytes);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, broker.log);
+    this.gate = new InputGate(socket, this.frames);
+    this.guard = new PublishGuard(broker.alarms, this, this.gate);
     server.wheel.schedule(this.deadline, settings.handshakeTimeoutMs);
     socket.on('data', (bytes: Buffer) => this.onData(bytes));
     socket.on('end', () => this.onEnd());
@@ -168,28 +170,23 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   }
 
   outboxOverfull(): void {
-    if (this.awaitsSocket) return;
-    this.awaitsSocket = true;
-    this.stopReading();
+    this.gate.hold(HELD_FOR_SOCKET);
   }
 
   outboxDrained(): void {
     this.channels.wakeAll();
-    if (!this.awaitsSocket) return;
-    this.awaitsSocket = false;
-    this.readOn();
+    if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
   }
 
-  private stopReading(): void {
-    this.frames.paused = true;
-    this.socket.pause();
+  /** Runs a method that publishes, at once or when no alarm is on any more. */
+  whenAllowed(number: number, key: number, act: () => void): void {
+    if (!this.guard.postpone(() => this.goOn(number, key, act))) act();
   }
 
-  private readOn(): void {
-    if (this.awaitsDisk || this.awaitsSocket || this.awaitsLogin) return;
-    if (this.state === CLOSED) return;
-    this.frames.paused = false;
-    this.socket.resume();
+  /** Reads on unless there are more reasons not to than this one. */
+  readOn(reason: number): void {
+    this.gate.release(reason);
+    if (this.state === CLOSED || !this.gate.open()) return;
     try {
       this.reader.resume();
     } catch (error) {
@@ -203,26 +200,27 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
    * `key` is the method of channel `number` that waits; `resume` may hold again.
    */
   hold(batch: number, number: number, key: number, resume: () => void): void {
-    this.awaitsDisk = true;
-    this.stopReading();
+    this.gate.hold(HELD_FOR_DISK);
     this.server.holdUntil(batch, () => {
       if (this.state === CLOSED) return;
-      this.awaitsDisk = false;
-      // What was closed in the meantime waits for close-ok and nothing else.
-      const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
-      if (this.state === RUNNING && open) this.guard(number, key, resume);
-      this.readOn();
+      this.gate.release(HELD_FOR_DISK);
+      this.goOn(number, key, resume);
+      this.readOn(0);
     });
+  }
+
+  /** Goes on with a method that was held; what was closed in the meantime waits for close-ok alone. */
+  private goOn(number: number, key: number, act: () => void): void {
+    const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
+    if (this.state === RUNNING && open) this.attempt(number, key, act);
   }
 
   /** Stops reading until a login is decided, then runs `resume` and reads on. */
   holdLogin<T>(decision: Promise<T>, key: number, resume: (decided: T) => void): void {
-    this.awaitsLogin = true;
-    this.stopReading();
+    this.gate.hold(HELD_FOR_LOGIN);
     const go = (act: () => void): void => {
-      this.awaitsLogin = false;
-      if (this.state < CLOSING) this.guard(0, key, act);
-      this.readOn();
+      if (this.state < CLOSING) this.attempt(0, key, act);
+      this.readOn(HELD_FOR_LOGIN);
     };
     decision.then(
       (decided) => go(() => resume(decided)),
@@ -259,7 +257,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     });
   }
 
-  private guard(number: number, key: number, act: () => void): void {
+  private attempt(number: number, key: number, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -278,6 +276,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     }
     this.giveUpChannels();
     this.state = CLOSING;
+    // The answer of a blocked peer stands behind all that it has published.
+    this.guard.letGo();
     this.server.wheel.schedule(this.deadline, CLOSE_TIMEOUT_MS);
     this.send('connection.close', {
       replyCode: error.code,

@@ -24,14 +24,19 @@ export class ContentAssembly {
   /** The end of the record. */
   end = 0;
   private readonly maxMessageBytes: number;
+  private readonly tally: { receivingBytes: number };
+  /** Bytes of a body that have come so far. */
+  private received = 0;
   private expected = EXPECT_NOTHING;
   private record: Buffer = NOTHING;
   private bodyLeft = 0;
   /** The parts of a large body; null for a small one. */
   private parts: Buffer[] | null = null;
 
-  constructor(maxMessageBytes: number) {
+  /** `tally` counts what all contents under way hold. */
+  constructor(maxMessageBytes: number, tally: { receivingBytes: number }) {
     this.maxMessageBytes = maxMessageBytes;
+    this.tally = tally;
   }
 
   /** Whether the frames of a content are under way, so that nothing else may come. */
@@ -107,6 +112,8 @@ export class ContentAssembly {
     else this.parts.push(bytes.subarray(start, end));
     this.end += length;
     this.bodyLeft -= length;
+    this.received += length;
+    this.tally.receivingBytes += length;
     if (this.bodyLeft > 0) return false;
     if (this.parts === null) {
       this.record[this.end] = FRAME_END;
@@ -128,6 +135,8 @@ export class ContentAssembly {
     this.expected = EXPECT_NOTHING;
     this.record = NOTHING;
     this.parts = null;
+    this.tally.receivingBytes -= this.received;
+    this.received = 0;
   }
 
   private complete(): void {

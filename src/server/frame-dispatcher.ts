@@ -42,6 +42,7 @@ export class FrameDispatcher implements FrameSink {
   ): boolean {
     const channel = this.connection.channels.at(number);
     if (this.connection.state !== RUNNING || channel === null) return false;
+    if (this.connection.guard.on) return false;
     if (channel.state !== CHANNEL_OPEN_STATE || channel.publisher.assembly.underWay) return false;
     try {
       channel.publisher.publish(chunk, start, addressEnd, headerFrame, end);
@@ -89,6 +90,7 @@ export class FrameDispatcher implements FrameSink {
     try {
       const { publisher } = channel;
       if (publisher.assembly.body(bytes, start, end)) publisher.publishAssembled();
+      else this.connection.guard.published();
     } catch (error) {
       this.connection.failed(error, number, key);
     }
@@ -138,6 +140,7 @@ export class FrameDispatcher implements FrameSink {
     }
     if (key === BASIC_PUBLISH) {
       channel.publisher.assembly.begin(bytes, start, end);
+      this.connection.guard.published();
     } else if (key === BASIC_ACK && end - start === 13) {
       const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
       channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);

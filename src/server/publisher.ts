@@ -102,7 +102,7 @@ export class Publisher {
     this.channel = channel;
     this.grants = channel.grants;
     this.maxMessageBytes = maxMessageBytes;
-    this.assembly = new ContentAssembly(maxMessageBytes);
+    this.assembly = new ContentAssembly(maxMessageBytes, broker);
   }
 
   /** The content that comes frame by frame has ended: it is published. */

@@ -23,8 +23,10 @@ import {
   type ListenerSettings,
   type TlsPeer,
 } from './listener.ts';
+import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
+import { type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
 import type { TlsContext } from './tls-context.ts';
@@ -36,7 +38,7 @@ const TURN_BYTES = 256 * 1024;
 const HANDSHAKES_MAX = 1000;
 
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
-export interface ServerSettings extends ListenerSettings, SaslSettings {
+export interface ServerSettings extends ListenerSettings, SaslSettings, ResourceSettings {
   readonly initialFrameMaxBytes: number;
   readonly frameMaxBytes: number;
   readonly channelMax: number;
@@ -99,6 +101,7 @@ export class Server implements BrokerListener, Acceptor {
   /** What reads the files of TLS; null while no listener needs them. */
   private readContext: ReadContext | null = null;
   private readonly sendWatch: SendWatch;
+  private readonly resources: ResourceWatch;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
   /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
@@ -112,6 +115,7 @@ export class Server implements BrokerListener, Acceptor {
     log: Logger,
     clock: Clock,
     version: string,
+    machine: Machine = BOUNDLESS,
   ) {
     this.settings = settings;
     this.log = log;
@@ -135,6 +139,16 @@ export class Server implements BrokerListener, Acceptor {
       permission,
       ...(logCost === undefined ? {} : { logCost }),
     };
+    this.resources = new ResourceWatch(
+      settings,
+      machine,
+      this.broker.alarms,
+      this.broker,
+      this.wheel,
+      clock,
+      log,
+      () => this.alarmsChanged(),
+    );
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
   }
@@ -146,6 +160,7 @@ export class Server implements BrokerListener, Acceptor {
   async listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
     this.wheel.start();
     this.sendWatch.start();
+    this.resources.start();
     let context: TlsContext | null = null;
     if (addresses.some((each) => each.tls)) {
       this.readContext = (await import('./tls-context.ts')).readTlsContext;
@@ -207,6 +222,7 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.sealExactMarks();
     this.broker.seal();
     this.sendWatch.stop();
+    this.resources.stop();
     this.wheel.stop();
     this.alarm.clear();
   }
@@ -239,6 +255,11 @@ export class Server implements BrokerListener, Acceptor {
     for (const connection of [...this.connections]) {
       if (connection.isOf(of)) connection.close(new AmqpError('CONNECTION_FORCED', reason), 0);
     }
+  }
+
+  /** Something has become short, or is short no more. */
+  private alarmsChanged(): void {
+    for (const connection of [...this.connections]) connection.guard.alarmsChanged();
   }
 
   /** Resolves when all that is declared so far is durable. */
@@ -295,6 +316,7 @@ export class Server implements BrokerListener, Acceptor {
    */
   private turn(): void {
     this.turnScheduled = false;
+    const { turnBytes } = this;
     this.turnBytes = 0;
     try {
       const more = this.broker.deliver();
@@ -303,6 +325,7 @@ export class Server implements BrokerListener, Acceptor {
       const outboxes = this.outboxes;
       this.outboxes = [];
       for (const outbox of outboxes) outbox.flush();
+      this.resources.took(turnBytes);
       if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();
       if (more) this.turnWanted();
     } catch (error) {

@@ -24,6 +24,8 @@ export interface Store {
   readonly dirty: boolean;
   /** Whether a sealed batch is not durable yet. */
   readonly busy: boolean;
+  /** How much of the store's files holds nothing any more and will be written over before they grow. */
+  readonly reusableBytes: number;
 
   /** The value under a key as a copy of its own, or null. */
   get(table: number, key: Buffer): Buffer | null;

@@ -21,6 +21,7 @@ export class ForgetfulStore implements Store {
   batch = 1;
   dirty = false;
   busy = false;
+  reusableBytes = 0;
   private listener: (batch: number) => void = () => {};
 
   get(): Buffer | null {

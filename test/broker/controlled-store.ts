@@ -61,6 +61,8 @@ export class ControlledStore implements Store {
     return this.waiting.length > 0;
   }
 
+  readonly reusableBytes = 0;
+
   get(table: number, key: Buffer): Buffer | null {
     return this.disk.table(table).get(key);
   }

@@ -129,3 +129,17 @@ test('of two limits the smaller holds, of anything else what the operator says',
     'message-ttl': 7,
   });
 });
+
+test('memory and disk are shown by the names that tools know', () => {
+  const small = new SmallBroker();
+  Object.assign(small.broker.alarms.memory, { alarm: true, now: 3, limit: 2 });
+  Object.assign(small.broker.alarms.disk, { now: 9, limit: 5 });
+  expect(viewOf(small).resources()).toEqual({
+    mem_used: 3,
+    mem_limit: 2,
+    mem_alarm: true,
+    disk_free: 9,
+    disk_free_limit: 5,
+    disk_free_alarm: false,
+  });
+});

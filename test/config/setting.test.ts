@@ -30,7 +30,7 @@ test.each([
   expect(size.read(given, 5)).toBe(value);
 });
 
-test.each(['4kb', '5KiB', 'KiB', '4K', '4 000'])('a wrong size is refused: %s', (given) => {
+test.each(['4q', '5KiB', 'KiB', '4KBi', '4 000'])('a wrong size is refused: %s', (given) => {
   expect(() => size.read(given, 5)).toThrow('expected a whole number of bytes from 2 to 4096');
 });
 

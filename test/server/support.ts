@@ -6,6 +6,8 @@ import { afterEach, expect } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
 import type { MessageLog } from '../../src/message/log.ts';
 import type { Segment } from '../../src/message/segment.ts';
+import type { Connection } from '../../src/server/connection.ts';
+import type { Machine } from '../../src/server/machine.ts';
 import { Server, type ServerSettings } from '../../src/server/server.ts';
 import { openMemoryStore } from '../../src/store/memory/engine.ts';
 import type { Store } from '../../src/store/port.ts';
@@ -46,7 +48,7 @@ export class TestServer {
   private diskStuck = false;
   private toldLate: (() => void) | null = null;
 
-  constructor(settings: Partial<ServerSettings>, clock: Clock) {
+  constructor(settings: Partial<ServerSettings>, clock: Clock, machine?: Machine) {
     const write = (line: string): number => this.lines.push(JSON.parse(line) as LogLine);
     const log = pino({ level: 'info', base: null }, { write });
     const all = { ...defaultSettings(), ...settings };
@@ -54,7 +56,7 @@ export class TestServer {
     const access = { ...guest, loopbackUsers: ['guest'] };
     this.store = openMemoryStore();
     this.tapDurable();
-    this.server = new Server(this.store, all, access, log, clock, '0.0.0');
+    this.server = new Server(this.store, all, access, log, clock, '0.0.0', machine);
     this.segmentsWhenEmpty = this.segments.length;
   }
 
@@ -141,6 +143,12 @@ export class TestServer {
     return privately<{ connections: Set<unknown> }>(this.server).connections.size;
   }
 
+  /** How many of them an alarm blocks. */
+  get blockedCount(): number {
+    const { connections } = privately<{ connections: Set<Connection> }>(this.server);
+    return [...connections].filter(({ guard }) => guard.blocked).length;
+  }
+
   /** The segments of both logs. */
   get segments(): Segment[] {
     const { segments } = privately<{ segments: Map<number, Segment> }>(this.server.broker.log);
@@ -193,6 +201,7 @@ export class TestServer {
 export function useServers(): (
   settings?: Partial<ServerSettings>,
   clock?: Clock,
+  machine?: Machine,
 ) => Promise<TestServer> {
   const running: TestServer[] = [];
   afterEach(async () => {
@@ -202,8 +211,8 @@ export function useServers(): (
       expect(each.lines.filter((line) => line.level >= 50)).toEqual([]);
     }
   });
-  return async (settings = {}, clock = systemClock) => {
-    const started = new TestServer(settings, clock);
+  return async (settings = {}, clock = systemClock, machine = undefined) => {
+    const started = new TestServer(settings, clock, machine);
     running.push(started);
     await started.listen();
     return started;

@@ -86,6 +86,7 @@ function readClientProperties(connection: Connection, properties: FieldTable): v
     field?.type === 'F' && field.value.get(name)?.value === true;
   connection.wantsCancelNotice = has('consumer_cancel_notify');
   connection.wantsLoginFailure = has('authentication_failure_close');
+  connection.guard.wantsNotice = has('connection.blocked');
 }
 
 /** 0 asks for no limit; more than the server's limit is not allowed. */

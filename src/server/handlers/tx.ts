@@ -17,7 +17,7 @@ export function handleTxMethod(connection: Connection, channel: Channel, method:
       channel.selectTransactions(connection.server.settings.maxTransactionBytes);
       return channel.send('tx.select-ok', {});
     case 'tx.commit':
-      return commit(connection, channel);
+      return connection.whenAllowed(channel.number, TX_COMMIT, () => commit(connection, channel));
     case 'tx.rollback':
       transactionOf(channel).clear();
       return channel.send('tx.rollback-ok', {});

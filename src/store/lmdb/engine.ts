@@ -13,6 +13,7 @@ import type { Store, StoredRow } from '../port.ts';
 import { syncFolder } from '../sync-folder.ts';
 import { checkFiles } from './check-files.ts';
 import { indexPuts } from './put-index.ts';
+import { reusableBytes } from './reusable-bytes.ts';
 import { type TableKeys, tableKeys } from './table-keys.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -172,6 +173,10 @@ class LmdbStore implements Store {
 
   get busy(): boolean {
     return this.durable !== this.gatheringNumber - 1;
+  }
+
+  get reusableBytes(): number {
+    return this.released ? 0 : reusableBytes(this.db);
   }
 
   get(table: number, key: Buffer): Buffer | null {

@@ -47,6 +47,10 @@ class MemoryStore implements Store {
     return this.waiting.length > 0;
   }
 
+  get reusableBytes(): number {
+    return 0;
+  }
+
   get(table: number, key: Buffer): Buffer | null {
     return this.tables.get(table)?.get(key) ?? null;
   }

@@ -1,0 +1,28 @@
+// Owns which resources the broker is short of, and the words for it. Never measures anything, and never
+// blocks anybody: server/resource-watch.ts looks, server.ts acts.
+
+/** A resource as it was when it was looked at last. Bytes; a limit that is not set is 0 or Infinity. */
+export interface Resource {
+  /** Whether it is short. */
+  alarm: boolean;
+  /** Memory in use, or free space on the disk. */
+  now: number;
+  limit: number;
+}
+
+/** The two resources that publishers use up. */
+export class Alarms {
+  readonly memory: Resource = { alarm: false, now: 0, limit: Number.POSITIVE_INFINITY };
+  readonly disk: Resource = { alarm: false, now: Number.POSITIVE_INFINITY, limit: 0 };
+
+  /** Whether anything is short, so that nobody may publish. */
+  get on(): boolean {
+    return this.memory.alarm || this.disk.alarm;
+  }
+
+  /** What `connection.blocked` gives as its reason, in RabbitMQ's words and order. */
+  get reason(): string {
+    const short = [this.disk.alarm ? 'disk' : '', this.memory.alarm ? 'memory' : ''];
+    return `low on ${short.filter((each) => each !== '').join(' & ')}`;
+  }
+}

@@ -1,0 +1,78 @@
+// Owns reading what the machine has: memory in use and in all, and free space on a disk. Never judges
+// whether that is enough: resource-watch.ts does.
+
+import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** What the watch reads; tests give their own. */
+export interface Machine {
+  /** Bytes that this process may have at most: the machine's memory, or less in a container. */
+  readonly memoryTotal: number;
+  /** Bytes of memory in use by this process. */
+  memoryInUse(): number;
+  /** Bytes free on the disk of the data folder; Infinity without one. */
+  diskFree(): Promise<number>;
+  /** Has garbage collected now. */
+  collectGarbage(): void;
+}
+
+/** A machine that has enough of everything. */
+export const BOUNDLESS: Machine = {
+  memoryTotal: Number.POSITIVE_INFINITY,
+  memoryInUse: () => 0,
+  diskFree: () => Promise.resolve(Number.POSITIVE_INFINITY),
+  collectGarbage: () => {},
+};
+
+/** Every Linux that Node.js runs on for x64 and arm64 by default; others only misjudge by a factor. */
+const PAGE_BYTES = 4096;
+
+/** The machine that this process runs on; `folder` is where it keeps data, null for nowhere. */
+export function thisMachine(folder: string | null): Machine {
+  return {
+    memoryTotal: memoryTotal(),
+    memoryInUse,
+    diskFree: folder === null ? BOUNDLESS.diskFree : () => diskFree(folder),
+    collectGarbage,
+  };
+}
+
+/** The smaller of the machine's memory and that of the control group, version 1 or 2. */
+function memoryTotal(): number {
+  const machine = totalmem();
+  const allowed = process.constrainedMemory();
+  // No limit is 0, or a number beyond all memory.
+  return allowed > 0 && allowed < machine ? allowed : machine;
+}
+
+/**
+ * Resident memory, that outside V8's heap included; but not the pages of files: what has been read
+ * of the store's file stays mapped, and the system takes that back when somebody needs it.
+ */
+function memoryInUse(): number {
+  try {
+    const [, resident, shared] = readFileSync('/proc/self/statm', 'latin1').split(' ');
+    return (Number(resident) - Number(shared)) * PAGE_BYTES;
+  } catch {
+    return process.memoryUsage.rss();
+  }
+}
+
+async function diskFree(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+let collect: (() => void) | null = null;
+
+/** V8 gives its collector to contexts that are made after it was asked to. */
+function collectGarbage(): void {
+  if (collect === null) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
+  collect();
+}
