@@ -1,7 +1,7 @@
 // Owns reading what the machine has: memory in use and in all, and free space on a disk. Never judges
 // whether that is enough: resource-watch.ts does.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
@@ -11,6 +11,8 @@ import { runInNewContext } from 'node:vm';
 export interface Machine {
   /** Bytes that this process may have at most: the machine's memory, or less in a container. */
   readonly memoryTotal: number;
+  /** How many sockets the limit of open files leaves room for; Infinity where that is unknown. */
+  readonly socketMax: number;
   /** Bytes of memory in use by this process. */
   memoryInUse(): number;
   /** Bytes free on the disk of the data folder; Infinity without one. */
@@ -22,6 +24,7 @@ export interface Machine {
 /** A machine that has enough of everything. */
 export const BOUNDLESS: Machine = {
   memoryTotal: Number.POSITIVE_INFINITY,
+  socketMax: Number.POSITIVE_INFINITY,
   memoryInUse: () => 0,
   diskFree: () => Promise.resolve(Number.POSITIVE_INFINITY),
   collectGarbage: () => {},
@@ -34,10 +37,26 @@ const PAGE_BYTES = 4096;
 export function thisMachine(folder: string | null): Machine {
   return {
     memoryTotal: memoryTotal(),
+    socketMax: socketMax(),
     memoryInUse,
     diskFree: folder === null ? BOUNDLESS.diskFree : () => diskFree(folder),
     collectGarbage,
   };
+}
+
+/** Files that may have to be opened later: those of a second store, of certificates, of code. */
+const SPARE_FILES = 32;
+
+/** What is left of the files that may be open; Node.js has raised the limit as far as it may. */
+function socketMax(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1');
+    const allowed = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    if (allowed === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(1, Number(allowed) - readdirSync('/proc/self/fd').length - SPARE_FILES);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** The smaller of the machine's memory and that of the control group, version 1 or 2. */

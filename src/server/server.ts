@@ -27,15 +27,13 @@ import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
 import { type ResourceSettings, ResourceWatch } from './resource-watch.ts';
+import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
 import type { TlsContext } from './tls-context.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
-
-/** So many sockets beyond `connection_max` may be open: those that log in, and will be refused. */
-const HANDSHAKES_MAX = 1000;
 
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
 export interface ServerSettings extends ListenerSettings, SaslSettings, ResourceSettings {
@@ -102,6 +100,7 @@ export class Server implements BrokerListener, Acceptor {
   private readContext: ReadContext | null = null;
   private readonly sendWatch: SendWatch;
   private readonly resources: ResourceWatch;
+  private readonly room: Room;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
   /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
@@ -139,6 +138,7 @@ export class Server implements BrokerListener, Acceptor {
       permission,
       ...(logCost === undefined ? {} : { logCost }),
     };
+    this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
     this.resources = new ResourceWatch(
       settings,
       machine,
@@ -300,10 +300,7 @@ export class Server implements BrokerListener, Acceptor {
   mayAccept(): boolean {
     let sockets = 0;
     for (const listener of this.listeners) sockets += listener.socketCount;
-    const { connectionMax } = this.settings;
-    if (sockets < connectionMax + HANDSHAKES_MAX) return true;
-    this.log.warn({ max: connectionMax }, 'connection refused: too many');
-    return false;
+    return this.room.admits(sockets);
   }
 
   accepted(socket: Socket, peer: TlsPeer | null): void {

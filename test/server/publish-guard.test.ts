@@ -13,6 +13,7 @@ const MIB = 2 ** 20;
 /** A machine with as much in use as the test says. */
 class FakeMachine implements Machine {
   readonly memoryTotal = 1000 * MIB;
+  readonly socketMax = 1000;
   inUse = 0;
   free = Number.POSITIVE_INFINITY;
 

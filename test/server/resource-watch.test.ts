@@ -16,6 +16,7 @@ const MB = 1_000_000;
 /** A watch over a machine, a disk and a flow of messages that the test makes up. */
 class Scene implements Machine {
   readonly memoryTotal = 1000 * MB;
+  readonly socketMax = 1000;
   inUse = 0;
   /** What collecting garbage gives back. */
   garbage = 0;
