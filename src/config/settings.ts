@@ -251,7 +251,7 @@ export const SETTINGS = {
   sendTimeoutMs: integer({
     key: 'tcp_listen_options.send_timeout',
     about: 'A connection is closed when its peer has taken nothing of a write for this long.',
-    initial: Number.POSITIVE_INFINITY,
+    initial: 30_000,
     min: 1000,
     max: 2 ** 31 - 1,
     unit: 'milliseconds',

@@ -58,8 +58,9 @@ export class Outbox implements DeliveryLink {
   private readonly heldUntil: number[] = [];
   private writesBegun = 0;
   private writesDone = 0;
-  /** The write that was under way when `stalledMs` first saw it, and when that was. */
+  /** The write that was under way, and what was left of it, when `stalledMs` first saw that. */
   private seenWrite = 0;
+  private seenLeft = 0;
   private seenMs = 0;
   private readonly socket: Socket;
   private readonly log: MessageLog;
@@ -79,12 +80,14 @@ export class Outbox implements DeliveryLink {
     return this.pieceBytes + (this.end - this.start) + this.socket.writableLength;
   }
 
-  /** How long the write under way has been seen by calls of this; 0 when none is. */
+  /** How long calls of this have seen the write under way where it is; 0 when none is. */
   stalledMs(nowMs: number): number {
     const write = this.writesDone + 1;
     if (write > this.writesBegun) return 0;
-    if (this.seenWrite !== write) {
+    const left = leftToWrite(this.socket);
+    if (this.seenWrite !== write || this.seenLeft !== left) {
       this.seenWrite = write;
+      this.seenLeft = left;
       this.seenMs = nowMs;
     }
     return nowMs - this.seenMs;
@@ -250,6 +253,15 @@ export class Outbox implements DeliveryLink {
       arenaPool.push(arena);
     }
   }
+}
+
+/**
+ * What the system has not taken of the write under way, so that a peer that takes a large one slowly
+ * is not thought deaf. Node.js has no other way to see it, and promises none.
+ */
+function leftToWrite(socket: Socket): number {
+  const { _handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null };
+  return _handle?.writeQueueSize ?? 0;
 }
 
 /** Adds the range of a segment whose content stands in several buffers. */
