@@ -255,13 +255,19 @@ export class Outbox implements DeliveryLink {
   }
 }
 
+/** What Node.js keeps in `_handle`; that of TLS has the one that writes as its parent. */
+interface Handle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: Handle;
+}
+
 /**
  * What the system has not taken of the write under way, so that a peer that takes a large one slowly
  * is not thought deaf. Node.js has no other way to see it, and promises none.
  */
 function leftToWrite(socket: Socket): number {
-  const { _handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null };
-  return _handle?.writeQueueSize ?? 0;
+  const { _handle: handle } = socket as { _handle?: Handle | null };
+  return (handle?._parent ?? handle)?.writeQueueSize ?? 0;
 }
 
 /** Adds the range of a segment whose content stands in several buffers. */
