@@ -15,6 +15,7 @@ import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
+import { type FloodSettings, Floods } from './queue/floods.ts';
 import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
@@ -24,6 +25,13 @@ import { Vhost } from './vhost.ts';
 const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** No backlog is too large. */
+const UNBOUNDED: FloodSettings = {
+  flowBacklogMax: Number.POSITIVE_INFINITY,
+  flowBacklogBytesMax: Number.POSITIVE_INFINITY,
+  flowFloor: 0,
+};
 
 /** What the server is told by the broker. */
 export interface BrokerListener {
@@ -63,6 +71,7 @@ export class Broker implements QueueHost {
   readonly policyRows: PolicyRows;
   readonly globalParameters: GlobalParameters;
   readonly alarms = new Alarms();
+  readonly floods: Floods;
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
@@ -90,11 +99,12 @@ export class Broker implements QueueHost {
   private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
-  constructor(store: Store, clock: Clock, listener: BrokerListener) {
+  constructor(store: Store, clock: Clock, listener: BrokerListener, floods = UNBOUNDED) {
     this.store = store;
     this.clock = clock;
     this.listener = listener;
     this.nowMs = clock.wallMs();
+    this.floods = new Floods(floods);
     this.log = new MessageLog(store, RESIDENT_BYTES_MAX);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
@@ -240,10 +250,12 @@ export class Broker implements QueueHost {
     this.delivering = true;
     for (const queue of queues) {
       queue.touched = false;
-      if (!queue.deleted && queue.deliver() && !queue.touched) {
+      if (queue.deleted) continue;
+      if (queue.deliver() && !queue.touched) {
         this.touch(queue);
         more = true;
       }
+      this.floods.look(queue);
     }
     this.delivering = false;
     return more;

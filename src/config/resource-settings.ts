@@ -53,4 +53,31 @@ export const RESOURCE_SETTINGS = {
     about: 'The same in terms of all memory; counts where the absolute limit is left alone.',
     example: 'disk_free_limit.relative = 1.5',
   }),
+  flowBacklogMax: integer({
+    key: 'flow.backlog',
+    about:
+      'Where more messages than this are ready in a queue that has consumers, whoever publishes to it ' +
+      'is slowed down to what they settle.',
+    initial: 100_000,
+    min: 1,
+    max: 2 ** 31 - 1,
+    infinite: true,
+  }),
+  flowBacklogBytesMax: integer({
+    key: 'flow.backlog_bytes',
+    about: 'The same in bytes of bodies.',
+    initial: 64 * 2 ** 20,
+    min: 1,
+    max: 2 ** 50,
+    unit: 'bytes',
+    infinite: true,
+  }),
+  flowFloor: integer({
+    key: 'flow.floor',
+    about:
+      'So many messages a second such a queue takes in any case, and 64 MiB a second of large ones.',
+    initial: 20_000,
+    min: 1,
+    max: 2 ** 31 - 1,
+  }),
 };

@@ -29,13 +29,12 @@ import { Heartbeat } from './heartbeat.ts';
 import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
+import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
 import type { Server } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
-/** The first octet of a client that begins with TLS: the type of its record (RFC 8446 §5.1). */
-const TLS_HANDSHAKE = 0x16;
 /** How long a client that cannot be told about a failed login waits for the end. */
 const LOGIN_FAILURE_DELAY_MS = 1000;
 
@@ -57,6 +56,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   peerFrameMax: number;
   wantsCancelNotice = false;
   wantsLoginFailure = false;
+  readonly gate: InputGate;
   readonly guard: PublishGuard;
   private readonly socket: Socket;
   private readonly reader: FrameReader;
@@ -66,7 +66,6 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
   private closeReason = '';
-  private readonly gate: InputGate;
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -342,7 +341,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     } catch (error) {
       this.badFrame(error);
     }
-    this.server.chunkRead(bytes.length);
+    this.server.chunkRead(this, bytes.length);
   }
 
   /** What was read is no frame: nothing behind it in its chunk can be one. */
@@ -354,12 +353,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** §4.2.2: eight octets name the protocol; for any other the server says which it speaks. */
   private readPreamble(bytes: Buffer): void {
     const seen = Buffer.concat([this.preamble, bytes]);
-    const head = seen.subarray(0, PROTOCOL_HEADER.length);
-    if (!head.equals(PROTOCOL_HEADER.subarray(0, head.length))) {
-      const why =
-        head[0] === TLS_HANDSHAKE
-          ? 'it speaks TLS, for which it has to use a port of listeners.ssl'
-          : 'it does not speak AMQP 0-9-1';
+    const why = foreignSpeech(seen);
+    if (why !== null) {
       this.log.warn(`connection refused: ${why}`);
       this.outbox.append(PROTOCOL_HEADER);
       this.hangUp();

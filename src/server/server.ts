@@ -7,6 +7,7 @@ import { AmqpError } from '../amqp/errors.ts';
 import type { Permission } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import { Broker, type BrokerListener } from '../broker/broker.ts';
+import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
@@ -16,6 +17,7 @@ import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
+import { FlowControl } from './flow-control.ts';
 import {
   type Acceptor,
   type ListenAddress,
@@ -36,7 +38,11 @@ import type { TlsContext } from './tls-context.ts';
 const TURN_BYTES = 256 * 1024;
 
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
-export interface ServerSettings extends ListenerSettings, SaslSettings, ResourceSettings {
+export interface ServerSettings
+  extends ListenerSettings,
+    SaslSettings,
+    ResourceSettings,
+    FloodSettings {
   readonly initialFrameMaxBytes: number;
   readonly frameMaxBytes: number;
   readonly channelMax: number;
@@ -86,6 +92,7 @@ export class Server implements BrokerListener, Acceptor {
   readonly wheel: TimerWheel;
   readonly timeoutRules: TimeoutRules;
   readonly limits: NodeLimits;
+  readonly flow: FlowControl;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
   private listeners: Listener[] = [];
@@ -128,7 +135,8 @@ export class Server implements BrokerListener, Acceptor {
       requeues: settings.consumerTimeoutAction === 'requeue',
     };
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
-    this.broker = new Broker(store, clock, this);
+    this.broker = new Broker(store, clock, this, settings);
+    this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
@@ -223,6 +231,7 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.seal();
     this.sendWatch.stop();
     this.resources.stop();
+    this.flow.stop();
     this.wheel.stop();
     this.alarm.clear();
   }
@@ -287,7 +296,8 @@ export class Server implements BrokerListener, Acceptor {
   }
 
   /** Told after each chunk of input. */
-  chunkRead(bytes: number): void {
+  chunkRead(connection: Connection, bytes: number): void {
+    if (this.broker.floods.overdrawn !== null) this.flow.overdrawn(connection);
     this.turnBytes += bytes;
     if (this.turnBytes >= TURN_BYTES) this.turn();
   }
@@ -323,6 +333,7 @@ export class Server implements BrokerListener, Acceptor {
       this.outboxes = [];
       for (const outbox of outboxes) outbox.flush();
       this.resources.took(turnBytes);
+      this.flow.turnEnded();
       if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();
       if (more) this.turnWanted();
     } catch (error) {

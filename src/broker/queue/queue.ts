@@ -6,6 +6,7 @@ import type { MessageLog } from '../../message/log.ts';
 import type { Findable } from '../exchange/found.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
+import type { Flood } from './floods.ts';
 import {
   type DeathReason,
   PUSH_EXPIRES,
@@ -38,12 +39,14 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   dirty = false;
   /** The earliest time at which the host will call `deadlinePassed`; Infinity: none. */
   watchedMs = Infinity;
-  /** The rules that hold now, and what of them the hot paths look at. */
+  /** The rules that hold now. */
   rules: QueueRules;
   /** Whether deliveries carry `x-delivery-count`. */
   countsReturns = false;
   private bounded = false;
-  private refusing = false;
+  /** Whether a push is looked at first: the queue may refuse it, or is flooded. */
+  private guarded = false;
+  flood: Flood | null = null;
   /** Whether messages may expire here, or the queue itself. */
   private timed = false;
   private lastUsedMs: number;
@@ -89,11 +92,12 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     if (!this.touched) this.host.touch(this);
   }
 
-  private applyRules(): void {
+  /** Makes the fields that the hot paths look at follow from the rules, and from `flood`. */
+  applyRules(): void {
     const { rules } = this;
     this.countsReturns = rules.countsReturns;
     this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
-    this.refusing = this.bounded && rules.overflow !== 'drop-head';
+    this.guarded = this.flood !== null || (this.bounded && rules.overflow !== 'drop-head');
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
     this.refreshDeadline();
   }
@@ -104,7 +108,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    * reference is taken off again.
    */
   push(position: number, bodyBytes: number, traits: number): boolean {
-    if (this.refusing && this.refuses(position, bodyBytes)) return false;
+    if (this.guarded && this.refuses(position, bodyBytes)) return false;
     this.messages.push(position, bodyBytes, traits);
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
@@ -162,10 +166,8 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   }
 
   /**
-   * Takes the next ready message out for one delivery: it is unacked until it is settled or
-   * requeued. Null when there is none, or when its delivery has to wait for a batch that says on
-   * disk that it may have been delivered; the queue is touched again when that batch is durable.
-   * The object returned is reused by the next call.
+   * Takes the next ready message out for one delivery. Null when there is none, or when a batch has to
+   * say on disk first that it may have been delivered. The object is reused by the next call.
    */
   take(): TakenEntry | null {
     return this.messages.take();
@@ -199,10 +201,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     this.die(seq, 'rejected');
   }
 
-  /**
-   * Puts an unacked message back to its place; it will go out again as redelivered. One that came
-   * back too often is dead-lettered.
-   */
+  /** Puts an unacked message back to its place; one that came back too often is dead-lettered. */
   requeue(seq: number): void {
     if (this.countsReturns) {
       const returns = this.messages.countReturn(seq);
@@ -319,10 +318,11 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
 
   /** Whether there is no place for a message, also after consumers took what they can. */
   private refuses(position: number, bodyBytes: number): boolean {
-    if (!this.isOver(1, bodyBytes)) return false;
+    this.flood?.push();
+    const { overflow } = this.rules;
+    if (overflow === 'drop-head' || !this.isOver(1, bodyBytes)) return false;
     this.deliverNow();
     if (!this.isOver(1, bodyBytes)) return false;
-    const { overflow } = this.rules;
     if (overflow === 'reject-publish-dlx') this.handOn(position, 'maxlen');
     this.log.unref(this.log.segmentOf(position));
     return true;
