@@ -20,6 +20,9 @@ const SKIPPED_MAX = 256;
 /** A wait was worth it if no more than one in so many messages had to be written after all. */
 const LIVE_PART = 8;
 
+/** A batch this large is sealed though another is being written: the store holds one in memory twice. */
+const BATCH_BYTES_MAX = 32 * 1024 * 1024;
+
 /**
  * One batch is written at a time; while it is, the next gathers. That is all the group commit there
  * is, with two refinements:
@@ -58,7 +61,8 @@ export class Committer {
   /** Called at the end of each turn: seals the batch if it is time to. */
   sealIfDue(): void {
     const { broker } = this;
-    if (broker.store.busy || !broker.sealable) return;
+    if (!broker.sealable) return;
+    if (broker.store.busy && broker.unsealedBytes < BATCH_BYTES_MAX) return;
     if (!broker.sealUrgent && !this.gatherDone) {
       if (!this.gathered.armed) this.wheel.schedule(this.gathered, GATHER_MS);
       return;

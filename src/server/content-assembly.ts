@@ -44,6 +44,11 @@ export class ContentAssembly {
     return this.expected !== EXPECT_NOTHING;
   }
 
+  /** What of the body has not come. */
+  get bytesLeft(): number {
+    return this.bodyLeft;
+  }
+
   /** The method frame of a publish; `start` is its payload. */
   begin(bytes: Buffer, start: number, end: number): void {
     const exchange = start + 6;

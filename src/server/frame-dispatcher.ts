@@ -89,8 +89,12 @@ export class FrameDispatcher implements FrameSink {
     const key = channel.publisher.assembly.underWay ? BASIC_PUBLISH : 0;
     try {
       const { publisher } = channel;
-      if (publisher.assembly.body(bytes, start, end)) publisher.publishAssembled();
-      else this.connection.guard.published();
+      if (!publisher.assembly.body(bytes, start, end)) {
+        this.connection.guard.published(publisher.assembly.bytesLeft);
+        return;
+      }
+      this.connection.guard.completed();
+      publisher.publishAssembled();
     } catch (error) {
       this.connection.failed(error, number, key);
     }
@@ -140,7 +144,7 @@ export class FrameDispatcher implements FrameSink {
     }
     if (key === BASIC_PUBLISH) {
       channel.publisher.assembly.begin(bytes, start, end);
-      this.connection.guard.published();
+      this.connection.guard.published(0);
     } else if (key === BASIC_ACK && end - start === 13) {
       const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
       channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);

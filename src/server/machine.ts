@@ -67,16 +67,27 @@ function memoryTotal(): number {
   return allowed > 0 && allowed < machine ? allowed : machine;
 }
 
+/** What the store and the runtime take beside what Node.js knows of, and a part that lies in gaps. */
+const UNKNOWN_BYTES = 64 * 2 ** 20;
+const UNKNOWN_PART = 1.25;
+
 /**
  * Resident memory, that outside V8's heap included; but not the pages of files: what has been read
- * of the store's file stays mapped, and the system takes that back when somebody needs it.
+ * of the store's file stays mapped, and the system takes that back when somebody needs it. Nor what
+ * the C library keeps after it was freed, to give it out again: that may be half of all.
  */
 function memoryInUse(): number {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  const known = (heapTotal + external) * UNKNOWN_PART + UNKNOWN_BYTES;
+  return Math.min(rss - mappedFiles(), known);
+}
+
+function mappedFiles(): number {
   try {
-    const [, resident, shared] = readFileSync('/proc/self/statm', 'latin1').split(' ');
-    return (Number(resident) - Number(shared)) * PAGE_BYTES;
+    const [, , shared] = readFileSync('/proc/self/statm', 'latin1').split(' ');
+    return Number(shared) * PAGE_BYTES;
   } catch {
-    return process.memoryUsage.rss();
+    return 0;
   }
 }
 

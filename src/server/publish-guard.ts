@@ -22,6 +22,11 @@ export class PublishGuard {
   private readonly connection: GuardedConnection;
   private readonly gate: InputGate;
   private waiting: (() => void) | null = null;
+  private told = false;
+  /** What the body under way lacked when the connection was blocked; 0: none was under way. */
+  bodyLeft = 0;
+  /** Whether that body may come to its end. */
+  ending = false;
 
   constructor(alarms: Alarms, connection: GuardedConnection, gate: InputGate) {
     this.alarms = alarms;
@@ -35,18 +40,39 @@ export class PublishGuard {
     return this.gate.isHeld(HELD_BY_ALARM);
   }
 
-  /** A part of a publish has come: if an alarm is on, no more is read. */
-  published(): void {
-    if (!this.on || this.blocked) return;
+  /** A part of a publish has come, and `bodyLeft` is not there: if an alarm is on, no more is read. */
+  published(bodyLeft: number): void {
+    if (!this.on) return;
+    this.bodyLeft = bodyLeft;
+    if (this.ending || this.blocked) return;
     this.gate.hold(HELD_BY_ALARM);
-    if (this.wantsNotice)
-      this.connection.send('connection.blocked', { reason: this.alarms.reason });
+    if (this.told || !this.wantsNotice) return;
+    this.told = true;
+    this.connection.send('connection.blocked', { reason: this.alarms.reason });
+  }
+
+  /** A body that came in parts is complete. */
+  completed(): void {
+    this.ending = false;
+    this.bodyLeft = 0;
+  }
+
+  /** Reads on in an alarm, to the end of the body that is half there. */
+  letBodyEnd(): void {
+    this.ending = true;
+    this.connection.readOn(HELD_BY_ALARM);
+  }
+
+  /** Takes that back: the peer does not send the rest. */
+  holdBody(): void {
+    this.ending = false;
+    this.gate.hold(HELD_BY_ALARM);
   }
 
   /** Has a method that publishes wait for the end of the alarm, if one is on; returns whether. */
   postpone(act: () => void): boolean {
     if (!this.on) return false;
-    this.published();
+    this.published(0);
     this.waiting = act;
     return true;
   }
@@ -54,8 +80,10 @@ export class PublishGuard {
   /** An alarm has come on or gone. */
   alarmsChanged(): void {
     this.on = this.alarms.on;
-    if (this.on || !this.blocked) return;
-    if (this.wantsNotice) this.connection.send('connection.unblocked', {});
+    if (this.on) return;
+    this.ending = false;
+    if (this.told) this.connection.send('connection.unblocked', {});
+    this.told = false;
     this.letGo();
   }
 

@@ -68,6 +68,7 @@ export class ResourceWatch {
   private readonly clock: Clock;
   private readonly log: Logger;
   private readonly changed: () => void;
+  private readonly stillOn: () => void;
   private readonly timer = new WheelTimer(() => this.round());
   /** So much may be read before the next look. */
   private bytesLeft = LOOK_BYTES_MIN;
@@ -89,6 +90,7 @@ export class ResourceWatch {
     clock: Clock,
     log: Logger,
     changed: () => void,
+    stillOn: () => void,
   ) {
     this.machine = machine;
     this.alarms = alarms;
@@ -98,6 +100,7 @@ export class ResourceWatch {
     this.clock = clock;
     this.log = log;
     this.changed = changed;
+    this.stillOn = stillOn;
     const total = settings.memoryTotalBytes ?? machine.memoryTotal;
     alarms.memory.limit = memoryLimit(settings, total);
     alarms.disk.limit = diskLimit(settings, total);
@@ -121,6 +124,7 @@ export class ResourceWatch {
   private round(): void {
     this.look();
     const { alarms } = this;
+    if (alarms.on) this.stillOn();
     const near = alarms.on || this.lastFree - alarms.disk.limit < NEAR_BYTES;
     const delay = near ? Math.min(this.intervalMs, CLOSE_INTERVAL_MS) : this.intervalMs;
     this.wheel.schedule(this.timer, delay);

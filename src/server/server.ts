@@ -28,6 +28,8 @@ import {
 import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
+import { Passage } from './passage.ts';
+import type { PublishGuard } from './publish-guard.ts';
 import { type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
@@ -147,6 +149,7 @@ export class Server implements BrokerListener, Acceptor {
       ...(logCost === undefined ? {} : { logCost }),
     };
     this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
+    const passage = new Passage(this.broker.alarms, () => this.guards());
     this.resources = new ResourceWatch(
       settings,
       machine,
@@ -156,6 +159,7 @@ export class Server implements BrokerListener, Acceptor {
       clock,
       log,
       () => this.alarmsChanged(),
+      () => passage.looked(),
     );
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
@@ -268,7 +272,11 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Something has become short, or is short no more. */
   private alarmsChanged(): void {
-    for (const connection of [...this.connections]) connection.guard.alarmsChanged();
+    for (const guard of [...this.guards()]) guard.alarmsChanged();
+  }
+
+  private *guards(): Iterable<PublishGuard> {
+    for (const { guard } of this.connections) yield guard;
   }
 
   /** Resolves when all that is declared so far is durable. */

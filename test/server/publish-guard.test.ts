@@ -213,3 +213,61 @@ test('a blocked connection can be closed by the broker, and its answer is read',
   await raw.untilClosed();
   await scene.memory(0);
 });
+
+test('bodies that are half there come to their end one at a time while memory is short', async () => {
+  const scene = await new Scene().start();
+  const { broker } = scene.broker.server;
+  const admin = await scene.open();
+  await admin.call(1, 'queue.declare', { queue: 'q' });
+  const raws = await Promise.all([0, 1, 2].map(() => scene.open()));
+  const frames = Buffer.concat([
+    encodeMethod(1, 'basic.publish', { routingKey: 'q' }),
+    encodeContent(1, {}, Buffer.alloc(MIB, 'b'), 100_000),
+  ]);
+  for (const raw of raws) raw.write(frames.subarray(0, 400_000));
+  await eventually(() => broker.receivingBytes > 1_150_000, 'the first parts');
+  await scene.memory(500 * MIB);
+  for (const raw of raws) raw.write(frames.subarray(400_000, 500_000));
+  for (const raw of raws) expect((await raw.next(0)).name).toBe('connection.blocked');
+  const queue = broker.vhost('/').queues.get('q');
+  for (const raw of raws) raw.write(Buffer.concat([frames.subarray(500_000), frames]));
+  for (const ended of [1, 2, 3]) {
+    await scene.look();
+    await eventually(() => queue?.readyCount === ended, `${ended} at their end`);
+    await settled(admin);
+    expect(queue?.readyCount).toBe(ended);
+  }
+  await scene.look();
+  expect(queue?.readyCount, 'what they publish next waits').toBe(3);
+  expect(raws.flatMap((raw) => raw.unread())).toEqual([]);
+  await scene.memory(0);
+  for (const raw of raws) expect((await raw.next(0)).name).toBe('connection.unblocked');
+  await eventually(() => queue?.readyCount === 6, 'all');
+});
+
+test('one that does not go on is passed over, and while the disk is short nobody goes on', async () => {
+  const scene = await new Scene().start();
+  const { broker } = scene.broker.server;
+  const admin = await scene.open();
+  await admin.call(1, 'queue.declare', { queue: 'q' });
+  const [idle, keen] = [await scene.open(), await scene.open()];
+  const frames = Buffer.concat([
+    encodeMethod(1, 'basic.publish', { routingKey: 'q' }),
+    encodeContent(1, {}, Buffer.alloc(MIB, 'b'), 100_000),
+  ]);
+  idle.write(frames.subarray(0, 800_000));
+  keen.write(frames.subarray(0, 400_000));
+  await eventually(() => broker.receivingBytes > 1_150_000, 'the first parts');
+  scene.machine.free = 0;
+  await scene.memory(500 * MIB);
+  idle.write(frames.subarray(800_000, 900_000));
+  keen.write(frames.subarray(400_000));
+  for (const raw of [idle, keen]) expect((await raw.next(0)).name).toBe('connection.blocked');
+  const queue = broker.vhost('/').queues.get('q');
+  for (let i = 0; i < 10; i++) await scene.look();
+  expect(queue?.readyCount).toBe(0);
+  await scene.disk(1000 * MIB);
+  for (let i = 0; i < 10; i++) await scene.look();
+  await eventually(() => queue?.readyCount === 1, 'the end of the one that goes on');
+  await scene.memory(0);
+});

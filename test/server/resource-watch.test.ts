@@ -47,7 +47,7 @@ class Scene implements Machine {
       this.changes += 1;
     };
     const { alarms, flow, wheel, clock } = this;
-    this.watch = new ResourceWatch(all, this, alarms, flow, wheel, clock, log, changed);
+    this.watch = new ResourceWatch(all, this, alarms, flow, wheel, clock, log, changed, () => {});
   }
 
   memoryInUse(): number {

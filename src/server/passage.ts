@@ -1,0 +1,68 @@
+// Owns letting large bodies that were held back half-way come to their end, one at a time, while memory is
+// short. Never lets anybody begin one.
+//
+// Bodies that are half there take memory that nothing can free: neither consumers, nor the disk. If they
+// are what memory is full of, an alarm would last for ever.
+
+import type { Alarms } from '../broker/alarms.ts';
+import type { PublishGuard } from './publish-guard.ts';
+
+/** So much of the limit may be in use, with what the body still lacks. */
+const IN_USE_MAX = 2;
+/** After so many looks without a byte, the next one has its turn. */
+const PATIENCE_LOOKS = 6;
+
+/** The way through for one connection at a time. */
+export class Passage {
+  private readonly alarms: Alarms;
+  private readonly guards: () => Iterable<PublishGuard>;
+  private current: PublishGuard | null = null;
+  private leftBefore = 0;
+  private stuckLooks = 0;
+  /** Those that did not use their turn. */
+  private readonly passedOver = new WeakSet<PublishGuard>();
+
+  constructor(alarms: Alarms, guards: () => Iterable<PublishGuard>) {
+    this.alarms = alarms;
+    this.guards = guards;
+  }
+
+  /** Told of every look at the memory while an alarm is on. */
+  looked(): void {
+    const { memory, disk } = this.alarms;
+    if (this.current !== null && this.isComing(this.current)) return;
+    this.current = null;
+    if (!memory.alarm || disk.alarm) return;
+    this.current = this.choose(memory.limit * IN_USE_MAX - memory.now);
+    if (this.current === null) return;
+    this.leftBefore = this.current.bodyLeft;
+    this.stuckLooks = 0;
+    this.current.letBodyEnd();
+  }
+
+  /** Whether the body of the one that was let through is still coming in. */
+  private isComing(guard: PublishGuard): boolean {
+    if (!guard.ending) return false;
+    if (guard.bodyLeft !== this.leftBefore) {
+      this.leftBefore = guard.bodyLeft;
+      this.stuckLooks = 0;
+      return true;
+    }
+    this.stuckLooks += 1;
+    if (this.stuckLooks < PATIENCE_LOOKS) return true;
+    this.passedOver.add(guard);
+    guard.holdBody();
+    return false;
+  }
+
+  /** The one that lacks least, and no more than there is room for. */
+  private choose(room: number): PublishGuard | null {
+    let best: PublishGuard | null = null;
+    for (const guard of this.guards()) {
+      if (!guard.blocked || guard.bodyLeft === 0 || guard.bodyLeft > room) continue;
+      if (this.passedOver.has(guard)) continue;
+      if (best === null || guard.bodyLeft < best.bodyLeft) best = guard;
+    }
+    return best;
+  }
+}
