@@ -121,6 +121,7 @@ export function writeContent(
   if (segment !== null) writeBody(outbox, channel, frameMax, segment, bodyStart, body);
   else copyBody(outbox, channel, frameMax, source.subarray(bodyStart, bodyStart + body));
   outbox.checkFull();
+  outbox.checkOverfull();
 }
 
 /** Body frames for a body in a segment, each at most `frameMax` bytes. */

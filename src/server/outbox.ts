@@ -108,10 +108,14 @@ export class Outbox implements DeliveryLink {
     const at = this.reserve(frame.length);
     frame.copy(this.bytes, at);
     this.end = at + frame.length;
-    if (this.waitingBytes > this.highWatermark * OVERFULL_FACTOR) {
-      this.full = true;
-      this.listener.outboxOverfull();
-    }
+    this.checkOverfull();
+  }
+
+  /** Notes after an answer whether the peer may ask for more. */
+  checkOverfull(): void {
+    if (this.waitingBytes <= this.highWatermark * OVERFULL_FACTOR) return;
+    this.full = true;
+    this.listener.outboxOverfull();
   }
 
   /** Appends a range of a segment without copying it; the segment keeps it until it is written. */
