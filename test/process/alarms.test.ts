@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { eventually } from '../support/amqp.ts';
+import { pause, useProcesses } from './support.ts';
+
+const processes = useProcesses();
+
+const MB = 1_000_000;
+const DISK_BYTES = 200 * 2 ** 20;
+const LIMIT_BYTES = 50 * MB;
+const mounted: string[] = [];
+
+afterEach(() => {
+  for (const folder of mounted.splice(0)) spawnSync('umount', ['-l', folder]);
+});
+
+/** Mounts a small disk on a folder; returns whether this user may. */
+function mountSmallDisk(folder: string): boolean {
+  const options = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', folder];
+  if (spawnSync('mount', options).status !== 0) return false;
+  mounted.push(folder);
+  return true;
+}
+
+function freeOn(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+test('with a watermark of 0 publishers are blocked from the start, and consumers are not', async () => {
+  const broker = await processes
+    .spawn(['--port', '0', '--memory'], { LEVERET_VM_MEMORY_HIGH_WATERMARK_RELATIVE: '0' })
+    .listening();
+  const publisher = await processes.connect(broker);
+  const reasons: string[] = [];
+  publisher.on('blocked', (reason) => reasons.push(reason));
+  const channel = await publisher.createChannel();
+  await channel.assertQueue('q');
+  channel.sendToQueue('q', Buffer.from('x'));
+  await eventually(() => reasons.length === 1, 'connection.blocked');
+  expect(reasons).toEqual(['low on memory']);
+  const other = await processes.channel(broker);
+  expect((await other.checkQueue('q')).messageCount).toBe(0);
+  expect(await other.get('q')).toBe(false);
+});
+
+test('a fast fill stops at the limit of the disk, and goes on once messages are consumed', async (context) => {
+  const disk = processes.folder();
+  // Only root may mount, and not in every container.
+  if (!mountSmallDisk(disk)) return context.skip('this user may not mount a small disk');
+  const broker = await processes.start(join(disk, 'data'));
+  const publisher = await processes.connect(broker);
+  let blocked = 0;
+  let unblocked = 0;
+  publisher.on('blocked', () => {
+    blocked += 1;
+  });
+  publisher.on('unblocked', () => {
+    unblocked += 1;
+  });
+  const channel = await publisher.createConfirmChannel();
+  await channel.assertQueue('q', { durable: true });
+  const count = 4500;
+  const body = Buffer.alloc(40_000, 'x');
+  for (let i = 0; i < count; i++) {
+    body.writeUInt32BE(i);
+    channel.sendToQueue('q', Buffer.from(body), { persistent: true });
+  }
+  await eventually(() => blocked > 0, 'connection.blocked');
+  await pause(500);
+  expect(freeOn(disk)).toBeGreaterThan(LIMIT_BYTES - MB);
+  expect(freeOn(disk)).toBeLessThan(LIMIT_BYTES + 40 * MB);
+
+  const consumer = await processes.channel(broker);
+  await consumer.prefetch(100);
+  const seen = new Set<number>();
+  let leastFree = Number.POSITIVE_INFINITY;
+  await consumer.consume('q', (message) => {
+    if (message === null) return;
+    seen.add(message.content.readUInt32BE());
+    leastFree = Math.min(leastFree, freeOn(disk));
+    consumer.ack(message);
+  });
+  await channel.waitForConfirms();
+  await eventually(() => seen.size === count, 'all messages');
+  expect(unblocked).toBeGreaterThan(0);
+  expect(leastFree).toBeGreaterThan(LIMIT_BYTES / 2 - MB);
+  expect(broker.entries.some(({ msg }) => String(msg).startsWith('disk alarm:'))).toBe(true);
+}, 30_000);
