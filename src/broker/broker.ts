@@ -26,6 +26,10 @@ const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 
+/** What a message takes in a queue's page on disk, and the page where it is not full. */
+const ENTRY_BYTES = 16;
+const PAGE_ROW_BYTES = 4096;
+
 /** No backlog is too large. */
 const UNBOUNDED: FloodSettings = {
   flowBacklogMax: Number.POSITIVE_INFINITY,
@@ -78,7 +82,7 @@ export class Broker implements QueueHost {
   durableBatch = 0;
   /** Bytes of contents that are being received and lie in no log yet. */
   receivingBytes = 0;
-  /** Bytes of messages handed to the store so far, and those of them known to be durable. */
+  /** Bytes handed to the store so far, and those of them known to be durable. */
   sealedBytes = 0;
   durableBytes = 0;
   /** The batch that holds the newest change of a durable definition. */
@@ -266,9 +270,13 @@ export class Broker implements QueueHost {
     return this.batchAwaited || this.log.unsealedBytes > GATHERED_BYTES_MAX;
   }
 
-  /** Bytes placed in the log that no batch holds yet. */
+  /** What a batch sealed now would hold, about: records, and rows of those queues that changed. */
   get unsealedBytes(): number {
-    return this.log.unsealedBytes;
+    return (
+      this.log.unsealedBytes +
+      this.unsealedPushed * ENTRY_BYTES +
+      this.dirtyQueues.length * PAGE_ROW_BYTES
+    );
   }
 
   get reusableBytes(): number {
@@ -297,8 +305,8 @@ export class Broker implements QueueHost {
       queue.dirty = false;
       if (!queue.deleted) queue.sealInto(batch);
     }
-    this.sealedBytes += this.log.unsealedBytes;
     this.log.sealInto();
+    this.sealedBytes += this.store.gatheredBytes;
     this.sealedUpTo.push({ batch, bytes: this.sealedBytes });
     this.batchAwaited = false;
     this.batchPressing = false;

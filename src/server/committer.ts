@@ -62,7 +62,7 @@ export class Committer {
   sealIfDue(): void {
     const { broker } = this;
     if (!broker.sealable) return;
-    if (broker.store.busy && broker.unsealedBytes < BATCH_BYTES_MAX) return;
+    if (broker.store.busy && broker.log.unsealedBytes < BATCH_BYTES_MAX) return;
     if (!broker.sealUrgent && !this.gatherDone) {
       if (!this.gathered.armed) this.wheel.schedule(this.gathered, GATHER_MS);
       return;

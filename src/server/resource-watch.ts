@@ -32,7 +32,7 @@ export const DISK_FREE_LIMIT_BYTES = 50_000_000;
 export interface InFlight {
   /** Bytes of contents that are being received. */
   readonly receivingBytes: number;
-  /** Bytes placed in the log that are in no batch yet. */
+  /** Bytes that the next batch will hold. */
   readonly unsealedBytes: number;
   /** Bytes handed to the store so far, and those of them known to be durable. */
   readonly sealedBytes: number;
@@ -42,7 +42,7 @@ export interface InFlight {
 }
 
 /** LMDB stores whole pages, and the path to each of them anew. */
-const STORED_PER_BYTE = 1.25;
+const STORED_PER_BYTE = 2;
 const COMMIT_BYTES = 2 ** 20;
 /** Between two looks no more than this part of a margin may be used up. */
 const LOOKS_PER_MARGIN = 4;
@@ -58,6 +58,9 @@ const DISK_SLACK_BYTES_MAX = 32 * 2 ** 20;
 /** Collecting garbage by force takes time: not more often than this. */
 const COLLECT_INTERVAL_MS = 2000;
 
+/** An alarm lasts so long at least: what was in flight may all be written, and the next rush come. */
+const ALARM_MS_MIN = 2000;
+
 /** Looks at memory and disk by time, and by what is read from sockets. */
 export class ResourceWatch {
   private readonly machine: Machine;
@@ -72,6 +75,9 @@ export class ResourceWatch {
   private readonly timer = new WheelTimer(() => this.round());
   /** So much may be read before the next look. */
   private bytesLeft = LOOK_BYTES_MIN;
+  private storedSeen = 0;
+  /** Since when each alarm is on, or off. */
+  private readonly sinceMs = { memory: 0, disk: 0 };
   private asking = false;
   private askAgain = false;
   private lastFree = Number.POSITIVE_INFINITY;
@@ -116,7 +122,11 @@ export class ResourceWatch {
 
   /** Told at the end of each turn how much was read in it. */
   took(bytes: number): void {
-    this.bytesLeft -= bytes;
+    // A message may be stored many times as long as it came in: in many queues, or as a dead letter.
+    const { sealedBytes, unsealedBytes } = this.inFlight;
+    const stored = sealedBytes + unsealedBytes;
+    this.bytesLeft -= Math.max(bytes, stored - this.storedSeen);
+    this.storedSeen = stored;
     if (this.bytesLeft > 0) return;
     this.look();
   }
@@ -217,6 +227,9 @@ export class ResourceWatch {
 
   private set(resource: Resource, alarm: boolean, name: 'memory' | 'disk'): void {
     if (resource.alarm === alarm) return;
+    const nowMs = this.clock.monotonicMs();
+    if (!alarm && nowMs - this.sinceMs[name] < ALARM_MS_MIN) return;
+    this.sinceMs[name] = nowMs;
     resource.alarm = alarm;
     const { now, limit } = resource;
     const fields = name === 'memory' ? { inUse: now, limit } : { free: now, limit };

@@ -22,6 +22,8 @@ export interface Store {
   readonly batch: number;
   /** Whether the batch being gathered holds any change. */
   readonly dirty: boolean;
+  /** Bytes of keys and values in the batch being gathered. */
+  readonly gatheredBytes: number;
   /** Whether a sealed batch is not durable yet. */
   readonly busy: boolean;
   /** How much of the store's files holds nothing any more and will be written over before they grow. */

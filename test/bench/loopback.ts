@@ -22,6 +22,7 @@ export class ForgetfulStore implements Store {
   dirty = false;
   busy = false;
   reusableBytes = 0;
+  gatheredBytes = 0;
   private listener: (batch: number) => void = () => {};
 
   get(): Buffer | null {

@@ -57,6 +57,10 @@ export class ControlledStore implements Store {
     return this.gathering.length > 0;
   }
 
+  get gatheredBytes(): number {
+    return this.gathering.bytes;
+  }
+
   get busy(): boolean {
     return this.waiting.length > 0;
   }

@@ -190,6 +190,31 @@ describe('the disk', () => {
     expect(1000 * MB - read).toBeLessThan(300 * MB);
   });
 
+  test('what one message becomes in many queues counts, not what came in', async () => {
+    const scene = await started();
+    const { flow } = scene;
+    let stored = 0;
+    while (!scene.alarms.disk.alarm) {
+      // Nothing is sealed meanwhile: a commit takes long.
+      stored += 5 * MB;
+      flow.unsealedBytes = stored;
+      scene.watch.took(10_000);
+      await scene.answered();
+    }
+    expect(stored).toBeLessThan(950 * MB);
+  });
+
+  test('an alarm lasts for a while, so that it does not flutter', async () => {
+    const scene = await started();
+    scene.free = 1;
+    await scene.pass(2600);
+    scene.free = 1000 * MB;
+    await scene.pass(600);
+    expect(scene.alarms.disk.alarm).toBe(true);
+    for (let i = 0; i < 3; i++) await scene.pass(600);
+    expect(scene.alarms.disk.alarm).toBe(false);
+  });
+
   test('bodies that are still coming in count as written', async () => {
     const scene = await started();
     scene.flow.receivingBytes = 800 * MB;

@@ -171,6 +171,10 @@ class LmdbStore implements Store {
     return this.gathering.length > 0;
   }
 
+  get gatheredBytes(): number {
+    return this.gathering.bytes;
+  }
+
   get busy(): boolean {
     return this.durable !== this.gatheringNumber - 1;
   }

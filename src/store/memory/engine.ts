@@ -43,6 +43,10 @@ class MemoryStore implements Store {
     return this.gathering.length > 0;
   }
 
+  get gatheredBytes(): number {
+    return this.gathering.bytes;
+  }
+
   get busy(): boolean {
     return this.waiting.length > 0;
   }
