@@ -271,3 +271,18 @@ test('one that does not go on is passed over, and while the disk is short nobody
   await eventually(() => queue?.readyCount === 1, 'the end of the one that goes on');
   await scene.memory(0);
 });
+
+test('a blocked peer that is gone is noticed by the heartbeats that it does not take', async () => {
+  const scene = await new Scene().start();
+  const raw = await scene.broker.open({ capabilities: CAPABILITIES, heartbeat: 4 });
+  await scene.memory(500 * MIB);
+  raw.publish(1, { routingKey: 'nowhere' }, {}, Buffer.from('x'));
+  expect((await raw.next(0)).name).toBe('connection.blocked');
+  raw.drop();
+  for (let i = 0; i < 100 && scene.broker.connectionCount > 0; i++) {
+    await scene.look();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(scene.broker.connectionCount).toBe(0);
+  await scene.memory(0);
+});
