@@ -55,7 +55,7 @@ const NEAR_BYTES = 2 ** 30;
 const MEMORY_SLACK = 0.05;
 const DISK_SLACK = 0.1;
 const DISK_SLACK_BYTES_MAX = 32 * 2 ** 20;
-/** Collecting garbage by force takes time: not more often than this. */
+/** Collecting garbage by force takes time: not more often than this, unless it paid. */
 const COLLECT_INTERVAL_MS = 2000;
 
 /** An alarm lasts so long at least: what was in flight may all be written, and the next rush come. */
@@ -85,6 +85,7 @@ export class ResourceWatch {
   private durableAtLook = 0;
   private reusable = 0;
   private collectedMs = Number.NEGATIVE_INFINITY;
+  private collectedBytes = 0;
   private blind = false;
 
   constructor(
@@ -167,11 +168,14 @@ export class ResourceWatch {
 
   /** What nobody uses any more need not stop publishers; and with nothing to do V8 keeps it. */
   private collect(): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.collectedMs < COLLECT_INTERVAL_MS) return;
+    const { memory } = this.alarms;
+    const recent = this.clock.monotonicMs() - this.collectedMs < COLLECT_INTERVAL_MS;
+    if (recent && this.collectedBytes < memory.limit * MEMORY_SLACK) return;
+    const before = memory.now;
     this.machine.collectGarbage();
+    memory.now = this.machine.memoryInUse();
+    this.collectedBytes = before - memory.now;
     this.collectedMs = this.clock.monotonicMs();
-    this.alarms.memory.now = this.machine.memoryInUse();
   }
 
   /** Asks for the free space; one question at a time. */

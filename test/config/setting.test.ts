@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { boolean, choice, integer, names, optionalText, text } from '../../src/config/setting.ts';
+import {
+  boolean,
+  choice,
+  decimal,
+  integer,
+  names,
+  optionalBytes,
+  optionalDecimal,
+  optionalText,
+  text,
+} from '../../src/config/setting.ts';
 
 const about = 'x';
 const size = integer({ key: 'k', about, initial: 5, min: 2, max: 4096, unit: 'bytes' });
@@ -78,4 +88,34 @@ test('names are a list, none, or members added and taken off', () => {
   expect(users.readMember?.('a', 'false', ['a', 'b'])).toEqual(['b']);
   expect(() => users.readMember?.('a', 'no', [])).toThrow('expected true or false');
   expect(() => users.read('a,,b', [])).toThrow('expected none, or names with commas between them');
+});
+
+test.each([
+  ['none', null],
+  ['0', 0],
+  ['2GB', 2e9],
+  ['512MiB', 512 * 2 ** 20],
+  ['512M', 512 * 2 ** 20],
+  ['1k', 1024],
+  ['1kb', 1000],
+  ['3 TB', 3e12],
+])('a size that may be left out is read as RabbitMQ reads it: %s', (given, value) => {
+  expect(optionalBytes({ key: 'k', about }).read(given, null)).toBe(value);
+});
+
+test.each(['', '-1', '1.5GB', 'GB', '1 XB'])('such a size is refused: %j', (given) => {
+  expect(() => optionalBytes({ key: 'k', about }).read(given, null)).toThrow('expected none, or');
+});
+
+test('a decimal is a number from 0 on, and may be left out where that is said', () => {
+  const part = decimal({ key: 'k', about, initial: 0.4 });
+  expect(part.example).toBe('k = 0.4');
+  expect(part.read('0.75', 0)).toBe(0.75);
+  expect(part.read('2', 0)).toBe(2);
+  for (const given of ['', '-0.1', '40%', '1e3', '.5', 'none']) {
+    expect(() => part.read(given, 0)).toThrow('expected a number from 0 on');
+  }
+  const maybe = optionalDecimal({ key: 'k', about });
+  expect(maybe.read('none', 1)).toBe(null);
+  expect(maybe.show(maybe.read('1.5', null))).toBe('1.5');
 });

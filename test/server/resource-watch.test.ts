@@ -23,6 +23,7 @@ class Scene implements Machine {
   free = 1000 * MB;
   broken = false;
   asked = 0;
+  collected = 0;
   readonly alarms = new Alarms();
   readonly flow = {
     receivingBytes: 0,
@@ -61,6 +62,7 @@ class Scene implements Machine {
   }
 
   collectGarbage(): void {
+    this.collected += 1;
     this.inUse -= this.garbage;
     this.garbage = 0;
   }
@@ -136,6 +138,21 @@ describe('memory', () => {
     await scene.pass(2600);
     expect(scene.changes).toBe(0);
     expect(scene.inUse).toBe(250 * MB);
+  });
+
+  test('garbage is collected as often as it pays, and seldom where it does not', async () => {
+    const scene = await started();
+    for (let i = 0; i < 5; i++) {
+      scene.inUse = 450 * MB;
+      scene.garbage = 200 * MB;
+      scene.watch.took(100 * MB);
+    }
+    expect(scene.changes).toBe(0);
+    expect(scene.collected).toBe(5);
+    scene.inUse = 450 * MB;
+    for (let i = 0; i < 5; i++) scene.watch.took(100 * MB);
+    expect(scene.alarms.memory.alarm).toBe(true);
+    expect(scene.collected).toBe(6);
   });
 
   test('it is looked at before what is left can be used up', async () => {
