@@ -80,7 +80,7 @@ export class Broker implements QueueHost {
   nowMs: number;
   /** The last batch known to be durable. */
   durableBatch = 0;
-  /** Bytes of contents that are being received and lie in no log yet. */
+  /** Bytes of contents that are being received, or wait for a commit, and lie in no log yet. */
   receivingBytes = 0;
   /** Bytes handed to the store so far, and those of them known to be durable. */
   sealedBytes = 0;

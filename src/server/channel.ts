@@ -255,7 +255,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     if (this.confirms !== null) {
       throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from confirm to tx mode');
     }
-    this.transaction ??= new Transaction(bytesMax);
+    this.transaction ??= new Transaction(bytesMax, this.connection.broker);
   }
 
   /**
@@ -380,6 +380,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.timeouts.stop();
     this.publisher.assembly.abandon();
     // A transaction that is under way is rolled back: what it would settle returns as well.
+    this.transaction?.clear();
     this.transaction = null;
     const left: Queue[] = [];
     for (const consumer of [...this.consumers.values()]) {

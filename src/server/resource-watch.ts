@@ -30,7 +30,7 @@ export const DISK_FREE_LIMIT_BYTES = 50_000_000;
 
 /** What may still be written though no more is read. */
 export interface InFlight {
-  /** Bytes of contents that are being received. */
+  /** Bytes of contents that are being received, or wait for a commit. */
   readonly receivingBytes: number;
   /** Bytes that the next batch will hold. */
   readonly unsealedBytes: number;
@@ -44,6 +44,8 @@ export interface InFlight {
 /** LMDB stores whole pages, and the path to each of them anew. */
 const STORED_PER_BYTE = 2;
 const COMMIT_BYTES = 2 ** 20;
+/** What is large is stored with less around it; and it must not wait for room that it would not take. */
+const RECEIVED_PER_BYTE = 1.25;
 /** Between two looks no more than this part of a margin may be used up. */
 const LOOKS_PER_MARGIN = 4;
 const LOOK_BYTES_MIN = 256 * 1024;
@@ -219,8 +221,11 @@ export class ResourceWatch {
     const { disk } = this.alarms;
     const { inFlight, lastFree, durableAtLook } = this;
     const { receivingBytes, unsealedBytes, sealedBytes } = inFlight;
-    const toWrite = receivingBytes + unsealedBytes + sealedBytes - durableAtLook;
-    const needed = toWrite === 0 ? 0 : toWrite * STORED_PER_BYTE + COMMIT_BYTES;
+    const toWrite = unsealedBytes + sealedBytes - durableAtLook;
+    const needed =
+      toWrite * STORED_PER_BYTE +
+      receivingBytes * RECEIVED_PER_BYTE +
+      (toWrite + receivingBytes === 0 ? 0 : COMMIT_BYTES);
     // Pages that are reused lie scattered, and a large value wants many in a row: half of them count,
     // and half of the limit has to be free outside the file whatever it holds.
     const within = Math.min(this.reusable / 2, disk.limit / 2);

@@ -37,11 +37,13 @@ export class Transaction {
   settlesAllUpTo = 0;
   private readonly settled = new Set<number>();
   private readonly bytesMax: number;
+  private readonly tally: { receivingBytes: number };
   private heldBytes = 0;
 
-  /** `bytesMax` bounds the memory that its publishes take. */
-  constructor(bytesMax: number) {
+  /** `bytesMax` bounds the memory that its publishes take; `tally` counts that of all transactions. */
+  constructor(bytesMax: number, tally: { receivingBytes: number }) {
     this.bytesMax = bytesMax;
+    this.tally = tally;
   }
 
   /**
@@ -57,7 +59,9 @@ export class Transaction {
     mandatory: boolean,
     traits: number,
   ): void {
-    this.heldBytes += end - start + PUBLISH_OVERHEAD_BYTES;
+    const held = end - start + PUBLISH_OVERHEAD_BYTES;
+    this.heldBytes += held;
+    this.tally.receivingBytes += held;
     if (this.heldBytes > this.bytesMax) throw tooLarge(this.heldBytes, this.bytesMax);
     const bytes = chunk.single ? chunk.bytes : Buffer.from(chunk.bytes.subarray(start, end));
     const parts = chunk.parts;
@@ -76,13 +80,14 @@ export class Transaction {
     return this.settled.has(tag);
   }
 
-  /** Begins the next transaction, empty. */
+  /** Forgets all that it holds: the next one begins, or the channel ends. */
   clear(): void {
     this.publishes = [];
     this.tags = [];
     this.ways = [];
     this.settlesAllUpTo = 0;
     this.settled.clear();
+    this.tally.receivingBytes -= this.heldBytes;
     this.heldBytes = 0;
   }
 }

@@ -187,6 +187,23 @@ test('a commit with publishes waits for the end of the alarm', async () => {
   expect(scene.broker.server.broker.vhost('/').queues.get('q')?.readyCount).toBe(1);
 });
 
+test('what a transaction holds counts as on its way to the disk, until it ends', async () => {
+  const scene = await new Scene().start();
+  const { broker } = scene.broker.server;
+  const raw = await scene.open();
+  await raw.call(1, 'tx.select');
+  for (let i = 0; i < 10; i++) raw.publish(1, { routingKey: 'q' }, {}, Buffer.alloc(MIB));
+  await settled(raw);
+  expect(broker.receivingBytes).toBeGreaterThan(10 * MIB);
+  await raw.call(1, 'tx.rollback');
+  expect(broker.receivingBytes).toBe(0);
+  raw.publish(1, { routingKey: 'q' }, {}, Buffer.alloc(MIB));
+  await settled(raw);
+  expect(broker.receivingBytes).toBeGreaterThan(MIB);
+  raw.drop();
+  await eventually(() => broker.receivingBytes === 0, 'the end of the connection');
+});
+
 test('a blocked connection is not closed for its silence, and gets heartbeats', async () => {
   const scene = await new Scene().start();
   const raw = await scene.broker.open({ capabilities: CAPABILITIES, heartbeat: 10 });

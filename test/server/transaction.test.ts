@@ -24,7 +24,7 @@ function holdShared(transaction: Transaction, bytes: Buffer): void {
 }
 
 test('a record out of a shared chunk is copied', () => {
-  const transaction = new Transaction(1_000);
+  const transaction = new Transaction(1_000, { receivingBytes: 0 });
   const bytes = Buffer.from('..record');
   holdShared(transaction, bytes);
   bytes.fill(0);
@@ -33,7 +33,7 @@ test('a record out of a shared chunk is copied', () => {
 });
 
 test('a record in parts is kept as it is', () => {
-  const transaction = new Transaction(1_000);
+  const transaction = new Transaction(1_000, { receivingBytes: 0 });
   const chunk = new Chunk();
   const bytes = Buffer.from('head');
   const parts = [Buffer.from('bo'), Buffer.from('dy')];
@@ -47,7 +47,7 @@ test('a record in parts is kept as it is', () => {
 });
 
 test('what is cleared counts no more', () => {
-  const transaction = new Transaction(700);
+  const transaction = new Transaction(700, { receivingBytes: 0 });
   holdShared(transaction, Buffer.alloc(100));
   holdShared(transaction, Buffer.alloc(90));
   expect(() => holdShared(transaction, Buffer.alloc(10))).toThrow(
