@@ -22,7 +22,7 @@ import { QueueRows } from './queue/queue-rows.ts';
 import { Vhost } from './vhost.ts';
 
 /** Persistent segments kept in memory beside the store. */
-const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
+export const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -103,13 +103,20 @@ export class Broker implements QueueHost {
   private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
-  constructor(store: Store, clock: Clock, listener: BrokerListener, floods = UNBOUNDED) {
+  /** `residentBytesMax` bounds the stored messages that are in memory as well. */
+  constructor(
+    store: Store,
+    clock: Clock,
+    listener: BrokerListener,
+    floods = UNBOUNDED,
+    residentBytesMax = RESIDENT_BYTES_MAX,
+  ) {
     this.store = store;
     this.clock = clock;
     this.listener = listener;
     this.nowMs = clock.wallMs();
     this.floods = new Floods(floods);
-    this.log = new MessageLog(store, RESIDENT_BYTES_MAX);
+    this.log = new MessageLog(store, residentBytesMax);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
     this.policyRows = new PolicyRows(store);

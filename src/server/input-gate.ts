@@ -12,6 +12,9 @@ export const HELD_BY_ALARM = 8;
 /** It publishes faster than consumers take. */
 export const HELD_BY_FLOW = 16;
 
+/** It publishes faster than the disk writes. */
+export const HELD_BY_STORE = 32;
+
 /** What is held back: the socket, and the frames of what has been read already. */
 export interface Input {
   pause(): void;

@@ -68,7 +68,7 @@ function memoryTotal(): number {
 }
 
 /** What the store and the runtime take beside what Node.js knows of, and a part that lies in gaps. */
-const UNKNOWN_BYTES = 64 * 2 ** 20;
+const UNKNOWN_BYTES = 32 * 2 ** 20;
 const UNKNOWN_PART = 1.25;
 
 /**

@@ -110,9 +110,8 @@ export class ResourceWatch {
     this.log = log;
     this.changed = changed;
     this.stillOn = stillOn;
-    const total = settings.memoryTotalBytes ?? machine.memoryTotal;
-    alarms.memory.limit = memoryLimit(settings, total);
-    alarms.disk.limit = diskLimit(settings, total);
+    alarms.memory.limit = memoryLimit(settings, machine.memoryTotal);
+    alarms.disk.limit = diskLimit(settings, machine.memoryTotal);
   }
 
   start(): void {
@@ -257,17 +256,19 @@ const WARNINGS = {
     'Make room on the disk of data_dir, consume or purge messages, or lower disk_free_limit',
 };
 
-function memoryLimit(settings: ResourceSettings, total: number): number {
+/** How much memory may be in use; `machineTotal` is what there is unless the settings say. */
+export function memoryLimit(settings: ResourceSettings, machineTotal: number): number {
   const { memoryWatermark, memoryWatermarkBytes } = settings;
+  const total = settings.memoryTotalBytes ?? machineTotal;
   // More than there is would never be reached.
   if (memoryWatermarkBytes !== null) return Math.min(memoryWatermarkBytes, total);
   return memoryWatermark === 0 ? 0 : memoryWatermark * total;
 }
 
-function diskLimit(settings: ResourceSettings, total: number): number {
+function diskLimit(settings: ResourceSettings, machineTotal: number): number {
   const { diskFreeLimitBytes, diskFreeLimitRelative } = settings;
   if (diskFreeLimitRelative === null || diskFreeLimitBytes !== DISK_FREE_LIMIT_BYTES) {
     return diskFreeLimitBytes;
   }
-  return diskFreeLimitRelative * total;
+  return diskFreeLimitRelative * (settings.memoryTotalBytes ?? machineTotal);
 }

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { Permission } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
-import { Broker, type BrokerListener } from '../broker/broker.ts';
+import { Broker, type BrokerListener, RESIDENT_BYTES_MAX } from '../broker/broker.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
@@ -30,14 +30,22 @@ import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
 import type { PublishGuard } from './publish-guard.ts';
-import { type ResourceSettings, ResourceWatch } from './resource-watch.ts';
+import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
+import { StoreBrake } from './store-brake.ts';
 import type { TlsContext } from './tls-context.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
+
+/** Stored messages may keep so much of the memory limit: they must never be what raises the alarm. */
+const RESIDENT_PART = 0.125;
+
+/** What may wait for the disk, which the store holds in memory twice, and for the part of the limit. */
+const WAITING_BYTES_MAX = 96 * 2 ** 20;
+const WAITING_PART = 0.125;
 
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
 export interface ServerSettings
@@ -110,6 +118,7 @@ export class Server implements BrokerListener, Acceptor {
   private readonly sendWatch: SendWatch;
   private readonly resources: ResourceWatch;
   private readonly room: Room;
+  private readonly brake: StoreBrake;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
   /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
@@ -137,7 +146,10 @@ export class Server implements BrokerListener, Acceptor {
       requeues: settings.consumerTimeoutAction === 'requeue',
     };
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
-    this.broker = new Broker(store, clock, this, settings);
+    const memory = memoryLimit(settings, machine.memoryTotal);
+    const residentBytesMax = Math.min(RESIDENT_BYTES_MAX, memory * RESIDENT_PART);
+    this.broker = new Broker(store, clock, this, settings, residentBytesMax);
+    this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
@@ -256,6 +268,7 @@ export class Server implements BrokerListener, Acceptor {
   }
 
   durable(batch: number): void {
+    this.brake.durable();
     const held = this.held;
     if (held.length > 0) {
       this.held = held.filter((each) => each.batch > batch);
@@ -306,6 +319,7 @@ export class Server implements BrokerListener, Acceptor {
   /** Told after each chunk of input. */
   chunkRead(connection: Connection, bytes: number): void {
     if (this.broker.floods.overdrawn !== null) this.flow.overdrawn(connection);
+    this.brake.chunkRead(connection);
     this.turnBytes += bytes;
     if (this.turnBytes >= TURN_BYTES) this.turn();
   }
