@@ -19,6 +19,7 @@ import { type FloodSettings, Floods } from './queue/floods.ts';
 import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
+import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { Vhost } from './vhost.ts';
 
 /** Persistent segments kept in memory beside the store. */
@@ -72,6 +73,7 @@ export class Broker implements QueueHost {
   readonly access: Access;
   readonly definitionRows: DefinitionRows;
   readonly queueRows: QueueRows;
+  readonly sweeps: Sweeps;
   readonly policyRows: PolicyRows;
   readonly globalParameters: GlobalParameters;
   readonly alarms = new Alarms();
@@ -119,6 +121,7 @@ export class Broker implements QueueHost {
     this.log = new MessageLog(store, residentBytesMax);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
+    this.sweeps = new Sweeps(store, this.queueRows);
     this.policyRows = new PolicyRows(store);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
     this.access = new Access(store, {
@@ -137,6 +140,8 @@ export class Broker implements QueueHost {
   recover(first: FirstStart): void {
     this.globalParameters.recover();
     this.access.recover();
+    for (const id of this.sweeps.recover()) this.reserveQueueId(id);
+    if (this.sweeps.any) this.awaitBatch();
     const stored = this.access.rows.vhosts();
     const fresh = stored.length === 0 && this.access.users().length === 0;
     for (const traits of stored) this.addVhost(traits.name, traits).recover();
@@ -218,6 +223,11 @@ export class Broker implements QueueHost {
     queue.dirty = true;
     this.dirtyQueues.push(queue);
     this.listener.turnWanted();
+  }
+
+  sweep(sweep: Sweep): void {
+    this.sweeps.add(sweep);
+    if (this.sweeps.any) this.awaitBatch();
   }
 
   watch(queue: Queue, dueMs: number): void {
@@ -306,6 +316,7 @@ export class Broker implements QueueHost {
    */
   seal(): void {
     const { batch } = this.store;
+    this.sweeps.run();
     const queues = this.dirtyQueues;
     this.dirtyQueues = [];
     for (const queue of queues) {
@@ -325,6 +336,7 @@ export class Broker implements QueueHost {
     const nothingToWrite = !this.store.dirty && !this.store.busy;
     this.store.seal();
     if (nothingToWrite) this.batchDurable(batch);
+    if (this.sweeps.any) this.awaitBatch();
   }
 
   /** Makes the batch being gathered one that is sealed without delay; returns its number. */
@@ -352,6 +364,7 @@ export class Broker implements QueueHost {
 
   /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */
   sealExactMarks(): void {
+    this.sweeps.stop();
     for (const vhost of this.vhosts.values()) {
       for (const queue of vhost.queues.values()) queue.sealExactMarks();
     }
@@ -361,6 +374,7 @@ export class Broker implements QueueHost {
     if (batch <= this.durableBatch) return;
     this.durableBatch = batch;
     this.log.durable(batch);
+    this.queueRows.loaded.durable(batch);
     while (this.sealedUpTo.length > 0 && this.sealedUpTo[0]!.batch <= batch) {
       this.durableBytes = this.sealedUpTo.shift()!.bytes;
     }

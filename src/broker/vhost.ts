@@ -245,6 +245,14 @@ export class Vhost implements QueueHome {
     return count;
   }
 
+  /** Removes all ready messages of a queue; returns how many. */
+  purgeQueue(queue: Queue): number {
+    const count = queue.purge();
+    // Who is told that they are gone must not see them again.
+    if (queue.durable && count > 0) this.broker.definitionChanged();
+    return count;
+  }
+
   /** Deletes the queues that a connection owns, as it closes. */
   deleteQueuesOf(connection: object): void {
     const owned = this.owned.get(connection);

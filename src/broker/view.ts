@@ -340,7 +340,8 @@ export class View {
 
   /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */
   purgeQueue(vhost: string, name: string): number {
-    return this.broker.vhost(vhost).queue(name, NOBODY).purge();
+    const home = this.broker.vhost(vhost);
+    return home.purgeQueue(home.queue(name, NOBODY));
   }
 
   private each<T>(name: string | undefined, list: (vhost: Vhost) => readonly T[]): T[] {

@@ -15,3 +15,5 @@ export const TABLE_MARKS = 5;
 export const TABLE_ACCESS = 6;
 /** Policies, operator policies and parameters. */
 export const TABLE_POLICIES = 7;
+/** Ranges of pages that were purged, or whose queue was deleted, while their rows are being removed. */
+export const TABLE_PURGES = 8;

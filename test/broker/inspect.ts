@@ -2,9 +2,10 @@
 // Never changes anything, but that a page looked at is in memory afterwards.
 
 import type { Broker } from '../../src/broker/broker.ts';
-import { ENTRY_SETTLED, PAGE_ENTRIES } from '../../src/broker/queue/page.ts';
+import { ENTRY_SETTLED, isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/page.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { QueueEntries } from '../../src/broker/queue/queue-entries.ts';
+import { PageSweep } from '../../src/broker/queue/sweeps.ts';
 import type { MessageLog } from '../../src/message/log.ts';
 import {
   bodyBytesAt,
@@ -36,7 +37,7 @@ export function readRecord(log: MessageLog, position: number): ReadRecord {
 
 /** The entries of each lane of a queue, the highest priority first. */
 function entriesOf(queue: Queue): QueueEntries[] {
-  return queue['messages'].lanes.map((lane) => lane.entries);
+  return queue.messages.lanes.map((lane) => lane.entries);
 }
 
 /** The positions of all messages of a queue, ready or not, lane by lane and in order. */
@@ -53,6 +54,15 @@ export function positionsOf(queue: Queue): number[] {
     }
   }
   return positions;
+}
+
+/** What a walk over a queue visits: positions with sizes of bodies. */
+export function walk(queue: Queue): [position: number, bodyBytes: number][] {
+  const visited: [number, number][] = [];
+  for (let cursor = 0; cursor >= 0; ) {
+    cursor = queue.messages.visitPage(cursor, (...each) => visited.push(each));
+  }
+  return visited;
 }
 
 /** For how many pages the lane that has most of them keeps a place. */
@@ -80,6 +90,24 @@ export function segmentsOf(log: MessageLog): ReadonlyMap<number, Segment> {
   return log['segments'];
 }
 
+/** The positions of messages that were purged, and that still count as references. */
+function sweptPositions(broker: Broker): number[] {
+  const positions: number[] = [];
+  for (const sweep of broker.sweeps['sweeps']) {
+    if (!(sweep instanceof PageSweep)) continue;
+    const { queueId, lane, from } = sweep.range;
+    for (const [i, place] of sweep['places'].entries()) {
+      if (place === undefined) continue;
+      const page = place ?? new Page(from + i);
+      if (place === null) broker.queueRows.readPage(queueId, lane, page);
+      for (let slot = 0; slot < page.count; slot++) {
+        if (!isSettled(page, slot)) positions.push(page.positions[slot] as number);
+      }
+    }
+  }
+  return positions;
+}
+
 /** What is wrong with the references of segments, or null. */
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
@@ -88,6 +116,10 @@ export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string
       const id = Math.floor(position / SEGMENT_SPAN);
       expected.set(id, (expected.get(id) ?? 0) + 1);
     }
+  }
+  for (const position of sweptPositions(broker)) {
+    const id = Math.floor(position / SEGMENT_SPAN);
+    expected.set(id, (expected.get(id) ?? 0) + 1);
   }
   for (const segment of segmentsOf(broker.log).values()) {
     const wanted = expected.get(segment.id) ?? 0;
@@ -108,4 +140,22 @@ export function hasReadyConsumer(queue: Queue): boolean {
 /** Makes the log give persistent segments back to the disk much earlier than a broker would. */
 export function limitResidentBytes(log: MessageLog, bytes: number): void {
   Object.assign(log, { residentBytesMax: bytes });
+}
+
+/** Makes a broker keep few pages in memory, and let go of few with each batch after a purge. */
+export function limitPages(broker: Broker, loadedMax: number, sweptPerBatch: number): void {
+  Object.assign(broker.queueRows.loaded, { max: loadedMax });
+  Object.assign(broker.sweeps, { batchPages: sweptPerBatch, firstPages: sweptPerBatch });
+}
+
+/** How many pages of a queue are in the store only. */
+export function pagesAway(queue: Queue): number {
+  let away = 0;
+  for (const entries of entriesOf(queue)) {
+    const pages = entries['pages'];
+    for (let number = pages.first; number < pages.end; number++) {
+      if (pages.at(number) === null) away += 1;
+    }
+  }
+  return away;
 }

@@ -3,7 +3,7 @@
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Random } from '../amqp/random.ts';
 import type { Delivery, SimChannel, SimPublisher } from './peers.ts';
-import { bodyOf, randomAddress, randomBodyBytes } from './topology.ts';
+import { type Address, bodyOf, randomAddress, randomBodyBytes } from './topology.ts';
 import type { World } from './world.ts';
 
 /** Past so many messages, nothing is published until some are gone. */
@@ -12,7 +12,16 @@ const LIVE_MAX = 3_000;
 type Step = (world: World, random: Random) => void;
 
 function send(world: World, publisher: SimPublisher, random: Random, bodyBytes: number): void {
-  const address = randomAddress(random);
+  sendTo(world, publisher, random, randomAddress(random), bodyBytes);
+}
+
+function sendTo(
+  world: World,
+  publisher: SimPublisher,
+  random: Random,
+  address: Address,
+  bodyBytes: number,
+): void {
   // A crash may have taken the exchange with it.
   if (address.exchange !== '' && !world.model.exchanges.has(address.exchange)) return;
   const id = world.nextId++;
@@ -182,6 +191,32 @@ const deleteQueue: Step = (world, random) => {
   if (queue !== undefined) world.deleteQueue(queue);
 };
 
+/** A queue of many pages loses all of them at once, and a start may find that half done. */
+const purgeLong: Step = (world, random) => {
+  const long = world.queues.filter(({ rules }) => rules.lengthMax === Infinity);
+  const queue = random.pick(long) as Queue | undefined;
+  if (queue === undefined || crowded(world)) return;
+  const publisher = random.pick(world.publishers);
+  for (let n = 600 + random.below(1_200); n > 0; n--) {
+    const address = { exchange: '', routingKey: queue.name };
+    sendTo(world, publisher, random, address, random.below(40));
+  }
+  while (publisher.unreadBytes > 0) world.feed(publisher, world.chunkBytesMax);
+  for (let n = random.below(3); n > 0; n--) turn(world, random);
+  if (random.bool()) world.store.sync();
+  for (let n = random.below(4); n > 0; n--) world.get(random.pick(world.channels), queue);
+  if (random.below(4) > 0) world.purge(queue);
+  else world.deleteQueue(queue);
+  for (let n = random.below(4); n > 0; n--) {
+    turn(world, random);
+    if (random.bool()) world.store.sync(random.below(3));
+  }
+  world.checkContents();
+  const dice = random.below(3);
+  if (dice === 0) crash(world, random);
+  else if (dice === 1) restart(world, random);
+};
+
 const crash: Step = (world, random) => {
   world.store.sync(random.below(3));
   world.crash();
@@ -222,6 +257,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [1, fillLink],
   [3, emptyLink],
   [1, purge],
+  [1, purgeLong],
   [0.5, deleteQueue],
   [0.5, (world, random) => world.unbind(random.below(world.model.bindings.length))],
   [2, (world) => world.declareMissing()],

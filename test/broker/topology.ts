@@ -87,8 +87,14 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('dlx', 'dead-passing'),
 ];
 
+/** Where a message is sent. */
+export interface Address {
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
 /** Where a message may be sent; the last one leads nowhere. */
-const ADDRESSES: readonly { readonly exchange: string; readonly routingKey: string }[] = [
+const ADDRESSES: readonly Address[] = [
   { exchange: 'all', routingKey: 'x'.repeat(200) },
   { exchange: 'some', routingKey: 'a' },
   { exchange: 'some', routingKey: 'b' },
@@ -98,7 +104,7 @@ const ADDRESSES: readonly { readonly exchange: string; readonly routingKey: stri
   { exchange: '', routingKey: 'no such queue' },
 ];
 
-export function randomAddress(random: Random): { exchange: string; routingKey: string } {
+export function randomAddress(random: Random): Address {
   return random.pick(ADDRESSES);
 }
 

@@ -7,17 +7,20 @@ import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/segment-rows.ts';
-import { TABLE_PAGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
+import { TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { assert } from '../../src/util/assert.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
 import {
   hasReadyConsumer,
+  limitPages,
   limitResidentBytes,
   pagePlaces,
+  pagesAway,
   positionsOf,
   readRecord,
   segmentsOf,
   settledPages,
+  walk,
   wrongReferences,
 } from './inspect.ts';
 import {
@@ -47,6 +50,9 @@ export class World implements BrokerListener {
     surplus: 0,
     tired: 0,
     away: 0,
+    pagesAway: 0,
+    sweeping: 0,
+    resumed: 0,
     outranked: 0,
     handedOver: 0,
   };
@@ -61,15 +67,24 @@ export class World implements BrokerListener {
   channels: SimChannel[] = [];
   readonly chunkBytesMax: number;
   private readonly residentBytesMax: number;
+  private readonly loadedPagesMax: number;
+  private readonly sweptPerBatch: number;
   private readonly disk = new Disk();
   private broker!: Broker;
   /** What the disk must bring back, by the batch from which on it must. */
   private snapshots = new Map<number, Snapshot>();
 
-  /** Chunks are no longer than `chunkBytesMax`; `residentBytesMax`: see message/log.ts. */
-  constructor(chunkBytesMax: number, residentBytesMax: number) {
+  /** Chunks are no longer than `chunkBytesMax`; for the limits see log.ts, loaded-pages.ts, sweeps.ts. */
+  constructor(
+    chunkBytesMax: number,
+    residentBytesMax: number,
+    loadedPagesMax: number,
+    sweptPerBatch: number,
+  ) {
     this.chunkBytesMax = chunkBytesMax;
     this.residentBytesMax = residentBytesMax;
+    this.loadedPagesMax = loadedPagesMax;
+    this.sweptPerBatch = sweptPerBatch;
     this.open();
     this.declareMissing();
   }
@@ -89,7 +104,9 @@ export class World implements BrokerListener {
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, this);
     limitResidentBytes(this.broker.log, this.residentBytesMax);
+    limitPages(this.broker, this.loadedPagesMax, this.sweptPerBatch);
     this.broker.recover({ vhost: '/', user: null });
+    if (this.broker.sweeps.any) this.counts.resumed += 1;
     this.vhost = this.broker.vhost('/');
     this.snapshots = new Map([[0, this.model.snapshot()]]);
     this.publishers = [1, 2].map(() => {
@@ -170,7 +187,7 @@ export class World implements BrokerListener {
 
   purge(queue: Queue): void {
     const { ready } = this.modelQueue(queue);
-    same('messages purged', queue.purge(), ready.length);
+    same('messages purged', this.vhost.purgeQueue(queue), ready.length);
     ready.length = 0;
   }
 
@@ -460,6 +477,7 @@ export class World implements BrokerListener {
     }
     this.checkContents();
     same('rows of pages without messages', this.disk.keys(TABLE_PAGES).length, 0);
+    same('notes of purges that are over', this.disk.keys(TABLE_PURGES).length, 0);
     for (const key of this.disk.keys(TABLE_SEGMENTS)) {
       const known = segmentsOf(this.broker.log).has(segmentIdOfKey(key));
       if (!known) throw new Error(`the row ${key.toString('hex')} of a segment is left behind`);
@@ -518,13 +536,19 @@ export class World implements BrokerListener {
     for (const segment of segmentsOf(this.broker.log).values()) {
       if (segment.bytes === null) this.counts.away += 1;
     }
+    if (this.broker.sweeps.any) this.counts.sweeping += 1;
     for (const queue of this.queues) {
+      this.counts.pagesAway += pagesAway(queue);
       const { live } = this.modelQueue(queue);
       const positions = positionsOf(queue);
       same(`messages in ${queue.name}`, positions.length, live.length);
       positions.forEach((position, i) => {
         this.checkRecord(queue, position, live[i]?.message as Message);
       });
+      const ascending = (a: number, b: number): number => a - b;
+      const visited = walk(queue).map(([position]) => position);
+      const visitable = [...positions].sort(ascending);
+      same(`a walk over ${queue.name}`, visited.sort(ascending), visitable);
       same(`settled pages of ${queue.name}`, settledPages(queue), 0);
     }
     const wrong = wrongReferences(this.broker, this.queues);

@@ -3,6 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Queue } from './queue.ts';
+import type { Sweep } from './sweeps.ts';
 
 /** What `push` is told of a message; the priority stands from bit PUSH_PRIORITY_SHIFT on. */
 export const PUSH_STORED = 1;
@@ -28,6 +29,8 @@ export interface QueueHost {
   watch(queue: Queue, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
   listDirty(queue: Queue): void;
+  /** Takes over pages that a purge left behind, to let go of them little by little. */
+  sweep(sweep: Sweep): void;
   /** Asks that the batch being gathered be sealed without delay. */
   awaitBatch(): void;
 }

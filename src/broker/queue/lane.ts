@@ -7,13 +7,11 @@ import { positionOf } from '../../message/segment.ts';
 import { NumberHeap } from '../../util/heap.ts';
 import { DeliveredMark } from './delivered-mark.ts';
 import { ENTRY_STORED } from './page.ts';
-import { QueueEntries, type TakenEntry } from './queue-entries.ts';
+import { type EntriesOwner, QueueEntries, type TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 
 /** What a lane tells its queue. */
-export interface LaneOwner {
-  /** Something changed that belongs into the next batch. */
-  entriesDirty(): void;
+export interface LaneOwner extends EntriesOwner {
   /** A delivery waits for a batch that says on disk that the message may have been delivered. */
   markWanted(): void;
   /** A stored message came that no batch holds yet; or one of those is gone again. */
@@ -144,14 +142,19 @@ export class Lane {
     this.requeued.push(seq);
   }
 
-  /** Removes all ready messages. */
-  purge(): void {
-    while (this.requeued.size > 0) this.remove(this.requeued.pop());
-    const { tail } = this.entries;
-    let seq = this.entries.firstFrom(this.cursor);
-    while (seq < tail) {
+  /**
+   * Removes all ready messages: one by one only those that share a page with others, and those that
+   * came back while some are out. `unacked`: the queue has deliveries outstanding.
+   */
+  purge(unacked: boolean): void {
+    const { entries } = this;
+    const { tail } = entries;
+    if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.pop());
+    else this.requeued.clear();
+    const from = unacked ? this.cursor : 0;
+    entries.purgePages(from, tail);
+    for (let seq = entries.firstFrom(from); seq < tail; seq = entries.firstFrom(seq + 1)) {
       this.remove(seq);
-      seq = this.entries.firstFrom(seq + 1);
     }
     this.cursor = tail;
     this.readyCount = 0;
@@ -160,13 +163,14 @@ export class Lane {
   /** Lets go of every message in memory, as part of deleting the queue. */
   discard(): void {
     this.entries.discard();
+    if (this.durable) this.rows.removeMark(this.queueId, this.number);
     this.requeued.clear();
     this.readyCount = 0;
   }
 
   /** Writes what changed into the current batch. `unacked`: the queue has deliveries outstanding. */
   sealInto(batch: number, unacked: boolean): void {
-    this.entries.seal();
+    this.entries.seal(batch);
     const delivered = unacked || this.requeued.size > 0;
     if (this.mark.seal(batch, this.cursor, this.entries.tail, delivered)) this.putMark();
   }

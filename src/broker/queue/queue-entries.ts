@@ -3,14 +3,19 @@
 
 import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
-import { ENTRY_EXPIRES, ENTRY_SETTLED, ENTRY_STORED, PAGE_ENTRIES, Page } from './page.ts';
+import {
+  ENTRY_EXPIRES,
+  ENTRY_SETTLED,
+  ENTRY_STORED,
+  fillUp,
+  isSettled,
+  PAGE_ENTRIES,
+  Page,
+  type PageHome,
+} from './page.ts';
 import { PageList } from './page-list.ts';
 import type { QueueRows } from './queue-rows.ts';
-
-/** Pages kept for reuse, for all queues together. */
-const PAGE_POOL_MAX = 256;
-
-const pagePool: Page[] = [];
+import { PageSweep, type Sweep } from './sweeps.ts';
 
 /** Where an entry was found: the answer of `take`. */
 export interface TakenEntry {
@@ -23,13 +28,21 @@ export interface TakenEntry {
 /** Told when pages have something to put into the next batch. */
 export interface EntriesOwner {
   entriesDirty(): void;
+  /** Pages are left behind by a purge, to be let go of little by little. */
+  leftBehind(sweep: Sweep): void;
 }
 
 /** Finds one entry after another, as recovery reads them. */
 export type EntryVisitor = (seq: number, bodyBytes: number) => void;
 
+/** Told of one entry after another where it lies in the log, and how large its body is. */
+export type PositionVisitor = (position: number, bodyBytes: number) => void;
+
+/** Where `visitPage` reads a page that the store alone has. */
+const visited = new Page(0);
+
 /** The entries of one lane of a queue, by seq. */
-export class QueueEntries {
+export class QueueEntries implements PageHome {
   /** The seq that the next entry will get. */
   tail = 0;
   /** Entries there that have a time to live of their own. */
@@ -61,7 +74,7 @@ export class QueueEntries {
   /** Adds an entry at the tail; `state` is made of ENTRY_STORED and ENTRY_EXPIRES. */
   push(position: number, bodyBytes: number, state: number): void {
     let page = this.tailPage;
-    if (page === null || page.count === PAGE_ENTRIES) page = this.addPage();
+    if (page === null || page.count === PAGE_ENTRIES) page = this.openTail();
     const slot = page.count;
     page.positions[slot] = position;
     page.bodyBytes[slot] = bodyBytes;
@@ -151,7 +164,7 @@ export class QueueEntries {
       const slot = slotIn(recent, seq);
       if (slot >= 0 && slot < recent.count && !isSettled(recent, slot)) return seq;
     }
-    let at = seq;
+    let at = Math.max(seq, this.pages.first * PAGE_ENTRIES);
     while (at < this.tail) {
       const number = pageNumber(at);
       const page = this.loadedPage(number);
@@ -166,27 +179,55 @@ export class QueueEntries {
     return this.tail;
   }
 
-  /** Lets go of every entry and row, as part of deleting the queue. */
+  /**
+   * Takes out the pages that lie wholly within a range of seqs: nobody will ask for their entries
+   * again. The store learns of it with the batch being gathered.
+   */
+  purgePages(from: number, to: number): void {
+    const first = Math.ceil(from / PAGE_ENTRIES);
+    const end = Math.floor(to / PAGE_ENTRIES);
+    if (first >= end) return;
+    // What they hold is not worth writing any more; those that are gone have rows to be removed.
+    this.dirtyPages = this.dirtyPages.filter((page) => {
+      page.dirty = page.gone || page.number < first || page.number >= end;
+      return page.dirty;
+    });
+    this.leaveBehind(first, end);
+  }
+
+  /** Lets go of every entry, as part of deleting the queue. */
   discard(): void {
-    for (let number = this.pages.first; number < this.pages.end; number++) {
-      const page = this.loadedPage(number);
-      if (page === null) continue;
-      for (let slot = 0; slot < page.count; slot++) {
-        if (isSettled(page, slot)) continue;
-        this.log.unref(this.log.segmentOf(page.positions[slot] as number));
-      }
+    for (const page of this.dirtyPages) {
+      page.dirty = false;
+      if (!page.gone) continue;
+      if (page.onDisk) this.rows.removePage(this.queueId, this.lane, page.number);
+      this.rows.loaded.recycle(page);
     }
-    this.pages.clear();
-    this.tailPage = null;
-    this.recentPage = null;
     this.dirtyPages = [];
-    this.expiring = 0;
+    this.leaveBehind(0, this.pages.end);
+  }
+
+  private leaveBehind(from: number, to: number): void {
+    const { queueId, lane, log, rows } = this;
+    const { first, places } = this.pages.takeRange(from, to);
+    if (places.length === 0) return;
+    let stored = false;
+    for (const page of places) {
+      if (page === undefined) continue;
+      if (page === null || page.onDisk) stored = true;
+      if (page !== null) rows.loaded.leave(page);
+      if (page === this.tailPage) this.tailPage = null;
+      if (page === this.recentPage) this.recentPage = null;
+    }
+    const range = { queueId, lane, from: first, to: first + places.length };
+    this.owner.leftBehind(new PageSweep(range, stored, places, log, rows, this));
   }
 
   /** Puts the pages that changed into the current batch. */
-  seal(): void {
+  seal(batch: number): void {
     for (const page of this.dirtyPages) {
       page.dirty = false;
+      page.batch = batch;
       if (page.storedLive > 0) {
         this.rows.putPage(this.queueId, this.lane, page);
         page.onDisk = true;
@@ -194,9 +235,53 @@ export class QueueEntries {
         this.rows.removePage(this.queueId, this.lane, page.number);
         page.onDisk = false;
       }
-      if (page.gone) recycle(page);
+      if (page.gone) this.rows.loaded.recycle(page);
     }
     this.dirtyPages.length = 0;
+  }
+
+  /**
+   * Lets a page leave memory if the store has all of it. One in use since it was asked before stays:
+   * whoever uses it looks it up anew.
+   */
+  release(page: Page, durableBatch: number): boolean {
+    if (page === this.recentPage) {
+      this.recentPage = null;
+      return false;
+    }
+    if (page === this.tailPage) {
+      this.tailPage = null;
+      return false;
+    }
+    // Reads see durable batches only.
+    if (page.dirty || page.batch > durableBatch) return false;
+    const live = page.count - page.settled;
+    if (live > page.storedLive) return false;
+    if (live === 0) this.pages.drop(page.number);
+    else this.pages.set(page.number, null);
+    return true;
+  }
+
+  /**
+   * Visits the entries that are there in the first page from `number` on that is not gone; returns
+   * the number of the page to go on with, or -1 when there is none. What is purged is not visited.
+   */
+  visitPage(number: number, visit: PositionVisitor): number {
+    const { pages } = this;
+    let at = Math.max(number, pages.first);
+    while (at < pages.end && pages.at(at) === undefined) at += 1;
+    if (at >= pages.end) return -1;
+    let page = pages.at(at) as Page | null;
+    if (page === null) {
+      page = visited;
+      page.reset(at);
+      this.rows.readPage(this.queueId, this.lane, page);
+    }
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
+      visit(page.positions[slot] as number, page.bodyBytes[slot] as number);
+    }
+    return at + 1;
   }
 
   /**
@@ -221,11 +306,9 @@ export class QueueEntries {
       this.pages.add(page.number, null);
       this.tail = page.number * PAGE_ENTRIES + page.count;
     });
-    this.tail = Math.max(this.tail, tailMin);
-    const last = this.pages.end - 1;
-    if (this.tail % PAGE_ENTRIES === 0 || last !== Math.floor(this.tail / PAGE_ENTRIES)) return;
-    this.tailPage = this.loadedPage(last);
-    if (this.tailPage !== null) fillUp(this.tailPage, this.tail % PAGE_ENTRIES);
+    // Pages of a purge that is not swept yet keep their numbers to themselves.
+    const purged = this.rows.purgedEnd(this.queueId, this.lane) * PAGE_ENTRIES;
+    this.tail = Math.max(this.tail, tailMin, purged);
   }
 
   private pageOf(seq: number): Page {
@@ -245,29 +328,34 @@ export class QueueEntries {
     const page = this.pages.at(number);
     if (page === undefined) return null;
     if (page !== null) return page;
-    const read = newPage(number);
+    const read = this.rows.loaded.take(number, this);
     this.rows.readPage(this.queueId, this.lane, read);
-    // After a crash the tail may lie pages further on: the rest of this one is never used.
-    if (number < Math.floor(this.tail / PAGE_ENTRIES)) fillUp(read, PAGE_ENTRIES);
+    // Nobody knows the places that had transient messages, or that a crash made the tail pass over.
+    fillUp(read, Math.min(PAGE_ENTRIES, this.tail - number * PAGE_ENTRIES));
     this.pages.set(number, read);
     return read;
   }
 
-  private addPage(): Page {
-    const number = Math.floor(this.tail / PAGE_ENTRIES);
-    const page = newPage(number);
-    fillUp(page, this.tail % PAGE_ENTRIES);
-    this.pages.add(number, page);
+  /** The page that the next entry belongs to. */
+  private openTail(): Page {
+    const number = pageNumber(this.tail);
+    let page = this.loadedPage(number);
+    if (page === null) {
+      page = this.rows.loaded.take(number, this);
+      fillUp(page, this.tail - number * PAGE_ENTRIES);
+      this.pages.add(number, page);
+    }
     this.tailPage = page;
     return page;
   }
 
   private dropPage(page: Page): void {
     this.pages.drop(page.number);
+    this.rows.loaded.leave(page);
     if (this.tailPage === page) this.tailPage = null;
     if (this.recentPage === page) this.recentPage = null;
     if (page.dirty) page.gone = true;
-    else recycle(page);
+    else this.rows.loaded.recycle(page);
   }
 
   private dirtyPage(page: Page): void {
@@ -285,28 +373,4 @@ function pageNumber(seq: number): number {
 /** The slot of a seq in its page: `seq % PAGE_ENTRIES` would be a call into C for large seqs. */
 function slotIn(page: Page, seq: number): number {
   return seq - page.number * PAGE_ENTRIES;
-}
-
-function isSettled(page: Page, slot: number): boolean {
-  return ((page.states[slot] as number) & ENTRY_SETTLED) !== 0;
-}
-
-/** Marks the slots below `count` that no message ever had as settled. */
-function fillUp(page: Page, count: number): void {
-  for (let slot = page.count; slot < count; slot++) {
-    page.states[slot] = ENTRY_SETTLED;
-    page.settled += 1;
-  }
-  page.count = Math.max(page.count, count);
-}
-
-function newPage(number: number): Page {
-  const page = pagePool.pop();
-  if (page === undefined) return new Page(number);
-  page.reset(number);
-  return page;
-}
-
-function recycle(page: Page): void {
-  if (pagePool.length < PAGE_POOL_MAX) pagePool.push(page);
 }

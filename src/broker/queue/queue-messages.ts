@@ -6,8 +6,9 @@ import { assert } from '../../util/assert.ts';
 import type { QueueHost } from './host.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
 import { Lane, type LaneOwner } from './lane.ts';
-import type { TakenEntry } from './queue-entries.ts';
-import type { QueueRows } from './queue-rows.ts';
+import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
+import { LANE_PAGES, type QueueRows } from './queue-rows.ts';
+import type { Sweep } from './sweeps.ts';
 
 /** What these messages belong to. */
 export interface MessagesOwner {
@@ -161,7 +162,7 @@ export class QueueMessages implements LaneOwner {
   /** Removes all ready messages; returns how many. */
   purge(): number {
     const count = this.readyCount;
-    for (const lane of this.lanes) lane.purge();
+    for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
     this.readyCount = 0;
     this.readyBytes = 0;
     return count;
@@ -170,7 +171,6 @@ export class QueueMessages implements LaneOwner {
   /** Lets go of every message and row, as part of deleting the queue. */
   discard(): void {
     for (const lane of this.lanes) lane.discard();
-    if (this.owner.durable) this.rows.removeAll(this.owner.id);
     this.readyCount = 0;
     this.readyBytes = 0;
     this.unackedCount = 0;
@@ -204,8 +204,29 @@ export class QueueMessages implements LaneOwner {
     }
   }
 
+  /**
+   * Visits the messages of one page, ready ones and unacked ones, from a cursor on: where each lies
+   * in the log, and how large its body is. Returns the cursor to go on with, in this turn or a later
+   * one, or -1 at the end; the first is 0. A message that is there from before the first call until
+   * after the last is visited, whatever else happens to the queue in between; what was purged is not.
+   */
+  visitPage(cursor: number, visit: PositionVisitor): number {
+    const from = Math.floor(cursor / LANE_PAGES);
+    const lanes = this.lanes.filter(({ number }) => number >= from);
+    lanes.sort((a, b) => a.number - b.number);
+    for (const { number, entries } of lanes) {
+      const next = entries.visitPage(number === from ? cursor % LANE_PAGES : 0, visit);
+      if (next >= 0) return number * LANE_PAGES + next;
+    }
+    return -1;
+  }
+
   entriesDirty(): void {
     this.owner.entriesDirty();
+  }
+
+  leftBehind(sweep: Sweep): void {
+    this.host.sweep(sweep);
   }
 
   markWanted(): void {

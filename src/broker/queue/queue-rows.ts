@@ -1,20 +1,45 @@
-// Owns how queues lie in the store: pages and marks, their keys and values. Never decides when they
-// are written: queue.ts does.
+// Owns how queues lie in the store: pages, marks and purges, their keys and values. Never decides when
+// they are written: queue.ts does.
 
-import { CorruptRecordError, verifyChecksum, writeChecksum } from '../../store/checksum.ts';
+import {
+  CorruptRecordError,
+  checksum,
+  verifyChecksum,
+  writeChecksum,
+} from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
-import { TABLE_MARKS, TABLE_PAGES } from '../../store/tables.ts';
-import { decodePage, encodePage, Page } from './page.ts';
+import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../store/tables.ts';
+import { LoadedPages } from './loaded-pages.ts';
+import { Page } from './page.ts';
+import { decodePage, encodePage } from './page-row.ts';
 
 /*
- *   table of pages   key  u32 queue id | u12 lane, u36 page   value  see page.ts
- *   table of marks   key  u32 queue id | u16 lane, if not 0   value  f64 seq | u32 CRC32 of it
+ *   table of pages    key  u32 queue id | u12 lane, u36 page         value  see page-row.ts
+ *   table of marks    key  u32 queue id | u16 lane, if not 0         value  f64 seq | u32 CRC32 of it
+ *   table of purges   key  u32 queue id | u12 lane, u36 first page   value  u32 CRC32 of the key
+ *                        | u12 lane, u36 page behind the last
  */
-const LANE_PAGES = 2 ** 36;
+export const LANE_PAGES = 2 ** 36;
+
+/** Pages of one lane of a queue whose messages are gone, though their rows may still be there. */
+export interface PurgedRange {
+  readonly queueId: number;
+  readonly lane: number;
+  /** The first page, and the one behind the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+const LOWEST = Buffer.alloc(0);
+const HIGHEST = Buffer.alloc(16, 0xff);
 
 /** Reads and writes the rows of all queues of one store. */
 export class QueueRows {
+  /** The pages in memory of all queues. */
+  readonly loaded = new LoadedPages();
   private readonly store: Store;
+  /** The purged ranges that the store held at the start, by queue. */
+  private readonly purgedAtStart = new Map<number, PurgedRange[]>();
 
   constructor(store: Store) {
     this.store = store;
@@ -36,15 +61,19 @@ export class QueueRows {
     readInto(key, row, page);
   }
 
-  /** Calls `visit` with each page of a lane in order; the page object is reused. */
+  /** Calls `visit` with each page of a lane in order but for those purged; the object is reused. */
   forEachPage(queueId: number, lane: number, visit: (page: Page) => void): void {
     const page = new Page(0);
-    const from = pageKey(queueId, lane, 0);
-    const to = pageKey(queueId, lane + 1, 0);
-    for (const { key, value } of this.store.range(TABLE_PAGES, from, to)) {
-      page.reset(key.readUIntBE(4, 6) % LANE_PAGES);
-      readInto(key, value, page);
-      visit(page);
+    let from = 0;
+    const purged = this.purgedOf(queueId).filter((range) => range.lane === lane);
+    for (const gap of [...purged, { from: LANE_PAGES, to: LANE_PAGES }]) {
+      const keys = [pageKey(queueId, lane, from), pageKey(queueId, lane, gap.from)] as const;
+      for (const { key, value } of this.store.range(TABLE_PAGES, ...keys)) {
+        page.reset(key.readUIntBE(4, 6) % LANE_PAGES);
+        readInto(key, value, page);
+        visit(page);
+      }
+      from = gap.to;
     }
   }
 
@@ -75,6 +104,7 @@ export class QueueRows {
     for (const key of this.store.keys(TABLE_MARKS, ...marks)) {
       if (key.length > 4) found.add(key.readUInt16BE(4));
     }
+    for (const { lane } of this.purgedOf(queueId)) if (lane > 0) found.add(lane);
     const pages = [pageKey(queueId, 1, 0), pageKey(queueId + 1, 0, 0)] as const;
     for (const key of this.store.keys(TABLE_PAGES, ...pages)) {
       found.add(Math.floor(key.readUIntBE(4, 6) / LANE_PAGES));
@@ -82,10 +112,63 @@ export class QueueRows {
     return [...found];
   }
 
-  /** Removes all that belongs to a queue. */
-  removeAll(queueId: number): void {
-    this.store.removeRange(TABLE_PAGES, pageKey(queueId, 0, 0), pageKey(queueId + 1, 0, 0));
-    this.store.removeRange(TABLE_MARKS, markKey(queueId, 0), markKey(queueId + 1, 0));
+  removeMark(queueId: number, lane: number): void {
+    this.store.remove(TABLE_MARKS, markKey(queueId, lane));
+  }
+
+  putPurge(range: PurgedRange): void {
+    const key = purgeKey(range);
+    const value = Buffer.alloc(4);
+    value.writeUInt32LE(checksum(key));
+    this.store.put(TABLE_PURGES, key, value);
+  }
+
+  removePurge(range: PurgedRange): void {
+    this.store.remove(TABLE_PURGES, purgeKey(range));
+  }
+
+  /** The purged ranges that the store holds. From now on their pages count as gone. */
+  recoverPurges(): PurgedRange[] {
+    const found: PurgedRange[] = [];
+    for (const { key, value } of this.store.range(TABLE_PURGES, LOWEST, HIGHEST)) {
+      if (key.length !== 16 || value.length !== 4 || value.readUInt32LE() !== checksum(key)) {
+        throw new CorruptRecordError(TABLE_PURGES, key, 'its checksum does not match');
+      }
+      const queueId = key.readUInt32BE(0);
+      const from = key.readUIntBE(4, 6);
+      const lane = Math.floor(from / LANE_PAGES);
+      const first = lane * LANE_PAGES;
+      found.push({ queueId, lane, from: from - first, to: key.readUIntBE(10, 6) - first });
+    }
+    for (const range of found) {
+      this.purgedAtStart.set(range.queueId, [...this.purgedOf(range.queueId), range]);
+    }
+    return found;
+  }
+
+  /** The number of the page behind the last one that is purged in a lane, as it was at the start. */
+  purgedEnd(queueId: number, lane: number): number {
+    const ends = this.purgedOf(queueId).map((range) => (range.lane === lane ? range.to : 0));
+    return Math.max(0, ...ends);
+  }
+
+  private purgedOf(queueId: number): readonly PurgedRange[] {
+    return this.purgedAtStart.get(queueId) ?? [];
+  }
+
+  /**
+   * Removes the rows of up to `pagesMax` pages of a lane from page `from` on and before page `to`;
+   * returns the page to go on with, or `to` when that was all.
+   */
+  removePages(queueId: number, lane: number, from: number, to: number, pagesMax: number): number {
+    let left = pagesMax;
+    const keys = [pageKey(queueId, lane, from), pageKey(queueId, lane, to)] as const;
+    for (const key of this.store.keys(TABLE_PAGES, ...keys)) {
+      if (left === 0) return key.readUIntBE(4, 6) % LANE_PAGES;
+      this.store.remove(TABLE_PAGES, key);
+      left -= 1;
+    }
+    return to;
   }
 }
 
@@ -98,6 +181,14 @@ function pageKey(queueId: number, lane: number, pageNumber: number): Buffer {
   const key = Buffer.allocUnsafe(10);
   key.writeUInt32BE(queueId, 0);
   key.writeUIntBE(lane * LANE_PAGES + pageNumber, 4, 6);
+  return key;
+}
+
+function purgeKey({ queueId, lane, from, to }: PurgedRange): Buffer {
+  const key = Buffer.allocUnsafe(16);
+  key.writeUInt32BE(queueId, 0);
+  key.writeUIntBE(lane * LANE_PAGES + from, 4, 6);
+  key.writeUIntBE(lane * LANE_PAGES + to, 10, 6);
   return key;
 }
 

@@ -53,7 +53,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly host: QueueHost;
   private readonly home: QueueHome;
   private readonly log: MessageLog;
-  private readonly messages: QueueMessages;
+  readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
 
   constructor(

@@ -124,8 +124,10 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
 function purge(connection: Connection, channel: Channel, method: Method<'queue.purge'>): void {
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
-  const messageCount = connection.vhost.queue(name, connection).purge();
-  if (!method.noWait) channel.send('queue.purge-ok', { messageCount });
+  const { vhost } = connection;
+  const messageCount = vhost.purgeQueue(vhost.queue(name, connection));
+  if (method.noWait) return;
+  replyWhenDurable(connection, channel, () => channel.send('queue.purge-ok', { messageCount }));
 }
 
 function remove(connection: Connection, channel: Channel, method: Method<'queue.delete'>): void {

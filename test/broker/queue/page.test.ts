@@ -2,15 +2,14 @@
 
 import { expect, test } from 'vitest';
 import {
-  decodePage,
   ENTRY_EXPIRES,
   ENTRY_SETTLED,
   ENTRY_STORED,
-  encodePage,
   isStoredLive,
   PAGE_ENTRIES,
   Page,
 } from '../../../src/broker/queue/page.ts';
+import { decodePage, encodePage } from '../../../src/broker/queue/page-row.ts';
 import { QueueRows } from '../../../src/broker/queue/queue-rows.ts';
 import { CHECKSUM_BYTES, CorruptRecordError } from '../../../src/store/checksum.ts';
 import { TABLE_MARKS, TABLE_PAGES } from '../../../src/store/tables.ts';
@@ -22,10 +21,14 @@ const TRANSIENT = 0;
 function randomPage(random: Random): Page {
   const page = new Page(random.below(2 ** 40));
   page.count = random.pick([0, 1, 7, 8, 9, 255, 256, random.below(257)]);
+  const settledShare = random.pick([0, 0.5, 0.9, 0.99]);
   for (let slot = 0; slot < page.count; slot++) {
-    const settled = random.bool() ? ENTRY_SETTLED : 0;
+    const settled = random.next() < settledShare ? ENTRY_SETTLED : 0;
     const expires = random.below(4) === 0 ? ENTRY_EXPIRES : 0;
-    page.states[slot] = (random.bool() ? ENTRY_STORED : TRANSIENT) | settled | expires;
+    const state = (random.bool() ? ENTRY_STORED : TRANSIENT) | settled | expires;
+    page.states[slot] = state;
+    if (isStoredLive(state)) page.storedLive += 1;
+    if (settled !== 0) page.settled += 1;
     if (random.below(5) === 0) {
       page.returns ??= new Map();
       page.returns.set(slot, 1 + random.below(2 ** 32 - 1));
@@ -65,6 +68,22 @@ test('a row brings back just the entries that are stored and not settled', () =>
   });
 });
 
+test('a row grows with the messages that are there, not with the places they leave between them', () => {
+  const page = new Page(7);
+  page.count = PAGE_ENTRIES;
+  page.states.fill(ENTRY_STORED | ENTRY_SETTLED);
+  const lengths: number[] = [];
+  for (let live = 0; live <= PAGE_ENTRIES; live++) {
+    page.storedLive = live;
+    page.settled = PAGE_ENTRIES - live;
+    lengths.push(encodePage(page).length);
+    if (live < PAGE_ENTRIES) page.states[live] = ENTRY_STORED;
+  }
+  expect(lengths[1]).toBe(2 + 2 + 13 + CHECKSUM_BYTES);
+  expect(lengths[100]).toBe(2 + 2 + 1_300 + CHECKSUM_BYTES);
+  expect(Math.max(...lengths), 'as a row of format 2').toBe(2 + 256 * 12 + 32 + CHECKSUM_BYTES);
+});
+
 test('a page made ready for another place is as new', () => {
   withSeed((random: Random) => {
     const page = randomPage(random);
@@ -94,6 +113,25 @@ test('a row of the wrong length is refused', () => {
     tooMany,
   ];
   for (const row of wrong) expect(decodePage(row, new Page(0))).toMatch(/length|short/);
+});
+
+test('a row whose entries are not in order, or beyond its end, is refused', () => {
+  const page = new Page(0);
+  page.count = 9;
+  page.states.fill(ENTRY_SETTLED, 0, 9);
+  for (const slot of [2, 5]) page.states[slot] = ENTRY_STORED;
+  page.storedLive = 2;
+  const row = encodePage(page).subarray(0, -CHECKSUM_BYTES);
+  expect(decodePage(row, new Page(0))).toBeNull();
+  for (const [second, wrong] of [
+    [2, true],
+    [1, true],
+    [9, true],
+    [8, false],
+  ] as const) {
+    row[4 + 13] = second;
+    expect(decodePage(row, new Page(0)) !== null).toBe(wrong);
+  }
 });
 
 test('any bit that changed in a row of a page or a mark is found out', () => {
@@ -143,9 +181,11 @@ test('a queue reads its own pages in order, and removes only its own', () => {
   rows.forEachPage(2, 0, (page) => numbers.push(page.number));
   expect(numbers).toEqual([0, 7, 300, 2 ** 33]);
   rows.removePage(2, 0, 7);
-  rows.removeAll(1);
+  expect(rows.removePages(1, 0, 0, 2 ** 35, 3)).toBe(2 ** 33);
+  rows.removeMark(1, 0);
   store.seal();
   store.sync();
-  expect(disk.keys(TABLE_PAGES)).toHaveLength(3 + 4);
+  expect(disk.keys(TABLE_PAGES)).toHaveLength(1 + 3 + 4);
+  expect(rows.removePages(1, 0, 8, 2 ** 35, 3), 'the last one').toBe(2 ** 35);
   expect([1, 2, 3].map((queue) => rows.readMark(queue, 0))).toEqual([0, 2, 3]);
 });
