@@ -1,6 +1,7 @@
 // Owns the wiring: it makes a running broker of its parts, and takes it down in the right order.
 // Never reads flags or variables, never ends the process: that is cli/.
 
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
@@ -23,6 +24,7 @@ import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
 import type { Store } from './store/port.ts';
+import { Scratch } from './store/scratch.ts';
 import { systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
 
@@ -49,6 +51,8 @@ export interface OpenBroker {
 interface OpenStore {
   readonly store: Store;
   readonly folder: DataFolder | null;
+  /** Where messages go that memory is too small for and no restart needs. */
+  readonly scratch: Scratch | null;
 }
 
 /** Opens the store and the listener. When it rejects, nothing is left open. */
@@ -68,10 +72,13 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     // Who brings users wants no other, least of all one whose password everybody knows.
     if (bringsUsers(definitions)) access.user = null;
     const machine = thisMachine(opened.folder?.path ?? null);
-    const server = new Server(store, settings, access, logger, systemClock, version, machine);
+    const { scratch } = opened;
+    const clock = systemClock;
+    const server = new Server(store, settings, access, logger, clock, version, machine, scratch);
     loadDefinitions(server.broker, definitions, settings, logger);
     const failed = new Promise<Error>((resolve) => {
       store.onFailure(resolve);
+      scratch?.onFailure(resolve);
       server.onFatal = resolve;
     });
     const broken = failed.then((error) => {
@@ -184,22 +191,29 @@ function listenAddresses({ tcpListeners, sslListeners }: Settings): ListenAddres
 }
 
 async function openStore(settings: Settings): Promise<OpenStore> {
-  if (settings.memory) return { store: openMemoryStore(), folder: null };
+  if (settings.memory) return { store: openMemoryStore(), folder: null, scratch: null };
   const folder = await openDataFolder(settings.dataDir);
   try {
     const { openLmdbStore } = await import('./store/lmdb/engine.ts');
     const { commitTimeoutMs } = settings;
     const store = await openLmdbStore(join(folder.path, 'store'), { commitTimeoutMs });
-    return { store, folder };
+    const scratchPath = join(folder.path, 'scratch');
+    await rm(scratchPath, { recursive: true, force: true });
+    const scratch = new Scratch(() =>
+      openLmdbStore(scratchPath, { commitTimeoutMs, lasting: false }),
+    );
+    return { store, folder, scratch };
   } catch (error) {
     await folder.release();
     throw error;
   }
 }
 
-async function closeStore({ store, folder }: OpenStore): Promise<void> {
+async function closeStore({ store, folder, scratch }: OpenStore): Promise<void> {
   try {
     await store.close();
+    await scratch?.close();
+    if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
   } finally {
     await folder?.release();
   }

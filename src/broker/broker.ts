@@ -3,16 +3,18 @@
 
 import { MessageLog } from '../message/log.ts';
 import type { Store } from '../store/port.ts';
+import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { Access } from './access/access.ts';
-import type { Permission } from './access/grants.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
 import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
+import { Compaction, type CompactionHost } from './compaction.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
+import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
 import { type FloodSettings, Floods } from './queue/floods.ts';
@@ -22,8 +24,8 @@ import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { Vhost } from './vhost.ts';
 
-/** Persistent segments kept in memory beside the store. */
-export const RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
+/** Segments kept in memory: the persistent ones beside the store, and as much of transient ones. */
+export const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -48,24 +50,8 @@ export interface BrokerListener {
   connectionsForced(of: Vhost | User, reason: string): void;
 }
 
-/** What a new broker is made with. */
-export interface FirstStart {
-  readonly vhost: string;
-  readonly user: FirstUser | null;
-}
-
-/** The first user, who may do anything where its permission says so. */
-export interface FirstUser {
-  readonly name: string;
-  readonly password: string;
-  readonly tags: readonly string[];
-  readonly permission: Permission;
-  /** How dear its password is to hash; see access/password.ts. */
-  readonly logCost?: number;
-}
-
 /** The heart: vhosts over a log and a store. Synchronous, without timers or I/O of its own. */
-export class Broker implements QueueHost {
+export class Broker implements QueueHost, CompactionHost {
   readonly store: Store;
   readonly log: MessageLog;
   readonly clock: Clock;
@@ -78,6 +64,7 @@ export class Broker implements QueueHost {
   readonly globalParameters: GlobalParameters;
   readonly alarms = new Alarms();
   readonly floods: Floods;
+  readonly compaction: Compaction;
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
@@ -105,20 +92,24 @@ export class Broker implements QueueHost {
   private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
-  /** `residentBytesMax` bounds the stored messages that are in memory as well. */
+  /**
+   * `residentBytesMax` bounds what is in memory of stored messages, and of transient ones; these go to
+   * `scratch` beyond it, or stay where there is none.
+   */
   constructor(
     store: Store,
     clock: Clock,
     listener: BrokerListener,
     floods = UNBOUNDED,
     residentBytesMax = RESIDENT_BYTES_MAX,
+    scratch: Scratch | null = null,
   ) {
     this.store = store;
     this.clock = clock;
     this.listener = listener;
     this.nowMs = clock.wallMs();
     this.floods = new Floods(floods);
-    this.log = new MessageLog(store, residentBytesMax);
+    this.log = new MessageLog(store, residentBytesMax, scratch);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
     this.sweeps = new Sweeps(store, this.queueRows);
@@ -130,6 +121,7 @@ export class Broker implements QueueHost {
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),
       userDeleted: (user) => listener.connectionsForced(user, `user '${user.name}' is deleted`),
     });
+    this.compaction = new Compaction(this);
     store.onDurable((batch) => this.batchDurable(batch));
   }
 
@@ -282,6 +274,20 @@ export class Broker implements QueueHost {
     return more;
   }
 
+  /** Does some of the work that nobody waits for. Called at the end of each turn. */
+  tend(): void {
+    this.log.tend();
+    if (this.compaction.run()) this.listener.turnWanted();
+  }
+
+  get sweeping(): boolean {
+    return this.sweeps.any;
+  }
+
+  allQueues(): Queue[] {
+    return [...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue());
+  }
+
   /** Whether the batch being gathered should be sealed without waiting for more to gather. */
   get sealUrgent(): boolean {
     return this.batchAwaited || this.log.unsealedBytes > GATHERED_BYTES_MAX;
@@ -297,7 +303,11 @@ export class Broker implements QueueHost {
   }
 
   get reusableBytes(): number {
-    return this.store.reusableBytes;
+    return this.store.reusableBytes + this.log.reusableScratchBytes;
+  }
+
+  get spillingBytes(): number {
+    return this.log.spillingBytes;
   }
 
   /** Whether anything would go into a batch sealed now. */

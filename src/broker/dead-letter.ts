@@ -50,7 +50,7 @@ export function deadLetter(
   writeRecordHead(view, 0, flags, priority ?? 0, broker.clock.wallMs(), NO_EXPIRY);
   const stored = message.persistent && targets.some((target) => target.durable);
   const moved = broker.log.append(record, view, 0, record.length, stored);
-  broker.log.placed.refs += targets.length;
+  broker.log.placed.hold(targets.length, message.body.length);
   let traits = stored ? PUSH_STORED : 0;
   if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   for (const target of targets) target.push(moved, message.body.length, traits);

@@ -92,7 +92,7 @@ export class Firehose {
     const view = viewOf(record);
     writeRecordHead(view, 0, 0, 0, nowMs, NO_EXPIRY);
     const position = log.append(record, view, 0, record.length, false);
-    log.placed.refs += queues.length;
+    log.placed.hold(queues.length, body.length);
     for (const queue of queues) queue.push(position, body.length, 0);
   }
 }

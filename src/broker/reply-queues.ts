@@ -33,6 +33,10 @@ export class ReplyQueues {
     return this.queues.get(name);
   }
 
+  all(): Iterable<Queue> {
+    return this.queues.values();
+  }
+
   /** Makes a queue with a name that nobody can guess. */
   open(): Queue {
     const { broker } = this;

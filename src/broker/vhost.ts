@@ -83,6 +83,11 @@ export class Vhost implements QueueHome {
     for (const traits of PREDECLARED_EXCHANGES) exchanges.set(traits.name, new Exchange(traits));
   }
 
+  /** All queues, those for replies too. */
+  everyQueue(): Queue[] {
+    return [...this.queues.values(), ...this.replies.all()];
+  }
+
   /** Reads the durable exchanges, queues and bindings of this vhost back, with their messages. */
   recover(): void {
     const rows = this.broker.definitionRows;

@@ -1,24 +1,30 @@
-// Owns the two logs that hold every message's bytes, one kept by the store and one in memory only:
+// Owns the two logs that hold every message's bytes, one kept by the store and one that need not last:
 // where a record goes, when its segment may go, what a batch must write. Never knows queues.
 
 import type { Store } from '../store/port.ts';
-import { TABLE_SEGMENTS } from '../store/tables.ts';
+import type { Scratch } from '../store/scratch.ts';
 import { assert } from '../util/assert.ts';
 import { copyBytes, viewOf } from '../util/bytes.ts';
 import type { Chunk } from './chunk.ts';
-import { positionOf, SEGMENT_SPAN, Segment } from './segment.ts';
+import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
 import {
-  endOfKey,
+  noteSegmentRow,
+  packSegment,
   putSegmentRows,
-  readSegment,
+  removeSegmentRows,
   segmentIdOfKey,
   segmentKeys,
 } from './segment-rows.ts';
+import { Shelf } from './shelf.ts';
+import { Sparse, settledWhenSparse } from './sparse.ts';
+import { putAll, Spill } from './spill.ts';
 
 /** Buffers of SEGMENT_SPAN bytes kept for reuse: fresh memory costs a page fault every 4 KiB. */
 const POOL_BUFFERS_MAX = 64;
 /** A record beyond this size gets a segment of its own. */
 const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
+/** About what a record holds beside its body, for records that only their entries tell of. */
+const RECORD_REST_BYTES = 64;
 
 /** Segments whose bytes a batch under way still reads. */
 interface SealedSegments {
@@ -28,15 +34,19 @@ interface SealedSegments {
 
 /**
  * The message log. A record is placed once, whatever the number of queues it goes to; each queue
- * entry counts as one reference to its segment, and a segment without references is gone.
+ * entry weighs on its segment, and a segment that none weighs on is gone.
  */
 export class MessageLog {
-  /** The segment of the record placed last; whoever places a record adds its references here. */
+  /** The segment of the record placed last; who places a record says there how many queues hold it. */
   placed: Segment;
   /** Persistent bytes not yet handed to the store, those of dropped messages included. */
   unsealedBytes = 0;
+  /** The segments that are worth compacting, of either log. */
+  readonly sparse = new Sparse();
   private readonly store: Store;
-  private readonly residentBytesMax: number;
+  private readonly stored: Shelf;
+  private readonly passing: Shelf;
+  private readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
   private readonly pool: Buffer[] = [];
   private found: Segment;
@@ -45,16 +55,17 @@ export class MessageLog {
   private persistentTail: Segment;
   private unsealed: Segment[] = [];
   private readonly underWay: SealedSegments[] = [];
-  private resident: Segment[] = [];
-  private residentBytes = 0;
 
   /**
-   * `residentBytesMax` bounds the persistent segments kept in memory beside the store. Reads back
-   * which segments the store holds.
+   * `residentBytesMax` bounds what is in memory of either log: of the persistent segments those that
+   * the store has too, of the transient ones all, which leave for `scratch` beyond it. Without a
+   * `scratch` they stay. Reads back which segments the store holds.
    */
-  constructor(store: Store, residentBytesMax: number) {
+  constructor(store: Store, residentBytesMax: number, scratch: Scratch | null = null) {
     this.store = store;
-    this.residentBytesMax = residentBytesMax;
+    this.stored = new Shelf(residentBytesMax, store);
+    this.passing = new Shelf(scratch === null ? Infinity : residentBytesMax, null);
+    this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
     this.recover();
     this.transientTail = this.openShared(false);
     this.persistentTail = this.openShared(true);
@@ -72,8 +83,9 @@ export class MessageLog {
         segment.open = false;
         this.segments.set(id, segment);
       }
-      segment.storedKeys.push(key);
-      segment.end = Math.max(segment.end, endOfKey(key));
+      const before = segment.storedBytes;
+      noteSegmentRow(segment, key);
+      this.sparse.storedBytes += segment.storedBytes - before;
       segment.sealedEnd = segment.end;
       this.nextId = Math.max(this.nextId, id + 1);
     }
@@ -82,14 +94,14 @@ export class MessageLog {
   /** After recovery: removes segments that no queue refers to. */
   dropUnreferenced(): void {
     for (const segment of [...this.segments.values()]) {
-      if (segment.refs === 0 && !segment.open) this.free(segment);
+      if (!segment.open) this.watch(segment);
     }
   }
 
   /**
    * Places the record at `start` to `end` of a chunk and returns its position. The chunk's buffer
-   * becomes a segment itself where it may; else the record is copied. The caller adds references
-   * to `placed` before the turn ends.
+   * becomes a segment itself where it may; else the record is copied. The caller makes `placed`
+   * hold it for its queues before the turn ends.
    */
   place(chunk: Chunk, start: number, end: number, persistent: boolean): number {
     chunk.recordBytes += end - start;
@@ -102,6 +114,7 @@ export class MessageLog {
     }
     if (segment !== null && segment.persistent === persistent) {
       segment.end = end;
+      segment.recordBytes += end - start;
       if (persistent) this.list(segment, end - start);
       this.placed = segment;
       return positionOf(segment.id, start);
@@ -112,7 +125,7 @@ export class MessageLog {
     return this.append(chunk.bytes, chunk.view, start, end - start, persistent);
   }
 
-  /** Copies a record into the log and returns its position. References are added as for `place`. */
+  /** Copies a record into the log and returns its position. The caller goes on as after `place`. */
   append(
     source: Buffer,
     sourceView: DataView,
@@ -127,8 +140,8 @@ export class MessageLog {
       return this.take(own, null, length, persistent);
     }
     if (segment.end + length > SEGMENT_SPAN) {
+      this.close(segment);
       segment = this.openShared(persistent);
-      this.closeSegment(persistent ? this.persistentTail : this.transientTail);
       if (persistent) this.persistentTail = segment;
       else this.transientTail = segment;
     }
@@ -136,6 +149,7 @@ export class MessageLog {
     assert(segment.bytes !== null && segment.view !== null, 'an open segment is in memory');
     copyBytes(source, sourceView, start, segment.bytes, segment.view, at, length);
     segment.end = at + length;
+    segment.recordBytes += length;
     if (persistent) this.list(segment, length);
     this.placed = segment;
     return positionOf(segment.id, at);
@@ -151,27 +165,22 @@ export class MessageLog {
     const segment = new Segment(this.nextId++, persistent, record, false);
     segment.parts = parts;
     segment.end = end;
+    segment.recordBytes = end;
     segment.open = false;
     this.segments.set(segment.id, segment);
-    if (persistent) {
-      this.list(segment, end);
-      this.enterResident(segment);
-    }
+    if (persistent) this.list(segment, end);
+    this.shelfOf(segment).enter(segment);
     this.placed = segment;
     return positionOf(segment.id, 0);
   }
 
   /** Ends the use of a chunk: no more records will be placed in it. */
   release(chunk: Chunk): void {
-    const segment = chunk.segment;
-    if (segment !== null) {
-      this.closeSegment(segment);
-      if (segment.persistent) this.enterResident(segment);
-    }
+    if (chunk.segment !== null) this.close(chunk.segment);
     chunk.unload();
   }
 
-  /** The segment of a position, which the caller holds a reference to; its bytes may be away. */
+  /** The segment of a position, which the caller knows to be held; its bytes may be away. */
   segmentOf(position: number): Segment {
     const id = Math.floor(position / SEGMENT_SPAN);
     if (this.found.id === id) return this.found;
@@ -184,15 +193,22 @@ export class MessageLog {
   /** As `segmentOf`, with the bytes in memory; throws CorruptRecordError when they are damaged. */
   readable(position: number): Segment {
     const segment = this.segmentOf(position);
-    if (segment.bytes === null) this.load(segment);
+    if (segment.bytes === null) {
+      const shelf = this.shelfOf(segment);
+      shelf.put(segment, shelf.read(segment));
+    }
     return segment;
   }
 
-  /** Adds a reference to the segment of a recovered position; false when the store lacks it. */
-  recoverRef(position: number): boolean {
+  /** Holds a recovered record for one queue; false when the store lacks it. */
+  recoverRef(position: number, bodyBytes: number): boolean {
     const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
     if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
-    segment.refs += 1;
+    segment.hold(1, bodyBytes);
+    segment.recordBytes = Math.min(
+      segment.storedBytes,
+      segment.recordBytes + bodyBytes + RECORD_REST_BYTES,
+    );
     return true;
   }
 
@@ -205,10 +221,10 @@ export class MessageLog {
     return { bytes, view, offset: position - positionOf(id, 0) };
   }
 
-  /** Takes one reference off a segment; the last one frees it, in memory and in the store. */
-  unref(segment: Segment): void {
-    segment.refs -= 1;
-    if (segment.refs === 0 && !segment.open) this.free(segment);
+  /** One queue's entry for a record is gone; the last one frees the segment, wherever it lies. */
+  unref(segment: Segment, bodyBytes: number): void {
+    segment.settledWeight += weightOf(bodyBytes);
+    if (segment.settledWeight >= segment.watchedWeight) this.watch(segment);
   }
 
   /** Adds to the store's batch what was placed since the last call and is still needed. */
@@ -218,8 +234,12 @@ export class MessageLog {
     const written: Segment[] = [];
     for (const segment of this.unsealed) {
       segment.listed = false;
-      if (segment.refs > 0 && segment.bytes !== null) {
-        this.putRows(segment, segment.bytes);
+      if (segment.liveWeight > 0 && segment.bytes !== null) {
+        const before = segment.storedBytes;
+        putAll(segment, (part, start, end, offset) =>
+          putSegmentRows(this.store, segment, part, start, end, offset),
+        );
+        this.sparse.storedBytes += segment.storedBytes - before;
         segment.sealedBatch = this.store.batch;
         segment.pins += 1;
         written.push(segment);
@@ -230,32 +250,91 @@ export class MessageLog {
     if (written.length > 0) this.underWay.push({ batch: this.store.batch, segments: written });
   }
 
-  private putRows(segment: Segment, bytes: Buffer): void {
-    const { id, sealedEnd, end, storedKeys, parts } = segment;
-    if (parts === null) {
-      putSegmentRows(this.store, id, bytes, sealedEnd, end, 0, storedKeys);
-      return;
-    }
-    putSegmentRows(this.store, id, bytes, 0, bytes.length, 0, storedKeys);
-    let offset = bytes.length;
-    for (const part of parts) {
-      putSegmentRows(this.store, id, part, 0, part.length, offset, storedKeys);
-      offset += part.length;
-    }
-  }
-
   /** Told that all batches up to `batch` are durable: their segments' bytes may leave memory. */
   durable(batch: number): void {
+    const { stored } = this;
+    stored.readableBatch = batch;
     while (this.underWay.length > 0 && this.underWay[0]!.batch <= batch) {
       for (const segment of this.underWay.shift()!.segments) this.unpin(segment);
     }
-    if (this.residentBytes > this.residentBytesMax) this.evict(batch);
+    if (stored.crowded) stored.thin((segment) => this.recycle(segment));
+  }
+
+  /** Lets transient segments leave memory where they are too many. Called once a turn. */
+  tend(): void {
+    const { spill, passing } = this;
+    if (spill === null) return;
+    if (passing.crowded) spill.put(passing.thin((segment) => this.recycle(segment)));
+    spill.commit();
+  }
+
+  /** Bytes on their way to the scratch store. */
+  get spillingBytes(): number {
+    return this.spill?.bytesUnderWay ?? 0;
+  }
+
+  /** Room in the files of the scratch store that is written before they grow. */
+  get reusableScratchBytes(): number {
+    return this.spill?.reusableBytes ?? 0;
   }
 
   /** Ends the use of a segment's bytes that `segment.pins += 1` announced. */
   unpin(segment: Segment): void {
     segment.pins -= 1;
-    if (segment.pins === 0 && segment.refs === 0 && !segment.open) this.recycle(segment);
+    if (segment.pins === 0 && segment.liveWeight === 0 && !segment.open) this.recycle(segment);
+  }
+
+  /** Told that the scratch store is to have a transient segment. */
+  handedOver(segment: Segment): void {
+    this.sparse.storedBytes += segment.storedBytes;
+    this.watch(segment);
+  }
+
+  /** Whether a segment of before is still there, and its store has it wholly. */
+  isStored(segment: Segment): boolean {
+    return this.segments.get(segment.id) === segment && this.shelfOf(segment).has(segment);
+  }
+
+  /** The bytes of a segment, read for this call alone if they are not in memory. */
+  bytesOf(segment: Segment): Buffer {
+    return segment.bytes ?? this.shelfOf(segment).read(segment);
+  }
+
+  /**
+   * Keeps of a stored segment some ranges of its `bytes`, given as offsets and lengths in turn, in the
+   * batch being gathered. Positions stay as they are; what lies between will read as zeros.
+   */
+  pack(segment: Segment, bytes: Buffer, ranges: readonly number[]): void {
+    const shelf = this.shelfOf(segment);
+    const store = shelf.store as Store;
+    // Reads see durable batches only: until this one is, the bytes stay in memory.
+    if (segment.bytes === null) shelf.put(segment, bytes);
+    this.sparse.storedBytes -= segment.storedBytes;
+    packSegment(store, segment, bytes, ranges);
+    this.sparse.storedBytes += segment.storedBytes;
+    segment.sealedBatch = store.batch;
+    this.reweigh(segment, segment.storedBytes);
+  }
+
+  /** Takes for granted that all entries which weigh on a segment need `neededBytes` of it. */
+  reweigh(segment: Segment, neededBytes: number): void {
+    this.sparse.remove(segment);
+    segment.placedWeight = segment.liveWeight;
+    segment.settledWeight = 0;
+    segment.recordBytes = neededBytes;
+    this.watch(segment);
+  }
+
+  /** Looks at a closed segment: it may be free, or sparse, and if neither is watched for that. */
+  private watch(segment: Segment): void {
+    const { placedWeight, settledWeight } = segment;
+    const sparseAt = settledWhenSparse(segment);
+    if (settledWeight === placedWeight) this.free(segment);
+    else if (settledWeight < sparseAt) segment.watchedWeight = sparseAt;
+    else {
+      segment.watchedWeight = placedWeight;
+      this.sparse.add(segment);
+    }
   }
 
   /** Notes that a segment has so many bytes more to hand to the store. */
@@ -270,23 +349,26 @@ export class MessageLog {
     const bytes = this.pool.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_SPAN);
     const segment = new Segment(this.nextId++, persistent, bytes, true);
     this.segments.set(segment.id, segment);
-    if (persistent) this.enterResident(segment);
     return segment;
   }
 
-  private closeSegment(segment: Segment): void {
+  private close(segment: Segment): void {
     segment.open = false;
-    if (segment.refs === 0) this.free(segment);
+    this.watch(segment);
+    if (segment.bytes !== null) this.shelfOf(segment).enter(segment);
   }
 
   private free(segment: Segment): void {
     this.segments.delete(segment.id);
-    for (const key of segment.storedKeys) this.store.remove(TABLE_SEGMENTS, key);
-    segment.storedKeys.length = 0;
+    this.sparse.remove(segment);
+    if (segment.rows.length > 0) {
+      this.sparse.storedBytes -= segment.storedBytes;
+      removeSegmentRows(this.shelfOf(segment).store as Store, segment);
+    }
     if (segment.pins === 0) this.recycle(segment);
   }
 
-  /** Puts the buffer of a segment that is gone back into the pool. */
+  /** Puts the buffer of a segment that is gone, or away, back into the pool. */
   private recycle(segment: Segment): void {
     if (segment.bytes === null) return;
     // One that was read back from the store is only as long as what it held.
@@ -297,45 +379,9 @@ export class MessageLog {
     segment.parts = null;
   }
 
-  private enterResident(segment: Segment): void {
-    this.resident.push(segment);
-    this.residentBytes += bytesOf(segment);
+  private shelfOf(segment: Segment): Shelf {
+    return segment.persistent ? this.stored : this.passing;
   }
-
-  private load(segment: Segment): void {
-    segment.bytes = readSegment(this.store, segment.storedKeys, segment.end);
-    segment.view = viewOf(segment.bytes);
-    this.enterResident(segment);
-  }
-
-  /**
-   * Lets the oldest segments leave memory that the store holds wholly. The sum is made anew here
-   * rather than kept right at every release.
-   */
-  private evict(durableBatch: number): void {
-    let bytesNow = 0;
-    for (const segment of this.resident) bytesNow += bytesOf(segment);
-    const kept: Segment[] = [];
-    for (const segment of this.resident) {
-      if (segment.bytes === null) continue;
-      const stored = segment.sealedEnd === segment.end && segment.sealedBatch <= durableBatch;
-      const away = bytesNow > this.residentBytesMax / 2 && stored && segment.storedKeys.length > 0;
-      if (away && !segment.open && segment.pins === 0) {
-        bytesNow -= bytesOf(segment);
-        this.recycle(segment);
-      } else {
-        kept.push(segment);
-      }
-    }
-    this.resident = kept;
-    this.residentBytes = bytesNow;
-  }
-}
-
-/** How much memory a segment's content takes. */
-function bytesOf(segment: Segment): number {
-  if (segment.bytes === null) return 0;
-  return segment.parts === null ? segment.bytes.length : segment.end;
 }
 
 /** Puts the parts of a large record into one buffer, for who wants to read it as a whole. */

@@ -96,6 +96,14 @@ export function bodyBytesAt(view: DataView, headerFrame: number): number {
   return view.getUint32(headerFrame + 11) * U32 + view.getUint32(headerFrame + 15);
 }
 
+/** Where a record ends that lies in one piece. */
+export function recordEnd(bytes: Buffer, view: DataView, start: number): number {
+  const headerFrame = headerFrameStart(bytes, start);
+  const bodyBytes = bodyBytesAt(view, headerFrame);
+  const bodyFrame = headerFrame + 8 + view.getUint32(headerFrame + 3);
+  return bodyBytes === 0 ? bodyFrame : bodyFrame + 8 + bodyBytes;
+}
+
 /** The exchange name of a record. */
 export function recordExchange(bytes: Buffer, start: number): string {
   const at = start + RECORD_HEAD_BYTES;

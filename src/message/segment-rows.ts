@@ -1,4 +1,4 @@
-// Owns how parts of a segment lie in the store: key layout, checksums, reading them back.
+// Owns how parts of a segment lie in a store: key layout, checksums, reading them back.
 // Never decides when a part is written or removed: that is log.ts.
 
 import { crc32 } from 'node:zlib';
@@ -15,13 +15,21 @@ import type { Segment } from './segment.ts';
  *
  * The checksum stands in the key, so that the value is a plain range of the segment: it is handed
  * to the store without a copy. The length stands there too, so that a start needs to read keys only.
+ *
+ * A segment that was compacted has one row, with what is left of it:
+ *
+ *   key    u48 segment id | u32 PACKED + where the segment ends | u32 length | u32 CRC32
+ *   value  u16 count | count times (u16 offset, u16 length) | the bytes of those ranges, in order
  */
 const KEY_BYTES = 18;
+const PACKED = 0x8000_0000;
+const PACKED_HEAD_BYTES = 2;
+const PACKED_RANGE_BYTES = 4;
 
 /** Longest value of one row: with LMDB's head it fills sixteen 4 KiB pages. */
 export const ROW_BYTES_MAX = 65_536 - 64;
 
-/** Numbers that `Segment.rows` has for each row: its offset, its length, its checksum. */
+/** Numbers that `Segment.rows` has for each row: the three behind the id in its key. */
 const ROW_FIELDS = 3;
 
 /**
@@ -37,11 +45,42 @@ export function putSegmentRows(
   offset: number,
 ): void {
   for (let at = start; at < end; at += ROW_BYTES_MAX) {
-    const value = bytes.subarray(at, Math.min(end, at + ROW_BYTES_MAX));
-    segment.rows.push(offset + at, value.length, crc32(value));
-    segment.storedBytes += value.length;
-    store.put(TABLE_SEGMENTS, keyOfRow(segment, segment.rows.length - ROW_FIELDS), value);
+    putRow(store, segment, offset + at, bytes.subarray(at, Math.min(end, at + ROW_BYTES_MAX)));
   }
+}
+
+/** How long the row is that holds so many ranges with so many bytes together. */
+export function packedBytes(ranges: number, bytes: number): number {
+  return PACKED_HEAD_BYTES + ranges * PACKED_RANGE_BYTES + bytes;
+}
+
+/**
+ * Puts one row in the place of all that the store holds of a segment: some ranges of its `bytes`,
+ * given as offsets and lengths in turn. The rest of the segment is lost.
+ */
+export function packSegment(
+  store: Store,
+  segment: Segment,
+  bytes: Buffer,
+  ranges: readonly number[],
+): void {
+  const count = ranges.length / 2;
+  let length = 0;
+  for (let n = 1; n < ranges.length; n += 2) length += ranges[n] as number;
+  const value = Buffer.allocUnsafeSlow(packedBytes(count, length));
+  value.writeUInt16BE(count);
+  let head = PACKED_HEAD_BYTES;
+  let body = packedBytes(count, 0);
+  for (let n = 0; n < ranges.length; n += 2) {
+    const [from, bytesLong] = [ranges[n] as number, ranges[n + 1] as number];
+    value.writeUInt16BE(from, head);
+    value.writeUInt16BE(bytesLong, head + 2);
+    bytes.copy(value, body, from, from + bytesLong);
+    head += PACKED_RANGE_BYTES;
+    body += bytesLong;
+  }
+  removeSegmentRows(store, segment);
+  putRow(store, segment, PACKED + segment.end, value);
 }
 
 /** Removes all rows of a segment from the store. */
@@ -55,11 +94,11 @@ export function removeSegmentRows(store: Store, segment: Segment): void {
 
 /** Notes a row that the store holds, by its key. Rows are noted in the order of their keys. */
 export function noteSegmentRow(segment: Segment, key: Buffer): void {
-  const offset = key.readUInt32BE(6);
+  const place = key.readUInt32BE(6);
   const length = key.readUInt32BE(10);
-  segment.rows.push(offset, length, key.readUInt32BE(14));
+  segment.rows.push(place, length, key.readUInt32BE(14));
   segment.storedBytes += length;
-  segment.end = Math.max(segment.end, offset + length);
+  segment.end = Math.max(segment.end, place >= PACKED ? place - PACKED : place + length);
 }
 
 /** The segment that a row belongs to. */
@@ -81,23 +120,52 @@ export function readSegment(store: Store, segment: Segment): Buffer {
   let bytes: Buffer | null = null;
   let filled = 0;
   for (let at = 0; at < rows.length; at += ROW_FIELDS) {
-    const [offset, length] = [rows[at] as number, rows[at + 1] as number];
     const key = keyOfRow(segment, at);
-    const value = store.get(TABLE_SEGMENTS, key);
-    if (value === null) throw new CorruptRecordError(TABLE_SEGMENTS, key, 'the row is missing');
-    if (value.length !== length || offset < filled || offset + length > end) {
-      throw new CorruptRecordError(TABLE_SEGMENTS, key, 'its length is wrong');
-    }
-    if (crc32(value) !== rows[at + 2]) {
-      throw new CorruptRecordError(TABLE_SEGMENTS, key, 'its bytes do not match their checksum');
-    }
-    if (length === end) return value;
+    const value = readRow(store, key);
+    const place = rows[at] as number;
+    if (place >= PACKED) return unpack(key, value, end);
+    if (place < filled || place + value.length > end) throw damaged(key, 'its length is wrong');
+    // Most segments have one row, and that is the buffer itself.
+    if (value.length === end) return value;
     bytes ??= Buffer.allocUnsafeSlow(end);
-    bytes.fill(0, filled, offset);
-    value.copy(bytes, offset);
-    filled = offset + length;
+    bytes.fill(0, filled, place);
+    value.copy(bytes, place);
+    filled = place + value.length;
   }
   return bytes === null ? Buffer.alloc(end) : bytes.fill(0, filled);
+}
+
+/** Reads one row of the table of segments; throws a CorruptRecordError where it cannot be trusted. */
+export function readRow(store: Store, key: Buffer): Buffer {
+  const value = store.get(TABLE_SEGMENTS, key);
+  if (value === null) throw damaged(key, 'the row is missing');
+  if (value.length !== key.readUInt32BE(10)) throw damaged(key, 'its length is wrong');
+  if (crc32(value) !== key.readUInt32BE(14)) {
+    throw damaged(key, 'its bytes do not match their checksum');
+  }
+  return value;
+}
+
+/** Puts the ranges of a packed row back to their places. */
+function unpack(key: Buffer, value: Buffer, end: number): Buffer {
+  const bytes = Buffer.alloc(end);
+  const count = value.readUInt16BE();
+  let body = packedBytes(count, 0);
+  for (let n = 0; n < count; n++) {
+    const head = PACKED_HEAD_BYTES + n * PACKED_RANGE_BYTES;
+    const from = value.readUInt16BE(head);
+    const length = value.readUInt16BE(head + 2);
+    if (from + length > end || body + length > value.length) throw damaged(key, 'a range is wrong');
+    value.copy(bytes, from, body, body + length);
+    body += length;
+  }
+  return bytes;
+}
+
+function putRow(store: Store, segment: Segment, place: number, value: Buffer): void {
+  segment.rows.push(place, value.length, crc32(value));
+  segment.storedBytes += value.length;
+  store.put(TABLE_SEGMENTS, keyOfRow(segment, segment.rows.length - ROW_FIELDS), value);
 }
 
 function keyOfRow({ id, rows }: Segment, at: number): Buffer {
@@ -107,4 +175,8 @@ function keyOfRow({ id, rows }: Segment, at: number): Buffer {
   key.writeUInt32BE(rows[at + 1] as number, 10);
   key.writeUInt32BE(rows[at + 2] as number, 14);
   return key;
+}
+
+function damaged(key: Buffer, what: string): CorruptRecordError {
+  return new CorruptRecordError(TABLE_SEGMENTS, key, what);
 }

@@ -44,7 +44,7 @@ export class Segment {
   /** The weight of all queue entries that ever pointed into it, and of those that are settled. */
   placedWeight = 0;
   settledWeight = 0;
-  /** Once so much is settled the log looks at the segment: it is free, or worth compacting. */
+  /** Once so much is settled the log looks at the segment: it is free, or sparse. */
   watchedWeight = NEVER;
   /** Readers that need `bytes` to stay as they are: socket writes and batches under way. */
   pins = 0;
@@ -54,6 +54,8 @@ export class Segment {
   open = true;
   /** Whether the log has it on its list of segments with something to hand to the store. */
   listed = false;
+  /** Whether it counts as one that is worth compacting. */
+  sparse = false;
   /** Whether `bytes` come from the log's pool and go back to it. */
   readonly pooled: boolean;
   /** Bytes of the records in it: less than `end` if other things lie between them. */
@@ -76,9 +78,11 @@ export class Segment {
     return this.placedWeight - this.settledWeight;
   }
 
-  /** Notes that so many queues have got an entry for a record in it. */
+  /** Notes that so many queues have got an entry for a record with such a body in it. */
   hold(queues: number, bodyBytes: number): void {
     this.placedWeight += queues * weightOf(bodyBytes);
+    // What is closed from its first record on holds no other: it is free or wholly needed.
+    if (!this.open) this.watchedWeight = this.placedWeight;
   }
 
   /** How much memory its content takes. */

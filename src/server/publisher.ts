@@ -177,7 +177,7 @@ export class Publisher {
     } else {
       stored = persistent && route.durable;
       const position = broker.log.place(chunk, start, end, stored);
-      broker.log.placed.refs += count;
+      broker.log.placed.hold(count, bodyBytes);
       if (stored) traits |= PUSH_STORED;
       for (let i = 0; i < count; i++) {
         if (!queues[i]!.push(position, bodyBytes, traits)) refused = true;
@@ -267,7 +267,7 @@ export class Publisher {
     const persistent = (flags & FLAG_PERSISTENT) !== 0;
     const stored = persistent && queues.some((queue) => queue.durable);
     const position = broker.log.place(chunk, 0, end, stored);
-    broker.log.placed.refs += queues.length;
+    broker.log.placed.hold(queues.length, bodyBytes);
     const traits = stored ? held.traits | PUSH_STORED : held.traits;
     let refused = false;
     for (const queue of queues) {

@@ -37,6 +37,8 @@ export interface InFlight {
   /** Bytes handed to the store so far, and those of them known to be durable. */
   readonly sealedBytes: number;
   readonly durableBytes: number;
+  /** Bytes of transient messages that leave memory for the disk. */
+  readonly spillingBytes: number;
   /** Room in the store's files that is written before they grow. */
   readonly reusableBytes: number;
 }
@@ -219,12 +221,13 @@ export class ResourceWatch {
   private judgeDisk(): void {
     const { disk } = this.alarms;
     const { inFlight, lastFree, durableAtLook } = this;
-    const { receivingBytes, unsealedBytes, sealedBytes } = inFlight;
+    const { unsealedBytes, sealedBytes } = inFlight;
+    const received = inFlight.receivingBytes + inFlight.spillingBytes;
     const toWrite = unsealedBytes + sealedBytes - durableAtLook;
     const needed =
       toWrite * STORED_PER_BYTE +
-      receivingBytes * RECEIVED_PER_BYTE +
-      (toWrite + receivingBytes === 0 ? 0 : COMMIT_BYTES);
+      received * RECEIVED_PER_BYTE +
+      (toWrite + received === 0 ? 0 : COMMIT_BYTES);
     // Pages that are reused lie scattered, and a large value wants many in a row: half of them count,
     // and half of the limit has to be free outside the file whatever it holds.
     const within = Math.min(this.reusable / 2, disk.limit / 2);

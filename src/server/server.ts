@@ -11,6 +11,7 @@ import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
+import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { Alarm, TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
@@ -133,6 +134,7 @@ export class Server implements BrokerListener, Acceptor {
     clock: Clock,
     version: string,
     machine: Machine = BOUNDLESS,
+    scratch: Scratch | null = null,
   ) {
     this.settings = settings;
     this.log = log;
@@ -148,7 +150,7 @@ export class Server implements BrokerListener, Acceptor {
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     const memory = memoryLimit(settings, machine.memoryTotal);
     const residentBytesMax = Math.min(RESIDENT_BYTES_MAX, memory * RESIDENT_PART);
-    this.broker = new Broker(store, clock, this, settings, residentBytesMax);
+    this.broker = new Broker(store, clock, this, settings, residentBytesMax, scratch);
     this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
@@ -354,6 +356,7 @@ export class Server implements BrokerListener, Acceptor {
       const outboxes = this.outboxes;
       this.outboxes = [];
       for (const outbox of outboxes) outbox.flush();
+      this.broker.tend();
       this.resources.took(turnBytes);
       this.flow.turnEnded();
       if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();

@@ -55,7 +55,7 @@ function publisher({ broker, queues }: Bare, stored: boolean): () => void {
   const traits = stored ? PUSH_STORED : 0;
   return () => {
     const position = log.append(record, view, 0, record.length, stored);
-    log.placed.refs += queues.length;
+    log.placed.hold(queues.length, 16);
     for (let i = 0; i < queues.length; i++) (queues[i] as Queue).push(position, 16, traits);
   };
 }

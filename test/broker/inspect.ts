@@ -2,7 +2,7 @@
 // Never changes anything, but that a page looked at is in memory afterwards.
 
 import type { Broker } from '../../src/broker/broker.ts';
-import { ENTRY_SETTLED, isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/page.ts';
+import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/page.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { QueueEntries } from '../../src/broker/queue/queue-entries.ts';
 import { PageSweep } from '../../src/broker/queue/sweeps.ts';
@@ -13,7 +13,7 @@ import {
   recordExchange,
   recordRoutingKey,
 } from '../../src/message/record.ts';
-import { SEGMENT_SPAN, type Segment } from '../../src/message/segment.ts';
+import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/segment.ts';
 
 /** A record read back from the log. */
 export interface ReadRecord {
@@ -42,18 +42,36 @@ function entriesOf(queue: Queue): QueueEntries[] {
 
 /** The positions of all messages of a queue, ready or not, lane by lane and in order. */
 export function positionsOf(queue: Queue): number[] {
-  const positions: number[] = [];
+  return entriesIn(queue).map(({ position }) => position);
+}
+
+interface Held {
+  readonly position: number;
+  readonly bodyBytes: number;
+}
+
+function entriesIn(queue: Queue): Held[] {
+  const found: Held[] = [];
   for (const entries of entriesOf(queue)) {
     const pages = entries['pages'];
     for (let number = pages.first; number < pages.end; number++) {
       const page = entries['loadedPage'](number);
-      for (let slot = 0; page !== null && slot < page.count; slot++) {
-        const there = ((page.states[slot] as number) & ENTRY_SETTLED) === 0;
-        if (there) positions.push(page.positions[slot] as number);
-      }
+      if (page !== null) found.push(...heldIn(page));
     }
   }
-  return positions;
+  return found;
+}
+
+function heldIn(page: Page): Held[] {
+  const found: Held[] = [];
+  for (let slot = 0; slot < page.count; slot++) {
+    if (isSettled(page, slot)) continue;
+    found.push({
+      position: page.positions[slot] as number,
+      bodyBytes: page.bodyBytes[slot] as number,
+    });
+  }
+  return found;
 }
 
 /** What a walk over a queue visits: positions with sizes of bodies. */
@@ -90,9 +108,9 @@ export function segmentsOf(log: MessageLog): ReadonlyMap<number, Segment> {
   return log['segments'];
 }
 
-/** The positions of messages that were purged, and that still count as references. */
-function sweptPositions(broker: Broker): number[] {
-  const positions: number[] = [];
+/** The messages that were purged, and that still weigh on the log. */
+function swept(broker: Broker): Held[] {
+  const found: Held[] = [];
   for (const sweep of broker.sweeps['sweeps']) {
     if (!(sweep instanceof PageSweep)) continue;
     const { queueId, lane, from } = sweep.range;
@@ -100,31 +118,23 @@ function sweptPositions(broker: Broker): number[] {
       if (place === undefined) continue;
       const page = place ?? new Page(from + i);
       if (place === null) broker.queueRows.readPage(queueId, lane, page);
-      for (let slot = 0; slot < page.count; slot++) {
-        if (!isSettled(page, slot)) positions.push(page.positions[slot] as number);
-      }
+      found.push(...heldIn(page));
     }
   }
-  return positions;
+  return found;
 }
 
-/** What is wrong with the references of segments, or null. */
+/** What is wrong with the weights of segments, or null. */
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
-  for (const queue of queues) {
-    for (const position of positionsOf(queue)) {
-      const id = Math.floor(position / SEGMENT_SPAN);
-      expected.set(id, (expected.get(id) ?? 0) + 1);
-    }
-  }
-  for (const position of sweptPositions(broker)) {
+  for (const { position, bodyBytes } of [...[...queues].flatMap(entriesIn), ...swept(broker)]) {
     const id = Math.floor(position / SEGMENT_SPAN);
-    expected.set(id, (expected.get(id) ?? 0) + 1);
+    expected.set(id, (expected.get(id) ?? 0) + weightOf(bodyBytes));
   }
   for (const segment of segmentsOf(broker.log).values()) {
     const wanted = expected.get(segment.id) ?? 0;
-    if (segment.refs !== wanted) {
-      return `segment ${segment.id} counts ${segment.refs} references, but has ${wanted}`;
+    if (segment.liveWeight !== wanted) {
+      return `segment ${segment.id} is held with ${segment.liveWeight}, but should be with ${wanted}`;
     }
     if (wanted === 0 && !segment.open) return `segment ${segment.id} is not freed`;
     expected.delete(segment.id);
@@ -137,9 +147,11 @@ export function hasReadyConsumer(queue: Queue): boolean {
   return queue.consumers.some((consumer) => consumer.ready);
 }
 
-/** Makes the log give persistent segments back to the disk much earlier than a broker would. */
+/** Makes the log give segments to the disk much earlier than a broker would. */
 export function limitResidentBytes(log: MessageLog, bytes: number): void {
-  Object.assign(log, { residentBytesMax: bytes });
+  for (const shelf of [log['stored'], log['passing']]) {
+    if (shelf.bytesMax !== Infinity) Object.assign(shelf, { bytesMax: bytes, lookBytes: bytes });
+  }
 }
 
 /** Makes a broker keep few pages in memory, and let go of few with each batch after a purge. */

@@ -26,7 +26,7 @@ test('what was not delivered goes with the queue', () => {
   expect(queue.readyCount).toBe(1);
   small.vhost.lastConsumerLeft(queue);
   expect(queue.deleted).toBe(true);
-  expect(small.broker.log.placed.refs).toBe(0);
+  expect(small.broker.log.placed.liveWeight).toBe(0);
 });
 
 test('other queues are none of these', () => {

@@ -80,7 +80,7 @@ export class SmallBroker {
     if (route === null || route.queues.length === 0) return;
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);
-    log.placed.refs += route.queues.length;
+    log.placed.hold(route.queues.length, body.length);
     let traits = stored ? PUSH_STORED : 0;
     if (priority !== undefined) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
     for (const queue of route.queues) queue.push(position, body.length, traits);

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { Chunk } from '../../src/message/chunk.ts';
 import { MessageLog } from '../../src/message/log.ts';
-import { SEGMENT_SPAN } from '../../src/message/segment.ts';
+import { SEGMENT_SPAN, weightOf } from '../../src/message/segment.ts';
 import { ROW_BYTES_MAX } from '../../src/message/segment-rows.ts';
 import { CorruptRecordError } from '../../src/store/checksum.ts';
 import { TABLE_SEGMENTS } from '../../src/store/tables.ts';
@@ -39,7 +39,7 @@ function recordOf(length: number, mark: number): Buffer {
 /** Appends a record with one reference. */
 function append(log: MessageLog, record: Buffer, persistent = true): number {
   const position = log.append(record, viewOf(record), 0, record.length, persistent);
-  log.placed.refs += 1;
+  log.placed.hold(1, record.length);
   return position;
 }
 
@@ -65,8 +65,8 @@ function fill(log: MessageLog, segments: number, persistent = true): number[] {
   return positions;
 }
 
-function unref(log: MessageLog, position: number): void {
-  log.unref(log.segmentOf(position));
+function unref(log: MessageLog, position: number, bodyBytes = KIB): void {
+  log.unref(log.segmentOf(position), bodyBytes);
 }
 
 test('records read back as they were, from one segment to the next', () => {
@@ -100,7 +100,7 @@ test('a record too large to share a segment has one of its own', () => {
     expect(readBack(log, position, length).equals(record)).toBe(true);
     expect(log.segmentOf(position).end).toBe(length);
     const known = count(log);
-    unref(log, position);
+    unref(log, position, length);
     expect(count(log), 'freed with its only record').toBe(known - 1);
   }
 });
@@ -113,7 +113,7 @@ test('a large chunk becomes a segment itself, its records uncopied', () => {
   chunk.load(bytes, true);
   const positions = [0, 1, 2].map((n) => {
     const position = log.place(chunk, 100 + n * 5_000, 100 + n * 5_000 + 5_000, true);
-    log.placed.refs += 1;
+    log.placed.hold(1, 0);
     return position;
   });
   expect(log.segmentOf(positions[0] as number).bytes).toBe(bytes);
@@ -136,9 +136,9 @@ test('of a chunk that has become a segment, records for the other log are copied
   const chunk = new Chunk();
   chunk.load(bytes, true);
   const kept = log.place(chunk, 0, 9_000, true);
-  log.placed.refs += 1;
+  log.placed.hold(1, 0);
   const passing = log.place(chunk, 9_000, 18_000, false);
-  log.placed.refs += 1;
+  log.placed.hold(1, 0);
   expect(log.segmentOf(kept).bytes).toBe(bytes);
   expect(log.segmentOf(passing).bytes).not.toBe(bytes);
   expect(readBack(log, passing, 9_000).equals(bytes.subarray(9_000, 18_000))).toBe(true);
@@ -154,7 +154,7 @@ test('a small chunk, or one that somebody else owns, is copied from', () => {
     const chunk = new Chunk();
     chunk.load(bytes, owned);
     const position = log.place(chunk, 0, 100, true);
-    log.placed.refs += 1;
+    log.placed.hold(1, 0);
     log.release(chunk);
     const expected = Buffer.from(bytes.subarray(0, 100));
     bytes.fill(0);
@@ -170,7 +170,7 @@ test('after a chunk that held few records the next one is copied from, and then 
     chunk.load(bytes, true);
     // As records of a body frame cut in two would leave it: little of the chunk is a record.
     const position = log.place(chunk, 0, used, false);
-    log.placed.refs += 1;
+    log.placed.hold(1, 0);
     const { bytes: held } = log.segmentOf(position);
     log.release(chunk);
     return held === bytes;
@@ -183,7 +183,7 @@ test('a segment goes with its last reference, once nothing can be appended to it
   const empty = count(log);
   const positions = fill(log, 3, false);
   const held = log.segmentOf(positions[0] as number);
-  expect(held.refs).toBe(64);
+  expect(held.liveWeight).toBe(64 * weightOf(KIB));
   for (const position of positions.slice(1)) unref(log, position);
   expect(count(log)).toBe(empty + 1);
   unref(log, positions[0] as number);
@@ -195,7 +195,7 @@ test('what was consumed before its batch is sealed is not written', () => {
   const { disk, log } = bench;
   for (const position of fill(log, 2)) unref(log, position);
   const large = append(log, recordOf(40 * KIB, 1));
-  unref(log, large);
+  unref(log, large, 40 * KIB);
   commit(bench);
   expect(disk.keys(TABLE_SEGMENTS)).toHaveLength(0);
   expect(log.unsealedBytes).toBe(0);
@@ -207,7 +207,7 @@ test('a freed segment leaves the disk in the batch in which it is freed', () => 
   const position = append(log, recordOf(40 * KIB, 1));
   commit(bench);
   expect(disk.keys(TABLE_SEGMENTS)).toHaveLength(1);
-  unref(log, position);
+  unref(log, position, 40 * KIB);
   log.sealInto();
   store.seal();
   expect(disk.keys(TABLE_SEGMENTS)).toHaveLength(1);
@@ -250,7 +250,7 @@ test('after a restart the log reads what was durable and appends elsewhere', () 
   const { log } = open(MIB, bench.disk);
   positions.forEach((position, n) => {
     const record = records[n] as Buffer;
-    log.segmentOf(position).refs += 1;
+    log.recoverRef(position, record.length);
     expect(readBack(log, position, record.length).equals(record)).toBe(true);
   });
   const fresh = append(log, recordOf(10, 9));
@@ -266,7 +266,7 @@ test('a restart drops segments that no queue refers to', () => {
   append(bench.log, recordOf(20_000, 2));
   commit(bench);
   const restarted = open(MIB, bench.disk);
-  restarted.log.segmentOf(kept).refs += 1;
+  restarted.log.recoverRef(kept, 20_000);
   restarted.log.dropUnreferenced();
   commit(restarted);
   expect(bench.disk.keys(TABLE_SEGMENTS)).toHaveLength(1);
@@ -319,7 +319,7 @@ test('a segment that came back and is freed does not lend its buffer to a new on
   const positions = records.map((record) => append(log, record));
   commit(bench);
   for (const position of positions) log.readable(position);
-  for (const position of positions) unref(log, position);
+  for (const position of positions) unref(log, position, 15_000);
   commit(bench);
   const small = Array.from({ length: 20 * 64 }, (_, n) => append(log, recordOf(KIB, n)));
   small.forEach((position, n) => {

@@ -94,7 +94,7 @@ beforeEach(() => {
 function makeOutbox(on: FakeSocket): Outbox {
   const unpin = (segment: Segment): void => {
     segment.pins -= 1;
-    if (segment.pins === 0 && segment.refs === 0) segment.bytes?.fill(0xdd);
+    if (segment.pins === 0 && segment.liveWeight === 0) segment.bytes?.fill(0xdd);
   };
   const listener = {
     outboxFilled: () => {

@@ -30,6 +30,7 @@ class Scene implements Machine {
     unsealedBytes: 0,
     sealedBytes: 0,
     durableBytes: 0,
+    spillingBytes: 0,
     reusableBytes: 0,
   };
   readonly clock = new FakeClock();

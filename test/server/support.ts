@@ -184,8 +184,10 @@ export class TestServer {
     broker.awaitBatch();
     await eventually(() => broker.durableBatch >= this.store.batch - 1, 'the last batch');
     const { segments } = this;
-    const held = segments.filter((segment) => segment.refs !== 0 || segment.pins !== 0);
-    expect(held.map(({ id, refs, pins, open }) => ({ id, refs, pins, open }))).toEqual([]);
+    const held = segments.filter((segment) => segment.liveWeight !== 0 || segment.pins !== 0);
+    expect(held.map(({ id, liveWeight, pins, open }) => ({ id, liveWeight, pins, open }))).toEqual(
+      [],
+    );
     expect(segments.length, 'segments of an empty broker').toBe(this.segmentsWhenEmpty);
   }
 

@@ -96,7 +96,8 @@ export class QueueEntries implements PageHome {
     assert((state & ENTRY_SETTLED) === 0, 'a message is settled once');
     page.states[slot] = state | ENTRY_SETTLED;
     page.settled += 1;
-    this.log.unref(this.log.segmentOf(page.positions[slot] as number));
+    const segment = this.log.segmentOf(page.positions[slot] as number);
+    this.log.unref(segment, page.bodyBytes[slot] as number);
     if ((state & ENTRY_EXPIRES) !== 0) this.expiring -= 1;
     const stored = (state & ENTRY_STORED) !== 0;
     if (stored) {
@@ -292,7 +293,11 @@ export class QueueEntries implements PageHome {
     this.rows.forEachPage(this.queueId, this.lane, (page) => {
       for (let slot = 0; slot < page.count; slot++) {
         if (isSettled(page, slot)) continue;
-        if (!this.log.recoverRef(page.positions[slot] as number)) {
+        const [position, bodyBytes] = [
+          page.positions[slot] as number,
+          page.bodyBytes[slot] as number,
+        ];
+        if (!this.log.recoverRef(position, bodyBytes)) {
           this.rows.damagedPage(
             this.queueId,
             this.lane,

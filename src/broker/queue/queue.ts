@@ -324,7 +324,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     this.deliverNow();
     if (!this.isOver(1, bodyBytes)) return false;
     if (overflow === 'reject-publish-dlx') this.handOn(position, 'maxlen');
-    this.log.unref(this.log.segmentOf(position));
+    this.log.unref(this.log.segmentOf(position), bodyBytes);
     return true;
   }
 

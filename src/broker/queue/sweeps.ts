@@ -90,7 +90,8 @@ export class PageSweep implements Sweep {
     const { log } = this;
     for (let slot = 0; slot < page.count; slot++) {
       if (isSettled(page, slot)) continue;
-      log.unref(log.segmentOf(page.positions[slot] as number));
+      const segment = log.segmentOf(page.positions[slot] as number);
+      log.unref(segment, page.bodyBytes[slot] as number);
       if (((page.states[slot] as number) & ENTRY_EXPIRES) !== 0) this.owner.expiring -= 1;
     }
   }

@@ -25,6 +25,8 @@ export interface LmdbStoreOptions {
   readonly mapBytes?: number;
   /** Size a new data file is given at once. */
   readonly reserveBytes?: number;
+  /** Whether what it holds is to outlive the process and the machine; true unless given. */
+  readonly lasting?: boolean;
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
@@ -57,8 +59,9 @@ export async function openLmdbStore(
     const keys = tableKeys();
     const mapBytes = options.mapBytes ?? MAP_BYTES;
     await checkFiles(folder, mapBytes);
-    const db = openEnvironment(folder, keys, mapBytes);
-    if (fresh) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
+    const { lasting = true } = options;
+    const db = openEnvironment(folder, keys, mapBytes, lasting);
+    if (fresh && lasting) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
     return new LmdbStore(db, keys, options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS);
   } catch (cause) {
     throw new StoreError(
@@ -78,6 +81,7 @@ function openEnvironment(
   folder: string,
   keys: TableKeys,
   mapBytes: number,
+  lasting: boolean,
 ): RootDatabase<Buffer, Buffer> {
   const settings = {
     path: folder,
@@ -88,6 +92,7 @@ function openEnvironment(
     permissionsMode: 0o600,
     // A settled commit is then a synced one, and no start-up code depends on the boot id.
     overlappingSync: false,
+    noSync: !lasting,
     // Every commit is one explicit batch(), which is atomic by itself. Without batching by event
     // turn the writing thread starts within the call and not one turn later.
     eventTurnBatching: false,
