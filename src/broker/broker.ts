@@ -274,10 +274,10 @@ export class Broker implements QueueHost, CompactionHost {
     return more;
   }
 
-  /** Does some of the work that nobody waits for. Called at the end of each turn. */
-  tend(): void {
+  /** Does some of the work that nobody waits for, at the end of a turn; returns whether more is left. */
+  tend(): boolean {
     this.log.tend();
-    if (this.compaction.run()) this.listener.turnWanted();
+    return this.compaction.run();
   }
 
   get sweeping(): boolean {

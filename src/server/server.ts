@@ -356,11 +356,10 @@ export class Server implements BrokerListener, Acceptor {
       const outboxes = this.outboxes;
       this.outboxes = [];
       for (const outbox of outboxes) outbox.flush();
-      this.broker.tend();
       this.resources.took(turnBytes);
       this.flow.turnEnded();
       if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();
-      if (more) this.turnWanted();
+      if (this.broker.tend() || more) this.turnWanted();
     } catch (error) {
       if (!this.isFatal(error)) throw error;
     }

@@ -45,6 +45,13 @@ export class Scratch {
     this.failureListener = listener;
   }
 
+  /** Takes a store that is open. */
+  use(store: Store): void {
+    store.onDurable((batch) => this.readable(batch));
+    store.onFailure((error) => this.failureListener(error));
+    this.store = store;
+  }
+
   /** Waits until it is closed. */
   async close(): Promise<void> {
     this.closed = true;
@@ -54,10 +61,7 @@ export class Scratch {
 
   private async openNow(): Promise<void> {
     try {
-      const store = await this.open();
-      store.onDurable((batch) => this.readable(batch));
-      store.onFailure((error) => this.failureListener(error));
-      this.store = store;
+      this.use(await this.open());
     } catch (error) {
       this.failureListener(error as Error);
     }

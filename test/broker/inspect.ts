@@ -147,13 +147,6 @@ export function hasReadyConsumer(queue: Queue): boolean {
   return queue.consumers.some((consumer) => consumer.ready);
 }
 
-/** Makes the log give segments to the disk much earlier than a broker would. */
-export function limitResidentBytes(log: MessageLog, bytes: number): void {
-  for (const shelf of [log['stored'], log['passing']]) {
-    if (shelf.bytesMax !== Infinity) Object.assign(shelf, { bytesMax: bytes, lookBytes: bytes });
-  }
-}
-
 /** Makes a broker keep few pages in memory, and let go of few with each batch after a purge. */
 export function limitPages(broker: Broker, loadedMax: number, sweptPerBatch: number): void {
   Object.assign(broker.queueRows.loaded, { max: loadedMax });

@@ -15,12 +15,13 @@ function simulate(seed: number): World {
   const random = new Random(seed);
   // Short chunks are copied into shared segments, long ones become segments.
   const chunkBytesMax = random.pick([1_400, 15_000, 65_536]);
-  const residentBytesMax = random.pick([1, 200_000, 1_000_000]);
+  const residentBytesMax = random.pick([1, 1, 200_000, 1_000_000]);
   const world = new World(
     chunkBytesMax,
     residentBytesMax,
     random.pick([1, 6, 4_096]),
     random.pick([1, 3, 256]),
+    random.pick([0, 0, 50_000]),
   );
   let step = 0;
   try {

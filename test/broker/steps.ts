@@ -161,7 +161,7 @@ const closeAll: Step = (world, random) => {
   for (const channel of world.channels) world.closeChannel(channel);
   if (random.bool()) return;
   world.turn(true);
-  world.store.sync();
+  world.sync();
   world.crash();
 };
 
@@ -203,13 +203,13 @@ const purgeLong: Step = (world, random) => {
   }
   while (publisher.unreadBytes > 0) world.feed(publisher, world.chunkBytesMax);
   for (let n = random.below(3); n > 0; n--) turn(world, random);
-  if (random.bool()) world.store.sync();
+  if (random.bool()) world.sync();
   for (let n = random.below(4); n > 0; n--) world.get(random.pick(world.channels), queue);
   if (random.below(4) > 0) world.purge(queue);
   else world.deleteQueue(queue);
   for (let n = random.below(4); n > 0; n--) {
     turn(world, random);
-    if (random.bool()) world.store.sync(random.below(3));
+    if (random.bool()) world.sync(random.below(3));
   }
   world.checkContents();
   const dice = random.below(3);
@@ -217,8 +217,34 @@ const purgeLong: Step = (world, random) => {
   else if (dice === 1) restart(world, random);
 };
 
+/** Most messages of a long queue go, but some here and there: their segments become sparse. */
+const thinOut: Step = (world, random) => {
+  const long = world.queues.filter(({ rules }) => rules.lengthMax === Infinity);
+  const queue = random.pick(long) as Queue | undefined;
+  if (queue === undefined || crowded(world)) return;
+  const publisher = random.pick(world.publishers);
+  for (let n = 100 + random.below(500); n > 0; n--) {
+    const address = { exchange: '', routingKey: queue.name };
+    sendTo(world, publisher, random, address, random.below(400));
+  }
+  while (publisher.unreadBytes > 0) world.feed(publisher, world.chunkBytesMax);
+  for (let n = 1 + random.below(3); n > 0; n--) turn(world, random);
+  if (random.below(4) > 0) world.sync();
+  const channel = random.pick(world.channels);
+  for (let n = queue.readyCount; n > 0; n--) world.get(channel, queue);
+  const kept = random.pick([3, 10, 50]);
+  for (const delivery of [...channel.unacked]) {
+    if (delivery.queue === queue && random.below(kept) > 0) world.ack(channel, delivery);
+  }
+  for (let n = random.below(12); n > 0; n--) {
+    turn(world, random);
+    if (random.bool()) world.sync(random.below(3));
+  }
+  if (random.bool()) world.checkContents();
+};
+
 const crash: Step = (world, random) => {
-  world.store.sync(random.below(3));
+  world.sync(random.below(3));
   world.crash();
   if (random.bool()) world.checkContents();
 };
@@ -240,7 +266,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [3, publishMany],
   [10, (world, random) => feedSome(world, random.pick(world.publishers), random)],
   [30, turn],
-  [10, (world, random) => world.store.sync(random.below(3))],
+  [10, (world, random) => world.sync(random.below(3))],
   [16, settleOne],
   [8, ackMany],
   [3, requeueMany],
@@ -258,6 +284,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [3, emptyLink],
   [1, purge],
   [1, purgeLong],
+  [1, thinOut],
   [0.5, deleteQueue],
   [0.5, (world, random) => world.unbind(random.below(world.model.bindings.length))],
   [2, (world) => world.declareMissing()],

@@ -7,13 +7,13 @@ import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/segment-rows.ts';
+import { Scratch } from '../../src/store/scratch.ts';
 import { TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { assert } from '../../src/util/assert.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
 import {
   hasReadyConsumer,
   limitPages,
-  limitResidentBytes,
   pagePlaces,
   pagesAway,
   positionsOf,
@@ -55,6 +55,8 @@ export class World implements BrokerListener {
     resumed: 0,
     outranked: 0,
     handedOver: 0,
+    spilled: 0,
+    compacted: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -62,6 +64,7 @@ export class World implements BrokerListener {
   private nextTag = 1;
   model = new Model();
   store!: ControlledStore;
+  scratchStore!: ControlledStore;
   vhost!: Vhost;
   publishers: SimPublisher[] = [];
   channels: SimChannel[] = [];
@@ -69,6 +72,8 @@ export class World implements BrokerListener {
   private readonly residentBytesMax: number;
   private readonly loadedPagesMax: number;
   private readonly sweptPerBatch: number;
+  private readonly sparseBytesMin: number;
+  private ticks = 0;
   private readonly disk = new Disk();
   private broker!: Broker;
   /** What the disk must bring back, by the batch from which on it must. */
@@ -80,11 +85,13 @@ export class World implements BrokerListener {
     residentBytesMax: number,
     loadedPagesMax: number,
     sweptPerBatch: number,
+    sparseBytesMin: number,
   ) {
     this.chunkBytesMax = chunkBytesMax;
     this.residentBytesMax = residentBytesMax;
     this.loadedPagesMax = loadedPagesMax;
     this.sweptPerBatch = sweptPerBatch;
+    this.sparseBytesMin = sparseBytesMin;
     this.open();
     this.declareMissing();
   }
@@ -101,9 +108,19 @@ export class World implements BrokerListener {
 
   private open(): void {
     this.store = new ControlledStore(this.disk);
-    const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
-    this.broker = new Broker(this.store, clock, this);
-    limitResidentBytes(this.broker.log, this.residentBytesMax);
+    // Each look at this clock takes a while, so that work which goes by time is done in pieces.
+    const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs + this.ticks++ / 8 };
+    this.scratchStore = new ControlledStore(new Disk());
+    const scratch = new Scratch(() => Promise.reject(new Error('it is open already')));
+    scratch.use(this.scratchStore);
+    this.broker = new Broker(this.store, clock, this, undefined, this.residentBytesMax, scratch);
+    const { log } = this.broker;
+    log.sparse.bytesMin = this.sparseBytesMin;
+    const handedOver = log.handedOver.bind(log);
+    log.handedOver = (segment) => {
+      this.counts.spilled += 1;
+      handedOver(segment);
+    };
     limitPages(this.broker, this.loadedPagesMax, this.sweptPerBatch);
     this.broker.recover({ vhost: '/', user: null });
     if (this.broker.sweeps.any) this.counts.resumed += 1;
@@ -436,7 +453,13 @@ export class World implements BrokerListener {
     if (!more) this.checkLimits();
     if (seal && this.broker.sealable) this.seal();
     this.checkConfirms();
-    return more;
+    return this.broker.tend() || more;
+  }
+
+  /** Makes durable what waits for it, and readable what left memory. */
+  sync(count?: number): void {
+    this.store.sync(count);
+    this.scratchStore.sync(count);
   }
 
   private seal(): void {
@@ -448,7 +471,7 @@ export class World implements BrokerListener {
   quiesce(): void {
     for (let turns = 0; ; turns++) {
       const more = this.turn(true);
-      this.store.sync();
+      this.sync();
       this.checkConfirms();
       if (!more && !this.broker.sealable && this.broker['touched'].length === 0) break;
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
@@ -478,7 +501,10 @@ export class World implements BrokerListener {
     this.checkContents();
     same('rows of pages without messages', this.disk.keys(TABLE_PAGES).length, 0);
     same('notes of purges that are over', this.disk.keys(TABLE_PURGES).length, 0);
-    for (const key of this.disk.keys(TABLE_SEGMENTS)) {
+    for (const key of [
+      ...this.disk.keys(TABLE_SEGMENTS),
+      ...this.scratchStore.keys(TABLE_SEGMENTS, Buffer.alloc(0), Buffer.alloc(20, 0xff)),
+    ]) {
       const known = segmentsOf(this.broker.log).has(segmentIdOfKey(key));
       if (!known) throw new Error(`the row ${key.toString('hex')} of a segment is left behind`);
     }
@@ -536,6 +562,9 @@ export class World implements BrokerListener {
     for (const segment of segmentsOf(this.broker.log).values()) {
       if (segment.bytes === null) this.counts.away += 1;
     }
+    const { done } = this.broker.compaction;
+    this.counts.compacted += done.segments;
+    done.segments = 0;
     if (this.broker.sweeps.any) this.counts.sweeping += 1;
     for (const queue of this.queues) {
       this.counts.pagesAway += pagesAway(queue);
