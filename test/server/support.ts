@@ -182,6 +182,8 @@ export class TestServer {
       }
     }
     broker.awaitBatch();
+    // What was deleted is let go of with the batches that follow.
+    await eventually(() => !broker.sweeps.any, 'the end of all sweeps');
     await eventually(() => broker.durableBatch >= this.store.batch - 1, 'the last batch');
     const { segments } = this;
     const held = segments.filter((segment) => segment.liveWeight !== 0 || segment.pins !== 0);
