@@ -4,9 +4,10 @@
 import { expect, test } from 'vitest';
 import { Chunk } from '../../src/message/chunk.ts';
 import { MessageLog } from '../../src/message/log.ts';
-import { SEGMENT_SPAN, weightOf } from '../../src/message/segment.ts';
+import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/segment.ts';
 import { ROW_BYTES_MAX } from '../../src/message/segment-rows.ts';
 import { CorruptRecordError } from '../../src/store/checksum.ts';
+import { Scratch } from '../../src/store/scratch.ts';
 import { TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { ControlledStore, Disk } from '../broker/controlled-store.ts';
@@ -325,4 +326,107 @@ test('a segment that came back and is freed does not lend its buffer to a new on
   small.forEach((position, n) => {
     expect(readBack(log, position, KIB).equals(recordOf(KIB, n)), `record ${n}`).toBe(true);
   });
+});
+
+async function withScratch(
+  residentBytesMax: number,
+): Promise<Bench & { scratch: ControlledStore }> {
+  const scratchStore = new ControlledStore(new Disk());
+  const scratch = new Scratch(() => Promise.resolve(scratchStore));
+  const disk = new Disk();
+  const store = new ControlledStore(disk);
+  const log = new MessageLog(store, residentBytesMax, scratch);
+  store.onDurable((batch) => log.durable(batch));
+  fill(log, 20, false);
+  log.tend();
+  // The first need opens it, which takes a turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  return { disk, store, log, scratch: scratchStore };
+}
+
+const rowsIn = (store: ControlledStore): Buffer[] => [
+  ...store.keys(TABLE_SEGMENTS, Buffer.alloc(0), Buffer.alloc(20, 0xff)),
+];
+
+test('transient segments leave memory for the scratch store, and come back when read', async () => {
+  const { disk, log, scratch } = await withScratch(4 * SEGMENT_SPAN);
+  const positions = fill(log, 20, false);
+  log.tend();
+  const there = (): Segment[] =>
+    [...segmentsOf(log).values()].filter(({ bytes }) => bytes !== null);
+  expect(there().length, 'nothing leaves before it is written').toBeGreaterThan(30);
+  scratch.sync();
+  fill(log, 20, false);
+  log.tend();
+  scratch.sync();
+  expect(there().length).toBeLessThan(30);
+  expect(disk.keys(TABLE_SEGMENTS), 'the store that lasts').toHaveLength(0);
+  positions.forEach((position, n) => {
+    expect(readBack(log, position, KIB).equals(recordOf(KIB, n)), `record ${n}`).toBe(true);
+  });
+});
+
+test('what was consumed leaves the scratch store too', async () => {
+  const { log, scratch } = await withScratch(4 * SEGMENT_SPAN);
+  fill(log, 20, false);
+  const before = [...segmentsOf(log).values()];
+  log.tend();
+  scratch.sync();
+  expect(rowsIn(scratch).length).toBeGreaterThan(10);
+  for (const segment of before) {
+    while (segment.liveWeight > 0) log.unref(segment, KIB);
+  }
+  log.tend();
+  scratch.sync();
+  log.tend();
+  scratch.sync();
+  expect(rowsIn(scratch)).toHaveLength(0);
+});
+
+test('a log without a scratch store keeps transient segments in memory', () => {
+  const { log } = open(4 * SEGMENT_SPAN);
+  fill(log, 20, false);
+  log.tend();
+  expect([...segmentsOf(log).values()].every(({ bytes }) => bytes !== null)).toBe(true);
+});
+
+test('a packed segment reads as before where records are kept, after a restart too', () => {
+  const bench = open();
+  const { disk, log } = bench;
+  const positions = fill(log, 2);
+  commit(bench);
+  const segment = log.segmentOf(positions[0] as number);
+  const kept = [3, 4, 40];
+  for (const [n, position] of positions.slice(0, 64).entries()) {
+    if (!kept.includes(n)) unref(log, position);
+  }
+  expect([...log.sparse], 'sparse').toContain(segment);
+  log.pack(segment, log.bytesOf(segment), [3 * KIB, 2 * KIB, 40 * KIB, KIB]);
+  expect([...log.sparse]).not.toContain(segment);
+  expect(log.isStored(segment), 'it is on its way').toBe(false);
+  commit(bench);
+  expect(log.isStored(segment)).toBe(true);
+  const [key] = disk.keys(TABLE_SEGMENTS) as [Buffer];
+  expect(disk.table(TABLE_SEGMENTS).get(key)?.length).toBe(3 * KIB + 2 + 2 * 4);
+  const restarted = open(MIB, disk);
+  for (const n of kept) {
+    const position = positions[n] as number;
+    expect(restarted.log.recoverRef(position, KIB)).toBe(true);
+    expect(readBack(restarted.log, position, KIB).equals(recordOf(KIB, n)), `${n}`).toBe(true);
+  }
+});
+
+test('a packed row that is damaged is noticed', () => {
+  const bench = open();
+  const positions = fill(bench.log, 1);
+  append(bench.log, recordOf(KIB, 1));
+  commit(bench);
+  const segment = bench.log.segmentOf(positions[0] as number);
+  bench.log.pack(segment, bench.log.bytesOf(segment), [0, KIB]);
+  commit(bench);
+  const table = bench.disk.table(TABLE_SEGMENTS);
+  const [key] = bench.disk.keys(TABLE_SEGMENTS) as [Buffer];
+  table.put(key, Buffer.from(table.get(key) as Buffer).fill(0xff, 2, 6));
+  const restarted = open(MIB, bench.disk);
+  expect(() => restarted.log.read(positions[0] as number)).toThrow(CorruptRecordError);
 });
