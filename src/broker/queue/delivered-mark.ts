@@ -3,6 +3,8 @@
 
 /** A burst of deliveries from a backlog lets the mark run ahead by at most this many messages. */
 const AHEAD_MAX = 65_536;
+/** And by this many at once: many queues with a short backlog each would wait all the time else. */
+const AHEAD_FIRST = 128;
 
 /**
  * Each durable queue has a mark on disk: messages below it may have been delivered, and after a
@@ -13,8 +15,8 @@ const AHEAD_MAX = 65_536;
  *          given    free to       must wait for    free to go: the mark is sealed
  *          out      go            the mark         in the batch that seals them
  *
- * So that a backlog does not wait for the disk at each message, the mark runs ahead of the cursor,
- * twice as far each time it has to move, up to AHEAD_MAX. After a crash at most that many messages
+ * So that a backlog does not wait for the disk at each message, the mark runs ahead of the cursor:
+ * AHEAD_FIRST messages where one waits, twice as far each time it has to move, up to AHEAD_MAX. After a crash at most that many messages
  * per queue are marked though they were never delivered; after a clean stop none.
  */
 export class DeliveredMark {
@@ -50,6 +52,7 @@ export class DeliveredMark {
     if (!this.needed) return false;
     if (!this.wanted && !(delivered && cursor > this.sealed)) return false;
     if (this.wanted && cursor < this.sealed) return false;
+    if (this.wanted) this.ahead = Math.max(this.ahead, AHEAD_FIRST);
     this.sealed = Math.max(this.sealed, cursor + 1 + this.ahead);
     this.ahead = Math.min(AHEAD_MAX, Math.max(1, this.ahead * 2));
     this.sealedBatch = batch;

@@ -4,7 +4,7 @@
 import { Page, type PageHome } from './page.ts';
 
 /** Pages in memory, of about 3.5 KB each, before the first one leaves. */
-const LOADED_PAGES_MAX = 4_096;
+const LOADED_PAGES_MAX = 12_288;
 /** Pages without a queue that are kept for reuse. */
 const POOL_MAX = 256;
 /** Pages looked at for each one that comes, and when a batch has become durable. */

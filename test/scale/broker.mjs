@@ -1,0 +1,76 @@
+// A broker of the build in dist/, on a data folder of its own: started, ended in any way, asked how
+// long it stood still. Never loads it.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const STALLS = new URL('./stalls.mjs', import.meta.url).href;
+const GUEST = { user: 'guest', password: 'guest', vhost: '/' };
+
+/** One broker. Its folder lasts over starts and goes with `remove`. */
+export class ScaleBroker {
+  constructor(settings = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), 'leveret-scale-'));
+    this.settings = settings;
+    /** Lines of the log from warnings on. */
+    this.warnings = [];
+    this.child = null;
+    this.address = null;
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  get storeFolder() {
+    return join(this.folder, 'store');
+  }
+
+  /** Starts it; returns how many ms went by until it listened. */
+  async start() {
+    const startMs = performance.now();
+    // SCALE_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=..." shows where the time goes.
+    const options = process.env.SCALE_NODE_OPTIONS?.split(' ') ?? [];
+    const program = [join(ROOT, 'bin', 'leveret'), 'start', '--port', '0'];
+    const args = [...options, `--import=${STALLS}`, ...program];
+    const child = spawn(process.execPath, [...args, '--data-dir', this.folder], {
+      env: { ...process.env, ...this.settings },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    this.child = child;
+    this.ended = new Promise((resolve) =>
+      child.once('exit', (code, signal) => resolve(signal ?? code)),
+    );
+    const port = await new Promise((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const entry = JSON.parse(line);
+        if (entry.msg === 'listening') resolve(entry.port);
+        if (entry.level !== 'info') this.warnings.push(entry.msg);
+      });
+    });
+    this.address = { port, ...GUEST };
+    return performance.now() - startMs;
+  }
+
+  /** The longest time for which its event loop stood still since the last call, in ms. */
+  async longestStall() {
+    const answer = new Promise((resolve) => this.child.once('message', resolve));
+    this.child.send('take');
+    return (await answer).longestMs;
+  }
+
+  async end(signal) {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  async remove() {
+    if (this.child !== null && this.child.exitCode === null) await this.end('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,89 @@
+// Queues that keep a few messages of many: how much of the disk stays in use once the others are
+// acked, beside twice the bytes of what is live and 64 MiB.
+import { ScaleBroker } from './broker.mjs';
+import { bodyOf, drain, makeBatches, publish } from './load.mjs';
+import { argument, figure, finish } from './report.mjs';
+import { bytesInUse, mib } from './watch.mjs';
+import { Wire } from './wire.mjs';
+
+const messages = argument('messages', 2_000_000);
+const bodyBytes = argument('bytes', 200);
+/** A live message with its record's head and address, frames and its place in a page. */
+const REST_BYTES = 80;
+const PATTERNS = [
+  ['every 500th is kept', (n) => n % 500 === 0],
+  ['half is kept, at random', (n) => ((n * 2_654_435_761) >>> 0) % 2 === 0],
+  ['a third is kept, at random', (n) => ((n * 2_654_435_761) >>> 0) % 3 === 0],
+  ['the second half is kept', (n) => n >= messages / 2],
+  ['the newest is kept', (n) => n === messages - 1],
+];
+
+async function run([what, kept], fanOut) {
+  const broker = new ScaleBroker();
+  await broker.start();
+  const wire = await Wire.open(broker.address);
+  await wire.confirmSelect();
+  const queues = fanOut ? ['keeps', 'drains'] : ['keeps'];
+  await wire.declareDurable(queues);
+  const exchange = fanOut ? 'amq.fanout' : '';
+  if (fanOut) for (const queue of queues) await wire.bind(queue, exchange);
+  const batches = makeBatches([
+    { exchange, key: 'keeps', body: bodyOf(bodyBytes), persistent: true },
+  ]);
+  await publish(wire, batches, { total: messages });
+  await wire.close();
+  if (fanOut) await drain(broker.address, 'drains', { total: messages });
+  const left = await thin(broker.address, kept);
+  await idle(broker);
+  const inUse = await bytesInUse(broker.storeFolder);
+  const live = left * (bodyBytes + REST_BYTES);
+  const most = 2 * live + 64 * 2 ** 20;
+  const stall = await broker.longestStall();
+  figure(
+    `${fanOut ? 'fan-out: ' : ''}${what}: MiB in use`,
+    mib(inUse),
+    inUse < most,
+    `below ${mib(most)} (${mib(live)} live)`,
+  );
+  figure('  longest stall, ms', stall.toFixed(1));
+  const numbers = new Set();
+  await drain(broker.address, 'keeps', { total: left, seen: (n) => numbers.add(n) });
+  let wrong = left - numbers.size;
+  for (const n of numbers) if (!kept(n)) wrong += 1;
+  figure('  messages that are not what was kept', wrong, wrong === 0, '0');
+  await broker.remove();
+}
+
+/** Acks what is not kept; returns how many are left. */
+async function thin(address, kept) {
+  const wire = await Wire.open(address);
+  let seen = 0;
+  let left = 0;
+  const all = new Promise((resolve) => {
+    wire.onMessage = (tag, _redelivered, bytes, at) => {
+      if (kept(bytes.readUInt32BE(at))) left += 1;
+      else wire.ack(tag, false);
+      seen += 1;
+      if (seen === messages) resolve();
+    };
+  });
+  await wire.consume('keeps');
+  await all;
+  await wire.close();
+  return left;
+}
+
+/** Waits until the broker has written what it had to. */
+async function idle(broker) {
+  let before = -1;
+  for (let same = 0; same < 4; ) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const now = await bytesInUse(broker.storeFolder);
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}
+
+for (const pattern of PATTERNS) await run(pattern, false);
+await run(PATTERNS[0], true);
+finish();

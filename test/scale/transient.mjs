@@ -1,0 +1,42 @@
+// Five million transient messages wait: they leave memory for the scratch files, and come back whole.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ScaleBroker } from './broker.mjs';
+import { bodyOf, drain, makeBatches, publish, Seen } from './load.mjs';
+import { argument, figure, finish, rate } from './report.mjs';
+import { folderBytes, MemoryWatch, mib } from './watch.mjs';
+import { Wire } from './wire.mjs';
+
+const messages = argument('messages', 5_000_000);
+const bytes = argument('bytes', 100);
+const QUEUE = 'passing';
+const broker = new ScaleBroker();
+await broker.start();
+const watch = new MemoryWatch(() => broker.pid);
+const wire = await Wire.open(broker.address);
+await wire.confirmSelect();
+await wire.declareDurable([QUEUE]);
+const batches = makeBatches([{ key: QUEUE, body: bodyOf(bytes), persistent: false }]);
+const startMs = performance.now();
+await publish(wire, batches, { total: messages });
+figure('published a second', rate(messages, performance.now() - startMs));
+const full = watch.take();
+figure('memory of its own, waiting, MiB', full.own, full.own < 400, 'below 400');
+figure('and at most', full.peakOwn);
+figure('scratch files, MiB', mib(folderBytes(join(broker.folder, 'scratch'))));
+const seen = new Seen(messages);
+const { firstMs, lastMs } = await drain(broker.address, QUEUE, {
+  total: messages,
+  seen: (number) => seen.add(number),
+});
+const bad = seen.missing() + seen.again + seen.strange;
+figure('lost, doubled or strange', bad, bad === 0, '0');
+figure('drained a second', rate(messages, lastMs - firstMs));
+figure('longest stall, ms', (await broker.longestStall()).toFixed(1));
+await wire.close();
+await broker.end('SIGTERM');
+const left = existsSync(join(broker.folder, 'scratch'));
+figure('scratch files after a stop', left ? 'there' : 'gone', !left, 'gone');
+watch.stop();
+await broker.remove();
+finish();
