@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const parts = new Set(['broker', 'load', 'report', 'run', 'stalls', 'watch', 'wire']);
+const parts = new Set(['broker', 'soak', 'load', 'report', 'run', 'stalls', 'watch', 'wire']);
 const names = readdirSync(folder)
   .filter((file) => file.endsWith('.mjs'))
   .map((file) => file.slice(0, -4))
