@@ -16,6 +16,8 @@ export interface Host {
   after(delayMs: number, listener: () => void): void;
   writeError(line: string): void;
   exit(code: number): void;
+  /** Ends the process also when one of its threads is stuck, for which `exit` would wait for ever. */
+  kill(): void;
 }
 
 /** The signals that ask for a stop, with the exit code when one of them cuts it short. */
@@ -35,7 +37,7 @@ const STOP_REASON = 'shutdown';
 /**
  * Starts a broker and stays with it to its end. Exit codes: 0 after a stop that was asked for, 1 when
  * the broker could not start, could not go on or did not stop in time, 128 + n when a second signal
- * cut the stop short.
+ * cut the stop short. When a commit hangs in the system the process kills itself.
  */
 export async function supervise(
   start: () => Promise<RunningBroker>,
@@ -46,7 +48,8 @@ export async function supervise(
   // Whatever is not durable was not confirmed, so ending at once is safe; going on might not be.
   const die = (error: unknown, what: string): void => {
     logger.fatal({ err: error }, what);
-    host.exit(1);
+    if (error instanceof Error && error.name === 'StuckCommitError') host.kill();
+    else host.exit(1);
   };
   host.onCrash((error) => die(error, 'stopped by a bug'));
   const stopSignal = watchSignals(settings, logger, host);

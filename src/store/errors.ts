@@ -30,6 +30,15 @@ export class FolderInUseError extends StoreError {
   }
 }
 
+/** A commit does not settle: the thread that writes it is stuck in the system, and cannot be ended. */
+export class StuckCommitError extends Error {
+  override readonly name = 'StuckCommitError';
+
+  constructor(timeoutMs: number) {
+    super(`a commit has not settled within ${timeoutMs} ms: the disk does not answer`);
+  }
+}
+
 /** The short text of whatever was thrown. */
 export function causeText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { type Host, type StopSignal, supervise } from '../../src/cli/supervise.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
 import type { RunningBroker } from '../../src/main.ts';
-import { StoreError } from '../../src/store/errors.ts';
+import { StoreError, StuckCommitError } from '../../src/store/errors.ts';
 
 const settings = defaultSettings();
 
@@ -15,6 +15,7 @@ let broker: FakeBroker;
 /** A process that writes down what happens to it, with a clock moved by hand. */
 class FakeHost implements Host {
   readonly exits: number[] = [];
+  kills = 0;
   readonly errors: string[] = [];
   nowMs = 1000;
   readonly clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
@@ -40,6 +41,10 @@ class FakeHost implements Host {
 
   exit(code: number): void {
     this.exits.push(code);
+  }
+
+  kill(): void {
+    this.kills += 1;
   }
 
   signal(signal: StopSignal | 'SIGHUP'): void {
@@ -211,6 +216,14 @@ test('a store that fails ends the process at once, also during a stop', async ()
   await settle();
   expect(host.exits).toEqual([1]);
   expect(lines.at(-1)).toMatchObject({ level: 60, err: { message: 'disk gone' } });
+});
+
+test('a commit that hangs in the system makes the process kill itself: an exit would wait for it', async () => {
+  await run();
+  broker.failure.resolve(new StuckCommitError(30_000));
+  await settle();
+  expect(host.kills).toBe(1);
+  expect(host.exits).toEqual([]);
 });
 
 test('a close that rejects ends with 1', async () => {

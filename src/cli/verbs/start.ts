@@ -79,4 +79,5 @@ const processHost: Host = {
   after: (delayMs, listener) => setTimeout(listener, delayMs),
   writeError: (line) => process.stderr.write(`${line}\n`),
   exit: (code) => process.exit(code),
+  kill: () => process.kill(process.pid, 'SIGKILL'),
 };

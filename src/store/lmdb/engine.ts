@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
 import { Batch, PUT, REMOVE, REMOVE_RANGE } from '../batch.ts';
-import { causeText, StoreError } from '../errors.ts';
+import { causeText, StoreError, StuckCommitError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { syncFolder } from '../sync-folder.ts';
 import { checkFiles } from './check-files.ts';
@@ -151,7 +151,7 @@ class LmdbStore implements Store {
     this.db = db;
     this.tableKeys = keys;
     this.watchdog = new Watchdog(commitTimeoutMs, () => {
-      this.fail(new Error(`a commit has not settled within ${commitTimeoutMs} ms`));
+      this.fail(new StuckCommitError(commitTimeoutMs));
     });
     this.gathering = new Batch();
     this.gatheringNumber = 1;

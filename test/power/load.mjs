@@ -1,0 +1,110 @@
+// One recorded run: a broker under the recorder, and a client that publishes, consumes and acks while it
+// notes how long the recording was when it knew something for sure.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { connect } from 'amqplib';
+
+export const [KEPT, ACKED] = ['power.kept', 'power.acked'];
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A body: its number, and bytes that follow from it, with their checksum in front. */
+export function makeBody(number, random) {
+  const body = Buffer.alloc(
+    8 + random.below(random.below(20) === 0 ? 40_000 : 1_500),
+    `${number} `,
+  );
+  body.writeUInt32BE(number, 4);
+  body.writeUInt32BE(crc32(body.subarray(4)), 0);
+  return body;
+}
+
+/** The number of a body, or null when it is not one that was made. */
+export function numberOf(body) {
+  if (body.length < 8 || body.readUInt32BE(0) !== crc32(body.subarray(4))) return null;
+  return body.readUInt32BE(4);
+}
+
+/**
+ * Runs a broker from `program` for so many messages. The answer is the file with the recording, and for
+ * each message where in it what became certain; Infinity: never.
+ * @param {{ recorder: string, program?: string, env?: Record<string, string>, messages: number, random: any }} options
+ */
+export async function record({ recorder, program, env = {}, messages, random }) {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-power-'));
+  const log = join(folder, 'recording');
+  const bin = program ?? join(ROOT, 'bin', 'leveret');
+  const args = [bin, 'start', '--port', '0', '--data-dir', join(folder, 'data')];
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, LD_PRELOAD: recorder, POWER_LOG: log, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const entry = JSON.parse(line);
+      if (entry.msg === 'listening') resolve(entry.port);
+    });
+  });
+  const now = () => statSync(log).size;
+  const facts = await load(port, now, messages, random);
+  child.removeAllListeners('exit');
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('exit', resolve));
+  return { folder, log, facts, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+async function load(port, now, messages, random) {
+  const connection = await connect(`amqp://guest:guest@127.0.0.1:${port}`);
+  const channel = await connection.createConfirmChannel();
+  const facts = { declaredAt: Infinity, messages: [] };
+  for (const queue of [KEPT, ACKED]) await channel.assertQueue(queue, { durable: true });
+  facts.declaredAt = now();
+  const acksUnsure = [];
+  await channel.consume(ACKED, (message) => {
+    const fact = facts.messages[numberOf(message.content)];
+    // Some are left alone, some are acked at once, some a little later.
+    if (random.below(4) === 0) return;
+    const ack = () => {
+      fact.ackedFrom = Math.min(fact.ackedFrom, now());
+      acksUnsure.push(fact);
+      channel.ack(message);
+    };
+    if (random.below(2) === 0) ack();
+    else setTimeout(ack, random.below(30));
+  });
+  for (let number = 0; number < messages; ) {
+    const waiting = [];
+    for (let n = random.below(random.below(6) === 0 ? 60 : 6); n >= 0; n--, number++) {
+      const queue = random.below(3) === 0 ? ACKED : KEPT;
+      facts.messages.push({ queue, confirmedAt: Infinity, ackedFrom: Infinity, ackedAt: Infinity });
+      waiting.push(publish(channel, queue, number));
+    }
+    await Promise.all(waiting);
+    if (random.below(10) === 0) await sleep(random.below(20));
+  }
+  await sleep(300);
+  connection.on('error', () => {});
+  return facts;
+
+  /** Publishes, and notes the confirm: all acks sent on this channel before are on the disk with it. */
+  function publish(on, queue, number) {
+    const before = acksUnsure.length;
+    return new Promise((resolve, reject) => {
+      on.sendToQueue(queue, makeBody(number, random), { persistent: true }, (error) => {
+        if (error) return reject(error);
+        const at = now();
+        facts.messages[number].confirmedAt = at;
+        // A message that was acked before it was written needs no write, and then none is waited for.
+        if (queue === KEPT)
+          for (const fact of acksUnsure.slice(0, before)) fact.ackedAt = Math.min(fact.ackedAt, at);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,31 @@
+// A power cut as part of every test run: a few images of one recorded run, and three builds and disks
+// that break a promise. npm run power -- --images 10000 goes on for longer.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { buildRecorder } from './compiler.ts';
+
+const LIMIT_MS = 120_000;
+
+test.runIf(buildRecorder() !== null)(
+  'a power cut at any moment loses nothing confirmed and brings back nothing acked, and broken builds do',
+  { timeout: LIMIT_MS },
+  async () => {
+    const path = fileURLToPath(new URL('run.mjs', import.meta.url));
+    const args = ['--images', '60', '--messages', '300', '--seed', 'every run', '--prove'];
+    const child = spawn(process.execPath, [path, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: LIMIT_MS - 5_000,
+    });
+    let report = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        report += text;
+      });
+    }
+    const [code] = await once(child, 'close');
+    expect(code, report).toBe(0);
+    expect(report.match(/^found: /gm)).toHaveLength(3);
+  },
+);
