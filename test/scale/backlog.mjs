@@ -37,7 +37,7 @@ async function drainAll(what) {
 function memory(what) {
   const { rss, own } = memoryOf(broker.pid);
   figure(`${what}: memory of its own (RssAnon), MiB`, own, own < 300, 'below 300');
-  figure(`${what}: with the pages of mapped files (VmRSS), MiB`, rss);
+  figure(`${what}: pages of mapped files (the rest of VmRSS)`, rss - own);
 }
 
 for (const signal of ['SIGTERM', 'SIGKILL']) {

@@ -20,6 +20,12 @@ export class ScaleBroker {
     this.warnings = [];
     this.child = null;
     this.address = null;
+    // Whatever ends a scenario must leave nothing behind.
+    this.clean = () => {
+      this.child?.kill('SIGKILL');
+      rmSync(this.folder, { recursive: true, force: true });
+    };
+    process.once('exit', this.clean);
   }
 
   get pid() {
@@ -71,6 +77,7 @@ export class ScaleBroker {
 
   async remove() {
     if (this.child !== null && this.child.exitCode === null) await this.end('SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
+    this.clean();
+    process.removeListener('exit', this.clean);
   }
 }

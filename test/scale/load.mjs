@@ -60,6 +60,7 @@ export async function publish(wire, batches, { first = 0, total, window = WINDOW
     if (wire.failure !== null) throw wire.failure;
     await change();
   }
+  if (wire.refused > 0) throw new Error(`${wire.refused} publishes were refused`);
 }
 
 /**

@@ -50,10 +50,18 @@ for (const verb of ['purgeQueue', 'deleteQueue']) {
     }
     await broker.end('SIGKILL');
     await broker.start();
+    await broker.longestStall();
     const again = await client();
     const { messageCount: left } = await (await again.createChannel()).assertQueue(QUEUE);
     figure(`${verb}, then kill -9: messages back`, left, left === 0, '0');
     await swept();
+    const stall = await broker.longestStall();
+    figure(
+      'swept after that: longest stall, ms',
+      stall.toFixed(1),
+      stall < STALL_MS_MAX,
+      `below ${STALL_MS_MAX}`,
+    );
     await again.close();
   }
 }

@@ -1,14 +1,15 @@
 // Queues that keep a few messages of many: how much of the disk stays in use once the others are
 // acked, beside twice the bytes of what is live and 64 MiB.
+import { connect } from 'amqplib';
 import { ScaleBroker } from './broker.mjs';
 import { bodyOf, drain, makeBatches, publish } from './load.mjs';
 import { argument, figure, finish } from './report.mjs';
-import { bytesInUse, mib } from './watch.mjs';
+import { bytesInUse, folderBytes, mib } from './watch.mjs';
 import { Wire } from './wire.mjs';
 
 const messages = argument('messages', 2_000_000);
 const bodyBytes = argument('bytes', 200);
-/** A live message with its record's head and address, frames and its place in a page. */
+/** What a message takes beside its body: its record's head, address and frames, its place in a page. */
 const REST_BYTES = 80;
 const PATTERNS = [
   ['every 500th is kept', (n) => n % 500 === 0],
@@ -45,10 +46,11 @@ async function run([what, kept], fanOut) {
     inUse < most,
     `below ${mib(most)} (${mib(live)} live)`,
   );
+  figure('  the file itself, MiB', mib(folderBytes(broker.storeFolder)));
   figure('  longest stall, ms', stall.toFixed(1));
   const numbers = new Set();
   await drain(broker.address, 'keeps', { total: left, seen: (n) => numbers.add(n) });
-  let wrong = left - numbers.size;
+  let wrong = left - numbers.size + (await ready(broker.address, 'keeps'));
   for (const n of numbers) if (!kept(n)) wrong += 1;
   figure('  messages that are not what was kept', wrong, wrong === 0, '0');
   await broker.remove();
@@ -73,6 +75,14 @@ async function thin(address, kept) {
   return left;
 }
 
+/** How many messages a queue has ready. */
+async function ready({ port }, queue) {
+  const connection = await connect(`amqp://guest:guest@127.0.0.1:${port}`);
+  const { messageCount } = await (await connection.createChannel()).checkQueue(queue);
+  await connection.close();
+  return messageCount;
+}
+
 /** Waits until the broker has written what it had to. */
 async function idle(broker) {
   let before = -1;
@@ -84,6 +94,6 @@ async function idle(broker) {
   }
 }
 
-for (const pattern of PATTERNS) await run(pattern, false);
-await run(PATTERNS[0], true);
+const patterns = PATTERNS.slice(0, argument('patterns', PATTERNS.length));
+for (const fanOut of [false, true]) for (const pattern of patterns) await run(pattern, fanOut);
 finish();
