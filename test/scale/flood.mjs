@@ -22,9 +22,8 @@ consumer.onMessage = (tag) => {
 await consumer.qos(1_000);
 await consumer.consume(QUEUE);
 
-const looking = await (
-  await connect(`amqp://guest:guest@127.0.0.1:${broker.address.port}`)
-).createChannel();
+const client = await connect(`amqp://guest:guest@127.0.0.1:${broker.address.port}`);
+const looking = await client.createChannel();
 let backlog = 0;
 const look = setInterval(async () => {
   backlog = Math.max(backlog, (await looking.checkQueue(QUEUE)).messageCount);
@@ -56,6 +55,6 @@ figure(
 );
 figure('longest backlog', backlog, backlog < published / 2, 'bounded');
 figure('memory of its own (RssAnon), MiB', memoryOf(broker.pid).own);
-await looking.connection.close();
+await client.close();
 await broker.remove();
 finish();

@@ -21,9 +21,8 @@ const [REJECTED_EVERY, RETURNED_EVERY] = [1_000, 777];
 
 const broker = new ScaleBroker();
 await broker.start();
-const setUp = await (
-  await connect(`amqp://guest:guest@127.0.0.1:${broker.address.port}`)
-).createChannel();
+const client = await connect(`amqp://guest:guest@127.0.0.1:${broker.address.port}`);
+const setUp = await client.createChannel();
 await setUp.assertQueue(DEAD, { durable: true });
 await setUp.assertQueue(FLEETING, { durable: true, messageTtl: 500 });
 const deadLetters = { deadLetterExchange: '', deadLetterRoutingKey: DEAD };
@@ -43,7 +42,7 @@ while (performance.now() < endMs) await round();
 clearInterval(sampling);
 report();
 await publisher.close();
-await setUp.connection.close();
+await client.close();
 await broker.remove();
 finish();
 
