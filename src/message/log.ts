@@ -57,14 +57,19 @@ export class MessageLog {
   private readonly underWay: SealedSegments[] = [];
 
   /**
-   * `residentBytesMax` bounds what is in memory of either log: of the persistent segments those that
-   * the store has too, of the transient ones all, which leave for `scratch` beyond it. Without a
-   * `scratch` they stay. Reads back which segments the store holds.
+   * `residentBytesMax` bounds the persistent segments that are in memory though the store has them too,
+   * `transientBytesMax` the transient ones, which leave for `scratch` beyond it. Without a `scratch` they
+   * stay. Reads back which segments the store holds.
    */
-  constructor(store: Store, residentBytesMax: number, scratch: Scratch | null = null) {
+  constructor(
+    store: Store,
+    residentBytesMax: number,
+    transientBytesMax = residentBytesMax,
+    scratch: Scratch | null = null,
+  ) {
     this.store = store;
     this.stored = new Shelf(residentBytesMax, store);
-    this.passing = new Shelf(scratch === null ? Infinity : residentBytesMax, null);
+    this.passing = new Shelf(scratch === null ? Infinity : transientBytesMax, null);
     this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
     this.recover();
     this.transientTail = this.openShared(false);

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { Permission } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
-import { Broker, type BrokerListener, RESIDENT_BYTES_MAX } from '../broker/broker.ts';
+import { Broker, type BrokerListener } from '../broker/broker.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
@@ -149,8 +149,7 @@ export class Server implements BrokerListener, Acceptor {
     };
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     const memory = memoryLimit(settings, machine.memoryTotal);
-    const residentBytesMax = Math.min(RESIDENT_BYTES_MAX, memory * RESIDENT_PART);
-    this.broker = new Broker(store, clock, this, settings, residentBytesMax, scratch);
+    this.broker = new Broker(store, clock, this, settings, memory * RESIDENT_PART, scratch);
     this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());

@@ -335,7 +335,7 @@ async function withScratch(
   const scratch = new Scratch(() => Promise.resolve(scratchStore));
   const disk = new Disk();
   const store = new ControlledStore(disk);
-  const log = new MessageLog(store, residentBytesMax, scratch);
+  const log = new MessageLog(store, residentBytesMax, residentBytesMax, scratch);
   store.onDurable((batch) => log.durable(batch));
   fill(log, 20, false);
   log.tend();

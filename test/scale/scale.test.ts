@@ -8,7 +8,7 @@ const LIMIT_MS = 60_000;
 
 test.each([
   ['sparse', ['--messages', '20000', '--patterns', '1']],
-  ['transient', ['--messages', '900000']],
+  ['transient', ['--messages', '600000', '--limit-mib', '512']],
 ])('%s in small', { timeout: LIMIT_MS }, async (name, args) => {
   const path = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
