@@ -1,6 +1,7 @@
 // Owns what all vhosts share: the log, the store's batches, and the order of a turn's work. Never
 // touches sockets: the server runs the turn and is told what became durable.
 
+import { memoryBudget } from '../message/budget.ts';
 import { MessageLog } from '../message/log.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
@@ -24,13 +25,6 @@ import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { Vhost } from './vhost.ts';
 
-/** Stored segments kept in memory beside the store. */
-export const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
-/**
- * Transient ones that stay there before the oldest leave. More, since nothing has written them before:
- * to do so in a burst that is consumed a moment later cost 15 % of the rate of 50 busy queues.
- */
-export const TRANSIENT_BYTES_MAX = 256 * 1024 * 1024;
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -98,15 +92,15 @@ export class Broker implements QueueHost, CompactionHost {
   private nextQueueId = 1;
 
   /**
-   * `memoryBytesMax` bounds what is in memory of stored messages, and of transient ones, beside the two
-   * constants above; transient ones go to `scratch` beyond it, or stay where there is none.
+   * `memoryBytesMax` bounds what is in memory of stored messages, and of transient ones, where that is
+   * less than message/budget.ts says; transient ones go to `scratch` beyond it, or stay where there is none.
    */
   constructor(
     store: Store,
     clock: Clock,
     listener: BrokerListener,
     floods = UNBOUNDED,
-    memoryBytesMax = TRANSIENT_BYTES_MAX,
+    memoryBytesMax = Infinity,
     scratch: Scratch | null = null,
   ) {
     this.store = store;
@@ -114,9 +108,8 @@ export class Broker implements QueueHost, CompactionHost {
     this.listener = listener;
     this.nowMs = clock.wallMs();
     this.floods = new Floods(floods);
-    const residentBytesMax = Math.min(RESIDENT_BYTES_MAX, memoryBytesMax);
-    const transientBytesMax = Math.min(TRANSIENT_BYTES_MAX, memoryBytesMax);
-    this.log = new MessageLog(store, residentBytesMax, transientBytesMax, scratch);
+    const { stored, transient } = memoryBudget(memoryBytesMax);
+    this.log = new MessageLog(store, stored, transient, scratch);
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
     this.sweeps = new Sweeps(store, this.queueRows);
