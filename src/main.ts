@@ -1,11 +1,14 @@
 // Owns the wiring: it makes a running broker of its parts, and takes it down in the right order.
 // Never reads flags or variables, never ends the process: that is cli/.
 
-import { rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
 import { Broker } from './broker/broker.ts';
+import { type CheckReport, checkStore } from './broker/check/check-store.ts';
+import { repairStore } from './broker/check/repair-store.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { passwordToJson } from './broker/definitions/password-json.ts';
 import { readDefinitions } from './broker/definitions/read.ts';
@@ -120,6 +123,47 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
   } catch (error) {
     await closeStore(opened);
     throw error;
+  }
+}
+
+/** What a check of a data folder found, and where the data lies as it was before a repair. */
+export interface CheckedData {
+  readonly report: CheckReport;
+  /** Null: nothing was repaired. */
+  readonly copy: string | null;
+}
+
+/**
+ * Inspects the data folder of a stopped broker, and with `repair` takes out what is damaged, of which a
+ * copy is kept. `progress` is called now and then. Rejects when the data cannot be read at all.
+ */
+export async function checkData(
+  settings: Settings,
+  repair: boolean,
+  progress: () => void,
+): Promise<CheckedData> {
+  let report = await withStore(settings, (store) => checkStore(store, progress));
+  const mendable = report.damage.some(({ key }) => key !== '');
+  if (!repair || !mendable) return { report, copy: null };
+  const file = join(settings.dataDir, 'store', 'data.mdb');
+  const copy = join(settings.dataDir, `data.mdb.damaged-${systemClock.wallMs()}`);
+  await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  report = await withStore(settings, (store) => {
+    const found = checkStore(store, progress);
+    repairStore(store, found);
+    return found;
+  });
+  return { report, copy };
+}
+
+/** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
+async function withStore<T>(settings: Settings, run: (store: Store) => T): Promise<T> {
+  const opened = await openStore(settings);
+  try {
+    checkFormat(opened.store, readVersion());
+    return run(opened.store);
+  } finally {
+    await closeStore(opened);
   }
 }
 

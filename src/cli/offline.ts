@@ -121,7 +121,8 @@ async function runVerb(
   }
 }
 
-function settingsFor(options: Options): Promise<Settings> {
+/** The settings that a verb's options and the config files make. */
+export function settingsFor(options: Options): Promise<Settings> {
   const folder = options['dataDir'];
   const flags: Record<string, string> = {};
   if (typeof folder === 'string') flags['--data-dir'] = folder;
@@ -129,7 +130,7 @@ function settingsFor(options: Options): Promise<Settings> {
 }
 
 /** Refuses a folder without a broker's data, which opening it would make. */
-function requireData({ dataDir, memory }: Settings): void {
+export function requireData({ dataDir, memory }: Settings): void {
   if (memory) throw new VerbError('a broker with --memory has no data folder to work on');
   const there = statSync(join(dataDir, 'store'), { throwIfNoEntry: false });
   if (there?.isDirectory()) return;
@@ -145,7 +146,7 @@ function formatOf(options: Options): Format {
 const PLAIN: ReadonlySet<string> = new Set(['VerbError', 'Refusal', 'AmqpError', 'PatternError']);
 
 /** One line for what the user can mend; refusals and errors of AMQP say it themselves. */
-function describe(error: unknown, settings: Settings | null): string {
+export function describe(error: unknown, settings: Settings | null): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'FolderInUseError') {
     const { holder } = error as Error & { readonly holder: string };

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
 import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
+import { checkCommand } from './verbs/check.ts';
 import { definitionVerbs } from './verbs/definitions.ts';
 import { limitVerbs } from './verbs/limits.ts';
 import { parameterVerbs } from './verbs/parameters.ts';
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     .commandsGroup('Run a broker:')
     .addCommand(startCommand())
     .commandsGroup('Manage a stopped broker, on its data folder:');
+  program.addCommand(checkCommand());
   for (const command of commandsOf(OFFLINE_VERBS)) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));

@@ -58,7 +58,7 @@ export class QueueRows {
     const key = pageKey(queueId, lane, page.number);
     const row = this.store.get(TABLE_PAGES, key);
     if (row === null) throw new CorruptRecordError(TABLE_PAGES, key, 'the row is missing');
-    readInto(key, row, page);
+    readPageRow(key, row, page);
   }
 
   /** Calls `visit` with each page of a lane in order but for those purged; the object is reused. */
@@ -70,7 +70,7 @@ export class QueueRows {
       const keys = [pageKey(queueId, lane, from), pageKey(queueId, lane, gap.from)] as const;
       for (const { key, value } of this.store.range(TABLE_PAGES, ...keys)) {
         page.reset(key.readUIntBE(4, 6) % LANE_PAGES);
-        readInto(key, value, page);
+        readPageRow(key, value, page);
         visit(page);
       }
       from = gap.to;
@@ -172,7 +172,8 @@ export class QueueRows {
   }
 }
 
-function readInto(key: Buffer, row: Buffer, page: Page): void {
+/** Fills in a page from its row; throws a CorruptRecordError when that cannot be trusted. */
+export function readPageRow(key: Buffer, row: Buffer, page: Page): void {
   const wrong = decodePage(verifyChecksum(TABLE_PAGES, key, row), page);
   if (wrong !== null) throw new CorruptRecordError(TABLE_PAGES, key, wrong);
 }

@@ -1,5 +1,5 @@
 // Owns finding out that LMDB could not open its files before it tries: lmdb 3.5.6 ends the process
-// with a segmentation fault instead of an error. Never looks further than the head of the data.
+// with a signal instead of an error. Never looks further than the head of the data.
 
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const MAGIC_AT = 24;
 const VERSION_AT = 28;
 const PAGE_SIZE_AT = 48;
 const ROOT_AT = 136;
+const LAST_PAGE_AT = 144;
 const META_BYTES = 168;
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
@@ -28,8 +29,13 @@ export async function checkFiles(folder: string, mapBytes: number): Promise<void
   await withFile(join(folder, 'data.mdb'), async (file) => {
     const { size } = await file.stat();
     if (size === 0) return; // was made, but nothing was written: as good as new
-    const pageBytes = await checkMeta(file, 0, size);
-    await checkMeta(file, pageBytes, size);
+    const first = await checkMeta(file, 0, size);
+    const second = await checkMeta(file, first.pageBytes, size);
+    const end = Math.max(first.end, second.end);
+    if (end > mapBytes) throw new Error('data.mdb is damaged: its head names pages that cannot be');
+    // To read behind the end of a file that was cut short would end the process by a signal. Zeros do
+    // not: they are no page of LMDB's, and match no checksum.
+    if (size < end) await file.truncate(end);
   });
 }
 
@@ -49,8 +55,12 @@ async function withFile(path: string, check: (file: FileHandle) => Promise<void>
   }
 }
 
-/** Checks one meta page; returns the page size it names. */
-async function checkMeta(file: FileHandle, at: number, fileBytes: number): Promise<number> {
+/** Checks one meta page; returns the page size it names, and where the last page ends. */
+async function checkMeta(
+  file: FileHandle,
+  at: number,
+  fileBytes: number,
+): Promise<{ pageBytes: number; end: number }> {
   const meta = Buffer.alloc(META_BYTES);
   const { bytesRead } = await file.read(meta, 0, META_BYTES, at);
   if (bytesRead < META_BYTES) throw new Error('data.mdb is cut short');
@@ -64,7 +74,8 @@ async function checkMeta(file: FileHandle, at: number, fileBytes: number): Promi
   if (root !== NO_ROOT && (root + 1n) * BigInt(pageBytes) > BigInt(fileBytes)) {
     throw new Error('data.mdb is cut short');
   }
-  return pageBytes;
+  const lastPage = Number(meta.readBigUInt64LE(LAST_PAGE_AT));
+  return { pageBytes, end: (lastPage + 1) * pageBytes };
 }
 
 /** Refuses a limit, as of `ulimit -v`, that leaves no room for the map. */

@@ -1,0 +1,237 @@
+// Owns the inspection of a store: every row, every checksum, and whether queues name messages that are
+// there. Never changes anything, and never holds more of a message than one segment.
+
+import { SEGMENT_SPAN, Segment } from '../../message/segment.ts';
+import { noteSegmentRow, readSegment, segmentIdOfKey } from '../../message/segment-rows.ts';
+import { CorruptRecordError, verifyChecksum } from '../../store/checksum.ts';
+import type { Store } from '../../store/port.ts';
+import {
+  TABLE_ACCESS,
+  TABLE_DEFINITIONS,
+  TABLE_MARKS,
+  TABLE_PAGES,
+  TABLE_POLICIES,
+  TABLE_PURGES,
+  TABLE_SEGMENTS,
+} from '../../store/tables.ts';
+import { isSettled, Page } from '../queue/page.ts';
+import { LANE_PAGES, type PurgedRange, QueueRows, readPageRow } from '../queue/queue-rows.ts';
+import { decodeRow } from '../row.ts';
+
+const LOWEST = Buffer.alloc(0);
+const HIGHEST = Buffer.alloc(1024, 0xff);
+const SEGMENT_KEY_BYTES = 18;
+const PAGE_KEY_BYTES = 10;
+
+/** One thing that is wrong. */
+export interface Damage {
+  /** What it is a row of: a definition, a segment of the log, a page of a queue ... */
+  readonly kind: string;
+  readonly table: number;
+  /** The key of the row, in hexadecimal digits; empty where a table cannot be read on. */
+  readonly key: string;
+  readonly what: string;
+  /** The queue that it belongs to, as `vhost/queue`, where that is known. */
+  readonly queue: string | null;
+}
+
+/** One durable queue. */
+export interface CheckedQueue {
+  readonly vhost: string;
+  readonly name: string;
+  readonly id: number;
+  /** Messages whose place and bytes are sound, and those whose bytes are damaged or gone. */
+  messages: number;
+  lost: number;
+}
+
+/** What was found. */
+export interface CheckReport {
+  readonly damage: readonly Damage[];
+  readonly queues: readonly CheckedQueue[];
+  readonly rows: number;
+  /** Segments that no queue names: they take room, and go with the next start. */
+  readonly unused: number;
+}
+
+/** How rows are named to people. */
+const KINDS: ReadonlyMap<number, string> = new Map([
+  [TABLE_DEFINITIONS, 'definition'],
+  [TABLE_SEGMENTS, 'segment of the log'],
+  [TABLE_PAGES, 'page of a queue'],
+  [TABLE_MARKS, 'mark of a queue'],
+  [TABLE_ACCESS, 'user, vhost or permission'],
+  [TABLE_POLICIES, 'policy or parameter'],
+  [TABLE_PURGES, 'purge'],
+]);
+
+/** Inspects a store; `progress` is called now and then. */
+export function checkStore(store: Store, progress: () => void = () => {}): CheckReport {
+  return new Inspection(store, progress).run();
+}
+
+class Inspection {
+  private readonly store: Store;
+  private readonly progress: () => void;
+  private readonly damage: Damage[] = [];
+  private readonly queues = new Map<number, CheckedQueue>();
+  /** Where each sound segment ends; those that are not are missing here. */
+  private readonly ends = new Map<number, number>();
+  private readonly used = new Set<number>();
+  private rows = 0;
+
+  constructor(store: Store, progress: () => void) {
+    this.store = store;
+    this.progress = progress;
+  }
+
+  run(): CheckReport {
+    this.definitions();
+    for (const table of [TABLE_ACCESS, TABLE_POLICIES]) {
+      this.each(table, (key, value) => decodeRow(table, key, value));
+    }
+    this.each(TABLE_MARKS, (key, value) => verifyChecksum(TABLE_MARKS, key, value));
+    const purged = this.purges();
+    this.segments();
+    this.pages(purged);
+    const unused = [...this.ends.keys()].filter((id) => !this.used.has(id)).length;
+    return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
+  }
+
+  private definitions(): void {
+    this.each(TABLE_DEFINITIONS, (key, value) => {
+      const row = decodeRow(TABLE_DEFINITIONS, key, value);
+      if (key[0] !== 'q'.charCodeAt(0)) return;
+      const vhost = key.toString('utf8', 3, 3 + key.readUInt16BE(1));
+      const queue = { vhost, name: String(row['name']), id: Number(row['id']) };
+      this.queues.set(queue.id, { ...queue, messages: 0, lost: 0 });
+    });
+  }
+
+  private purges(): PurgedRange[] {
+    try {
+      return new QueueRows(this.store).recoverPurges();
+    } catch (error) {
+      this.found(TABLE_PURGES, error);
+      return [];
+    }
+  }
+
+  private segments(): void {
+    let segment: Segment | null = null;
+    const finish = (): void => {
+      if (segment === null) return;
+      try {
+        readSegment(this.store, segment);
+        this.ends.set(segment.id, segment.end);
+      } catch (error) {
+        this.found(TABLE_SEGMENTS, error);
+      }
+    };
+    // Only the keys are held; a large message is one segment, and is read as a whole.
+    this.eachKey(TABLE_SEGMENTS, (key) => {
+      if (key.length !== SEGMENT_KEY_BYTES) throw wrongKey(TABLE_SEGMENTS, key);
+      const id = segmentIdOfKey(key);
+      if (segment === null || segment.id !== id) {
+        finish();
+        segment = new Segment(id, true, null, false);
+      }
+      noteSegmentRow(segment, key);
+    });
+    finish();
+  }
+
+  private pages(purged: readonly PurgedRange[]): void {
+    const page = new Page(0);
+    this.each(TABLE_PAGES, (key, value) => {
+      if (key.length !== PAGE_KEY_BYTES) throw wrongKey(TABLE_PAGES, key);
+      const queueId = key.readUInt32BE(0);
+      const number = key.readUIntBE(4, 6) % LANE_PAGES;
+      const lane = Math.floor(key.readUIntBE(4, 6) / LANE_PAGES);
+      const within = (each: PurgedRange): boolean =>
+        each.queueId === queueId && each.lane === lane && number >= each.from && number < each.to;
+      if (purged.some(within)) return;
+      page.reset(number);
+      readPageRow(key, value, page);
+      const queue = this.queues.get(queueId);
+      if (queue === undefined) {
+        throw new CorruptRecordError(TABLE_PAGES, key, 'it is of a queue that is not there');
+      }
+      const missing = this.countEntries(page, queue);
+      if (missing === 0) return;
+      throw new CorruptRecordError(
+        TABLE_PAGES,
+        key,
+        `${missing} of its messages are damaged or not there`,
+      );
+    });
+  }
+
+  /** Counts the messages of a page; returns how many of them are not to be had. */
+  private countEntries(page: Page, queue: CheckedQueue): number {
+    let missing = 0;
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
+      const position = page.positions[slot] as number;
+      const id = Math.floor(position / SEGMENT_SPAN);
+      this.used.add(id);
+      if (position - id * SEGMENT_SPAN < (this.ends.get(id) ?? 0)) queue.messages += 1;
+      else missing += 1;
+    }
+    queue.lost += missing;
+    return missing;
+  }
+
+  private each(table: number, check: (key: Buffer, value: Buffer) => void): void {
+    try {
+      for (const { key, value } of this.store.range(table, LOWEST, HIGHEST)) {
+        this.one(table, key, () => check(key, value));
+      }
+    } catch (error) {
+      this.found(table, error);
+    }
+  }
+
+  private eachKey(table: number, check: (key: Buffer) => void): void {
+    try {
+      for (const key of this.store.keys(table, LOWEST, HIGHEST)) {
+        this.one(table, key, () => check(key));
+      }
+    } catch (error) {
+      this.found(table, error);
+    }
+  }
+
+  private one(table: number, key: Buffer, check: () => void): void {
+    this.rows += 1;
+    if (this.rows % 256 === 0) this.progress();
+    try {
+      check();
+    } catch (error) {
+      this.found(table, error instanceof CorruptRecordError ? error : { key, error });
+    }
+  }
+
+  /** Notes what a row, or the reading of a table, failed with. */
+  private found(table: number, cause: unknown): void {
+    const kind = KINDS.get(table) ?? 'row';
+    if (cause instanceof CorruptRecordError) {
+      const queue = table === TABLE_PAGES ? this.nameOf(cause.key) : null;
+      const what = cause.message.slice(cause.message.indexOf(': ') + 2);
+      this.damage.push({ kind, table, key: cause.key.toString('hex'), what, queue });
+      return;
+    }
+    const { key = LOWEST, error = cause } = cause as { key?: Buffer; error?: unknown };
+    const what = error instanceof Error ? error.message : String(error);
+    this.damage.push({ kind, table, key: key.toString('hex'), what, queue: null });
+  }
+
+  private nameOf(key: Buffer): string | null {
+    const queue = key.length < 4 ? undefined : this.queues.get(key.readUInt32BE(0));
+    return queue === undefined ? null : `${queue.vhost}/${queue.name}`;
+  }
+}
+
+function wrongKey(table: number, key: Buffer): CorruptRecordError {
+  return new CorruptRecordError(table, key, 'its key is not one of this table');
+}

@@ -1,0 +1,70 @@
+// Owns taking out of a store what is damaged, so that a broker can start on the rest. Never touches a row
+// that is sound, but for a page that names messages which are not to be had.
+
+import { SEGMENT_SPAN } from '../../message/segment.ts';
+import { segmentIdOfKey, segmentKeys } from '../../message/segment-rows.ts';
+import type { Store } from '../../store/port.ts';
+import { TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
+import { ENTRY_SETTLED, isSettled, Page } from '../queue/page.ts';
+import { encodePage } from '../queue/page-row.ts';
+import { LANE_PAGES, readPageRow } from '../queue/queue-rows.ts';
+import type { CheckReport, Damage } from './check-store.ts';
+
+/** Puts into the store's batch what makes it sound again; returns how many rows that changes. */
+export function repairStore(store: Store, { damage }: CheckReport): number {
+  const segments = damage.filter(({ table }) => table === TABLE_SEGMENTS);
+  const lost = new Set(
+    segments.filter(({ key }) => key !== '').map(({ key }) => segmentIdOfKey(bytesOf(key))),
+  );
+  const known = new Map<number, Buffer[]>();
+  for (const key of segmentKeys(store)) {
+    const id = segmentIdOfKey(key);
+    known.set(id, [...(known.get(id) ?? []), key]);
+  }
+  let changed = 0;
+  for (const id of lost) {
+    for (const key of known.get(id) ?? []) {
+      store.remove(TABLE_SEGMENTS, key);
+      changed += 1;
+    }
+    known.delete(id);
+  }
+  for (const each of damage) {
+    if (each.table === TABLE_SEGMENTS || each.key === '') continue;
+    const page = each.table === TABLE_PAGES ? mended(store, each, known) : null;
+    if (page === null) store.remove(each.table, bytesOf(each.key));
+    else store.put(TABLE_PAGES, bytesOf(each.key), page);
+    changed += 1;
+  }
+  return changed;
+}
+
+/** The row of a page without the messages that are not there; null when nothing of it is left. */
+function mended(
+  store: Store,
+  { key: digits }: Damage,
+  known: ReadonlyMap<number, Buffer[]>,
+): Buffer | null {
+  const key = bytesOf(digits);
+  const row = store.get(TABLE_PAGES, key);
+  const page = new Page(0);
+  try {
+    if (row === null) return null;
+    page.reset(key.readUIntBE(4, 6) % LANE_PAGES);
+    readPageRow(key, row, page);
+  } catch {
+    return null;
+  }
+  for (let slot = 0; slot < page.count; slot++) {
+    if (isSettled(page, slot)) continue;
+    const id = Math.floor((page.positions[slot] as number) / SEGMENT_SPAN);
+    if (known.has(id)) continue;
+    page.states[slot] = ENTRY_SETTLED;
+    page.storedLive -= 1;
+  }
+  return page.storedLive === 0 ? null : encodePage(page);
+}
+
+function bytesOf(hex: string): Buffer {
+  return Buffer.from(hex, 'hex');
+}

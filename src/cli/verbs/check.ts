@@ -1,0 +1,142 @@
+// Owns `leveret check`: it inspects a data folder in a process of its own, since LMDB may end the process
+// that reads a damaged file, and says what was found. Never decides what damage is.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { Command, Option } from 'commander';
+import type { CheckedData } from '../../main.ts';
+import { describe, type Options, requireData, settingsFor } from '../offline.ts';
+
+/** Exit codes: sound, damaged, could not be checked. */
+const SOUND = 0;
+const DAMAGED = 1;
+const NOT_CHECKED = 2;
+
+/** Reading that makes no progress for so long has lost its way in a damaged file. */
+const PATIENCE_MS = 60_000;
+/** Damage is shown up to so many lines. */
+const LINES_MAX = 50;
+const IN_CHILD = 'LEVERET_CHECK_CHILD';
+
+/** What the child tells. */
+type Told = { readonly progress: true } | { readonly checked: CheckedData } | Refused;
+
+interface Refused {
+  readonly refused: string;
+  /** Whether the data is to blame. */
+  readonly damaged: boolean;
+}
+
+/** The command. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('Check the data of a stopped broker for damage.')
+    .helpOption('-h, --help', 'Show this help.')
+    .addOption(new Option('--data-dir <folder>', 'The data folder of the stopped broker.'))
+    .addOption(new Option('--config <glob...>', 'Config files that name it.').default([], 'none'))
+    .addOption(new Option('--repair', 'Take out what is damaged; a copy of the data is kept.'))
+    .addOption(new Option('--json', 'Say it in JSON, for scripts.'))
+    .addHelpText('after', '\nExit codes: 0 sound, 1 damaged, 2 could not be checked.')
+    .action(async (options: Options) => {
+      if (process.env[IN_CHILD] !== undefined && process.send !== undefined) {
+        await checkHere(options);
+      } else {
+        process.exitCode = await checkInChild(options);
+      }
+    });
+}
+
+/** In the child: checks, and tells the parent. */
+async function checkHere(options: Options): Promise<void> {
+  const tell = (told: Told): boolean | undefined => process.send?.(told);
+  let settings = null;
+  try {
+    settings = await settingsFor(options);
+    requireData(settings);
+    const { checkData } = await import('../../main.ts');
+    const repair = options['repair'] === true;
+    tell({ checked: await checkData(settings, repair, () => tell({ progress: true })) });
+  } catch (error) {
+    const refused = describe(error, settings);
+    const { name, cause } = error as Error & { readonly cause?: { readonly code?: string } };
+    const unreadable = name === 'CorruptRecordError' || name === 'StoreError';
+    const { code } = cause ?? {};
+    tell({ refused, damaged: unreadable && code !== 'EACCES' && code !== 'EPERM' });
+  }
+  process.disconnect();
+}
+
+/** Starts the child, waits for what it tells, and says it; returns the exit code. */
+async function checkInChild(options: Options): Promise<number> {
+  const child = fork(process.argv[1] as string, process.argv.slice(2), {
+    env: { ...process.env, [IN_CHILD]: '1' },
+    // What LMDB writes about pages that it cannot read helps nobody.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    serialization: 'advanced',
+  });
+  const told = await answerOf(child);
+  if (typeof told === 'string') {
+    say(options, { status: 'damaged', what: told }, `damaged: ${told}`);
+    process.stderr.write(`${RESTORE}\n`);
+    return DAMAGED;
+  }
+  if ('refused' in told) {
+    const { refused, damaged } = told;
+    say(options, { status: damaged ? 'damaged' : 'not checked', what: refused }, refused);
+    return damaged ? DAMAGED : NOT_CHECKED;
+  }
+  const { report } = told.checked;
+  const status = report.damage.length === 0 ? 'sound' : 'damaged';
+  say(options, { status, ...report, copy: told.checked.copy }, textOf(told.checked));
+  return status === 'sound' ? SOUND : DAMAGED;
+}
+
+const RESTORE =
+  'The file as a whole cannot be trusted: restore the folder from a copy, or start with another.';
+
+/** What the child told last, or how it came to its end without that. */
+function answerOf(child: ChildProcess): Promise<Exclude<Told, { progress: true }> | string> {
+  return new Promise((resolve) => {
+    let timer = setTimeout(giveUp, PATIENCE_MS);
+    function giveUp(): void {
+      child.kill('SIGKILL');
+      resolve('reading it does not come to an end');
+    }
+    child.on('message', (told: Told) => {
+      clearTimeout(timer);
+      if ('progress' in told) timer = setTimeout(giveUp, PATIENCE_MS);
+      else resolve(told);
+    });
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      resolve(`data.mdb cannot be read to its end (${signal ?? `exit code ${code}`})`);
+    });
+  });
+}
+
+function say(options: Options, json: object, text: string): void {
+  process.stdout.write(options['json'] === true ? `${JSON.stringify(json)}\n` : `${text}\n`);
+}
+
+/** The report for people. */
+function textOf({ report, copy }: CheckedData): string {
+  const { damage, queues, rows, unused } = report;
+  const messages = queues.reduce((sum, queue) => sum + queue.messages, 0);
+  const lines = [`${rows} rows, ${queues.length} durable queues, ${messages} messages in them`];
+  if (unused > 0) lines.push(`${unused} stretches of the log that nobody needs: harmless`);
+  if (damage.length === 0) return [...lines, 'sound'].join('\n');
+  for (const { kind, queue, what, key } of damage.slice(0, LINES_MAX)) {
+    lines.push(`damaged: ${kind}${queue === null ? '' : ` ${queue}`}: ${what} (${key})`);
+  }
+  if (damage.length > LINES_MAX) lines.push(`... and ${damage.length - LINES_MAX} more`);
+  for (const { vhost, name, lost, messages: sound } of queues) {
+    if (lost > 0) lines.push(`queue '${name}' in vhost '${vhost}': ${lost} lost, ${sound} sound`);
+  }
+  if (copy !== null) lines.push(`repaired: what was damaged is taken out, and is kept in ${copy}`);
+  else if (damage.some(({ key }) => key === '')) lines.push(RESTORE);
+  else {
+    lines.push(
+      'restore the folder from a copy, or run `leveret check --repair`, which takes out what is damaged',
+    );
+  }
+  return lines.join('\n');
+}

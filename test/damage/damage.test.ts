@@ -1,0 +1,25 @@
+// Damaged data files as part of every test run: 80 cases. npm run damage -- --cases 5000 goes on for longer.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const LIMIT_MS = 90_000;
+
+test('no damage makes a broker deliver what is wrong, and what a check calls sound is whole', {
+  timeout: LIMIT_MS,
+}, async () => {
+  const path = fileURLToPath(new URL('run.mjs', import.meta.url));
+  const args = ['--cases', '80', '--seed', 'every run', '--verbose'];
+  const child = spawn(process.execPath, [path, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LIMIT_MS - 5_000,
+  });
+  let report = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    report += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(code, report).toBe(0);
+  expect(report).toMatch(/"cases":80,"refused":[1-9]\d*,"damaged":[1-9]\d*,"sound":[1-9]/);
+});
