@@ -12,7 +12,8 @@ export class CorruptRecordError extends Error {
   readonly table: number;
   readonly key: Buffer;
   /** What the operator can do about it. */
-  readonly hint = 'the data folder is damaged: see what `leveret check` says of it, or restore it from a copy';
+  readonly hint =
+    'the data folder is damaged: see what `leveret check` says of it, or restore it from a copy';
 
   /** `what` says what is wrong with the record, such as "its checksum does not match". */
   constructor(table: number, key: Buffer, what: string) {
