@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
 import { Broker } from './broker/broker.ts';
-import { type CheckReport, checkStore } from './broker/check/check-store.ts';
+import { type CheckReport, checkStore, reportOfTrees } from './broker/check/check-store.ts';
 import { repairStore } from './broker/check/repair-store.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { passwordToJson } from './broker/definitions/password-json.ts';
@@ -142,26 +142,27 @@ export async function checkData(
   repair: boolean,
   progress: () => void,
 ): Promise<CheckedData> {
-  let report = await withStore(settings, (store) => checkStore(store, progress));
+  const report = await withStore(settings, async (store) => {
+    const { checkTrees } = await import('./store/lmdb/check-tree.ts');
+    const wrong = await checkTrees(join(settings.dataDir, 'store'));
+    // Nothing that such a tree says can be relied on, and LMDB may end the process over it.
+    return wrong.length > 0 ? reportOfTrees(wrong) : checkStore(store, progress);
+  });
   const mendable = report.damage.some(({ key }) => key !== '');
   if (!repair || !mendable) return { report, copy: null };
   const file = join(settings.dataDir, 'store', 'data.mdb');
   const copy = join(settings.dataDir, `data.mdb.damaged-${systemClock.wallMs()}`);
   await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  report = await withStore(settings, (store) => {
-    const found = checkStore(store, progress);
-    repairStore(store, found);
-    return found;
-  });
+  await withStore(settings, (store) => repairStore(store, report));
   return { report, copy };
 }
 
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
-async function withStore<T>(settings: Settings, run: (store: Store) => T): Promise<T> {
+async function withStore<T>(settings: Settings, run: (store: Store) => T | Promise<T>): Promise<T> {
   const opened = await openStore(settings);
   try {
     checkFormat(opened.store, readVersion());
-    return run(opened.store);
+    return await run(opened.store);
   } finally {
     await closeStore(opened);
   }

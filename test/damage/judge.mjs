@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Broker } from '../../dist/broker/broker.js';
-import { checkStore } from '../../dist/broker/check/check-store.js';
+import { checkStore, reportOfTrees } from '../../dist/broker/check/check-store.js';
 import { readMessage } from '../../dist/message/read-message.js';
+import { checkTrees } from '../../dist/store/lmdb/check-tree.js';
 import { openLmdbStore } from '../../dist/store/lmdb/engine.js';
 import { systemClock } from '../../dist/util/clock.js';
 import { numberOf } from '../power/load.mjs';
@@ -83,7 +84,8 @@ async function look(folder, queues) {
   }
   store.onFailure(() => {});
   try {
-    const { damage } = checkStore(store);
+    const wrong = await checkTrees(folder);
+    const { damage } = wrong.length > 0 ? reportOfTrees(wrong) : checkStore(store);
     const check = damage.length === 0 ? 'sound' : `${damage.length} damaged: ${damage[0].what}`;
     return { check, ...deliver(store, queues) };
   } finally {

@@ -54,6 +54,12 @@ export interface CheckReport {
   readonly unused: number;
 }
 
+/** The report on a file whose pages are not where they should be: none of its rows can be relied on. */
+export function reportOfTrees(wrong: readonly string[]): CheckReport {
+  const damage = wrong.map((what) => ({ kind: 'file', table: 0, key: '', what, queue: null }));
+  return { damage, queues: [], rows: 0, unused: 0 };
+}
+
 /** How rows are named to people. */
 const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_DEFINITIONS, 'definition'],
@@ -79,6 +85,7 @@ class Inspection {
   private readonly ends = new Map<number, number>();
   private readonly used = new Set<number>();
   private rows = 0;
+  private lastKey: Buffer = LOWEST;
 
   constructor(store: Store, progress: () => void) {
     this.store = store;
@@ -183,9 +190,16 @@ class Inspection {
   }
 
   private each(table: number, check: (key: Buffer, value: Buffer) => void): void {
+    this.lastKey = LOWEST;
     try {
       for (const { key, value } of this.store.range(table, LOWEST, HIGHEST)) {
-        this.one(table, key, () => check(key, value));
+        this.one(table, key, () => {
+          check(key, value);
+          // Where a branch of the tree leads astray, a walk finds what a look-up does not.
+          if (this.store.get(table, key) === null) {
+            throw new CorruptRecordError(table, key, 'it is not found where it belongs');
+          }
+        });
       }
     } catch (error) {
       this.found(table, error);
@@ -193,6 +207,7 @@ class Inspection {
   }
 
   private eachKey(table: number, check: (key: Buffer) => void): void {
+    this.lastKey = LOWEST;
     try {
       for (const key of this.store.keys(table, LOWEST, HIGHEST)) {
         this.one(table, key, () => check(key));
@@ -205,7 +220,13 @@ class Inspection {
   private one(table: number, key: Buffer, check: () => void): void {
     this.rows += 1;
     if (this.rows % 256 === 0) this.progress();
+    const before = this.lastKey;
+    this.lastKey = key;
     try {
+      // A key that is out of order is found by who walks over all, but not by who looks for it.
+      if (Buffer.compare(before, key) >= 0) {
+        throw new CorruptRecordError(table, key, 'its key is out of order');
+      }
       check();
     } catch (error) {
       this.found(table, error instanceof CorruptRecordError ? error : { key, error });

@@ -125,7 +125,8 @@ function textOf({ report, copy }: CheckedData): string {
   if (unused > 0) lines.push(`${unused} stretches of the log that nobody needs: harmless`);
   if (damage.length === 0) return [...lines, 'sound'].join('\n');
   for (const { kind, queue, what, key } of damage.slice(0, LINES_MAX)) {
-    lines.push(`damaged: ${kind}${queue === null ? '' : ` ${queue}`}: ${what} (${key})`);
+    const where = `${kind}${queue === null ? '' : ` ${queue}`}`;
+    lines.push(`damaged: ${where}: ${what}${key === '' ? '' : ` (${key})`}`);
   }
   if (damage.length > LINES_MAX) lines.push(`... and ${damage.length - LINES_MAX} more`);
   for (const { vhost, name, lost, messages: sound } of queues) {
