@@ -17,6 +17,7 @@ import { bytesInUse } from '../scale/watch.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const JUDGE = fileURLToPath(new URL('./judge.mjs', import.meta.url));
 const MESSAGES = 1_200;
+const CASES_PER_PROCESS = 400;
 
 const { values } = parseArgs({
   options: {
@@ -78,6 +79,7 @@ async function fill(dataDir) {
 /** Looks at cases from `first` on, in one process; returns the first case that it did not get to. */
 async function judge(first) {
   const child = fork(JUDGE, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const last = Math.min(cases, first + CASES_PER_PROCESS);
   let now = first;
   child.on('message', (told) => {
     if ('begins' in told) now = told.begins;
@@ -91,14 +93,14 @@ async function judge(first) {
     folder: join(folder, 'copy'),
     seed: values.seed,
     first,
-    last: cases,
+    last,
     usedBytes,
     queues,
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), 120_000);
   await new Promise((resolve) => child.once('exit', resolve));
   clearTimeout(timer);
-  if (now >= cases) return now;
+  if (now >= last) return now;
   // LMDB ended the process: `leveret check` reports that, and no message is delivered.
   totals.cases += 1;
   totals.ended += 1;
