@@ -1,13 +1,23 @@
+// Owns the fuzzer: dialogues that are mutated, frames that are random, tables that lie, and a dialogue cut
+// at every byte. The seed is the same in every run; `npm run fuzz` takes others, and goes on for longer.
+
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { Random } from '../amqp/random.ts';
 import { encodeMethod, HEARTBEAT, typed } from '../support/amqp-wire.ts';
 import { HANG_UP, handshake, publication } from './scripted.ts';
-import { printedSeed, Random, type TestServer, useServers } from './support.ts';
+import { type TestServer, useServers } from './support.ts';
 
 const start = useServers();
 
-const DURATION_MS = 3000;
+/** The seed of every run that names no other. */
+const SEED = Number(process.env['SEED'] ?? 20_261_125);
+const DURATION_MS = Number(process.env['FUZZ_SECONDS'] ?? 3) * 1000;
 const CASES_MIN = 1000;
+/** Whether this is a long run: there memory and pauses are judged too. */
+const LONG = process.env['FUZZ_SECONDS'] !== undefined;
+const STALL_MS_MAX = 100;
+const GROWTH_MIB_MAX = 48;
 const ABREAST = 12;
 const HANG_MS = 3000;
 
@@ -123,23 +133,90 @@ function mutated(random: Random): Buffer {
   return bytes;
 }
 
+/** A table that nests as deep, and lies about its length. */
+function lyingTable(random: Random): Buffer {
+  let table = Buffer.concat([Buffer.from('\x01kI'), random.bytes(4)]);
+  for (let depth = random.below(random.below(4) === 0 ? 300 : 8); depth > 0; depth--) {
+    const kind = random.below(3) === 0 ? 'A' : 'F';
+    const inner = kind === 'A' ? Buffer.concat([Buffer.from('I'), random.bytes(4)]) : table;
+    table = Buffer.concat([Buffer.from(`\x01k${kind}`), lengthOf(inner, random), inner]);
+  }
+  return Buffer.concat([lengthOf(table, random), table]);
+}
+
+/** The length of some bytes, mostly. */
+function lengthOf(bytes: Buffer, random: Random): Buffer {
+  const length = Buffer.alloc(4);
+  const lie = random.pick([0, 1, bytes.length + 1, 0x7fff_ffff, 0xffff_ffff, bytes.length - 1]);
+  length.writeUInt32BE(random.below(4) === 0 ? Math.max(0, lie) : bytes.length);
+  return length;
+}
+
+/** Frames that are well formed, with anything in them, behind a handshake or without one. */
+function randomFrames(random: Random): Buffer {
+  const frames = random.below(4) === 0 ? [] : [FRAMES[0] as Buffer, FRAMES[1] as Buffer];
+  for (let n = 1 + random.below(6); n > 0; n--) {
+    const method = Buffer.alloc(4);
+    method.writeUInt16BE(random.pick([10, 20, 40, 50, 60, 85, 90, random.below(65_536)]));
+    method.writeUInt16BE(random.pick([10, 11, 20, 21, 30, 31, 40, 50, 60, 70, 80, 90]), 2);
+    const rest = random.bool() ? random.bytes(80) : lyingDeclaration(random);
+    const payload = random.below(8) === 0 ? random.bytes(300) : Buffer.concat([method, rest]);
+    const head = Buffer.alloc(7);
+    head.writeUInt8(random.pick([1, 1, 1, 2, 3, 8, random.below(256)]));
+    head.writeUInt16BE(random.pick([0, 1, 1, 2, random.below(65_536)]), 1);
+    head.writeUInt32BE(payload.length, 3);
+    frames.push(Buffer.concat([head, payload, Buffer.of(random.below(20) === 0 ? 0 : 0xce)]));
+  }
+  return Buffer.concat(frames);
+}
+
+/** What may follow the ids of queue.declare, with a table that lies. */
+function lyingDeclaration(random: Random): Buffer {
+  return Buffer.concat([Buffer.from('\x00\x00\x04fuzz\x00', 'latin1'), lyingTable(random)]);
+}
+
+/** Reply codes of connection.close and channel.close, as they are found in what a broker sends. */
+function noteCloses(bytes: Buffer, codes: Map<number, number>): void {
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const size = bytes.readUInt32BE(at + 3);
+    const payload = at + 7;
+    const isClose =
+      bytes[at] === 1 &&
+      [0x000a_0032, 0x0014_0028].includes(size >= 6 ? bytes.readUInt32BE(payload) : 0);
+    if (isClose) {
+      const code = bytes.readUInt16BE(payload + 4);
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    at = payload + size + 1;
+  }
+}
+
 function insert(bytes: Buffer, at: number, what: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, at), what, bytes.subarray(at)]);
 }
 
 /** Sends the bytes in pieces, hangs up in one of several ways, waits for the broker to do the same. */
-function converse(broker: TestServer, bytes: Buffer, random: Random): Promise<void> {
+function converse(
+  broker: TestServer,
+  bytes: Buffer,
+  random: Random,
+  codes: Map<number, number>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(broker.endpoint.port, '127.0.0.1');
     const timer = setTimeout(() => reject(new Error('the broker does not hang up')), HANG_MS);
     const abrupt = random.below(4) === 0;
     const pieces = random.below(3) === 0 ? 1 : 1 + random.below(12);
+    const received: Buffer[] = [];
     socket.on('error', () => undefined);
+    socket.on('data', (chunk) => received.push(chunk));
     socket.on('close', () => {
       clearTimeout(timer);
+      // A peer without a handshake is told the protocol: that is no frame.
+      const all = Buffer.concat(received);
+      if (all.length > 8 && all[0] === 1) noteCloses(all, codes);
       resolve();
     });
-    socket.resume();
     const cuts = Array.from({ length: pieces - 1 }, () => random.below(bytes.length + 1));
     const ends = [...cuts.sort((a, b) => a - b), bytes.length];
     let from = 0;
@@ -159,13 +236,43 @@ function converse(broker: TestServer, bytes: Buffer, random: Random): Promise<vo
   });
 }
 
-test('a mutated dialogue harms nobody but itself', async () => {
-  const seed = printedSeed('mutated dialogues');
+/** What the broker may close with: all codes of the specification but 541. */
+const CODES = [311, 312, 313, 320, 402, 403, 404, 405, 406, 501, 502, 503, 504, 505, 506, 530, 540];
+
+/** Memory in use after garbage is collected, if this process may ask for that. */
+function memoryMib(): number {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return Math.round((heapUsed + external) / 2 ** 20);
+}
+
+test('a dialogue that is cut at any byte leaves nothing behind', async () => {
+  const broker = await start({ handshakeTimeoutMs: 1000 });
+  const bytes = Buffer.concat(FRAMES);
+  const codes = new Map<number, number>();
+  // Every byte of what is short, every 97th of the bodies.
+  const cuts = Array.from({ length: bytes.length }, (_, at) => at).filter(
+    (at) => at < 2_500 || at % 97 === 0,
+  );
+  const visit = async (): Promise<void> => {
+    for (let at = cuts.pop(); at !== undefined; at = cuts.pop()) {
+      await converse(broker, bytes.subarray(0, at), new Random(at), codes);
+    }
+  };
+  await Promise.all(Array.from({ length: ABREAST }, visit));
+  for (const code of codes.keys()) expect(CODES).toContain(code);
+  await broker.expectServing();
+});
+
+test('a mutated dialogue harms nobody but itself', { timeout: DURATION_MS + 30_000 }, async () => {
+  const seed = SEED;
   const broker = await start({ handshakeTimeoutMs: 1000 });
   const bystander = await broker.open();
   const { queue } = await bystander.call(1, 'queue.declare', { exclusive: true });
   await bystander.call(1, 'basic.consume', { queue, noAck: true });
 
+  const codes = new Map<number, number>();
+  const memoryBefore = memoryMib();
   const endMs = Date.now() + DURATION_MS;
   let next = 0;
   const visit = async (): Promise<void> => {
@@ -173,8 +280,8 @@ test('a mutated dialogue harms nobody but itself', async () => {
       const number = next;
       next += 1;
       const random = new Random(seed + number);
-      const bytes = mutated(random);
-      await converse(broker, bytes, random).catch((error: unknown) => {
+      const bytes = random.below(4) === 0 ? randomFrames(random) : mutated(random);
+      await converse(broker, bytes, random, codes).catch((error: unknown) => {
         throw new Error(`case ${number} of SEED=${seed}: ${bytes.toString('base64')}`, {
           cause: error,
         });
@@ -197,7 +304,20 @@ test('a mutated dialogue harms nobody but itself', async () => {
     slowestMs = Math.max(slowestMs, performance.now() - sentMs);
   }
   await watched;
-  console.log(`${next} cases; ${echoes} echoes, the slowest after ${slowestMs.toFixed(1)} ms`);
+  const told = Object.fromEntries([...codes].sort(([a], [b]) => a - b));
+  const grownMib = memoryMib() - memoryBefore;
+  console.log(
+    `${next} cases from SEED=${seed}; ${echoes} echoes, the slowest after ${slowestMs.toFixed(1)} ms; ` +
+      `${grownMib} MiB more in use; closes by code: ${JSON.stringify(told)}`,
+  );
+  // 541 is what a bug of ours looks like to a peer.
+  for (const code of codes.keys())
+    expect(CODES, 'a reply code of the specification').toContain(code);
+  expect(codes.size, 'kinds of closes').toBeGreaterThan(5);
+  if (LONG) {
+    expect(slowestMs).toBeLessThan(STALL_MS_MAX);
+    expect(grownMib).toBeLessThan(GROWTH_MIB_MAX);
+  }
   expect(echoes).toBeGreaterThan(100);
   await broker.expectServing();
 });
