@@ -174,6 +174,15 @@ export const SETTINGS = {
     max: 2 ** 31 - 1,
     infinite: true,
   }),
+  unackedMaxPerChannel: integer({
+    key: 'unacked_max_per_channel',
+    about:
+      'How many deliveries the consumers of one channel may have unacked together, whatever `basic.qos` asks for.',
+    initial: Number.POSITIVE_INFINITY,
+    min: 1,
+    max: 2 ** 31 - 1,
+    infinite: true,
+  }),
   consumerTimeoutMs: integer({
     key: 'consumer_timeout',
     about:

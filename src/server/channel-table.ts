@@ -4,6 +4,7 @@ import { AmqpError } from '../amqp/errors.ts';
 import { limitOf } from '../broker/access/limits.ts';
 import type { User } from '../broker/access/user.ts';
 import { CHANNEL_CLOSED, Channel, type ChannelConnection } from './channel.ts';
+import { shareCredit } from './deliveries.ts';
 import type { NodeLimits } from './node-limits.ts';
 
 /** Numbers below this have a slot each; others are rare, and slots up to 65535 cost half a MiB. */
@@ -47,6 +48,7 @@ export class ChannelTable {
     }
     this.limits.takeChannel();
     const channel = new Channel(number, connection);
+    shareCredit(channel, 0);
     if (number < SLOTS_MAX) {
       while (this.slots.length <= number) this.slots.push(null);
       this.slots[number] = channel;

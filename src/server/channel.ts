@@ -53,7 +53,7 @@ export interface ChannelConnection {
   readonly outbox: Outbox;
   /** The largest frame the peer takes. */
   readonly peerFrameMax: number;
-  readonly maxMessageBytes: number;
+  readonly settings: { readonly maxMessageBytes: number; readonly unackedMaxPerChannel: number };
   /** Whether the peer wants to be told of consumers that the broker cancels. */
   readonly wantsCancelNotice: boolean;
   readonly timeoutRules: TimeoutRules;
@@ -104,12 +104,12 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.connection = connection;
     this.link = connection.outbox;
     this.grants = connection.grants;
-    const { broker, vhost, maxMessageBytes } = connection;
+    const { broker, vhost, settings } = connection;
     this.vhost = vhost;
     this.deliveries = new Deliveries(this);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
-    this.publisher = new Publisher(broker, vhost, this, maxMessageBytes);
+    this.publisher = new Publisher(broker, vhost, this, settings.maxMessageBytes);
   }
 
   get connectionName(): string {

@@ -31,7 +31,7 @@ import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
 import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
-import type { Server } from './server.ts';
+import type { Server, ServerSettings } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -124,8 +124,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     return this.channels.count;
   }
 
-  get maxMessageBytes(): number {
-    return this.server.settings.maxMessageBytes;
+  get settings(): ServerSettings {
+    return this.server.settings;
   }
 
   /** The user has proven who it is. */

@@ -159,3 +159,18 @@ export class Deliveries {
     else channel.wakeConsumers();
   }
 }
+
+/**
+ * Sets how many deliveries the consumers of a channel may have unacked together: what its client asks
+ * for, 0 standing for any number, and no more than the setting `unacked_max_per_channel` allows.
+ */
+export function shareCredit(channel: CreditedChannel, wanted: number): void {
+  const { unackedMaxPerChannel } = channel.connection.settings;
+  const most = Math.min(wanted === 0 ? Infinity : wanted, unackedMaxPerChannel);
+  channel.prefetchShared = most === Infinity ? 0 : most;
+}
+
+interface CreditedChannel {
+  readonly connection: { readonly settings: { readonly unackedMaxPerChannel: number } };
+  prefetchShared: number;
+}

@@ -62,6 +62,7 @@ export interface ServerSettings
   readonly maxMessageBytes: number;
   readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
+  readonly unackedMaxPerChannel: number;
   readonly consumerTimeoutMs: number;
   readonly consumerTimeoutAction: 'close_channel' | 'requeue';
   readonly connectionMax: number;

@@ -307,3 +307,21 @@ test('consumer_max_per_channel ends the connection that wants more', async () =>
     replyText: 'NOT_ALLOWED - reached maximum (2) of consumers per channel',
   });
 });
+
+test('unacked_max_per_channel holds deliveries back, whatever prefetch is asked for', async () => {
+  const broker = await start({ unackedMaxPerChannel: 3 });
+  const raw = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  await raw.call(1, 'basic.qos', { prefetchCount: 1000, global: true });
+  for (let n = 0; n < 10; n++) raw.publish(1, { routingKey: 'q' }, {}, Buffer.from(`${n}`));
+  await raw.call(1, 'basic.consume', { queue: 'q', consumerTag: 'one' });
+  for (let n = 0; n < 3; n++) expect((await raw.message(1)).body.toString()).toBe(`${n}`);
+  await raw.call(1, 'basic.consume', { queue: 'q', consumerTag: 'two' });
+  const seen = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(seen).toMatchObject({ messageCount: 7 });
+  raw.send(1, 'basic.ack', { deliveryTag: 2, multiple: true });
+  for (let n = 3; n < 5; n++) expect((await raw.message(1)).body.toString()).toBe(`${n}`);
+  await raw.call(1, 'basic.qos', { prefetchCount: 0, global: true });
+  const still = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(still).toMatchObject({ messageCount: 5 });
+});

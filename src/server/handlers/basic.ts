@@ -10,6 +10,7 @@ import { REPLY_TO } from '../../broker/reply-queues.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
+import { shareCredit } from '../deliveries.ts';
 import { resolveQueueName } from './queue.ts';
 
 type BasicMethod = Method<
@@ -151,7 +152,7 @@ function qos(channel: Channel, method: Method<'basic.qos'>): void {
     throw new AmqpError('NOT_IMPLEMENTED', `prefetch_size!=0 (${method.prefetchSize})`);
   }
   if (method.global) {
-    channel.prefetchShared = method.prefetchCount;
+    shareCredit(channel, method.prefetchCount);
     channel.wakeConsumers();
   } else {
     channel.prefetch = method.prefetchCount;
