@@ -19,6 +19,7 @@ import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
 import { FlowControl } from './flow-control.ts';
+import { HeldAnswers } from './held-answers.ts';
 import {
   type Acceptor,
   type ListenAddress,
@@ -88,12 +89,6 @@ const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
 
 type ReadContext = typeof import('./tls-context.ts').readTlsContext;
 
-/** Something that waits for a batch. */
-interface Held {
-  readonly batch: number;
-  readonly resume: () => void;
-}
-
 /** The AMQP server around one broker. */
 export class Server implements BrokerListener, Acceptor {
   readonly broker: Broker;
@@ -111,7 +106,7 @@ export class Server implements BrokerListener, Acceptor {
   private readonly connections = new Set<Connection>();
   private outboxes: Outbox[] = [];
   private confirming: Channel[] = [];
-  private held: Held[] = [];
+  private readonly held = new HeldAnswers();
   private turnScheduled = false;
   private turnBytes = 0;
   private readonly committer: Committer;
@@ -269,13 +264,8 @@ export class Server implements BrokerListener, Acceptor {
     setImmediate(this.endTurn);
   }
 
-  durable(batch: number): void {
+  durable(): void {
     this.brake.durable();
-    const held = this.held;
-    if (held.length > 0) {
-      this.held = held.filter((each) => each.batch > batch);
-      for (const each of held) if (each.batch <= batch) each.resume();
-    }
     this.turnWanted();
   }
 
@@ -303,7 +293,7 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Runs `resume` once `batch` is durable. */
   holdUntil(batch: number, resume: () => void): void {
-    this.held.push({ batch, resume });
+    this.held.add(batch, resume);
     this.broker.awaitBatch();
   }
 
@@ -350,7 +340,8 @@ export class Server implements BrokerListener, Acceptor {
     const { turnBytes } = this;
     this.turnBytes = 0;
     try {
-      const more = this.broker.deliver();
+      const due = this.held.any && this.held.resume(this.broker.durableBatch);
+      const more = this.broker.deliver() || due;
       this.committer.sealIfDue();
       this.sendConfirms();
       const outboxes = this.outboxes;

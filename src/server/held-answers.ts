@@ -1,0 +1,41 @@
+// Owns what waits for a batch to be durable before it goes on: answers to declarations, and connections
+// behind them. Never decides what has to wait.
+
+/** How many go on before others have their turn. */
+const RESUMED_AT_ONCE = 256;
+
+interface Held {
+  readonly batch: number;
+  readonly resume: () => void;
+}
+
+/** Whoever waits, in order of coming. */
+export class HeldAnswers {
+  private held: Held[] = [];
+
+  /** Whether anybody waits. */
+  get any(): boolean {
+    return this.held.length > 0;
+  }
+
+  /** Has `resume` called once `batch` is durable. */
+  add(batch: number, resume: () => void): void {
+    this.held.push({ batch, resume });
+  }
+
+  /**
+   * Lets go on what waited for batches up to `durableBatch`: some, for each may have much to do, and
+   * thousands of connections may have declared something at once. Returns whether more are due.
+   */
+  resume(durableBatch: number): boolean {
+    const waiting: Held[] = [];
+    const due: Held[] = [];
+    for (const each of this.held) {
+      if (each.batch <= durableBatch && due.length < RESUMED_AT_ONCE) due.push(each);
+      else waiting.push(each);
+    }
+    this.held = waiting;
+    for (const { resume } of due) resume();
+    return due.length === RESUMED_AT_ONCE;
+  }
+}
