@@ -53,6 +53,8 @@ test('a clock that is set forward lets expire what is due by then, and nothing e
   await raw.call(1, 'queue.declare', { queue: 'q' });
   raw.publish(1, { routingKey: 'q' }, { expiration: '60000' }, Buffer.from('an hour is too long'));
   raw.publish(1, { routingKey: 'q' }, {}, Buffer.from('stays'));
+  const there = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(there).toMatchObject({ messageCount: 2 });
   clock.offsetMs = HOUR_MS;
   expect(await raw.call(1, 'basic.get', { queue: 'q', noAck: true })).toMatchObject({
     name: 'basic.get-ok',
