@@ -13,9 +13,11 @@ export class OwnBroker {
 
   async start() {
     this.folder = mkdtempSync(join(tmpdir(), 'leveret-clients-'));
-    const plan = { broker: 'leveret', leveret: 'bin/leveret', folder: this.folder };
-    this.broker = new Broker(plan, await findFreePort(), 0);
-    this.url = this.broker.url;
+    const { folder } = this;
+    const plan = { broker: 'leveret', leveret: 'bin/leveret', folder, definitions: null };
+    const port = await findFreePort();
+    this.broker = new Broker(plan, port, 0);
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
     this.broker.spawn();
     await this.broker.listening();
   }

@@ -30,7 +30,7 @@ export class Broker {
    * @param {number} port the same for each start
    * @param {number} distPort RabbitMQ's port for other nodes
    */
-  constructor({ broker: kind, leveret, folder }, port, distPort) {
+  constructor({ broker: kind, leveret, folder, definitions = DEFINITIONS }, port, distPort) {
     this.kind = kind;
     this.port = port;
     this.url = `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
@@ -40,7 +40,7 @@ export class Broker {
     this.spawns = [];
     this.command =
       kind === 'leveret'
-        ? startLeveret(leveret, folder, port)
+        ? startLeveret(leveret, folder, port, definitions)
         : startRabbitmq(folder, port, distPort);
   }
 
@@ -126,9 +126,11 @@ export class Broker {
   }
 }
 
-function startLeveret(leveret, folder, port) {
+/** Without definitions it has the user that a first start makes. */
+function startLeveret(leveret, folder, port, definitions) {
   const args = [leveret, 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
-  return [process.execPath, args, {}, { LEVERET_LOAD_DEFINITIONS: writeDefinitions(folder) }];
+  const env = definitions === null ? {} : { LEVERET_LOAD_DEFINITIONS: writeDefinitions(folder) };
+  return [process.execPath, args, {}, env];
 }
 
 function writeDefinitions(folder) {
