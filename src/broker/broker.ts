@@ -13,6 +13,7 @@ import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
+import { BrokerCounts } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import type { FirstStart } from './first-start.ts';
@@ -24,6 +25,7 @@ import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { Vhost } from './vhost.ts';
+import { Rates } from './view/rates.ts';
 
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
@@ -64,6 +66,8 @@ export class Broker implements QueueHost, CompactionHost {
   readonly alarms = new Alarms();
   readonly floods: Floods;
   readonly compaction: Compaction;
+  readonly counts = new BrokerCounts();
+  readonly rates = new Rates();
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
@@ -312,12 +316,8 @@ export class Broker implements QueueHost, CompactionHost {
 
   /** Whether anything would go into a batch sealed now. */
   get sealable(): boolean {
-    return (
-      this.batchAwaited ||
-      this.dirtyQueues.length > 0 ||
-      this.log.unsealedBytes > 0 ||
-      this.store.dirty
-    );
+    if (this.batchAwaited || this.dirtyQueues.length > 0) return true;
+    return this.log.unsealedBytes > 0 || this.store.dirty;
   }
 
   /**
@@ -331,7 +331,7 @@ export class Broker implements QueueHost, CompactionHost {
     this.dirtyQueues = [];
     for (const queue of queues) {
       queue.dirty = false;
-      if (!queue.deleted) queue.sealInto(batch);
+      if (!queue.deleted) queue.messages.sealInto(batch);
     }
     this.log.sealInto();
     this.sealedBytes += this.store.gatheredBytes;
@@ -376,7 +376,7 @@ export class Broker implements QueueHost, CompactionHost {
   sealExactMarks(): void {
     this.sweeps.stop();
     for (const vhost of this.vhosts.values()) {
-      for (const queue of vhost.queues.values()) queue.sealExactMarks();
+      for (const queue of vhost.queues.values()) queue.messages.sealExactMarks();
     }
   }
 

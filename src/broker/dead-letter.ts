@@ -41,6 +41,7 @@ export function deadLetter(
   const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
   const targets = (route?.queues ?? []).filter((target) => !closesCycle(headers, target, reason));
   if (targets.length === 0) return;
+  broker.counts.deadLettered[reason] += 1;
   const expires = message.expiration !== null;
   const payload = replaceHeaders(message.headerPayload, headers, expires);
   const record = buildRecord(deadLetterExchange, routingKey, payload, message.body);

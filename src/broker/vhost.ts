@@ -127,7 +127,7 @@ export class Vhost implements QueueHome {
   drop(): void {
     for (const queue of this.queues.values()) {
       queue.discard();
-      for (const consumer of queue.takeConsumers()) consumer.channel.consumerGone(consumer);
+      for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
     }
     this.queues.clear();
     this.exchanges.clear();
@@ -193,6 +193,7 @@ export class Vhost implements QueueHome {
    * `grants` are the rights of who declares it; null: any.
    */
   declareQueue(given: QueueTraits, connection: object, grants: Grants | null = null): Queue {
+    this.broker.counts.queuesDeclared += 1;
     const current = this.queues.get(given.name);
     checkName('queue', given.name);
     const name = given.name === '' ? generateName('amq.gen-') : given.name;
@@ -216,6 +217,7 @@ export class Vhost implements QueueHome {
 
   private createQueue(traits: QueueTraits): Queue {
     const queue = this.addQueue(this.broker.takeQueueId(), traits);
+    this.broker.counts.queuesCreated += 1;
     this.router.topologyChanged();
     if (traits.durable) {
       this.broker.definitionRows.putQueue(this.name, queue);
@@ -237,6 +239,7 @@ export class Vhost implements QueueHome {
       throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
     }
     const count = queue.readyCount;
+    this.broker.counts.queuesDeleted += 1;
     this.queues.delete(queue.name);
     if (queue.owner !== null) this.owned.get(queue.owner)?.delete(queue);
     this.removeBindingsTo(queue);
@@ -246,7 +249,7 @@ export class Vhost implements QueueHome {
       this.broker.definitionRows.removeQueue(this.name, queue.name);
       this.broker.definitionChanged();
     }
-    for (const consumer of queue.takeConsumers()) consumer.channel.consumerGone(consumer);
+    for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
     return count;
   }
 

@@ -18,11 +18,13 @@ import {
   buildRecord,
   FLAG_PERSISTENT,
   headerFrameStart,
+  recordArrivedMs,
   recordExchange,
   recordFlags,
   recordPriority,
   recordRoutingKey,
 } from './record.ts';
+import { positionOf } from './segment.ts';
 
 /** A message in parts. Buffers are views of the log: use them within this turn. */
 export interface ReadMessage {
@@ -42,6 +44,12 @@ export interface ReadMessage {
 export function readMessage(log: MessageLog, position: number): ReadMessage {
   const { bytes, view, offset } = log.read(position);
   return readRecord(bytes, view, offset);
+}
+
+/** When the message at a position arrived, ms since the Unix epoch. */
+export function arrivedMsAt(log: MessageLog, position: number): number {
+  const segment = log.readable(position);
+  return recordArrivedMs(segment.view as DataView, position - positionOf(segment.id, 0));
 }
 
 /** Reads a record that is whole in a buffer, its head written. */

@@ -3,7 +3,8 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { limitOf } from '../broker/access/limits.ts';
 import type { User } from '../broker/access/user.ts';
-import { CHANNEL_CLOSED, Channel, type ChannelConnection } from './channel.ts';
+import { Channel, type ChannelConnection } from './channel.ts';
+import { CHANNEL_CLOSED } from './connection-state.ts';
 import { shareCredit } from './deliveries.ts';
 import type { NodeLimits } from './node-limits.ts';
 
@@ -65,20 +66,24 @@ export class ChannelTable {
     if (channel.number < SLOTS_MAX) this.slots[channel.number] = null;
     else this.others.delete(channel.number);
     this.openCount -= 1;
-    this.limits.giveChannels(1);
+    this.limits.giveChannel(channel.counts);
   }
 
   /** Closes all channels: what they have not settled goes back to its queues. */
   closeAll(): void {
-    for (const channel of [...this.slots, ...this.others.values()]) {
-      if (channel === null) continue;
+    for (const channel of this.all()) {
       channel.close();
       channel.state = CHANNEL_CLOSED;
+      this.limits.giveChannel(channel.counts);
     }
     this.slots.length = 0;
     this.others.clear();
-    this.limits.giveChannels(this.openCount);
     this.openCount = 0;
+  }
+
+  /** All that are open. */
+  all(): Channel[] {
+    return [...this.slots, ...this.others.values()].filter((channel) => channel !== null);
   }
 
   /** Asks for deliveries to every consumer: the connection takes output again. */

@@ -15,22 +15,28 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
+import { MessageCounts } from '../broker/counts.ts';
 import type { Firehose } from '../broker/firehose.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import type { Vhost } from '../broker/vhost.ts';
+import type { ChannelDetails } from '../broker/view/host.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { readMessage, recordWithHeader } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
 import { Confirms } from './confirms.ts';
+import { type ConnectionFacts, channelDetails } from './connection-facts.ts';
+import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from './connection-state.ts';
 import {
   asBytes,
   type Bytes,
   deliverPrefix,
   methodPrefix,
+  writeConfirm,
   writeContent,
   writeDelivery,
+  writeTag,
 } from './content-writer.ts';
 import { Deliveries } from './deliveries.ts';
 import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
@@ -39,13 +45,13 @@ import { Publisher, type PublisherChannel, REFUSED, TAKEN_STORED } from './publi
 import { Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
 
-const U32 = 0x1_0000_0000;
 const NO_ROUTE_TEXT = 'NO_ROUTE';
 const NOTHING = Buffer.alloc(0);
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
   readonly name: string;
+  readonly facts: ConnectionFacts;
   readonly user: User;
   readonly grants: Grants;
   readonly broker: Broker;
@@ -63,11 +69,6 @@ export interface ChannelConnection {
   channelFailed(channel: Channel, error: AmqpError): void;
 }
 
-/** Open, or waiting for the peer's close-ok after an error. */
-export const CHANNEL_OPEN_STATE = 1;
-export const CHANNEL_CLOSING = 2;
-export const CHANNEL_CLOSED = 3;
-
 /** One channel of a connection. */
 export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner {
   readonly number: number;
@@ -76,6 +77,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   readonly grants: Grants;
   private readonly vhost: Vhost;
   readonly publisher: Publisher;
+  readonly counts = new MessageCounts();
   readonly consumers = new Map<string, Consumer>();
   /** What it has delivered and not settled. */
   readonly deliveries: Deliveries;
@@ -116,6 +118,10 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     return this.connection.name;
   }
 
+  details(): ChannelDetails {
+    return channelDetails(this.connection.facts, this.userName, this.number);
+  }
+
   get userName(): string {
     return this.connection.user.name;
   }
@@ -140,10 +146,13 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     let tag: number;
     if (consumer.noAck) {
       tag = this.unacked.skip();
+      this.counts.deliveredNoAck += 1;
     } else {
       tag = this.unacked.add(queue, consumer, seq);
       this.consumersUnacked += 1;
+      this.counts.delivered += 1;
     }
+    if (redelivered) this.counts.redelivered += 1;
     if (this.prefixOwner !== consumer) {
       this.prefixOwner = consumer;
       this.prefix = this.prefixes.get(consumer) as Bytes;
@@ -185,7 +194,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   ): void {
     const { link, number } = this;
     const { broker, peerFrameMax } = this.connection;
-    const returns = redelivered && queue.countsReturns ? queue.returnsOf(seq) : 0;
+    const returns = redelivered && queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
     if (returns > 0) {
       const count: Field = { type: 'l', value: returns };
       const message = readMessage(broker.log, position);
@@ -202,6 +211,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   /** Sends basic.get-ok for a message just taken from a queue. */
   deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
     const { seq, position, redelivered } = entry;
+    this.counts.countGet(entry, noAck);
     if (this.vhost.firehose !== null) {
       this.trace(this.vhost.firehose, queue, position, redelivered);
     }
@@ -211,8 +221,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const suffix = Buffer.alloc(4);
     suffix.writeUInt32BE(queue.readyCount);
     this.writeMethod(prefix, suffix, queue, seq, position, redelivered);
-    if (noAck) queue.settle(seq);
-    else this.timeouts.expect(null, queue);
+    if (!noAck) this.timeouts.expect(null, queue);
+    else queue.messages.end(seq);
   }
 
   deliveryTimedOut(tag: number, timeoutMs: number): boolean {
@@ -347,27 +357,14 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     confirms.durable(durableBatch);
     if (confirms.due) {
       for (let tag = confirms.takeNack(); tag !== 0; tag = confirms.takeNack()) {
-        this.writeConfirm(BASIC_NACK, tag, 0);
+        writeConfirm(this.link, this.number, BASIC_NACK, tag, 0);
       }
       const upTo = confirms.take();
-      if (upTo !== 0) this.writeConfirm(BASIC_ACK, upTo, confirms.single ? 0 : 1);
+      this.counts.confirmed = confirms.confirmed;
+      if (upTo !== 0)
+        writeConfirm(this.link, this.number, BASIC_ACK, upTo, confirms.single ? 0 : 1);
     }
     return confirms.waiting;
-  }
-
-  /** Writes basic.ack or basic.nack, whose fields are the same: a tag and bits. */
-  private writeConfirm(key: number, tag: number, bits: number): void {
-    const at = this.link.reserve(21);
-    const { bytes, view } = this.link;
-    bytes[at] = 1;
-    view.setUint16(at + 1, this.number);
-    view.setUint32(at + 3, 13);
-    view.setUint32(at + 7, key);
-    view.setUint32(at + 11, tag / U32);
-    view.setUint32(at + 15, tag);
-    bytes[at + 19] = bits;
-    bytes[at + 20] = 0xce;
-    this.link.end = at + 21;
   }
 
   /**
@@ -390,11 +387,4 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     for (const queue of left) this.connection.vhost.lastConsumerLeft(queue);
     this.confirms = null;
   }
-}
-
-/** Writes a delivery tag and the redelivered bit, as deliver and get-ok have them. */
-function writeTag(bytes: Buffer, at: number, tag: number, redelivered: boolean): void {
-  bytes.writeUInt32BE(Math.floor(tag / U32), at);
-  bytes.writeUInt32BE(tag % U32, at + 4);
-  bytes[at + 8] = redelivered ? 1 : 0;
 }

@@ -21,6 +21,8 @@ export class Confirms {
   /** Refused publishes that no ack has gone past, in order; the first so many are nacked. */
   private refused: number[] = [];
   private nacked = 0;
+  /** Those of them that acks have gone past. */
+  private refusedSent = 0;
 
   /** Notes a publish that needs no batch: safe as soon as all before it are. */
   addSafe(): void {
@@ -65,6 +67,16 @@ export class Confirms {
     return this.safe > this.sent || this.nacked < this.refused.length;
   }
 
+  /** How many publishes were confirmed, which are all that were told of but for the refused. */
+  get confirmed(): number {
+    return this.sent - this.refusedSent;
+  }
+
+  /** How many have been told neither way yet. */
+  get unconfirmed(): number {
+    return this.published - this.sent;
+  }
+
   /** Whether some publishes wait for a batch. */
   get waiting(): boolean {
     return this.head < this.batches.length;
@@ -97,6 +109,7 @@ export class Confirms {
     let upTo = safe;
     for (let i = count - 1; i >= 0 && refused[i] === upTo; i--) upTo -= 1;
     this.refused = refused.slice(count);
+    this.refusedSent += count;
     this.nacked -= count;
     return upTo;
   }

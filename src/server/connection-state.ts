@@ -1,4 +1,5 @@
-// Owns the names of a connection's states. Never changes one: connection.ts and the handshake do.
+// Owns the names of the states of connections and channels. Never changes one: connection.ts, the
+// handshake and the channel table do.
 
 /** States of a connection, in the order they come. */
 export const AWAITS_HEADER = 0;
@@ -10,3 +11,8 @@ export const RUNNING = 4;
 export const CLOSING = 5;
 /** Nothing more is read or acted upon. */
 export const CLOSED = 6;
+
+/** A channel is open, or waits for the peer's close-ok after an error, or is no more. */
+export const CHANNEL_OPEN_STATE = 1;
+export const CHANNEL_CLOSING = 2;
+export const CHANNEL_CLOSED = 3;

@@ -13,14 +13,18 @@ import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
 import { WheelTimer } from '../util/timers.ts';
+import type { Channel, ChannelConnection } from './channel.ts';
+import { ChannelTable } from './channel-table.ts';
+import { ConnectionFacts } from './connection-facts.ts';
 import {
+  AWAITS_HEADER,
+  AWAITS_START_OK,
   CHANNEL_CLOSING,
   CHANNEL_OPEN_STATE,
-  type Channel,
-  type ChannelConnection,
-} from './channel.ts';
-import { ChannelTable } from './channel-table.ts';
-import { AWAITS_HEADER, AWAITS_START_OK, CLOSED, CLOSING, RUNNING } from './connection-state.ts';
+  CLOSED,
+  CLOSING,
+  RUNNING,
+} from './connection-state.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -29,8 +33,10 @@ import { Heartbeat } from './heartbeat.ts';
 import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
+import { byBroker, type Ending } from './peers.ts';
 import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
+import { loginRefused } from './sasl.ts';
 import type { Server, ServerSettings } from './server.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
@@ -43,11 +49,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   readonly server: Server;
   readonly broker: Broker;
   readonly log: Logger;
-  readonly remoteAddress: string;
-  /** As RabbitMQ names connections: both ends of the socket. */
+  readonly facts: ConnectionFacts;
   readonly name: string;
-  /** What the handshake of TLS found out; null for a connection without TLS. */
-  readonly tlsPeer: TlsPeer | null;
   readonly outbox: Outbox;
   readonly heartbeat: Heartbeat;
   state = AWAITS_HEADER;
@@ -65,18 +68,16 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private openedGrants: Grants | null = null;
   private preamble = Buffer.alloc(0);
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
-  private closeReason = '';
+  private ending: Ending = { by: 'network', code: 0, key: 0, text: '' };
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
     this.server = server;
     this.broker = broker;
     this.socket = socket;
-    this.tlsPeer = tlsPeer;
-    this.remoteAddress = socket.remoteAddress ?? '';
-    const { remotePort, localAddress, localPort } = socket;
-    this.name = `${this.remoteAddress}:${remotePort} -> ${localAddress}:${localPort}`;
-    this.log = server.log.child({ peer: `${this.remoteAddress}:${socket.remotePort}` });
+    this.facts = new ConnectionFacts(socket, tlsPeer, broker.clock.wallMs());
+    this.name = this.facts.name;
+    this.log = server.log.child({ peer: this.facts.peer });
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
     this.channels = new ChannelTable(settings.channelMax, server.limits);
@@ -124,6 +125,11 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     return this.channels.count;
   }
 
+  /** Whose it is and where, as far as that is known: '' before the login. */
+  get place(): { readonly user: string; readonly vhost: string } {
+    return { user: this.loggedIn?.name ?? '', vhost: this.openedVhost?.name ?? '' };
+  }
+
   get settings(): ServerSettings {
     return this.server.settings;
   }
@@ -142,7 +148,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.server.limits.takeConnection();
     this.state = RUNNING;
     this.server.wheel.cancel(this.deadline);
-    const tls = this.tlsPeer === null ? {} : { tls: this.tlsPeer.protocol };
+    const tls = this.facts.tls === null ? {} : { tls: this.facts.tls.protocol };
     this.log.info({ user: grants.user.name, vhost: vhost.name, ...tls }, 'connection opened');
   }
 
@@ -246,6 +252,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       return;
     }
     this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
+    this.server.peers.ended(this, channel, byBroker(error, key));
     channel.close();
     channel.state = CHANNEL_CLOSING;
     channel.send('channel.close', {
@@ -268,7 +275,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   close(error: AmqpError, key: number): void {
     if (this.state >= CLOSING) return;
     this.log.warn({ reason: error.replyText }, 'connection closed by the broker');
-    this.closeReason = error.replyText;
+    this.ending = byBroker(error, key);
     if (this.state === AWAITS_HEADER) {
       this.hangUp();
       return;
@@ -288,11 +295,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   /** The login failed: says so if the client understands it, else hangs up after a while. */
   refuseLogin(mechanism: string): void {
-    const text =
-      `Login was refused using authentication mechanism ${mechanism}. ` +
-      'For details see the broker logfile.';
     if (this.wantsLoginFailure) {
-      this.close(new AmqpError('ACCESS_REFUSED', text, { hard: true }), 0);
+      this.close(loginRefused(mechanism), 0);
       return;
     }
     this.state = CLOSING;
@@ -301,7 +305,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   /** The peer sent connection.close: everything is given back before it is answered. */
   closeByPeer(replyCode: number, replyText: string): void {
-    this.closeReason = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
+    const text = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
+    this.ending = { by: 'client', code: replyCode, key: 0, text };
     this.giveUpChannels();
     this.send('connection.close-ok', {});
     this.hangUp();
@@ -323,7 +328,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   /** The peer sends nothing any more, or takes nothing: the socket is cut. */
   abort(reason: string): void {
-    if (this.closeReason === '') this.closeReason = reason;
+    if (this.ending.text === '') this.ending.text = reason;
     this.socket.destroy();
   }
 
@@ -364,7 +369,6 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (seen.length < PROTOCOL_HEADER.length) return;
     this.state = AWAITS_START_OK;
     sendStart(this);
-    this.preamble = Buffer.alloc(0);
     if (seen.length > PROTOCOL_HEADER.length) {
       this.reader.feed(Buffer.from(seen.subarray(PROTOCOL_HEADER.length)));
     }
@@ -376,7 +380,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   }
 
   private onSocketError(error: Error): void {
-    if (this.closeReason === '') this.closeReason = error.message;
+    if (this.ending.text === '') this.ending.text = error.message;
   }
 
   /** The socket is gone: everything is given back. */
@@ -389,7 +393,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.outbox.drop();
     if (this.openedVhost !== null) this.server.limits.giveConnection();
     this.server.connectionGone(this);
-    const reason = this.closeReason === '' ? {} : { reason: this.closeReason };
-    this.log.info(reason, 'connection closed');
+    this.server.peers.ended(this, null, this.ending);
+    const { text } = this.ending;
+    this.log.info(text === '' ? {} : { reason: text }, 'connection closed');
   }
 }

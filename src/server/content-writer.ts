@@ -166,3 +166,31 @@ function writeBodyHead(outbox: Outbox, channel: number, length: number): void {
   outbox.view.setUint32(at + 3, length);
   outbox.end = at + FRAME_HEAD_BYTES;
 }
+
+/** Writes a delivery tag and the redelivered bit, as deliver and get-ok have them. */
+export function writeTag(bytes: Buffer, at: number, tag: number, redelivered: boolean): void {
+  bytes.writeUInt32BE(Math.floor(tag / U32), at);
+  bytes.writeUInt32BE(tag % U32, at + 4);
+  bytes[at + 8] = redelivered ? 1 : 0;
+}
+
+/** Writes basic.ack or basic.nack, whose fields are the same: a tag and bits. */
+export function writeConfirm(
+  link: Outbox,
+  channel: number,
+  key: number,
+  tag: number,
+  bits: number,
+): void {
+  const at = link.reserve(21);
+  const { bytes, view } = link;
+  bytes[at] = 1;
+  view.setUint16(at + 1, channel);
+  view.setUint32(at + 3, 13);
+  view.setUint32(at + 7, key);
+  view.setUint32(at + 11, tag / U32);
+  view.setUint32(at + 15, tag);
+  bytes[at + 19] = bits;
+  bytes[at + 20] = 0xce;
+  link.end = at + 21;
+}

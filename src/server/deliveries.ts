@@ -2,12 +2,14 @@
 // commit of a transaction. Never delivers.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { MessageCounts } from '../broker/counts.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE, type Transaction } from './transaction.ts';
 import { Unacked } from './unacked.ts';
 
 /** What settling needs of its channel. */
 export interface SettlingChannel {
+  readonly counts: MessageCounts;
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   readonly transaction: Transaction | null;
   /** The limit that all consumers of the channel share; 0: none. */
@@ -125,6 +127,7 @@ export class Deliveries {
 
   private settleOne(tag: number): void {
     const queue = this.unacked.queueOf(tag) as Queue;
+    this.channel.counts.acked += 1;
     if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
     this.release(tag);
   }

@@ -14,9 +14,15 @@ import { AmqpError } from '../amqp/errors.ts';
 import { decodeMethod } from '../amqp/method-codec.ts';
 import { type AnyMethod, type ClientMethod, isClientMethod } from '../amqp/spec.ts';
 import type { Chunk } from '../message/chunk.ts';
-import { CHANNEL_CLOSING, CHANNEL_OPEN_STATE, type Channel } from './channel.ts';
+import type { Channel } from './channel.ts';
 import type { Connection } from './connection.ts';
-import { CLOSED, CLOSING, RUNNING } from './connection-state.ts';
+import {
+  CHANNEL_CLOSING,
+  CHANNEL_OPEN_STATE,
+  CLOSED,
+  CLOSING,
+  RUNNING,
+} from './connection-state.ts';
 import type { FrameSink } from './frame-reader.ts';
 import { handleConnectionMethod, outOfState } from './handlers/connection.ts';
 import { handleChannelMethod } from './handlers/dispatch.ts';

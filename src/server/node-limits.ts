@@ -2,6 +2,7 @@
 // Never knows which: channel-table.ts and server.ts do.
 
 import { AmqpError } from '../amqp/errors.ts';
+import { BrokerCounts, type MessageCounts } from '../broker/counts.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
 
 /** Counts against the limits of the whole broker; no limit is `Infinity`. */
@@ -10,8 +11,10 @@ export class NodeLimits {
   private readonly channelMax: number;
   private connections = 0;
   private channels = 0;
+  private readonly counts: BrokerCounts;
 
-  constructor(connectionMax: number, channelMax: number) {
+  constructor(connectionMax: number, channelMax: number, counts = new BrokerCounts()) {
+    this.counts = counts;
     this.connectionMax = connectionMax;
     this.channelMax = channelMax;
   }
@@ -28,11 +31,13 @@ export class NodeLimits {
   /** Counts a connection that has opened its vhost. */
   takeConnection(): void {
     this.connections += 1;
+    this.counts.connectionsOpened += 1;
   }
 
   /** One that was counted is gone. */
   giveConnection(): void {
     this.connections -= 1;
+    this.counts.connectionsClosed += 1;
   }
 
   /** Counts a channel. Throws NOT_ALLOWED when there are enough. */
@@ -45,10 +50,13 @@ export class NodeLimits {
       );
     }
     this.channels += 1;
+    this.counts.channelsOpened += 1;
   }
 
-  /** So many channels that were counted are closed. */
-  giveChannels(count: number): void {
-    this.channels -= count;
+  /** A channel that was counted is closed; its messages count as those of the broker from now on. */
+  giveChannel(counts: MessageCounts): void {
+    this.channels -= 1;
+    this.counts.channelsClosed += 1;
+    this.counts.closed.add(counts);
   }
 }

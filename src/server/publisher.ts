@@ -15,6 +15,7 @@ import {
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { MessageCounts } from '../broker/counts.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
 import type { Firehose, TracedChannel } from '../broker/firehose.ts';
@@ -67,6 +68,7 @@ export const REFUSED = 2;
 
 /** What a publisher needs of its channel. */
 export interface PublisherChannel extends TracedChannel {
+  readonly counts: MessageCounts;
   /** What the publisher may do; null: anything. */
   readonly grants: Grants | null;
   /** The confirms of the channel, or null unless it is in confirm mode. */
@@ -168,12 +170,15 @@ export class Publisher {
       this.channel.transaction.hold(chunk, start, end, bodyBytes, route, mandatory, traits);
       return;
     }
-    const { queues } = route;
+    const { queues, exchange } = route;
     const count = queues.length;
+    this.channel.counts.published += 1;
+    exchange.publishedIn += 1;
+    exchange.publishedOut += count;
     let stored = false;
     let refused = false;
     if (count === 0) {
-      if ((bits & BIT_MANDATORY) !== 0) this.channel.returnUnroutable(chunk, start);
+      this.unroutable((bits & BIT_MANDATORY) !== 0, chunk, start);
     } else {
       stored = persistent && route.durable;
       const position = broker.log.place(chunk, start, end, stored);
@@ -184,6 +189,16 @@ export class Publisher {
       }
     }
     if (this.channel.confirms !== null) this.confirm(this.channel.confirms, stored, refused);
+  }
+
+  private unroutable(mandatory: boolean, chunk: Chunk, record: number): void {
+    const { counts } = this.channel;
+    if (mandatory) {
+      counts.returned += 1;
+      this.channel.returnUnroutable(chunk, record);
+    } else {
+      counts.dropped += 1;
+    }
   }
 
   private trace(firehose: Firehose, chunk: Chunk, start: number, route: Route): void {
@@ -255,8 +270,12 @@ export class Publisher {
     const queues = held.route.queues.filter((queue) => !queue.deleted);
     const chunk = new Chunk();
     chunk.loadRecord(bytes, held.parts);
+    const { exchange } = held.route;
+    this.channel.counts.published += 1;
+    exchange.publishedIn += 1;
+    exchange.publishedOut += queues.length;
     if (queues.length === 0) {
-      if (held.mandatory) this.channel.returnUnroutable(chunk, 0);
+      this.unroutable(held.mandatory, chunk, 0);
       return TAKEN;
     }
     // What it says of the time to live counts from the commit on.

@@ -58,6 +58,14 @@ export function readCredentials(
   }
 }
 
+/** The error for a login that failed: the log alone says why. */
+export function loginRefused(mechanism: string): AmqpError {
+  const text =
+    `Login was refused using authentication mechanism ${mechanism}. ` +
+    'For details see the broker logfile.';
+  return new AmqpError('ACCESS_REFUSED', text, { hard: true });
+}
+
 /** What PLAIN and AMQPLAIN carry. */
 interface NameAndPassword {
   readonly user: string;

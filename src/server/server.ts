@@ -31,6 +31,7 @@ import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
 import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
+import { Peers } from './peers.ts';
 import type { PublishGuard } from './publish-guard.ts';
 import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
@@ -103,6 +104,8 @@ export class Server implements BrokerListener, Acceptor {
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
   private listeners: Listener[] = [];
+  /** What tools see of the connections. */
+  readonly peers: Peers;
   private readonly connections = new Set<Connection>();
   private outboxes: Outbox[] = [];
   private confirming: Channel[] = [];
@@ -143,9 +146,13 @@ export class Server implements BrokerListener, Acceptor {
       defaultMs: settings.consumerTimeoutMs,
       requeues: settings.consumerTimeoutAction === 'requeue',
     };
-    this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode);
     const memory = memoryLimit(settings, machine.memoryTotal);
     this.broker = new Broker(store, clock, this, settings, memory * RESIDENT_PART, scratch);
+    this.limits = new NodeLimits(
+      settings.connectionMax,
+      settings.channelMaxPerNode,
+      this.broker.counts,
+    );
     this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
@@ -170,6 +177,7 @@ export class Server implements BrokerListener, Acceptor {
       () => this.alarmsChanged(),
       () => passage.looked(),
     );
+    this.peers = new Peers(this);
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
   }
@@ -196,7 +204,16 @@ export class Server implements BrokerListener, Acceptor {
       for (const listener of this.listeners) listener.close();
       throw error;
     }
+    return this.addresses;
+  }
+
+  /** Where it listens. */
+  get addresses(): readonly ListenAddress[] {
     return this.listeners.map((each) => each.address);
+  }
+
+  get openConnections(): ReadonlySet<Connection> {
+    return this.connections;
   }
 
   /** Reads the files of TLS again. When they are no good, that is logged and all stays as it is. */

@@ -90,6 +90,10 @@ class SettlingChannel implements DeliveryChannel {
   private readonly seqs = new Float64Array(8_192);
   private count = 0;
 
+  details(): never {
+    throw new Error('nobody asks for it');
+  }
+
   deliver(_consumer: Consumer, _queue: Queue, seq: number, position: number): void {
     this.seqs[this.count] = seq;
     this.count += 1;

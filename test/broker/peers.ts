@@ -2,6 +2,7 @@
 // channel that is delivered to. Never opens a socket, never compares.
 
 import type { Broker } from '../../src/broker/broker.ts';
+import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
@@ -21,6 +22,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   frameMax = 131_072;
   paused = false;
   readonly number = 1;
+  readonly counts = new MessageCounts();
   readonly connectionName = 'simulated';
   readonly userName = 'guest';
   readonly transaction = null;
@@ -148,6 +150,10 @@ export class SimChannel implements DeliveryChannel {
 
   constructor(onDelivery: OnDelivery) {
     this.onDelivery = onDelivery;
+  }
+
+  details(): never {
+    throw new Error('nobody asks for it');
   }
 
   deliver(

@@ -360,7 +360,7 @@ export class World implements BrokerListener {
     this.checkRecord(queue, position, entry.message);
     const what = `the message ${entry.message.id} of ${queue.name}, redelivered`;
     if (entry.given || !entry.doubtful) same(what, redelivered, entry.given);
-    same(`returns of message ${entry.message.id}`, queue.returnsOf(seq), entry.returns);
+    same(`returns of message ${entry.message.id}`, queue.messages.returnsOf(seq), entry.returns);
     entry.given = true;
     modelQueue.unacked.add(entry);
     this.counts.delivered += 1;

@@ -1,6 +1,7 @@
 // Owns the tests of settling on a channel while that makes a queue deliver to the same channel.
 
 import { expect, test } from 'vitest';
+import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { Deliveries } from '../../src/server/deliveries.ts';
@@ -74,6 +75,7 @@ test('all consumers of a channel are woken only when their shared limit has held
   const consumer = { queue: queue as unknown as Queue, unacked: 100 } as Consumer;
   const channel = {
     transaction: null,
+    counts: new MessageCounts(),
     prefetchShared: 100,
     consumersUnacked: 100,
     wakeConsumers: () => woken.all++,

@@ -40,6 +40,9 @@ export class Exchange implements ExchangeTraits, Findable {
   readonly eachKey: boolean;
   /** Where a message goes that matches no binding: an argument or a policy says so, or null. */
   alternateExchange: string | null;
+  /** Messages published to it, and how many queues took one of them. */
+  publishedIn = 0;
+  publishedOut = 0;
   foundAt = 0;
   deleted = false;
 

@@ -2,6 +2,7 @@
 // socket: the channel behind it does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import type { ChannelDetails } from '../view/host.ts';
 import type { Queue } from './queue.ts';
 
 /** Whether a connection can take more output. One object a connection, shared by its channels. */
@@ -25,6 +26,8 @@ export interface DeliveryChannel {
     position: number,
     redelivered: boolean,
   ): void;
+  /** Where it is, for those who look at consumers. */
+  details(): ChannelDetails;
   /** The timeout of the consumer's queue has changed. */
   timeoutChanged(consumer: Consumer): void;
   /** The queue is gone: the consumer is no more. */

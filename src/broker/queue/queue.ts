@@ -3,9 +3,12 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
+import { arrivedMsAt } from '../../message/read-message.ts';
+import { MessageCounts } from '../counts.ts';
 import type { Findable } from '../exchange/found.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
+import { expiredLane, nextExpiryMs } from './expiry.ts';
 import type { Flood } from './floods.ts';
 import {
   type DeathReason,
@@ -15,6 +18,7 @@ import {
   type QueueTraits,
 } from './host.ts';
 import type { Lane } from './lane.ts';
+import { QueueLatency } from './latency.ts';
 import type { TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
@@ -55,6 +59,9 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly log: MessageLog;
   readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
+  readonly counts = new MessageCounts();
+  /** Made by the first delivery. */
+  latency: QueueLatency | null = null;
 
   constructor(
     id: number,
@@ -110,6 +117,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   push(position: number, bodyBytes: number, traits: number): boolean {
     if (this.guarded && this.refuses(position, bodyBytes)) return false;
     this.messages.push(position, bodyBytes, traits);
+    this.counts.published += 1;
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
     if (this.bounded && this.isOver(0, 0)) this.deliverNow();
@@ -121,9 +129,11 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    * is too much. Returns whether it stopped only to let other queues have their turn.
    */
   deliver(): boolean {
-    const { messages, subscribed } = this;
+    const { messages, subscribed, counts } = this;
     let more = false;
-    for (let n = 0; ; n++) {
+    let noAcks = 0;
+    let n = 0;
+    for (; ; n++) {
       if (messages.readyCount === 0) break;
       const consumer = subscribed.pick();
       if (consumer === null) {
@@ -141,14 +151,19 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
       const entry = messages.take();
       if (entry === null) break;
       const { seq } = entry;
+      if (entry.redelivered) counts.redelivered += 1;
+      if (n === 0) this.timeDelivery(entry, consumer.noAck);
       if (consumer.noAck) {
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
         messages.end(seq);
+        noAcks += 1;
       } else {
         consumer.unacked += 1;
         consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
       }
     }
+    counts.delivered += n - noAcks;
+    counts.deliveredNoAck += noAcks;
     if (this.bounded && !more) more = this.dropExcess();
     if (this.timed && !more) {
       more = !this.dropExpired(this.host.nowMs) && this.readyCount > 0;
@@ -158,10 +173,14 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   }
 
   /** As `take`, for basic.get: what has expired is dropped first. */
-  get(): TakenEntry | null {
+  get(noAck = false): TakenEntry | null {
     this.use();
     const entry = this.take();
     if (this.timed) this.refreshDeadline();
+    if (entry !== null) {
+      this.counts.countGet(entry, noAck);
+      this.timeDelivery(entry, noAck);
+    } else if (this.readyCount === 0) this.counts.getEmpty += 1;
     return entry;
   }
 
@@ -171,6 +190,11 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    */
   take(): TakenEntry | null {
     return this.messages.take();
+  }
+
+  private timeDelivery({ seq, position }: TakenEntry, noAck: boolean): void {
+    this.latency ??= new QueueLatency();
+    this.latency.delivered(seq, arrivedMsAt(this.log, position), this.host.nowMs, noAck);
   }
 
   get readyCount(): number {
@@ -193,16 +217,20 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
 
   /** Ends the life of an unacked message in this queue. */
   settle(seq: number): void {
+    this.counts.acked += 1;
+    if (this.latency !== null) this.latency.acked(seq, this.host.nowMs);
     this.messages.end(seq);
   }
 
   /** Ends the life of an unacked message that a consumer rejected: it is dead-lettered. */
   reject(seq: number): void {
+    this.latency?.forget(seq);
     this.die(seq, 'rejected');
   }
 
   /** Puts an unacked message back to its place; one that came back too often is dead-lettered. */
   requeue(seq: number): void {
+    this.latency?.forget(seq);
     if (this.countsReturns) {
       const returns = this.messages.countReturn(seq);
       if (returns > this.rules.deliveryLimit) {
@@ -212,11 +240,6 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     }
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
-  }
-
-  /** How often an unacked message came back to this queue before, as far as that is counted. */
-  returnsOf(seq: number): number {
-    return this.messages.returnsOf(seq);
   }
 
   /** Removes all ready messages; returns how many. */
@@ -274,29 +297,14 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     return last;
   }
 
-  /** Takes all consumers off and returns them, as part of deleting the queue. */
-  takeConsumers(): Consumer[] {
-    return this.subscribed.clear();
-  }
-
   /** Asks for a delivery round, if there is anything to give out. */
   wake(): void {
     if (this.readyCount > 0 && !this.touched) this.host.touch(this);
   }
 
-  /** Writes into the current batch what changed since the last one. */
-  sealInto(batch: number): void {
-    this.messages.sealInto(batch);
-  }
-
   /** Told that all batches up to `batch` are durable. */
   durableUpTo(batch: number): void {
     if (this.messages.durableUpTo(batch)) this.wake();
-  }
-
-  /** At a clean stop: notes just which messages have been delivered, no more. */
-  sealExactMarks(): void {
-    this.messages.sealExactMarks();
   }
 
   /** Reads the queue's messages and marks back from the store. */
@@ -357,16 +365,12 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    */
   private dropExpired(nowMs: number): boolean {
     const { messageTtlMs } = this.rules;
-    let left = DELIVERIES_PER_TURN;
-    for (const lane of this.messages.lanes) {
-      while (
-        lane.mayExpire(messageTtlMs) &&
-        lane.expiryOf(lane.findHead(), messageTtlMs) <= nowMs
-      ) {
-        if (left === 0) return false;
-        left -= 1;
-        this.dropHead(lane, 'expired');
-      }
+    const { lanes } = this.messages;
+    for (let left = DELIVERIES_PER_TURN; ; left--) {
+      const lane = expiredLane(lanes, messageTtlMs, nowMs);
+      if (lane === null) break;
+      if (left === 0) return false;
+      this.dropHead(lane, 'expired');
     }
     return this.readyCount > 0;
   }
@@ -388,11 +392,8 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   /** Sees to it that the host calls when the next message, or the queue, may expire. */
   private refreshDeadline(): void {
     const { messageTtlMs, expiresMs } = this.rules;
-    let dueMs = this.consumers.length > 0 ? Infinity : this.lastUsedMs + expiresMs;
-    for (const lane of this.messages.lanes) {
-      if (!lane.mayExpire(messageTtlMs)) continue;
-      dueMs = Math.min(dueMs, lane.expiryOf(lane.findHead(), messageTtlMs));
-    }
+    const unusedMs = this.consumers.length > 0 ? Infinity : this.lastUsedMs + expiresMs;
+    const dueMs = Math.min(unusedMs, nextExpiryMs(this.messages.lanes, messageTtlMs));
     if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
   }
 }

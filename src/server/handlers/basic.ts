@@ -75,7 +75,7 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
         'queues with single active consumer',
     );
   }
-  const entry = queue.get();
+  const entry = queue.get(method.noAck);
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck);
   } else if (queue.waitsForMark) {
@@ -83,6 +83,7 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
     const { batch } = connection.broker.store;
     connection.hold(batch, channel.number, BASIC_GET, () => get(connection, channel, method));
   } else {
+    channel.counts.getEmpty += 1;
     channel.send('basic.get-empty', {});
   }
 }

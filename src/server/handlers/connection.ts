@@ -16,8 +16,8 @@ import { serverProperties } from '../server-properties.ts';
 
 /** Opens the dialogue after the protocol header. */
 export function sendStart(connection: Connection): void {
-  const { server, tlsPeer } = connection;
-  const mechanisms = offeredMechanisms(server.settings, tlsPeer).join(' ');
+  const { server, facts } = connection;
+  const mechanisms = offeredMechanisms(server.settings, facts.tls).join(' ');
   connection.send('connection.start', {
     versionMajor: 0,
     versionMinor: 9,
@@ -50,16 +50,16 @@ export function handleConnectionMethod(connection: Connection, method: ClientMet
 
 function startOk(connection: Connection, method: Method<'connection.start-ok'>): void {
   expectState(connection, AWAITS_START_OK);
-  const { server, tlsPeer } = connection;
+  const { server, facts } = connection;
   readClientProperties(connection, method.clientProperties);
   const { mechanism, response } = method;
-  const { user, password } = readCredentials(server.settings, tlsPeer, mechanism, response);
+  const { user, password } = readCredentials(server.settings, facts.tls, mechanism, response);
   const { login } = server.broker.access;
-  const { remoteAddress } = connection;
+  facts.mechanism = mechanism;
   const answer =
     password === null
-      ? login.withoutPassword(user, remoteAddress)
-      : login.byPassword(user, password, remoteAddress);
+      ? login.withoutPassword(user, facts.peerHost)
+      : login.byPassword(user, password, facts.peerHost);
   const decided = (known: LoginAnswer): void => {
     if (known.user !== null) return tune(connection, known.user);
     connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
@@ -81,6 +81,7 @@ function tune(connection: Connection, user: User): void {
 }
 
 function readClientProperties(connection: Connection, properties: FieldTable): void {
+  connection.facts.clientProperties = properties;
   const field = properties.get('capabilities');
   const has = (name: string): boolean =>
     field?.type === 'F' && field.value.get(name)?.value === true;
@@ -104,6 +105,7 @@ function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): v
   }
   connection.frames.frameMax = frameMax;
   connection.peerFrameMax = frameMax;
+  connection.facts.heartbeatSeconds = method.heartbeat;
   connection.heartbeat.start(method.heartbeat);
   connection.state = AWAITS_OPEN;
 }

@@ -1,14 +1,11 @@
 // Owns the methods of class exchange. Never holds rules: the vhost does.
 
-import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Method } from '../../amqp/spec.ts';
-import type { Grants } from '../../broker/access/grants.ts';
+import { checkBindingRights, checkExchangeRights } from '../../broker/binding-rights.ts';
 import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
-import type { Vhost } from '../../broker/vhost.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
-import { checkBindingRights } from './binding-rights.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type ExchangeMethod = Method<
@@ -35,7 +32,7 @@ export function handleExchangeMethod(
       return;
     case 'exchange.bind': {
       const { source: from, destination: to, routingKey } = method;
-      checkBindingRights(connection, 'exchange', to, from, routingKey);
+      checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
       const destination = vhost.exchange(method.destination);
       const source = vhost.exchange(method.source);
       vhost.bind(source, destination, method.routingKey, method.arguments);
@@ -45,7 +42,7 @@ export function handleExchangeMethod(
     }
     case 'exchange.unbind': {
       const { source: from, destination: to, routingKey } = method;
-      checkBindingRights(connection, 'exchange', to, from, routingKey);
+      checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
       const source = vhost.exchanges.get(method.source);
       const destination = vhost.exchanges.get(method.destination);
       if (source !== undefined && destination !== undefined) {
@@ -72,19 +69,9 @@ function declare(
     vhost.exchange(name);
   } else {
     const args = method.arguments;
-    checkExchangeRights(grants, vhost, name, args);
+    checkExchangeRights(vhost, grants, name, args);
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
   }
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => channel.send('exchange.declare-ok', {}));
-}
-
-/** Who declares an exchange with an alternate one must be allowed to write there, too. */
-function checkExchangeRights(grants: Grants, vhost: Vhost, name: string, args: FieldTable): void {
-  refuseDefaultExchange(name);
-  grants.requireExchange('configure', name);
-  const alternate = args.get('alternate-exchange');
-  if (alternate?.type !== 'S' || vhost.exchanges.has(name)) return;
-  grants.requireExchange('read', name);
-  grants.requireExchange('write', alternate.value.toString());
 }

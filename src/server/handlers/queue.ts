@@ -2,11 +2,11 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
+import { checkBindingRights } from '../../broker/binding-rights.ts';
 import { REPLY_TO } from '../../broker/reply-queues.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
-import { checkBindingRights } from './binding-rights.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type QueueMethod = Method<
@@ -99,7 +99,7 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
   const name = resolveQueueName(channel, method.queue);
   // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(connection, 'queue', name, method.exchange, key);
+  checkBindingRights(vhost, connection.grants, 'queue', name, method.exchange, key);
   const exchange = vhost.exchange(method.exchange);
   const queue = vhost.queue(name, connection);
   vhost.bind(exchange, queue, key, method.arguments);
@@ -111,7 +111,7 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
   const { vhost } = connection;
   const name = resolveQueueName(channel, method.queue);
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(connection, 'queue', name, method.exchange, key);
+  checkBindingRights(vhost, connection.grants, 'queue', name, method.exchange, key);
   const exchange = vhost.exchanges.get(method.exchange);
   const queue = vhost.queues.get(name);
   if (exchange !== undefined && queue !== undefined) {

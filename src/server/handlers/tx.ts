@@ -4,8 +4,9 @@ import { TX_COMMIT } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { assertNever } from '../../util/assert.ts';
-import { CHANNEL_OPEN_STATE, type Channel } from '../channel.ts';
+import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
+import { CHANNEL_OPEN_STATE } from '../connection-state.ts';
 import type { Transaction } from '../transaction.ts';
 
 type TxMethod = Method<'tx.select' | 'tx.commit' | 'tx.rollback'>;

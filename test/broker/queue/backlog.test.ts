@@ -76,7 +76,7 @@ test('counts of returns survive that their page leaves memory', () => {
   small.fill('q', 4 * PAGE_ENTRIES);
   small.commit();
   expect(pagesAway(queue)).toBeGreaterThan(5);
-  expect(queue.returnsOf(queue.take()?.seq as number)).toBe(1);
+  expect(queue.messages.returnsOf(queue.take()?.seq as number)).toBe(1);
 });
 
 test('a tail page that left memory is gone on with, transient messages in between or not', () => {

@@ -80,7 +80,7 @@ test('how often a message came back survives a crash and a clean stop', () => {
   for (const after of [before.crashed(), before.restarted()]) {
     const recovered = after.queue('q');
     const entry = recovered.get();
-    expect(recovered.returnsOf(entry?.seq as number)).toBe(2);
+    expect(recovered.messages.returnsOf(entry?.seq as number)).toBe(2);
   }
 });
 

@@ -1,0 +1,62 @@
+// Owns the counts of what happened to messages: kept as plain numbers where it happens, and read by
+// whoever looks. Never computes rates: view/rates.ts does, outside the data path.
+
+/** What happened to the messages of a queue, a channel, or all of a broker, since each began. */
+export class MessageCounts {
+  /** Published by a channel, or put into a queue. */
+  published = 0;
+  /** Publishes confirmed by the broker. */
+  confirmed = 0;
+  /** Publishes that no queue took: sent back, or dropped. */
+  returned = 0;
+  dropped = 0;
+  /** Sent to consumers that ack, and to those that do not. */
+  delivered = 0;
+  deliveredNoAck = 0;
+  /** The same for basic.get, and how often there was nothing. */
+  got = 0;
+  gotNoAck = 0;
+  getEmpty = 0;
+  /** Those of all deliveries that had been delivered before. */
+  redelivered = 0;
+  acked = 0;
+
+  /** Counts a message that basic.get found. */
+  countGet({ redelivered }: { readonly redelivered: boolean }, noAck: boolean): void {
+    if (noAck) this.gotNoAck += 1;
+    else this.got += 1;
+    if (redelivered) this.redelivered += 1;
+  }
+
+  /** Adds those of another to these. */
+  add(other: MessageCounts): void {
+    this.published += other.published;
+    this.confirmed += other.confirmed;
+    this.returned += other.returned;
+    this.dropped += other.dropped;
+    this.delivered += other.delivered;
+    this.deliveredNoAck += other.deliveredNoAck;
+    this.got += other.got;
+    this.gotNoAck += other.gotNoAck;
+    this.getEmpty += other.getEmpty;
+    this.redelivered += other.redelivered;
+    this.acked += other.acked;
+  }
+}
+
+/** What has come and gone in a broker since it started. */
+export class BrokerCounts {
+  /** Messages of channels that are closed. */
+  readonly closed = new MessageCounts();
+  connectionsOpened = 0;
+  connectionsClosed = 0;
+  channelsOpened = 0;
+  channelsClosed = 0;
+  queuesDeclared = 0;
+  queuesCreated = 0;
+  queuesDeleted = 0;
+  /** Messages dead-lettered, by their reason. */
+  readonly deadLettered = { rejected: 0, expired: 0, maxlen: 0, delivery_limit: 0 };
+  /** Batches that are durable. */
+  commits = 0;
+}

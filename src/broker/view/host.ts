@@ -1,0 +1,150 @@
+// Owns the words between the window and the server around the broker: what it tells of connections
+// and channels, and what it does for tools. Never does anything.
+
+import type { Grants } from '../access/grants.ts';
+import type { MessageCounts } from '../counts.ts';
+import type { JsonObject } from '../json.ts';
+import type { Vhost } from '../vhost.ts';
+import type { CountsView } from './rates.ts';
+
+/** A connection, with RabbitMQ's names for what its HTTP API shows. */
+export interface ConnectionView {
+  readonly name: string;
+  readonly user: string;
+  readonly vhost: string;
+  readonly node: string;
+  readonly type: 'network';
+  readonly protocol: 'AMQP 0-9-1';
+  readonly host: string;
+  readonly port: number;
+  readonly peer_host: string;
+  readonly peer_port: number;
+  readonly ssl: boolean;
+  readonly ssl_protocol: string | null;
+  readonly ssl_cipher: string | null;
+  readonly auth_mechanism: string;
+  readonly state: 'starting' | 'running' | 'blocked' | 'blocking' | 'flow' | 'closing';
+  readonly channels: number;
+  readonly channel_max: number;
+  readonly frame_max: number;
+  /** Seconds between heartbeats; 0: none. */
+  readonly timeout: number;
+  readonly connected_at: number;
+  readonly client_properties: JsonObject;
+  readonly recv_oct: number;
+  readonly recv_oct_details: RateView;
+  readonly send_oct: number;
+  readonly send_oct_details: RateView;
+  /** Bytes that wait to be sent. */
+  readonly send_pend: number;
+}
+
+/** A change a second. */
+export interface RateView {
+  readonly rate: number;
+}
+
+/** Where a channel is. */
+export interface ChannelDetails {
+  readonly connection_name: string;
+  readonly name: string;
+  readonly node: string;
+  readonly number: number;
+  readonly peer_host: string;
+  readonly peer_port: number;
+  readonly user: string;
+}
+
+/** A channel, with RabbitMQ's names. */
+export interface ChannelView {
+  readonly name: string;
+  readonly number: number;
+  readonly node: string;
+  readonly user: string;
+  readonly vhost: string;
+  readonly state: 'running' | 'closing';
+  readonly confirm: boolean;
+  readonly transactional: boolean;
+  readonly consumer_count: number;
+  readonly prefetch_count: number;
+  readonly global_prefetch_count: number;
+  readonly messages_unacknowledged: number;
+  readonly messages_unconfirmed: number;
+  readonly messages_uncommitted: number;
+  readonly acks_uncommitted: number;
+  readonly connection_details: {
+    readonly name: string;
+    readonly peer_host: string;
+    readonly peer_port: number;
+  };
+  readonly message_stats: CountsView;
+}
+
+/** A connection or a channel that is closed, and why. */
+export interface ClosedView {
+  readonly kind: 'connection' | 'channel';
+  /** When it closed, ms since the Unix epoch. */
+  readonly time: number;
+  readonly connection: string;
+  /** The number of a channel; 0 for a connection. */
+  readonly channel: number;
+  readonly user: string;
+  readonly vhost: string;
+  readonly by: 'broker' | 'client' | 'network';
+  /** The reply code; 0 where there was none. */
+  readonly code: number;
+  readonly text: string;
+  /** The method that was to blame, such as `queue.declare`, or ''. */
+  readonly method: string;
+  /** What to do about it, in plain words; '' when nothing need be done. */
+  readonly advice: string;
+}
+
+/** Where the broker listens. */
+export interface ListenerView {
+  readonly node: string;
+  readonly protocol: string;
+  readonly ip_address: string;
+  readonly port: number;
+}
+
+/** A message that a tool publishes. */
+export interface ToolMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The payload of a content-header frame. */
+  readonly header: Buffer;
+  readonly body: Buffer;
+}
+
+/** What the window needs of the server around a broker. */
+export interface ViewHost {
+  connections(): Iterable<ConnectionView>;
+  channels(): Iterable<ChannelView>;
+  /** What closed last, the newest first. */
+  closed(): readonly ClosedView[];
+  listeners(): readonly ListenerView[];
+  /** The counts of all open channels. */
+  channelCounts(): Iterable<MessageCounts>;
+  /** Objects whose traffic is counted, with their bytes in and out. */
+  traffic(): Iterable<{ readonly key: object; readonly values: readonly number[] }>;
+  /** Ends a connection with 320 and this reason; false when there is none of that name. */
+  closeConnection(name: string, reason: string): boolean;
+  /** Resolves when `batch` is durable. */
+  durable(batch: number): Promise<void>;
+  /** Publishes as a client would; resolves, once it is safe, with whether any queue took it. */
+  publish(grants: Grants, vhost: Vhost, message: ToolMessage): Promise<boolean>;
+}
+
+/** For a broker without a server: the data folder of a stopped one. */
+export const NO_HOST: ViewHost = {
+  connections: () => [],
+  channels: () => [],
+  closed: () => [],
+  listeners: () => [],
+  channelCounts: () => [],
+  traffic: () => [],
+  closeConnection: () => false,
+  durable: () => Promise.resolve(),
+  publish: () => Promise.reject(new Error('the broker does not run')),
+};

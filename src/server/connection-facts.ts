@@ -1,0 +1,79 @@
+// Owns what is known of one connection for those who look at it: its ends, what was agreed on, and
+// what it has carried. Never acts on any of it.
+
+import type { Socket } from 'node:net';
+import type { FieldTable } from '../amqp/field-table.ts';
+import { NODE_NAME } from '../broker/node-name.ts';
+import type { ChannelDetails } from '../broker/view/host.ts';
+import type { TlsPeer } from './listener.ts';
+
+const NO_PROPERTIES: FieldTable = new Map();
+
+/** The facts of one connection. */
+export class ConnectionFacts {
+  /** ms since the Unix epoch. */
+  readonly connectedMs: number;
+  readonly peerHost: string;
+  readonly peerPort: number;
+  readonly host: string;
+  readonly port: number;
+  /** What the handshake of TLS found out; null for a connection without TLS. */
+  readonly tls: TlsPeer | null;
+  clientProperties = NO_PROPERTIES;
+  mechanism = '';
+  /** Seconds between heartbeats, as agreed on. */
+  heartbeatSeconds = 0;
+  private readonly socket: Socket;
+
+  constructor(socket: Socket, tls: TlsPeer | null, nowMs: number) {
+    this.socket = socket;
+    this.tls = tls;
+    this.connectedMs = nowMs;
+    this.peerHost = socket.remoteAddress ?? '';
+    this.peerPort = socket.remotePort ?? 0;
+    this.host = socket.localAddress ?? '';
+    this.port = socket.localPort ?? 0;
+  }
+
+  /** As RabbitMQ names connections: both ends of the socket. */
+  get name(): string {
+    return `${this.peer} -> ${this.host}:${this.port}`;
+  }
+
+  /** The other end. */
+  get peer(): string {
+    return `${this.peerHost}:${this.peerPort}`;
+  }
+
+  /** Bytes that came in. */
+  get received(): number {
+    return this.socket.bytesRead;
+  }
+
+  /** Bytes that went out, or wait to. */
+  get sent(): number {
+    return this.socket.bytesWritten;
+  }
+
+  /** Bytes that wait to go out. */
+  get unsent(): number {
+    return this.socket.writableLength;
+  }
+}
+
+/** Where a channel is, as consumers are shown with it. */
+export function channelDetails(
+  facts: ConnectionFacts,
+  user: string,
+  number: number,
+): ChannelDetails {
+  return {
+    connection_name: facts.name,
+    name: `${facts.name} (${number})`,
+    node: NODE_NAME,
+    number,
+    peer_host: facts.peerHost,
+    peer_port: facts.peerPort,
+    user,
+  };
+}

@@ -1,0 +1,203 @@
+// Owns what tools are told of connections and channels, and what they may have done through the
+// server. Never decides who may look: management/ does.
+
+import { AmqpError } from '../amqp/errors.ts';
+import type { Grants } from '../broker/access/grants.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { MessageCounts } from '../broker/counts.ts';
+import { argumentsToJson } from '../broker/definitions/arguments-json.ts';
+import type { JsonObject } from '../broker/json.ts';
+import { NODE_NAME } from '../broker/node-name.ts';
+import type { Vhost } from '../broker/vhost.ts';
+import type {
+  ChannelView,
+  ClosedView,
+  ConnectionView,
+  ListenerView,
+  ToolMessage,
+  ViewHost,
+} from '../broker/view/host.ts';
+import type { Rates } from '../broker/view/rates.ts';
+import type { Channel } from './channel.ts';
+import { ClosedList } from './closed-list.ts';
+import type { Connection } from './connection.ts';
+import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from './connection-state.ts';
+import { HELD_BY_ALARM, HELD_BY_FLOW, HELD_BY_STORE } from './input-gate.ts';
+import type { ListenAddress } from './listener.ts';
+import { publishForTool } from './tool-channel.ts';
+
+/** How something ended: who did it, the reply code or 0, the method to blame or 0, and why. */
+export interface Ending {
+  readonly by: ClosedView['by'];
+  readonly code: number;
+  readonly key: number;
+  text: string;
+}
+
+/** The ending that an error of the peer's brings about. */
+export function byBroker(error: AmqpError, key: number): Ending {
+  return { by: 'broker', code: error.code, key, text: error.replyText };
+}
+
+/** What is needed of the server. */
+export interface PeersServer {
+  readonly broker: Broker;
+  readonly settings: { readonly maxMessageBytes: number };
+  readonly addresses: readonly ListenAddress[];
+  readonly openConnections: ReadonlySet<Connection>;
+  holdUntil(batch: number, resume: () => void): void;
+}
+
+/** The server as the window needs it. */
+export class Peers implements ViewHost {
+  private readonly server: PeersServer;
+  private readonly closedList = new ClosedList();
+
+  constructor(server: PeersServer) {
+    this.server = server;
+  }
+
+  *connections(): Iterable<ConnectionView> {
+    for (const connection of this.server.openConnections) {
+      yield viewConnection(connection, this.server.broker.rates);
+    }
+  }
+
+  *channels(): Iterable<ChannelView> {
+    for (const [connection, channel] of this.openChannels()) {
+      yield viewChannel(connection, channel, this.server.broker.rates);
+    }
+  }
+
+  *traffic(): Iterable<{ key: object; values: readonly number[] }> {
+    for (const { facts } of this.server.openConnections) {
+      yield { key: facts, values: [facts.received, facts.sent] };
+    }
+  }
+
+  *channelCounts(): Iterable<MessageCounts> {
+    for (const [, channel] of this.openChannels()) yield channel.counts;
+  }
+
+  closed(): readonly ClosedView[] {
+    return this.closedList.view();
+  }
+
+  /** Told that a connection, or one channel of it, is closed. */
+  ended(connection: Connection, channel: Channel | null, how: Ending): void {
+    this.closedList.add({
+      kind: channel === null ? 'connection' : 'channel',
+      time: this.server.broker.clock.wallMs(),
+      connection: connection.name,
+      channel: channel?.number ?? 0,
+      ...connection.place,
+      ...how,
+    });
+  }
+
+  listeners(): readonly ListenerView[] {
+    return this.server.addresses.map(({ host, port, tls }) => ({
+      node: NODE_NAME,
+      protocol: tls ? 'amqp/ssl' : 'amqp',
+      ip_address: host,
+      port,
+    }));
+  }
+
+  closeConnection(name: string, reason: string): boolean {
+    for (const connection of this.server.openConnections) {
+      if (connection.name !== name) continue;
+      connection.close(new AmqpError('CONNECTION_FORCED', reason), 0);
+      return true;
+    }
+    return false;
+  }
+
+  durable(batch: number): Promise<void> {
+    return new Promise((resolve) => this.server.holdUntil(batch, resolve));
+  }
+
+  publish(grants: Grants, vhost: Vhost, message: ToolMessage): Promise<boolean> {
+    const { routed, batch } = publishForTool(
+      this.server.broker,
+      vhost,
+      grants,
+      message,
+      this.server.settings.maxMessageBytes,
+    );
+    return batch === 0 ? Promise.resolve(routed) : this.durable(batch).then(() => routed);
+  }
+
+  private *openChannels(): Iterable<readonly [Connection, Channel]> {
+    for (const connection of this.server.openConnections) {
+      for (const channel of connection.channels.all()) yield [connection, channel];
+    }
+  }
+}
+
+function viewConnection(connection: Connection, rates: Rates): ConnectionView {
+  const { facts, channels } = connection;
+  const { tls } = facts;
+  return {
+    name: connection.name,
+    ...connection.place,
+    node: NODE_NAME,
+    type: 'network',
+    protocol: 'AMQP 0-9-1',
+    host: facts.host,
+    port: facts.port,
+    peer_host: facts.peerHost,
+    peer_port: facts.peerPort,
+    ssl: tls !== null,
+    ssl_protocol: tls?.protocol ?? null,
+    ssl_cipher: tls?.cipher ?? null,
+    auth_mechanism: facts.mechanism,
+    state: stateOf(connection),
+    channels: channels.count,
+    channel_max: channels.max,
+    frame_max: connection.peerFrameMax,
+    timeout: facts.heartbeatSeconds,
+    connected_at: facts.connectedMs,
+    client_properties: argumentsToJson(facts.clientProperties)['arguments'] as JsonObject,
+    recv_oct: facts.received,
+    recv_oct_details: rates.of(facts, 0),
+    send_oct: facts.sent,
+    send_oct_details: rates.of(facts, 1),
+    send_pend: facts.unsent,
+  };
+}
+
+function stateOf({ state, gate, guard }: Connection): ConnectionView['state'] {
+  if (state >= CLOSING) return 'closing';
+  if (state < RUNNING) return 'starting';
+  if (gate.isHeld(HELD_BY_ALARM)) return 'blocked';
+  if (guard.on) return 'blocking';
+  return gate.isHeld(HELD_BY_FLOW) || gate.isHeld(HELD_BY_STORE) ? 'flow' : 'running';
+}
+
+function viewChannel(connection: Connection, channel: Channel, rates: Rates): ChannelView {
+  const { facts } = connection;
+  const { confirms, transaction } = channel;
+  return {
+    name: `${connection.name} (${channel.number})`,
+    number: channel.number,
+    node: NODE_NAME,
+    ...connection.place,
+    state: channel.state === CHANNEL_OPEN_STATE ? 'running' : 'closing',
+    confirm: confirms !== null,
+    transactional: transaction !== null,
+    consumer_count: channel.consumers.size,
+    prefetch_count: channel.prefetch,
+    global_prefetch_count: channel.prefetchShared,
+    messages_unacknowledged: channel.deliveries.unacked.count,
+    messages_unconfirmed: confirms?.unconfirmed ?? 0,
+    messages_uncommitted: transaction?.publishes.length ?? 0,
+    acks_uncommitted: transaction?.tags.length ?? 0,
+    connection_details: {
+      name: connection.name,
+      peer_host: facts.peerHost,
+      peer_port: facts.peerPort,
+    },
+    message_stats: rates.view(channel.counts),
+  };
+}
