@@ -4,12 +4,12 @@
 import type { Field, FieldTable } from '../amqp/field-table.ts';
 import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../amqp/property-walk.ts';
 import { type ReadMessage, readMessage } from '../message/read-message.ts';
-import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
-import { viewOf } from '../util/bytes.ts';
+import { NO_EXPIRY } from '../message/record.ts';
 import type { Broker } from './broker.ts';
 import { copyKeys } from './copy-keys.ts';
+import { copyMessage } from './copy-message.ts';
 import { MessageProperties } from './message-properties.ts';
-import { type DeathReason, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
+import type { DeathReason } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Vhost } from './vhost.ts';
 
@@ -44,17 +44,8 @@ export function deadLetter(
   broker.counts.deadLettered[reason] += 1;
   const expires = message.expiration !== null;
   const payload = replaceHeaders(message.headerPayload, headers, expires);
-  const record = buildRecord(deadLetterExchange, routingKey, payload, message.body);
-  const view = viewOf(record);
-  const flags = message.persistent ? FLAG_PERSISTENT : 0;
-  const { priority } = message;
-  writeRecordHead(view, 0, flags, priority ?? 0, broker.clock.wallMs(), NO_EXPIRY);
-  const stored = message.persistent && targets.some((target) => target.durable);
-  const moved = broker.log.append(record, view, 0, record.length, stored);
-  broker.log.placed.hold(targets.length, message.body.length);
-  let traits = stored ? PUSH_STORED : 0;
-  if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
-  for (const target of targets) target.push(moved, message.body.length, traits);
+  const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
+  copyMessage(broker, message, { ...copy, expiryMs: NO_EXPIRY }, targets);
 }
 
 /**

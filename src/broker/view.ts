@@ -4,7 +4,7 @@
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
 import type { UserLimits, VhostLimits } from './access/limits.ts';
-import type { UserSnapshot } from './access/user.ts';
+import type { User, UserSnapshot } from './access/user.ts';
 import type { VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import { exportDefinitions, exportVhost, parametersOf } from './definitions/export.ts';
@@ -16,6 +16,9 @@ import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.
 import type { GlobalParameter } from './policy/policy-rows.ts';
 import { Refusal } from './refusal.ts';
 import type { Vhost } from './vhost.ts';
+import { Actor } from './view/actor.ts';
+import { NO_HOST, type ViewHost } from './view/host.ts';
+import { Look } from './view/look.ts';
 import {
   type BindingView,
   type ConsumerView,
@@ -76,12 +79,45 @@ const NOBODY = {};
 
 /** The window on one broker. Where a vhost may be named and is not, all of them are meant. */
 export class View {
+  readonly version: string;
+  readonly look: Look;
   private readonly broker: Broker;
-  private readonly version: string;
+  private readonly host: ViewHost;
 
-  constructor(broker: Broker, version: string) {
+  /** `host` is the server around the broker; without one, the data folder of a stopped broker. */
+  constructor(broker: Broker, version: string, host: ViewHost = NO_HOST) {
     this.broker = broker;
     this.version = version;
+    this.host = host;
+    this.look = new Look(broker, host);
+  }
+
+  /** Acts in a vhost with the rights of a user. Throws a Refusal when there is no such vhost. */
+  actor(user: string, vhost: string): Actor {
+    const { access } = this.broker;
+    const home = this.broker.vhost(vhost);
+    return new Actor(this.broker, this.host, home, access.grants(this.known(user), home.name));
+  }
+
+  /** Whether a user may open a vhost. */
+  mayEnter(user: string, vhost: string): boolean {
+    return this.broker.access.permissionsOf(user).some((each) => each.vhost === vhost);
+  }
+
+  /** The tags of whoever has this name and password, from that address; null: nobody has. */
+  async login(
+    name: string,
+    password: string,
+    address: string,
+  ): Promise<{ readonly name: string; readonly tags: readonly string[] } | null> {
+    const { user } = await this.broker.access.login.byPassword(name, password, address);
+    return user === null ? null : { name: user.name, tags: user.tags };
+  }
+
+  /** Resolves when all that was changed is durable. */
+  async settled(): Promise<void> {
+    const { definitionsBatch, durableBatch } = this.broker;
+    if (definitionsBatch > durableBatch) await this.host.durable(definitionsBatch);
   }
 
   // --- what there is ---
@@ -350,6 +386,10 @@ export class View {
   }
 
   private user(name: string): UserSnapshot {
+    return this.known(name);
+  }
+
+  private known(name: string): User {
     const user = this.broker.access.user(name);
     if (user === null) throw new Refusal('not-found', `there is no user '${name}'`);
     return user;

@@ -369,9 +369,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (seen.length < PROTOCOL_HEADER.length) return;
     this.state = AWAITS_START_OK;
     sendStart(this);
-    if (seen.length > PROTOCOL_HEADER.length) {
-      this.reader.feed(Buffer.from(seen.subarray(PROTOCOL_HEADER.length)));
-    }
+    this.preamble = Buffer.alloc(0);
+    const rest = seen.subarray(PROTOCOL_HEADER.length);
+    if (rest.length > 0) this.reader.feed(Buffer.from(rest));
   }
 
   private onEnd(): void {

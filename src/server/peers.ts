@@ -17,7 +17,7 @@ import type {
   ToolMessage,
   ViewHost,
 } from '../broker/view/host.ts';
-import type { Rates } from '../broker/view/rates.ts';
+import { type Rates, valuesOf } from '../broker/view/rates.ts';
 import type { Channel } from './channel.ts';
 import { ClosedList } from './closed-list.ts';
 import type { Connection } from './connection.ts';
@@ -73,6 +73,7 @@ export class Peers implements ViewHost {
     for (const { facts } of this.server.openConnections) {
       yield { key: facts, values: [facts.received, facts.sent] };
     }
+    for (const counts of this.channelCounts()) yield { key: counts, values: valuesOf(counts) };
   }
 
   *channelCounts(): Iterable<MessageCounts> {

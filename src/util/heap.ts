@@ -48,6 +48,20 @@ export class NumberHeap {
     return top;
   }
 
+  /** Whether a number is in it; looks at all of them. */
+  has(value: number): boolean {
+    return this.items.includes(value);
+  }
+
+  /** Takes a number out, wherever it is; looks at all of them. Returns whether it was there. */
+  remove(value: number): boolean {
+    const others = this.items.filter((item) => item !== value);
+    if (others.length === this.items.length) return false;
+    this.clear();
+    for (const item of others) this.push(item);
+    return true;
+  }
+
   clear(): void {
     this.items.length = 0;
   }

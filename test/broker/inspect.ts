@@ -78,7 +78,9 @@ function heldIn(page: Page): Held[] {
 export function walk(queue: Queue): [position: number, bodyBytes: number][] {
   const visited: [number, number][] = [];
   for (let cursor = 0; cursor >= 0; ) {
-    cursor = queue.messages.visitPage(cursor, (...each) => visited.push(each));
+    cursor = queue.messages.visitPage(cursor, (...[position, bytes]) =>
+      visited.push([position, bytes]),
+    );
   }
   return visited;
 }

@@ -136,6 +136,18 @@ export class Lane {
     if (stored && seq >= this.mark.sealedTail) this.owner.unsealedGone();
   }
 
+  /** Whether an entry that is there is ready, and not out for delivery. */
+  isReady(seq: number): boolean {
+    return seq >= this.cursor || this.requeued.has(seq);
+  }
+
+  /** Ends the life of a ready entry, wherever it stands. */
+  removeReady(seq: number): void {
+    if (seq < this.cursor) this.requeued.remove(seq);
+    this.readyCount -= 1;
+    this.remove(seq);
+  }
+
   /** Puts an entry that was taken out back to its place. */
   requeue(seq: number): void {
     this.readyCount += 1;

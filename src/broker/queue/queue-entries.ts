@@ -35,8 +35,8 @@ export interface EntriesOwner {
 /** Finds one entry after another, as recovery reads them. */
 export type EntryVisitor = (seq: number, bodyBytes: number) => void;
 
-/** Told of one entry after another where it lies in the log, and how large its body is. */
-export type PositionVisitor = (position: number, bodyBytes: number) => void;
+/** Told of one entry after another where it lies in the log, how large its body is, and its slot. */
+export type PositionVisitor = (position: number, bodyBytes: number, slot: number) => void;
 
 /** Where `visitPage` reads a page that the store alone has. */
 const visited = new Page(0);
@@ -45,6 +45,9 @@ const visited = new Page(0);
 export class QueueEntries implements PageHome {
   /** The seq that the next entry will get. */
   tail = 0;
+  /** Body bytes of all entries that `remove` took out, and how many of them belonged on disk. */
+  removedBytes = 0;
+  removedStored = 0;
   /** Entries there that have a time to live of their own. */
   expiring = 0;
   private readonly queueId: number;
@@ -97,11 +100,14 @@ export class QueueEntries implements PageHome {
     page.states[slot] = state | ENTRY_SETTLED;
     page.settled += 1;
     const segment = this.log.segmentOf(page.positions[slot] as number);
-    this.log.unref(segment, page.bodyBytes[slot] as number);
+    const bodyBytes = page.bodyBytes[slot] as number;
+    this.removedBytes += bodyBytes;
+    this.log.unref(segment, bodyBytes);
     if ((state & ENTRY_EXPIRES) !== 0) this.expiring -= 1;
     const stored = (state & ENTRY_STORED) !== 0;
     if (stored) {
       page.storedLive -= 1;
+      this.removedStored += 1;
       if (!page.dirty) this.dirtyPage(page);
     }
     if (page.settled === PAGE_ENTRIES) this.dropPage(page);
@@ -280,7 +286,7 @@ export class QueueEntries implements PageHome {
     }
     for (let slot = 0; slot < page.count; slot++) {
       if (isSettled(page, slot)) continue;
-      visit(page.positions[slot] as number, page.bodyBytes[slot] as number);
+      visit(page.positions[slot] as number, page.bodyBytes[slot] as number, slot);
     }
     return at + 1;
   }

@@ -6,9 +6,22 @@ import { assert } from '../../util/assert.ts';
 import type { QueueHost } from './host.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { PAGE_ENTRIES } from './page.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { LANE_PAGES, type QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
+
+/** A message that was looked at where it stands. */
+export interface BrowsedEntry {
+  readonly lane: Lane;
+  /** Its seq within the lane, and within the queue. */
+  readonly inner: number;
+  readonly seq: number;
+  readonly position: number;
+  readonly bodyBytes: number;
+  /** Whether it is ready, and not out for delivery. */
+  readonly ready: boolean;
+}
 
 /** What these messages belong to. */
 export interface MessagesOwner {
@@ -35,6 +48,9 @@ export class QueueMessages implements LaneOwner {
   unackedCount = 0;
   /** Body bytes of the ready messages. */
   readyBytes = 0;
+  /** Body bytes of all messages that came, and how many of them belong on disk. */
+  private pushedBytes = 0;
+  private pushedStored = 0;
   /** All lanes, the highest priority first. */
   readonly lanes: Lane[];
   /** The lane of messages that name no priority. */
@@ -85,6 +101,22 @@ export class QueueMessages implements LaneOwner {
     lane.push(position, bodyBytes, (traits & this.stateMask) << 1);
     this.readyCount += 1;
     this.readyBytes += bodyBytes;
+    this.pushedBytes += bodyBytes;
+    if ((traits & this.stateMask & PUSH_STORED) !== 0) this.pushedStored += 1;
+  }
+
+  /** Body bytes of all messages, the unacked ones included. */
+  get bytes(): number {
+    return this.lanes.reduce((sum, { entries }) => sum - entries.removedBytes, this.pushedBytes);
+  }
+
+  /** How many belong on disk. After a purge amid deliveries it may be too high. */
+  get storedCount(): number {
+    return Math.min(this.storedSum, this.readyCount + this.unackedCount);
+  }
+
+  private get storedSum(): number {
+    return this.lanes.reduce((sum, { entries }) => sum - entries.removedStored, this.pushedStored);
   }
 
   /**
@@ -162,8 +194,13 @@ export class QueueMessages implements LaneOwner {
   /** Removes all ready messages; returns how many. */
   purge(): number {
     const count = this.readyCount;
+    const bytes = this.bytes - this.readyBytes;
+    const stored = Math.min(this.storedCount, this.unackedCount);
     for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
+    // Most of what a purge takes out it does not look at one by one.
+    this.pushedBytes += bytes - this.bytes;
     this.readyCount = 0;
+    this.pushedStored += stored - this.storedSum;
     this.readyBytes = 0;
     return count;
   }
@@ -202,6 +239,8 @@ export class QueueMessages implements LaneOwner {
       this.readyBytes += lane.recover();
       this.readyCount += lane.readyCount;
     }
+    this.pushedBytes = this.readyBytes;
+    this.pushedStored = this.readyCount;
   }
 
   /**
@@ -219,6 +258,30 @@ export class QueueMessages implements LaneOwner {
       if (next >= 0) return number * LANE_PAGES + next;
     }
     return -1;
+  }
+
+  /** Visits what is there from a cursor of `visitPage` on, and also says of each what it is. */
+  browsePage(cursor: number, visit: (browsed: BrowsedEntry) => void): number {
+    const found: { position: number; bodyBytes: number; slot: number }[] = [];
+    const next = this.visitPage(cursor, (position, bodyBytes, slot) =>
+      found.push({ position, bodyBytes, slot }),
+    );
+    if (next < 0) return -1;
+    // What `next` goes on with is the page behind the one that was visited.
+    const page = next - 1;
+    const lane = this.byNumber[Math.floor(page / LANE_PAGES)] as Lane;
+    for (const { slot, ...entry } of found) {
+      const inner = (page % LANE_PAGES) * PAGE_ENTRIES + slot;
+      visit({ ...entry, lane, inner, seq: this.outer(lane, inner), ready: lane.isReady(inner) });
+    }
+    return next;
+  }
+
+  /** Ends the life of a ready message, wherever it stands, without a delivery. */
+  removeReady({ lane, inner, bodyBytes }: BrowsedEntry): void {
+    lane.removeReady(inner);
+    this.readyCount -= 1;
+    this.readyBytes -= bodyBytes;
   }
 
   entriesDirty(): void {

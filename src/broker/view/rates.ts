@@ -62,7 +62,7 @@ export class Rates {
     const seconds = (nowMs - sample.atMs) / 1000;
     if (seconds <= 0) return;
     for (const [i, value] of values.entries()) {
-      sample.rates[i] = Math.max(0, (value - (sample.values[i] as number)) / seconds);
+      sample.rates[i] = (value - (sample.values[i] as number)) / seconds;
       sample.values[i] = value;
     }
     sample.atMs = nowMs;
@@ -74,21 +74,24 @@ export class Rates {
     return rate === 0 ? NOTHING : { rate: Math.round(rate * 10) / 10 };
   }
 
-  /** Counts with their rates; those that never moved are left out, as RabbitMQ does. */
-  view(counts: MessageCounts): CountsView {
+  /**
+   * Counts with their rates, which are those of `key`; counts that never moved are left out, as
+   * RabbitMQ does.
+   */
+  view(counts: MessageCounts, key: object = counts): CountsView {
     const view: Record<string, number | RateView> = {};
     const values = valuesOf(counts);
     for (const [i, name] of NAMES.entries()) {
       const value = values[i] as number;
       if (value === 0) continue;
       view[name] = value;
-      view[`${name}_details`] = this.of(counts, i);
+      view[`${name}_details`] = this.of(key, i);
     }
     const gets = [4, 5, 6, 7];
     const total = gets.reduce((sum, i) => sum + (values[i] as number), 0);
     if (total > 0) {
       view['deliver_get'] = total;
-      const rate = gets.reduce((sum, i) => sum + this.of(counts, i).rate, 0);
+      const rate = gets.reduce((sum, i) => sum + this.of(key, i).rate, 0);
       view['deliver_get_details'] = { rate: Math.round(rate * 10) / 10 };
     }
     return view;

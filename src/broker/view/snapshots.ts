@@ -151,14 +151,8 @@ export function viewBindings(vhost: Vhost): BindingView[] {
   const found: BindingView[] = [];
   const none = new Map();
   const add = (source: string, to: Queue | Exchange, key: string, args: Queue['arguments']) => {
-    found.push({
-      source,
-      vhost: vhost.name,
-      destination: to.name,
-      destination_type: isExchange(to) ? 'exchange' : 'queue',
-      routing_key: key,
-      arguments: argumentsOf({ arguments: args }),
-    });
+    const kind = isExchange(to) ? 'exchange' : 'queue';
+    found.push(viewBinding(vhost, source, kind, to.name, key, args));
   };
   for (const queue of vhost.queues.values()) add('', queue, queue.name, none);
   for (const source of vhost.exchanges.values()) {
@@ -167,6 +161,24 @@ export function viewBindings(vhost: Vhost): BindingView[] {
     }
   }
   return found;
+}
+
+export function viewBinding(
+  vhost: Vhost,
+  source: string,
+  kind: BindingView['destination_type'],
+  destination: string,
+  key: string,
+  args: Queue['arguments'],
+): BindingView {
+  return {
+    source,
+    vhost: vhost.name,
+    destination,
+    destination_type: kind,
+    routing_key: key,
+    arguments: argumentsOf({ arguments: args }),
+  };
 }
 
 export function viewConsumer(vhost: Vhost, queue: Queue, consumer: Consumer): ConsumerView {

@@ -1,0 +1,43 @@
+// Owns putting a message once more into queues, under another address or with other headers: dead
+// letters and what is moved. Never decides that, nor where it goes.
+
+import type { ReadMessage } from '../message/read-message.ts';
+import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
+import { viewOf } from '../util/bytes.ts';
+import type { Broker } from './broker.ts';
+import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
+import type { Queue } from './queue/queue.ts';
+
+/** What differs from the message that is copied. */
+export interface Copy {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly headerPayload: Buffer;
+  /** Its time to live from now on, ms, or NO_EXPIRY. */
+  readonly expiryMs: number;
+}
+
+/** Puts a copy of a message into queues, of which there is one at least; false: one refused it. */
+export function copyMessage(
+  broker: Broker,
+  message: ReadMessage,
+  copy: Copy,
+  targets: readonly Queue[],
+): boolean {
+  const record = buildRecord(copy.exchange, copy.routingKey, copy.headerPayload, message.body);
+  const view = viewOf(record);
+  const flags = message.persistent ? FLAG_PERSISTENT : 0;
+  const { priority } = message;
+  writeRecordHead(view, 0, flags, priority ?? 0, broker.clock.wallMs(), copy.expiryMs);
+  const stored = message.persistent && targets.some((target) => target.durable);
+  const position = broker.log.append(record, view, 0, record.length, stored);
+  broker.log.placed.hold(targets.length, message.body.length);
+  let traits = stored ? PUSH_STORED : 0;
+  if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+  if (copy.expiryMs !== NO_EXPIRY) traits |= PUSH_EXPIRES;
+  let taken = true;
+  for (const target of targets) {
+    if (!target.push(position, message.body.length, traits)) taken = false;
+  }
+  return taken;
+}

@@ -1,0 +1,261 @@
+// Owns what somebody may do to one vhost through a tool: the very functions that AMQP uses, with the
+// rights of that user. Never decides who somebody is: whoever asks for an Actor has done so.
+
+import { AmqpError } from '../../amqp/errors.ts';
+import type { FieldTable } from '../../amqp/field-table.ts';
+import { readMessage } from '../../message/read-message.ts';
+import type { Grants } from '../access/grants.ts';
+import { checkBindingRights, checkExchangeRights } from '../binding-rights.ts';
+import type { Broker } from '../broker.ts';
+import { argumentsFromJson } from '../definitions/arguments-json.ts';
+import type { Binding } from '../exchange/binding.ts';
+import type { Destination, Exchange } from '../exchange/exchange.ts';
+import type { JsonValue } from '../json.ts';
+import type { Queue } from '../queue/queue.ts';
+import { redriveMessage } from '../redrive.ts';
+import { Refusal } from '../refusal.ts';
+import type { Vhost } from '../vhost.ts';
+import {
+  type BrowsePage,
+  type BrowseRequest,
+  browse,
+  type MessageFilter,
+  matches,
+  Walk,
+} from './browse.ts';
+import type { ViewHost } from './host.ts';
+import {
+  headerFromJson,
+  type MessageView,
+  type PayloadEncoding,
+  viewMessage,
+} from './message-json.ts';
+import { propertiesKeyOf } from './properties-key.ts';
+
+/** Whoever acts through the window owns no queue. */
+const NOBODY = {};
+
+/** What becomes of messages that a tool gets, in RabbitMQ's words. */
+export const ACK_MODES = [
+  'ack_requeue_true',
+  'ack_requeue_false',
+  'reject_requeue_true',
+  'reject_requeue_false',
+] as const;
+export type AckMode = (typeof ACK_MODES)[number];
+
+/** A queue or an exchange as a tool declares it; what is not given is not asked for. */
+export interface Declaration {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: JsonValue | undefined;
+}
+
+/** The end of a binding that messages go to. */
+export interface BindingEnd {
+  readonly kind: 'queue' | 'exchange';
+  readonly name: string;
+}
+
+/** A message got from a queue. */
+export interface GotMessage extends MessageView {
+  /** How many are left. */
+  readonly message_count: number;
+}
+
+/** What a redrive did. */
+export interface RedriveResult {
+  readonly moved: number;
+  /** Those that fit, but have nowhere to go back to, or were refused there. */
+  readonly stuck: number;
+  /** Where to go on; null: all messages were looked at. */
+  readonly cursor: string | null;
+}
+
+/** One user in one vhost. */
+export class Actor {
+  private readonly broker: Broker;
+  private readonly host: ViewHost;
+  private readonly vhost: Vhost;
+  private readonly grants: Grants;
+
+  constructor(broker: Broker, host: ViewHost, vhost: Vhost, grants: Grants) {
+    this.broker = broker;
+    this.host = host;
+    this.vhost = vhost;
+    this.grants = grants;
+  }
+
+  // --- queues ---
+
+  /** Returns whether it is new. Throws an AmqpError or a Refusal. */
+  declareQueue(name: string, { durable, autoDelete, arguments: args }: Declaration): boolean {
+    const isNew = !this.vhost.queues.has(name);
+    const traits = { name, durable, autoDelete, owner: null, arguments: readArguments(args) };
+    this.vhost.declareQueue(traits, NOBODY, this.grants).use();
+    return isNew;
+  }
+
+  deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): void {
+    this.grants.requireQueue('configure', name);
+    this.vhost.deleteQueue(this.vhost.queue(name, NOBODY), ifUnused, ifEmpty);
+  }
+
+  /** Returns how many messages are gone. */
+  purgeQueue(name: string): number {
+    this.grants.requireQueue('read', name);
+    return this.vhost.purgeQueue(this.vhost.queue(name, NOBODY));
+  }
+
+  // --- exchanges ---
+
+  /** Returns whether it is new. */
+  declareExchange(
+    name: string,
+    type: string,
+    internal: boolean,
+    { durable, autoDelete, arguments: json }: Declaration,
+  ): boolean {
+    const args = readArguments(json);
+    const isNew = !this.vhost.exchanges.has(name);
+    checkExchangeRights(this.vhost, this.grants, name, args);
+    this.vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
+    return isNew;
+  }
+
+  deleteExchange(name: string, ifUnused: boolean): void {
+    this.vhost.exchange(name);
+    this.grants.requireExchange('configure', name);
+    this.vhost.deleteExchange(name, ifUnused);
+  }
+
+  // --- bindings ---
+
+  bind(source: string, end: BindingEnd, key: string, args: JsonValue | undefined): void {
+    const table = readArguments(args);
+    checkBindingRights(this.vhost, this.grants, end.kind, end.name, source, key);
+    this.vhost.bind(this.vhost.exchange(source), this.destination(end), key, table);
+  }
+
+  /** Takes the binding away that has this properties key; a Refusal when there is none. */
+  unbind(source: string, end: BindingEnd, propertiesKey: string): void {
+    const exchange = this.vhost.exchange(source);
+    const destination = this.destination(end);
+    const binding = findBinding(exchange, destination, propertiesKey);
+    if (binding === null) throw new Refusal('not-found', 'there is no such binding');
+    const { bindingKey } = binding;
+    checkBindingRights(this.vhost, this.grants, end.kind, end.name, source, bindingKey);
+    this.vhost.unbind(exchange, destination, bindingKey, binding.arguments);
+  }
+
+  private destination({ kind, name }: BindingEnd): Destination {
+    return kind === 'queue' ? this.vhost.queue(name, NOBODY) : this.vhost.exchange(name);
+  }
+
+  // --- messages ---
+
+  /** Publishes; resolves, once the message is safe, with whether any queue took it. */
+  publish(
+    exchange: string,
+    routingKey: string,
+    properties: JsonValue,
+    body: Buffer,
+  ): Promise<boolean> {
+    const header = headerFromJson(properties, body.length);
+    return this.host.publish(this.grants, this.vhost, { exchange, routingKey, header, body });
+  }
+
+  /** Gets up to `count` messages, and does with them all what the mode says. */
+  async get(
+    name: string,
+    count: number,
+    mode: AckMode,
+    encoding: PayloadEncoding,
+    truncate: number,
+  ): Promise<GotMessage[]> {
+    this.grants.requireQueue('read', name);
+    const taken: number[] = [];
+    const got: GotMessage[] = [];
+    const queue = this.vhost.queue(name, NOBODY);
+    while (got.length < count && !queue.deleted) {
+      const entry = queue.get();
+      if (entry === null) {
+        if (!queue.waitsForMark) break;
+        // A message may go out only once the disk knows that it may have been delivered.
+        await this.host.durable(this.broker.store.batch);
+        continue;
+      }
+      taken.push(entry.seq);
+      const message = readMessage(this.broker.log, entry.position);
+      const view = viewMessage(message, entry.redelivered, encoding, truncate);
+      got.push({ ...view, message_count: queue.readyCount });
+    }
+    if (queue.deleted) return got;
+    for (const seq of taken) settle(queue, seq, mode);
+    return got;
+  }
+
+  /** Looks at messages without disturbing them. */
+  browse(name: string, request: BrowseRequest): BrowsePage {
+    this.grants.requireQueue('read', name);
+    return browse(this.vhost.queue(name, NOBODY), this.broker.log, this.broker.clock, request);
+  }
+
+  /**
+   * Moves up to `count` ready messages that fit back to where they died, or to the queue `to`; those
+   * behind `cursor`. Does only so much at a time as the event loop bears.
+   */
+  redrive(
+    name: string,
+    filter: MessageFilter,
+    count: number,
+    to: string | null,
+    cursor: string,
+  ): RedriveResult {
+    this.grants.requireQueue('read', name);
+    // Where the messages go they go as by a publish through the default exchange.
+    this.grants.requireExchange('write', '');
+    const { broker, vhost } = this;
+    const from = vhost.queue(name, NOBODY);
+    const target = to === null ? null : vhost.queue(to, NOBODY);
+    const walk = new Walk(from, broker.log, broker.clock, cursor);
+    let moved = 0;
+    let stuck = 0;
+    walk.run((entry, message) => {
+      if (!entry.ready || !matches(filter, message)) return true;
+      const what = redriveMessage(broker, vhost, from, entry, message, target);
+      if (what === 'moved') moved += 1;
+      else stuck += 1;
+      return moved < count;
+    });
+    return { moved, stuck, cursor: walk.cursor };
+  }
+}
+
+function settle(queue: Queue, seq: number, mode: AckMode): void {
+  if (mode === 'ack_requeue_false') queue.settle(seq);
+  else if (mode === 'reject_requeue_false') queue.reject(seq);
+  else queue.requeue(seq);
+}
+
+function readArguments(json: JsonValue | undefined): FieldTable {
+  try {
+    return argumentsFromJson(json);
+  } catch (error) {
+    throw new AmqpError('PRECONDITION_FAILED', (error as Error).message);
+  }
+}
+
+function findBinding(
+  exchange: Exchange,
+  destination: Destination,
+  propertiesKey: string,
+): Binding<Destination> | null {
+  for (const binding of exchange.bindings.values()) {
+    if (binding.destination !== destination) continue;
+    if (propertiesKeyOf(binding.bindingKey, binding.arguments) === propertiesKey) {
+      return binding;
+    }
+  }
+  return null;
+}

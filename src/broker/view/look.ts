@@ -1,0 +1,232 @@
+// Owns what tools see of a running broker, row by row, so that nobody has to wait while many rows are
+// made. Never hands out anything that is alive.
+
+import type { Broker } from '../broker.ts';
+import { MessageCounts } from '../counts.ts';
+import { isExchange } from '../exchange/exchange.ts';
+import { exchangeTypes } from '../exchange/registry.ts';
+import { NODE_NAME } from '../node-name.ts';
+import { Refusal } from '../refusal.ts';
+import type { Vhost } from '../vhost.ts';
+import type { ViewHost } from './host.ts';
+import { propertiesKeyOf } from './properties-key.ts';
+import { type CountsView, valuesOf } from './rates.ts';
+import { type BindingView, viewBinding, viewVhost } from './snapshots.ts';
+import {
+  type ConsumerRow,
+  detailOfQueue,
+  type ExchangeRow,
+  type QueueDetail,
+  type QueueRow,
+  rowOfExchange,
+  rowOfQueue,
+  rowsOfConsumers,
+  sample,
+} from './statistics.ts';
+
+/** A binding with what stands for it in paths. */
+export interface BindingRow extends BindingView {
+  readonly properties_key: string;
+}
+
+/** Names of vhosts. */
+export type VhostNames = readonly string[];
+
+/** Which of the queues or exchanges are wanted, by name. */
+export type NameFilter = (name: string) => boolean;
+
+/** What the overview adds up. */
+export interface Totals {
+  readonly connections: number;
+  readonly channels: number;
+  readonly consumers: number;
+  readonly exchanges: number;
+  readonly queues: number;
+  readonly messages: number;
+  readonly messages_ready: number;
+  readonly messages_unacknowledged: number;
+}
+
+/** Counts of events since the start. */
+export interface Churn {
+  readonly connection_created: number;
+  readonly connection_closed: number;
+  readonly channel_created: number;
+  readonly channel_closed: number;
+  readonly queue_declared: number;
+  readonly queue_created: number;
+  readonly queue_deleted: number;
+}
+
+const EVERY: NameFilter = () => true;
+
+/** The window's way to look. Where vhosts are named that are not there, they are passed over. */
+export class Look {
+  readonly node = NODE_NAME;
+  readonly exchangeTypes = exchangeTypes;
+  private readonly broker: Broker;
+  readonly host: ViewHost;
+
+  constructor(broker: Broker, host: ViewHost) {
+    this.broker = broker;
+    this.host = host;
+  }
+
+  /** The names of all vhosts. */
+  get vhostNames(): string[] {
+    return [...this.broker.vhosts.keys()];
+  }
+
+  /** Throws a Refusal when there is no vhost of that name. */
+  requireVhost(name: string): void {
+    this.broker.vhost(name);
+  }
+
+  *queues(vhosts: VhostNames, wanted: NameFilter = EVERY): Iterable<QueueRow> {
+    for (const vhost of this.each(vhosts)) {
+      for (const queue of vhost.queues.values()) {
+        if (wanted(queue.name)) yield rowOfQueue(vhost, queue, this.broker.rates);
+      }
+    }
+  }
+
+  /** What is known of one queue; a Refusal when it is not there. */
+  queue(vhost: string, name: string): QueueDetail {
+    const home = this.broker.vhost(vhost);
+    const queue = home.queues.get(name);
+    if (queue === undefined)
+      throw new Refusal('not-found', `no queue '${name}' in vhost '${vhost}'`);
+    return detailOfQueue(this.broker, home, queue);
+  }
+
+  *exchanges(vhosts: VhostNames, wanted: NameFilter = EVERY): Iterable<ExchangeRow> {
+    for (const vhost of this.each(vhosts)) {
+      for (const exchange of vhost.exchanges.values()) {
+        if (wanted(exchange.name)) yield rowOfExchange(vhost, exchange, this.broker.rates);
+      }
+    }
+  }
+
+  *bindings(vhosts: VhostNames): Iterable<BindingRow> {
+    for (const vhost of this.each(vhosts)) {
+      for (const queue of vhost.queues.values()) {
+        yield bindingRow(vhost, '', 'queue', queue.name, queue.name, new Map());
+      }
+      for (const source of vhost.exchanges.values()) {
+        for (const { destination, bindingKey, arguments: args } of source.bindings.values()) {
+          const kind = isExchange(destination) ? 'exchange' : 'queue';
+          yield bindingRow(vhost, source.name, kind, destination.name, bindingKey, args);
+        }
+      }
+    }
+  }
+
+  *consumers(vhosts: VhostNames): Iterable<ConsumerRow> {
+    for (const vhost of this.each(vhosts)) {
+      for (const queue of vhost.queues.values()) yield* rowsOfConsumers(vhost, queue);
+    }
+  }
+
+  consumersOf(vhost: string, queue: string): ConsumerRow[] {
+    const home = this.broker.vhost(vhost);
+    const found = home.queues.get(queue);
+    return found === undefined ? [] : rowsOfConsumers(home, found);
+  }
+
+  vhosts(): ReturnType<typeof viewVhost>[] {
+    return [...this.broker.vhosts.values()].map(viewVhost);
+  }
+
+  /** What there is in these vhosts, added up. */
+  totals(vhosts: VhostNames): Totals {
+    let [queues, exchanges, consumers, ready, unacked] = [0, 0, 0, 0, 0];
+    for (const vhost of this.each(vhosts)) {
+      queues += vhost.queues.size;
+      exchanges += vhost.exchanges.size;
+      for (const queue of vhost.queues.values()) {
+        consumers += queue.consumers.length;
+        ready += queue.readyCount;
+        unacked += queue.unackedCount;
+      }
+    }
+    const { counts } = this.broker;
+    return {
+      connections: counts.connectionsOpened - counts.connectionsClosed,
+      channels: counts.channelsOpened - counts.channelsClosed,
+      consumers,
+      exchanges,
+      queues,
+      messages: ready + unacked,
+      messages_ready: ready,
+      messages_unacknowledged: unacked,
+    };
+  }
+
+  churn(): Churn {
+    const { counts } = this.broker;
+    return {
+      connection_created: counts.connectionsOpened,
+      connection_closed: counts.connectionsClosed,
+      channel_created: counts.channelsOpened,
+      channel_closed: counts.channelsClosed,
+      queue_declared: counts.queuesDeclared,
+      queue_created: counts.queuesCreated,
+      queue_deleted: counts.queuesDeleted,
+    };
+  }
+
+  /** The counts of all messages since the start, as they are now. */
+  messageCounts(): MessageCounts {
+    const sum = new MessageCounts();
+    sum.add(this.broker.counts.closed);
+    for (const counts of this.host.channelCounts()) sum.add(counts);
+    return sum;
+  }
+
+  deadLettered(): Readonly<Record<string, number>> {
+    return this.broker.counts.deadLettered;
+  }
+
+  /** The same counts with their rates, as they were sampled last. */
+  messageStats(): CountsView {
+    const sum = this.messageCounts();
+    return this.broker.rates.view(sum, this.broker.counts);
+  }
+
+  /** How fast the messages that are there become more, and the ready ones of them. */
+  totalRates(): readonly { readonly rate: number }[] {
+    return [0, 1, 2].map((at) => this.broker.rates.of(this, at));
+  }
+
+  /** Takes a sample of all that has rates, a little with each step. */
+  *sample(): Iterable<void> {
+    const { broker } = this;
+    const nowMs = broker.clock.monotonicMs();
+    broker.rates.take(broker.counts, valuesOf(this.messageCounts()), nowMs);
+    const { messages, messages_ready, messages_unacknowledged } = this.totals(this.vhostNames);
+    broker.rates.take(this, [messages, messages_ready, messages_unacknowledged], nowMs);
+    yield;
+    yield* sample(broker, this.host.traffic(), nowMs);
+  }
+
+  private *each(names: VhostNames): Iterable<Vhost> {
+    for (const name of names) {
+      const vhost = this.broker.vhosts.get(name);
+      if (vhost !== undefined) yield vhost;
+    }
+  }
+}
+
+function bindingRow(
+  vhost: Vhost,
+  source: string,
+  kind: 'queue' | 'exchange',
+  destination: string,
+  key: string,
+  args: Parameters<typeof propertiesKeyOf>[1],
+): BindingRow {
+  return {
+    ...viewBinding(vhost, source, kind, destination, key, args),
+    properties_key: propertiesKeyOf(key, args),
+  };
+}

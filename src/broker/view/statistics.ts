@@ -1,0 +1,198 @@
+// Owns what the HTTP API shows of queues, exchanges and consumers beyond what they were declared with:
+// counts, rates, ages and latencies. Never computes what nobody asked for.
+
+import { arrivedMsAt } from '../../message/read-message.ts';
+import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
+import type { Broker } from '../broker.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { NODE_NAME } from '../node-name.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Vhost } from '../vhost.ts';
+import type { ChannelDetails, RateView } from './host.ts';
+import { type CountsView, type Rates, valuesOf } from './rates.ts';
+import {
+  type ConsumerView,
+  type ExchangeView,
+  type QueueView,
+  viewConsumer,
+  viewExchange,
+  viewQueue,
+} from './snapshots.ts';
+
+/** How long something takes: RabbitMQ has nothing like it. */
+export interface LatencyView {
+  readonly count: number;
+  readonly sum_ms: number;
+  /** Cumulative, as in Prometheus; the last bound stands for all above it. */
+  readonly buckets: readonly { readonly le_ms: number | null; readonly count: number }[];
+}
+
+/** A queue with its statistics. */
+export interface QueueRow extends QueueView {
+  readonly node: string;
+  readonly message_bytes: number;
+  readonly message_bytes_unacknowledged: number;
+  readonly message_bytes_persistent: number;
+  readonly message_bytes_ram: number;
+  readonly message_bytes_paged_out: number;
+  readonly messages_persistent: number;
+  readonly messages_ram: number;
+  readonly messages_ready_ram: number;
+  readonly messages_unacknowledged_ram: number;
+  readonly messages_paged_out: number;
+  readonly messages_details: RateView;
+  readonly messages_ready_details: RateView;
+  readonly messages_unacknowledged_details: RateView;
+  readonly consumer_capacity: number;
+  readonly consumer_utilisation: number;
+  readonly exclusive_consumer_tag: string | null;
+  readonly single_active_consumer_tag: string | null;
+  readonly memory: number;
+  readonly message_stats: CountsView;
+}
+
+/** What is shown of a queue that is looked at by itself, or of few. */
+export interface QueueDetail extends QueueRow {
+  /** How long the message that goes out next has been in the broker, ms; null: there is none. */
+  readonly oldest_message_age_ms: number | null;
+  readonly head_message_timestamp: number | null;
+  readonly latency: {
+    readonly enqueue_to_deliver: LatencyView;
+    readonly deliver_to_ack: LatencyView;
+  } | null;
+}
+
+/** An exchange with its statistics. */
+export interface ExchangeRow extends ExchangeView {
+  readonly message_stats: CountsView;
+}
+
+/** A consumer with where it is. */
+export interface ConsumerRow extends Omit<ConsumerView, 'queue' | 'vhost'> {
+  readonly active: boolean;
+  readonly activity_status: 'up' | 'waiting' | 'single_active';
+  readonly queue: { readonly name: string; readonly vhost: string };
+  readonly channel_details: ChannelDetails;
+}
+
+/** What a queue's objects take in memory, about, and each message of it that is there. */
+const QUEUE_BYTES = 2048;
+const ENTRY_BYTES = 14;
+
+export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
+  const { messages, consumers, subscribed } = queue;
+  const { bytes, storedCount } = messages;
+  const count = messages.readyCount + messages.unackedCount;
+  const mean = count === 0 ? 0 : bytes / count;
+  const willing = consumers.some((consumer) => consumer.ready);
+  return {
+    ...viewQueue(vhost, queue),
+    node: NODE_NAME,
+    message_bytes: bytes,
+    message_bytes_unacknowledged: bytes - messages.readyBytes,
+    message_bytes_persistent: Math.round(mean * storedCount),
+    message_bytes_ram: bytes,
+    message_bytes_paged_out: 0,
+    messages_persistent: storedCount,
+    messages_ram: count,
+    messages_ready_ram: messages.readyCount,
+    messages_unacknowledged_ram: messages.unackedCount,
+    messages_paged_out: 0,
+    messages_details: rates.of(messages, 0),
+    messages_ready_details: rates.of(messages, 1),
+    messages_unacknowledged_details: rates.of(messages, 2),
+    consumer_capacity: willing ? 1 : 0,
+    consumer_utilisation: willing ? 1 : 0,
+    exclusive_consumer_tag: subscribed.exclusive?.tag ?? null,
+    single_active_consumer_tag: subscribed.active?.tag ?? null,
+    memory: QUEUE_BYTES + count * ENTRY_BYTES,
+    message_stats: rates.view(queue.counts),
+  };
+}
+
+export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): QueueDetail {
+  const arrivedMs = headArrivedMs(broker, queue);
+  const { latency } = queue;
+  return {
+    ...rowOfQueue(vhost, queue, broker.rates),
+    oldest_message_age_ms:
+      arrivedMs === null ? null : Math.max(0, broker.clock.wallMs() - arrivedMs),
+    head_message_timestamp: arrivedMs === null ? null : Math.floor(arrivedMs / 1000),
+    latency:
+      latency === null
+        ? null
+        : {
+            enqueue_to_deliver: viewHistogram(latency.enqueueToDeliver),
+            deliver_to_ack: viewHistogram(latency.deliverToAck),
+          },
+  };
+}
+
+/** When the message that goes out next arrived; that may be read from the disk. */
+function headArrivedMs(broker: Broker, { messages }: Queue): number | null {
+  if (messages.readyCount === 0) return null;
+  const lane = messages.topLane();
+  return arrivedMsAt(broker.log, lane.entries.positionOf(lane.findHead()));
+}
+
+function viewHistogram({ count, sumMs, buckets }: Histogram): LatencyView {
+  let sum = 0;
+  const cumulative = [...buckets].map((each, i) => {
+    sum += each;
+    return { le_ms: HISTOGRAM_BOUNDS_MS[i] ?? null, count: sum };
+  });
+  return { count, sum_ms: sumMs, buckets: cumulative };
+}
+
+export function rowOfExchange(vhost: Vhost, exchange: Exchange, rates: Rates): ExchangeRow {
+  const { publishedIn, publishedOut } = exchange;
+  const stats =
+    publishedIn === 0
+      ? {}
+      : {
+          publish_in: publishedIn,
+          publish_in_details: rates.of(exchange, 0),
+          publish_out: publishedOut,
+          publish_out_details: rates.of(exchange, 1),
+        };
+  return { ...viewExchange(vhost, exchange), message_stats: stats };
+}
+
+export function rowsOfConsumers(vhost: Vhost, queue: Queue): ConsumerRow[] {
+  const single = queue.rules.singleActiveConsumer;
+  return queue.consumers.map((consumer) => {
+    const active = !single || queue.subscribed.active === consumer;
+    const { queue: _name, vhost: _vhost, ...view } = viewConsumer(vhost, queue, consumer);
+    return {
+      ...view,
+      active,
+      activity_status: !active ? 'waiting' : single ? 'single_active' : 'up',
+      queue: { name: queue.name, vhost: vhost.name },
+      channel_details: consumer.channel.details(),
+    };
+  });
+}
+
+/** Takes a sample of all that has rates; the caller goes on when it has time. */
+export function* sample(
+  broker: Broker,
+  traffic: Iterable<{ readonly key: object; readonly values: readonly number[] }>,
+  nowMs: number,
+): Iterable<void> {
+  const { rates } = broker;
+  for (const { key, values } of traffic) {
+    rates.take(key, values, nowMs);
+    yield;
+  }
+  for (const vhost of broker.vhosts.values()) {
+    for (const { messages, counts } of vhost.queues.values()) {
+      const { readyCount, unackedCount } = messages;
+      rates.take(counts, valuesOf(counts), nowMs);
+      rates.take(messages, [readyCount + unackedCount, readyCount, unackedCount], nowMs);
+      yield;
+    }
+    for (const exchange of vhost.exchanges.values()) {
+      rates.take(exchange, [exchange.publishedIn, exchange.publishedOut], nowMs);
+    }
+  }
+}
