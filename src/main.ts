@@ -28,6 +28,7 @@ import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
 import type { Store } from './store/port.ts';
 import { Scratch } from './store/scratch.ts';
+import { startTools } from './tools.ts';
 import { systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
 
@@ -91,9 +92,20 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     await Promise.race([server.definitionsDurable(), broken]);
     const heapGrowth = new HeapGrowth();
     heapGrowth.start();
-    const addresses = await server.listen(listenAddresses(settings));
+    const amqp = await server.listen(listenAddresses(settings));
+    const dataDir = opened.folder?.path ?? null;
+    const tools = await startTools(server, settings, machine, dataDir, version, logger).catch(
+      async (error: unknown) => {
+        await server.closeConnections('the start failed');
+        throw error;
+      },
+    );
+    const addresses = [...amqp, ...tools.addresses];
     const close = async (reason: string): Promise<void> => {
+      // Its port is closed at once; what came over it is told and ends with all others.
+      const toolsClosed = tools.close();
       await server.closeConnections(reason);
+      await toolsClosed;
       heapGrowth.stop();
       server.finish();
       await closeStore(opened);

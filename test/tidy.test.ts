@@ -25,6 +25,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'src/metrics/': ['src/util/', 'src/broker/view.ts', 'src/broker/view/'],
   'src/config/': ['src/util/'],
   'src/cli/': ['src/util/', 'src/config/', 'src/main.ts'],
+  'src/tools.ts': ['src/'],
   'src/main.ts': ['src/'],
 };
 
@@ -35,7 +36,7 @@ const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readon
   // folder.ts holds the lock of the store's folder, which is a socket.
   {
     module: /^node:(net|tls)$/,
-    only: ['src/server/', 'src/store/folder.ts', 'src/cli/', 'src/main.ts'],
+    only: ['src/server/', 'src/store/folder.ts', 'src/cli/', 'src/main.ts', 'src/management/'],
   },
   {
     module: /^node:(fs|fs\/promises|net|tls|http|https|dns|dgram|child_process|worker_threads)$/,

@@ -286,6 +286,11 @@ export class Vhost implements QueueHome {
     this.broker.definitionChanged();
   }
 
+  /** The exchanges with bindings to a destination. */
+  sourcesOf(destination: Destination): Iterable<Exchange> {
+    return this.sources.get(destination) ?? [];
+  }
+
   /** Whether that very binding is there. */
   isBound(source: Exchange, destination: Queue, bindingKey: string, args: FieldTable): boolean {
     return source.bindings.has(bindingIdentity(false, destination.name, bindingKey, args));

@@ -10,7 +10,6 @@ import type { Broker } from './broker.ts';
 import { exportDefinitions, exportVhost, parametersOf } from './definitions/export.ts';
 import { importDefinitions } from './definitions/import.ts';
 import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './definitions/read.ts';
-import { exchangeTypes } from './exchange/registry.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.ts';
 import type { GlobalParameter } from './policy/policy-rows.ts';
@@ -19,6 +18,7 @@ import type { Vhost } from './vhost.ts';
 import { Actor } from './view/actor.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';
 import { Look } from './view/look.ts';
+import { putUser } from './view/put-user.ts';
 import {
   type BindingView,
   type ConsumerView,
@@ -33,25 +33,6 @@ import {
   viewQueue,
   viewVhost,
 } from './view/snapshots.ts';
-
-/** What there is, in numbers. */
-export interface Overview {
-  readonly product_name: 'Leveret';
-  readonly product_version: string;
-  readonly exchange_types: readonly string[];
-  readonly object_totals: {
-    readonly vhosts: number;
-    readonly exchanges: number;
-    readonly queues: number;
-    readonly consumers: number;
-    readonly users: number;
-  };
-  readonly queue_totals: {
-    readonly messages: number;
-    readonly messages_ready: number;
-    readonly messages_unacknowledged: number;
-  };
-}
 
 /** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
 export interface ResourcesView {
@@ -121,30 +102,6 @@ export class View {
   }
 
   // --- what there is ---
-
-  overview(): Overview {
-    const vhosts = this.vhosts();
-    const queues = this.queues();
-    const sum = (count: (vhost: VhostView) => number): number =>
-      vhosts.reduce((total, vhost) => total + count(vhost), 0);
-    return {
-      product_name: 'Leveret',
-      product_version: this.version,
-      exchange_types: exchangeTypes,
-      object_totals: {
-        vhosts: vhosts.length,
-        exchanges: this.exchanges().length,
-        queues: queues.length,
-        consumers: queues.reduce((total, queue) => total + queue.consumers, 0),
-        users: this.users().length,
-      },
-      queue_totals: {
-        messages: sum((vhost) => vhost.messages),
-        messages_ready: sum((vhost) => vhost.messages_ready),
-        messages_unacknowledged: sum((vhost) => vhost.messages_unacknowledged),
-      },
-    };
-  }
 
   /** Memory and disk as they were when they were looked at last. */
   resources(): ResourcesView {
@@ -246,6 +203,11 @@ export class View {
       throw new Refusal('invalid', `there is a user '${user.name}' already`);
     }
     await access.putUser(user, password);
+  }
+
+  /** Makes or changes a user; see view/put-user.ts. */
+  putUser(name: string, json: JsonObject): Promise<void> {
+    return putUser(this.broker, name, json);
   }
 
   deleteUser(name: string): void {

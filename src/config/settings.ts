@@ -1,6 +1,7 @@
 // Owns the one table of settings: `Settings`, `--help`, the docs page and the loader come from it.
 // Never reads a file, a variable or a flag: that is load.ts.
 
+import { MANAGEMENT_SETTINGS } from './management-settings.ts';
 import { listeners } from './members.ts';
 import { RESOURCE_SETTINGS } from './resource-settings.ts';
 import { boolean, choice, integer, names, type Setting, type Spelling, text } from './setting.ts';
@@ -21,6 +22,7 @@ export const SETTINGS = {
     example: 'listeners.tcp.default = 127.0.0.1:5672',
   }),
   ...TLS_SETTINGS,
+  ...MANAGEMENT_SETTINGS,
   dataDir: text({
     key: 'data_dir',
     flag: '--data-dir',

@@ -10,6 +10,7 @@ import type { JsonObject } from '../broker/json.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type {
+  CertificateView,
   ChannelView,
   ClosedView,
   ConnectionView,
@@ -44,6 +45,7 @@ export interface PeersServer {
   readonly broker: Broker;
   readonly settings: { readonly maxMessageBytes: number };
   readonly addresses: readonly ListenAddress[];
+  readonly certificates: readonly CertificateView[];
   readonly openConnections: ReadonlySet<Connection>;
   holdUntil(batch: number, resume: () => void): void;
 }
@@ -103,6 +105,10 @@ export class Peers implements ViewHost {
       ip_address: host,
       port,
     }));
+  }
+
+  certificates(): readonly CertificateView[] {
+    return this.server.certificates;
   }
 
   closeConnection(name: string, reason: string): boolean {

@@ -2,6 +2,7 @@
 // Never handles a method.
 
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { Permission } from '../broker/access/grants.ts';
@@ -9,6 +10,7 @@ import type { User } from '../broker/access/user.ts';
 import { Broker, type BrokerListener } from '../broker/broker.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
+import type { CertificateView } from '../broker/view/host.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
@@ -38,7 +40,8 @@ import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
 import { StoreBrake } from './store-brake.ts';
-import type { TlsContext } from './tls-context.ts';
+import { asSocket } from './stream-socket.ts';
+import { TlsFiles } from './tls-files.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
 const TURN_BYTES = 256 * 1024;
@@ -88,8 +91,6 @@ export interface AccessSettings {
 
 const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
 
-type ReadContext = typeof import('./tls-context.ts').readTlsContext;
-
 /** The AMQP server around one broker. */
 export class Server implements BrokerListener, Acceptor {
   readonly broker: Broker;
@@ -113,8 +114,7 @@ export class Server implements BrokerListener, Acceptor {
   private turnScheduled = false;
   private turnBytes = 0;
   private readonly committer: Committer;
-  /** What reads the files of TLS; null while no listener needs them. */
-  private readContext: ReadContext | null = null;
+  private readonly tls: TlsFiles;
   private readonly sendWatch: SendWatch;
   private readonly resources: ResourceWatch;
   private readonly room: Room;
@@ -178,6 +178,7 @@ export class Server implements BrokerListener, Acceptor {
       () => passage.looked(),
     );
     this.peers = new Peers(this);
+    this.tls = new TlsFiles(settings, clock, log);
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
   }
@@ -190,11 +191,8 @@ export class Server implements BrokerListener, Acceptor {
     this.wheel.start();
     this.sendWatch.start();
     this.resources.start();
-    let context: TlsContext | null = null;
-    if (addresses.some((each) => each.tls)) {
-      this.readContext = (await import('./tls-context.ts')).readTlsContext;
-      context = this.readTls(this.readContext);
-    }
+    if (addresses.some((each) => each.tls)) await this.tls.load();
+    const context = this.tls.current;
     this.listeners = addresses.map(
       (each) => new Listener(each, this.settings, each.tls ? context : null, this),
     );
@@ -218,21 +216,20 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Reads the files of TLS again. When they are no good, that is logged and all stays as it is. */
   renewTls(): void {
-    if (this.readContext === null) return;
-    try {
-      const context = this.readTls(this.readContext);
-      for (const listener of this.listeners) listener.renew(context);
-      const { subject, validTo } = context.certificate;
-      this.log.info({ subject, validTo }, 'certificates read again');
-    } catch (error) {
-      this.log.error({ err: error }, 'certificates not read again: those before stay in use');
-    }
+    const context = this.tls.renew();
+    if (context === null) return;
+    for (const listener of this.listeners) listener.renew(context);
+    const { subject, validTo } = context.certificate;
+    this.log.info({ subject, validTo }, 'certificates read again');
   }
 
-  private readTls(read: ReadContext): TlsContext {
-    const context = read(this.settings, this.clock.wallMs());
-    for (const warning of context.warnings) this.log.warn(warning);
-    return context;
+  get certificates(): readonly CertificateView[] {
+    const { current } = this.tls;
+    if (current === null) return [];
+    const { subject, validTo } = current.certificate;
+    return this.addresses
+      .filter(({ tls }) => tls)
+      .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
   }
 
   /** Stops accepting, tells every connection why, and waits until all are gone. */
@@ -346,6 +343,12 @@ export class Server implements BrokerListener, Acceptor {
 
   accepted(socket: Socket, peer: TlsPeer | null): void {
     this.connections.add(new Connection(this, socket, peer));
+  }
+
+  /** Takes a connection whose AMQP comes over another transport, such as WebSocket. */
+  acceptStream(stream: Duplex, below: Socket): void {
+    if (this.mayAccept()) this.accepted(asSocket(stream, below), null);
+    else stream.destroy();
   }
 
   /**

@@ -10,6 +10,15 @@ export class Histogram {
   /** Not cumulative: `buckets[n]` counts what is above bound n - 1 and up to bound n. */
   readonly buckets = new Float64Array(HISTOGRAM_BOUNDS_MS.length + 1);
 
+  /** Adds what another counted. */
+  merge(other: Histogram): void {
+    this.count += other.count;
+    this.sumMs += other.sumMs;
+    for (let i = 0; i < this.buckets.length; i++) {
+      this.buckets[i] = (this.buckets[i] as number) + (other.buckets[i] as number);
+    }
+  }
+
   /** Counts one of `ms`, 0 where a clock went back. */
   add(ms: number): void {
     const whole = ms > 0 ? Math.min(Math.ceil(ms), 0x7fff_ffff) : 0;

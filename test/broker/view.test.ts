@@ -53,15 +53,16 @@ test('a queue shows its counts, its arguments and what policies make of it', () 
   );
 });
 
-test('the overview counts what there is', () => {
+test('the totals count what there is in those vhosts', () => {
   const small = new SmallBroker();
   small.declare('jobs');
   small.fill('jobs', 2);
   small.broker.putVhost('shop');
-  const { product_version, object_totals, queue_totals } = viewOf(small).overview();
-  expect(product_version).toBe('1.2.3');
-  expect(object_totals).toMatchObject({ vhosts: 2, queues: 1, consumers: 0, users: 0 });
-  expect(queue_totals).toEqual({ messages: 2, messages_ready: 2, messages_unacknowledged: 0 });
+  const { version, look } = viewOf(small);
+  expect(version).toBe('1.2.3');
+  expect(look.vhostNames).toEqual(['/', 'shop']);
+  expect(look.totals(['/', 'shop'])).toMatchObject({ queues: 1, consumers: 0, messages: 2 });
+  expect(look.totals(['shop'])).toMatchObject({ queues: 0, messages_ready: 0 });
 });
 
 test('bindings show those to the default exchange too', () => {

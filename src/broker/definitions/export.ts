@@ -15,48 +15,79 @@ import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } fro
 /** The version of RabbitMQ whose format this is: its tools look at it. */
 export const FORMAT_VERSION = '3.13.0';
 
+/** A part of definitions: its key, and its value or the rows of its list one by one. */
+export type Section = readonly [key: string, value: JsonValue | Iterable<JsonObject>];
+
 /** All definitions of a broker. Exclusive queues end with their connections and are not among them. */
 export function exportDefinitions(broker: Broker, version: string): JsonObject {
-  const { access } = broker;
-  const vhosts = [...broker.vhosts.values()];
-  const all = (list: (vhost: Vhost) => readonly JsonObject[]): JsonObject[] =>
-    vhosts.flatMap((vhost) => list(vhost).map((each) => ({ ...each, vhost: vhost.name })));
-  return {
-    ...head(version, 'cluster'),
-    users: access.users().map((user) => ({
-      name: user.name,
-      ...passwordToJson(user.passwordHash, user.hashingAlgorithm),
-      tags: user.tags,
-      limits: { ...user.limits },
-    })),
-    vhosts: vhosts.map(vhostToJson),
-    permissions: access.permissions().map((permission) => ({ ...permission })),
-    topic_permissions: access.topicPermissions().map((permission) => ({ ...permission })),
-    parameters: all((vhost) => parametersOf(vhost).map((parameter) => ({ ...parameter }))),
-    global_parameters: broker.globalParameters.list().map((parameter) => ({ ...parameter })),
-    policies: all(policiesOf),
-    queues: all(queuesOf),
-    exchanges: all(exchangesOf),
-    bindings: all(bindingsOf),
-  };
+  return whole(brokerSections(broker, version));
 }
 
 /** The definitions of one vhost, to be imported into any. */
 export function exportVhost(vhost: Vhost, version: string): JsonObject {
+  return whole(vhostSections(vhost, version));
+}
+
+/** The same as `exportDefinitions`, for who takes the rows one by one. */
+export function brokerSections(broker: Broker, version: string): Section[] {
+  const { access } = broker;
+  const vhosts = [...broker.vhosts.values()];
+  const all = function* (list: (vhost: Vhost) => Iterable<JsonObject>): Iterable<JsonObject> {
+    for (const vhost of vhosts)
+      for (const each of list(vhost)) yield { ...each, vhost: vhost.name };
+  };
+  return [
+    ...Object.entries(head(version, 'cluster')),
+    ['users', usersOf(broker)],
+    ['vhosts', vhosts.map(vhostToJson)],
+    ['permissions', access.permissions().map((permission) => ({ ...permission }))],
+    ['topic_permissions', access.topicPermissions().map((permission) => ({ ...permission }))],
+    ['parameters', all((vhost) => parametersOf(vhost).map((parameter) => ({ ...parameter })))],
+    ['global_parameters', broker.globalParameters.list().map((parameter) => ({ ...parameter }))],
+    ['policies', all(policiesOf)],
+    ['queues', all(queuesOf)],
+    ['exchanges', all(exchangesOf)],
+    ['bindings', all(bindingsOf)],
+  ];
+}
+
+/** The same as `exportVhost`, for who takes the rows one by one. */
+export function vhostSections(vhost: Vhost, version: string): Section[] {
   const { name, description, tags, defaultQueueType } = vhost.snapshot();
   const named = (list: readonly JsonObject[]): JsonObject[] =>
     list.map((each) => ({ ...each, vhost: name }));
-  return {
-    ...head(version, 'single_virtual_host'),
-    original_vhost_name: name,
-    explanation: `Definitions of virtual host '${name}'`,
-    metadata: { description, tags, ...queueType(defaultQueueType) },
-    parameters: named(parametersOf(vhost).map((parameter) => ({ ...parameter }))),
-    policies: named(policiesOf(vhost)),
-    queues: queuesOf(vhost),
-    exchanges: exchangesOf(vhost),
-    bindings: bindingsOf(vhost),
-  };
+  return [
+    ...Object.entries(head(version, 'single_virtual_host')),
+    ['original_vhost_name', name],
+    ['explanation', `Definitions of virtual host '${name}'`],
+    ['metadata', { description, tags, ...queueType(defaultQueueType) }],
+    ['parameters', named(parametersOf(vhost).map((parameter) => ({ ...parameter })))],
+    ['policies', named(policiesOf(vhost))],
+    ['queues', queuesOf(vhost)],
+    ['exchanges', exchangesOf(vhost)],
+    ['bindings', bindingsOf(vhost)],
+  ];
+}
+
+/** The users with what their passwords are known by. */
+export function usersOf({ access }: Broker): JsonObject[] {
+  return access.users().map((user) => ({
+    name: user.name,
+    ...passwordToJson(user.passwordHash, user.hashingAlgorithm),
+    tags: user.tags,
+    limits: { ...user.limits },
+  }));
+}
+
+function whole(sections: readonly Section[]): JsonObject {
+  return Object.fromEntries(
+    sections.map(([key, value]) => [key, isRows(value) ? [...value] : value]),
+  );
+}
+
+/** Whether a section is a list whose rows come one by one. */
+export function isRows(value: Section[1]): value is Iterable<JsonObject> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
 function head(version: string, format: string): JsonObject {
@@ -107,14 +138,16 @@ function policyToJson({ pattern, definition, priority, applyTo }: Policy): JsonO
   return { pattern: pattern.text, 'apply-to': applyTo, definition, priority };
 }
 
-function queuesOf(vhost: Vhost): JsonObject[] {
-  const lasting = [...vhost.queues.values()].filter(({ owner }) => owner === null);
-  return lasting.map((queue) => ({
-    name: queue.name,
-    durable: queue.durable,
-    auto_delete: queue.autoDelete,
-    ...argumentsToJson(queue.arguments),
-  }));
+function* queuesOf(vhost: Vhost): Iterable<JsonObject> {
+  for (const queue of vhost.queues.values()) {
+    if (queue.owner !== null) continue;
+    yield {
+      name: queue.name,
+      durable: queue.durable,
+      auto_delete: queue.autoDelete,
+      ...argumentsToJson(queue.arguments),
+    };
+  }
 }
 
 function exchangesOf(vhost: Vhost): JsonObject[] {
@@ -133,21 +166,19 @@ function isDeclared(exchange: string): boolean {
   return exchange !== '' && !exchange.startsWith(RESERVED_PREFIX);
 }
 
-function bindingsOf(vhost: Vhost): JsonObject[] {
-  const found: JsonObject[] = [];
+function* bindingsOf(vhost: Vhost): Iterable<JsonObject> {
   for (const source of vhost.exchanges.values()) {
     for (const { destination, bindingKey, arguments: args } of source.bindings.values()) {
       if (!isLasting(destination)) continue;
-      found.push({
+      yield {
         source: source.name,
         destination: destination.name,
         destination_type: isExchange(destination) ? 'exchange' : 'queue',
         routing_key: bindingKey,
         ...(argumentsToJson(args, true) as Readonly<Record<string, JsonValue>>),
-      });
+      };
     }
   }
-  return found;
 }
 
 function isLasting(destination: Queue | Exchange): boolean {

@@ -27,6 +27,12 @@ export class QueueLatency {
     this.sentMs[slot] = nowMs;
   }
 
+  /** Adds those of another queue. */
+  add(other: QueueLatency): void {
+    this.enqueueToDeliver.merge(other.enqueueToDeliver);
+    this.deliverToAck.merge(other.deliverToAck);
+  }
+
   /** Told of each ack. */
   acked(seq: number, nowMs: number): void {
     const slot = seq % SLOTS;

@@ -131,10 +131,12 @@ export class Actor {
 
   // --- bindings ---
 
-  bind(source: string, end: BindingEnd, key: string, args: JsonValue | undefined): void {
+  /** Returns what stands for the binding in paths. */
+  bind(source: string, end: BindingEnd, key: string, args: JsonValue | undefined): string {
     const table = readArguments(args);
     checkBindingRights(this.vhost, this.grants, end.kind, end.name, source, key);
     this.vhost.bind(this.vhost.exchange(source), this.destination(end), key, table);
+    return propertiesKeyOf(key, table);
   }
 
   /** Takes the binding away that has this properties key; a Refusal when there is none. */
@@ -193,6 +195,11 @@ export class Actor {
     if (queue.deleted) return got;
     for (const seq of taken) settle(queue, seq, mode);
     return got;
+  }
+
+  /** How many messages of a queue are ready. */
+  readyCount(name: string): number {
+    return this.vhost.queue(name, NOBODY).readyCount;
   }
 
   /** Looks at messages without disturbing them. */

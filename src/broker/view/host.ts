@@ -108,6 +108,13 @@ export interface ListenerView {
   readonly port: number;
 }
 
+/** A certificate that clients are shown. */
+export interface CertificateView {
+  readonly port: number;
+  readonly subject: string;
+  readonly expiresMs: number;
+}
+
 /** A message that a tool publishes. */
 export interface ToolMessage {
   readonly exchange: string;
@@ -124,6 +131,8 @@ export interface ViewHost {
   /** What closed last, the newest first. */
   closed(): readonly ClosedView[];
   listeners(): readonly ListenerView[];
+  /** The certificates in use, with when they expire, ms since the Unix epoch. */
+  certificates(): readonly CertificateView[];
   /** The counts of all open channels. */
   channelCounts(): Iterable<MessageCounts>;
   /** Objects whose traffic is counted, with their bytes in and out. */
@@ -142,6 +151,7 @@ export const NO_HOST: ViewHost = {
   channels: () => [],
   closed: () => [],
   listeners: () => [],
+  certificates: () => [],
   channelCounts: () => [],
   traffic: () => [],
   closeConnection: () => false,

@@ -3,12 +3,21 @@
 
 import type { Broker } from '../broker.ts';
 import { MessageCounts } from '../counts.ts';
+import {
+  brokerSections,
+  isRows,
+  type Section,
+  usersOf,
+  vhostSections,
+} from '../definitions/export.ts';
 import { isExchange } from '../exchange/exchange.ts';
 import { exchangeTypes } from '../exchange/registry.ts';
+import type { JsonObject } from '../json.ts';
 import { NODE_NAME } from '../node-name.ts';
+import { QueueLatency } from '../queue/latency.ts';
 import { Refusal } from '../refusal.ts';
 import type { Vhost } from '../vhost.ts';
-import type { ViewHost } from './host.ts';
+import type { RateView, ViewHost } from './host.ts';
 import { propertiesKeyOf } from './properties-key.ts';
 import { type CountsView, valuesOf } from './rates.ts';
 import { type BindingView, viewBinding, viewVhost } from './snapshots.ts';
@@ -16,12 +25,14 @@ import {
   type ConsumerRow,
   detailOfQueue,
   type ExchangeRow,
+  type LatenciesView,
   type QueueDetail,
   type QueueRow,
   rowOfExchange,
   rowOfQueue,
   rowsOfConsumers,
   sample,
+  viewLatency,
 } from './statistics.ts';
 
 /** A binding with what stands for it in paths. */
@@ -57,6 +68,9 @@ export interface Churn {
   readonly queue_created: number;
   readonly queue_deleted: number;
 }
+
+/** What the rates of the churn are kept under. */
+const CHURN_KEY = {};
 
 const EVERY: NameFilter = () => true;
 
@@ -112,11 +126,40 @@ export class Look {
       for (const queue of vhost.queues.values()) {
         yield bindingRow(vhost, '', 'queue', queue.name, queue.name, new Map());
       }
-      for (const source of vhost.exchanges.values()) {
-        for (const { destination, bindingKey, arguments: args } of source.bindings.values()) {
-          const kind = isExchange(destination) ? 'exchange' : 'queue';
-          yield bindingRow(vhost, source.name, kind, destination.name, bindingKey, args);
-        }
+      for (const name of vhost.exchanges.keys()) {
+        if (name !== '') yield* this.bindingsFrom(vhost.name, name);
+      }
+    }
+  }
+
+  /** The bindings that have an exchange as their source. */
+  *bindingsFrom(vhostName: string, exchange: string): Iterable<BindingRow> {
+    const vhost = this.broker.vhost(vhostName);
+    if (exchange === '') {
+      for (const { name } of vhost.queues.values()) {
+        yield bindingRow(vhost, '', 'queue', name, name, new Map());
+      }
+    }
+    for (const binding of vhost.exchanges.get(exchange)?.bindings.values() ?? []) {
+      const { destination, bindingKey, arguments: args } = binding;
+      const kind = isExchange(destination) ? 'exchange' : 'queue';
+      yield bindingRow(vhost, exchange, kind, destination.name, bindingKey, args);
+    }
+  }
+
+  /** The bindings that lead to a queue or an exchange. */
+  *bindingsTo(
+    vhost: string,
+    kind: BindingView['destination_type'],
+    name: string,
+  ): Iterable<BindingRow> {
+    const home = this.broker.vhost(vhost);
+    const destination = (kind === 'queue' ? home.queues : home.exchanges).get(name);
+    if (destination === undefined) return;
+    if (kind === 'queue') yield bindingRow(home, '', kind, name, name, new Map());
+    for (const source of home.sourcesOf(destination)) {
+      for (const row of this.bindingsFrom(vhost, source.name)) {
+        if (row.destination_type === kind && row.destination === name) yield row;
       }
     }
   }
@@ -135,6 +178,21 @@ export class Look {
 
   vhosts(): ReturnType<typeof viewVhost>[] {
     return [...this.broker.vhosts.values()].map(viewVhost);
+  }
+
+  users(): JsonObject[] {
+    return usersOf(this.broker);
+  }
+
+  /** All definitions, or those of one vhost, in parts. */
+  definitions(version: string, vhost: string | null): Section[] {
+    if (vhost === null) return brokerSections(this.broker, version);
+    return vhostSections(this.broker.vhost(vhost), version);
+  }
+
+  /** Whether a part of definitions is a list whose rows come one by one. */
+  isRows(value: Section[1]): value is Iterable<JsonObject> {
+    return isRows(value);
   }
 
   /** What there is in these vhosts, added up. */
@@ -183,6 +241,20 @@ export class Look {
     return sum;
   }
 
+  /** How fast one of the churn counts grows. */
+  churnRate(name: string): RateView {
+    return this.broker.rates.of(CHURN_KEY, Object.keys(this.churn()).indexOf(name));
+  }
+
+  /** The latencies of all queues together. */
+  latency(): LatenciesView {
+    const sum = new QueueLatency();
+    for (const vhost of this.broker.vhosts.values()) {
+      for (const { latency } of vhost.queues.values()) if (latency !== null) sum.add(latency);
+    }
+    return viewLatency(sum);
+  }
+
   deadLettered(): Readonly<Record<string, number>> {
     return this.broker.counts.deadLettered;
   }
@@ -206,6 +278,7 @@ export class Look {
     const { messages, messages_ready, messages_unacknowledged } = this.totals(this.vhostNames);
     broker.rates.take(this, [messages, messages_ready, messages_unacknowledged], nowMs);
     yield;
+    broker.rates.take(CHURN_KEY, Object.values(this.churn()), nowMs);
     yield* sample(broker, this.host.traffic(), nowMs);
   }
 

@@ -6,6 +6,7 @@ import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
 import type { Broker } from '../broker.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { NODE_NAME } from '../node-name.ts';
+import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vhost } from '../vhost.ts';
 import type { ChannelDetails, RateView } from './host.ts';
@@ -25,6 +26,12 @@ export interface LatencyView {
   readonly sum_ms: number;
   /** Cumulative, as in Prometheus; the last bound stands for all above it. */
   readonly buckets: readonly { readonly le_ms: number | null; readonly count: number }[];
+}
+
+/** The latencies of a queue, or of all. */
+export interface LatenciesView {
+  readonly enqueue_to_deliver: LatencyView;
+  readonly deliver_to_ack: LatencyView;
 }
 
 /** A queue with its statistics. */
@@ -56,10 +63,7 @@ export interface QueueDetail extends QueueRow {
   /** How long the message that goes out next has been in the broker, ms; null: there is none. */
   readonly oldest_message_age_ms: number | null;
   readonly head_message_timestamp: number | null;
-  readonly latency: {
-    readonly enqueue_to_deliver: LatencyView;
-    readonly deliver_to_ack: LatencyView;
-  } | null;
+  readonly latency: LatenciesView | null;
 }
 
 /** An exchange with its statistics. */
@@ -118,13 +122,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
     oldest_message_age_ms:
       arrivedMs === null ? null : Math.max(0, broker.clock.wallMs() - arrivedMs),
     head_message_timestamp: arrivedMs === null ? null : Math.floor(arrivedMs / 1000),
-    latency:
-      latency === null
-        ? null
-        : {
-            enqueue_to_deliver: viewHistogram(latency.enqueueToDeliver),
-            deliver_to_ack: viewHistogram(latency.deliverToAck),
-          },
+    latency: latency === null ? null : viewLatency(latency),
   };
 }
 
@@ -133,6 +131,13 @@ function headArrivedMs(broker: Broker, { messages }: Queue): number | null {
   if (messages.readyCount === 0) return null;
   const lane = messages.topLane();
   return arrivedMsAt(broker.log, lane.entries.positionOf(lane.findHead()));
+}
+
+export function viewLatency(latency: QueueLatency): LatenciesView {
+  return {
+    enqueue_to_deliver: viewHistogram(latency.enqueueToDeliver),
+    deliver_to_ack: viewHistogram(latency.deliverToAck),
+  };
 }
 
 function viewHistogram({ count, sumMs, buckets }: Histogram): LatencyView {

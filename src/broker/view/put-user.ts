@@ -1,0 +1,29 @@
+// Owns making and changing a user as the HTTP API has it. Never lets a password wait on the event loop.
+
+import type { Broker } from '../broker.ts';
+import { importDefinitions } from '../definitions/import.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import { Refusal } from '../refusal.ts';
+
+/**
+ * Makes a user, or changes all of it: `tags`, and `password`, or `password_hash` with
+ * `hashing_algorithm`, or neither for one that has no password. Rejects with a Refusal.
+ */
+export async function putUser(broker: Broker, name: string, json: JsonObject): Promise<void> {
+  const tags = readTags(json['tags']);
+  const { password } = json;
+  if (typeof password === 'string' && password !== '') {
+    await broker.access.putUser({ name, tags }, password);
+    return;
+  }
+  const given = json['password_hash'] === undefined ? { password_hash: '' } : json;
+  importDefinitions(broker, { users: [{ ...given, name, tags }] });
+}
+
+/** Tags as a list, or as a text with commas as old tools send it. */
+export function readTags(json: JsonValue | undefined): string[] {
+  const list = typeof json === 'string' ? json.split(',').map((tag) => tag.trim()) : json;
+  const fine = Array.isArray(list) && list.every((tag) => typeof tag === 'string');
+  if (!fine) throw new Refusal('invalid', 'tags must be a list of texts, or a text with commas');
+  return (list as string[]).filter((tag) => tag !== '');
+}

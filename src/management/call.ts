@@ -1,0 +1,188 @@
+// Owns one request of the HTTP API as routes see it: who asks, for what, with which body. Never routes.
+
+import type { JsonObject, JsonValue } from '../broker/json.ts';
+import type { Actor } from '../broker/view/actor.ts';
+import type { Context } from './context.ts';
+import { badRequest, HttpError, notAuthorised, notFound } from './http-error.ts';
+import { type Attempts, type Level, type Person, reaches } from './person.ts';
+
+/** The default exchange in paths. */
+const DEFAULT_EXCHANGE = 'amq.default';
+
+/** A request that was let in. */
+export class Call {
+  readonly context: Context;
+  readonly person: Person;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly attempts: Attempts;
+  private readonly bytes: Buffer;
+
+  constructor(
+    context: Context,
+    person: Person,
+    attempts: Attempts,
+    request: {
+      readonly params: unknown;
+      readonly query: unknown;
+      readonly headers: Call['headers'];
+      readonly body: unknown;
+    },
+  ) {
+    this.context = context;
+    this.person = person;
+    this.attempts = attempts;
+    this.params = request.params as Record<string, string>;
+    this.query = flatten(request.query as Record<string, unknown>);
+    this.headers = request.headers;
+    this.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  }
+
+  get view(): Context['view'] {
+    return this.context.view;
+  }
+
+  /** A part of the path; '' where it has none. */
+  param(name: string): string {
+    return this.params[name] ?? '';
+  }
+
+  /** The name of an exchange in the path. */
+  exchange(name: string): string {
+    const given = this.param(name);
+    return given === DEFAULT_EXCHANGE ? '' : given;
+  }
+
+  /** Whether a flag of the query is set. */
+  flag(name: string): boolean {
+    return this.query[name] === 'true';
+  }
+
+  // --- rights ---
+
+  /** Whether the person has as many rights as that. */
+  reaches(level: Level): boolean {
+    return reaches(this.person.tags, level);
+  }
+
+  /** The vhosts that the person may see: all of them from `monitoring` on. */
+  vhosts(): string[] {
+    const { look } = this.view;
+    const all = look.vhostNames;
+    if (this.reaches('monitoring')) return all;
+    return all.filter((vhost) => this.view.mayEnter(this.person.name, vhost));
+  }
+
+  /** The vhost of the path, which the person may see. */
+  vhost(): string {
+    const name = this.param('vhost');
+    if (!this.view.look.vhostNames.includes(name)) throw notFound();
+    if (!this.reaches('monitoring') && !this.view.mayEnter(this.person.name, name)) {
+      throw notAuthorised('User not authorised to access virtual host');
+    }
+    return name;
+  }
+
+  /** The vhost of the path alone, or all that the person may see where it has none. */
+  vhostOrAll(): string[] {
+    return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()];
+  }
+
+  /** The person, to act in the vhost of the path. */
+  actor(): Actor {
+    const vhost = this.vhost();
+    if (!this.view.mayEnter(this.person.name, vhost)) {
+      throw notAuthorised('User not authorised to access virtual host');
+    }
+    return this.view.actor(this.person.name, vhost);
+  }
+
+  // --- the body ---
+
+  /** The body as JSON; an empty one is an empty object. */
+  json(): JsonValue {
+    const text = this.bytes.toString('utf8').trim();
+    if (text === '') return {};
+    try {
+      return JSON.parse(text) as JsonValue;
+    } catch {
+      throw badRequest('not_json');
+    }
+  }
+
+  /** A part of a body that is a form with a file in it, RFC 7578; null: there is none. */
+  formPart(name: string): string | null {
+    const type = String(this.headers['content-type']);
+    const boundary = /boundary="?([^";]+)"?/.exec(type)?.[1];
+    if (boundary === undefined) return null;
+    for (const part of this.bytes.toString('utf8').split(`--${boundary}`)) {
+      const end = part.indexOf('\r\n\r\n');
+      if (end < 0 || !part.slice(0, end).includes(`name="${name}"`)) continue;
+      return part.slice(end + 4).replace(/\r\n$/, '');
+    }
+    return null;
+  }
+
+  /** The body as an object, with the keys that must be there. */
+  object(...required: readonly string[]): JsonObject {
+    const json = this.json();
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+      throw badRequest('not_a_json_object');
+    }
+    const missing = required.filter((key) => (json as JsonObject)[key] === undefined);
+    if (missing.length > 0) {
+      throw badRequest(`[${missing.map((key) => `{key_missing,${key}}`).join(',')}]`);
+    }
+    return json as JsonObject;
+  }
+
+  /** Refuses with 404 what is not there. */
+  found<T>(value: T | null | undefined): T {
+    if (value === null || value === undefined) throw notFound();
+    return value;
+  }
+
+  /** An error with a status. */
+  fail(status: number, error: string, reason: string): never {
+    throw new HttpError(status, error, reason);
+  }
+}
+
+/** A key that is there several times counts with its last value. */
+function flatten(query: Record<string, unknown>): Record<string, string> {
+  const entries = Object.entries(query).map(([key, value]): [string, string] => [
+    key,
+    String(Array.isArray(value) ? value[value.length - 1] : value),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** A boolean of a body, which old tools write as text. */
+export function booleanOf(value: JsonValue | undefined, otherwise: boolean): boolean {
+  if (value === undefined || value === null || value === 'undefined') return otherwise;
+  if (typeof value === 'boolean') return value;
+  if (value === 'true') return true;
+  if (value === 'false') return false;
+  throw badRequest(`expected true or false, not ${JSON.stringify(value)}`);
+}
+
+/** A whole number of a body or a query within bounds, which may be written as text. */
+export function integerOf(
+  name: string,
+  value: JsonValue | undefined,
+  otherwise: number,
+  max: number,
+): number {
+  if (value === undefined || value === null || value === '') return otherwise;
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 0) return Math.min(number, max);
+  throw badRequest(`${name} must be a whole number from 0 on, not ${JSON.stringify(value)}`);
+}
+
+/** A text of a body. */
+export function textOf(name: string, value: JsonValue | undefined, otherwise = ''): string {
+  if (value === undefined || value === null) return otherwise;
+  if (typeof value === 'string') return value;
+  throw badRequest(`${name} must be a text, not ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,54 @@
+// Owns what the HTTP API is given: the window on the broker, and facts of the process around it. Never
+// reaches into the broker by any other way.
+
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { View } from '../broker/view.ts';
+import type { Clock } from '../util/clock.ts';
+
+/** Where somebody listens, for who asks which ports are open. */
+export interface OpenPort {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Facts of the process that the broker itself does not know. */
+export interface ProcessFacts {
+  readonly startedMs: number;
+  readonly pid: number;
+  readonly dataDir: string | null;
+  /** File descriptors and sockets that may be open; Infinity where that is unknown. */
+  readonly socketMax: number;
+  openFiles(): Promise<number>;
+  residentBytes(): number;
+}
+
+/** Somebody who is told things, such as the log. */
+export interface Log {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/** What the HTTP API runs with. */
+export interface Context {
+  readonly view: View;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly facts: ProcessFacts;
+  readonly bodyBytesMax: number;
+  readonly statisticsIntervalMs: number;
+  /** The listeners of HTTP itself. */
+  readonly ports: () => readonly OpenPort[];
+  /** All settings in force, with secrets left out. */
+  readonly settings: () => Readonly<Record<string, string>>;
+  /** Takes a connection that brings AMQP over another transport. */
+  readonly acceptAmqp: (stream: Duplex, below: Socket) => void;
+  /** Copies the data folder as it is; rejects where there is none. */
+  readonly backup: ((path: string) => Promise<object>) | null;
+  /** Resolves after so long. */
+  readonly wait: (delayMs: number) => Promise<void>;
+  /** Calls `act` every so often, until the broker stops. */
+  readonly every: (intervalMs: number, act: () => void) => void;
+}

@@ -1,0 +1,54 @@
+// Owns which HTTP status and body each failure has: the one table that maps the broker's errors. Never
+// decides that something failed.
+
+import { type Failure, type FailureKind, failureOf } from '../broker/view/failure.ts';
+
+/** An answer that is no success, with the body that RabbitMQ's API would send. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly status: number;
+  readonly error: string;
+
+  constructor(status: number, error: string, reason: string) {
+    super(reason);
+    this.status = status;
+    this.error = error;
+  }
+}
+
+export function badRequest(reason: string): HttpError {
+  return new HttpError(400, 'bad_request', reason);
+}
+
+export function notFound(reason = 'Not Found'): HttpError {
+  return new HttpError(404, 'Object Not Found', reason);
+}
+
+export function notAuthorised(reason: string): HttpError {
+  return new HttpError(401, 'not_authorised', reason);
+}
+
+/** RabbitMQ answers what the user may not do with 401, and what AMQP refuses with 400. */
+const STATUSES: Readonly<Record<FailureKind, readonly [status: number, error: string]>> = {
+  invalid: [400, 'bad_request'],
+  'not-found': [404, 'Object Not Found'],
+  'in-use': [400, 'bad_request'],
+  'access-refused': [401, 'not_authorised'],
+  locked: [400, 'bad_request'],
+  'precondition-failed': [400, 'bad_request'],
+  other: [400, 'bad_request'],
+};
+
+/** The answer for whatever was thrown, or null when that is a bug. */
+export function httpErrorOf(error: unknown): HttpError | null {
+  if (error instanceof HttpError) return error;
+  const failure: Failure | null = failureOf(error);
+  if (failure === null) return null;
+  const [status, name] = STATUSES[failure.kind];
+  return new HttpError(status, name, withoutCode(failure.text));
+}
+
+/** RabbitMQ leaves the name of the reply code out. */
+function withoutCode(text: string): string {
+  return text.replace(/^[A-Z_]+ - /, '');
+}

@@ -1,0 +1,188 @@
+// Owns what lists have in common: filters, order, pages and columns, as RabbitMQ's API has them, for
+// any number of rows without holding up the broker. Never knows what the rows are.
+
+import { compilePattern, PatternError } from '../util/pattern.ts';
+import { Breather, sortSlowly } from './breather.ts';
+import type { Call } from './call.ts';
+import { badRequest, HttpError } from './http-error.ts';
+
+/** A row of a list. */
+export type Row = object;
+
+/** An answer that was made a piece at a time, and is sent so. */
+export interface Pieces {
+  readonly pieces: readonly string[];
+}
+
+const PAGE_SIZE_MAX = 500;
+const PAGE_SIZE = 100;
+/** About so many characters are sent at a time. */
+const PIECE_CHARS = 64 * 1024;
+
+/** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
+export async function list(
+  call: Call,
+  rows: Iterable<Row>,
+  order: readonly string[] = ['vhost', 'name'],
+): Promise<Pieces> {
+  const { query, context } = call;
+  const breather = new Breather(context.clock);
+  const wanted = nameFilter(query['name'], query['use_regex'] === 'true');
+  const paging = readPaging(query);
+  const all: Row[] = [];
+  let total = 0;
+  for (const row of rows) {
+    total += 1;
+    if (wanted(String((row as { name?: unknown }).name ?? ''))) all.push(row);
+    if (breather.due) await breather.rest();
+  }
+  const sorted = await sorting(
+    all,
+    query['sort'],
+    query['sort_reverse'] === 'true',
+    order,
+    breather,
+  );
+  if (paging === null)
+    return { pieces: await piecesOf('[', sorted, ']', query['columns'], breather) };
+  const { page, pageSize } = paging;
+  const pageCount = Math.ceil(sorted.length / pageSize);
+  if (page > 1 && page > pageCount) {
+    const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`;
+    throw new HttpError(400, 'page_out_of_range', reason);
+  }
+  const items = sorted.slice((page - 1) * pageSize, page * pageSize);
+  const head = {
+    filtered_count: sorted.length,
+    item_count: items.length,
+    page,
+    page_count: pageCount,
+    page_size: pageSize,
+    total_count: total,
+  };
+  const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
+  return { pieces: await piecesOf(start, items, ']}', query['columns'], breather) };
+}
+
+/** The filter that `name` and `use_regex` ask for. */
+export function nameFilter(name: string | undefined, regex: boolean): (name: string) => boolean {
+  if (name === undefined || name === '') return () => true;
+  if (!regex) {
+    const part = name.toLowerCase();
+    return (each) => each.toLowerCase().includes(part);
+  }
+  try {
+    const pattern = compilePattern(name);
+    return (each) => pattern.matches(each);
+  } catch (error) {
+    if (error instanceof PatternError) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+function readPaging(
+  query: Call['query'],
+): { readonly page: number; readonly pageSize: number } | null {
+  const { page, page_size: size } = query as { page?: string; page_size?: string };
+  if (page === undefined) return null;
+  const pageSize = size === undefined ? PAGE_SIZE : Number(size);
+  const number = Number(page);
+  const fine = Number.isInteger(number) && number >= 1 && Number.isInteger(pageSize);
+  if (!fine || pageSize < 1) throw badRequest('Pagination parameters are invalid');
+  if (pageSize > PAGE_SIZE_MAX) {
+    throw badRequest(`Pagination parameters are invalid: page_size is at most ${PAGE_SIZE_MAX}`);
+  }
+  return { page: number, pageSize };
+}
+
+type Key = string | number | boolean | undefined;
+
+async function sorting(
+  rows: Row[],
+  by: string | undefined,
+  reverse: boolean,
+  order: readonly string[],
+  breather: Breather,
+): Promise<Row[]> {
+  const paths = (by === undefined || by === '' ? order : [by]).map((path) => path.split('.'));
+  const keyed = rows.map((row) => ({ row, keys: paths.map((path) => keyAt(row, path)) }));
+  const sign = reverse ? -1 : 1;
+  const sorted = await sortSlowly(
+    keyed,
+    (a, b) => {
+      for (let i = 0; i < paths.length; i++) {
+        const less = compareKeys(a.keys[i], b.keys[i]);
+        if (less !== 0) return less * sign;
+      }
+      return 0;
+    },
+    breather,
+  );
+  return sorted.map(({ row }) => row);
+}
+
+function compareKeys(a: Key, b: Key): number {
+  if (a === b) return 0;
+  // What is not there stands before all else.
+  if (a === undefined) return -1;
+  if (b === undefined) return 1;
+  return a < b ? -1 : 1;
+}
+
+function keyAt(row: Row, path: readonly string[]): Key {
+  const value = valueAt(row, path);
+  const kind = typeof value;
+  return kind === 'string' || kind === 'number' || kind === 'boolean' ? (value as Key) : undefined;
+}
+
+/** What is at a path; only what a row has itself. */
+function valueAt(row: Row, path: readonly string[]): unknown {
+  let value: unknown = row;
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name))
+      return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** The columns of a row, where the query names some. */
+export function pick(row: Row, columns: string | undefined): Row {
+  if (columns === undefined || columns === '') return row;
+  // What a query names never becomes the prototype of anything.
+  const picked: Record<string, unknown> = Object.create(null);
+  for (const column of columns.split(',')) {
+    const path = column.trim().split('.');
+    const value = valueAt(row, path);
+    if (value === undefined) continue;
+    let place = picked;
+    for (const name of path.slice(0, -1)) {
+      const inner = place[name];
+      place[name] = typeof inner === 'object' && inner !== null ? inner : Object.create(null);
+      place = place[name] as Record<string, unknown>;
+    }
+    place[path[path.length - 1] as string] = value;
+  }
+  return picked;
+}
+
+async function piecesOf(
+  start: string,
+  rows: readonly Row[],
+  end: string,
+  columns: string | undefined,
+  breather: Breather,
+): Promise<string[]> {
+  const pieces: string[] = [];
+  let piece = start;
+  for (const [at, row] of rows.entries()) {
+    piece += (at === 0 ? '' : ',') + JSON.stringify(pick(row, columns));
+    if (piece.length >= PIECE_CHARS) {
+      pieces.push(piece);
+      piece = '';
+    }
+    if (breather.due) await breather.rest();
+  }
+  pieces.push(piece + end);
+  return pieces;
+}

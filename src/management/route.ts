@@ -1,0 +1,65 @@
+// Owns the words that routes are written in. Never serves one: app.ts does.
+
+import type { Call } from './call.ts';
+import type { Pieces } from './listing.ts';
+import type { Level } from './person.ts';
+
+/** An answer with a status of its own. */
+export class Answer {
+  readonly status: number;
+  readonly body: object | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    body: object | null = null,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** What a route returns: JSON, a list in pieces, an answer with a status, or nothing, which is 204. */
+export type Result = object | Pieces | Answer | undefined;
+
+/** One method of one path below `/api`. */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly path: string;
+  /** What it takes to use it; null: nothing, not even a login. */
+  readonly level: Level | null;
+  run(call: Call): Result | Promise<Result>;
+}
+
+type Run = Route['run'];
+
+/** A route that reads. */
+export function get(path: string, level: Level | null, run: Run): Route {
+  return { method: 'GET', path, level, run };
+}
+
+export function put(path: string, level: Level, run: Run): Route {
+  return { method: 'PUT', path, level, run };
+}
+
+export function post(path: string, level: Level, run: Run): Route {
+  return { method: 'POST', path, level, run };
+}
+
+export function remove(path: string, level: Level, run: Run): Route {
+  return { method: 'DELETE', path, level, run };
+}
+
+/** 201 for what is new, 204 for what was there, once it is durable. */
+export async function saved(call: Call, isNew: boolean): Promise<Answer> {
+  await call.view.settled();
+  return new Answer(isNew ? 201 : 204);
+}
+
+/** 204, once it is durable. */
+export async function done(call: Call): Promise<undefined> {
+  await call.view.settled();
+  return undefined;
+}

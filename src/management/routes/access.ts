@@ -1,0 +1,221 @@
+// Owns the routes of users, vhosts, permissions and limits.
+
+import type { JsonObject } from '../../broker/json.ts';
+import { readTags } from '../../broker/view/put-user.ts';
+import { booleanOf, type Call, textOf } from '../call.ts';
+import { badRequest, notFound } from '../http-error.ts';
+import { list } from '../listing.ts';
+import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+
+export const USER_ROUTES: readonly Route[] = [
+  get('/whoami', 'management', ({ person }) => ({ name: person.name, tags: person.tags })),
+  get('/users', 'administrator', (call) => list(call, call.view.look.users(), ['name'])),
+  get('/users/without-permissions', 'administrator', (call) => {
+    const granted = new Set(call.view.permissions().map(({ user }) => user));
+    const without = call.view.look.users().filter(({ name }) => !granted.has(String(name)));
+    return list(call, without, ['name']);
+  }),
+  post('/users/bulk-delete', 'administrator', (call) => {
+    const { users } = call.object('users');
+    if (!Array.isArray(users)) throw badRequest('users must be a list of names');
+    for (const name of users) call.view.existingUser(String(name));
+    for (const name of users) call.view.deleteUser(String(name));
+    return done(call);
+  }),
+  get('/users/:user', 'administrator', (call) => user(call)),
+  put('/users/:user', 'administrator', async (call) => {
+    const name = call.param('user');
+    const body = call.object();
+    if (body['tags'] === undefined) throw badRequest('tags_not_present');
+    const isNew = find(call) === undefined;
+    await call.view.putUser(name, body);
+    return saved(call, isNew);
+  }),
+  remove('/users/:user', 'administrator', (call) => {
+    user(call);
+    call.view.deleteUser(call.param('user'));
+    return done(call);
+  }),
+  get('/users/:user/permissions', 'administrator', (call) => {
+    user(call);
+    return call.view.permissions().filter((each) => each.user === call.param('user'));
+  }),
+  get('/users/:user/topic-permissions', 'administrator', (call) => {
+    user(call);
+    return call.view.topicPermissions().filter((each) => each.user === call.param('user'));
+  }),
+  get('/user-limits', 'administrator', (call) => call.view.look.users().flatMap(limitsOfUser)),
+  get('/user-limits/:user', 'administrator', (call) => limitsOfUser(user(call))),
+  put('/user-limits/:user/:name', 'administrator', (call) => {
+    const { value } = call.object('value');
+    const name = call.param('user');
+    const limits = { ...call.view.userLimits(name), [call.param('name')]: value };
+    call.view.setUserLimits(name, limits);
+    return done(call);
+  }),
+  remove('/user-limits/:user/:name', 'administrator', (call) => {
+    const name = call.param('user');
+    const { [call.param('name')]: _, ...others } = call.view.userLimits(name) as JsonObject;
+    call.view.setUserLimits(name, others);
+    return done(call);
+  }),
+];
+
+function find(call: Call): JsonObject | undefined {
+  return call.view.look.users().find(({ name }) => name === call.param('user'));
+}
+
+function user(call: Call): JsonObject {
+  return call.found(find(call));
+}
+
+function limitsOfUser({ name, limits }: JsonObject): object[] {
+  return Object.keys(limits as JsonObject).length === 0 ? [] : [{ user: name, value: limits }];
+}
+
+export const VHOST_ROUTES: readonly Route[] = [
+  get('/vhosts', 'management', (call) => list(call, vhosts(call), ['name'])),
+  get('/vhosts/:vhost', 'management', (call) => {
+    const name = call.vhost();
+    return call.found(vhosts(call).find((each) => each.name === name));
+  }),
+  put('/vhosts/:vhost', 'administrator', async (call) => {
+    const name = call.param('vhost');
+    const body = call.object();
+    const isNew = !call.view.look.vhostNames.includes(name);
+    const type = body['default_queue_type'];
+    call.view.putVhost(name, {
+      ...(body['description'] === undefined
+        ? {}
+        : { description: textOf('description', body['description']) }),
+      ...(body['tags'] === undefined ? {} : { tags: readTags(body['tags']) }),
+      ...(body['tracing'] === undefined ? {} : { tracing: booleanOf(body['tracing'], false) }),
+      ...(typeof type === 'string' && type !== 'undefined' ? { defaultQueueType: type } : {}),
+    });
+    // Who makes a vhost may use it, as with RabbitMQ.
+    if (isNew) {
+      const all = { configure: '.*', write: '.*', read: '.*' };
+      call.view.setPermission({ user: call.person.name, vhost: name, ...all });
+    }
+    return saved(call, isNew);
+  }),
+  remove('/vhosts/:vhost', 'administrator', (call) => {
+    call.view.deleteVhost(call.vhost());
+    return done(call);
+  }),
+  post('/vhosts/:vhost/start/:node', 'administrator', (call) => {
+    call.vhost();
+    return undefined;
+  }),
+  get('/vhosts/:vhost/permissions', 'administrator', (call) => {
+    const vhost = call.vhost();
+    return call.view.permissions().filter((each) => each.vhost === vhost);
+  }),
+  get('/vhosts/:vhost/topic-permissions', 'administrator', (call) => {
+    const vhost = call.vhost();
+    return call.view.topicPermissions().filter((each) => each.vhost === vhost);
+  }),
+  get('/vhost-limits', 'administrator', (call) =>
+    call.vhosts().flatMap((each) => limits(call, each)),
+  ),
+  get('/vhost-limits/:vhost', 'administrator', (call) => limits(call, call.vhost())),
+  put('/vhost-limits/:vhost/:name', 'policymaker', (call) => {
+    const { value } = call.object('value');
+    const vhost = call.vhost();
+    const all = { ...call.view.vhostLimits(vhost), [call.param('name')]: value };
+    call.view.setVhostLimits(vhost, all);
+    return done(call);
+  }),
+  remove('/vhost-limits/:vhost/:name', 'policymaker', (call) => {
+    const vhost = call.vhost();
+    const { [call.param('name')]: _, ...others } = call.view.vhostLimits(vhost) as JsonObject;
+    call.view.setVhostLimits(vhost, others);
+    return done(call);
+  }),
+];
+
+function vhosts(call: Call) {
+  const names = call.vhosts();
+  const { node } = call.view.look;
+  return call.view.look
+    .vhosts()
+    .filter(({ name }) => names.includes(name))
+    .map((vhost) => ({
+      ...vhost,
+      metadata: { description: vhost.description, tags: vhost.tags },
+      cluster_state: { [node]: 'running' },
+    }));
+}
+
+function limits(call: Call, vhost: string): object[] {
+  const value = call.view.vhostLimits(vhost);
+  return Object.keys(value).length === 0 ? [] : [{ vhost, value }];
+}
+
+export const PERMISSION_ROUTES: readonly Route[] = [
+  get('/permissions', 'administrator', (call) => call.view.permissions()),
+  get('/permissions/:vhost/:user', 'administrator', permission),
+  put('/permissions/:vhost/:user', 'administrator', (call) => {
+    const body = call.object('configure', 'write', 'read');
+    const { vhost, user } = ends(call);
+    const known = call.view
+      .permissions()
+      .some((each) => each.user === user && each.vhost === vhost);
+    call.view.setPermission({
+      user,
+      vhost,
+      configure: textOf('configure', body['configure']),
+      write: textOf('write', body['write']),
+      read: textOf('read', body['read']),
+    });
+    return saved(call, !known);
+  }),
+  remove('/permissions/:vhost/:user', 'administrator', (call) => {
+    permission(call);
+    call.view.clearPermission(call.param('user'), call.param('vhost'));
+    return done(call);
+  }),
+  get('/topic-permissions', 'administrator', (call) => call.view.topicPermissions()),
+  get('/topic-permissions/:vhost/:user', 'administrator', (call) => {
+    const all = topicPermissions(call);
+    if (all.length === 0) throw notFound();
+    return all;
+  }),
+  put('/topic-permissions/:vhost/:user', 'administrator', (call) => {
+    const body = call.object('exchange', 'write', 'read');
+    const { vhost, user } = ends(call);
+    const exchange = textOf('exchange', body['exchange']);
+    const known = topicPermissions(call).some((each) => each.exchange === exchange);
+    call.view.setTopicPermission({
+      user,
+      vhost,
+      exchange,
+      write: textOf('write', body['write']),
+      read: textOf('read', body['read']),
+    });
+    return saved(call, !known);
+  }),
+  remove('/topic-permissions/:vhost/:user', 'administrator', (call) => {
+    call.view.clearTopicPermission(call.param('user'), call.param('vhost'));
+    return done(call);
+  }),
+];
+
+/** The user and the vhost of the path, which must be there. */
+function ends(call: Call): { readonly vhost: string; readonly user: string } {
+  const [vhost, user] = [call.param('vhost'), call.param('user')];
+  const there = call.view.look.vhostNames.includes(vhost) && find(call) !== undefined;
+  if (!there) throw badRequest('vhost_or_user_not_found');
+  return { vhost, user };
+}
+
+function permission(call: Call): object {
+  const [vhost, user] = [call.param('vhost'), call.param('user')];
+  const all = call.view.permissions();
+  return call.found(all.find((each) => each.vhost === vhost && each.user === user));
+}
+
+function topicPermissions(call: Call) {
+  const [vhost, user] = [call.param('vhost'), call.param('user')];
+  return call.view.topicPermissions().filter((each) => each.vhost === vhost && each.user === user);
+}

@@ -1,0 +1,103 @@
+// Owns the routes that tell whether the broker is well. Those below /health need no login: whatever
+// watches a machine has no password, and they say nothing of what the broker holds.
+
+import type { Call } from '../call.ts';
+import { badRequest } from '../http-error.ts';
+import { Answer, get, type Result, type Route } from '../route.ts';
+import { listeners } from './overview.ts';
+
+export const HEALTH_ROUTES: readonly Route[] = [
+  get('/health/checks/alarms', null, alarms),
+  get('/health/checks/local-alarms', null, alarms),
+  get('/health/checks/virtual-hosts', null, ok),
+  get('/health/checks/is-in-service', null, ok),
+  get('/health/checks/ready-to-serve-clients', null, (call) => {
+    const open = call.view.look.host.listeners().length > 0;
+    return open ? ok() : failed('no AMQP listener is open', {});
+  }),
+  get('/health/checks/below-node-connection-limit', null, ok),
+  get('/health/checks/node-is-quorum-critical', null, single),
+  get('/health/checks/node-is-mirror-sync-critical', null, single),
+  get('/health/checks/certificate-expiration/:within/:unit', null, certificates),
+  get('/health/checks/port-listener/:port', null, (call) => {
+    const port = Number(call.param('port'));
+    if (!Number.isInteger(port)) throw badRequest('Invalid port');
+    const ports = listeners(call).map((each) => each.port);
+    if (ports.includes(port)) return { status: 'ok', port };
+    return failed('No active listener', { missing: port, ports });
+  }),
+  get('/health/checks/protocol-listener/:protocol', null, (call) => {
+    const wanted = call.param('protocol');
+    const protocols = [...new Set(listeners(call).map((each) => each.protocol))];
+    // RabbitMQ takes several spellings of the protocol, too.
+    const named = ALIASES[wanted] ?? wanted;
+    if (protocols.includes(named)) return { status: 'ok', protocol: wanted };
+    return failed('No active listener', { missing: wanted, protocols });
+  }),
+  get('/healthchecks/node', 'management', alarms),
+  get('/healthchecks/node/:node', 'management', alarms),
+  get('/aliveness-test/:vhost', 'management', (call) => {
+    call.vhost();
+    return ok();
+  }),
+  get('/auth/attempts/:node', 'administrator', (call) => [
+    {
+      protocol: 'http',
+      auth_attempts: call.attempts.succeeded + call.attempts.failed,
+      auth_attempts_failed: call.attempts.failed,
+      auth_attempts_succeeded: call.attempts.succeeded,
+    },
+  ]),
+];
+
+const ALIASES: Readonly<Record<string, string>> = {
+  amqp091: 'amqp',
+  'amqp0-9-1': 'amqp',
+  amqps: 'amqp/ssl',
+  'amqp-ssl': 'amqp/ssl',
+  prometheus: 'http/prometheus',
+};
+
+function ok(): object {
+  return { status: 'ok' };
+}
+
+function single(): object {
+  return { status: 'ok', reason: 'single node cluster' };
+}
+
+function failed(reason: string, more: object): Answer {
+  return new Answer(503, { status: 'failed', reason, ...more });
+}
+
+function alarms(call: Call): Result {
+  const { mem_alarm, disk_free_alarm } = call.view.resources();
+  if (!mem_alarm && !disk_free_alarm) return ok();
+  const { node } = call.view.look;
+  const on = [...(mem_alarm ? ['memory'] : []), ...(disk_free_alarm ? ['disk'] : [])];
+  return failed('There are alarms in effect in the cluster', {
+    alarms: on.map((resource) => ({ node, resource })),
+  });
+}
+
+const UNIT_DAYS: Readonly<Record<string, number>> = { days: 1, weeks: 7, months: 30, years: 365 };
+
+function certificates(call: Call): Result {
+  const days = UNIT_DAYS[call.param('unit')];
+  const within = Number(call.param('within'));
+  if (days === undefined || !Number.isInteger(within) || within < 0) {
+    throw badRequest('Time unit not supported: expected days, weeks, months or years');
+  }
+  const untilMs = call.context.clock.wallMs() + within * days * 86_400_000;
+  const soon = call.view.look.host.certificates().filter(({ expiresMs }) => expiresMs <= untilMs);
+  if (soon.length === 0) return ok();
+  return failed('Certificates expiring', {
+    expired: soon.map(({ port, subject, expiresMs }) => ({
+      node: call.view.look.node,
+      protocol: 'amqp/ssl',
+      port,
+      subject,
+      cert_expires: new Date(expiresMs).toISOString(),
+    })),
+  });
+}

@@ -1,0 +1,157 @@
+// Owns the routes of policies, operator policies, parameters and definitions.
+
+import type { JsonObject } from '../../broker/json.ts';
+import { Breather } from '../breather.ts';
+import type { Call } from '../call.ts';
+import { badRequest } from '../http-error.ts';
+import { list, type Pieces } from '../listing.ts';
+import type { Level } from '../person.ts';
+import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+
+type Layer = 'policy' | 'operator_policy';
+
+/** The routes of one layer of policies. */
+function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
+  return [
+    get(base, 'management', (call) => list(call, policies(call, layer))),
+    get(`${base}/:vhost`, 'management', (call) => list(call, policies(call, layer))),
+    get(`${base}/:vhost/:name`, 'management', (call) => policy(call, layer)),
+    put(`${base}/:vhost/:name`, level, (call) => {
+      const vhost = call.vhost();
+      const name = call.param('name');
+      const body = call.object('pattern', 'definition');
+      const isNew = !policies(call, layer).some((each) => each.name === name);
+      const priority = body['priority'] ?? 0;
+      call.view.setPolicy(layer, vhost, name, {
+        pattern: body['pattern'],
+        definition: body['definition'],
+        priority: typeof priority === 'string' ? Number(priority) : priority,
+        applyTo: body['apply-to'] ?? 'all',
+      });
+      return saved(call, isNew);
+    }),
+    remove(`${base}/:vhost/:name`, level, (call) => {
+      policy(call, layer);
+      call.view.clearPolicy(layer, call.vhost(), call.param('name'));
+      return done(call);
+    }),
+  ];
+}
+
+function policies(call: Call, layer: Layer) {
+  return call.vhostOrAll().flatMap((vhost) => call.view.policies(layer, vhost));
+}
+
+function policy(call: Call, layer: Layer): object {
+  return call.found(policies(call, layer).find((each) => each.name === call.param('name')));
+}
+
+export const POLICY_ROUTES: readonly Route[] = [
+  ...policyRoutes('/policies', 'policy', 'policymaker'),
+  ...policyRoutes('/operator-policies', 'operator_policy', 'administrator'),
+];
+
+export const PARAMETER_ROUTES: readonly Route[] = [
+  get('/parameters', 'policymaker', (call) => list(call, parameters(call))),
+  get('/parameters/:component', 'policymaker', (call) => list(call, parameters(call))),
+  get('/parameters/:component/:vhost', 'policymaker', (call) => list(call, parameters(call))),
+  get('/parameters/:component/:vhost/:name', 'policymaker', (call) => parameter(call)),
+  put('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
+    const { value } = call.object('value');
+    const { component, name } = call.params as { component: string; name: string };
+    const isNew = !parameters(call).some((each) => each.name === name);
+    call.view.setParameter({ vhost: call.vhost(), component, name, value });
+    return saved(call, isNew);
+  }),
+  remove('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
+    parameter(call);
+    call.view.clearParameter(call.vhost(), call.param('component'), call.param('name'));
+    return done(call);
+  }),
+  get('/global-parameters', 'policymaker', (call) =>
+    list(call, call.view.globalParameters(), ['name']),
+  ),
+  get('/global-parameters/:name', 'policymaker', (call) => globalParameter(call)),
+  put('/global-parameters/:name', 'administrator', (call) => {
+    const { value } = call.object('value');
+    const name = call.param('name');
+    const isNew = !call.view.globalParameters().some((each) => each.name === name);
+    call.view.setGlobalParameter(name, value);
+    return saved(call, isNew);
+  }),
+  remove('/global-parameters/:name', 'administrator', (call) => {
+    globalParameter(call);
+    call.view.clearGlobalParameter(call.param('name'));
+    return done(call);
+  }),
+];
+
+function parameters(call: Call) {
+  const { component } = call.params;
+  const all = call.vhostOrAll().flatMap((vhost) => call.view.parameters(vhost));
+  return component === undefined ? all : all.filter((each) => each.component === component);
+}
+
+function parameter(call: Call): object {
+  return call.found(parameters(call).find((each) => each.name === call.param('name')));
+}
+
+function globalParameter(call: Call): object {
+  const all = call.view.globalParameters();
+  return call.found(all.find((each) => each.name === call.param('name')));
+}
+
+export const DEFINITION_ROUTES: readonly Route[] = [
+  get('/definitions', 'administrator', (call) => exported(call, null)),
+  get('/definitions/:vhost', 'administrator', (call) => exported(call, call.vhost())),
+  post('/definitions', 'administrator', (call) => imported(call)),
+  post('/definitions/:vhost', 'administrator', (call) => imported(call, call.vhost())),
+];
+
+/** Definitions row by row, so that many of them hold up nobody. */
+async function exported(call: Call, vhost: string | null): Promise<Pieces> {
+  const breather = new Breather(call.context.clock);
+  const pieces: string[] = [];
+  const sections = call.view.look.definitions(call.view.version, vhost);
+  for (const [at, [key, value]] of sections.entries()) {
+    const start = `${at === 0 ? '{' : ','}${JSON.stringify(key)}:`;
+    if (!call.view.look.isRows(value)) {
+      pieces.push(start + JSON.stringify(value));
+      continue;
+    }
+    pieces.push(`${start}[`);
+    let first = true;
+    for (const row of value) {
+      pieces.push((first ? '' : ',') + JSON.stringify(row));
+      first = false;
+      if (breather.due) await breather.rest();
+    }
+    pieces.push(']');
+  }
+  pieces.push('}');
+  return { pieces };
+}
+
+async function imported(call: Call, vhost?: string): Promise<undefined> {
+  const json = definitionsOf(call);
+  for (const warning of call.view.importDefinitions(json, vhost)) {
+    call.context.log.warn({ user: call.person.name }, warning);
+  }
+  call.context.log.info({ user: call.person.name, vhost }, 'definitions imported');
+  return done(call);
+}
+
+/** The body, which a form may have wrapped. */
+function definitionsOf(call: Call): JsonObject {
+  const type = call.headers['content-type'];
+  if (typeof type === 'string' && type.startsWith('multipart/form-data')) {
+    const part = call.formPart('file');
+    if (part === null) throw badRequest('the form has no part of the name file');
+    try {
+      return JSON.parse(part) as JsonObject;
+    } catch {
+      throw badRequest('not_json');
+    }
+  }
+  return call.object();
+}

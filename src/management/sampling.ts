@@ -1,0 +1,18 @@
+// Owns when rates are taken: from the first look on, every so often, a little at a time.
+
+import { Breather } from './breather.ts';
+import type { Context } from './context.ts';
+
+/** Takes samples until the broker stops. */
+export function startSampling(context: Context): void {
+  let busy = false;
+  const round = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
+    const breather = new Breather(context.clock);
+    for (const _ of context.view.look.sample()) if (breather.due) await breather.rest();
+    busy = false;
+  };
+  void round();
+  context.every(context.statisticsIntervalMs, () => void round());
+}

@@ -1,0 +1,47 @@
+// Owns the files of TLS in use: reading them at the start and again when asked. Never listens.
+
+import type { Logger } from 'pino';
+import type { Clock } from '../util/clock.ts';
+import type { TlsContext, TlsSettings } from './tls-context.ts';
+
+type ReadContext = typeof import('./tls-context.ts').readTlsContext;
+
+/** What the files of TLS hold. */
+export class TlsFiles {
+  /** Null while no listener needs them. */
+  current: TlsContext | null = null;
+  private read: ReadContext | null = null;
+  private readonly settings: TlsSettings;
+  private readonly clock: Clock;
+  private readonly log: Logger;
+
+  constructor(settings: TlsSettings, clock: Clock, log: Logger) {
+    this.settings = settings;
+    this.clock = clock;
+    this.log = log;
+  }
+
+  /** Reads them for the first time. Rejects with a TlsError. */
+  async load(): Promise<void> {
+    this.read = (await import('./tls-context.ts')).readTlsContext;
+    this.current = this.readNow(this.read);
+  }
+
+  /** Reads them again; null, and logged, when they are no good or nobody needs them. */
+  renew(): TlsContext | null {
+    if (this.read === null) return null;
+    try {
+      this.current = this.readNow(this.read);
+      return this.current;
+    } catch (error) {
+      this.log.error({ err: error }, 'certificates not read again: those before stay in use');
+      return null;
+    }
+  }
+
+  private readNow(read: ReadContext): TlsContext {
+    const context = read(this.settings, this.clock.wallMs());
+    for (const warning of context.warnings) this.log.warn(warning);
+    return context;
+  }
+}
