@@ -28,7 +28,7 @@ import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
 import type { Store } from './store/port.ts';
 import { Scratch } from './store/scratch.ts';
-import { startTools } from './tools.ts';
+import { Tools } from './tools.ts';
 import { systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
 
@@ -94,12 +94,12 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     heapGrowth.start();
     const amqp = await server.listen(listenAddresses(settings));
     const dataDir = opened.folder?.path ?? null;
-    const tools = await startTools(server, settings, machine, dataDir, version, logger).catch(
-      async (error: unknown) => {
-        await server.closeConnections('the start failed');
-        throw error;
-      },
-    );
+    const looked = { server, settings, machine, dataDir, version, logger, clock, backup: null };
+    const tools = new Tools(looked);
+    await tools.listen().catch(async (error: unknown) => {
+      await server.closeConnections('the start failed');
+      throw error;
+    });
     const addresses = [...amqp, ...tools.addresses];
     const close = async (reason: string): Promise<void> => {
       // Its port is closed at once; what came over it is told and ends with all others.

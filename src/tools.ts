@@ -4,106 +4,145 @@
 import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { View } from './broker/view.ts';
-import type { ToolPort } from './config/management-settings.ts';
+import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
-import type { Context, OpenPort } from './management/context.ts';
+import type { Context } from './management/context.ts';
 import { listenForManagement, type ToolListener } from './management/listen.ts';
+import { listenForPrometheus } from './metrics/listen.ts';
 import type { ListenAddress } from './server/listener.ts';
 import type { Machine } from './server/machine.ts';
 import type { Server } from './server/server.ts';
-import { type Clock, systemClock } from './util/clock.ts';
+import type { Clock } from './util/clock.ts';
 import { WheelTimer } from './util/timers.ts';
 
-/** What tools connect to, while a broker runs. */
-export interface Tools {
-  readonly addresses: readonly ListenAddress[];
-  close(): Promise<void>;
+/** The broker that tools look at, and what is around it. */
+export interface Looked {
+  readonly server: Server;
+  readonly settings: Settings;
+  readonly machine: Machine;
+  /** Null for a broker in memory. */
+  readonly dataDir: string | null;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly backup: Context['backup'];
+}
+
+/** The port of one tool, as the settings have it. */
+interface Wanted {
+  readonly key: string;
+  readonly port: number | null;
+  /** The port where nobody chooses another. */
+  readonly usual: number;
+  readonly host: string | null;
+  readonly listen: (host: string, port: number) => Promise<ToolListener>;
 }
 
 const SECRET_KEYS = /pass|secret|key_?file/i;
 const HOST = '127.0.0.1';
 
-/**
- * Opens the ports of tools. A port that the settings name and that is taken is an error of the system;
- * where nobody named it, the broker goes without, and says so.
- */
-export async function startTools(
-  server: Server,
-  settings: Settings,
-  machine: Machine,
-  dataDir: string | null,
-  version: string,
-  logger: Logger,
-  clock: Clock = systemClock,
-): Promise<Tools> {
-  const open: { readonly key: string; readonly listener: ToolListener }[] = [];
-  const timers: WheelTimer[] = [];
-  const context: Context = {
-    view: new View(server.broker, version, server.peers),
-    clock,
-    log: logger,
-    facts: {
-      startedMs: clock.wallMs(),
-      pid: process.pid,
-      dataDir,
-      socketMax: machine.socketMax,
-      openFiles,
-      residentBytes: () => process.memoryUsage.rss(),
-    },
-    bodyBytesMax: settings.managementBodyBytesMax,
-    statisticsIntervalMs: settings.statisticsIntervalMs,
-    ports: () => open.map(({ listener }) => listener.address),
-    settings: () => shownSettings(settings),
-    acceptAmqp: (stream, below) => server.acceptStream(stream, below),
-    backup: null,
-    wait: (delayMs) =>
-      new Promise((resolve) => server.wheel.schedule(new WheelTimer(resolve), delayMs)),
-    every: (intervalMs, act) => {
-      const timer = new WheelTimer(() => {
-        server.wheel.schedule(timer, intervalMs);
-        act();
-      });
-      timers.push(timer);
-      server.wheel.schedule(timer, intervalMs);
-    },
-  };
-  const close = async (): Promise<void> => {
-    for (const timer of timers) server.wheel.cancel(timer);
-    await Promise.all(open.map(({ listener }) => listener.close()));
-  };
-  const attempt = async (
-    key: string,
-    { port, chosen }: ToolPort,
-    host: string | null,
-    listen: (host: string, port: number) => Promise<ToolListener>,
-  ): Promise<void> => {
+/** What tools connect to, while a broker runs. */
+export class Tools {
+  private readonly looked: Looked;
+  private readonly context: Context;
+  private readonly open: { readonly key: string; readonly listener: ToolListener }[] = [];
+  private readonly timers: WheelTimer[] = [];
+
+  constructor(looked: Looked) {
+    this.looked = looked;
+    this.context = this.makeContext();
+  }
+
+  /** Where tools connect. */
+  get addresses(): ListenAddress[] {
+    return this.open.map(({ key, listener }) => {
+      const { host, port } = listener.address;
+      return { key, host, port, tls: false };
+    });
+  }
+
+  /**
+   * Opens the ports. One that is taken is an error of the system; but where it is the usual one, which
+   * a RabbitMQ on the machine may have, the broker goes without, and says so.
+   */
+  async listen(): Promise<void> {
+    const { settings } = this.looked;
+    const wanted: readonly Wanted[] = [
+      {
+        key: 'management.tcp',
+        port: settings.managementPort,
+        usual: MANAGEMENT_PORT,
+        host: settings.managementHost,
+        listen: (host, port) => listenForManagement(this.context, host, port),
+      },
+      {
+        key: 'prometheus.tcp',
+        port: settings.prometheusPort,
+        usual: PROMETHEUS_PORT,
+        host: settings.prometheusHost,
+        listen: (host, port) =>
+          listenForPrometheus(this.context, host, port, settings.prometheusPerObject),
+      },
+    ];
+    try {
+      for (const each of wanted) await this.attempt(each);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.timers) this.looked.server.wheel.cancel(timer);
+    await Promise.all(this.open.map(({ listener }) => listener.close()));
+  }
+
+  private async attempt({ key, port, usual, host, listen }: Wanted): Promise<void> {
     if (port === null) return;
+    const { settings, logger } = this.looked;
     const at = host ?? settings.tcpListeners.get('default')?.host ?? HOST;
     try {
-      open.push({ key, listener: await listen(at, port) });
+      this.open.push({ key, listener: await listen(at, port) });
     } catch (error) {
-      if (chosen || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      logger.warn({ port, host: at }, `the port is taken: set ${key} to another one, or to none`);
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (port !== usual || !taken) throw error;
+      const wayOut = `set ${key}.port to another one, or to none`;
+      logger.warn({ host: at, port }, `the port is taken, nobody listens there: ${wayOut}`);
     }
-  };
-  try {
-    await attempt(
-      'management.tcp',
-      settings.managementPort,
-      settings.managementHost,
-      (host, port) => listenForManagement(context, host, port),
-    );
-  } catch (error) {
-    await close();
-    throw error;
   }
-  const addressOf = (key: string, { host, port }: OpenPort): ListenAddress => ({
-    key,
-    host,
-    port,
-    tls: false,
-  });
-  return { addresses: open.map(({ key, listener }) => addressOf(key, listener.address)), close };
+
+  private makeContext(): Context {
+    const { server, settings, machine, dataDir, version, logger, clock, backup } = this.looked;
+    const { wheel } = server;
+    return {
+      view: new View(server.broker, version, server.peers),
+      clock,
+      log: logger,
+      facts: {
+        startedMs: clock.wallMs(),
+        pid: process.pid,
+        dataDir,
+        socketMax: machine.socketMax,
+        openFiles,
+        residentBytes: () => process.memoryUsage.rss(),
+      },
+      bodyBytesMax: settings.managementBodyBytesMax,
+      statisticsIntervalMs: settings.statisticsIntervalMs,
+      ports: () => this.open.map(({ listener }) => listener.address),
+      settings: () => shownSettings(settings),
+      acceptAmqp: (stream, below) => server.acceptStream(stream, below),
+      backup,
+      wait: (delayMs) => new Promise((resolve) => wheel.schedule(new WheelTimer(resolve), delayMs)),
+      every: (intervalMs, act) => {
+        const timer = new WheelTimer(() => {
+          wheel.schedule(timer, intervalMs);
+          act();
+        });
+        this.timers.push(timer);
+        wheel.schedule(timer, intervalMs);
+      },
+    };
+  }
 }
 
 /** How many files this process has open; 0 where that cannot be seen. */

@@ -13,7 +13,7 @@ import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
-import { BrokerCounts } from './counts.ts';
+import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import type { FirstStart } from './first-start.ts';
@@ -91,7 +91,7 @@ export class Broker implements QueueHost, CompactionHost {
   private dirtyQueues: Queue[] = [];
   private readonly sealedQueues: { readonly batch: number; readonly queues: Queue[] }[] = [];
   /** What `sealedBytes` was after each batch that is under way. */
-  private readonly sealedUpTo: { readonly batch: number; readonly bytes: number }[] = [];
+  private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Queue>();
   private nextQueueId = 1;
 
@@ -334,8 +334,9 @@ export class Broker implements QueueHost, CompactionHost {
       if (!queue.deleted) queue.messages.sealInto(batch);
     }
     this.log.sealInto();
-    this.sealedBytes += this.store.gatheredBytes;
-    this.sealedUpTo.push({ batch, bytes: this.sealedBytes });
+    const { gatheredBytes: size } = this.store;
+    this.sealedBytes += size;
+    this.sealedUpTo.push({ batch, bytes: this.sealedBytes, size, ms: this.clock.monotonicMs() });
     this.batchAwaited = false;
     this.batchPressing = false;
     this.unsealedPushed = 0;
@@ -386,7 +387,7 @@ export class Broker implements QueueHost, CompactionHost {
     this.log.durable(batch);
     this.queueRows.loaded.durable(batch);
     while (this.sealedUpTo.length > 0 && this.sealedUpTo[0]!.batch <= batch) {
-      this.durableBytes = this.sealedUpTo.shift()!.bytes;
+      this.durableBytes = this.counts.committed(this.sealedUpTo.shift()!, this.clock);
     }
     while (this.sealedQueues.length > 0 && this.sealedQueues[0]!.batch <= batch) {
       for (const queue of this.sealedQueues.shift()!.queues) {

@@ -1,6 +1,9 @@
 // Owns the counts of what happened to messages: kept as plain numbers where it happens, and read by
 // whoever looks. Never computes rates: view/rates.ts does, outside the data path.
 
+import type { Clock } from '../util/clock.ts';
+import { Histogram } from '../util/histogram.ts';
+
 /** What happened to the messages of a queue, a channel, or all of a broker, since each began. */
 export class MessageCounts {
   /** Published by a channel, or put into a queue. */
@@ -57,6 +60,26 @@ export class BrokerCounts {
   queuesDeleted = 0;
   /** Messages dead-lettered, by their reason. */
   readonly deadLettered = { rejected: 0, expired: 0, maxlen: 0, delivery_limit: 0 };
-  /** Batches that are durable. */
-  commits = 0;
+  /** How long commits took, in eighths of a millisecond, and how much they wrote, in KiB. */
+  readonly commitEighths = new Histogram();
+  readonly commitKib = new Histogram();
+
+  /** Counts a batch that is durable; returns how many bytes all up to it have. */
+  committed({ bytes, size, ms }: SealedBatch, clock: Clock): number {
+    if (size > 0) {
+      this.commitEighths.add((clock.monotonicMs() - ms) * 8);
+      this.commitKib.add(size / 1024);
+    }
+    return bytes;
+  }
+}
+
+/** A batch that is under way to the disk. */
+export interface SealedBatch {
+  readonly batch: number;
+  /** What it holds, and what all up to it hold together. */
+  readonly size: number;
+  readonly bytes: number;
+  /** When it was sealed, by the monotonic clock. */
+  readonly ms: number;
 }

@@ -3,7 +3,7 @@
 
 import {
   boolean,
-  expected,
+  type Common,
   integer,
   optionalText,
   readPort,
@@ -11,38 +11,30 @@ import {
   setting,
 } from './setting.ts';
 
-/** A port, or null for `none`. A port that nobody chose may be taken: then the broker does without. */
-export interface ToolPort {
-  readonly port: number | null;
-  readonly chosen: boolean;
-}
+/** The ports of RabbitMQ's tools, which another broker on the machine may have. */
+export const MANAGEMENT_PORT = 15672;
+export const PROMETHEUS_PORT = 15692;
 
-function toolPort(row: {
-  readonly key: string;
-  readonly flag: string;
-  readonly about: string;
-  readonly port: number;
-}): Setting<ToolPort> {
+/** A port, or null for `none`. */
+function optionalPort(
+  row: Common & { readonly flag: string; readonly initial: number },
+): Setting<number | null> {
   const expects = 'none, or a port from 0 to 65535';
-  const initial: ToolPort = { port: row.port, chosen: false };
-  return setting({ ...row, initial }, '<port>', expects, {
-    read: (given) => {
-      if (given === '') throw expected(expects, given);
-      return { port: given === 'none' ? null : readPort(given, expects), chosen: true };
-    },
-    show: ({ port }) => (port === null ? 'none' : String(port)),
+  return setting({ ...row, initial: row.initial as number | null }, '<port>', expects, {
+    read: (given) => (given === 'none' ? null : readPort(given, expects)),
+    show: (port) => (port === null ? 'none' : String(port)),
   });
 }
 
 /** Where tools connect, and what they may cost. */
 export const MANAGEMENT_SETTINGS = {
-  managementPort: toolPort({
+  managementPort: optionalPort({
     key: 'management.tcp.port',
     flag: '--management-port',
     about:
-      'The port of the HTTP API and the web UI; `none` for neither, 0 picks a free one. If nobody set ' +
-      'it and it is taken, the broker goes without and says so.',
-    port: 15672,
+      'The port of the HTTP API and the web UI; `none` for neither, 0 picks a free one. Where 15672 is ' +
+      'taken, as by a RabbitMQ beside it, the broker goes without and says so.',
+    initial: MANAGEMENT_PORT,
   }),
   managementHost: optionalText({
     key: 'management.tcp.ip',
@@ -66,11 +58,11 @@ export const MANAGEMENT_SETTINGS = {
     max: 3_600_000,
     unit: 'milliseconds',
   }),
-  prometheusPort: toolPort({
+  prometheusPort: optionalPort({
     key: 'prometheus.tcp.port',
     flag: '--prometheus-port',
     about: 'The port of the metrics for Prometheus; `none` for none, 0 picks a free one.',
-    port: 15692,
+    initial: PROMETHEUS_PORT,
   }),
   prometheusHost: optionalText({
     key: 'prometheus.tcp.ip',

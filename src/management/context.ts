@@ -1,7 +1,7 @@
 // Owns what the HTTP API is given: the window on the broker, and facts of the process around it. Never
 // reaches into the broker by any other way.
 
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { View } from '../broker/view.ts';
 import type { Clock } from '../util/clock.ts';
@@ -44,7 +44,7 @@ export interface Context {
   /** All settings in force, with secrets left out. */
   readonly settings: () => Readonly<Record<string, string>>;
   /** Takes a connection that brings AMQP over another transport. */
-  readonly acceptAmqp: (stream: Duplex, below: Socket) => void;
+  readonly acceptAmqp: (stream: Duplex, below: IncomingMessage['socket']) => void;
   /** Copies the data folder as it is; rejects where there is none. */
   readonly backup: ((path: string) => Promise<object>) | null;
   /** Resolves after so long. */

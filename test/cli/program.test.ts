@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OFFLINE_VERBS } from '../../src/cli/program.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
+import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LEVERET = join(ROOT, 'bin', 'leveret');
@@ -30,7 +31,7 @@ function leveret(args: readonly string[], env: NodeJS.ProcessEnv = {}, script = 
   const ended = spawnSync(process.execPath, [script, ...args], {
     cwd: folder,
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ...WITHOUT_TOOLS, ...env },
   });
   return { code: ended.status, out: ended.stdout, err: ended.stderr };
 }

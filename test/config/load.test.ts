@@ -163,8 +163,8 @@ test('an unknown key names its file and line, and the nearest key', async () => 
 });
 
 test('an unknown key that is like no other says where the keys are listed', async () => {
-  expect(await failureOf('management.tcp.port = 15672')).toBe(
-    `${folder}/a.conf:1: management.tcp.port: there is no setting of this name; ` +
+  expect(await failureOf('web_stomp.tcp.port = 15674')).toBe(
+    `${folder}/a.conf:1: web_stomp.tcp.port: there is no setting of this name; ` +
       `remove it, or see 'leveret start --help' for all keys`,
   );
 });

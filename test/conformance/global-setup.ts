@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 import { endpointOf, RawConnection, tlsOptionsOf } from '../support/amqp-raw.ts';
 import { makeCertificates, writeServerFiles } from '../support/certificates.ts';
+import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 import { prepareManaged, writeDefinitions } from './prepared.ts';
 
 const START_PATIENCE_MS = 15_000;
@@ -33,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const { ca, env } = overTls ? makeTls(dataDir) : { ca: '', env: {} };
   const broker = spawn(process.execPath, [...args, '--log-level', 'info'], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env, LEVERET_LOAD_DEFINITIONS: definitions },
+    env: { ...process.env, ...WITHOUT_TOOLS, ...env, LEVERET_LOAD_DEFINITIONS: definitions },
   });
   const stop = async () => {
     await end(broker);

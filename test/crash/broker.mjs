@@ -15,6 +15,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RABBITMQ = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 const START_LIMIT_MS = { leveret: 20_000, rabbitmq: 90_000 };
 
+/** Several brokers run at a time: none of them opens the ports of tools. */
+const WITHOUT_TOOLS = {
+  LEVERET_MANAGEMENT_TCP_PORT: 'none',
+  LEVERET_PROMETHEUS_TCP_PORT: 'none',
+};
+
 export async function findFreePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -52,7 +58,7 @@ export class Broker {
     // A group of its own: Ctrl-C must not reach it, and kill() takes its children along.
     const child = spawn(file, args, {
       cwd: ROOT,
-      env: { ...process.env, ...env, ...(first ? envOfFirst : {}) },
+      env: { ...process.env, ...WITHOUT_TOOLS, ...env, ...(first ? envOfFirst : {}) },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { afterEach } from 'vitest';
+import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -50,7 +51,7 @@ export class BrokerProcess {
     const startMs = performance.now();
     this.child = spawn(process.execPath, [join(ROOT, 'bin', 'leveret'), 'start', ...args], {
       cwd,
-      env: { PATH: process.env['PATH'], ...env },
+      env: { PATH: process.env['PATH'], ...WITHOUT_TOOLS, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...user,
     });

@@ -1,6 +1,7 @@
 // Owns what tools see of a running broker, row by row, so that nobody has to wait while many rows are
 // made. Never hands out anything that is alive.
 
+import type { Histogram } from '../../util/histogram.ts';
 import type { Broker } from '../broker.ts';
 import { MessageCounts } from '../counts.ts';
 import {
@@ -253,6 +254,12 @@ export class Look {
       for (const { latency } of vhost.queues.values()) if (latency !== null) sum.add(latency);
     }
     return viewLatency(sum);
+  }
+
+  /** How long commits take, and how much they write. */
+  commits(): { readonly eighthsOfMs: Histogram; readonly kib: Histogram } {
+    const { commitEighths, commitKib } = this.broker.counts;
+    return { eighthsOfMs: commitEighths, kib: commitKib };
   }
 
   deadLettered(): Readonly<Record<string, number>> {

@@ -1,0 +1,196 @@
+// Owns answering a scrape: what is true of the broker as a whole by prom-client, and what is true of each
+// queue, channel and connection a little at a time. Never decides which metrics there are: families.ts.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
+import type { QueueRow } from '../broker/view/statistics.ts';
+import { Breather } from '../management/breather.ts';
+import type { Context } from '../management/context.ts';
+import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
+import {
+  CHANNEL_FAMILIES,
+  CONNECTION_FAMILIES,
+  FAMILIES,
+  type Facts,
+  type Labels,
+  type ObjectFamily,
+  QUEUE_FAMILIES,
+} from './families.ts';
+
+/** What is read of one kind of object. */
+interface Objects<T> {
+  readonly families: readonly ObjectFamily<T>[];
+  readonly rows: (context: Context) => Iterable<T>;
+  readonly labels: (row: T) => Labels;
+}
+
+const QUEUES: Objects<QueueRow> = {
+  families: QUEUE_FAMILIES,
+  rows: ({ view }) => view.look.queues(view.look.vhostNames),
+  labels: ({ vhost, name }) => ({ vhost, queue: name }),
+};
+const CHANNELS: Objects<ChannelView> = {
+  families: CHANNEL_FAMILIES,
+  rows: ({ view }) => view.look.host.channels(),
+  labels: ({ name }) => ({ channel: name }),
+};
+const CONNECTIONS: Objects<ConnectionView> = {
+  families: CONNECTION_FAMILIES,
+  rows: ({ view }) => view.look.host.connections(),
+  labels: ({ name }) => ({ connection: name }),
+};
+
+/** The metrics of one broker. */
+export class Exposition {
+  private readonly context: Context;
+  private readonly perObject: boolean;
+  private readonly registry = new Registry();
+  private facts: Facts | null = null;
+
+  constructor(context: Context, perObject: boolean) {
+    this.context = context;
+    this.perObject = perObject;
+    for (const family of FAMILIES) this.register(family);
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Answers one request. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', 'http://leveret').pathname.replace(/\/$/, '');
+    const perObject = path === '/metrics/per-object' || (path === '/metrics' && this.perObject);
+    if (path !== '/metrics' && path !== '/metrics/per-object') {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n');
+      return;
+    }
+    try {
+      const parts = await this.write(perObject);
+      response.writeHead(200, { 'content-type': this.registry.contentType });
+      for (const part of parts) response.write(part);
+      response.end();
+    } catch (error) {
+      this.context.log.error({ err: error }, 'the metrics failed: that is a bug');
+      response.writeHead(500).end();
+    }
+  }
+
+  private async write(perObject: boolean): Promise<string[]> {
+    const { context } = this;
+    const { look } = context.view;
+    this.facts = {
+      context,
+      counts: look.messageCounts(),
+      totals: look.totals(look.vhostNames),
+      openFiles: await context.facts.openFiles(),
+    };
+    const parts = [await this.registry.metrics(), '\n'];
+    const breather = new Breather(context.clock);
+    parts.push(...(await writeObjects(context, QUEUES, perObject, breather)));
+    parts.push(...(await writeObjects(context, CHANNELS, perObject, breather)));
+    parts.push(...(await writeObjects(context, CONNECTIONS, perObject, breather)));
+    const { eighthsOfMs, kib } = look.commits();
+    parts.push(
+      writeHistogram('leveret_commit_seconds', 'How long commits take', eighthsOfMs, 1 / 8000),
+      writeHistogram('leveret_commit_bytes', 'How much they write', kib, 1024),
+    );
+    return parts;
+  }
+
+  private register({ name, type, help, read }: (typeof FAMILIES)[number]): void {
+    const registers = [this.registry];
+    const labelNames = [
+      'protocol',
+      'queue_type',
+      'dead_letter_strategy',
+      ...IDENTITY_LABELS,
+    ] as const;
+    const samples = () => (this.facts === null ? [] : read(this.facts));
+    if (type === 'gauge') {
+      new Gauge({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          for (const [labels, value] of samples()) this.set(labels, value);
+        },
+      });
+      return;
+    }
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        // What counts is kept by the broker: it is told anew each time.
+        this.reset();
+        for (const [labels, value] of samples()) this.inc(labels, value);
+      },
+    });
+  }
+}
+
+const IDENTITY_LABELS = [
+  'rabbitmq_version',
+  'prometheus_plugin_version',
+  'prometheus_client_version',
+  'erlang_version',
+  'product_name',
+  'product_version',
+  'rabbitmq_node',
+  'rabbitmq_cluster',
+  'rabbitmq_cluster_permanent_id',
+] as const;
+
+/** The lines of one kind of object: one for each, or one for all together. */
+async function writeObjects<T>(
+  context: Context,
+  { families, rows, labels }: Objects<T>,
+  perObject: boolean,
+  breather: Breather,
+): Promise<string[]> {
+  const lines = families.map(({ name, type, help }) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+  ]);
+  const sums = families.map(() => 0);
+  for (const row of rows(context)) {
+    const text = perObject ? writeLabels(labels(row)) : '';
+    for (const [i, { name, read }] of families.entries()) {
+      const value = read(row);
+      sums[i] = (sums[i] as number) + value;
+      if (perObject) (lines[i] as string[]).push(`${name}${text} ${value}`);
+    }
+    if (breather.due) await breather.rest();
+  }
+  const parts: string[] = [];
+  for (const [i, { name }] of families.entries()) {
+    const of = lines[i] as string[];
+    if (!perObject) of.push(`${name} ${sums[i]}`);
+    parts.push(`${of.join('\n')}\n`);
+    if (breather.due) await breather.rest();
+  }
+  return parts;
+}
+
+/** Labels as the text format has them: backslashes, quotes and line breaks are escaped. */
+export function writeLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const escaped = value.replace(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`));
+    return `${name}="${escaped}"`;
+  });
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function writeHistogram(name: string, help: string, histogram: Histogram, unit: number): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  let sum = 0;
+  for (const [i, bound] of HISTOGRAM_BOUNDS_MS.entries()) {
+    sum += histogram.buckets[i] as number;
+    lines.push(`${name}_bucket{le="${bound * unit}"} ${sum}`);
+  }
+  lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`);
+  lines.push(`${name}_sum ${histogram.sumMs * unit}`, `${name}_count ${histogram.count}`);
+  return `${lines.join('\n')}\n`;
+}
