@@ -106,8 +106,8 @@ export class QueueEntries implements PageHome {
     if ((state & ENTRY_EXPIRES) !== 0) this.expiring -= 1;
     const stored = (state & ENTRY_STORED) !== 0;
     if (stored) {
-      page.storedLive -= 1;
       this.removedStored += 1;
+      page.storedLive -= 1;
       if (!page.dirty) this.dirtyPage(page);
     }
     if (page.settled === PAGE_ENTRIES) this.dropPage(page);
