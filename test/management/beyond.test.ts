@@ -1,0 +1,291 @@
+// What the HTTP API shows of clients, and what it can do beyond RabbitMQ's.
+
+import { randomBytes } from 'node:crypto';
+import { type ChannelModel, connect } from 'amqplib';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { PROTOCOL_HEADER } from '../../src/amqp/constants.ts';
+import { type Api, startApi, until } from './support.ts';
+
+let api: Api;
+const clients: ChannelModel[] = [];
+
+beforeAll(async () => {
+  api = await startApi();
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close().catch(() => {});
+});
+afterAll(() => api.close());
+
+async function client(): Promise<ChannelModel> {
+  const made = await connect(api.amqpUrl, {
+    clientProperties: { connection_name: '<b>me</b>' },
+  });
+  made.on('error', () => {});
+  clients.push(made);
+  return made;
+}
+
+async function get<T>(path: string): Promise<T> {
+  const answer = await api.call('GET', path);
+  expect(`${path}: ${answer.status}`).toBe(`${path}: 200`);
+  return answer.json as T;
+}
+
+const newQueue = async (args: object = {}): Promise<string> => {
+  const name = `q-${randomBytes(4).toString('hex')}`;
+  await api.call('PUT', `/queues/%2F/${name}`, { durable: true, arguments: args });
+  return name;
+};
+
+test('a connection is shown with its channels and consumers, and closed with a reason', async () => {
+  const connection = await client();
+  const channel = await connection.createConfirmChannel();
+  const queue = await newQueue();
+  await channel.prefetch(7);
+  await channel.consume(queue, () => {}, { consumerTag: 'tag' });
+  await channel.sendToQueue(queue, Buffer.from('x'));
+  await channel.waitForConfirms();
+  const [shown] = await get<{ name: string }[]>('/connections');
+  expect(shown).toMatchObject({
+    user: 'guest',
+    vhost: '/',
+    state: 'running',
+    channels: 1,
+    protocol: 'AMQP 0-9-1',
+    ssl: false,
+    auth_mechanism: 'PLAIN',
+    client_properties: { connection_name: '<b>me</b>' },
+  });
+  expect(shown?.name).toMatch(/^127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+$/);
+  const name = encodeURIComponent(shown?.name ?? '');
+  expect(await get(`/connections/${name}/channels`)).toMatchObject([
+    {
+      number: 1,
+      confirm: true,
+      transactional: false,
+      consumer_count: 1,
+      prefetch_count: 7,
+      messages_unacknowledged: 1,
+      messages_unconfirmed: 0,
+      message_stats: { publish: 1, confirm: 1, deliver: 1, deliver_get: 1 },
+    },
+  ]);
+  expect(await get('/consumers')).toMatchObject([
+    {
+      consumer_tag: 'tag',
+      ack_required: true,
+      prefetch_count: 7,
+      active: true,
+      queue: { name: queue, vhost: '/' },
+      channel_details: { number: 1, user: 'guest' },
+    },
+  ]);
+  expect(await get(`/queues/%2F/${queue}`)).toMatchObject({
+    consumers: 1,
+    messages_unacknowledged: 1,
+    message_bytes_unacknowledged: 1,
+    consumer_details: [{ consumer_tag: 'tag' }],
+    message_stats: { publish: 1, deliver: 1 },
+  });
+  const closed = new Promise<Error>((resolve) => connection.once('close', resolve));
+  const gone = await api.call('DELETE', `/connections/${name}`, undefined, undefined, {
+    'x-reason': 'for a test',
+  });
+  expect(gone.status).toBe(204);
+  expect((await closed).message).toContain('320');
+  await until(async () => (await get<object[]>('/connections')).length === 0);
+  const { closed: list } = await get<{ closed: object[] }>('/closed');
+  expect(list[0]).toMatchObject({
+    kind: 'connection',
+    by: 'broker',
+    code: 320,
+    text: 'CONNECTION_FORCED - for a test',
+    user: 'guest',
+  });
+});
+
+test('who made a mistake is told in plain words what to do', async () => {
+  const connection = await client();
+  const channel = await connection.createChannel();
+  channel.on('error', () => {});
+  const queue = await newQueue();
+  await expect(channel.assertQueue(queue, { durable: false })).rejects.toThrow('406');
+  const { closed } = await get<{ closed: { advice: string }[] }>('/closed');
+  expect(closed[0]).toMatchObject({
+    kind: 'channel',
+    channel: 1,
+    by: 'broker',
+    code: 406,
+    method: 'queue.declare',
+    user: 'guest',
+    vhost: '/',
+  });
+  expect(closed[0]?.advice).toContain('Declare it with the same ones');
+});
+
+/** All messages that a query finds, page by page. */
+async function browse(queue: string, query: string): Promise<{ payload: string }[]> {
+  const found: { payload: string }[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: { messages: { payload: string }[]; next_cursor: string | null } = await get(
+      `/queues/%2F/${queue}/messages?${query}&cursor=${cursor}`,
+    );
+    found.push(...page.messages);
+    cursor = page.next_cursor;
+  }
+  return found;
+}
+
+test('messages are browsed without being delivered, with a cursor and filters', async () => {
+  const queue = await newQueue();
+  const connection = await client();
+  const channel = await connection.createConfirmChannel();
+  for (let n = 0; n < 600; n++) {
+    channel.publish('amq.fanout', '', Buffer.from('elsewhere'));
+    channel.sendToQueue(queue, Buffer.from(`m${n}`), {
+      persistent: n % 2 === 0,
+      headers: { parity: n % 2, n },
+    });
+  }
+  await channel.waitForConfirms();
+  const all = await browse(queue, 'count=250');
+  expect(all.map(({ payload }) => payload)).toEqual(Array.from({ length: 600 }, (_, n) => `m${n}`));
+  expect(await browse(queue, 'header=parity:1&count=1000')).toHaveLength(300);
+  expect(await browse(queue, `key=${queue.slice(0, 4)}*&header=n:7`)).toMatchObject([
+    { payload: 'm7', properties: { headers: { n: 7 } } },
+  ]);
+  expect(await browse(queue, 'key=other*')).toEqual([]);
+  const got = await channel.get(queue, { noAck: false });
+  expect(got).toMatchObject({ fields: { redelivered: false } });
+  const first: { messages: object[] } = await get(`/queues/%2F/${queue}/messages?count=2`);
+  expect(first.messages).toMatchObject([
+    { seq: 0, state: 'unacked', payload: 'm0' },
+    { seq: 1, state: 'ready', payload: 'm1' },
+  ]);
+  expect((await api.call('GET', `/queues/%2F/${queue}/messages?cursor=nope`)).status).toBe(400);
+});
+
+test('dead letters go back to where they died, as they were', async () => {
+  const dead = await newQueue();
+  const queue = await newQueue({
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': dead,
+  });
+  await api.call('POST', `/bindings/%2F/e/amq.topic/q/${queue}`, { routing_key: 'jobs.#' });
+  const connection = await client();
+  const channel = await connection.createConfirmChannel();
+  for (let n = 0; n < 10; n++) {
+    channel.publish('amq.topic', `jobs.${n}`, Buffer.from(`j${n}`), {
+      persistent: true,
+      headers: { even: n % 2 === 0 },
+    });
+  }
+  await channel.waitForConfirms();
+  for (let n = 0; n < 10; n++) {
+    const message = await channel.get(queue);
+    if (message !== false) channel.nack(message, false, false);
+  }
+  await until(async () => (await get<{ messages: number }>(`/queues/%2F/${dead}`)).messages === 10);
+  const redrive = `/queues/%2F/${dead}/redrive`;
+  const some = await api.call('POST', redrive, { header: 'even:true', count: 3 });
+  expect(some.json).toEqual({ moved: 3, stuck: 0, left: 7, next_cursor: expect.any(String) });
+  const rest = await api.call('POST', redrive, { header: 'even:true', rate: 1000 });
+  expect(rest.json).toMatchObject({ moved: 2, left: 5, next_cursor: null });
+  const back = await channel.get(queue, { noAck: true });
+  expect(back).toMatchObject({
+    fields: { exchange: 'amq.topic', routingKey: 'jobs.0', redelivered: false },
+    properties: { headers: { 'x-first-death-queue': queue, even: true } },
+  });
+  const other = await newQueue();
+  const moved = await api.call('POST', redrive, { to: other });
+  expect(moved.json).toMatchObject({ moved: 5, left: 0 });
+  expect(await get(`/queues/%2F/${other}`)).toMatchObject({ messages: 5, messages_persistent: 5 });
+  const stuck = await api.call('POST', `/queues/%2F/${other}/redrive`, { to: other });
+  expect(stuck.json).toMatchObject({ moved: 0, stuck: 5, left: 5 });
+});
+
+test('a queue tells the age of its oldest message, and how long deliveries and acks take', async () => {
+  const queue = await newQueue();
+  const connection = await client();
+  const channel = await connection.createConfirmChannel();
+  channel.sendToQueue(queue, Buffer.from('x'));
+  await channel.waitForConfirms();
+  type Shown = { oldest_message_age_ms: number | null; latency: object | null };
+  const waiting: Shown = await get(`/queues/%2F/${queue}`);
+  expect(waiting.oldest_message_age_ms).toBeGreaterThanOrEqual(0);
+  expect(waiting.latency).toBeNull();
+  const message = await channel.get(queue);
+  if (message !== false) channel.ack(message);
+  await until(async () => (await get<{ messages: number }>(`/queues/%2F/${queue}`)).messages === 0);
+  const done: Shown = await get(`/queues/%2F/${queue}`);
+  expect(done.oldest_message_age_ms).toBeNull();
+  expect(done.latency).toMatchObject({
+    enqueue_to_deliver: { count: 1 },
+    deliver_to_ack: { count: 1 },
+  });
+});
+
+test('a client connects over WebSocket, and is one of the connections', async () => {
+  const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws/amqp`, 'amqp');
+  const greeting = new Promise<Buffer>((resolve, reject) => {
+    socket.once('message', (bytes: Buffer) => resolve(bytes));
+    socket.once('error', reject);
+  });
+  await new Promise((resolve) => socket.once('open', resolve));
+  socket.send(PROTOCOL_HEADER);
+  const start = await greeting;
+  // A method frame on channel 0: connection.start.
+  expect([start[0], start.readUInt16BE(7), start.readUInt16BE(9)]).toEqual([1, 10, 10]);
+  expect(await get('/connections')).toMatchObject([{ state: 'starting' }]);
+  socket.close();
+  await until(async () => (await get<object[]>('/connections')).length === 0);
+  const elsewhere = new WebSocket(`${api.url.replace('http', 'ws')}/elsewhere`);
+  await expect(new Promise((_, reject) => elsewhere.once('error', reject))).rejects.toThrow('404');
+});
+
+test('health needs no login, and says nothing of what the broker holds', async () => {
+  const answer = await api.call('GET', '/health/checks/alarms', undefined, '');
+  expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
+  expect((await api.call('GET', '/vhosts', undefined, '')).status).toBe(401);
+});
+
+test('a body that is too large is refused, and pages may run nothing but their own scripts', async () => {
+  const small = await startApi({ managementBodyBytesMax: 2048 });
+  try {
+    const answer = await small.call('POST', '/definitions', { x: 'y'.repeat(4000) });
+    expect([answer.status, answer.json]).toMatchObject([
+      413,
+      { reason: expect.stringContaining('management.http.max_body_size') },
+    ]);
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  } finally {
+    await small.close();
+  }
+});
+
+test('rates are of what happened between two looks', async () => {
+  const fast = await startApi({ statisticsIntervalMs: 100 });
+  try {
+    await fast.call('GET', '/overview');
+    await fast.call('PUT', '/queues/%2F/q', {});
+    const message = { routing_key: 'q', payload: '', payload_encoding: 'string', properties: {} };
+    await until(async () => {
+      await fast.call('POST', '/exchanges/%2F/amq.default/publish', message);
+      const { json } = await fast.call('GET', '/overview');
+      const { message_stats: stats } = json as {
+        message_stats: { publish_details?: { rate: number } };
+      };
+      return (stats.publish_details?.rate ?? 0) > 0;
+    });
+    const { json } = await fast.call('GET', '/queues/%2F/q');
+    expect(json).toMatchObject({
+      message_stats: { publish_details: { rate: expect.any(Number) } },
+    });
+  } finally {
+    await fast.close();
+  }
+});
