@@ -21,16 +21,25 @@ import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
 import type { ListenAddress } from './server/listener.ts';
-import { thisMachine } from './server/machine.ts';
-import { Server } from './server/server.ts';
+import { BOUNDLESS, thisMachine } from './server/machine.ts';
+import { type AccessSettings, Server } from './server/server.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
 import type { Store } from './store/port.ts';
 import { Scratch } from './store/scratch.ts';
 import { Tools } from './tools.ts';
-import { systemClock } from './util/clock.ts';
+import { type Clock, systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
+
+/** How a broker is made that shares its process with the program that started it. */
+export interface Embedding {
+  readonly clock: Clock;
+  /** What takes the place of the settings about the first user. */
+  readonly access: Partial<AccessSettings>;
+  /** Runs before anybody can connect; what it declares is durable by then. */
+  prepare(server: Server): void;
+}
 
 /** A broker that takes connections. */
 export interface RunningBroker {
@@ -59,8 +68,15 @@ interface OpenStore {
   readonly scratch: Scratch | null;
 }
 
-/** Opens the store and the listener. When it rejects, nothing is left open. */
-export async function startBroker(settings: Settings, logger: Logger): Promise<RunningBroker> {
+/**
+ * Opens the store and the listener. When it rejects, nothing is left open. Without an
+ * `embedding`, the process is the broker's own, and the engine of the language is set up for it.
+ */
+export async function startBroker(
+  settings: Settings,
+  logger: Logger,
+  embedding: Embedding | null = null,
+): Promise<RunningBroker> {
   const version = readVersion();
   const definitions = await readDefinitionFiles(settings.loadDefinitions);
   // What is wrong by itself is found before anything is made.
@@ -72,14 +88,17 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
     checkFormat(store, version);
-    const access = accessSettings(settings);
+    const access = { ...accessSettings(settings), ...embedding?.access };
     // Who brings users wants no other, least of all one whose password everybody knows.
     if (bringsUsers(definitions)) access.user = null;
-    const machine = thisMachine(opened.folder?.path ?? null);
+    // The memory of a program under test says nothing about a broker that has none to guard.
+    const boundless = embedding !== null && settings.memory;
+    const machine = boundless ? BOUNDLESS : thisMachine(opened.folder?.path ?? null);
     const { scratch } = opened;
-    const clock = systemClock;
+    const clock = embedding?.clock ?? systemClock;
     const server = new Server(store, settings, access, logger, clock, version, machine, scratch);
     loadDefinitions(server.broker, definitions, settings, logger);
+    embedding?.prepare(server);
     const failed = new Promise<Error>((resolve) => {
       store.onFailure(resolve);
       scratch?.onFailure(resolve);
@@ -91,7 +110,7 @@ export async function startBroker(settings: Settings, logger: Logger): Promise<R
     // Nobody logs in as a user whom the disk does not know yet.
     await Promise.race([server.definitionsDurable(), broken]);
     const heapGrowth = new HeapGrowth();
-    heapGrowth.start();
+    if (embedding === null) heapGrowth.start();
     const amqp = await server.listen(listenAddresses(settings));
     const dataDir = opened.folder?.path ?? null;
     const looked = { server, settings, machine, dataDir, version, logger, clock, backup: null };

@@ -41,24 +41,37 @@ export async function loadSettings(sources: Sources): Promise<Settings> {
   return Object.fromEntries(values) as unknown as Settings;
 }
 
+/**
+ * The defaults with what a program sets by the keys of config files, later ones over earlier ones.
+ * Throws a ConfigError; `place` names where the keys stand.
+ */
+export function settingsOf(place: string, lines: Iterable<readonly [string, string]>): Settings {
+  const values = new Map<string, unknown>(ROWS.map(([field, row]) => [field, row.initial]));
+  for (const [key, value] of lines) applyKey(`${place}: ${key}`, key, value, values);
+  return Object.fromEntries(values) as unknown as Settings;
+}
+
 function applyFile(file: string, values: Map<string, unknown>): void {
   for (const { line, key, value } of parseConf(file, readText(file))) {
-    const place = `${file}:${line}: ${key}`;
-    const found = ROWS.find(([, row]) => key === row.key || memberOf(row, key) !== null);
-    if (found === undefined) {
-      const refused = refusalOf(key);
-      if (refused !== null) throw new ConfigError(place, refused.what, refused.wayOut);
-      const meant = nearest(key, KEYS);
-      const wayOut = meant === null ? `remove it, or ${SEE_ALL}` : `did you mean '${meant}'?`;
-      throw new ConfigError(place, `there is no setting of this name`, wayOut);
-    }
-    const [field, row] = found;
-    const member = memberOf(row, key);
-    const before = values.get(field);
-    const read = (): unknown =>
-      member === null ? row.read(value, before) : row.readMember?.(member, value, before);
-    values.set(field, attempt(place, `write for example '${row.example}'`, read));
+    applyKey(`${file}:${line}: ${key}`, key, value, values);
   }
+}
+
+function applyKey(place: string, key: string, value: string, values: Map<string, unknown>): void {
+  const found = ROWS.find(([, row]) => key === row.key || memberOf(row, key) !== null);
+  if (found === undefined) {
+    const refused = refusalOf(key);
+    if (refused !== null) throw new ConfigError(place, refused.what, refused.wayOut);
+    const meant = nearest(key, KEYS);
+    const wayOut = meant === null ? `remove it, or ${SEE_ALL}` : `did you mean '${meant}'?`;
+    throw new ConfigError(place, `there is no setting of this name`, wayOut);
+  }
+  const [field, row] = found;
+  const member = memberOf(row, key);
+  const before = values.get(field);
+  const read = (): unknown =>
+    member === null ? row.read(value, before) : row.readMember?.(member, value, before);
+  values.set(field, attempt(place, `write for example '${row.example}'`, read));
 }
 
 /** The `guest` of `loopback_users.guest`, or null when the key names no member of this setting. */

@@ -15,11 +15,12 @@ import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
-import { Alarm, TimerWheel } from '../util/timers.ts';
+import { TimerWheel } from '../util/timers.ts';
 import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
+import { ExpiryAlarm } from './expiry-alarm.ts';
 import { FlowControl } from './flow-control.ts';
 import { HeldAnswers } from './held-answers.ts';
 import {
@@ -102,6 +103,7 @@ export class Server implements BrokerListener, Acceptor {
   readonly timeoutRules: TimeoutRules;
   readonly limits: NodeLimits;
   readonly flow: FlowControl;
+  readonly expiry: ExpiryAlarm;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
   private listeners: Listener[] = [];
@@ -121,9 +123,6 @@ export class Server implements BrokerListener, Acceptor {
   private readonly brake: StoreBrake;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
-  /** Fires when something in the broker expires; at `alarmMs`, ms since the Unix epoch. */
-  private readonly alarm = new Alarm(() => this.deadlinePassed());
-  private alarmMs = Infinity;
 
   constructor(
     store: Store,
@@ -155,6 +154,7 @@ export class Server implements BrokerListener, Acceptor {
     );
     this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
+    this.expiry = new ExpiryAlarm(this.broker, clock, () => this.turnWanted());
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
@@ -260,7 +260,7 @@ export class Server implements BrokerListener, Acceptor {
     this.resources.stop();
     this.flow.stop();
     this.wheel.stop();
-    this.alarm.clear();
+    this.expiry.clear();
   }
 
   /** Takes a store failure or a damaged record: the broker must stop. Returns whether it was one. */
@@ -369,23 +369,11 @@ export class Server implements BrokerListener, Acceptor {
       for (const outbox of outboxes) outbox.flush();
       this.resources.took(turnBytes);
       this.flow.turnEnded();
-      if (this.broker.nextDeadlineMs < this.alarmMs) this.setAlarm();
+      this.expiry.turnEnded();
       if (this.broker.tend() || more) this.turnWanted();
     } catch (error) {
       if (!this.isFatal(error)) throw error;
     }
-  }
-
-  private setAlarm(): void {
-    this.alarmMs = this.broker.nextDeadlineMs;
-    this.alarm.set(this.alarmMs - this.clock.wallMs());
-  }
-
-  private deadlinePassed(): void {
-    this.alarmMs = Infinity;
-    this.broker.tick();
-    // Also when nothing was due yet: the clock may have been set back.
-    this.turnWanted();
   }
 
   private sendConfirms(): void {

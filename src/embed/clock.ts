@@ -1,0 +1,57 @@
+// Owns moving a broker's clock on: what falls due on the way does so in its turn. Never sets a timer.
+
+import type { Server } from '../server/server.ts';
+import type { MovableClock } from '../util/clock.ts';
+import { TICK_MS } from '../util/timers.ts';
+import type { BrokerClock } from './options.ts';
+import { turnsOver } from './turns.ts';
+
+/** A long time goes by in at most so many steps, beside those to what expires. */
+const STEPS_MAX = 1000;
+
+/** The clock of one broker. */
+export class EmbeddedClock implements BrokerClock {
+  private readonly clock: MovableClock;
+  private readonly server: Server;
+  /** Whoever moves the clock waits for those who do so already. */
+  private moving: Promise<void> = Promise.resolve();
+
+  constructor(clock: MovableClock, server: Server) {
+    this.clock = clock;
+    this.server = server;
+  }
+
+  now(): Date {
+    return new Date(this.clock.wallMs());
+  }
+
+  advance(ms: number): Promise<void> {
+    if (!Number.isFinite(ms) || ms < 0) {
+      const text = `clock.advance(${ms}): time goes by in milliseconds, from 0 on; it never goes back`;
+      return Promise.reject(new RangeError(text));
+    }
+    this.moving = this.moving.then(() => this.move(ms));
+    return this.moving;
+  }
+
+  /**
+   * Goes from one thing that falls due to the next. A message that is dead-lettered to a queue with a
+   * TTL of its own would otherwise begin to wait there only when all the time has gone by.
+   */
+  private async move(ms: number): Promise<void> {
+    const { broker } = this.server;
+    const stepMs = Math.max(TICK_MS, ms / STEPS_MAX);
+    // What was published just now is to wait all that time.
+    await turnsOver();
+    let left = ms;
+    while (left > 0) {
+      const untilDue = Math.max(1, Math.ceil(broker.nextDeadlineMs - this.clock.wallMs()));
+      const step = Math.min(left, stepMs, untilDue);
+      this.clock.skip(step);
+      left -= step;
+      this.server.wheel.advance();
+      this.server.expiry.passed();
+      await turnsOver();
+    }
+  }
+}

@@ -1,0 +1,198 @@
+// Owns the broker as a library: what `import { startBroker } from 'leveret'` gives. Never reads files of
+// settings, variables or flags, and never ends the process.
+
+import type { Logger } from 'pino';
+import type { Broker } from '../broker/broker.ts';
+import { importDefinitions } from '../broker/definitions/import.ts';
+import type { JsonValue } from '../broker/json.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { settingsOf } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
+import { type Embedding, type RunningBroker, startBroker as startInProcess } from '../main.ts';
+import type { Server } from '../server/server.ts';
+import { assert } from '../util/assert.ts';
+import { MovableClock } from '../util/clock.ts';
+import { EmbeddedClock } from './clock.ts';
+import { EmbeddedFaults } from './faults.ts';
+import { untilIdle } from './idle.ts';
+import type {
+  BrokerClock,
+  BrokerFaults,
+  BrokerOptions,
+  BrokerUser,
+  EmbeddedBroker,
+  IdleOptions,
+} from './options.ts';
+
+export type {
+  BrokerClock,
+  BrokerFaults,
+  BrokerOptions,
+  BrokerUser,
+  ConnectionMatch,
+  EmbeddedBroker,
+  Fault,
+  IdleOptions,
+} from './options.ts';
+
+const HOST = '127.0.0.1';
+const PLACE = 'startBroker';
+const FIRST_VHOST = '/';
+const GUEST: BrokerUser = { name: 'guest', password: 'guest' };
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
+const TAGS = ['administrator'];
+/** What lies in memory alone needs no hash that takes long to break; this one takes no time to make. */
+const LOG_COST_IN_MEMORY = 1;
+const AMQP_KEY = 'listeners.tcp.';
+const MANAGEMENT_KEY = 'management.tcp';
+
+/**
+ * Starts a broker inside this process, in memory and on a free port unless `options` say otherwise. Rejects
+ * with an error that says what is wrong with the options, or with the error of the system.
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
+  checkOptions(options);
+  const settings = readSettings(options);
+  const logger = options.logger ?? (await silentLogger());
+  const clock = new MovableClock();
+  const users = firstUsers(options);
+  const { memory } = settings;
+  const first = users[0] ?? null;
+  let server: Server | null = null;
+  const embedding: Embedding = {
+    clock,
+    access: {
+      // As always, guest is made at the first start; those who are named, at each.
+      user: first === GUEST ? GUEST.name : null,
+      password: GUEST.password,
+      tags: TAGS,
+      permission: EVERYTHING,
+      ...(memory ? { logCost: LOG_COST_IN_MEMORY } : {}),
+    },
+    prepare: (made) => {
+      server = made;
+      prepare(made.broker, options, users);
+    },
+  };
+  const running = await startInProcess(settings, logger, embedding);
+  assert(server !== null, 'what is started was prepared');
+  return new Embedded(running, server, clock, first);
+}
+
+/** A broker that runs inside this process. */
+class Embedded implements EmbeddedBroker {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly managementUrl: string | null;
+  readonly clock: BrokerClock;
+  readonly faults: BrokerFaults;
+  readonly failed: Promise<Error>;
+  private readonly running: RunningBroker;
+  private readonly server: Server;
+  private closing: Promise<void> | null = null;
+
+  constructor(
+    running: RunningBroker,
+    server: Server,
+    clock: MovableClock,
+    user: BrokerUser | null,
+  ) {
+    const { addresses, failed } = running;
+    const amqp = addresses.find(({ key }) => key.startsWith(AMQP_KEY));
+    const management = addresses.find(({ key }) => key === MANAGEMENT_KEY);
+    this.running = running;
+    this.server = server;
+    this.host = amqp?.host ?? HOST;
+    this.port = amqp?.port ?? 0;
+    const login =
+      user === null ? '' : `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}@`;
+    this.url = `amqp://${login}${authority(this.host, this.port)}`;
+    this.managementUrl =
+      management === undefined ? null : `http://${authority(management.host, management.port)}`;
+    this.clock = new EmbeddedClock(clock, server);
+    this.faults = new EmbeddedFaults(server);
+    this.failed = failed;
+  }
+
+  idle(options?: IdleOptions): Promise<void> {
+    return untilIdle(this.server, options);
+  }
+
+  close(): Promise<void> {
+    this.faults.reset();
+    this.closing ??= this.running.close('the program closes its broker');
+    return this.closing;
+  }
+}
+
+function checkOptions({ memory, dataDir, definitions, users }: BrokerOptions): void {
+  if (memory === true && dataDir !== undefined) {
+    const wayOut = 'leave out memory to keep data in the folder, or dataDir to keep nothing';
+    throw new ConfigError(PLACE, 'memory and dataDir exclude each other', wayOut);
+  }
+  if (memory === false && dataDir === undefined) {
+    throw new ConfigError(PLACE, 'memory is false, and dataDir is not given', 'name a folder');
+  }
+  if (definitions !== undefined && (typeof definitions !== 'object' || definitions === null)) {
+    const wayOut = 'hand over what JSON.parse made of the file';
+    throw new ConfigError(`${PLACE}: definitions`, 'expected an object', wayOut);
+  }
+  if (users?.length === 0) {
+    throw new ConfigError(`${PLACE}: users`, 'nobody could log in', 'name one, or leave it out');
+  }
+}
+
+/** What the program sets comes after what fits a broker inside a program, and so wins over it. */
+function readSettings(options: BrokerOptions): Settings {
+  const { dataDir, host = HOST, port = 0, managementPort = null, settings = {} } = options;
+  const where = dataDir === undefined ? ['memory', 'true'] : ['data_dir', dataDir];
+  const lines: (readonly [string, string])[] = [
+    where as [string, string],
+    ['listeners.tcp.default', authority(host, port)],
+    ['management.tcp.port', String(managementPort ?? 'none')],
+    ['prometheus.tcp.port', 'none'],
+    // A clock that is moved on would cut clients that agreed to heartbeats without asking for them.
+    ['heartbeat', '0'],
+    ...Object.entries(settings).map(([key, value]) => [key, String(value)] as const),
+  ];
+  return settingsOf(PLACE, lines);
+}
+
+function authority(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Those who may log in, the first of whom the url names; none when the definitions bring them. */
+function firstUsers(options: BrokerOptions): readonly BrokerUser[] {
+  if (options.users !== undefined) return options.users;
+  return bringsUsers(options) ? [] : [GUEST];
+}
+
+function bringsUsers({ definitions }: BrokerOptions): boolean {
+  const { users } = (definitions ?? {}) as { readonly users?: unknown };
+  return Array.isArray(users) && users.length > 0;
+}
+
+/** Declares what the options name, before anybody can connect. */
+function prepare(broker: Broker, options: BrokerOptions, users: readonly BrokerUser[]): void {
+  const { access } = broker;
+  const { vhosts = [], definitions } = options;
+  const logCost = options.dataDir === undefined ? LOG_COST_IN_MEMORY : undefined;
+  const named = options.users ?? [];
+  for (const vhost of vhosts) broker.putVhost(vhost, {});
+  for (const { name, password, tags = TAGS } of named) {
+    access.putUserNow({ name, tags }, password, logCost);
+  }
+  if (definitions !== undefined) importDefinitions(broker, definitions as JsonValue);
+  const give = ({ name, permission = EVERYTHING }: BrokerUser, vhost: string): void =>
+    access.setPermission({ user: name, vhost, ...permission });
+  for (const user of named) give(user, FIRST_VHOST);
+  for (const user of users) for (const vhost of vhosts) give(user, vhost);
+  broker.definitionChanged();
+}
+
+async function silentLogger(): Promise<Logger> {
+  const { pino } = await import('pino');
+  return pino({ level: 'silent' });
+}

@@ -1,0 +1,158 @@
+import { type ConfirmChannel, connect } from 'amqplib';
+import { describe, expect, test } from 'vitest';
+import { client, consume, get, Inbox, setUp, take } from './support.ts';
+
+const TEXT = Buffer.from('text');
+
+/** Publishes one message and resolves with what its confirm says. */
+function publish(channel: ConfirmChannel, queue: string): Promise<'ack' | 'nack'> {
+  return new Promise((resolve) => {
+    channel.sendToQueue(queue, TEXT, {}, (error: unknown) => resolve(error ? 'nack' : 'ack'));
+  });
+}
+
+describe('a lost ack', () => {
+  test('leaves its message unacked, and it comes again on a new connection', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const inbox = await consume(channel, 'jobs');
+    const fault = broker.faults.dropNextAck();
+    await publish(channel, 'jobs');
+    channel.ack(await inbox.next());
+    await fault.done;
+    expect(broker.faults.cutConnections()).toBe(1);
+    const other = await (await client(broker.url)).createChannel();
+    const again = await (await consume(other, 'jobs')).next();
+    expect(again.fields.redelivered).toBe(true);
+    other.ack(again);
+    await broker.idle();
+  });
+
+  test('is the next one for the queue that was named', async () => {
+    const { broker, channel } = await setUp();
+    const fault = broker.faults.dropNextAck({ queue: 'jobs' });
+    for (const queue of ['others', 'jobs']) {
+      await channel.assertQueue(queue);
+      const inbox = await consume(channel, queue);
+      await publish(channel, queue);
+      expect(fault.happened).toBe(false);
+      channel.ack(await inbox.next());
+    }
+    await fault.done;
+    await broker.idle({ queues: ['others'] });
+    await expect(broker.idle({ timeoutMs: 20 })).rejects.toThrow('1 unacked');
+  });
+
+  test('is one, and those after it are heard', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const inbox = await consume(channel, 'jobs');
+    broker.faults.dropNextAck();
+    await publish(channel, 'jobs');
+    channel.ack(await inbox.next());
+    await publish(channel, 'jobs');
+    channel.ack(await inbox.next());
+    await expect(broker.idle({ timeoutMs: 50 })).rejects.toThrow('0 ready and 1 unacked');
+  });
+});
+
+describe('publishing', () => {
+  test('is nacked once, and the message is nowhere', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const fault = broker.faults.nackNextPublish({ exchange: '', routingKey: 'jobs' });
+    await channel.assertQueue('others');
+    expect(await publish(channel, 'others')).toBe('ack');
+    expect(await publish(channel, 'jobs')).toBe('nack');
+    expect(fault.happened).toBe(true);
+    expect(await take(channel, 'jobs')).toBe(null);
+    expect(await publish(channel, 'jobs')).toBe('ack');
+    expect(await take(channel, 'jobs')).toBe('text');
+  });
+
+  test('is never confirmed, though the message is there', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const fault = broker.faults.dropNextConfirm();
+    let confirmed = false;
+    void publish(channel, 'jobs').then(() => {
+      confirmed = true;
+    });
+    await fault.done;
+    expect(await take(channel, 'jobs')).toBe('text');
+    expect(confirmed).toBe(false);
+    expect(await publish(channel, 'jobs')).toBe('ack');
+  });
+
+  test('is confirmed when the clock has come that far', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const fault = broker.faults.delayNextConfirm(60_000);
+    let confirmed = false;
+    const confirm = publish(channel, 'jobs').then(() => {
+      confirmed = true;
+    });
+    await fault.done;
+    await broker.clock.advance(59_000);
+    expect(await take(channel, 'jobs')).toBe('text');
+    expect(confirmed).toBe(false);
+    await broker.clock.advance(2_000);
+    await confirm;
+  });
+
+  test('goes on after a fault that was taken back', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const fault = broker.faults.nackNextPublish();
+    fault.cancel();
+    broker.faults.nackNextPublish();
+    broker.faults.dropNextConfirm();
+    broker.faults.reset();
+    expect(await publish(channel, 'jobs')).toBe('ack');
+    expect(fault.happened).toBe(false);
+  });
+});
+
+describe('connections', () => {
+  test('are refused once', async () => {
+    const { broker } = await setUp();
+    const fault = broker.faults.refuseNextConnection();
+    await expect(connect(broker.url)).rejects.toThrow();
+    expect(fault.happened).toBe(true);
+    await expect(connect(broker.url)).resolves.toBeDefined();
+  });
+
+  test('are closed with a reason, those that match', async () => {
+    const { broker, channel } = await setUp({
+      vhosts: ['other'],
+      users: [
+        { name: 'one', password: '1' },
+        { name: 'two', password: '2' },
+      ],
+    });
+    const two = await client(`amqp://two:2@127.0.0.1:${broker.port}/other`);
+    const closed = new Promise<Error>((resolve) => two.once('close', resolve));
+    expect(broker.faults.closeConnections({ user: 'two', vhost: '/' })).toBe(0);
+    expect(broker.faults.closeConnections({ user: 'two', vhost: 'other' })).toBe(1);
+    expect((await closed).message).toContain('CONNECTION_FORCED');
+    expect(await channel.assertQueue('jobs')).toMatchObject({ queue: 'jobs' });
+  });
+
+  test('that are cut hear nothing, and give back what they had', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    await publish(channel, 'jobs');
+    await channel.get('jobs');
+    const other = await (await client(broker.url)).createChannel();
+    const inbox = new Inbox();
+    await other.consume('jobs', (message) => message !== null && inbox.add(message), {
+      noAck: true,
+    });
+    const ended = new Promise((resolve) => channel.once('close', resolve));
+    expect(broker.faults.cutConnections()).toBe(2);
+    await ended;
+    const third = await (await client(broker.url)).createChannel();
+    const again = await get(third, 'jobs');
+    expect(again.fields.redelivered).toBe(true);
+  });
+});

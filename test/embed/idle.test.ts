@@ -1,0 +1,68 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { setUp } from './support.ts';
+
+/** Time that some work takes which no broker knows of. */
+const WORK_MS = 20;
+
+describe('idle', () => {
+  test('waits until a chain of consumers has worked off what was published just now', async () => {
+    const { broker, channel } = await setUp();
+    const chain = ['a', 'b', 'c'];
+    const done: string[] = [];
+    for (const [n, name] of chain.entries()) {
+      await channel.assertQueue(name);
+      const next = chain[n + 1];
+      await channel.consume(name, async (message) => {
+        await after(WORK_MS);
+        if (message === null) return;
+        if (next !== undefined) channel.sendToQueue(next, message.content);
+        else done.push(message.content.toString());
+        channel.ack(message);
+      });
+    }
+    for (let n = 0; n < 10; n++) channel.sendToQueue('a', Buffer.from(`${n}`));
+    await broker.idle();
+    expect(done).toHaveLength(10);
+  });
+
+  test('sees what has only been written to the socket', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    await broker.idle();
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await expect(broker.idle({ timeoutMs: 20 })).rejects.toThrow("queue 'jobs' has 1 ready");
+  });
+
+  test('names what is not settled when it has waited long enough', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await channel.get('jobs');
+    await expect(broker.idle({ timeoutMs: 20 })).rejects.toThrow('0 ready and 1 unacked');
+  });
+
+  test('looks at the named queues alone', async () => {
+    const { broker, channel } = await setUp({ vhosts: ['other'] });
+    await channel.assertQueue('jobs');
+    await channel.assertQueue('dead');
+    channel.sendToQueue('dead', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await broker.idle({ queues: ['jobs'] });
+    await broker.idle({ queues: ['dead'], vhost: 'other' });
+    await expect(broker.idle({ queues: ['dead'], timeoutMs: 20 })).rejects.toThrow('dead');
+  });
+
+  test('waits for a body that is half there', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs', { maxLength: 0 });
+    channel.sendToQueue('jobs', Buffer.alloc(8 * 2 ** 20));
+    let confirmed = false;
+    void channel.waitForConfirms().then(() => {
+      confirmed = true;
+    });
+    await broker.idle();
+    expect(confirmed).toBe(true);
+  });
+});

@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'amqplib';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { BrokerOptions, EmbeddedBroker } from '../../src/embed/options.ts';
+import { startBroker } from '../../src/embed/start-broker.ts';
+import { take } from './support.ts';
+
+const running: EmbeddedBroker[] = [];
+const folders: string[] = [];
+
+async function start(options?: BrokerOptions): Promise<EmbeddedBroker> {
+  const broker = await startBroker(options);
+  running.push(broker);
+  return broker;
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-embed-'));
+  folders.push(folder);
+  return folder;
+}
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((broker) => broker.close()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a broker inside a program', () => {
+  test('takes a client by its url', async () => {
+    const broker = await start({ memory: true });
+    expect(broker.url).toBe(`amqp://guest:guest@127.0.0.1:${broker.port}`);
+    const connection = await connect(broker.url);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue('jobs');
+    channel.sendToQueue('jobs', Buffer.from('hello'));
+    await channel.waitForConfirms();
+    expect(await take(channel, 'jobs')).toBe('hello');
+    await connection.close();
+  });
+
+  test('knows nothing of another in the same process', async () => {
+    const [one, other] = await Promise.all([start(), start()]);
+    expect(one.port).not.toBe(other.port);
+    const connections = await Promise.all([connect(one.url), connect(other.url)]);
+    const [here, there] = await Promise.all(connections.map((each) => each.createChannel()));
+    await here?.assertQueue('only-here');
+    there?.on('error', () => {});
+    await expect(there?.checkQueue('only-here')).rejects.toThrow('NOT_FOUND');
+  });
+
+  test('closes once, tells its clients so, and takes none after that', async () => {
+    const broker = await start();
+    const connection = await connect(broker.url);
+    const closed = new Promise<Error>((resolve) => connection.once('close', resolve));
+    await Promise.all([broker.close(), broker.close()]);
+    expect((await closed).message).toContain('CONNECTION_FORCED');
+    await expect(connect(broker.url)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('leaves a process that has closed it nothing to wait for, and no file', () => {
+    const folder = newFolder();
+    const module = new URL('../../dist/embed/start-broker.js', import.meta.url).href;
+    const program = `
+      import { startBroker } from '${module}';
+      const brokers = await Promise.all([startBroker(), startBroker({ memory: true })]);
+      await Promise.all(brokers.map((each) => each.clock.advance(1000)));
+      await Promise.all(brokers.map((each) => each.idle()));
+      await Promise.all(brokers.map((each) => each.close()));
+      console.log('closed');`;
+    const args = ['--input-type=module', '--eval', program];
+    const ended = spawnSync(process.execPath, args, { cwd: folder, timeout: 20_000 });
+    expect(ended.stderr.toString()).toBe('');
+    expect(ended.stdout.toString()).toBe('closed\n');
+    expect(ended.status).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('keeps durable messages in a folder for the next one', async () => {
+    const dataDir = join(newFolder(), 'data');
+    const broker = await start({ dataDir });
+    const connection = await connect(broker.url);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue('jobs', { durable: true });
+    channel.sendToQueue('jobs', Buffer.from('kept'), { persistent: true });
+    await channel.waitForConfirms();
+    await broker.close();
+    const next = await start({ dataDir });
+    const again = await (await connect(next.url)).createChannel();
+    expect(await take(again, 'jobs')).toBe('kept');
+    expect(existsSync(join(dataDir, 'store'))).toBe(true);
+  });
+});
+
+describe('options', () => {
+  test('name users, vhosts and what is declared', async () => {
+    const broker = await start({
+      users: [
+        { name: 'app', password: 'a b@c', tags: [] },
+        { name: 'reader', password: 'r', permission: { configure: '', write: '', read: '.*' } },
+      ],
+      vhosts: ['orders'],
+      definitions: { queues: [{ name: 'new', vhost: 'orders', durable: true, arguments: {} }] },
+    });
+    expect(broker.url).toContain('amqp://app:a%20b%40c@');
+    const app = await (await connect(`${broker.url}/orders`)).createChannel();
+    expect(await app.checkQueue('new')).toMatchObject({ messageCount: 0 });
+    const reader = await connect(`amqp://reader:r@127.0.0.1:${broker.port}/orders`);
+    const channel = await reader.createChannel();
+    channel.on('error', () => {});
+    await expect(channel.assertQueue('mine')).rejects.toThrow('ACCESS_REFUSED');
+    await expect(connect(`amqp://guest:guest@127.0.0.1:${broker.port}`)).rejects.toThrow();
+  });
+
+  test('take the users of definitions, and then no guest', async () => {
+    const broker = await start({
+      definitions: {
+        users: [{ name: 'app', password: 'secret', tags: '' }],
+        permissions: [{ user: 'app', vhost: '/', configure: '.*', write: '.*', read: '.*' }],
+      },
+    });
+    expect(broker.url).toBe(`amqp://127.0.0.1:${broker.port}`);
+    await expect(connect(`amqp://app:secret@127.0.0.1:${broker.port}`)).resolves.toBeDefined();
+    await expect(connect(`amqp://guest:guest@127.0.0.1:${broker.port}`)).rejects.toThrow();
+  });
+
+  test('change any setting by its key', async () => {
+    const broker = await start({ settings: { channel_max: 7, heartbeat: 13 } });
+    const { connection } = await connect(broker.url);
+    expect(connection).toMatchObject({ channelMax: 7, heartbeat: 13 });
+  });
+
+  test.each<[string, BrokerOptions, string]>([
+    ['a setting that is not there', { settings: { hartbeat: 1 } }, "did you mean 'heartbeat'?"],
+    ['a value that is none', { settings: { heartbeat: 'x' } }, 'expected a whole number'],
+    ['a port that is none', { port: 70_000 }, 'expected a port'],
+    ['a folder for memory', { memory: true, dataDir: 'x' }, 'exclude each other'],
+    ['no folder for a disk', { memory: false }, 'name a folder'],
+    ['nobody', { users: [] }, 'nobody could log in'],
+    ['definitions that are none', { definitions: { queues: [{}] } }, 'queue'],
+  ])('are refused with a way out: %s', async (_what, options, expected) => {
+    await expect(start(options)).rejects.toThrow(expected);
+  });
+
+  test('that nobody can start with leave nothing open', async () => {
+    const { port } = await start();
+    await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
