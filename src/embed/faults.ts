@@ -8,18 +8,19 @@ import type { Connection } from '../server/connection.ts';
 import { RUNNING } from '../server/connection-state.ts';
 import type { Server } from '../server/server.ts';
 import { WheelTimer } from '../util/timers.ts';
+import { Block, copyOf, holdInput, refuse } from './disturbances.ts';
 import { ArmedFault } from './fault.ts';
-import type { BrokerFaults, ConnectionMatch, Fault } from './options.ts';
+import type { BrokerFaults, ConnectionMatch, Fault, PublishMatch } from './options.ts';
 
 /** What to look for in an ack. */
 interface AckMatch {
   readonly queue: string | null;
 }
 
-/** What to look for in a publish. */
-interface PublishMatch {
-  readonly exchange: string | null;
-  readonly routingKey: string | null;
+/** A publish to look for, and what becomes of it: it is nacked, or arrives so much later. */
+interface PublishFate {
+  readonly match: PublishMatch;
+  readonly delayMs: number | null;
 }
 
 /** What becomes of a confirm: it is sent so much later, or never. */
@@ -31,9 +32,10 @@ interface ConfirmFate {
 export class EmbeddedFaults implements BrokerFaults {
   private readonly server: Server;
   private acks: ArmedFault<AckMatch>[] = [];
-  private publishes: ArmedFault<PublishMatch>[] = [];
+  private publishes: ArmedFault<PublishFate>[] = [];
   private confirms: ArmedFault<ConfirmFate>[] = [];
   private refusals: ArmedFault<null>[] = [];
+  private block: Block | null = null;
   private channelsWatched = false;
   private acceptWatched = false;
 
@@ -46,10 +48,15 @@ export class EmbeddedFaults implements BrokerFaults {
     return this.arm(this.acks, { queue });
   }
 
-  nackNextPublish(match: { readonly exchange?: string; readonly routingKey?: string } = {}): Fault {
+  nackNextPublish(match: PublishMatch = {}): Fault {
     this.watchChannels();
-    const { exchange = null, routingKey = null } = match;
-    return this.arm(this.publishes, { exchange, routingKey });
+    return this.arm(this.publishes, { match, delayMs: null });
+  }
+
+  delayNextPublish(delayMs: number, match: PublishMatch = {}): Fault {
+    checkDelay('delayNextPublish', delayMs);
+    this.watchChannels();
+    return this.arm(this.publishes, { match, delayMs });
   }
 
   dropNextConfirm(): Fault {
@@ -58,9 +65,7 @@ export class EmbeddedFaults implements BrokerFaults {
   }
 
   delayNextConfirm(delayMs: number): Fault {
-    if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new RangeError(`delayNextConfirm(${delayMs}): expected milliseconds from 0 on`);
-    }
+    checkDelay('delayNextConfirm', delayMs);
     this.watchChannels();
     return this.arm(this.confirms, { delayMs });
   }
@@ -87,10 +92,21 @@ export class EmbeddedFaults implements BrokerFaults {
     return chosen.length;
   }
 
+  blockPublishers(): { unblock(): void } {
+    this.block ??= new Block(this.server);
+    return { unblock: () => this.unblock() };
+  }
+
   reset(): void {
+    this.unblock();
     for (const armed of [this.acks, this.publishes, this.confirms, this.refusals]) {
       for (const fault of [...armed]) fault.cancel();
     }
+  }
+
+  private unblock(): void {
+    this.block?.end();
+    this.block = null;
   }
 
   private arm<T>(armed: ArmedFault<T>[], what: T): Fault {
@@ -102,10 +118,12 @@ export class EmbeddedFaults implements BrokerFaults {
     return fault;
   }
 
-  private matching({ user, vhost }: ConnectionMatch): Connection[] {
+  private matching({ name, user, vhost }: ConnectionMatch): Connection[] {
     return [...this.server.openConnections].filter((connection) => {
-      if (user === undefined && vhost === undefined) return true;
+      if (name === undefined && user === undefined && vhost === undefined) return true;
       if (connection.state !== RUNNING) return false;
+      const called = connection.facts.clientProperties.get('connection_name')?.value;
+      if (name !== undefined && String(called) !== name) return false;
       if (user !== undefined && connection.user.name !== user) return false;
       return vhost === undefined || connection.vhost.name === vhost;
     });
@@ -125,17 +143,18 @@ export class EmbeddedFaults implements BrokerFaults {
     for (const each of server.openConnections) this.watchConnection(each);
   }
 
-  private watchConnection({ channels }: Connection): void {
+  private watchConnection(connection: Connection): void {
+    const { channels } = connection;
     const open = channels.open.bind(channels);
-    channels.open = (number, connection) => {
-      open(number, connection);
+    channels.open = (number, of) => {
+      open(number, of);
       const channel = channels.at(number);
-      if (channel !== null) this.watchChannel(channel);
+      if (channel !== null) this.watchChannel(connection, channel);
     };
-    for (const channel of channels.all()) this.watchChannel(channel);
+    for (const channel of channels.all()) this.watchChannel(connection, channel);
   }
 
-  private watchChannel(channel: Channel): void {
+  private watchChannel(connection: Connection, channel: Channel): void {
     const { deliveries, publisher } = channel;
     const ack = deliveries.ack.bind(deliveries);
     deliveries.ack = (tag, multiple) => {
@@ -144,8 +163,16 @@ export class EmbeddedFaults implements BrokerFaults {
     const publish = publisher.publish.bind(publisher);
     publisher.publish = (chunk, start, addressEnd, headerFrame, end, known = null) => {
       // Where the route is known, it is the second half of a publish that was let through.
-      if (known === null && this.refusesPublish(channel, chunk.bytes, start)) return;
-      publish(chunk, start, addressEnd, headerFrame, end, known);
+      const fate = known === null ? this.fateOf(channel, chunk.bytes, start) : null;
+      if (fate === null) {
+        publish(chunk, start, addressEnd, headerFrame, end, known);
+      } else if (fate.delayMs === null) {
+        refuse(channel);
+      } else {
+        const late = copyOf(chunk, start, end);
+        const act = () => publish(late, 0, addressEnd - start, headerFrame - start, end - start);
+        holdInput(this.server, connection, channel.number, fate.delayMs, act);
+      }
     };
     this.watchConfirms(channel);
   }
@@ -159,19 +186,16 @@ export class EmbeddedFaults implements BrokerFaults {
     return fault !== undefined;
   }
 
-  private refusesPublish(channel: Channel, bytes: Buffer, start: number): boolean {
-    if (this.publishes.length === 0 || channel.transaction !== null) return false;
-    const fault = this.publishes.find(({ what: { exchange, routingKey } }) => {
-      if (exchange !== null && recordExchange(bytes, start) !== exchange) return false;
-      return routingKey === null || recordRoutingKey(bytes, start) === routingKey;
+  /** What becomes of a publish by a fault that waits for it; null: nothing. */
+  private fateOf(channel: Channel, bytes: Buffer, start: number): PublishFate | null {
+    if (this.publishes.length === 0 || channel.transaction !== null) return null;
+    const fault = this.publishes.find(({ what: { match } }) => {
+      const { exchange, routingKey } = match;
+      if (exchange !== undefined && recordExchange(bytes, start) !== exchange) return false;
+      return routingKey === undefined || recordRoutingKey(bytes, start) === routingKey;
     });
-    if (fault === undefined) return false;
-    fault.strike();
-    if (channel.confirms !== null) {
-      channel.confirms.addRefused();
-      channel.confirmsChanged();
-    }
-    return true;
+    fault?.strike();
+    return fault?.what ?? null;
   }
 
   private watchConfirms(channel: Channel): void {
@@ -199,4 +223,9 @@ export class EmbeddedFaults implements BrokerFaults {
       return false;
     };
   }
+}
+
+function checkDelay(call: string, delayMs: number): void {
+  if (Number.isFinite(delayMs) && delayMs >= 0) return;
+  throw new RangeError(`${call}(${delayMs}): expected milliseconds from 0 on`);
 }

@@ -99,8 +99,17 @@ export interface Fault {
 
 /** Which connections are meant: all of them, or those that match. */
 export interface ConnectionMatch {
+  /** The `connection_name` among the properties of the client. */
+  readonly name?: string;
   readonly user?: string;
   readonly vhost?: string;
+}
+
+/** Which publishes are meant: all, or those that match. */
+export interface PublishMatch {
+  /** `''` for the default exchange. */
+  readonly exchange?: string;
+  readonly routingKey?: string;
 }
 
 /** Things that go wrong on request. Those that say `next` happen once. */
@@ -115,13 +124,23 @@ export interface BrokerFaults {
   /** The next confirm is sent `delayMs` later, by the broker's clock. */
   delayNextConfirm(delayMs: number): Fault;
   /** The next message that is published is thrown away; a channel in confirm mode gets a nack. */
-  nackNextPublish(options?: { readonly exchange?: string; readonly routingKey?: string }): Fault;
+  nackNextPublish(options?: PublishMatch): Fault;
+  /**
+   * The next message that is published arrives `delayMs` later, by the broker's clock, and so does all that its
+   * client sends after it.
+   */
+  delayNextPublish(delayMs: number, options?: PublishMatch): Fault;
   /** The next connection is cut before a word is said. */
   refuseNextConnection(): Fault;
   /** Closes connections as an operator does: they are told 320 CONNECTION_FORCED. Returns how many. */
   closeConnections(match?: ConnectionMatch): number;
   /** Cuts the sockets of connections, as when a cable is pulled. Returns how many. */
   cutConnections(match?: ConnectionMatch): number;
-  /** Takes back every fault that has not happened yet. */
+  /**
+   * From now on who publishes is blocked, as when memory runs low: clients are told `connection.blocked` at
+   * their next publish, and `connection.unblocked` after `unblock`.
+   */
+  blockPublishers(): { unblock(): void };
+  /** Takes back every fault that has not happened yet, and lets publishers go on. */
   reset(): void;
 }

@@ -33,6 +33,7 @@ export type {
   EmbeddedBroker,
   Fault,
   IdleOptions,
+  PublishMatch,
 } from './options.ts';
 
 const HOST = '127.0.0.1';

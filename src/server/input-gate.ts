@@ -15,6 +15,9 @@ export const HELD_BY_FLOW = 16;
 /** It publishes faster than the disk writes. */
 export const HELD_BY_STORE = 32;
 
+/** A test asked for it; see embed/faults.ts. */
+export const HELD_BY_FAULT = 64;
+
 /** What is held back: the socket, and the frames of what has been read already. */
 export interface Input {
   pause(): void;

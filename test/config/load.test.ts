@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadSettings, type Sources } from '../../src/config/load.ts';
+import { loadSettings, type Sources, settingsOf } from '../../src/config/load.ts';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
 
 let folder: string;
@@ -204,4 +204,26 @@ test('a pattern that finds no file is an error', async () => {
 
 test('a folder is an error that shows the pattern for what is in it', async () => {
   expect(await failure({ configGlobs: [folder] })).toContain(`write '${folder}/*.conf'`);
+});
+
+test('a program sets keys as a config file would, later ones over earlier ones', () => {
+  const lines = [
+    ['heartbeat', '5'],
+    ['listeners.tcp.default', '[::1]:0'],
+    ['loopback_users.guest', 'false'],
+    ['heartbeat', '7'],
+  ] as const;
+  expect(settingsOf('here', lines)).toEqual({
+    ...defaultSettings(),
+    heartbeatSeconds: 7,
+    tcpListeners: new Map([['default', { host: '::1', port: 0 }]]),
+    loopbackUsers: [],
+  });
+});
+
+test('what a program sets wrongly is refused with its place and a way out', () => {
+  expect(() => settingsOf('here', [['hartbeat', '5']])).toThrow(
+    "here: hartbeat: there is no setting of this name; did you mean 'heartbeat'?",
+  );
+  expect(() => settingsOf('here', [['heartbeat', 'often']])).toThrow(/^here: heartbeat: expected/);
 });

@@ -113,6 +113,75 @@ describe('publishing', () => {
   });
 });
 
+describe('a late publish', () => {
+  test('arrives when the clock has come that far, before those behind it', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const inbox = await consume(channel, 'jobs');
+    const other = await (await client(broker.url)).createConfirmChannel();
+    const fault = broker.faults.delayNextPublish(60_000, { routingKey: 'jobs' });
+    for (const text of ['one', 'two']) other.sendToQueue('jobs', Buffer.from(text));
+    await fault.done;
+    await publish(channel, 'jobs');
+    await inbox.next();
+    await broker.clock.advance(59_000);
+    expect(inbox.bodies).toEqual(['text']);
+    await broker.clock.advance(2_000);
+    await other.waitForConfirms();
+    for (const text of ['one', 'two']) {
+      expect((await inbox.next()).content.toString()).toBe(text);
+    }
+  });
+
+  test('arrives whole, however large it is', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const body = Buffer.alloc(3 * 2 ** 20, 'abc');
+    const fault = broker.faults.delayNextPublish(1000);
+    channel.sendToQueue('jobs', body);
+    await fault.done;
+    await broker.clock.advance(1100);
+    await channel.waitForConfirms();
+    expect((await get(channel, 'jobs')).content.equals(body)).toBe(true);
+  });
+
+  test('is given up with its connection', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const fault = broker.faults.delayNextPublish(1000);
+    channel.sendToQueue('jobs', TEXT);
+    await fault.done;
+    broker.faults.cutConnections();
+    await broker.clock.advance(2000);
+    const other = await (await client(broker.url)).createChannel();
+    expect(await take(other, 'jobs')).toBe(null);
+  });
+});
+
+describe('publishers that are blocked', () => {
+  test('are told so at their next publish, and go on afterwards', async () => {
+    const { broker, connection, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    const told = (event: 'blocked' | 'unblocked') =>
+      new Promise((resolve) => connection.once(event, resolve));
+    const blocked = told('blocked');
+    const block = broker.faults.blockPublishers();
+    let confirmed = false;
+    const confirm = publish(channel, 'jobs').then(() => {
+      confirmed = true;
+    });
+    expect(await blocked).toBe('low on memory');
+    const unblocked = told('unblocked');
+    await broker.clock.advance(10_000);
+    expect(confirmed).toBe(false);
+    block.unblock();
+    await Promise.all([unblocked, confirm]);
+    broker.faults.blockPublishers();
+    broker.faults.reset();
+    expect(await publish(channel, 'jobs')).toBe('ack');
+  });
+});
+
 describe('connections', () => {
   test('are refused once', async () => {
     const { broker } = await setUp();
@@ -132,10 +201,20 @@ describe('connections', () => {
     });
     const two = await client(`amqp://two:2@127.0.0.1:${broker.port}/other`);
     const closed = new Promise<Error>((resolve) => two.once('close', resolve));
+    expect(broker.faults.cutConnections({ name: 'billing' })).toBe(0);
     expect(broker.faults.closeConnections({ user: 'two', vhost: '/' })).toBe(0);
     expect(broker.faults.closeConnections({ user: 'two', vhost: 'other' })).toBe(1);
     expect((await closed).message).toContain('CONNECTION_FORCED');
     expect(await channel.assertQueue('jobs')).toMatchObject({ queue: 'jobs' });
+  });
+
+  test('are known by the names that their clients gave', async () => {
+    const { broker } = await setUp();
+    const named = { clientProperties: { connection_name: 'billing' } };
+    const billing = await connect(broker.url, named);
+    const closed = new Promise((resolve) => billing.once('close', resolve));
+    expect(broker.faults.closeConnections({ name: 'billing' })).toBe(1);
+    await closed;
   });
 
   test('that are cut hear nothing, and give back what they had', async () => {

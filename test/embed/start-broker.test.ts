@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'amqplib';
+import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { BrokerOptions, EmbeddedBroker } from '../../src/embed/options.ts';
 import { startBroker } from '../../src/embed/start-broker.ts';
@@ -130,6 +131,25 @@ describe('options', () => {
     const broker = await start({ settings: { channel_max: 7, heartbeat: 13 } });
     const { connection } = await connect(broker.url);
     expect(connection).toMatchObject({ channelMax: 7, heartbeat: 13 });
+  });
+
+  test('open the HTTP API, which is there as long as the broker', async () => {
+    const broker = await start({ managementPort: 0 });
+    const login = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
+    const ask = () =>
+      fetch(`${broker.managementUrl}/api/overview`, { headers: { authorization: login } });
+    expect(await (await ask()).json()).toMatchObject({ object_totals: { queues: 0 } });
+    await broker.close();
+    await expect(ask()).rejects.toThrow();
+    expect((await start()).managementUrl).toBe(null);
+  });
+
+  test('hand in a logger', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+    const broker = await start({ logger });
+    await connect(broker.url);
+    expect(lines.join('')).toContain('connection opened');
   });
 
   test.each<[string, BrokerOptions, string]>([

@@ -15,6 +15,7 @@ import { startBroker } from '../../src/embed/start-broker.ts';
 /** A broker, with a channel in confirm mode. */
 export interface Bench {
   readonly broker: EmbeddedBroker;
+  readonly connection: ChannelModel;
   readonly channel: ConfirmChannel;
 }
 
@@ -23,7 +24,7 @@ export async function setUp(options?: BrokerOptions): Promise<Bench> {
   const broker = await startBroker(options);
   onTestFinished(() => broker.close());
   const connection = await client(broker.url);
-  return { broker, channel: await connection.createConfirmChannel() };
+  return { broker, connection, channel: await connection.createConfirmChannel() };
 }
 
 /** A connection whose errors are expected. */
