@@ -19,11 +19,15 @@ const PAGE_SIZE = 100;
 /** About so many characters are sent at a time. */
 const PIECE_CHARS = 64 * 1024;
 
-/** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
+/**
+ * Puts a list together as the query of a call asks for; `order` names what it is sorted by at first, and
+ * `enrich` adds to the rows of a page what would be too much to find out for all.
+ */
 export async function list(
   call: Call,
   rows: Iterable<Row>,
   order: readonly string[] = ['vhost', 'name'],
+  enrich: (row: Row) => Row = (row) => row,
 ): Promise<Pieces> {
   const { query, context } = call;
   const breather = new Breather(context.clock);
@@ -51,7 +55,7 @@ export async function list(
     const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`;
     throw new HttpError(400, 'page_out_of_range', reason);
   }
-  const items = sorted.slice((page - 1) * pageSize, page * pageSize);
+  const items = sorted.slice((page - 1) * pageSize, page * pageSize).map(enrich);
   const head = {
     filtered_count: sorted.length,
     item_count: items.length,

@@ -27,6 +27,7 @@ import {
   detailOfQueue,
   type ExchangeRow,
   type LatenciesView,
+  oldestMessageMs,
   type QueueDetail,
   type QueueRow,
   rowOfExchange,
@@ -112,6 +113,12 @@ export class Look {
     if (queue === undefined)
       throw new Refusal('not-found', `no queue '${name}' in vhost '${vhost}'`);
     return detailOfQueue(this.broker, home, queue);
+  }
+
+  /** How old the message is that a queue gives out next, ms; null where there is none, or no queue. */
+  oldestMessageMs(vhost: string, name: string): number | null {
+    const queue = this.broker.vhosts.get(vhost)?.queues.get(name);
+    return queue === undefined ? null : oldestMessageMs(this.broker, queue);
   }
 
   *exchanges(vhosts: VhostNames, wanted: NameFilter = EVERY): Iterable<ExchangeRow> {

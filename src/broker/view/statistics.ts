@@ -119,11 +119,16 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
   const { latency } = queue;
   return {
     ...rowOfQueue(vhost, queue, broker.rates),
-    oldest_message_age_ms:
-      arrivedMs === null ? null : Math.max(0, broker.clock.wallMs() - arrivedMs),
+    oldest_message_age_ms: oldestMessageMs(broker, queue),
     head_message_timestamp: arrivedMs === null ? null : Math.floor(arrivedMs / 1000),
     latency: latency === null ? null : viewLatency(latency),
   };
+}
+
+/** How old the message is that goes out next, ms; null: there is none. */
+export function oldestMessageMs(broker: Broker, queue: Queue): number | null {
+  const arrivedMs = headArrivedMs(broker, queue);
+  return arrivedMs === null ? null : Math.max(0, broker.clock.wallMs() - arrivedMs);
 }
 
 /** When the message that goes out next arrived; that may be read from the disk. */

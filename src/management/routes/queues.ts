@@ -21,9 +21,9 @@ const REDRIVE_MS = 20_000;
 const SLICE_MS = 100;
 
 export const QUEUE_ROUTES: readonly Route[] = [
-  get('/queues', 'management', (call) => list(call, rows(call))),
-  get('/queues/detailed', 'management', (call) => list(call, rows(call))),
-  get('/queues/:vhost', 'management', (call) => list(call, rows(call))),
+  get('/queues', 'management', queues),
+  get('/queues/detailed', 'management', queues),
+  get('/queues/:vhost', 'management', queues),
   get('/queues/:vhost/:name', 'management', (call) => {
     const vhost = call.vhost();
     const name = call.param('name');
@@ -70,6 +70,16 @@ export const QUEUE_ROUTES: readonly Route[] = [
 
 /** How lists of bindings are sorted. */
 export const BINDING_ORDER = ['vhost', 'source', 'destination', 'properties_key'];
+
+/** The oldest message may have to be read from the disk: only those of a page are. */
+function queues(call: Call): Promise<object> {
+  return list(call, rows(call), QUEUE_ORDER, (row) => {
+    const { vhost, name } = row as QueueRow;
+    return { ...row, oldest_message_age_ms: call.view.look.oldestMessageMs(vhost, name) };
+  });
+}
+
+const QUEUE_ORDER = ['vhost', 'name'];
 
 function* rows(call: Call): Iterable<object> {
   for (const row of call.view.look.queues(call.vhostOrAll())) yield shown(row);

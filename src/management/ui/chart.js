@@ -1,0 +1,95 @@
+// Owns charts over time. Never asks the broker for anything: views give it values.
+
+import uPlot from '/vendor/uPlot.esm.js';
+import { count, h } from './dom.js';
+
+/** Points kept: ten minutes at one each two seconds. */
+const POINTS = 300;
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** A chart with a line for each label; `add(values)` puts a point at its end. */
+export function chart(title, labels, format = count) {
+  const holder = h('div', { class: 'chart', role: 'img', 'aria-label': title });
+  const data = [[], ...labels.map(() => [])];
+  let plot = null;
+  const make = () => {
+    const axis = {
+      stroke: colour('--quiet'),
+      grid: { stroke: colour('--line'), width: 1 },
+      ticks: { show: false },
+      font: '12px system-ui',
+    };
+    return new uPlot(
+      {
+        width: Math.max(260, holder.clientWidth),
+        height: 190,
+        cursor: { drag: { x: false, y: false } },
+        legend: { live: true },
+        scales: { y: { range: (_u, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
+        axes: [
+          axis,
+          { ...axis, size: 64, values: (_u, values) => values.map((each) => format(each)) },
+        ],
+        series: [
+          { label: 'at', value: (_u, at) => (at ? new Date(at * 1000).toLocaleTimeString() : '–') },
+          ...labels.map((label, i) => ({
+            label,
+            stroke: colour(`--c${i + 1}`),
+            width: 1.8,
+            points: { show: false },
+            value: (_u, value) => (value === null || value === undefined ? '–' : format(value)),
+          })),
+        ],
+      },
+      data,
+      holder,
+    );
+  };
+  const redraw = () => {
+    plot?.destroy();
+    plot = null;
+    if (holder.isConnected) plot = make();
+  };
+  const onresize = () => plot?.setSize({ width: Math.max(260, holder.clientWidth), height: 190 });
+  window.addEventListener('resize', onresize);
+  window.addEventListener('leveret-theme', redraw);
+  return {
+    element: h('section', { class: 'card' }, h('h2', null, title), holder),
+    add(values) {
+      data[0].push(Date.now() / 1000);
+      for (const [i, value] of values.entries()) data[i + 1].push(value ?? null);
+      if (data[0].length > POINTS) for (const line of data) line.shift();
+      if (!holder.isConnected) return;
+      if (plot === null) plot = make();
+      else plot.setData(data);
+      // Where no pointer is, the legend tells the last values.
+      if (plot.cursor.idx === null || plot.cursor.idx === undefined) {
+        plot.setLegend({ idx: data[0].length - 1 });
+      }
+    },
+    dispose() {
+      window.removeEventListener('resize', onresize);
+      window.removeEventListener('leveret-theme', redraw);
+      plot?.destroy();
+    },
+  };
+}
+
+/** Turns counts that grow into rates: how fast each grew since the last call. */
+export class Speed {
+  constructor() {
+    this.before = null;
+  }
+
+  of(counts) {
+    const at = performance.now();
+    const { before } = this;
+    this.before = { at, counts };
+    if (before === null) return counts.map(() => null);
+    const seconds = (at - before.at) / 1000;
+    return counts.map((value, i) => Math.max(0, (value - before.counts[i]) / seconds));
+  }
+}

@@ -1,0 +1,219 @@
+// Owns the pages of exchanges: all of them, and one with its bindings.
+
+import { at, call, get } from '../api.js';
+import { ask, form } from '../dialog.js';
+import { facts, h, link, pathOf, rate, replace, tag } from '../dom.js';
+import { table } from '../table.js';
+import { publishTo, unbind } from './queue.js';
+import { vhostNames } from './queues.js';
+
+const shown = (name) => (name === '' ? '(default exchange)' : name);
+const pathTo = (vhost, name) => pathOf('exchange', vhost, name === '' ? 'amq.default' : name);
+
+export async function showAll() {
+  const rows = table({
+    caption: 'Exchanges',
+    empty: 'There is no exchange.',
+    columns: [
+      {
+        title: 'Name',
+        name: true,
+        cell: (row) => link(pathTo(row.vhost, row.name), shown(row.name)),
+      },
+      { title: 'Vhost', cell: (row) => row.vhost },
+      { title: 'Type', cell: (row) => row.type },
+      {
+        title: '',
+        cell: (row) => [
+          row.durable ? null : tag('transient', 'grey'),
+          row.internal ? tag('internal', 'grey') : null,
+          row.auto_delete ? tag('auto-delete', 'grey') : null,
+          row.policy ? tag(row.policy) : null,
+        ],
+      },
+      {
+        title: 'In',
+        num: true,
+        cell: (row) => rate(row.message_stats?.publish_in_details?.rate ?? 0),
+      },
+      {
+        title: 'Out',
+        num: true,
+        cell: (row) => rate(row.message_stats?.publish_out_details?.rate ?? 0),
+      },
+    ],
+  });
+  const refresh = async () => rows.show(await get('/exchanges'));
+  return {
+    element: h(
+      'div',
+      null,
+      h(
+        'div',
+        { class: 'head' },
+        h('h1', null, 'Exchanges'),
+        h(
+          'button',
+          { type: 'button', class: 'main', onclick: () => declare(refresh) },
+          'Declare an exchange',
+        ),
+      ),
+      h('div', { class: 'card flat' }, rows.element),
+    ),
+    refresh,
+  };
+}
+
+async function declare(refresh) {
+  const [vhosts, overview] = await Promise.all([vhostNames(), get('/overview')]);
+  await form({
+    title: 'Declare an exchange',
+    action: 'Declare',
+    fields: [
+      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
+      { name: 'name', label: 'Name', required: true },
+      {
+        name: 'type',
+        label: 'Type',
+        type: 'select',
+        options: overview.exchange_types.map(({ name }) => name),
+      },
+      { name: 'durable', label: 'Durable: it survives a restart', type: 'check', value: true },
+      { name: 'auto_delete', label: 'Auto-delete: it goes with its last binding', type: 'check' },
+      { name: 'internal', label: 'Internal: clients cannot publish to it', type: 'check' },
+      {
+        name: 'arguments',
+        label: 'Arguments (JSON)',
+        type: 'area',
+        placeholder: '{"alternate-exchange": "lost"}',
+      },
+    ],
+    submit: async ({ vhost, name, ...body }) => {
+      await call('PUT', at`/exchanges/${vhost}/${name}`, body);
+      await refresh();
+      return `Declared ${name}`;
+    },
+  });
+}
+
+export async function showOne([vhost, given]) {
+  const name = given === 'amq.default' ? '' : given;
+  const path = at`/exchanges/${vhost}/${given}`;
+  const about = h('section', { class: 'card' });
+  const out = table({
+    caption: 'Where its messages go',
+    empty: 'Nothing is bound to this exchange: what is published to it is lost.',
+    columns: [
+      {
+        title: 'To',
+        name: true,
+        cell: (row) =>
+          row.destination_type === 'queue'
+            ? link(pathOf('queue', vhost, row.destination), row.destination)
+            : link(pathTo(vhost, row.destination), row.destination),
+      },
+      { title: '', cell: (row) => tag(row.destination_type, 'grey') },
+      { title: 'Binding key', name: true, cell: (row) => row.routing_key },
+      {
+        title: 'Arguments',
+        cell: (row) =>
+          Object.keys(row.arguments).length === 0 ? '' : JSON.stringify(row.arguments),
+      },
+      {
+        title: '',
+        cell: (row) =>
+          row.source === ''
+            ? null
+            : h(
+                'button',
+                {
+                  type: 'button',
+                  class: 'danger',
+                  onclick: () => unbind(vhost, row).then(refresh),
+                },
+                'Unbind',
+              ),
+      },
+    ],
+  });
+  const from = table({
+    caption: 'Where its messages come from',
+    empty: 'Only clients publish to it.',
+    columns: [
+      {
+        title: 'From',
+        name: true,
+        cell: (row) => link(pathTo(vhost, row.source), shown(row.source)),
+      },
+      { title: 'Binding key', name: true, cell: (row) => row.routing_key },
+    ],
+  });
+  const refresh = async () => {
+    const exchange = await get(path);
+    const stats = exchange.message_stats ?? {};
+    replace(
+      about,
+      facts([
+        ['Type', exchange.type],
+        [
+          'Kind',
+          [
+            exchange.durable ? 'durable' : 'transient',
+            exchange.internal ? ', internal' : '',
+            exchange.auto_delete ? ', auto-delete' : '',
+          ],
+        ],
+        ['Published', `${stats.publish_in ?? 0} in, ${stats.publish_out ?? 0} to queues`],
+        Object.keys(exchange.arguments).length > 0
+          ? ['Arguments', h('code', { class: 'mono' }, JSON.stringify(exchange.arguments))]
+          : null,
+        exchange.policy ? ['Policy', tag(exchange.policy)] : null,
+      ]),
+    );
+    out.show(await get(`${path}/bindings/source`));
+    from.show(await get(`${path}/bindings/destination`));
+  };
+  const remove = () =>
+    ask(
+      `Delete ${name}?`,
+      'It is lost with its bindings. Clients that publish to it will fail.',
+      'Delete',
+      async () => {
+        await call('DELETE', path);
+        location.hash = '#/exchanges';
+        return `Deleted ${name}`;
+      },
+    );
+  return {
+    element: h(
+      'div',
+      null,
+      h(
+        'div',
+        { class: 'head' },
+        h('h1', null, shown(name)),
+        tag(vhost, 'grey'),
+        h(
+          'button',
+          {
+            type: 'button',
+            onclick: () => publishTo({ vhost, exchange: given, key: '' }, refresh),
+          },
+          'Publish',
+        ),
+        name === '' || name.startsWith('amq.')
+          ? null
+          : h('button', { type: 'button', class: 'danger', onclick: remove }, 'Delete'),
+      ),
+      about,
+      h('section', { class: 'card flat' }, h('h2', null, 'Where its messages go'), out.element),
+      h(
+        'section',
+        { class: 'card flat' },
+        h('h2', null, 'Where its messages come from'),
+        from.element,
+      ),
+    ),
+    refresh,
+  };
+}

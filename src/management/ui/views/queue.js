@@ -1,0 +1,424 @@
+// Owns the page of one queue: its charts, its messages, and what can be done to it.
+
+import { at, call, get } from '../api.js';
+import { chart, Speed } from '../chart.js';
+import { ask, form } from '../dialog.js';
+import { bytes, count, facts, h, link, moment, pathOf, rate, replace, span, tag } from '../dom.js';
+import { table } from '../table.js';
+import { histogram } from './overview.js';
+import { traits } from './queues.js';
+
+export async function show([vhost, name]) {
+  const path = at`/queues/${vhost}/${name}`;
+  const depth = chart('Messages waiting', ['ready', 'unacked']);
+  const rates = chart('Messages a second', ['in', 'delivered', 'acked', 'redelivered'], rate);
+  const speed = new Speed();
+  const about = h('section', { class: 'card' });
+  const latencies = h('div', { class: 'grid' });
+  const consumers = consumerTable();
+  const bindings = bindingTable(vhost);
+  const browser = browse(path);
+  const again = () => refresh();
+  const refresh = async () => {
+    const queue = await get(path);
+    drawFacts(about, queue);
+    depth.add([queue.messages_ready, queue.messages_unacknowledged]);
+    const of = (key) => queue.message_stats?.[key] ?? 0;
+    rates.add(speed.of([of('publish'), of('deliver_get'), of('ack'), of('redeliver')]));
+    if (queue.latency) {
+      replace(
+        latencies,
+        histogram('From publish to delivery', queue.latency.enqueue_to_deliver),
+        histogram('From delivery to ack', queue.latency.deliver_to_ack),
+      );
+    }
+    consumers.show(queue.consumer_details);
+    bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
+  };
+  const button = (text, act, kind = null) =>
+    h('button', { type: 'button', class: kind, onclick: act }, text);
+  return {
+    element: h(
+      'div',
+      null,
+      h(
+        'div',
+        { class: 'head' },
+        h('h1', null, name),
+        tag(vhost, 'grey'),
+        button('Publish', () => publish(vhost, name, again)),
+        button('Get', () => take(path, again)),
+        button('Redrive or move', () => redrive(path, again)),
+        button('Bind', () => bind(vhost, name, again)),
+        button('Purge', () => purge(path, name, again), 'danger'),
+        button('Delete', () => remove(path, name), 'danger'),
+      ),
+      about,
+      h('div', { class: 'grid' }, depth.element, rates.element),
+      latencies,
+      browser.element,
+      h('section', { class: 'card flat' }, h('h2', null, 'Consumers'), consumers.element),
+      h('section', { class: 'card flat' }, h('h2', null, 'Bindings'), bindings.element),
+    ),
+    refresh,
+    dispose() {
+      depth.dispose();
+      rates.dispose();
+    },
+  };
+}
+
+function drawFacts(section, queue) {
+  const args = Object.entries(queue.arguments ?? {});
+  replace(
+    section,
+    facts([
+      [
+        'Messages',
+        `${count(queue.messages_ready)} ready, ${count(queue.messages_unacknowledged)} unacked, ${count(queue.messages_persistent)} persistent, ${bytes(queue.message_bytes)}`,
+      ],
+      [
+        'Oldest message',
+        queue.oldest_message_age_ms === null
+          ? 'there is none'
+          : `${span(queue.oldest_message_age_ms)} old`,
+      ],
+      ['Consumers', count(queue.consumers)],
+      [
+        'Kind',
+        [queue.durable ? 'durable ' : null, traits({ ...queue, policy: null, arguments: {} })],
+      ],
+      queue.policy
+        ? [
+            'Policy',
+            [
+              tag(queue.policy),
+              h('code', { class: 'mono' }, JSON.stringify(queue.effective_policy_definition)),
+            ],
+          ]
+        : null,
+      args.length > 0
+        ? [
+            'Arguments',
+            args.map(([key, value]) =>
+              h('div', { class: 'mono' }, `${key} = ${JSON.stringify(value)}`),
+            ),
+          ]
+        : null,
+    ]),
+  );
+}
+
+function consumerTable() {
+  return table({
+    caption: 'Consumers',
+    empty: 'Nobody consumes from this queue.',
+    columns: [
+      { title: 'Tag', name: true, cell: (row) => row.consumer_tag },
+      {
+        title: 'Connection',
+        name: true,
+        cell: ({ channel_details: at_ }) =>
+          link(`/connection/${encodeURIComponent(at_.connection_name)}`, at_.name),
+      },
+      { title: 'User', cell: (row) => row.channel_details.user },
+      {
+        title: '',
+        cell: (row) => [
+          row.ack_required ? null : tag('no ack', 'grey'),
+          row.exclusive ? tag('exclusive', 'grey') : null,
+          row.active ? null : tag('waits', 'warn'),
+        ],
+      },
+      {
+        title: 'Prefetch',
+        num: true,
+        cell: (row) => (row.prefetch_count === 0 ? 'no limit' : count(row.prefetch_count)),
+      },
+    ],
+  });
+}
+
+function bindingTable(vhost) {
+  return table({
+    caption: 'Bindings',
+    empty: 'No exchange is bound to this queue; the default exchange reaches it by its name.',
+    columns: [
+      {
+        title: 'From',
+        name: true,
+        cell: (row) => link(pathOf('exchange', vhost, row.source), row.source),
+      },
+      { title: 'Binding key', name: true, cell: (row) => row.routing_key },
+      {
+        title: 'Arguments',
+        cell: (row) =>
+          Object.keys(row.arguments).length === 0 ? '' : JSON.stringify(row.arguments),
+      },
+      {
+        title: '',
+        cell: (row) =>
+          h(
+            'button',
+            { type: 'button', class: 'danger', onclick: () => unbind(vhost, row) },
+            'Unbind',
+          ),
+      },
+    ],
+  });
+}
+
+/** Takes a binding away, after a question. */
+export function unbind(vhost, row) {
+  const kind = row.destination_type === 'queue' ? 'q' : 'e';
+  return ask(
+    `Unbind ${row.destination}?`,
+    `It gets nothing more from ${row.source} with the key '${row.routing_key}'.`,
+    'Unbind',
+    async () => {
+      await call(
+        'DELETE',
+        at`/bindings/${vhost}/e/${row.source}/${kind}/${row.destination}/${row.properties_key}`,
+      );
+      return 'Unbound';
+    },
+  );
+}
+
+// --- messages ---
+
+/** The messages of a queue, looked at without disturbing them. */
+function browse(path) {
+  const list = h('div');
+  const more = h('button', { type: 'button', hidden: true }, 'More');
+  const key = h('input', {
+    placeholder: 'Routing key, * for anything',
+    'aria-label': 'Routing key',
+  });
+  const header = h('input', { placeholder: 'Header, or header:value', 'aria-label': 'Header' });
+  const note = h('span', { class: 'quiet small grow' });
+  let cursor = '';
+  const load = async (event) => {
+    event?.preventDefault();
+    if (event?.type === 'submit') {
+      cursor = '';
+      replace(list);
+    }
+    const text = new URLSearchParams({ cursor, count: 20, key: key.value, header: header.value });
+    try {
+      const answer = await get(`${path}/messages?${text}`);
+      list.append(...answer.messages.map(drawMessage));
+      cursor = answer.next_cursor ?? '';
+      more.hidden = answer.next_cursor === null;
+      note.textContent = `looked at ${count(answer.scanned)} messages, found ${count(answer.messages.length)}`;
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  };
+  more.addEventListener('click', load);
+  return {
+    element: h(
+      'section',
+      { class: 'card flat' },
+      h('h2', null, 'Messages'),
+      h(
+        'form',
+        { class: 'bar', onsubmit: load },
+        key,
+        header,
+        h('button', { type: 'submit' }, 'Browse'),
+        note,
+      ),
+      list,
+      h('div', { class: 'bar' }, h('span', { class: 'grow' }), more),
+    ),
+  };
+}
+
+export function drawMessage(message) {
+  const properties = Object.entries(message.properties ?? {});
+  return h(
+    'article',
+    { class: 'message' },
+    h(
+      'div',
+      { class: 'meta' },
+      message.seq === undefined ? null : h('span', null, `#${message.seq}`),
+      h('span', null, message.exchange === '' ? 'default exchange' : `from ${message.exchange}`),
+      h('span', null, `key ${message.routing_key}`),
+      h('span', null, bytes(message.payload_bytes)),
+      message.arrived_at === undefined ? null : h('span', null, moment(message.arrived_at)),
+      message.redelivered ? tag('redelivered', 'warn') : null,
+      message.state === 'unacked' ? tag('unacked', 'warn') : null,
+      message.payload_encoding === 'base64' ? tag('base64', 'grey') : null,
+    ),
+    properties.length === 0
+      ? null
+      : h(
+          'details',
+          null,
+          h('summary', null, `Properties: ${properties.map(([name]) => name).join(', ')}`),
+          h('pre', null, JSON.stringify(message.properties, null, 1)),
+        ),
+    h(
+      'pre',
+      null,
+      message.payload === '' ? '(empty)' : message.payload,
+      message.truncated ? ' …' : '',
+    ),
+  );
+}
+
+function publish(vhost, name, again) {
+  return publishTo({ vhost, exchange: 'amq.default', key: name }, again);
+}
+
+/** Opens the form that publishes a message. */
+export function publishTo({ vhost, exchange, key }, again) {
+  return form({
+    title: 'Publish a message',
+    action: 'Publish',
+    fields: [
+      { name: 'routing_key', label: 'Routing key', value: key },
+      { name: 'payload', label: 'Payload', type: 'area' },
+      { name: 'persistent', label: 'Persistent', type: 'check', value: true },
+      {
+        name: 'properties',
+        label: 'Properties (JSON)',
+        type: 'area',
+        placeholder: '{"content_type": "application/json", "headers": {"attempt": 1}}',
+      },
+    ],
+    submit: async ({ routing_key, payload, persistent, properties }) => {
+      const { routed } = await call('POST', at`/exchanges/${vhost}/${exchange}/publish`, {
+        routing_key,
+        payload,
+        payload_encoding: 'string',
+        properties: { ...(persistent ? { delivery_mode: 2 } : {}), ...properties },
+      });
+      await again();
+      if (!routed) throw new Error('No queue took it: look at the routing key and the bindings.');
+      return 'Published';
+    },
+  });
+}
+
+const MODES = {
+  'look, and put back': 'ack_requeue_true',
+  'take out for good': 'ack_requeue_false',
+  'reject: dead-letter': 'reject_requeue_false',
+};
+
+function take(path, again) {
+  return form({
+    title: 'Get messages',
+    about: 'They count as delivered, also those that are put back. To look only, browse.',
+    action: 'Get',
+    fields: [
+      { name: 'count', label: 'How many', type: 'number', value: '1' },
+      { name: 'mode', label: 'And then', type: 'select', options: Object.keys(MODES) },
+    ],
+    submit: async ({ count: wanted, mode }) => {
+      const got = await call('POST', `${path}/get`, {
+        count: wanted,
+        ackmode: MODES[mode],
+        encoding: 'auto',
+        truncate: 50_000,
+      });
+      await again();
+      showGot(got);
+    },
+  });
+}
+
+function showGot(got) {
+  const close = h(
+    'button',
+    { type: 'button', class: 'main', onclick: () => dialog.close() },
+    'Close',
+  );
+  const dialog = h(
+    'dialog',
+    { 'aria-label': 'Messages', onclose: () => dialog.remove() },
+    h('h2', null, got.length === 0 ? 'The queue is empty' : `${got.length} got`),
+    got.map(drawMessage),
+    h('div', { class: 'actions' }, close),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function redrive(path, again) {
+  return form({
+    title: 'Redrive or move messages',
+    about:
+      'Dead letters go back to the queue that they died in, as they were. With a queue named, all go there.',
+    action: 'Move',
+    fields: [
+      { name: 'to', label: 'To the queue', help: 'Empty: where each one died' },
+      { name: 'count', label: 'At most', type: 'number', help: 'Empty: all' },
+      {
+        name: 'rate',
+        label: 'At most a second',
+        type: 'number',
+        help: 'Empty: as fast as it goes',
+      },
+      { name: 'key', label: 'Only with the routing key', help: '* stands for anything' },
+      { name: 'header', label: 'Only with the header', help: 'name, or name:value' },
+    ],
+    submit: async (values) => {
+      const body = Object.fromEntries(
+        Object.entries(values).filter(([, value]) => value !== null && value !== ''),
+      );
+      const { moved, stuck, left } = await call('POST', `${path}/redrive`, body);
+      await again();
+      return `${count(moved)} moved, ${count(left)} left${stuck > 0 ? `; ${count(stuck)} have no way back` : ''}`;
+    },
+  });
+}
+
+async function bind(vhost, name, again) {
+  const exchanges = (await get(at`/exchanges/${vhost}`))
+    .map((each) => each.name)
+    .filter((each) => each !== '');
+  await form({
+    title: `Bind ${name}`,
+    action: 'Bind',
+    fields: [
+      { name: 'source', label: 'To the exchange', type: 'select', options: exchanges },
+      { name: 'routing_key', label: 'Binding key' },
+      { name: 'arguments', label: 'Arguments (JSON)', type: 'area' },
+    ],
+    submit: async ({ source, ...body }) => {
+      await call('POST', at`/bindings/${vhost}/e/${source}/q/${name}`, body);
+      await again();
+      return 'Bound';
+    },
+  });
+}
+
+function purge(path, name, again) {
+  return ask(
+    `Purge ${name}?`,
+    'All messages that are ready are lost. Unacked ones stay.',
+    'Purge',
+    async () => {
+      await call('DELETE', `${path}/contents`);
+      await again();
+      return 'Purged';
+    },
+  );
+}
+
+function remove(path, name) {
+  return ask(
+    `Delete ${name}?`,
+    'The queue is lost with its messages and bindings, and its consumers are cancelled.',
+    'Delete',
+    async () => {
+      await call('DELETE', path);
+      location.hash = '#/queues';
+      return `Deleted ${name}`;
+    },
+  );
+}

@@ -1,0 +1,186 @@
+// Owns the list of queues: sorted, filtered and cut into pages by the broker.
+
+import { at, call, get } from '../api.js';
+import { form } from '../dialog.js';
+import { bytes, count, h, link, pathOf, rate, replace, span, tag } from '../dom.js';
+import { table } from '../table.js';
+
+const PAGE_SIZE = 50;
+
+const rateOf = (row, name) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0);
+
+export async function show() {
+  const query = { page: 1, name: '', regex: false, sort: 'name', reverse: false };
+  const rows = table({
+    caption: 'Queues',
+    empty: 'There is no queue here. Declare one, or let a client do it.',
+    onSort: (sort, reverse) => change({ sort, reverse }),
+    columns: [
+      {
+        title: 'Name',
+        sort: 'name',
+        name: true,
+        cell: (row) => link(pathOf('queue', row.vhost, row.name), row.name),
+      },
+      { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
+      { title: '', wide: true, cell: traits },
+      {
+        title: 'Ready',
+        num: true,
+        sort: 'messages_ready',
+        cell: (row) => count(row.messages_ready),
+      },
+      {
+        title: 'Unacked',
+        num: true,
+        sort: 'messages_unacknowledged',
+        cell: (row) => count(row.messages_unacknowledged),
+      },
+      { title: 'Size', num: true, sort: 'message_bytes', cell: (row) => bytes(row.message_bytes) },
+      { title: 'Oldest', num: true, wide: true, cell: (row) => span(row.oldest_message_age_ms) },
+      {
+        title: 'Consumers',
+        num: true,
+        sort: 'consumers',
+        cell: (row) => count(row.consumers),
+      },
+      {
+        title: 'In',
+        num: true,
+        sort: 'message_stats.publish_details.rate',
+        cell: (row) => rateOf(row, 'publish'),
+      },
+      {
+        title: 'Out',
+        num: true,
+        sort: 'message_stats.deliver_get_details.rate',
+        cell: (row) => rateOf(row, 'deliver_get'),
+      },
+    ],
+  });
+  const pager = h('div', { class: 'bar' });
+  const refresh = async () => {
+    const { page, name, regex, sort, reverse } = query;
+    const text = new URLSearchParams({
+      page,
+      page_size: PAGE_SIZE,
+      sort,
+      sort_reverse: reverse,
+      ...(name === '' ? {} : { name, use_regex: regex }),
+    });
+    const answer = await get(`/queues?${text}`);
+    rows.show(answer.items);
+    drawPager(pager, answer, (next) => change({ page: next }));
+  };
+  const change = (what) => {
+    Object.assign(query, { page: 1 }, what);
+    void refresh();
+  };
+  const filter = h('input', {
+    type: 'search',
+    class: 'grow',
+    placeholder: 'Filter by name',
+    'aria-label': 'Filter by name',
+    oninput: (event) => change({ name: event.target.value }),
+  });
+  const regex = h(
+    'label',
+    { class: 'small' },
+    h('input', { type: 'checkbox', onchange: (event) => change({ regex: event.target.checked }) }),
+    ' regular expression',
+  );
+  return {
+    element: h(
+      'div',
+      null,
+      h(
+        'div',
+        { class: 'head' },
+        h('h1', null, 'Queues'),
+        h(
+          'button',
+          { class: 'main', type: 'button', onclick: () => declare(refresh) },
+          'Declare a queue',
+        ),
+      ),
+      h('div', { class: 'bar' }, filter, regex),
+      h('div', { class: 'card flat' }, rows.element),
+      pager,
+    ),
+    refresh,
+  };
+}
+
+/** What a queue is, in a few words. */
+export function traits(row) {
+  return [
+    row.durable ? null : tag('transient', 'grey'),
+    row.auto_delete ? tag('auto-delete', 'grey') : null,
+    row.exclusive ? tag('exclusive', 'grey') : null,
+    row.type === 'quorum' ? tag('quorum', 'grey') : null,
+    row.policy ? tag(row.policy) : null,
+    Object.keys(row.arguments ?? {}).length > 0
+      ? h('span', { class: 'tag grey', title: JSON.stringify(row.arguments, null, 1) }, 'args')
+      : null,
+  ];
+}
+
+export function drawPager(
+  bar,
+  { page, page_count: pages, filtered_count: found, total_count: all },
+  go,
+) {
+  const what = found === all ? `${count(all)} in all` : `${count(found)} of ${count(all)}`;
+  replace(
+    bar,
+    h(
+      'span',
+      { class: 'quiet small grow' },
+      `${what}${pages > 1 ? `, page ${page} of ${pages}` : ''}`,
+    ),
+    pages > 1
+      ? h(
+          'button',
+          { type: 'button', disabled: page <= 1, onclick: () => go(page - 1) },
+          'Previous',
+        )
+      : null,
+    pages > 1
+      ? h(
+          'button',
+          { type: 'button', disabled: page >= pages, onclick: () => go(page + 1) },
+          'Next',
+        )
+      : null,
+  );
+}
+
+/** The names of the vhosts that may be chosen. */
+export async function vhostNames() {
+  return (await get('/vhosts')).map(({ name }) => name);
+}
+
+async function declare(refresh) {
+  const vhosts = await vhostNames();
+  await form({
+    title: 'Declare a queue',
+    action: 'Declare',
+    fields: [
+      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
+      { name: 'name', label: 'Name', required: true },
+      { name: 'durable', label: 'Durable: it survives a restart', type: 'check', value: true },
+      { name: 'auto_delete', label: 'Auto-delete: it goes with its last consumer', type: 'check' },
+      {
+        name: 'arguments',
+        label: 'Arguments (JSON)',
+        type: 'area',
+        placeholder: '{"x-message-ttl": 60000, "x-dead-letter-exchange": "dead"}',
+      },
+    ],
+    submit: async ({ vhost, name, ...body }) => {
+      await call('PUT', at`/queues/${vhost}/${name}`, body);
+      await refresh();
+      return `Declared ${name}`;
+    },
+  });
+}

@@ -1,0 +1,167 @@
+// The web UI in a real browser, against a real broker. Where there is no Chromium the tests are left
+// out, and say so; `.ci/run` installs one.
+
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { HOSTILE, hasBrowser, Stage } from './stage.ts';
+
+if (!hasBrowser)
+  console.warn('no Chromium: the tests of the web UI are left out (apt install chromium)');
+
+describe.skipIf(!hasBrowser)('the web UI', () => {
+  let stage: Stage;
+  let page: Page;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    stage = await Stage.open();
+  });
+  afterEach(async () => {
+    await page?.close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+  afterAll(() => stage?.close());
+
+  const open = async (hash: string): Promise<void> => {
+    await page.goto(`${stage.api.url}/#${hash}`);
+  };
+
+  test('a wrong password is told of, and the right one opens the overview', async () => {
+    page = await stage.browser.newPage();
+    await page.goto(stage.api.url);
+    await page.getByLabel('User').fill('guest');
+    await page.getByLabel('Password').fill('wrong');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    expect(await page.getByRole('alert').textContent()).toContain('password is wrong');
+    await page.getByLabel('Password').fill('guest');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Password').waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+  });
+
+  test('names of queues are text, whatever stands in them, and lead to their queues', async () => {
+    for (const name of HOSTILE) {
+      await stage.api.call('PUT', `/queues/%2F/${encodeURIComponent(name)}`, { durable: true });
+      await stage.api.call('POST', '/exchanges/%2F/amq.default/publish', {
+        routing_key: name,
+        payload: `<script>window.hacked=2</script>${name}`,
+        payload_encoding: 'string',
+        properties: { headers: { '<b>': '<i>' } },
+      });
+      await stage.api.call('POST', `/bindings/%2F/e/amq.topic/q/${encodeURIComponent(name)}`, {
+        routing_key: name.slice(0, 40),
+      });
+    }
+    page = await stage.page(complaints);
+    for (const name of HOSTILE) {
+      await open('/queues');
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByRole('heading', { name, exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Browse' }).click();
+      await page.locator('article pre').last().waitFor();
+      expect(await page.locator('article').textContent()).toContain('<script>window.hacked=2');
+      await open('/topology');
+      await page.locator('svg.topology a').first().waitFor();
+    }
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    expect(await page.locator('main img, main script').count()).toBe(0);
+  });
+
+  test('a queue is declared, published to, purged and deleted by the keyboard alone', async () => {
+    page = await stage.page(complaints);
+    await open('/queues');
+    const press = async (name: string): Promise<void> => {
+      // One of a dialog stands behind that of the page.
+      const button = page.getByRole('button', { name, exact: true }).last();
+      await button.focus();
+      await page.keyboard.press('Enter');
+    };
+    await press('Declare a queue');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name', { exact: true }).focus();
+    await page.keyboard.type('by keyboard');
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'by keyboard' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'by keyboard' }).waitFor();
+    await press('Publish');
+    await dialog.getByLabel('Payload').focus();
+    await page.keyboard.type('hello');
+    await press('Publish');
+    await page.getByText('1 ready').waitFor();
+    await press('Get');
+    await dialog.getByLabel('How many').focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('1 got').waitFor();
+    await page.keyboard.press('Escape');
+    await press('Purge');
+    await dialog.getByRole('button', { name: 'Purge' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('0 ready').waitFor();
+    await press('Delete');
+    await dialog.getByRole('button', { name: 'Delete' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Queues' }).waitFor();
+    const left = await stage.api.call('GET', '/queues/%2F/by%20keyboard');
+    expect(left.status).toBe(404);
+  });
+
+  test('what the broker refuses is said in its words, and the form stays', async () => {
+    page = await stage.page(complaints);
+    await open('/policies');
+    await page.getByRole('button', { name: 'Add a policy' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name', { exact: true }).fill('bad');
+    await dialog.getByLabel('Definition (JSON)').fill('{"nonsense": 1}');
+    await dialog.getByRole('button', { name: 'Add' }).click();
+    expect(await dialog.getByRole('alert').textContent()).toContain('nonsense');
+    await dialog.getByLabel('Definition (JSON)').fill('{');
+    await dialog.getByRole('button', { name: 'Add' }).click();
+    await dialog.getByText('is no JSON').waitFor();
+    await dialog.getByLabel('Definition (JSON)').fill('{"max-length": 5}');
+    await dialog.getByRole('button', { name: 'Add' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('max-length = 5').waitFor();
+    // The refusals above are answers of 400, which the browser notes.
+    complaints.splice(0);
+  });
+
+  test('a connection is shown, closed with a reason, and found among those that closed', async () => {
+    const client = await stage.client('<b>worker</b>');
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    page = await stage.page(complaints);
+    await open('/connections');
+    await page.getByRole('link', { name: '<b>worker</b>' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('The reason that it is told').fill('tired <i>of</i> it');
+    await dialog.getByRole('button', { name: 'Close it' }).click();
+    await closed;
+    await page.getByText('CONNECTION_FORCED - tired <i>of</i> it').first().waitFor();
+  });
+
+  test('every page opens, in the dark and on a phone, without scrolling sideways', async () => {
+    page = await stage.page(complaints, { dark: true, width: 390, height: 844 });
+    const pages = [
+      '',
+      'queues',
+      'exchanges',
+      'topology',
+      'connections',
+      'access',
+      'policies',
+      'definitions',
+    ];
+    for (const name of pages) {
+      await open(`/${name}`);
+      await page.locator('main h1').first().waitFor();
+      await page.waitForTimeout(200);
+      const wide = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+      expect(`${name}: ${wide}`).toBe(`${name}: 0`);
+    }
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
+  });
+});
