@@ -12,6 +12,7 @@ import { noVhost } from './access/names.ts';
 import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
+import { Changes } from './changes.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
 import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
@@ -19,7 +20,7 @@ import { DefinitionRows } from './definition-rows.ts';
 import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
-import { type FloodSettings, Floods } from './queue/floods.ts';
+import { Floods, NO_FLOODS } from './queue/floods.ts';
 import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
@@ -33,13 +34,6 @@ const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 /** What a message takes in a queue's page on disk, and the page where it is not full. */
 const ENTRY_BYTES = 16;
 const PAGE_ROW_BYTES = 4096;
-
-/** No backlog is too large. */
-const UNBOUNDED: FloodSettings = {
-  flowBacklogMax: Number.POSITIVE_INFINITY,
-  flowBacklogBytesMax: Number.POSITIVE_INFINITY,
-  flowFloor: 0,
-};
 
 /** What the server is told by the broker. */
 export interface BrokerListener {
@@ -66,6 +60,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly alarms = new Alarms();
   readonly floods: Floods;
   readonly compaction: Compaction;
+  readonly changes = new Changes();
   readonly counts = new BrokerCounts();
   readonly rates = new Rates();
   /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
@@ -103,7 +98,7 @@ export class Broker implements QueueHost, CompactionHost {
     store: Store,
     clock: Clock,
     listener: BrokerListener,
-    floods = UNBOUNDED,
+    floods = NO_FLOODS,
     memoryBytesMax = Infinity,
     scratch: Scratch | null = null,
   ) {
@@ -117,9 +112,9 @@ export class Broker implements QueueHost, CompactionHost {
     this.definitionRows = new DefinitionRows(store);
     this.queueRows = new QueueRows(store);
     this.sweeps = new Sweeps(store, this.queueRows);
-    this.policyRows = new PolicyRows(store);
+    this.policyRows = new PolicyRows(store, this.changes);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
-    this.access = new Access(store, {
+    this.access = new Access(store, this.changes, {
       definitionChanged: () => this.definitionChanged(),
       hasVhost: (name) => this.vhosts.has(name),
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),

@@ -170,6 +170,7 @@ export class Vhost implements QueueHome {
     this.exchanges.set(name, exchange);
     this.policies.applyToExchange(exchange);
     this.router.topologyChanged();
+    this.broker.changes.exchange('declared', this.name, exchange);
     if (!exchange.durable) return;
     this.broker.definitionRows.putExchange(this.name, exchange);
     this.broker.definitionChanged();
@@ -218,6 +219,7 @@ export class Vhost implements QueueHome {
   private createQueue(traits: QueueTraits): Queue {
     const queue = this.addQueue(this.broker.takeQueueId(), traits);
     this.broker.counts.queuesCreated += 1;
+    this.broker.changes.queue('declared', this.name, queue);
     this.router.topologyChanged();
     if (traits.durable) {
       this.broker.definitionRows.putQueue(this.name, queue);
@@ -240,6 +242,7 @@ export class Vhost implements QueueHome {
     }
     const count = queue.readyCount;
     this.broker.counts.queuesDeleted += 1;
+    this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
     if (queue.owner !== null) this.owned.get(queue.owner)?.delete(queue);
     this.removeBindingsTo(queue);
@@ -275,6 +278,7 @@ export class Vhost implements QueueHome {
     const identity = this.addBinding(source, destination, bindingKey, args);
     if (identity === null) return;
     this.router.topologyChanged();
+    this.broker.changes.binding('declared', this.name, source, destination, bindingKey);
     if (!source.durable || !destination.durable) return;
     this.broker.definitionRows.putBinding(this.name, identity, {
       source: source.name,
@@ -351,7 +355,8 @@ export class Vhost implements QueueHome {
     const binding = source.removeBinding(identity);
     if (binding === undefined) return false;
     this.router.topologyChanged();
-    const { destination } = binding;
+    const { destination, bindingKey } = binding;
+    this.broker.changes.binding('deleted', this.name, source, destination, bindingKey);
     if (![...source.bindings.values()].some((other) => other.destination === destination)) {
       this.sources.get(destination)?.delete(source);
     }
@@ -380,6 +385,7 @@ export class Vhost implements QueueHome {
     for (const identity of [...exchange.bindings.keys()]) this.removeBinding(exchange, identity);
     this.removeBindingsTo(exchange);
     this.router.topologyChanged();
+    this.broker.changes.exchange('deleted', this.name, exchange);
     if (!exchange.durable) return;
     this.broker.definitionRows.removeExchange(this.name, exchange.name);
     this.broker.definitionChanged();

@@ -154,11 +154,15 @@ export function boolean(row: Common & { readonly initial: boolean }): Setting<bo
 
 /** One of a few words; `words` maps what may be written to what it means. */
 export function choice<T extends string>(
-  row: Common & { readonly initial: T; readonly words: Readonly<Record<string, T>> },
+  row: Common & {
+    readonly initial: T;
+    readonly words: Readonly<Record<string, T>>;
+    readonly argument?: string;
+  },
 ): Setting<T> {
   const words = new Map(Object.entries(row.words));
   const expects = `one of ${[...words.keys()].join(', ')}`;
-  return setting(row, '<level>', expects, {
+  return setting(row, row.argument ?? '<level>', expects, {
     read: (given) => {
       const meant = words.get(given);
       if (meant === undefined) throw expected(expects, given);

@@ -57,6 +57,16 @@ export const SETTINGS = {
       silent: 'silent',
     } as const,
   }),
+  logFormatter: choice({
+    key: 'log.console.formatter',
+    flag: '--log-format',
+    argument: '<format>',
+    about:
+      'What log lines look like: `json` for programs, `pretty` for people; `auto` is pretty on a terminal, ' +
+      'else JSON.',
+    initial: 'auto',
+    words: { auto: 'auto', json: 'json', pretty: 'pretty', plaintext: 'pretty' } as const,
+  }),
   defaultUser: text({
     key: 'default_user',
     foreignVariable: 'RABBITMQ_DEFAULT_USER',

@@ -16,6 +16,7 @@ import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { TimerWheel } from '../util/timers.ts';
+import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
@@ -181,6 +182,7 @@ export class Server implements BrokerListener, Acceptor {
     this.tls = new TlsFiles(settings, clock, log);
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
+    logChanges(this.broker.changes, log);
   }
 
   /**

@@ -3,6 +3,7 @@
 
 import type { Store } from '../../store/port.ts';
 import { TABLE_ACCESS } from '../../store/tables.ts';
+import type { Changes } from '../changes.ts';
 import { decodeRow, encodeRow, type Json, rowKey } from '../row.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
@@ -33,17 +34,21 @@ export interface TopicPermissionSnapshot extends TopicPermission {
 /** Reads and writes the rows of one store. */
 export class AccessRows {
   private readonly store: Store;
+  private readonly changes: Changes;
 
-  constructor(store: Store) {
+  constructor(store: Store, changes: Changes) {
     this.store = store;
+    this.changes = changes;
   }
 
   putUser(user: UserSnapshot): void {
     this.put(rowKey('u', user.name), { ...user });
+    this.changes.tell('user', 'set', { user: user.name, tags: user.tags });
   }
 
   removeUser(name: string): void {
     this.store.remove(TABLE_ACCESS, rowKey('u', name));
+    this.changes.tell('user', 'deleted', { user: name });
   }
 
   users(): UserSnapshot[] {
@@ -52,10 +57,12 @@ export class AccessRows {
 
   putVhost(vhost: VhostSnapshot): void {
     this.put(rowKey('v', vhost.name), { ...vhost });
+    this.changes.tell('vhost', 'set', { vhost: vhost.name });
   }
 
   removeVhost(name: string): void {
     this.store.remove(TABLE_ACCESS, rowKey('v', name));
+    this.changes.tell('vhost', 'deleted', { vhost: name });
   }
 
   vhosts(): VhostSnapshot[] {
@@ -64,10 +71,12 @@ export class AccessRows {
 
   putPermission(permission: PermissionSnapshot): void {
     this.put(rowKey('p', permission.user, permission.vhost), { ...permission });
+    this.changes.tell('permission', 'set', { ...permission });
   }
 
   removePermission(user: string, vhost: string): void {
     this.store.remove(TABLE_ACCESS, rowKey('p', user, vhost));
+    this.changes.tell('permission', 'deleted', { user, vhost });
   }
 
   permissions(): PermissionSnapshot[] {
@@ -77,10 +86,12 @@ export class AccessRows {
   putTopicPermission(permission: TopicPermissionSnapshot): void {
     const { user, vhost, exchange } = permission;
     this.put(rowKey('t', user, vhost, exchange), { ...permission });
+    this.changes.tell('topic permission', 'set', { ...permission });
   }
 
   removeTopicPermission(user: string, vhost: string, exchange: string): void {
     this.store.remove(TABLE_ACCESS, rowKey('t', user, vhost, exchange));
+    this.changes.tell('topic permission', 'deleted', { user, vhost, exchange });
   }
 
   topicPermissions(): TopicPermissionSnapshot[] {

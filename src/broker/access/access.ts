@@ -3,6 +3,7 @@
 
 import type { Store } from '../../store/port.ts';
 import { PatternError } from '../../util/pattern.ts';
+import type { Changes } from '../changes.ts';
 import { Refusal } from '../refusal.ts';
 import {
   AccessRows,
@@ -48,8 +49,8 @@ export class Access {
   /** By user and vhost: what connections hold. */
   private readonly inUse = new Map<string, Map<string, Grants>>();
 
-  constructor(store: Store, listener: AccessListener) {
-    this.rows = new AccessRows(store);
+  constructor(store: Store, changes: Changes, listener: AccessListener) {
+    this.rows = new AccessRows(store, changes);
     this.listener = listener;
     this.login = new Login(this.known);
   }

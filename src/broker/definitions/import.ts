@@ -21,8 +21,10 @@ export function importDefinitions(
   if (only !== null) broker.vhost(only);
   const definitions = readDefinitions(json, only);
   const { left, warnings } = checkDefinitions(broker, definitions);
-  applyAccess(broker, definitions);
-  applyTopology(broker, definitions, left);
+  broker.changes.bulk(() => {
+    applyAccess(broker, definitions);
+    applyTopology(broker, definitions, left);
+  });
   return warnings;
 }
 

@@ -3,6 +3,7 @@
 
 import type { Store } from '../../store/port.ts';
 import { TABLE_POLICIES } from '../../store/tables.ts';
+import type { Changes } from '../changes.ts';
 import type { JsonValue } from '../json.ts';
 import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from '../row.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from './policy.ts';
@@ -30,22 +31,37 @@ export interface GlobalParameter {
 
 const LETTERS: Readonly<Record<PolicyLayer, string>> = { policy: 'p', operator_policy: 'o' };
 
+/** What people call the policies of a layer. */
+const WORDS: Readonly<Record<PolicyLayer, string>> = {
+  policy: 'policy',
+  operator_policy: 'operator policy',
+};
+
 /** Reads and writes the policies and parameters of one store. */
 export class PolicyRows {
   private readonly store: Store;
+  private readonly changes: Changes;
 
-  constructor(store: Store) {
+  constructor(store: Store, changes: Changes) {
     this.store = store;
+    this.changes = changes;
   }
 
   putPolicy(vhost: string, layer: PolicyLayer, policy: Policy): void {
     const { name, pattern, applyTo, priority, definition } = policy;
     const row = { name, pattern: pattern.text, applyTo, priority, definition };
     this.put(rowKey(LETTERS[layer], vhost, name), row);
+    this.changes.tell(WORDS[layer], 'set', {
+      vhost,
+      policy: name,
+      pattern: pattern.text,
+      priority,
+    });
   }
 
   removePolicy(vhost: string, layer: PolicyLayer, name: string): void {
     this.store.remove(TABLE_POLICIES, rowKey(LETTERS[layer], vhost, name));
+    this.changes.tell(WORDS[layer], 'deleted', { vhost, policy: name });
   }
 
   /** The policies of one layer of a vhost. */
@@ -56,10 +72,12 @@ export class PolicyRows {
 
   putParameter(vhost: string, { component, name, value }: Parameter): void {
     this.put(rowKey('r', vhost, component, name), { component, name, value });
+    this.changes.tell('parameter', 'set', { vhost, component, parameter: name });
   }
 
   removeParameter(vhost: string, component: string, name: string): void {
     this.store.remove(TABLE_POLICIES, rowKey('r', vhost, component, name));
+    this.changes.tell('parameter', 'deleted', { vhost, component, parameter: name });
   }
 
   /** The parameters of a vhost, in order of component and name. */
@@ -69,10 +87,12 @@ export class PolicyRows {
 
   putGlobalParameter({ name, value }: GlobalParameter): void {
     this.put(rowKey('g', name), { name, value });
+    this.changes.tell('global parameter', 'set', { parameter: name });
   }
 
   removeGlobalParameter(name: string): void {
     this.store.remove(TABLE_POLICIES, rowKey('g', name));
+    this.changes.tell('global parameter', 'deleted', { parameter: name });
   }
 
   /** The parameters of the broker, in order of their names. */

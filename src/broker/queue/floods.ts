@@ -12,6 +12,13 @@ export interface FloodSettings {
   readonly flowFloor: number;
 }
 
+/** No backlog is too large. */
+export const NO_FLOODS: FloodSettings = {
+  flowBacklogMax: Number.POSITIVE_INFINITY,
+  flowBacklogBytesMax: Number.POSITIVE_INFINITY,
+  flowFloor: 0,
+};
+
 /** What a publisher of large messages may send to a flooded queue whatever its consumers do. */
 const FLOOR_BYTES_PER_SECOND = 64 * 2 ** 20;
 /** Where the backlog is so many times what it may be, less is let in than goes out. */

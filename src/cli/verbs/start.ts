@@ -1,14 +1,14 @@
-// Owns the verb `start`: its flags, the logger, and handing both to the supervisor. Never holds a
+// Owns the verb `start`: its flags, and handing what they ask for to the supervisor. Never holds a
 // rule about a setting: flags and help come from the table.
 
 import { Command, Option } from 'commander';
-import type { Logger } from 'pino';
 import { renderHelp } from '../../config/docs.ts';
 import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
 import { FLAGS } from '../../config/settings.ts';
 import { systemClock } from '../../util/clock.ts';
 import { describeFailure } from '../failure.ts';
+import { makeLogger, standardOutput } from '../logger.ts';
 import { type Host, supervise } from '../supervise.ts';
 
 const CONFIG_FLAG = '--config <glob...>';
@@ -48,25 +48,11 @@ async function runStart(configGlobs: string[], flags: Record<string, string>): P
     processHost.exit(1);
     return;
   }
-  const logger = await makeLogger(settings);
+  const logger = await makeLogger(settings, standardOutput(process.env));
   for (const warning of warnings) logger.warn(warning);
   // The broker is loaded only now, so that help and a wrong setting do not wait for it.
   const start = async () => (await import('../../main.ts')).startBroker(settings, logger);
   await supervise(start, settings, logger, processHost);
-}
-
-/** JSON lines on stdout, each written before the call returns: the last ones matter most. */
-async function makeLogger(settings: Settings): Promise<Logger> {
-  const { destination, pino, stdTimeFunctions } = await import('pino');
-  return pino(
-    {
-      level: settings.logLevel,
-      base: null,
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination({ dest: 1, sync: true }),
-  );
 }
 
 const processHost: Host = {

@@ -1,0 +1,71 @@
+// Owns how the command line's broker writes its log: JSON lines, or lines for people. Never decides what is
+// logged.
+
+import { isatty } from 'node:tty';
+import type { DestinationStream, Logger } from 'pino';
+import type { Settings } from '../config/settings.ts';
+
+const STDOUT = 1;
+
+/** What a log is written to; tests give their own. */
+export interface Output {
+  readonly terminal: boolean;
+  /** Whether colours are wanted there. */
+  readonly colours: boolean;
+  /** Null: standard output. */
+  readonly stream: DestinationStream | null;
+}
+
+/** The standard output of this process. */
+export function standardOutput(env: Readonly<Record<string, string | undefined>>): Output {
+  const terminal = isatty(STDOUT);
+  const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
+  return { terminal, colours: terminal && !plain, stream: null };
+}
+
+/** A logger whose lines are each written before the call returns: the last ones matter most. */
+export async function makeLogger(
+  { logLevel, logFormatter }: Pick<Settings, 'logLevel' | 'logFormatter'>,
+  output: Output,
+): Promise<Logger> {
+  const { destination, pino, stdTimeFunctions } = await import('pino');
+  const stream = output.stream ?? destination({ dest: STDOUT, sync: true });
+  const pretty = logFormatter === 'auto' ? output.terminal : logFormatter === 'pretty';
+  return pino(
+    {
+      level: logLevel,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pretty ? await forPeople(stream, output.colours) : stream,
+  );
+}
+
+/** Loaded only where somebody reads along. */
+async function forPeople(stream: DestinationStream, colours: boolean): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty');
+  const prettify = prettyFactory({
+    colorize: colours,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    messageFormat: (entry, key) => String(entry[key] ?? '').replaceAll('\n', '\\n'),
+  });
+  return { write: (line) => stream.write(prettify(harmless(line))) };
+}
+
+/**
+ * Escapes in a line of JSON, and control characters that JSON leaves as they are. An escaped backslash is
+ * taken as a whole, so that what follows it is not mistaken for an escape.
+ */
+const CONTROLS = /\\(\\|[rbf]|u00[01][0-9a-f])|[\u007f-\u009f]/g;
+
+/** The line with control characters spelt out: names that clients chose never act on a terminal. */
+function harmless(line: string): string {
+  return line.replace(CONTROLS, (found) => {
+    if (found === '\\\\') return found;
+    if (found.startsWith('\\')) return `\\${found}`;
+    return `\\\\u00${found.charCodeAt(0).toString(16)}`;
+  });
+}
