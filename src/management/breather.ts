@@ -1,6 +1,7 @@
 // Owns leaving the event loop to others during work that takes long. Never decides what the work is.
 
 import type { Clock } from '../util/clock.ts';
+import { setImmediate } from '../util/runtime.ts';
 
 /** How long one may go on before others have their turn. */
 const SLICE_MS = 4;

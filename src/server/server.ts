@@ -15,6 +15,7 @@ import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
+import { setImmediate } from '../util/runtime.ts';
 import { TimerWheel } from '../util/timers.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';

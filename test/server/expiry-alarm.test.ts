@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ExpiryAlarm } from '../../src/server/expiry-alarm.ts';
 
+vi.mock('../../src/util/runtime.ts', () => import('../support/fakeable-runtime.ts'));
+
 /** Something with one deadline, which is gone once it has been looked at in time. */
 class Thing {
   nextDeadlineMs = Infinity;

@@ -5,6 +5,7 @@ import { ACK_MODES, type AckMode, type Actor } from '../../broker/view/actor.ts'
 import type { MessageFilter } from '../../broker/view/browse.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
+import { setImmediate } from '../../util/runtime.ts';
 import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
 import { badRequest } from '../http-error.ts';
 import { list, pick } from '../listing.ts';
