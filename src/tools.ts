@@ -7,8 +7,7 @@ import { View } from './broker/view.ts';
 import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
 import type { Context } from './management/context.ts';
-import { listenForManagement, type ToolListener } from './management/listen.ts';
-import { listenForPrometheus } from './metrics/listen.ts';
+import type { ToolListener } from './management/listen.ts';
 import type { ListenAddress } from './server/listener.ts';
 import type { Machine } from './server/machine.ts';
 import type { Server } from './server/server.ts';
@@ -35,6 +34,7 @@ interface Wanted {
   /** The port where nobody chooses another. */
   readonly usual: number;
   readonly host: string | null;
+  /** Loads what listens: a broker without these ports does not pay for it. */
   readonly listen: (host: string, port: number) => Promise<ToolListener>;
 }
 
@@ -73,15 +73,20 @@ export class Tools {
         port: settings.managementPort,
         usual: MANAGEMENT_PORT,
         host: settings.managementHost,
-        listen: (host, port) => listenForManagement(this.context, host, port),
+        listen: async (host, port) => {
+          const { listenForManagement } = await import('./management/listen.ts');
+          return listenForManagement(this.context, host, port);
+        },
       },
       {
         key: 'prometheus.tcp',
         port: settings.prometheusPort,
         usual: PROMETHEUS_PORT,
         host: settings.prometheusHost,
-        listen: (host, port) =>
-          listenForPrometheus(this.context, host, port, settings.prometheusPerObject),
+        listen: async (host, port) => {
+          const { listenForPrometheus } = await import('./metrics/listen.ts');
+          return listenForPrometheus(this.context, host, port, settings.prometheusPerObject);
+        },
       },
     ];
     try {

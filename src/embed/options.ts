@@ -64,6 +64,8 @@ export interface EmbeddedBroker {
   idle(options?: IdleOptions): Promise<void>;
   /** Closes all connections and the broker. What lay in memory is gone. May be called again. */
   close(): Promise<void>;
+  /** The same, for `await using broker = await startBroker()`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What `idle` waits for. */

@@ -1,7 +1,6 @@
 // Owns the broker as a library: what `import { startBroker } from 'leveret'` gives. Never reads files of
 // settings, variables or flags, and never ends the process.
 
-import type { Logger } from 'pino';
 import type { Broker } from '../broker/broker.ts';
 import { importDefinitions } from '../broker/definitions/import.ts';
 import type { JsonValue } from '../broker/json.ts';
@@ -23,6 +22,7 @@ import type {
   EmbeddedBroker,
   IdleOptions,
 } from './options.ts';
+import { silentLogger } from './silent-logger.ts';
 
 export type {
   BrokerClock,
@@ -54,7 +54,7 @@ const MANAGEMENT_KEY = 'management.tcp';
 export async function startBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
   checkOptions(options);
   const settings = readSettings(options);
-  const logger = options.logger ?? (await silentLogger());
+  const logger = options.logger ?? silentLogger;
   const clock = new MovableClock();
   const users = firstUsers(options);
   const { memory } = settings;
@@ -125,6 +125,10 @@ class Embedded implements EmbeddedBroker {
     this.closing ??= this.running.close('the program closes its broker');
     return this.closing;
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 function checkOptions({ memory, dataDir, definitions, users }: BrokerOptions): void {
@@ -191,9 +195,4 @@ function prepare(broker: Broker, options: BrokerOptions, users: readonly BrokerU
   for (const user of named) give(user, FIRST_VHOST);
   for (const user of users) for (const vhost of vhosts) give(user, vhost);
   broker.definitionChanged();
-}
-
-async function silentLogger(): Promise<Logger> {
-  const { pino } = await import('pino');
-  return pino({ level: 'silent' });
 }

@@ -28,8 +28,10 @@ const closed: number = faults.closeConnections(match);
 const idle: IdleOptions = { queues: ['jobs'], timeoutMs: 100 };
 await broker.idle(idle);
 const url: string = broker.url;
+const dispose: () => Promise<void> = () => broker[Symbol.asyncDispose]();
 const management: string | null = broker.managementUrl;
 await broker.close();
+await dispose();
 console.log(url, management, closed);
 // @ts-expect-error an option that is not there
 await startBroker({ memroy: true }).then((one) => one.close(), () => {});
