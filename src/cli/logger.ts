@@ -5,22 +5,26 @@ import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 
-const STDOUT = 1;
+export const STDOUT = 1;
+export const STDERR = 2;
 
 /** What a log is written to; tests give their own. */
 export interface Output {
   readonly terminal: boolean;
   /** Whether colours are wanted there. */
   readonly colours: boolean;
-  /** Null: standard output. */
-  readonly stream: DestinationStream | null;
+  /** An open file of this process, or something else. */
+  readonly target: number | DestinationStream;
 }
 
-/** The standard output of this process. */
-export function standardOutput(env: Readonly<Record<string, string | undefined>>): Output {
-  const terminal = isatty(STDOUT);
+/** Standard output or standard error. */
+export function outputTo(
+  file: typeof STDOUT | typeof STDERR,
+  env: Readonly<Record<string, string | undefined>>,
+): Output {
+  const terminal = isatty(file);
   const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
-  return { terminal, colours: terminal && !plain, stream: null };
+  return { terminal, colours: terminal && !plain, target: file };
 }
 
 /** A logger whose lines are each written before the call returns: the last ones matter most. */
@@ -29,7 +33,8 @@ export async function makeLogger(
   output: Output,
 ): Promise<Logger> {
   const { destination, pino, stdTimeFunctions } = await import('pino');
-  const stream = output.stream ?? destination({ dest: STDOUT, sync: true });
+  const { target } = output;
+  const stream = typeof target === 'number' ? destination({ dest: target, sync: true }) : target;
   const pretty = logFormatter === 'auto' ? output.terminal : logFormatter === 'pretty';
   return pino(
     {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { makeLogger, standardOutput } from '../../src/cli/logger.ts';
+import { makeLogger, outputTo, STDOUT } from '../../src/cli/logger.ts';
 import type { Settings } from '../../src/config/settings.ts';
 
 type Formatter = Settings['logFormatter'];
@@ -10,7 +10,7 @@ async function written(formatter: Formatter, terminal: boolean, colours = false)
   const lines: string[] = [];
   const stream = { write: (line: string) => lines.push(line) };
   const settings = { logLevel: 'info', logFormatter: formatter } as const;
-  const logger = await makeLogger(settings, { terminal, colours, stream });
+  const logger = await makeLogger(settings, { terminal, colours, target: stream });
   logger.debug('too little');
   logger.info({ vhost: '/', queue: 'a\u001b[2Jb' }, 'queue declared');
   return lines.join('');
@@ -51,7 +51,7 @@ test.each([
 ])('a text cannot act on a terminal, nor forge a line: %j', async (text, shown) => {
   const lines: string[] = [];
   const stream = { write: (line: string) => lines.push(line) };
-  const output = { terminal: true, colours: false, stream };
+  const output = { terminal: true, colours: false, target: stream };
   const logger = await makeLogger({ logLevel: 'info', logFormatter: 'auto' }, output);
   logger.info({ queue: text }, text);
   const [line = ''] = lines;
@@ -62,9 +62,9 @@ test.each([
 });
 
 test('what is no terminal gets no colours, nor one that asks for none', () => {
-  expect(standardOutput({}).colours).toBe(standardOutput({}).terminal);
-  expect(standardOutput({ NO_COLOR: '1' }).colours).toBe(false);
-  expect(standardOutput({ TERM: 'dumb' }).colours).toBe(false);
+  expect(outputTo(STDOUT, {}).colours).toBe(outputTo(STDOUT, {}).terminal);
+  expect(outputTo(STDOUT, { NO_COLOR: '1' }).colours).toBe(false);
+  expect(outputTo(STDOUT, { TERM: 'dumb' }).colours).toBe(false);
 });
 
 test('what prints for people is loaded only when it is used', () => {
@@ -74,7 +74,7 @@ test('what prints for people is loaded only when it is used', () => {
     import { makeLogger } from '${module}';
     const loaded = () =>
       Object.keys(createRequire('/').cache).some((path) => path.includes('pino-pretty'));
-    const output = { terminal: false, colours: false, stream: { write: () => {} } };
+    const output = { terminal: false, colours: false, target: { write: () => {} } };
     const make = (logFormatter) => makeLogger({ logLevel: 'info', logFormatter }, output);
     await make('auto');
     const before = loaded();

@@ -8,10 +8,12 @@ import type { Settings } from '../../config/settings.ts';
 import { FLAGS } from '../../config/settings.ts';
 import { systemClock } from '../../util/clock.ts';
 import { describeFailure } from '../failure.ts';
-import { makeLogger, standardOutput } from '../logger.ts';
+import { makeLogger, outputTo, STDERR, STDOUT } from '../logger.ts';
 import { type Host, supervise } from '../supervise.ts';
 
 const CONFIG_FLAG = '--config <glob...>';
+const STDIN_FLAG = '--stop-with-stdin';
+const PORT_FLAG = '--print-port';
 
 /** The command `leveret start`. */
 export function startCommand(): Command {
@@ -20,6 +22,12 @@ export function startCommand(): Command {
     .helpOption('-h, --help', 'Show this help.')
     .addOption(
       new Option(CONFIG_FLAG, 'Config files to read, in order of name.').default([], 'none'),
+    )
+    .addOption(
+      new Option(STDIN_FLAG, 'Stop when standard input ends, as with the program behind it.'),
+    )
+    .addOption(
+      new Option(PORT_FLAG, 'Print the port alone to standard output, and log to standard error.'),
     )
     .addHelpText('after', renderHelp());
   const options = FLAGS.map((flag) => ({
@@ -33,26 +41,44 @@ export function startCommand(): Command {
       const value = given[option.attributeName()];
       if (value !== undefined) flags[name] = String(value);
     }
-    await runStart(given['config'] as string[], flags);
+    const manner = {
+      printPort: given['printPort'] === true,
+      host: given['stopWithStdin'] === true ? hostWithStdin : processHost,
+    };
+    await runStart(given['config'] as string[], flags, manner);
   });
 }
 
-async function runStart(configGlobs: string[], flags: Record<string, string>): Promise<void> {
+/** How a broker runs whose settings are the same. */
+interface Manner {
+  readonly printPort: boolean;
+  readonly host: Host;
+}
+
+async function runStart(
+  configGlobs: string[],
+  flags: Record<string, string>,
+  { printPort, host }: Manner,
+): Promise<void> {
   const warnings: string[] = [];
   let settings: Settings;
   try {
     const onWarning = (warning: string): number => warnings.push(warning);
     settings = await loadSettings({ configGlobs, env: process.env, flags, onWarning });
   } catch (error) {
-    processHost.writeError(`leveret: ${describeFailure(error, null)}`);
-    processHost.exit(1);
+    host.writeError(`leveret: ${describeFailure(error, null)}`);
+    host.exit(1);
     return;
   }
-  const logger = await makeLogger(settings, standardOutput(process.env));
+  const logger = await makeLogger(settings, outputTo(printPort ? STDERR : STDOUT, process.env));
   for (const warning of warnings) logger.warn(warning);
   // The broker is loaded only now, so that help and a wrong setting do not wait for it.
-  const start = async () => (await import('../../main.ts')).startBroker(settings, logger);
-  await supervise(start, settings, logger, processHost);
+  const start = async () => {
+    const broker = await (await import('../../main.ts')).startBroker(settings, logger);
+    if (printPort) process.stdout.write(`${broker.addresses[0]?.port ?? ''}\n`);
+    return broker;
+  };
+  await supervise(start, settings, logger, host);
 }
 
 const processHost: Host = {
@@ -66,4 +92,13 @@ const processHost: Host = {
   writeError: (line) => process.stderr.write(`${line}\n`),
   exit: (code) => process.exit(code),
   kill: () => process.kill(process.pid, 'SIGKILL'),
+};
+
+/** A test that starts a broker may be killed, or start it through npx, which hands no signal on. */
+const hostWithStdin: Host = {
+  ...processHost,
+  onSignal: (signal, listener) => {
+    processHost.onSignal(signal, listener);
+    if (signal === 'SIGTERM') process.stdin.once('close', listener).resume();
+  },
 };
