@@ -8,6 +8,8 @@ import type { Settings } from '../config/settings.ts';
 export const STDOUT = 1;
 export const STDERR = 2;
 
+type LogSettings = Pick<Settings, 'logConsole' | 'logLevel' | 'logFormatter'>;
+
 /** What a log is written to; tests give their own. */
 export interface Output {
   readonly terminal: boolean;
@@ -29,7 +31,7 @@ export function outputTo(
 
 /** A logger whose lines are each written before the call returns: the last ones matter most. */
 export async function makeLogger(
-  { logLevel, logFormatter }: Pick<Settings, 'logLevel' | 'logFormatter'>,
+  { logConsole, logLevel, logFormatter }: LogSettings,
   output: Output,
 ): Promise<Logger> {
   const { destination, pino, stdTimeFunctions } = await import('pino');
@@ -38,7 +40,7 @@ export async function makeLogger(
   const pretty = logFormatter === 'auto' ? output.terminal : logFormatter === 'pretty';
   return pino(
     {
-      level: logLevel,
+      level: logConsole ? logLevel : 'silent',
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },

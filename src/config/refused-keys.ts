@@ -41,6 +41,20 @@ const REFUSALS: readonly { readonly key: RegExp; readonly refusal: Refusal }[] =
     },
   },
   {
+    key: /^log\.(file|dir|syslog|exchange|journald)(\..*)?$/,
+    refusal: {
+      what: 'the log goes to standard output alone',
+      wayOut: 'remove it, and have whatever runs the broker keep or send the log',
+    },
+  },
+  {
+    key: /^log\.[a-z_]+\.level$/,
+    refusal: {
+      what: 'there is one level for all lines and one place for them',
+      wayOut: 'remove it, or use log.level',
+    },
+  },
+  {
     key: /^ssl_options\.bypass_pem_cache$/,
     refusal: {
       what: 'there is no such cache: files are read at the start and on SIGHUP',

@@ -57,6 +57,11 @@ export const SETTINGS = {
       silent: 'silent',
     } as const,
   }),
+  logConsole: boolean({
+    key: 'log.console',
+    about: 'Whether to log; to standard output, which is the only place.',
+    initial: true,
+  }),
   logFormatter: choice({
     key: 'log.console.formatter',
     flag: '--log-format',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { makeLogger, outputTo, STDOUT } from '../../src/cli/logger.ts';
 import type { Settings } from '../../src/config/settings.ts';
 
@@ -9,7 +9,7 @@ type Formatter = Settings['logFormatter'];
 async function written(formatter: Formatter, terminal: boolean, colours = false): Promise<string> {
   const lines: string[] = [];
   const stream = { write: (line: string) => lines.push(line) };
-  const settings = { logLevel: 'info', logFormatter: formatter } as const;
+  const settings = { logConsole: true, logLevel: 'info', logFormatter: formatter } as const;
   const logger = await makeLogger(settings, { terminal, colours, target: stream });
   logger.debug('too little');
   logger.info({ vhost: '/', queue: 'a\u001b[2Jb' }, 'queue declared');
@@ -41,6 +41,14 @@ test('colours are only where they are wanted, and a name never reaches the termi
   expect(coloured).not.toContain('\u001b[2J');
 });
 
+test('who wants no log gets none', async () => {
+  const stream = { write: vi.fn() };
+  const output = { terminal: false, colours: false, target: stream };
+  const settings = { logConsole: false, logLevel: 'trace', logFormatter: 'json' } as const;
+  (await makeLogger(settings, output)).fatal('the end');
+  expect(stream.write).not.toHaveBeenCalled();
+});
+
 test.each([
   ['\u001b[2J', '\\u001b[2J'],
   ['\\u001b', '\\u001b'],
@@ -52,7 +60,10 @@ test.each([
   const lines: string[] = [];
   const stream = { write: (line: string) => lines.push(line) };
   const output = { terminal: true, colours: false, target: stream };
-  const logger = await makeLogger({ logLevel: 'info', logFormatter: 'auto' }, output);
+  const logger = await makeLogger(
+    { logConsole: true, logLevel: 'info', logFormatter: 'auto' },
+    output,
+  );
   logger.info({ queue: text }, text);
   const [line = ''] = lines;
   expect(line).toContain(`INFO: ${shown} `);
@@ -75,7 +86,7 @@ test('what prints for people is loaded only when it is used', () => {
     const loaded = () =>
       Object.keys(createRequire('/').cache).some((path) => path.includes('pino-pretty'));
     const output = { terminal: false, colours: false, target: { write: () => {} } };
-    const make = (logFormatter) => makeLogger({ logLevel: 'info', logFormatter }, output);
+    const make = (logFormatter) => makeLogger({ logConsole: true, logLevel: 'info', logFormatter }, output);
     await make('auto');
     const before = loaded();
     await make('pretty');
