@@ -29,7 +29,7 @@ export async function setUp(options?: BrokerOptions): Promise<Bench> {
 
 /** A connection whose errors are expected. */
 export async function client(url: string): Promise<ChannelModel> {
-  const connection = await connect(url);
+  const connection = await connect(url, { noDelay: true });
   connection.on('error', () => {});
   return connection;
 }

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  connection = await connect(broker.url);
+  connection = await connect(broker.url, { noDelay: true });
 });
 
 afterEach(async () => {
@@ -81,7 +81,7 @@ test('a job whose ack gets lost comes again, and is the same', async () => {
   await fault.done;
   connection.on('error', () => {});
   broker.faults.cutConnections();
-  connection = await connect(broker.url);
+  connection = await connect(broker.url, { noDelay: true });
   await startWorker(connection, handle);
   await broker.idle();
   expect(seen).toEqual(['mail-7', 'mail-7']);

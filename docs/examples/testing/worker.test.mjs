@@ -14,7 +14,7 @@ before(async () => {
 });
 
 beforeEach(async () => {
-  connection = await connect(broker.url);
+  connection = await connect(broker.url, { noDelay: true });
 });
 
 afterEach(async () => {
@@ -82,7 +82,7 @@ test('a job whose ack gets lost comes again, and is the same', async () => {
   await fault.done;
   connection.on('error', () => {});
   broker.faults.cutConnections();
-  connection = await connect(broker.url);
+  connection = await connect(broker.url, { noDelay: true });
   await startWorker(connection, handle);
   await broker.idle();
   assert.deepEqual(seen, ['mail-7', 'mail-7']);
