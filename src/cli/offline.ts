@@ -1,23 +1,72 @@
 // Owns how a verb gets at the data folder of a stopped broker, and how it ends. Never does what the
 // verb does.
 
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { OpenBroker } from '../main.ts';
 import { describeFailure } from './failure.ts';
+import { HttpApi, targetOf } from './http-api.ts';
 import { FORMATS, type Format, type Listing, render } from './output.ts';
+import { remoteView } from './remote-view.ts';
 import { VerbError } from './verb-error.ts';
 
-/** The window on the broker that a verb works with. */
+/** The window on the data folder of a stopped broker. */
 export type View = OpenBroker['view'];
+
+/** What verbs need of a broker: that of a stopped one, or of one that runs, which takes a while. */
+export type VerbView = {
+  [K in ViewMethod]: (...args: Parameters<View[K]>) => Awaitable<ReturnType<View[K]>>;
+};
+
+type Awaitable<T> = T | Promise<Awaited<T>>;
+
+type ViewMethod =
+  | 'addUser'
+  | 'addVhost'
+  | 'authenticates'
+  | 'bindings'
+  | 'changePassword'
+  | 'changeVhost'
+  | 'clearGlobalParameter'
+  | 'clearParameter'
+  | 'clearPassword'
+  | 'clearPermission'
+  | 'clearPolicy'
+  | 'clearTopicPermission'
+  | 'deleteQueue'
+  | 'deleteUser'
+  | 'deleteVhost'
+  | 'exchanges'
+  | 'existingUser'
+  | 'exportDefinitions'
+  | 'globalParameters'
+  | 'importDefinitions'
+  | 'parameters'
+  | 'permissions'
+  | 'policies'
+  | 'purgeQueue'
+  | 'queues'
+  | 'setGlobalParameter'
+  | 'setParameter'
+  | 'setPermission'
+  | 'setPolicy'
+  | 'setTopicPermission'
+  | 'setUserLimits'
+  | 'setUserTags'
+  | 'setVhostLimits'
+  | 'topicPermissions'
+  | 'userLimits'
+  | 'users'
+  | 'vhostLimits'
+  | 'vhosts';
 
 /** The options that a verb was given. */
 export type Options = Readonly<Record<string, unknown>>;
 
-/** One verb that works on a stopped broker. */
+/** One verb that works on a broker, be it stopped or running. */
 export interface Verb {
   readonly name: string;
   /** The arguments, as commander writes them: `<name> [password]`. */
@@ -29,7 +78,7 @@ export interface Verb {
   /** Lines behind the help. */
   readonly more?: string;
   /** Does it. What it returns is printed; what it throws ends the process with 1. */
-  run(view: View, args: readonly Arguments[], options: Options): Answer | Promise<Answer>;
+  run(view: VerbView, args: readonly Arguments[], options: Options): Answer | Promise<Answer>;
 }
 
 /** One verb that needs no data folder. */
@@ -46,18 +95,37 @@ export type Arguments = string | undefined | readonly string[];
 /** What a verb says: rows, a text as it is, or nothing. */
 export type Answer = Listing | string | undefined;
 
+/** How a program says what its verbs found, and what went wrong. */
+export interface Show {
+  /** What stands before the answer. */
+  before(verb: string, args: readonly Arguments[], options: Options): string;
+  answer(answer: NonNullable<Answer>, verb: string, options: Options): string;
+  failure(error: unknown, settings: Settings | null): string;
+  readonly exitCode: number;
+}
+
+/** As `leveret` does. */
+const OWN_SHOW: Show = {
+  before: () => '',
+  answer: (answer, _verb, options) =>
+    typeof answer === 'string' ? answer : render(answer, formatOf(options)),
+  failure: (error, settings) => `leveret: ${describe(error, settings)}`,
+  exitCode: 1,
+};
+
 /** The commands of verbs. */
-export function commandsOf(verbs: readonly (Verb | LoneVerb)[]): Command[] {
+export function commandsOf(verbs: readonly (Verb | LoneVerb)[], show = OWN_SHOW): Command[] {
   return verbs.map((verb) => {
     const command = new Command(verb.name)
       .description(verb.about)
       .helpOption('-h, --help', 'Show this help.');
-    const format = new Option('--formatter <format>', 'How to show what is listed.');
+    const format = new Option('--format, --formatter <format>', 'How to show what is listed.');
     const options = [...(verb.options ?? []), format.choices(FORMATS).default('table')];
     if ('run' in verb) {
       if (verb.vhost !== undefined) options.unshift(vhostOption(verb.vhost));
       options.push(
-        new Option('--data-dir <folder>', 'The data folder of the stopped broker.'),
+        urlOption(),
+        new Option('--data-dir <folder>', 'Work on the data folder of a stopped broker instead.'),
         new Option('--config <glob...>', 'Config files that name it.').default([], 'none'),
       );
     }
@@ -66,7 +134,7 @@ export function commandsOf(verbs: readonly (Verb | LoneVerb)[]): Command[] {
     if (verb.more !== undefined) command.addHelpText('after', `\n${verb.more}`);
     return command.action((...given: unknown[]) => {
       const args = given.slice(0, -2) as Arguments[];
-      return runVerb(verb, args, given[args.length] as Options);
+      return runVerb(verb, args, given[args.length] as Options, show);
     });
   });
 }
@@ -95,29 +163,80 @@ async function runVerb(
   verb: Verb | LoneVerb,
   args: readonly Arguments[],
   options: Options,
+  show: Show,
 ): Promise<void> {
   let settings: Settings | null = null;
+  process.stdout.write(show.before(verb.name, args, options));
   try {
     let answer: Answer;
     if ('runAlone' in verb) {
       answer = await verb.runAlone(await import('../main.ts'), args);
     } else {
       settings = await settingsFor(options);
-      requireData(settings);
-      const broker = await (await import('../main.ts')).openBroker(settings);
-      try {
-        answer = await verb.run(broker.view, args, options);
-      } finally {
-        // What was changed before a failure was changed wholly, each step of it.
-        await broker.close();
-      }
+      const api = new HttpApi(targetOf(options['url']));
+      answer = await (namesFolder(options)
+        ? runOnFolder(verb, settings, args, options, api)
+        : verb.run(remoteView(api), args, options));
     }
     if (answer === undefined) return;
-    const text = typeof answer === 'string' ? answer : render(answer, formatOf(options));
-    process.stdout.write(text);
+    process.stdout.write(show.answer(answer, verb.name, options));
   } catch (error) {
-    process.stderr.write(`leveret: ${describe(error, settings)}\n`);
-    process.exitCode = 1;
+    process.stderr.write(`${show.failure(error, settings)}\n`);
+    process.exitCode = show.exitCode;
+  }
+}
+
+/** For verbs that may go to a running broker. */
+export function urlOption(): Option {
+  return new Option(
+    '--url <url>',
+    'The HTTP API of the running broker: http://user:password@host:15672, or LEVERET_URL.',
+  );
+}
+
+/** Whether a verb is for the data folder of a stopped broker; without a word of one, it goes over HTTP. */
+function namesFolder(options: Options): boolean {
+  if (typeof options['url'] === 'string') return false;
+  const configs = options['config'] as readonly string[];
+  return (
+    options['dataDir'] !== undefined ||
+    configs.length > 0 ||
+    (process.env['LEVERET_DATA_DIR'] ?? '') !== ''
+  );
+}
+
+async function runOnFolder(
+  verb: Verb,
+  settings: Settings,
+  args: readonly Arguments[],
+  options: Options,
+  api: HttpApi,
+): Promise<Answer> {
+  requireData(settings);
+  let broker: OpenBroker;
+  try {
+    broker = await (await import('../main.ts')).openBroker(settings);
+  } catch (error) {
+    // A variable names the folder for the broker too, which may run; the API must be that broker's.
+    const inUse = error instanceof Error && error.name === 'FolderInUseError';
+    if (!inUse || options['dataDir'] !== undefined || !(await serves(api, settings))) throw error;
+    return verb.run(remoteView(api), args, options);
+  }
+  try {
+    return await verb.run(broker.view, args, options);
+  } finally {
+    // What was changed before a failure was changed wholly, each step of it.
+    await broker.close();
+  }
+}
+
+/** Whether the API is that of the broker that has the folder. */
+async function serves(api: HttpApi, { dataDir }: Settings): Promise<boolean> {
+  try {
+    const [node] = await api.get<{ db_dir: string }[]>('/nodes');
+    return realpathSync(node?.db_dir ?? '') === realpathSync(dataDir);
+  } catch {
+    return false;
   }
 }
 
@@ -151,7 +270,10 @@ export function describe(error: unknown, settings: Settings | null): string {
   if (error.name === 'FolderInUseError') {
     const { holder } = error as Error & { readonly holder: string };
     const where = `${holder === '' ? '' : `as ${holder} `}on ${settings?.dataDir}`;
-    return `the broker is running ${where}: stop it first, since this works on its data folder`;
+    return (
+      `the broker is running ${where}: leave --data-dir and LEVERET_DATA_DIR away to reach it ` +
+      'through its HTTP API, or stop it first, since this works on its data folder'
+    );
   }
   if (PLAIN.has(error.name)) {
     return error.message.replaceAll(/\s*\n\s*/g, ' ').trim();

@@ -11,11 +11,16 @@ export interface Listing {
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** The text of a listing, which ends with a line feed unless it is empty. */
-export function render({ columns, rows }: Listing, format: Format): string {
-  const chosen = (rows as readonly Readonly<Record<string, unknown>>[]).map((row) =>
+/** The cells of a listing. */
+export function renderRows({ columns, rows }: Listing): unknown[][] {
+  return (rows as readonly Readonly<Record<string, unknown>>[]).map((row) =>
     columns.map((column) => row[column]),
   );
+}
+
+/** The text of a listing, which ends with a line feed unless it is empty. */
+export function render({ columns, rows }: Listing, format: Format): string {
+  const chosen = renderRows({ columns, rows });
   if (format === 'json') {
     const objects = chosen.map((cells) =>
       Object.fromEntries(columns.map((column, at) => [column, cells[at] ?? null])),

@@ -3,10 +3,16 @@
 
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
+import { completionCommand } from './completion.ts';
+import { groupCommand, liveCommand, type VerbGroup } from './live.ts';
 import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
 import { checkCommand } from './verbs/check.ts';
 import { definitionVerbs } from './verbs/definitions.ts';
 import { limitVerbs } from './verbs/limits.ts';
+import { listVerbs } from './verbs/live/list.ts';
+import { messageVerbs } from './verbs/live/messages.ts';
+import { statusVerb, topVerb } from './verbs/live/status.ts';
+import { closeVerb, declareVerbs, deleteVerbs, purgeVerb } from './verbs/live/topology.ts';
 import { parameterVerbs } from './verbs/parameters.ts';
 import { permissionVerbs } from './verbs/permissions.ts';
 import { policyVerbs } from './verbs/policies.ts';
@@ -18,7 +24,7 @@ import { vhostVerbs } from './verbs/vhosts.ts';
 /** The exit code when the command line itself is wrong, as `sysexits.h` and rabbitmqctl have it. */
 const EXIT_USAGE = 64;
 
-/** The verbs for a stopped broker; docs/managing.md lists them. */
+/** The verbs for a broker, stopped or running; docs/managing.md lists them. */
 export const OFFLINE_VERBS: readonly (Verb | LoneVerb)[] = [
   ...userVerbs,
   ...vhostVerbs,
@@ -40,11 +46,83 @@ export function buildProgram(): Command {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .commandsGroup('Run a broker:')
     .addCommand(startCommand())
-    .commandsGroup('Manage a stopped broker, on its data folder:');
-  program.addCommand(checkCommand());
+    .addCommand(checkCommand())
+    .commandsGroup('Look at a running broker, and manage it:');
+  for (const verb of [statusVerb, topVerb]) program.addCommand(liveCommand(verb));
+  for (const group of GROUPS) program.addCommand(groupCommand(group));
+  for (const verb of [purgeVerb, closeVerb, ...messageVerbs]) program.addCommand(liveCommand(verb));
+  program.commandsGroup(
+    'The same by the names of rabbitmqctl, also on the folder of a stopped broker:',
+  );
   for (const command of commandsOf(OFFLINE_VERBS)) program.addCommand(command);
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));
-  }
+  program.commandsGroup('More:').addCommand(completionCommand(program));
+  overrideExit(program);
   return program;
 }
+
+/** A wrong command line ends with its own code, wherever in the tree of commands it was. */
+export function overrideExit(command: Command): void {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));
+  for (const each of command.commands) overrideExit(each);
+}
+
+/** Verbs that rabbitmqctl has under a name of their own, in a group and under a short name. */
+function renamed(names: Readonly<Record<string, string>>): Command[] {
+  return Object.entries(names).flatMap(([short, name]) => {
+    const verb = OFFLINE_VERBS.find((each) => each.name === name);
+    return verb === undefined ? [] : commandsOf([{ ...verb, name: short }]);
+  });
+}
+
+const GROUPS: readonly VerbGroup[] = [
+  {
+    name: 'list',
+    about: 'List queues, exchanges, bindings, connections, channels, consumers and more.',
+    commands: listVerbs.map(liveCommand),
+  },
+  {
+    name: 'declare',
+    about: 'Declare a queue, an exchange or a binding.',
+    commands: declareVerbs.map(liveCommand),
+  },
+  {
+    name: 'delete',
+    about: 'Delete a queue, an exchange or a binding.',
+    commands: deleteVerbs.map(liveCommand),
+  },
+  {
+    name: 'user',
+    about: 'Add, change and delete users.',
+    commands: renamed({
+      add: 'add_user',
+      delete: 'delete_user',
+      password: 'change_password',
+      tags: 'set_user_tags',
+      list: 'list_users',
+    }),
+  },
+  {
+    name: 'vhost',
+    about: 'Add and delete vhosts.',
+    commands: renamed({ add: 'add_vhost', delete: 'delete_vhost', list: 'list_vhosts' }),
+  },
+  {
+    name: 'permission',
+    about: 'Grant permissions in vhosts, and take them away.',
+    commands: renamed({
+      set: 'set_permissions',
+      clear: 'clear_permissions',
+      list: 'list_permissions',
+    }),
+  },
+  {
+    name: 'policy',
+    about: 'Set and clear policies.',
+    commands: renamed({ set: 'set_policy', clear: 'clear_policy', list: 'list_policies' }),
+  },
+  {
+    name: 'definitions',
+    about: 'Save definitions to a file, and bring them in.',
+    commands: renamed({ export: 'export_definitions', import: 'import_definitions' }),
+  },
+];

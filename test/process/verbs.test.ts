@@ -250,7 +250,7 @@ test('a running broker, and a folder without one, are refused', async () => {
     out: '',
     err:
       `leveret: the broker is running as process ${pid} on ${folder}: ` +
-      'stop it first, since this works on its data folder\n',
+      'leave --data-dir and LEVERET_DATA_DIR away to reach it through its HTTP API, or stop it first, since this works on its data folder\n',
   });
 });
 

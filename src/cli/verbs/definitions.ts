@@ -16,8 +16,8 @@ export const definitionVerbs: readonly Verb[] = [
     about: "Write all definitions as JSON, in RabbitMQ's format; '-' is standard output.",
     vhost: 'all',
     more: 'With -p only what lies in that vhost, for an import into any.',
-    run: (view, [file], { vhost }) => {
-      const json = view.exportDefinitions(vhost as string | undefined);
+    run: async (view, [file], { vhost }) => {
+      const json = await view.exportDefinitions(vhost as string | undefined);
       const text = `${JSON.stringify(json, null, 2)}\n`;
       if (file === '-') return text;
       try {
@@ -34,9 +34,9 @@ export const definitionVerbs: readonly Verb[] = [
     about: "Take in definitions, all or none; without a file, or with '-', from standard input.",
     vhost: 'all',
     more: 'With -p everything goes into that vhost, which must be there.',
-    run: (view, [file = '-'], { vhost }) => {
+    run: async (view, [file = '-'], { vhost }) => {
       const { json } = readDefinitionFile(String(file));
-      const warnings = view.importDefinitions(json, vhost as string | undefined);
+      const warnings = await view.importDefinitions(json, vhost as string | undefined);
       return warnings.map((warning) => `${warning}\n`).join('');
     },
   },

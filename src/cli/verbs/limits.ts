@@ -2,7 +2,7 @@
 // broker does.
 
 import { Option } from 'commander';
-import { type Options, parseJson, type Verb, type View } from '../offline.ts';
+import { type Options, parseJson, type Verb, type VerbView } from '../offline.ts';
 import { VerbError } from '../verb-error.ts';
 
 const COLUMNS = ['limits'];
@@ -14,8 +14,8 @@ export const limitVerbs: readonly Verb[] = [
     about: 'Set all limits of a vhost: max-connections, max-queues. Negative ones limit nothing.',
     vhost: true,
     more: `Example:\n  leveret set_vhost_limits -p shop '{"max-queues":100}'`,
-    run: (view, [limits], { vhost }) => {
-      view.setVhostLimits(String(vhost), readLimits(limits));
+    run: async (view, [limits], { vhost }) => {
+      await view.setVhostLimits(String(vhost), readLimits(limits));
       return undefined;
     },
   },
@@ -23,8 +23,8 @@ export const limitVerbs: readonly Verb[] = [
     name: 'clear_vhost_limits',
     about: 'Take all limits of a vhost away.',
     vhost: true,
-    run: (view, _args, { vhost }) => {
-      view.setVhostLimits(String(vhost), {});
+    run: async (view, _args, { vhost }) => {
+      await view.setVhostLimits(String(vhost), {});
       return undefined;
     },
   },
@@ -32,11 +32,11 @@ export const limitVerbs: readonly Verb[] = [
     name: 'list_vhost_limits',
     about: 'List the limits of vhosts that have any.',
     vhost: 'all',
-    run: (view, _args, options) => ({
+    run: async (view, _args, options) => ({
       columns: ['vhost', ...COLUMNS],
-      rows: chosenVhosts(view, options)
-        .map((vhost) => ({ vhost, limits: view.vhostLimits(vhost) }))
-        .filter(({ limits }) => Object.keys(limits).length > 0),
+      rows: await limited(await chosenVhosts(view, options), 'vhost', (name) =>
+        view.vhostLimits(name),
+      ),
     }),
   },
   {
@@ -44,9 +44,9 @@ export const limitVerbs: readonly Verb[] = [
     arguments: '<user> <limits>',
     about: 'Set limits of a user: max-connections, max-channels. Those not given stay.',
     more: `Example:\n  leveret set_user_limits app '{"max-connections":10}'`,
-    run: (view, [user, limits]) => {
+    run: async (view, [user, limits]) => {
       const name = String(user);
-      view.setUserLimits(name, { ...view.userLimits(name), ...readLimits(limits) });
+      await view.setUserLimits(name, { ...(await view.userLimits(name)), ...readLimits(limits) });
       return undefined;
     },
   },
@@ -54,13 +54,13 @@ export const limitVerbs: readonly Verb[] = [
     name: 'clear_user_limits',
     arguments: '<user> <limit>',
     about: 'Take one limit of a user away, or all of them: `all`.',
-    run: (view, [user, limit]) => {
+    run: async (view, [user, limit]) => {
       const name = String(user);
-      const { [String(limit)]: gone, ...others } = { ...view.userLimits(name) } as Options;
+      const { [String(limit)]: gone, ...others } = { ...(await view.userLimits(name)) } as Options;
       if (limit !== 'all' && gone === undefined) {
         throw new VerbError(`the user '${name}' has no limit ${limit}`);
       }
-      view.setUserLimits(name, limit === 'all' ? {} : others);
+      await view.setUserLimits(name, limit === 'all' ? {} : others);
       return undefined;
     },
   },
@@ -68,19 +68,31 @@ export const limitVerbs: readonly Verb[] = [
     name: 'list_user_limits',
     about: 'List the limits of users that have any.',
     options: [new Option('--user <user>', 'Of this user alone.')],
-    run: (view, _args, { user }) => {
-      const names = typeof user === 'string' ? [user] : view.users().map(({ name }) => name);
-      const rows = names.map((name) => ({ user: name, limits: view.userLimits(name) }));
-      return {
-        columns: ['user', ...COLUMNS],
-        rows: rows.filter(({ limits }) => Object.keys(limits).length > 0),
-      };
+    run: async (view, _args, { user }) => {
+      const names =
+        typeof user === 'string' ? [user] : (await view.users()).map(({ name }) => name);
+      const rows = await limited(names, 'user', (each) => view.userLimits(each));
+      return { columns: ['user', ...COLUMNS], rows };
     },
   },
 ];
 
-function chosenVhosts(view: View, { vhost }: Options): string[] {
-  return typeof vhost === 'string' ? [vhost] : view.vhosts().map(({ name }) => name);
+/** Those of the named that have limits, with these. */
+async function limited(
+  names: readonly string[],
+  column: string,
+  limitsOf: (name: string) => object | Promise<object>,
+): Promise<object[]> {
+  const rows: object[] = [];
+  for (const name of names) {
+    const limits = await limitsOf(name);
+    if (Object.keys(limits).length > 0) rows.push({ [column]: name, limits });
+  }
+  return rows;
+}
+
+async function chosenVhosts(view: VerbView, { vhost }: Options): Promise<string[]> {
+  return typeof vhost === 'string' ? [vhost] : (await view.vhosts()).map(({ name }) => name);
 }
 
 function readLimits(text: unknown): Record<string, unknown> {

@@ -9,8 +9,8 @@ export const parameterVerbs: readonly Verb[] = [
     arguments: '<component> <name> <value>',
     about: 'Set a parameter of a vhost; its value is JSON.',
     vhost: true,
-    run: (view, [component, name, value], { vhost }) => {
-      view.setParameter({
+    run: async (view, [component, name, value], { vhost }) => {
+      await view.setParameter({
         vhost: String(vhost),
         component: String(component),
         name: String(name),
@@ -24,8 +24,8 @@ export const parameterVerbs: readonly Verb[] = [
     arguments: '<component> <name>',
     about: 'Take a parameter of a vhost away.',
     vhost: true,
-    run: (view, [component, name], { vhost }) => {
-      view.clearParameter(String(vhost), String(component), String(name));
+    run: async (view, [component, name], { vhost }) => {
+      await view.clearParameter(String(vhost), String(component), String(name));
       return undefined;
     },
   },
@@ -33,17 +33,17 @@ export const parameterVerbs: readonly Verb[] = [
     name: 'list_parameters',
     about: 'List the parameters of a vhost.',
     vhost: true,
-    run: (view, _args, { vhost }) => ({
+    run: async (view, _args, { vhost }) => ({
       columns: ['component', 'name', 'value'],
-      rows: view.parameters(String(vhost)),
+      rows: await view.parameters(String(vhost)),
     }),
   },
   {
     name: 'set_global_parameter',
     arguments: '<name> <value>',
     about: 'Set a parameter of the broker; its value is JSON.',
-    run: (view, [name, value]) => {
-      view.setGlobalParameter(String(name), parseJson(String(value)));
+    run: async (view, [name, value]) => {
+      await view.setGlobalParameter(String(name), parseJson(String(value)));
       return undefined;
     },
   },
@@ -51,17 +51,17 @@ export const parameterVerbs: readonly Verb[] = [
     name: 'clear_global_parameter',
     arguments: '<name>',
     about: 'Take a parameter of the broker away.',
-    run: (view, [name]) => {
-      view.clearGlobalParameter(String(name));
+    run: async (view, [name]) => {
+      await view.clearGlobalParameter(String(name));
       return undefined;
     },
   },
   {
     name: 'list_global_parameters',
     about: 'List the parameters of the broker.',
-    run: (view) => ({
+    run: async (view) => ({
       columns: ['name', 'value'],
-      rows: view.globalParameters(),
+      rows: await view.globalParameters(),
     }),
   },
 ];

@@ -13,9 +13,9 @@ export const permissionVerbs: readonly Verb[] = [
     about: 'Set what a user may configure, write to and read from in a vhost.',
     vhost: true,
     more: NOTE,
-    run: (view, args, { vhost }) => {
+    run: async (view, args, { vhost }) => {
       const [user, configure, write, read] = args.map(String) as [string, string, string, string];
-      view.setPermission({ user, vhost: String(vhost), configure, write, read });
+      await view.setPermission({ user, vhost: String(vhost), configure, write, read });
       return undefined;
     },
   },
@@ -24,8 +24,8 @@ export const permissionVerbs: readonly Verb[] = [
     arguments: '<user>',
     about: 'Take away all that a user may do in a vhost.',
     vhost: true,
-    run: (view, [user], { vhost }) => {
-      view.clearPermission(String(user), String(vhost));
+    run: async (view, [user], { vhost }) => {
+      await view.clearPermission(String(user), String(vhost));
       return undefined;
     },
   },
@@ -33,18 +33,18 @@ export const permissionVerbs: readonly Verb[] = [
     name: 'list_permissions',
     about: 'List the permissions in a vhost.',
     vhost: true,
-    run: (view, _args, options) => ({
+    run: async (view, _args, options) => ({
       columns: ['user', ...PATTERNS],
-      rows: inVhost(view.permissions(), options['vhost']),
+      rows: inVhost(await view.permissions(), options['vhost']),
     }),
   },
   {
     name: 'list_user_permissions',
     arguments: '<user>',
     about: 'List the permissions of a user in all vhosts.',
-    run: (view, [user]) => ({
+    run: async (view, [user]) => ({
       columns: ['vhost', ...PATTERNS],
-      rows: ofUser(view.permissions(), view.existingUser(String(user))),
+      rows: ofUser(await view.permissions(), await view.existingUser(String(user))),
     }),
   },
   {
@@ -53,9 +53,9 @@ export const permissionVerbs: readonly Verb[] = [
     about: 'Set which routing keys of a topic exchange a user may publish with and bind with.',
     vhost: true,
     more: `${NOTE} {username} and {vhost} stand for names.`,
-    run: (view, args, { vhost }) => {
+    run: async (view, args, { vhost }) => {
       const [user, exchange, write, read] = args.map(String) as [string, string, string, string];
-      view.setTopicPermission({ user, vhost: String(vhost), exchange, write, read });
+      await view.setTopicPermission({ user, vhost: String(vhost), exchange, write, read });
       return undefined;
     },
   },
@@ -64,8 +64,8 @@ export const permissionVerbs: readonly Verb[] = [
     arguments: '<user> [exchange]',
     about: 'Let a user use all routing keys again: of one exchange, or of all in the vhost.',
     vhost: true,
-    run: (view, [user, exchange], { vhost }) => {
-      view.clearTopicPermission(String(user), String(vhost), exchange as string | undefined);
+    run: async (view, [user, exchange], { vhost }) => {
+      await view.clearTopicPermission(String(user), String(vhost), exchange as string | undefined);
       return undefined;
     },
   },
@@ -73,18 +73,18 @@ export const permissionVerbs: readonly Verb[] = [
     name: 'list_topic_permissions',
     about: 'List the topic permissions in a vhost.',
     vhost: true,
-    run: (view, _args, options) => ({
+    run: async (view, _args, options) => ({
       columns: ['user', 'exchange', 'write', 'read'],
-      rows: inVhost(view.topicPermissions(), options['vhost']),
+      rows: inVhost(await view.topicPermissions(), options['vhost']),
     }),
   },
   {
     name: 'list_user_topic_permissions',
     arguments: '<user>',
     about: 'List the topic permissions of a user in all vhosts.',
-    run: (view, [user]) => ({
+    run: async (view, [user]) => ({
       columns: ['vhost', 'exchange', 'write', 'read'],
-      rows: ofUser(view.topicPermissions(), view.existingUser(String(user))),
+      rows: ofUser(await view.topicPermissions(), await view.existingUser(String(user))),
     }),
   },
 ];

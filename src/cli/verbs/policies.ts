@@ -49,8 +49,8 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
           .default(0),
         new Option('--apply-to <targets>', 'What it is for.').choices(TARGETS).default('all'),
       ],
-      run: (view, [name, pattern, definition], options) => {
-        view.setPolicy(layer, String(options['vhost']), String(name), {
+      run: async (view, [name, pattern, definition], options) => {
+        await view.setPolicy(layer, String(options['vhost']), String(name), {
           pattern: String(pattern),
           definition: parseJson(String(definition)),
           priority: options['priority'],
@@ -64,8 +64,8 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
       arguments: '<name>',
       about: `Take the ${what} of that name away.`,
       vhost: true,
-      run: (view, [name], { vhost }) => {
-        view.clearPolicy(layer, String(vhost), String(name));
+      run: async (view, [name], { vhost }) => {
+        await view.clearPolicy(layer, String(vhost), String(name));
         return undefined;
       },
     },
@@ -73,9 +73,9 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
       name: `list_${several}`,
       about: `List the ${what === 'policy' ? 'policies' : 'operator policies'} of a vhost, those that win first.`,
       vhost: true,
-      run: (view, _args, { vhost }) => ({
+      run: async (view, _args, { vhost }) => ({
         columns: COLUMNS,
-        rows: view.policies(layer, String(vhost)),
+        rows: await view.policies(layer, String(vhost)),
       }),
     },
   ];

@@ -41,8 +41,8 @@ export const topologyVerbs: readonly Verb[] = [
     about: 'List the durable queues of a vhost.',
     vhost: true,
     more: `Columns: ${[...QUEUE_COLUMNS, ...MORE_QUEUE_COLUMNS].join(', ')}`,
-    run: (view, [columns], { vhost }) =>
-      choose(columns, QUEUE_COLUMNS, MORE_QUEUE_COLUMNS, view.queues(String(vhost))),
+    run: async (view, [columns], { vhost }) =>
+      choose(columns, QUEUE_COLUMNS, MORE_QUEUE_COLUMNS, await view.queues(String(vhost))),
   },
   {
     name: 'list_exchanges',
@@ -50,8 +50,8 @@ export const topologyVerbs: readonly Verb[] = [
     about: 'List the durable exchanges of a vhost.',
     vhost: true,
     more: `Columns: ${[...EXCHANGE_COLUMNS, ...MORE_EXCHANGE_COLUMNS].join(', ')}`,
-    run: (view, [columns], { vhost }) =>
-      choose(columns, EXCHANGE_COLUMNS, MORE_EXCHANGE_COLUMNS, view.exchanges(String(vhost))),
+    run: async (view, [columns], { vhost }) =>
+      choose(columns, EXCHANGE_COLUMNS, MORE_EXCHANGE_COLUMNS, await view.exchanges(String(vhost))),
   },
   {
     name: 'list_bindings',
@@ -59,8 +59,8 @@ export const topologyVerbs: readonly Verb[] = [
     about: 'List the durable bindings of a vhost.',
     vhost: true,
     more: `Columns: ${[...BINDING_COLUMNS, 'vhost'].join(', ')}`,
-    run: (view, [columns], { vhost }) =>
-      choose(columns, BINDING_COLUMNS, ['vhost'], view.bindings(String(vhost))),
+    run: async (view, [columns], { vhost }) =>
+      choose(columns, BINDING_COLUMNS, ['vhost'], await view.bindings(String(vhost))),
   },
   {
     name: 'delete_queue',
@@ -71,10 +71,10 @@ export const topologyVerbs: readonly Verb[] = [
       new Option('-e, --if-empty', 'Only if it holds no messages.'),
       new Option('-u, --if-unused', 'Only if it has no consumers; a stopped broker has none.'),
     ],
-    run: (view, [name], options) => {
+    run: async (view, [name], options) => {
       const { vhost, ifEmpty, ifUnused } = options;
       const unused = ifUnused === true;
-      const count = view.deleteQueue(String(vhost), String(name), unused, ifEmpty === true);
+      const count = await view.deleteQueue(String(vhost), String(name), unused, ifEmpty === true);
       return `Deleted the queue '${name}' with ${count} ready messages\n`;
     },
   },
@@ -83,8 +83,8 @@ export const topologyVerbs: readonly Verb[] = [
     arguments: '<name>',
     about: 'Remove all messages of a queue.',
     vhost: true,
-    run: (view, [name], { vhost }) => {
-      const count = view.purgeQueue(String(vhost), String(name));
+    run: async (view, [name], { vhost }) => {
+      const count = await view.purgeQueue(String(vhost), String(name));
       return `Removed ${count} messages from the queue '${name}'\n`;
     },
   },

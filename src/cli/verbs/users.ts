@@ -27,8 +27,8 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
     name: 'delete_user',
     arguments: '<name>',
     about: 'Delete a user with its permissions.',
-    run: (view, [name]) => {
-      view.deleteUser(String(name));
+    run: async (view, [name]) => {
+      await view.deleteUser(String(name));
       return undefined;
     },
   },
@@ -46,8 +46,8 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
     name: 'clear_password',
     arguments: '<name>',
     about: 'Take the password of a user away: it cannot log in with one any more.',
-    run: (view, [name]) => {
-      view.clearPassword(String(name));
+    run: async (view, [name]) => {
+      await view.clearPassword(String(name));
       return undefined;
     },
   },
@@ -55,17 +55,17 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
     name: 'set_user_tags',
     arguments: '<name> [tags...]',
     about: 'Set all tags of a user; without any, it has none.',
-    run: (view, [name, tags]) => {
-      view.setUserTags(String(name), tags as readonly string[]);
+    run: async (view, [name, tags]) => {
+      await view.setUserTags(String(name), tags as readonly string[]);
       return undefined;
     },
   },
   {
     name: 'list_users',
     about: 'List all users with their tags.',
-    run: (view) => ({
+    run: async (view) => ({
       columns: ['user', 'tags'],
-      rows: view.users().map(({ name, tags }) => ({ user: name, tags })),
+      rows: (await view.users()).map(({ name, tags }) => ({ user: name, tags })),
     }),
   },
   {

@@ -19,9 +19,9 @@ export const vhostVerbs: readonly Verb[] = [
         'quorum',
       ]),
     ],
-    run: (view, [name], options) => {
+    run: async (view, [name], options) => {
       const { description, tags, defaultQueueType } = options;
-      view.addVhost(String(name), {
+      await view.addVhost(String(name), {
         ...(typeof description === 'string' ? { description } : {}),
         ...(typeof tags === 'string' ? { tags: tags.split(',').map((tag) => tag.trim()) } : {}),
         ...(typeof defaultQueueType === 'string' ? { defaultQueueType } : {}),
@@ -33,23 +33,23 @@ export const vhostVerbs: readonly Verb[] = [
     name: 'delete_vhost',
     arguments: '<name>',
     about: 'Delete a vhost with all its queues, their messages, exchanges and permissions.',
-    run: (view, [name]) => {
-      view.deleteVhost(String(name));
+    run: async (view, [name]) => {
+      await view.deleteVhost(String(name));
       return undefined;
     },
   },
   {
     name: 'list_vhosts',
     about: 'List all vhosts.',
-    run: (view) => ({ columns: COLUMNS, rows: view.vhosts() }),
+    run: async (view) => ({ columns: COLUMNS, rows: await view.vhosts() }),
   },
   ...[true, false].map(
     (on): Verb => ({
       name: on ? 'trace_on' : 'trace_off',
       about: `${on ? 'Publish a copy' : 'Stop publishing copies'} of every message of a vhost to amq.rabbitmq.trace.`,
       vhost: true,
-      run: (view, _args, { vhost }) => {
-        view.changeVhost(String(vhost), { tracing: on });
+      run: async (view, _args, { vhost }) => {
+        await view.changeVhost(String(vhost), { tracing: on });
         return undefined;
       },
     }),

@@ -196,7 +196,8 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     return saved(call, !known);
   }),
   remove('/topic-permissions/:vhost/:user', 'administrator', (call) => {
-    call.view.clearTopicPermission(call.param('user'), call.param('vhost'));
+    const { exchange } = call.query;
+    call.view.clearTopicPermission(call.param('user'), call.param('vhost'), exchange);
     return done(call);
   }),
 ];
