@@ -122,8 +122,7 @@ export class EmbeddedFaults implements BrokerFaults {
     return [...this.server.openConnections].filter((connection) => {
       if (name === undefined && user === undefined && vhost === undefined) return true;
       if (connection.state !== RUNNING) return false;
-      const called = connection.facts.clientProperties.get('connection_name')?.value;
-      if (name !== undefined && String(called) !== name) return false;
+      if (name !== undefined && connection.facts.clientName !== name) return false;
       if (user !== undefined && connection.user.name !== user) return false;
       return vhost === undefined || connection.vhost.name === vhost;
     });

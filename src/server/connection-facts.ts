@@ -8,6 +8,8 @@ import type { ChannelDetails } from '../broker/view/host.ts';
 import type { TlsPeer } from './listener.ts';
 
 const NO_PROPERTIES: FieldTable = new Map();
+/** A longer name is cut in the log. */
+const LOGGED_NAME_MAX = 255;
 
 /** The facts of one connection. */
 export class ConnectionFacts {
@@ -38,6 +40,21 @@ export class ConnectionFacts {
   /** As RabbitMQ names connections: both ends of the socket. */
   get name(): string {
     return `${this.peer} -> ${this.host}:${this.port}`;
+  }
+
+  /** What the client calls itself, its `connection_name`; '' when it does not say. */
+  get clientName(): string {
+    const field = this.clientProperties.get('connection_name');
+    return field?.type === 'S' ? String(field.value) : '';
+  }
+
+  /** What the log says of a connection that opens, beside its user and vhost. */
+  get notes(): Readonly<Record<string, string>> {
+    const { clientName, tls } = this;
+    return {
+      ...(tls === null ? {} : { tls: tls.protocol }),
+      ...(clientName === '' ? {} : { client: clientName.slice(0, LOGGED_NAME_MAX) }),
+    };
   }
 
   /** The other end. */

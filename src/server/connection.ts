@@ -148,8 +148,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.server.limits.takeConnection();
     this.state = RUNNING;
     this.server.wheel.cancel(this.deadline);
-    const tls = this.facts.tls === null ? {} : { tls: this.facts.tls.protocol };
-    this.log.info({ user: grants.user.name, vhost: vhost.name, ...tls }, 'connection opened');
+    const { notes } = this.facts;
+    this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
   }
 
   /** Sends a method on channel 0. */

@@ -87,6 +87,15 @@ test('connections are logged as they open and close, and why a channel was close
   expect(lines[0]).toMatchObject({ reason: expect.stringContaining("no queue 'none'") });
 });
 
+test('a connection that opens is logged with the name that its client gave it, cut where it is long', async () => {
+  const { broker, lines } = await setUp('info');
+  for (const name of ['billing', 'x'.repeat(1000)]) {
+    const clientProperties = { connection_name: name };
+    await connect(broker.url, { clientProperties, noDelay: true });
+    expect(lines.at(-1)).toMatchObject({ user: 'guest', vhost: '/', client: name.slice(0, 255) });
+  }
+});
+
 test('what an operator sets is logged by its name, and passwords never are', async () => {
   const { atStart } = await setUp('info', {
     users: [{ name: 'app', password: 'hush-hush' }],
