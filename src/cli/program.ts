@@ -14,6 +14,7 @@ import { messageVerbs } from './verbs/live/messages.ts';
 import { statusVerb, topVerb } from './verbs/live/status.ts';
 import { closeVerb, declareVerbs, deleteVerbs, purgeVerb } from './verbs/live/topology.ts';
 import { parameterVerbs } from './verbs/parameters.ts';
+import { perfCommand } from './verbs/perf.ts';
 import { permissionVerbs } from './verbs/permissions.ts';
 import { policyVerbs } from './verbs/policies.ts';
 import { startCommand } from './verbs/start.ts';
@@ -51,6 +52,7 @@ export function buildProgram(): Command {
   for (const verb of [statusVerb, topVerb]) program.addCommand(liveCommand(verb));
   for (const group of GROUPS) program.addCommand(groupCommand(group));
   for (const verb of [purgeVerb, closeVerb, ...messageVerbs]) program.addCommand(liveCommand(verb));
+  program.commandsGroup('Measure any broker:').addCommand(perfCommand());
   program.commandsGroup(
     'The same by the names of rabbitmqctl, also on the folder of a stopped broker:',
   );

@@ -1,0 +1,116 @@
+// Owns the verb `perf`: its options, and printing. Never measures: src/perf/ does.
+
+import { Command, Option } from 'commander';
+import { argumentsFromText } from '../../perf/arguments.ts';
+import type { PerfPlan } from '../../perf/plan.ts';
+import { describe, type Options, parseInteger } from '../offline.ts';
+import { VerbError } from '../verb-error.ts';
+
+const number = (flags: string, about: string, initial: number, shown?: string): Option =>
+  new Option(flags, about).argParser(parseInteger).default(initial, shown ?? String(initial));
+
+/** The command `leveret perf`. */
+export function perfCommand(): Command {
+  const command = new Command('perf')
+    .description('Load a broker, any that speaks AMQP 0-9-1, and measure it.')
+    .helpOption('-h, --help', 'Show this help.')
+    .addHelpText('after', MORE);
+  for (const option of OPTIONS) command.addOption(option);
+  return command.action(async (options: Options) => {
+    try {
+      await runAndTell(planOf(options), options['json'] === true);
+    } catch (error) {
+      process.stderr.write(`leveret: ${describe(error, null)}\n`);
+      process.exitCode = 1;
+    }
+  });
+}
+
+const OPTIONS: readonly Option[] = [
+  new Option('-H, --uri <url>', 'The broker.').default('amqp://guest:guest@127.0.0.1:5672/'),
+  number('-x, --producers <n>', 'How many publish, each on a connection of its own.', 1),
+  number('-y, --consumers <n>', 'How many consume.', 1),
+  new Option('-u, --queue <name>', 'The queue.').default('perf'),
+  number('--queues <n>', 'So many queues, name-1 to name-n, dealt out in turns.', 1),
+  new Option('-e, --exchange <name>', 'The exchange.').default('', 'the default one'),
+  new Option('-t, --type <type>', 'Its type.').default('direct'),
+  new Option('-k, --routing-key <key>', 'The routing key, and the binding key.').default(
+    null,
+    'the name of the queue',
+  ),
+  number('-s, --size <bytes>', 'The size of bodies; from 12 bytes on they carry a time.', 12),
+  new Option('-f, --persistent', 'Persistent messages in durable queues.'),
+  new Option('--mandatory', 'Have what no queue takes sent back.'),
+  number('-c, --confirm <n>', 'So many publishes may wait for a confirm; 0: no confirms.', 0),
+  number('-r, --rate <n>', 'Messages a second of each producer.', 0, 'as fast as it goes'),
+  number('-q, --qos <n>', 'The prefetch of each consumer; 0: no limit.', 0),
+  new Option('-a, --autoack', 'Consume without acks.'),
+  number('-A, --multi-ack-every <n>', 'Ack so many at a time.', 1),
+  number('-z, --time <seconds>', 'How long.', 0, 'until Ctrl-C'),
+  number(
+    '-C, --pmessages <n>',
+    'Messages of each producer; then wait for the consumers.',
+    0,
+    'no limit',
+  ),
+  new Option('--queue-args <json>', 'Arguments of the queues.').default('{}', 'none'),
+  new Option('-p, --predeclared', 'The queues, and what is bound to them, are there already.'),
+  new Option('--json', 'Print the result as JSON, and nothing else.'),
+];
+
+const MORE = `
+Examples:
+  leveret perf -z 10                              as fast as it goes, for ten seconds
+  leveret perf -f -c 1000 -q 500 -A 50 -z 10      persistent, confirmed, acked
+  leveret perf -r 1000 -z 30                      latencies at a thousand messages a second
+  leveret perf -x 50 -y 50 --queues 50 -s 100     many of each
+
+Latencies count from the time that a message was to be sent: with a rate, one that had to wait in the
+producer has waited. All ends share one clock, that of this process.`;
+
+function planOf(options: Options): PerfPlan {
+  const text = (name: string): string => String(options[name]);
+  const value = (name: string): number => Number(options[name]);
+  const [queues, persistent] = [value('queues'), options['persistent'] === true];
+  if (queues < 1) throw new VerbError('--queues must be at least 1');
+  const name = text('queue');
+  return {
+    url: text('uri'),
+    producers: value('producers'),
+    consumers: value('consumers'),
+    queues: queues === 1 ? [name] : Array.from({ length: queues }, (_, i) => `${name}-${i + 1}`),
+    exchange: text('exchange'),
+    exchangeType: text('type'),
+    routingKey: options['routingKey'] === null ? null : text('routingKey'),
+    bodyBytes: value('size'),
+    persistent,
+    durable: persistent,
+    queueArguments: argumentsFromText(text('queueArgs')),
+    mandatory: options['mandatory'] === true,
+    confirmWindow: value('confirm'),
+    rate: value('rate'),
+    prefetch: value('qos'),
+    autoAck: options['autoack'] === true,
+    ackEvery: Math.max(1, value('multiAckEvery')),
+    seconds: value('time') || Infinity,
+    messages: value('pmessages') || Infinity,
+    run: Math.floor(Math.random() * 2 ** 32),
+    predeclared: options['predeclared'] === true,
+  };
+}
+
+async function runAndTell(plan: PerfPlan, json: boolean): Promise<void> {
+  const { runPerf } = await import('../../perf/run.ts');
+  const { intervalLine, resultToJson, summary } = await import('../../perf/report.ts');
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const result = await runPerf(plan, stop.signal, (interval) => {
+      if (!json) process.stdout.write(intervalLine(interval));
+    });
+    process.stdout.write(json ? `${JSON.stringify(resultToJson(result))}\n` : summary(result));
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}

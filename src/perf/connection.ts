@@ -1,0 +1,322 @@
+// Owns one AMQP connection of the load tester, as lean as can be: methods are decoded, deliveries and
+// confirms are not. Never measures.
+
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import {
+  BASIC_ACK,
+  BASIC_DELIVER,
+  BASIC_NACK,
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  PROTOCOL_HEADER,
+} from '../amqp/constants.ts';
+import type { Field } from '../amqp/field-table.ts';
+import { decodeMethod, encodeMethodFrame } from '../amqp/method-codec.ts';
+import type { AnyMethod, MethodFields, MethodName } from '../amqp/spec.ts';
+
+const U32 = 0x1_0000_0000;
+const HEAD = 7;
+const HEARTBEAT = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
+const HEARTBEAT_S = 30;
+const CONNECT_MS = 10_000;
+
+/** What went wrong, for a person. */
+export class PerfError extends Error {
+  override readonly name = 'VerbError';
+}
+
+/** Where to connect, and as whom. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly user: string;
+  readonly password: string;
+  readonly vhost: string;
+}
+
+/** Reads an AMQP URL. Throws a PerfError. */
+export function parseAmqpUrl(text: string): Address {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new PerfError(
+      `'${text}' is no URL: write for example amqp://guest:guest@127.0.0.1:5672/`,
+    );
+  }
+  const tls = url.protocol === 'amqps:';
+  if (!tls && url.protocol !== 'amqp:') {
+    throw new PerfError(`'${url.protocol}//' is not AMQP: a URL begins with amqp:// or amqps://`);
+  }
+  const path = url.pathname.replace(/^\//, '');
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    port: url.port === '' ? (tls ? 5671 : 5672) : Number(url.port),
+    tls,
+    user: decodeURIComponent(url.username) || 'guest',
+    password: decodeURIComponent(url.password) || 'guest',
+    vhost: path === '' ? '/' : decodeURIComponent(path),
+  };
+}
+
+/** Told of what comes in; all on channel 1, the only one. */
+export interface Receiver {
+  /** A message; its body is `bytes` from `start` on, as far as its first frame goes. */
+  delivered(tag: number, bytes: Buffer, start: number, bodyBytes: number): void;
+  confirmed(tag: number, multiple: boolean, nack: boolean): void;
+  returned(): void;
+  /** All that one chunk held has been told. */
+  chunkEnded(): void;
+  /** The socket takes more. */
+  drained(): void;
+  failed(error: PerfError): void;
+}
+
+/** A connection with one channel. */
+export class PerfConnection {
+  /** Why nothing may be published now, or ''. */
+  blocked = '';
+  private readonly socket: Socket;
+  private readonly receiver: Receiver;
+  private carry: Buffer | null = null;
+  private frameMax = 131_072;
+  private readonly waiting: {
+    readonly name: MethodName;
+    readonly resolve: (method: AnyMethod) => void;
+    readonly reject: (error: PerfError) => void;
+  }[] = [];
+  private tag = 0;
+  private bodyBytes = 0;
+  private bodyLeft = 0;
+  private told = false;
+  private inReturn = false;
+  private closing = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  private constructor(socket: Socket, receiver: Receiver) {
+    this.socket = socket;
+    this.receiver = receiver;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.feed(bytes));
+    socket.on('drain', () => receiver.drained());
+    socket.on('error', (error) => this.fail(error.message));
+    socket.on('close', () => this.fail('the broker closed the connection'));
+  }
+
+  /** Connects, logs in and opens the channel. Rejects with a PerfError. */
+  static async open(address: Address, receiver: Receiver): Promise<PerfConnection> {
+    const socket = await openSocket(address);
+    const connection = new PerfConnection(socket, receiver);
+    await connection.handshake(address);
+    return connection;
+  }
+
+  private async handshake({ user, password, vhost }: Address): Promise<void> {
+    const start = this.wait('connection.start');
+    this.socket.write(PROTOCOL_HEADER);
+    await start;
+    const on: Field = { type: 't', value: true };
+    const capabilities = new Map<string, Field>([
+      ['connection.blocked', on],
+      ['authentication_failure_close', on],
+      ['publisher_confirms', on],
+      ['basic.nack', on],
+    ]);
+    const tune = this.wait('connection.tune');
+    this.sendOn(0, 'connection.start-ok', {
+      clientProperties: new Map<string, Field>([
+        ['product', { type: 'S', value: 'leveret perf' }],
+        ['capabilities', { type: 'F', value: capabilities }],
+      ]),
+      mechanism: 'PLAIN',
+      response: Buffer.from(`\0${user}\0${password}`),
+      locale: 'en_US',
+    });
+    const tuned = (await tune) as MethodFields<'connection.tune'>;
+    if (tuned.frameMax > 0) this.frameMax = Math.min(this.frameMax, tuned.frameMax);
+    this.sendOn(0, 'connection.tune-ok', {
+      channelMax: tuned.channelMax,
+      frameMax: this.frameMax,
+      heartbeat: HEARTBEAT_S,
+    });
+    const opened = this.wait('connection.open-ok');
+    this.sendOn(0, 'connection.open', { virtualHost: vhost });
+    await opened;
+    this.timer = setInterval(() => this.socket.write(HEARTBEAT), (HEARTBEAT_S / 2) * 1000);
+    await this.ask('channel.open', {}, 'channel.open-ok');
+  }
+
+  /** The most bytes of a body that one frame takes. */
+  get bodyMax(): number {
+    return this.frameMax - HEAD - 1;
+  }
+
+  /** Sends a method, and resolves with the answer. */
+  ask<N extends MethodName>(
+    name: N,
+    fields: MethodFields<N>,
+    answer: MethodName,
+  ): Promise<AnyMethod> {
+    const answered = this.wait(answer);
+    this.sendOn(1, name, fields);
+    return answered;
+  }
+
+  /** Sends bytes that are frames; false when the socket has enough for now. */
+  write(bytes: Buffer): boolean {
+    return this.socket.write(bytes);
+  }
+
+  get full(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** Ends it in good order. */
+  async close(): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    if (this.timer !== null) clearInterval(this.timer);
+    const closed = this.wait('connection.close-ok').catch(() => undefined);
+    const fields = { replyCode: 200, replyText: 'OK', classId: 0, methodId: 0 };
+    this.sendOn(0, 'connection.close', fields);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
+    this.socket.destroy();
+  }
+
+  private sendOn<N extends MethodName>(channel: number, name: N, fields: MethodFields<N>): void {
+    this.socket.write(encodeMethodFrame(channel, name, fields));
+  }
+
+  private wait(name: MethodName): Promise<AnyMethod> {
+    return new Promise((resolve, reject) => this.waiting.push({ name, resolve, reject }));
+  }
+
+  private fail(text: string): void {
+    if (this.closing) return;
+    this.closing = true;
+    if (this.timer !== null) clearInterval(this.timer);
+    const error = new PerfError(text);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.socket.destroy();
+    this.receiver.failed(error);
+  }
+
+  // --- what comes in ---
+
+  private feed(chunk: Buffer): void {
+    const bytes = this.carry === null ? chunk : Buffer.concat([this.carry, chunk]);
+    let at = 0;
+    while (at + HEAD <= bytes.length) {
+      const size = bytes.readUInt32BE(at + 3);
+      const end = at + HEAD + size + 1;
+      if (end > bytes.length) break;
+      this.frame(bytes, bytes[at] as number, at + HEAD, size);
+      at = end;
+    }
+    this.carry = at === bytes.length ? null : bytes.subarray(at);
+    this.receiver.chunkEnded();
+  }
+
+  private frame(bytes: Buffer, type: number, start: number, size: number): void {
+    if (type === FRAME_BODY) this.body(bytes, start, size);
+    else if (type === FRAME_HEADER) this.header(bytes, start);
+    else if (type === FRAME_METHOD) this.method(bytes, start, size);
+  }
+
+  private header(bytes: Buffer, start: number): void {
+    this.bodyBytes = bytes.readUInt32BE(start + 4) * U32 + bytes.readUInt32BE(start + 8);
+    this.bodyLeft = this.bodyBytes;
+    this.told = false;
+    if (this.bodyBytes === 0) this.tell(bytes, start);
+  }
+
+  private body(bytes: Buffer, start: number, size: number): void {
+    this.bodyLeft -= size;
+    // Latency is until the last byte; what is measured stands in the first frame.
+    if (!this.told && this.bodyLeft === 0) this.tell(bytes, start);
+    else if (!this.told) this.first ??= Buffer.from(bytes.subarray(start, start + 16));
+    if (this.bodyLeft === 0 && !this.told && this.first !== null) this.tell(this.first, 0);
+  }
+
+  private first: Buffer | null = null;
+
+  private tell(bytes: Buffer, start: number): void {
+    this.told = true;
+    const { first } = this;
+    this.first = null;
+    if (this.inReturn) {
+      this.inReturn = false;
+      this.receiver.returned();
+    } else if (first === null) {
+      this.receiver.delivered(this.tag, bytes, start, this.bodyBytes);
+    } else {
+      this.receiver.delivered(this.tag, first, 0, this.bodyBytes);
+    }
+  }
+
+  private method(bytes: Buffer, start: number, size: number): void {
+    const key = bytes.readUInt32BE(start);
+    if (key === BASIC_DELIVER) {
+      const at = start + 5 + (bytes[start + 4] as number);
+      this.tag = bytes.readUInt32BE(at) * U32 + bytes.readUInt32BE(at + 4);
+    } else if (key === BASIC_ACK || key === BASIC_NACK) {
+      const tag = bytes.readUInt32BE(start + 4) * U32 + bytes.readUInt32BE(start + 8);
+      this.receiver.confirmed(tag, ((bytes[start + 12] as number) & 1) === 1, key === BASIC_NACK);
+    } else {
+      this.other(decodeMethod(bytes, start, start + size));
+    }
+  }
+
+  private other(method: AnyMethod): void {
+    switch (method.name) {
+      case 'connection.close':
+      case 'channel.close':
+        this.fail(`${method.replyText} (${method.replyCode})`);
+        return;
+      case 'connection.blocked':
+        this.blocked = method.reason;
+        return;
+      case 'connection.unblocked':
+        this.blocked = '';
+        this.receiver.drained();
+        return;
+      case 'basic.return':
+        this.inReturn = true;
+        return;
+      case 'basic.cancel':
+        this.fail('the broker cancelled the consumer: its queue is gone');
+        return;
+      default: {
+        const at = this.waiting.findIndex(({ name }) => name === method.name);
+        if (at >= 0) this.waiting.splice(at, 1)[0]?.resolve(method);
+      }
+    }
+  }
+}
+
+function openSocket({ host, port, tls }: Address): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = tls ? connectTls({ host, port }) : connectTcp({ host, port });
+    const fail = (why: string): void => {
+      socket.destroy();
+      reject(
+        new PerfError(`cannot connect to ${host}:${port} (${why}): is a broker running there?`),
+      );
+    };
+    const timer = setTimeout(() => fail('it does not answer'), CONNECT_MS);
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      fail(error.code ?? error.message);
+    });
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}

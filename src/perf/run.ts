@@ -1,0 +1,252 @@
+// Owns the course of a load test: declaring, starting, looking each second, ending. Never prints.
+
+import {
+  type Address,
+  PerfConnection,
+  type PerfError,
+  parseAmqpUrl,
+  type Receiver,
+} from './connection.ts';
+import { Consumer } from './consumer.ts';
+import { Latencies } from './latencies.ts';
+import type { PerfPlan } from './plan.ts';
+import { Producer, type Tally } from './producer.ts';
+
+/** Consumers may have so long after the last publish, as long as messages still come. */
+const DRAIN_QUIET_MS = 1000;
+const INTERVAL_MS = 1000;
+
+/** What happened in one second. */
+export interface Interval {
+  /** Seconds since the start. */
+  readonly at: number;
+  readonly sentRate: number;
+  readonly receivedRate: number;
+  readonly confirmedRate: number;
+  readonly consumerLatency: Latencies;
+  readonly confirmLatency: Latencies;
+  /** Why the broker lets nobody publish, or ''. */
+  readonly blocked: string;
+}
+
+/** What happened in all. */
+export interface PerfResult {
+  readonly seconds: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly confirmed: number;
+  readonly nacked: number;
+  readonly returned: number;
+  readonly consumerLatency: Latencies;
+  readonly confirmLatency: Latencies;
+}
+
+/** The clock that all latencies are taken by, ms. */
+const clock = (): number => performance.now();
+
+class Counts implements Tally {
+  sent = 0;
+  received = 0;
+  confirmed = 0;
+  nacked = 0;
+  returned = 0;
+  readonly consumerLatency = new Latencies();
+  readonly confirmLatency = new Latencies();
+  readonly now = clock;
+  error: PerfError | null = null;
+  /** Called as soon as something fails. */
+  onFailure = (): void => {};
+
+  failed(error: PerfError): void {
+    this.error ??= error;
+    this.onFailure();
+  }
+}
+
+/** Both kinds of latencies: of all, and of the second that passes. */
+class DoubleLatencies extends Latencies {
+  readonly recent = new Latencies();
+
+  override add(ms: number): void {
+    super.add(ms);
+    this.recent.add(ms);
+  }
+}
+
+/** Runs a load test until its end, or until `stop` is aborted. Rejects with a PerfError. */
+export async function runPerf(
+  plan: PerfPlan,
+  stop: AbortSignal,
+  onInterval: (interval: Interval) => void,
+): Promise<PerfResult> {
+  const address = parseAmqpUrl(plan.url);
+  const counts = Object.assign(new Counts(), {
+    consumerLatency: new DoubleLatencies(),
+    confirmLatency: new DoubleLatencies(),
+  });
+  const bodyMax = await declare(plan, address);
+  const queueOf = (i: number): string => plan.queues[i % plan.queues.length] as string;
+  const producers = Array.from(
+    { length: plan.producers },
+    (_, i) => new Producer(plan, queueOf(i), bodyMax, counts),
+  );
+  const consumers = Array.from(
+    { length: plan.consumers },
+    (_, i) => new Consumer(plan, queueOf(i), counts),
+  );
+  const course = new Course(plan, stop, counts, producers);
+  try {
+    for (const each of [...consumers, ...producers]) await each.start(address);
+    const seconds = await course.run(onInterval);
+    if (counts.error !== null) throw counts.error;
+    return { seconds, ...pick(counts) };
+  } finally {
+    await Promise.all([...producers, ...consumers].map((each) => each.close()));
+  }
+}
+
+function pick(counts: Counts): Omit<PerfResult, 'seconds'> {
+  const { sent, received, confirmed, nacked, returned, consumerLatency, confirmLatency } = counts;
+  return { sent, received, confirmed, nacked, returned, consumerLatency, confirmLatency };
+}
+
+/** The time from the first publish to the end. */
+class Course {
+  private readonly plan: PerfPlan;
+  private readonly stop: AbortSignal;
+  private readonly counts: Counts & {
+    readonly consumerLatency: DoubleLatencies;
+    readonly confirmLatency: DoubleLatencies;
+  };
+  private readonly producers: readonly Producer[];
+  private wake = (): void => {};
+
+  constructor(plan: PerfPlan, stop: AbortSignal, counts: Course['counts'], producers: Producer[]) {
+    this.plan = plan;
+    this.stop = stop;
+    this.counts = counts;
+    this.producers = producers;
+    stop.addEventListener('abort', () => this.wake(), { once: true });
+  }
+
+  /** Resolves with how many seconds it took. */
+  async run(onInterval: (interval: Interval) => void): Promise<number> {
+    const { counts, plan, producers } = this;
+    const beganMs = clock();
+    let [sent, received, confirmed, atMs] = [0, 0, 0, beganMs];
+    const tell = (): void => {
+      const nowMs = clock();
+      const seconds = (nowMs - atMs) / 1000;
+      if (seconds <= 0) return;
+      onInterval({
+        at: (nowMs - beganMs) / 1000,
+        sentRate: (counts.sent - sent) / seconds,
+        receivedRate: (counts.received - received) / seconds,
+        confirmedRate: (counts.confirmed - confirmed) / seconds,
+        consumerLatency: counts.consumerLatency.recent,
+        confirmLatency: counts.confirmLatency.recent,
+        blocked: producers.find((each) => each.blocked !== '')?.blocked ?? '',
+      });
+      counts.consumerLatency.recent.clear();
+      counts.confirmLatency.recent.clear();
+      [sent, received, confirmed, atMs] = [counts.sent, counts.received, counts.confirmed, nowMs];
+    };
+    const timer = setInterval(tell, INTERVAL_MS);
+    for (const producer of producers) producer.go();
+    const lastMs = await this.ended(beganMs + plan.seconds * 1000);
+    clearInterval(timer);
+    for (const producer of producers) producer.stop();
+    return (lastMs - beganMs) / 1000;
+  }
+
+  /** Resolves with when the last thing happened. */
+  private async ended(untilMs: number): Promise<number> {
+    const { counts, producers, plan, stop } = this;
+    let seen = -1;
+    let seenMs = clock();
+    for (;;) {
+      const nowMs = clock();
+      const total = counts.received + counts.sent + counts.confirmed;
+      if (total !== seen) [seen, seenMs] = [total, nowMs];
+      if (stop.aborted || counts.error !== null || nowMs >= untilMs) return nowMs;
+      const published = plan.messages !== Infinity && producers.every(({ done }) => done);
+      const all = plan.consumers === 0 || counts.received >= counts.sent;
+      if (published && (all || nowMs - seenMs > DRAIN_QUIET_MS)) return seenMs;
+      await this.pause();
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, 20);
+      const now = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.counts.onFailure = now;
+      this.wake = now;
+    });
+  }
+}
+
+const NOBODY: Receiver = {
+  delivered: () => {},
+  confirmed: () => {},
+  returned: () => {},
+  chunkEnded: () => {},
+  drained: () => {},
+  failed: () => {},
+};
+
+/** Declares what the test needs; resolves with how many bytes of a body one frame takes. */
+async function declare(plan: PerfPlan, address: Address): Promise<number> {
+  let failure: PerfError | null = null;
+  const receiver = {
+    ...NOBODY,
+    failed: (error: PerfError) => {
+      failure = error;
+    },
+  };
+  const connection = await PerfConnection.open(address, receiver);
+  try {
+    if (plan.exchange !== '' && !plan.predeclared) {
+      const exchange = {
+        exchange: plan.exchange,
+        type: plan.exchangeType,
+        passive: false,
+        durable: plan.durable,
+        autoDelete: false,
+        internal: false,
+        noWait: false,
+        arguments: new Map(),
+      };
+      await connection.ask('exchange.declare', exchange, 'exchange.declare-ok');
+    }
+    for (const queue of plan.queues) {
+      const declared = {
+        queue,
+        passive: plan.predeclared,
+        durable: plan.durable,
+        exclusive: false,
+        autoDelete: false,
+        noWait: false,
+        arguments: plan.queueArguments,
+      };
+      await connection.ask('queue.declare', declared, 'queue.declare-ok');
+      if (plan.exchange === '' || plan.predeclared) continue;
+      const bound = {
+        queue,
+        exchange: plan.exchange,
+        routingKey: plan.routingKey ?? queue,
+        noWait: false,
+        arguments: new Map(),
+      };
+      await connection.ask('queue.bind', bound, 'queue.bind-ok');
+    }
+    return connection.bodyMax;
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    await connection.close();
+  }
+}
