@@ -3,6 +3,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { paced } from './breather.ts';
 import { Call } from './call.ts';
 import type { Context } from './context.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
@@ -144,7 +145,7 @@ function send(reply: FastifyReply, result: Result): FastifyReply {
     reply.code(result.status).headers(result.headers);
     return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
   }
-  if (isPieces(result)) return sendJson(reply, Readable.from(result.pieces));
+  if (isPieces(result)) return sendJson(reply, Readable.from(paced(result.pieces)));
   return sendJson(reply, JSON.stringify(result));
 }
 

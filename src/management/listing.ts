@@ -33,29 +33,34 @@ export async function list(
   const breather = new Breather(context.clock);
   const wanted = nameFilter(query['name'], query['use_regex'] === 'true');
   const paging = readPaging(query);
-  const all: Row[] = [];
+  const columns = query['columns'];
+  const { sort } = query;
+  const paths = (sort === undefined || sort === '' ? order : [sort]).map((path) => path.split('.'));
+  const all: Kept[] = [];
   let total = 0;
   for (const row of rows) {
     total += 1;
-    if (wanted(String((row as { name?: unknown }).name ?? ''))) all.push(row);
+    if (!wanted(String((row as { name?: unknown }).name ?? ''))) continue;
+    const keys = paths.map((path) => keyAt(row, path));
+    // Text is easier to keep than objects are: the collector of garbage need not look into it.
+    const kept = paging === null ? JSON.stringify(pick(row, columns)) : row;
+    all.push({ keys, kept });
     if (breather.due) await breather.rest();
   }
-  const sorted = await sorting(
-    all,
-    query['sort'],
-    query['sort_reverse'] === 'true',
-    order,
-    breather,
-  );
-  if (paging === null)
-    return { pieces: await piecesOf('[', sorted, ']', query['columns'], breather) };
+  const sorted = await sortSlowly(all, comparing(query['sort_reverse'] === 'true'), breather);
+  if (paging === null) {
+    const texts = sorted.map(({ kept }) => kept as string);
+    return { pieces: await piecesOf('[', texts, ']', breather) };
+  }
   const { page, pageSize } = paging;
   const pageCount = Math.ceil(sorted.length / pageSize);
   if (page > 1 && page > pageCount) {
     const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`;
     throw new HttpError(400, 'page_out_of_range', reason);
   }
-  const items = sorted.slice((page - 1) * pageSize, page * pageSize).map(enrich);
+  const items = sorted
+    .slice((page - 1) * pageSize, page * pageSize)
+    .map(({ kept }) => JSON.stringify(pick(enrich(kept as Row), columns)));
   const head = {
     filtered_count: sorted.length,
     item_count: items.length,
@@ -65,7 +70,13 @@ export async function list(
     total_count: total,
   };
   const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
-  return { pieces: await piecesOf(start, items, ']}', query['columns'], breather) };
+  return { pieces: await piecesOf(start, items, ']}', breather) };
+}
+
+/** A row that is wanted: what it is sorted by, and itself, as JSON where all rows are. */
+interface Kept {
+  readonly keys: readonly Key[];
+  readonly kept: Row | string;
 }
 
 /** The filter that `name` and `use_regex` ask for. */
@@ -101,28 +112,16 @@ function readPaging(
 
 type Key = string | number | boolean | undefined;
 
-async function sorting(
-  rows: Row[],
-  by: string | undefined,
-  reverse: boolean,
-  order: readonly string[],
-  breather: Breather,
-): Promise<Row[]> {
-  const paths = (by === undefined || by === '' ? order : [by]).map((path) => path.split('.'));
-  const keyed = rows.map((row) => ({ row, keys: paths.map((path) => keyAt(row, path)) }));
+/** Compares rows by their keys. */
+function comparing(reverse: boolean): (a: Kept, b: Kept) => number {
   const sign = reverse ? -1 : 1;
-  const sorted = await sortSlowly(
-    keyed,
-    (a, b) => {
-      for (let i = 0; i < paths.length; i++) {
-        const less = compareKeys(a.keys[i], b.keys[i]);
-        if (less !== 0) return less * sign;
-      }
-      return 0;
-    },
-    breather,
-  );
-  return sorted.map(({ row }) => row);
+  return (a, b) => {
+    for (let i = 0; i < a.keys.length; i++) {
+      const less = compareKeys(a.keys[i], b.keys[i]);
+      if (less !== 0) return less * sign;
+    }
+    return 0;
+  };
 }
 
 function compareKeys(a: Key, b: Key): number {
@@ -170,17 +169,19 @@ export function pick(row: Row, columns: string | undefined): Row {
   return picked;
 }
 
-async function piecesOf(
+/** Puts texts together, with commas between them, in pieces of a size to be sent. */
+export async function piecesOf(
   start: string,
-  rows: readonly Row[],
+  texts: Iterable<string>,
   end: string,
-  columns: string | undefined,
   breather: Breather,
 ): Promise<string[]> {
   const pieces: string[] = [];
   let piece = start;
-  for (const [at, row] of rows.entries()) {
-    piece += (at === 0 ? '' : ',') + JSON.stringify(pick(row, columns));
+  let first = true;
+  for (const text of texts) {
+    piece += first ? text : `,${text}`;
+    first = false;
     if (piece.length >= PIECE_CHARS) {
       pieces.push(piece);
       piece = '';

@@ -2,10 +2,12 @@
 // queue, channel and connection a little at a time. Never decides which metrics there are: families.ts.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
-import { Breather } from '../management/breather.ts';
+import { Breather, paced } from '../management/breather.ts';
 import type { Context } from '../management/context.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import {
@@ -66,9 +68,10 @@ export class Exposition {
     try {
       const parts = await this.write(perObject);
       response.writeHead(200, { 'content-type': this.registry.contentType });
-      for (const part of parts) response.write(part);
-      response.end();
+      await pipeline(Readable.from(paced(parts)), response);
     } catch (error) {
+      // Who scrapes may hang up; there is nobody to answer then.
+      if (response.headersSent) return;
       this.context.log.error({ err: error }, 'the metrics failed: that is a bug');
       response.writeHead(500).end();
     }
@@ -83,8 +86,10 @@ export class Exposition {
       totals: look.totals(look.vhostNames),
       openFiles: await context.facts.openFiles(),
     };
-    const parts = [await this.registry.metrics(), '\n'];
     const breather = new Breather(context.clock);
+    await breather.rest();
+    const parts = [await this.registry.metrics(), '\n'];
+    await breather.rest();
     parts.push(...(await writeObjects(context, QUEUES, perObject, breather)));
     parts.push(...(await writeObjects(context, CHANNELS, perObject, breather)));
     parts.push(...(await writeObjects(context, CONNECTIONS, perObject, breather)));
@@ -143,6 +148,9 @@ const IDENTITY_LABELS = [
   'rabbitmq_cluster_permanent_id',
 ] as const;
 
+/** About so many characters of one metric are kept as one text. */
+const PART_CHARS = 16 * 1024;
+
 /** The lines of one kind of object: one for each, or one for all together. */
 async function writeObjects<T>(
   context: Context,
@@ -150,28 +158,28 @@ async function writeObjects<T>(
   perObject: boolean,
   breather: Breather,
 ): Promise<string[]> {
-  const lines = families.map(({ name, type, help }) => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
+  const texts = families.map(({ name, type, help }) => [
+    `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`,
   ]);
+  const ends = families.map(() => '');
   const sums = families.map(() => 0);
   for (const row of rows(context)) {
     const text = perObject ? writeLabels(labels(row)) : '';
     for (const [i, { name, read }] of families.entries()) {
       const value = read(row);
       sums[i] = (sums[i] as number) + value;
-      if (perObject) (lines[i] as string[]).push(`${name}${text} ${value}`);
+      if (!perObject) continue;
+      const end = `${ends[i]}${name}${text} ${value}\n`;
+      const full = end.length >= PART_CHARS;
+      if (full) (texts[i] as string[]).push(end);
+      ends[i] = full ? '' : end;
     }
     if (breather.due) await breather.rest();
   }
-  const parts: string[] = [];
-  for (const [i, { name }] of families.entries()) {
-    const of = lines[i] as string[];
-    if (!perObject) of.push(`${name} ${sums[i]}`);
-    parts.push(`${of.join('\n')}\n`);
-    if (breather.due) await breather.rest();
-  }
-  return parts;
+  return texts.flatMap((of, i) => {
+    const last = perObject ? (ends[i] as string) : `${families[i]?.name} ${sums[i]}\n`;
+    return [...of, last];
+  });
 }
 
 /** Labels as the text format has them: backslashes, quotes and line breaks are escaped. */

@@ -11,6 +11,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STALLS = new URL('./stalls.mjs', import.meta.url).href;
 const GUEST = { user: 'guest', password: 'guest', vhost: '/' };
 
+/** Other brokers on the machine have the ports of tools; `settings` may ask for free ones. */
+const WITHOUT_TOOLS = {
+  LEVERET_MANAGEMENT_TCP_PORT: 'none',
+  LEVERET_PROMETHEUS_TCP_PORT: 'none',
+};
+
 /** One broker. Its folder lasts over starts and goes with `remove`. */
 export class ScaleBroker {
   constructor(settings = {}) {
@@ -20,6 +26,7 @@ export class ScaleBroker {
     this.warnings = [];
     this.child = null;
     this.address = null;
+    this.ports = {};
     // Whatever ends a scenario must leave nothing behind.
     this.clean = () => {
       this.child?.kill('SIGKILL');
@@ -44,7 +51,7 @@ export class ScaleBroker {
     const program = [join(ROOT, 'bin', 'leveret'), 'start', '--port', '0'];
     const args = [...options, `--import=${STALLS}`, ...program];
     const child = spawn(process.execPath, [...args, '--data-dir', this.folder], {
-      env: { ...process.env, ...this.settings },
+      env: { ...process.env, ...WITHOUT_TOOLS, ...this.settings },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     this.child = child;
@@ -55,12 +62,21 @@ export class ScaleBroker {
       child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
       createInterface({ input: child.stdout }).on('line', (line) => {
         const entry = JSON.parse(line);
-        if (entry.msg === 'listening') resolve(entry.port);
+        if (entry.msg === 'listening') this.#listens(entry, resolve);
         if (entry.level !== 'info') this.warnings.push(entry.msg);
       });
     });
     this.address = { port, ...GUEST };
     return performance.now() - startMs;
+  }
+
+  /** The first listener is that of AMQP; those of tools follow, and with them all are there. */
+  #listens({ listener, port }, resolve) {
+    if (listener === 'management.tcp') this.ports.management = port;
+    else if (listener === 'prometheus.tcp') this.ports.prometheus = port;
+    else this.ports.amqp = port;
+    const wanted = this.settings.LEVERET_PROMETHEUS_TCP_PORT === undefined ? 1 : 3;
+    if (Object.keys(this.ports).length >= wanted) resolve(this.ports.amqp);
   }
 
   /** The longest time for which its event loop stood still since the last call, in ms. */

@@ -204,7 +204,7 @@ export function viewPolicy(vhost: string, policy: Policy): PolicyListing {
   };
 }
 
-function argumentsOf({ arguments: table }: Pick<Queue, 'arguments'>): JsonObject {
+export function argumentsOf({ arguments: table }: Pick<Queue, 'arguments'>): JsonObject {
   return argumentsToJson(table)['arguments'] as JsonObject;
 }
 
@@ -217,8 +217,11 @@ function viewEffective(policies: Policies, target: Queue | Exchange): PolicyView
   };
 }
 
+const NOTHING: JsonObject = {};
+
 /** What both layers say together: of two limits the smaller holds, of anything else the operator's. */
 export function mergeDefinitions({ policy, operator }: Effective): JsonObject {
+  if (operator === null) return policy?.definition ?? NOTHING;
   const merged: Record<string, JsonValue> = { ...policy?.definition };
   for (const [key, value] of Object.entries(operator?.definition ?? {})) {
     const other = merged[key];

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../broker/json.ts';
 import { Breather } from '../breather.ts';
 import type { Call } from '../call.ts';
 import { badRequest } from '../http-error.ts';
-import { list, type Pieces } from '../listing.ts';
+import { list, type Pieces, piecesOf } from '../listing.ts';
 import type { Level } from '../person.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 
@@ -119,17 +119,14 @@ async function exported(call: Call, vhost: string | null): Promise<Pieces> {
       pieces.push(start + JSON.stringify(value));
       continue;
     }
-    pieces.push(`${start}[`);
-    let first = true;
-    for (const row of value) {
-      pieces.push((first ? '' : ',') + JSON.stringify(row));
-      first = false;
-      if (breather.due) await breather.rest();
-    }
-    pieces.push(']');
+    pieces.push(...(await piecesOf(`${start}[`, texts(value), ']', breather)));
   }
   pieces.push('}');
   return { pieces };
+}
+
+function* texts(rows: Iterable<JsonObject>): Iterable<string> {
+  for (const row of rows) yield JSON.stringify(row);
 }
 
 async function imported(call: Call, vhost?: string): Promise<undefined> {

@@ -28,7 +28,7 @@ export const QUEUE_ROUTES: readonly Route[] = [
   get('/queues/:vhost/:name', 'management', (call) => {
     const vhost = call.vhost();
     const name = call.param('name');
-    const queue = shown(call.view.look.queue(vhost, name));
+    const queue = call.view.look.queue(vhost, name);
     const consumers = call.view.look.consumersOf(vhost, name);
     const all = { consumer_details: consumers, deliveries: [], incoming: [], ...queue };
     return pick(all, call.query['columns']);
@@ -74,23 +74,13 @@ export const BINDING_ORDER = ['vhost', 'source', 'destination', 'properties_key'
 
 /** The oldest message may have to be read from the disk: only those of a page are. */
 function queues(call: Call): Promise<object> {
-  return list(call, rows(call), QUEUE_ORDER, (row) => {
+  return list(call, call.view.look.queues(call.vhostOrAll()), QUEUE_ORDER, (row) => {
     const { vhost, name } = row as QueueRow;
     return { ...row, oldest_message_age_ms: call.view.look.oldestMessageMs(vhost, name) };
   });
 }
 
 const QUEUE_ORDER = ['vhost', 'name'];
-
-function* rows(call: Call): Iterable<object> {
-  for (const row of call.view.look.queues(call.vhostOrAll())) yield shown(row);
-}
-
-/** RabbitMQ's API says null where no policy applies. */
-function shown<T extends QueueRow>(row: T): object {
-  const { policy, operator_policy: operator } = row;
-  return { ...row, policy: policy || null, operator_policy: operator || null };
-}
 
 function readEncoding(value: JsonValue | undefined): PayloadEncoding {
   if (value === undefined || value === 'auto') return 'auto';
