@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
-import { Breather, paced } from '../management/breather.ts';
+import { Breather } from '../management/breather.ts';
 import type { Context } from '../management/context.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import {
@@ -66,18 +66,16 @@ export class Exposition {
       return;
     }
     try {
-      const parts = await this.write(perObject);
       response.writeHead(200, { 'content-type': this.registry.contentType });
-      await pipeline(Readable.from(paced(parts)), response);
+      await pipeline(Readable.from(this.write(perObject)), response);
     } catch (error) {
-      // Who scrapes may hang up; there is nobody to answer then.
-      if (response.headersSent) return;
-      this.context.log.error({ err: error }, 'the metrics failed: that is a bug');
-      response.writeHead(500).end();
+      // Who scrapes may hang up: that is no failure of ours.
+      if (response.destroyed && response.errored === null) return;
+      this.context.log.error({ err: error }, 'the metrics were not written to their end');
     }
   }
 
-  private async write(perObject: boolean): Promise<string[]> {
+  private async *write(perObject: boolean): AsyncIterable<string> {
     const { context } = this;
     const { look } = context.view;
     this.facts = {
@@ -86,19 +84,15 @@ export class Exposition {
       totals: look.totals(look.vhostNames),
       openFiles: await context.facts.openFiles(),
     };
+    yield `${await this.registry.metrics()}\n`;
     const breather = new Breather(context.clock);
     await breather.rest();
-    const parts = [await this.registry.metrics(), '\n'];
-    await breather.rest();
-    parts.push(...(await writeObjects(context, QUEUES, perObject, breather)));
-    parts.push(...(await writeObjects(context, CHANNELS, perObject, breather)));
-    parts.push(...(await writeObjects(context, CONNECTIONS, perObject, breather)));
+    yield* writeObjects(context, QUEUES, perObject, breather);
+    yield* writeObjects(context, CHANNELS, perObject, breather);
+    yield* writeObjects(context, CONNECTIONS, perObject, breather);
     const { eighthsOfMs, kib } = look.commits();
-    parts.push(
-      writeHistogram('leveret_commit_seconds', 'How long commits take', eighthsOfMs, 1 / 8000),
-      writeHistogram('leveret_commit_bytes', 'How much they write', kib, 1024),
-    );
-    return parts;
+    yield writeHistogram('leveret_commit_seconds', 'How long commits take', eighthsOfMs, 1 / 8000);
+    yield writeHistogram('leveret_commit_bytes', 'How much they write', kib, 1024);
   }
 
   private register({ name, type, help, read }: (typeof FAMILIES)[number]): void {
@@ -148,38 +142,43 @@ const IDENTITY_LABELS = [
   'rabbitmq_cluster_permanent_id',
 ] as const;
 
-/** About so many characters of one metric are kept as one text. */
-const PART_CHARS = 16 * 1024;
+/** About so many characters are written at a time. */
+const PART_CHARS = 64 * 1024;
 
-/** The lines of one kind of object: one for each, or one for all together. */
-async function writeObjects<T>(
+/**
+ * The lines of one kind of object: one for each, or one for all together. The rows are read once; what is
+ * kept of them meanwhile is numbers, since the text of many would be a burden.
+ */
+async function* writeObjects<T>(
   context: Context,
   { families, rows, labels }: Objects<T>,
   perObject: boolean,
   breather: Breather,
-): Promise<string[]> {
-  const texts = families.map(({ name, type, help }) => [
-    `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`,
-  ]);
-  const ends = families.map(() => '');
+): AsyncIterable<string> {
+  const names: string[] = [];
+  const values = families.map((): number[] => []);
   const sums = families.map(() => 0);
   for (const row of rows(context)) {
-    const text = perObject ? writeLabels(labels(row)) : '';
-    for (const [i, { name, read }] of families.entries()) {
+    if (perObject) names.push(writeLabels(labels(row)));
+    for (const [i, { read }] of families.entries()) {
       const value = read(row);
       sums[i] = (sums[i] as number) + value;
-      if (!perObject) continue;
-      const end = `${ends[i]}${name}${text} ${value}\n`;
-      const full = end.length >= PART_CHARS;
-      if (full) (texts[i] as string[]).push(end);
-      ends[i] = full ? '' : end;
+      if (perObject) (values[i] as number[]).push(value);
     }
     if (breather.due) await breather.rest();
   }
-  return texts.flatMap((of, i) => {
-    const last = perObject ? (ends[i] as string) : `${families[i]?.name} ${sums[i]}\n`;
-    return [...of, last];
-  });
+  for (const [i, { name, type, help }] of families.entries()) {
+    let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+    if (!perObject) text += `${name} ${sums[i]}\n`;
+    for (const [at, each] of names.entries()) {
+      text += `${name}${each} ${values[i]?.[at]}\n`;
+      if (text.length < PART_CHARS) continue;
+      yield text;
+      text = '';
+      if (breather.due) await breather.rest();
+    }
+    yield text;
+  }
 }
 
 /** Labels as the text format has them: backslashes, quotes and line breaks are escaped. */
