@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { MessageCounts } from '../../../src/broker/counts.ts';
+import { Rates, valuesOf } from '../../../src/broker/view/rates.ts';
+
+test('a rate is how much a count grew between two samples', () => {
+  const rates = new Rates();
+  const counts = new MessageCounts();
+  counts.published = 100;
+  counts.delivered = 40;
+  counts.got = 2;
+  rates.take(counts, valuesOf(counts), 1000);
+  expect(rates.view(counts)).toMatchObject({ publish: 100, publish_details: { rate: 0 } });
+  counts.published = 150;
+  counts.delivered = 45;
+  rates.take(counts, valuesOf(counts), 3000);
+  const view = rates.view(counts);
+  expect(view).toEqual({
+    publish: 150,
+    publish_details: { rate: 25 },
+    deliver: 45,
+    deliver_details: { rate: 2.5 },
+    get: 2,
+    get_details: { rate: 0 },
+    deliver_get: 47,
+    deliver_get_details: { rate: 2.5 },
+  });
+});
+
+test('two samples at the same time make no rate', () => {
+  const rates = new Rates();
+  const key = {};
+  rates.take(key, [1], 5);
+  rates.take(key, [9], 5);
+  expect(rates.of(key, 0)).toEqual({ rate: 0 });
+  expect(rates.of({}, 0)).toEqual({ rate: 0 });
+});

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { Breather, sortSlowly } from '../../src/management/breather.ts';
+import { nameFilter, pick } from '../../src/management/listing.ts';
+
+const STILL = { wallMs: () => 0, monotonicMs: () => 0 };
+
+test('sorting slowly is sorting, and keeps the order of equals', async () => {
+  for (const length of [0, 1, 511, 512, 513, 1024, 5000]) {
+    let value = 7;
+    const rows = Array.from({ length }, (_, place) => {
+      value = (value * 48_271) % 2_147_483_647;
+      return { key: value % 100, place };
+    });
+    const compare = (a: { key: number }, b: { key: number }): number => a.key - b.key;
+    const sorted = await sortSlowly(rows, compare, new Breather(STILL));
+    expect(sorted).toEqual([...rows].sort(compare));
+  }
+});
+
+test('work that takes long leaves the loop to others', async () => {
+  let ms = 0;
+  const breather = new Breather({ wallMs: () => 0, monotonicMs: () => ms++ });
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 0);
+  await sortSlowly(
+    Array.from({ length: 50_000 }, (_, n) => -n),
+    (a, b) => a - b,
+    breather,
+  );
+  for (let n = 0; n < 50; n++) await breather.rest();
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(0);
+});
+
+test('columns are what a row has itself, however deep, and never what all objects have', () => {
+  const row = { name: 'q', stats: { publish: 3, details: { rate: 1 } } };
+  expect(JSON.stringify(pick(row, 'name,stats.details.rate'))).toBe(
+    '{"name":"q","stats":{"details":{"rate":1}}}',
+  );
+  expect(JSON.stringify(pick(row, '__proto__.x,constructor,toString,stats.none'))).toBe('{}');
+  expect(pick(row, '')).toBe(row);
+  expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+});
+
+test('names are found by a part of them, or by a pattern that cannot hold anybody up', () => {
+  expect(nameFilter('ORD', false)('new-orders')).toBe(true);
+  expect(nameFilter('^new', true)('new-orders')).toBe(true);
+  expect(nameFilter('^(a+)+$', true)(`${'a'.repeat(5000)}b`)).toBe(false);
+  expect(() => nameFilter('(', true)).toThrow('is not a valid regular expression');
+  expect(nameFilter(undefined, true)('any')).toBe(true);
+});
