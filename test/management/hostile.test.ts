@@ -1,0 +1,103 @@
+// Every route with names and bodies that nobody should send: no answer is 500, and the broker goes on.
+
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ROUTES } from '../../src/management/app.ts';
+import { type Api, startApi } from './support.ts';
+
+let api: Api;
+
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const NAMES = [
+  '%2F',
+  'guest',
+  '..%2F..%2Fetc',
+  '%00',
+  '%F0%9F%90%87',
+  'a'.repeat(3000),
+  '%25ZZ',
+  '~',
+  '0',
+];
+const BODIES = [
+  '',
+  '{',
+  'null',
+  '[]',
+  '"text"',
+  '12',
+  '{"__proto__":{"admin":true},"constructor":1}',
+  '{"name":{},"tags":{},"value":null,"pattern":1,"definition":[],"count":-1,"ackmode":[],"encoding":{}}',
+  '{"count":1e99,"ackmode":"ack_requeue_true","encoding":"auto","truncate":"x"}',
+  '{"configure":1,"write":[],"read":{},"exchange":7,"arguments":{"x":{"y":[1,{"z":null}]}}}',
+  '{"properties":{"headers":[1,2],"priority":"no"},"routing_key":5,"payload":{},"payload_encoding":"string"}',
+  '{"properties":{"delivery_mode":300},"routing_key":"q","payload":"x","payload_encoding":"base64"}',
+  `{"arguments":${'{"a":'.repeat(60)}1${'}'.repeat(60)}}`,
+  `{"tags":"${'x,'.repeat(5000)}","password":"p"}`,
+  `{"pattern":"${'('.repeat(500)}","definition":{"max-length":1}}`,
+  '{"cursor":"99999999999.999","to":"nowhere","key":"*","header":":","rate":-1}',
+];
+const QUERIES = [
+  '',
+  '?page=1&page_size=100000',
+  '?sort=__proto__.x&columns=a.b.c,,',
+  '?page=-1&name=(&use_regex=true',
+  '?cursor=1e9.1&count=x&encoding=z',
+];
+
+test('no route answers a hostile request with 500', { timeout: 120_000 }, async () => {
+  let [calls, n] = [0, 0];
+  const passes = [0, 1, 2];
+  for (const { method, path } of passes.flatMap(() => ROUTES)) {
+    // This one would write where it is told to.
+    if (path === '/backup') continue;
+    for (const body of method === 'GET' || method === 'DELETE'
+      ? [undefined, undefined, undefined]
+      : BODIES) {
+      n += 1;
+      const filled = path.replace(/:\w+/g, () => NAMES[(n += 1) % NAMES.length] as string);
+      // Whoever asks must still be there afterwards.
+      if (method !== 'GET' && filled.startsWith('/users/guest')) continue;
+      if (method === 'DELETE' && filled === '/vhosts/%2F') continue;
+      const query = QUERIES[n % QUERIES.length] as string;
+      const answer = await api.call(method, filled + query, body);
+      calls += 1;
+      expect(answer.status, `${method} ${filled}${query} ${body}`).not.toBe(500);
+    }
+  }
+  expect(calls).toBeGreaterThan(1500);
+  expect((await api.call('GET', '/whoami')).json).toEqual({
+    name: 'guest',
+    tags: ['administrator'],
+  });
+  expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+});
+
+test('what is no HTTP, or never ends, hurts nobody', async () => {
+  const { port } = new URL(api.url);
+  const speak = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect(Number(port), '127.0.0.1', () => socket.end(text));
+      let answer = '';
+      socket.setEncoding('latin1').on('data', (more) => {
+        answer += more;
+      });
+      socket.on('close', () => resolve(answer));
+      socket.on('error', () => resolve(answer));
+    });
+  expect(await speak('AMQP\0\0\u0009\u0001')).toMatch(/^HTTP\/1\.1 400/);
+  expect(await speak('GET /api/overview HTTP/1.1\r\n')).toMatch(/^(HTTP\/1\.1 400|$)/);
+  expect(
+    await speak('GET /../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'),
+  ).toMatch(/^HTTP\/1\.1 404/);
+  expect(await speak('GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 4\d\d/,
+  );
+  const head = `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`;
+  expect(await speak(head)).toMatch(/^HTTP\/1\.1 431/);
+  expect((await api.call('GET', '/whoami')).status).toBe(200);
+});
