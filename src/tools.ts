@@ -30,6 +30,8 @@ export interface Looked {
 /** The port of one tool, as the settings have it. */
 interface Wanted {
   readonly key: string;
+  /** What it is for, in the log. */
+  readonly what: string;
   readonly port: number | null;
   /** The port where nobody chooses another. */
   readonly usual: number;
@@ -70,6 +72,7 @@ export class Tools {
     const wanted: readonly Wanted[] = [
       {
         key: 'management.tcp',
+        what: 'HTTP API and web UI',
         port: settings.managementPort,
         usual: MANAGEMENT_PORT,
         host: settings.managementHost,
@@ -80,6 +83,7 @@ export class Tools {
       },
       {
         key: 'prometheus.tcp',
+        what: 'metrics for Prometheus',
         port: settings.prometheusPort,
         usual: PROMETHEUS_PORT,
         host: settings.prometheusHost,
@@ -102,7 +106,7 @@ export class Tools {
     await Promise.all(this.open.map(({ listener }) => listener.close()));
   }
 
-  private async attempt({ key, port, usual, host, listen }: Wanted): Promise<void> {
+  private async attempt({ key, what, port, usual, host, listen }: Wanted): Promise<void> {
     if (port === null) return;
     const { settings, logger } = this.looked;
     const at = host ?? settings.tcpListeners.get('default')?.host ?? HOST;
@@ -111,8 +115,8 @@ export class Tools {
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (port !== usual || !taken) throw error;
-      const wayOut = `set ${key}.port to another one, or to none`;
-      logger.warn({ host: at, port }, `the port is taken, nobody listens there: ${wayOut}`);
+      const wayOut = `stop that program, or set ${key}.port to another port, or to none`;
+      logger.warn({ host: at, port }, `no ${what}: another program has the port; ${wayOut}`);
     }
   }
 

@@ -8,6 +8,7 @@ import { render } from '../../output.ts';
 
 /** What is read of the API. */
 interface Overview {
+  readonly product_name: string;
   readonly product_version: string;
   readonly rabbitmq_version: string;
   readonly object_totals: Readonly<Record<string, number>>;
@@ -51,10 +52,7 @@ function summary(overview: Overview, node: Node): string {
     Boolean,
   );
   const rows: readonly (readonly [name: string, value: string])[] = [
-    [
-      'Version',
-      `Leveret ${overview.product_version}, behaves as RabbitMQ ${overview.rabbitmq_version}`,
-    ],
+    ['Version', versionOf(overview)],
     ['Up', `${Math.floor(node.uptime / 1000)} s`],
     ['Data', node.db_dir === '' ? 'in memory only' : node.db_dir],
     ['Memory', `${mib(node.mem_used)} of ${mib(node.mem_limit)}`],
@@ -73,6 +71,14 @@ function summary(overview: Overview, node: Node): string {
     ]),
   ];
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
+}
+
+/** The URL may be that of a RabbitMQ, which has the same API. */
+function versionOf(overview: Overview): string {
+  const { product_name: name, product_version: version, rabbitmq_version: like } = overview;
+  return name === 'RabbitMQ'
+    ? `${name} ${version}`
+    : `${name} ${version}, behaves as RabbitMQ ${like}`;
 }
 
 function mib(bytes: number): string {
