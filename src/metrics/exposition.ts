@@ -90,6 +90,14 @@ export class Exposition {
     yield* writeObjects(context, QUEUES, perObject, breather);
     yield* writeObjects(context, CHANNELS, perObject, breather);
     yield* writeObjects(context, CONNECTIONS, perObject, breather);
+    const { enqueueToDeliver, deliverToAck } = look.latencies();
+    yield writeHistogram(
+      'leveret_wait_seconds',
+      'From publish to delivery',
+      enqueueToDeliver,
+      1e-3,
+    );
+    yield writeHistogram('leveret_ack_seconds', 'From delivery to ack', deliverToAck, 1e-3);
     const { eighthsOfMs, kib } = look.commits();
     yield writeHistogram('leveret_commit_seconds', 'How long commits take', eighthsOfMs, 1 / 8000);
     yield writeHistogram('leveret_commit_bytes', 'How much they write', kib, 1024);

@@ -386,6 +386,67 @@ describe('access', () => {
   });
 });
 
+describe('lists of all, and of one vhost', () => {
+  test('have what was declared', async () => {
+    await api.call('PUT', '/users/bob', { password: 'x', tags: 'management' });
+    await api.call('PUT', `/queues/${v}/listed`, { durable: true });
+    await api.call('PUT', `/exchanges/${v}/listed`, { type: 'fanout' });
+    await api.call('POST', `/bindings/${v}/e/listed/q/listed`, { routing_key: 'k' });
+    const all = { configure: '.*', write: '.*', read: '.*' };
+    await api.call('PUT', `/permissions/${v}/bob`, all);
+    const topic = { exchange: 'amq.topic', write: '^a', read: '^b' };
+    await api.call('PUT', `/topic-permissions/${v}/bob`, topic);
+    const policy = { pattern: '^listed', definition: { 'max-length': 7 }, 'apply-to': 'queues' };
+    await api.call('PUT', `/policies/${v}/listed`, policy);
+    await api.call('PUT', `/operator-policies/${v}/listed`, policy);
+    await api.call('PUT', `/vhost-limits/${v}/max-connections`, { value: 70 });
+    await api.call('PUT', '/user-limits/bob/max-channels', { value: 70 });
+    const has = (row: object) => expect.arrayContaining([expect.objectContaining(row)]);
+    const lists: readonly (readonly [path: string, row: object])[] = [
+      ['/queues', { name: 'listed', vhost: V }],
+      ['/exchanges', { name: 'listed', type: 'fanout' }],
+      [`/exchanges/${v}`, { name: 'listed' }],
+      ['/bindings', { source: 'listed', routing_key: 'k' }],
+      [`/bindings/${v}`, { source: 'listed', properties_key: 'k' }],
+      ['/permissions', { user: 'bob', vhost: V, ...all }],
+      ['/topic-permissions', { user: 'bob', ...topic }],
+      [`/vhosts/${v}/topic-permissions`, { user: 'bob', ...topic }],
+      ['/users/bob/topic-permissions', { vhost: V, ...topic }],
+      ['/policies', { name: 'listed', ...policy }],
+      [`/policies/${v}`, { name: 'listed' }],
+      ['/operator-policies', { name: 'listed' }],
+      ['/vhost-limits', { vhost: V }],
+      ['/user-limits', { user: 'bob', value: { 'max-channels': 70 } }],
+    ];
+    for (const [path, row] of lists) {
+      const { status, json } = await api.call('GET', path);
+      expect([status, json], path).toEqual([200, has(row)]);
+    }
+    await expectAnswer(['GET', `/operator-policies/${v}/listed`], 200, { pattern: '^listed' });
+    const saved = await api.call('GET', `/definitions/${v}`);
+    expect(saved.json).toMatchObject({
+      queues: has({ name: 'listed' }),
+      policies: has({ name: 'listed' }),
+    });
+    await expectAnswer(['GET', `/consumers/${v}`], 200, []);
+    await expectAnswer(['GET', `/vhosts/${v}/channels`], 200, []);
+    await api.call('DELETE', `/operator-policies/${v}/listed`);
+    await api.call('DELETE', `/vhost-limits/${v}/max-connections`);
+  });
+
+  test.skipIf(isOracle)('parameters of a component, which need no plugin', async () => {
+    const path = `/parameters/shovel/${v}/mine`;
+    await expectAnswer(['PUT', path, { value: { a: 1 } }], 201);
+    await expectAnswer(['PUT', path, { value: { a: 2 } }], 204);
+    await expectAnswer(['GET', path], 200, { name: 'mine', component: 'shovel', value: { a: 2 } });
+    await expectAnswer(['GET', '/parameters/shovel'], 200, [{ name: 'mine' }]);
+    await expectAnswer(['GET', `/parameters/shovel/${v}`], 200, [{ name: 'mine' }]);
+    await expectAnswer(['DELETE', path], 204);
+    await expectAnswer(['GET', path], 404);
+    await expectAnswer(['GET', '/global-parameters'], 200);
+  });
+});
+
 describe('the broker as a whole', () => {
   test('overview, nodes and what else tools ask for', async () => {
     await expectAnswer(['GET', '/overview'], 200, {
@@ -441,5 +502,31 @@ describe('the broker as a whole', () => {
     await expectAnswer(['GET', '/channels'], 200, []);
     await expectAnswer(['GET', '/consumers'], 200, []);
     await expectAnswer(['DELETE', '/connections/nobody'], 404);
+    await expectAnswer(['GET', '/connections/username/guest'], 200, []);
+    await expectAnswer(['GET', '/channels/nobody'], 404);
+    await expectAnswer(['GET', '/connections/nobody'], 404);
+    await expectAnswer(['GET', '/health/checks/node-is-mirror-sync-critical'], 200, {
+      status: 'ok',
+    });
+  });
+
+  test.skipIf(isOracle)('what newer RabbitMQs have than the one at hand', async () => {
+    for (const path of ['is-in-service', 'ready-to-serve-clients', 'below-node-connection-limit']) {
+      await expectAnswer(['GET', `/health/checks/${path}`], 200, { status: 'ok' });
+    }
+    await expectAnswer(['GET', '/queues/detailed'], 200);
+    await expectAnswer(['POST', `/vhosts/${v}/start/leveret`, {}], 204);
+    await expectAnswer(['GET', '/version'], 200, { version: expect.any(String) });
+    await expectAnswer(['GET', '/deprecated-features'], 200, []);
+    await expectAnswer(['GET', '/deprecated-features/used'], 200, []);
+    await expectAnswer(['GET', '/auth'], 200, { oauth_enabled: false });
+    await expectAnswer(['GET', '/healthchecks/node/leveret'], 200, { status: 'ok' });
+    await expectAnswer(['GET', '/auth/attempts/leveret'], 200, [{ protocol: 'http' }]);
+    const settings = await api.call('GET', '/config/effective');
+    expect(settings.json).toMatchObject({ heartbeat: '60', default_pass: '***' });
+    await expectAnswer(['PUT', '/cluster-name', { name: 'burrow' }], 204);
+    await expectAnswer(['GET', '/cluster-name'], 200, { name: 'burrow' });
+    await expectAnswer(['POST', '/backup', { path: '/nowhere' }], 400);
+    await expectAnswer(['DELETE', '/connections/username/nobody'], 204);
   });
 });

@@ -72,6 +72,11 @@ test('a connection is shown with its channels and consumers, and closed with a r
       message_stats: { publish: 1, confirm: 1, deliver: 1, deliver_get: 1 },
     },
   ]);
+  expect(await get(`/channels/${encodeURIComponent(`${shown?.name} (1)`)}`)).toMatchObject({
+    number: 1,
+    consumer_details: [{ consumer_tag: 'tag' }],
+  });
+  expect(await get(`/connections/${name}`)).toMatchObject({ name: shown?.name, channels: 1 });
   expect(await get('/consumers')).toMatchObject([
     {
       consumer_tag: 'tag',

@@ -75,6 +75,7 @@ test('all that the dashboards of RabbitMQ read is there', async () => {
   }
   expect(names).toContain('nodejs_eventloop_lag_seconds');
   expect(names).toContain('leveret_commit_seconds_bucket');
+  expect(found.get('leveret_ack_seconds_count')).toBe('1');
 });
 
 test('the counts are those of what happened', async () => {

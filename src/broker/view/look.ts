@@ -256,11 +256,16 @@ export class Look {
 
   /** The latencies of all queues together. */
   latency(): LatenciesView {
+    return viewLatency(this.latencies());
+  }
+
+  /** The same as they are counted. */
+  latencies(): QueueLatency {
     const sum = new QueueLatency();
     for (const vhost of this.broker.vhosts.values()) {
       for (const { latency } of vhost.queues.values()) if (latency !== null) sum.add(latency);
     }
-    return viewLatency(sum);
+    return sum;
   }
 
   /** How long commits take, and how much they write. */
