@@ -23,6 +23,8 @@ import { readVersion } from './config/version.ts';
 import type { ListenAddress } from './server/listener.ts';
 import { BOUNDLESS, thisMachine } from './server/machine.ts';
 import { type AccessSettings, Server } from './server/server.ts';
+import { type BackupReport, backUp, hasData, putBack } from './store/backup.ts';
+import { StoreError } from './store/errors.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
 import { openMemoryStore } from './store/memory/engine.ts';
@@ -113,7 +115,8 @@ export async function startBroker(
     if (embedding === null) heapGrowth.start();
     const amqp = await server.listen(listenAddresses(settings));
     const dataDir = opened.folder?.path ?? null;
-    const looked = { server, settings, machine, dataDir, version, logger, clock, backup: null };
+    const backup = dataDir === null ? null : backupOf(server, store, dataDir);
+    const looked = { server, settings, machine, dataDir, version, logger, clock, backup };
     const tools = new Tools(looked);
     await tools.listen().catch(async (error: unknown) => {
       await server.closeConnections('the start failed');
@@ -134,6 +137,15 @@ export async function startBroker(
     await closeStore(opened);
     throw error;
   }
+}
+
+/** What copies the data of a broker that runs. */
+function backupOf(server: Server, store: Store, dataDir: string) {
+  return async (path: string): Promise<BackupReport> => {
+    // All that was confirmed is durable by now; what is on its way is waited for.
+    await server.peers.durable(server.broker.awaitBatch());
+    return backUp(store, dataDir, path);
+  };
 }
 
 /** Opens a data folder without listening. When it rejects, nothing is left open. */
@@ -186,6 +198,33 @@ export async function checkData(
   await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   await withStore(settings, (store) => repairStore(store, report));
   return { report, copy };
+}
+
+/**
+ * Brings a copy back into the data folder of a stopped broker. Data that is there is replaced only with
+ * `force`, and kept beside it. Returns where, or null when nothing was there. Rejects with a StoreError.
+ */
+export async function restoreData(
+  settings: Settings,
+  backup: string,
+  force: boolean,
+): Promise<string | null> {
+  const { dataDir } = settings;
+  if (!(await hasData(backup))) {
+    throw new StoreError(`there is no copy of a broker's data in ${backup}`, 'name its folder');
+  }
+  const folder = await openDataFolder(dataDir);
+  try {
+    if ((await hasData(folder.path)) && !force) {
+      throw new StoreError(
+        `${folder.path} holds the data of a broker`,
+        'use --force to put the copy in its place (the old data is kept beside it), or name another folder',
+      );
+    }
+    return await putBack(backup, folder.path, systemClock.wallMs());
+  } finally {
+    await folder.release();
+  }
 }
 
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */

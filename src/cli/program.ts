@@ -9,6 +9,7 @@ import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
 import { checkCommand } from './verbs/check.ts';
 import { definitionVerbs } from './verbs/definitions.ts';
 import { limitVerbs } from './verbs/limits.ts';
+import { backupVerb } from './verbs/live/backup.ts';
 import { listVerbs } from './verbs/live/list.ts';
 import { messageVerbs } from './verbs/live/messages.ts';
 import { statusVerb, topVerb } from './verbs/live/status.ts';
@@ -17,6 +18,7 @@ import { parameterVerbs } from './verbs/parameters.ts';
 import { perfCommand } from './verbs/perf.ts';
 import { permissionVerbs } from './verbs/permissions.ts';
 import { policyVerbs } from './verbs/policies.ts';
+import { restoreCommand } from './verbs/restore.ts';
 import { startCommand } from './verbs/start.ts';
 import { topologyVerbs } from './verbs/topology.ts';
 import { userVerbs } from './verbs/users.ts';
@@ -48,10 +50,12 @@ export function buildProgram(): Command {
     .commandsGroup('Run a broker:')
     .addCommand(startCommand())
     .addCommand(checkCommand())
+    .addCommand(restoreCommand())
     .commandsGroup('Look at a running broker, and manage it:');
   for (const verb of [statusVerb, topVerb]) program.addCommand(liveCommand(verb));
   for (const group of GROUPS) program.addCommand(groupCommand(group));
-  for (const verb of [purgeVerb, closeVerb, ...messageVerbs]) program.addCommand(liveCommand(verb));
+  for (const verb of [purgeVerb, closeVerb, ...messageVerbs, backupVerb])
+    program.addCommand(liveCommand(verb));
   program.commandsGroup('Measure any broker:').addCommand(perfCommand());
   program.commandsGroup(
     'The same by the names of rabbitmqctl, also on the folder of a stopped broker:',

@@ -47,7 +47,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
  * Makes a folder and those above it that are not there. Not by mkdir's own way of doing so, which
  * never ends below /proc.
  */
-async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {

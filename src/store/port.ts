@@ -56,6 +56,12 @@ export interface Store {
    */
   onFailure(listener: (error: Error) => void): void;
 
+  /**
+   * Copies all that is durable into an empty folder, while changes go on; rejects where there are no files
+   * to copy. The caller syncs the copy.
+   */
+  copyTo(folder: string): Promise<void>;
+
   /** Seals what is gathered, waits until all is durable (rejects when that fails) and releases the files. */
   close(): Promise<void>;
 }

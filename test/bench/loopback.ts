@@ -61,6 +61,10 @@ export class ForgetfulStore implements Store {
 
   onFailure(): void {}
 
+  copyTo(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

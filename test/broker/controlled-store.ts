@@ -107,6 +107,10 @@ export class ControlledStore implements Store {
     // This disk does not fail; it is only forgotten.
   }
 
+  copyTo(): Promise<void> {
+    return Promise.reject(new Error('nobody copies it'));
+  }
+
   close(): Promise<void> {
     if (this.dirty) this.seal();
     this.sync();

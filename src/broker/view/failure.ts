@@ -1,6 +1,7 @@
 // Owns telling tools why something was refused, whichever part of the broker did. Never knows HTTP.
 
 import { AmqpError } from '../../amqp/errors.ts';
+import { StoreError } from '../../store/errors.ts';
 import { Refusal } from '../refusal.ts';
 
 /** What was wrong, in a word; see management/errors.ts for the statuses. */
@@ -30,6 +31,7 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
 /** The failure that an error stands for, or null when it is a bug. */
 export function failureOf(error: unknown): Failure | null {
   if (error instanceof Refusal) return { kind: error.kind, text: error.message };
+  if (error instanceof StoreError) return { kind: 'invalid', text: error.message };
   if (error instanceof AmqpError) {
     return { kind: BY_CODE[error.replyName] ?? 'other', text: error.replyText };
   }

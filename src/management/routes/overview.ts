@@ -1,8 +1,8 @@
 // Owns the routes about the broker as a whole: overview, nodes, and what tools ask to know whom they
 // talk to.
 
-import type { Call } from '../call.ts';
-import { notFound } from '../http-error.ts';
+import { type Call, textOf } from '../call.ts';
+import { badRequest, notFound } from '../http-error.ts';
 import { pick } from '../listing.ts';
 import { done, get, post, put, type Route } from '../route.ts';
 
@@ -36,9 +36,13 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
   post('/rebalance/queues', 'administrator', () => undefined),
   post('/backup', 'administrator', async (call) => {
     const { path } = call.object('path');
-    const { backup } = call.context;
-    if (backup === null) call.fail(400, 'bad_request', 'a broker in memory has no data to copy');
-    return (backup as NonNullable<typeof backup>)(String(path));
+    const { backup, clock, log } = call.context;
+    if (backup === null) throw badRequest('a broker in memory has no data to copy');
+    const beganMs = clock.monotonicMs();
+    const report = await backup(textOf('path', path));
+    const ms = Math.round(clock.monotonicMs() - beganMs);
+    log.info({ ...report, ms, user: call.person.name }, 'data copied');
+    return { ...report, ms };
   }),
 ];
 

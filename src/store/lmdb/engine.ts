@@ -142,6 +142,7 @@ class LmdbStore implements Store {
   /** Whether the environment is closed: to read it then would end the process. */
   private released: boolean;
   private closing: Promise<void> | null;
+  private copying: Promise<void>;
   private durableListener: ((batch: number) => void) | null;
   private failureListener: ((error: Error) => void) | null;
   /** Called when nothing is left to write, or that has failed. */
@@ -163,6 +164,7 @@ class LmdbStore implements Store {
     this.closed = false;
     this.released = false;
     this.closing = null;
+    this.copying = Promise.resolve();
     this.durableListener = null;
     this.failureListener = null;
     this.settledListener = null;
@@ -256,6 +258,13 @@ class LmdbStore implements Store {
     this.failureListener = listener;
   }
 
+  copyTo(folder: string): Promise<void> {
+    // One after the other: while one runs, the pages that it reads cannot be used again.
+    const copy = this.copying.then(() => this.db.backup(folder, false));
+    this.copying = copy.catch(() => {});
+    return copy;
+  }
+
   close(): Promise<void> {
     this.closing ??= this.settleAndClose();
     return this.closing;
@@ -270,6 +279,7 @@ class LmdbStore implements Store {
       });
     }
     this.watchdog.stop();
+    await this.copying;
     // A failed environment may never close: the process has to end.
     if (this.failure !== null) throw this.failure;
     this.released = true;

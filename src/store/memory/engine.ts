@@ -4,6 +4,7 @@
 import { assert } from '../../util/assert.ts';
 import { setImmediate } from '../../util/runtime.ts';
 import { Batch, PUT, REMOVE } from '../batch.ts';
+import { StoreError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { MemoryTable } from './table.ts';
 
@@ -99,6 +100,11 @@ class MemoryStore implements Store {
 
   onFailure(): void {
     // Memory does not fail.
+  }
+
+  copyTo(): Promise<void> {
+    const wayOut = 'start it with a data folder to have copies of it';
+    return Promise.reject(new StoreError('a broker in memory has no data to copy', wayOut));
   }
 
   close(): Promise<void> {

@@ -1,0 +1,121 @@
+// Owns copies of the data of a broker that runs, and bringing one back: where they lie, that they are
+// whole and durable. Never reads what is in them.
+
+import { chmod, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { causeText, StoreError } from './errors.ts';
+import { makeFolder } from './folder.ts';
+import type { Store } from './port.ts';
+import { syncFolder } from './sync-folder.ts';
+
+const STORE = 'store';
+const DATA = 'data.mdb';
+
+/** A copy that was made. */
+export interface BackupReport {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/**
+ * Copies a store into `target`, which becomes a data folder that a broker can start on. All batches that
+ * are durable now are in it. Resolves when the copy is durable, rejects with a StoreError; then nothing of
+ * it is left.
+ */
+export async function backUp(store: Store, dataDir: string, target: string): Promise<BackupReport> {
+  if (!isAbsolute(target)) {
+    throw new StoreError(
+      `'${target}' is no absolute path`,
+      'the broker writes the copy: name the path on its machine',
+    );
+  }
+  const path = resolve(target);
+  const within = relative(resolve(dataDir), path);
+  if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
+    throw new StoreError(`${path} lies within the data folder`, 'name a folder outside of it');
+  }
+  await requireEmpty(path);
+  const folder = join(path, STORE);
+  try {
+    await makeFolder(folder);
+    await chmod(path, 0o700);
+    await store.copyTo(folder);
+    const data = join(folder, DATA);
+    await chmod(data, 0o600);
+    await syncFile(data);
+    for (const each of [folder, path, dirname(path)]) await syncFolder(each);
+    return { path, bytes: (await stat(data)).size };
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true });
+    if (cause instanceof StoreError) throw cause;
+    throw new StoreError(
+      `the copy to ${path} failed (${causeText(cause)}), and nothing of it is kept`,
+      'make room there, give the broker the right to write there, or name another folder',
+      { cause },
+    );
+  }
+}
+
+async function requireEmpty(path: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new StoreError(
+      `${path} cannot be a folder for a copy (${causeText(error)})`,
+      'name another',
+    );
+  }
+  if (entries.length > 0) {
+    throw new StoreError(`${path} is there and not empty`, 'name a new folder, or empty it');
+  }
+}
+
+/**
+ * Puts a copy in place of the data folder of a stopped broker, whose lock the caller holds. What is there
+ * is kept beside it; returns where, or null when nothing was. Until the last step the old data stays.
+ */
+export async function putBack(
+  backup: string,
+  dataDir: string,
+  nowMs: number,
+): Promise<string | null> {
+  const from = join(resolve(backup), STORE, DATA);
+  const store = join(resolve(dataDir), STORE);
+  const fresh = `${store}.restoring`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { mode: 0o700 });
+  const data = join(fresh, DATA);
+  await copyFile(from, data);
+  await chmod(data, 0o600);
+  await syncFile(data);
+  await syncFolder(fresh);
+  let kept: string | null = null;
+  if (await hasData(dataDir)) {
+    kept = `${store}.before-${nowMs}`;
+    await rename(store, kept);
+  } else {
+    await rm(store, { recursive: true, force: true });
+  }
+  await rename(fresh, store);
+  await syncFolder(resolve(dataDir));
+  return kept;
+}
+
+/** Whether a folder holds the data of a broker. */
+export function hasData(folder: string): Promise<boolean> {
+  return stat(join(resolve(folder), STORE, DATA)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
