@@ -1,8 +1,9 @@
 // What the HTTP API shows of clients, and what it can do beyond RabbitMQ's.
 
 import { randomBytes } from 'node:crypto';
+import { AMQPWebSocketClient } from '@cloudamqp/amqp-client';
 import { type ChannelModel, connect } from 'amqplib';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { PROTOCOL_HEADER } from '../../src/amqp/constants.ts';
 import { type Api, startApi, until } from './support.ts';
@@ -249,6 +250,32 @@ test('a client connects over WebSocket, and is one of the connections', async ()
   await until(async () => (await get<object[]>('/connections')).length === 0);
   const elsewhere = new WebSocket(`${api.url.replace('http', 'ws')}/elsewhere`);
   await expect(new Promise((_, reject) => elsewhere.once('error', reject))).rejects.toThrow('404');
+});
+
+test('the library that browsers use publishes and consumes over WebSocket', async () => {
+  vi.stubGlobal('WebSocket', WebSocket);
+  const url = `${api.url.replace('http', 'ws')}/ws/amqp`;
+  const connection = await new AMQPWebSocketClient(url, '/', 'guest', 'guest').connect();
+  const channel = await connection.channel();
+  await channel.queueDeclare('from a page', { durable: true });
+  await channel.confirmSelect();
+  const large = 'x'.repeat(300_000);
+  for (const body of ['hello', large]) {
+    await channel.basicPublish('', 'from a page', body, { deliveryMode: 2 });
+  }
+  const got: (string | null)[] = [];
+  await new Promise<void>((resolve) => {
+    void channel.basicConsume('from a page', { noAck: false }, (message) => {
+      got.push(message.bodyString());
+      void message.ack();
+      if (got.length === 2) resolve();
+    });
+  });
+  expect(got).toEqual(['hello', large]);
+  expect(await get('/connections')).toMatchObject([{ user: 'guest', state: 'running' }]);
+  await connection.close();
+  await until(async () => (await get<object[]>('/connections')).length === 0);
+  vi.unstubAllGlobals();
 });
 
 test('health needs no login, and says nothing of what the broker holds', async () => {
