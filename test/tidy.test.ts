@@ -31,7 +31,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/perf/': ['src/util/', 'src/amqp/'],
   'src/config/': ['src/util/'],
-  'src/cli/': ['src/util/', 'src/config/', 'src/perf/', 'src/main.ts'],
+  'src/cli/': ['src/util/', 'src/config/', 'src/perf/', 'src/management/listen.ts', 'src/main.ts'],
   'src/tools.ts': ['src/'],
   'src/main.ts': ['src/'],
   // The broker as a library: beside the command line, above all else.
@@ -45,7 +45,14 @@ const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readon
   // folder.ts holds the lock of the store's folder, which is a socket.
   {
     module: /^node:(net|tls)$/,
-    only: ['src/server/', 'src/store/folder.ts', 'src/cli/', 'src/perf/', 'src/main.ts'],
+    only: [
+      'src/server/',
+      'src/store/folder.ts',
+      'src/management/listen.ts',
+      'src/cli/',
+      'src/perf/',
+      'src/main.ts',
+    ],
   },
   {
     module: /^node:(fs|fs\/promises|net|tls|http|https|dns|dgram|child_process|worker_threads)$/,

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
 import { completionCommand } from './completion.ts';
+import { overrideExit } from './exit-codes.ts';
 import { groupCommand, liveCommand, type VerbGroup } from './live.ts';
 import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
 import { checkCommand } from './verbs/check.ts';
@@ -23,9 +24,6 @@ import { startCommand } from './verbs/start.ts';
 import { topologyVerbs } from './verbs/topology.ts';
 import { userVerbs } from './verbs/users.ts';
 import { vhostVerbs } from './verbs/vhosts.ts';
-
-/** The exit code when the command line itself is wrong, as `sysexits.h` and rabbitmqctl have it. */
-const EXIT_USAGE = 64;
 
 /** The verbs for a broker, stopped or running; docs/managing.md lists them. */
 export const OFFLINE_VERBS: readonly (Verb | LoneVerb)[] = [
@@ -64,12 +62,6 @@ export function buildProgram(): Command {
   program.commandsGroup('More:').addCommand(completionCommand(program));
   overrideExit(program);
   return program;
-}
-
-/** A wrong command line ends with its own code, wherever in the tree of commands it was. */
-export function overrideExit(command: Command): void {
-  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));
-  for (const each of command.commands) overrideExit(each);
 }
 
 /** Verbs that rabbitmqctl has under a name of their own, in a group and under a short name. */

@@ -4,6 +4,7 @@
 
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
+import { overrideExit } from './exit-codes.ts';
 import { HttpApi, targetOf } from './http-api.ts';
 import {
   type Answer,
@@ -14,7 +15,7 @@ import {
   type Show,
 } from './offline.ts';
 import { type Listing, renderRows } from './output.ts';
-import { OFFLINE_VERBS, overrideExit } from './program.ts';
+import { OFFLINE_VERBS } from './program.ts';
 import { CTL_VERBS, type CtlVerb } from './verbs/ctl.ts';
 
 /** The exit code for whatever is not there or does not answer, as RabbitMQ's tools have it. */
