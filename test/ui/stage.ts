@@ -105,7 +105,19 @@ export async function furnish(stage: Stage): Promise<() => void> {
     'apply-to': 'queues',
   });
   await put('/users/watcher', { password: 'watch', tags: 'monitoring' });
+  await misfortune(stage);
   return liveliness(stage);
+}
+
+/** Somebody whose channel the broker closes, and says why. */
+async function misfortune(stage: Stage): Promise<void> {
+  const client = await stage.client('report job');
+  const channel = await client.createChannel();
+  channel.on('error', () => {});
+  await channel.assertQueue('audit', { durable: false }).catch(() => {});
+  const other = await client.createChannel();
+  other.on('error', () => {});
+  await other.checkQueue('reports').catch(() => {});
 }
 
 /** Publishers and consumers that go on until the answer is called. */

@@ -13,7 +13,10 @@ import * as topology from './views/topology.js';
 
 const REFRESH_MS = 2000;
 
-/** For each first part of a path its title in the navigation, if it has one, and what draws it. */
+/**
+ * For each first part of a path its title in the navigation, if it has one, what draws it, and which tags
+ * of a user lead there, if not all do: the broker would refuse the others.
+ */
 const VIEWS = {
   '': { title: 'Overview', show: overview.show },
   queues: { title: 'Queues', show: queues.show },
@@ -23,9 +26,13 @@ const VIEWS = {
   topology: { title: 'Topology', show: topology.show },
   connections: { title: 'Connections', show: connections.show },
   connection: { under: 'connections', show: connections.showOne },
-  access: { title: 'Access', show: access.show },
-  policies: { title: 'Policies', show: access.showPolicies },
-  definitions: { title: 'Definitions', show: definitions.show },
+  access: { title: 'Access', tags: ['administrator'], show: access.show },
+  policies: {
+    title: 'Policies',
+    tags: ['administrator', 'policymaker'],
+    show: access.showPolicies,
+  },
+  definitions: { title: 'Definitions', tags: ['administrator'], show: definitions.show },
 };
 
 const main = document.getElementById('main');
@@ -33,27 +40,36 @@ let current = null;
 let turn = 0;
 
 function parts() {
-  return location.hash
-    .replace(/^#\/?/, '')
-    .split('?')[0]
-    .split('/')
-    .map((part) => decodeURIComponent(part));
+  return location.hash.replace(/^#\/?/, '').split('?')[0].split('/').map(unescaped);
+}
+
+/** What was typed into the address need not be escaped as it should. */
+function unescaped(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function drawNavigation(active) {
   const links = Object.entries(VIEWS)
-    .filter(([, view]) => view.title)
+    .filter(
+      ([, { title, tags }]) => title && (tags ?? user.tags).some((tag) => user.tags.includes(tag)),
+    )
     .map(([name, view]) =>
       h('a', { href: `#/${name}`, 'aria-current': name === active ? 'page' : null }, view.title),
     );
   replace(document.getElementById('nav'), links);
 }
 
-async function drawSession() {
-  const { name, tags } = await get('/whoami');
+/** Who has logged in; null: that has not been asked yet. */
+let user = null;
+
+function drawSession() {
   replace(
     document.getElementById('session'),
-    h('span', { class: 'quiet small', title: tags.join(', ') }, name),
+    h('span', { class: 'quiet small', title: user.tags.join(', ') }, user.name),
     h(
       'button',
       { class: 'icon', type: 'button', 'aria-label': 'Light or dark', onclick: switchTheme },
@@ -73,10 +89,13 @@ async function route() {
     return;
   }
   const [name, ...rest] = parts();
-  const view = VIEWS[name] ?? VIEWS[''];
-  drawNavigation(view.under ?? name);
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : VIEWS[''];
   document.title = `${view.title ?? rest[rest.length - 1] ?? ''} · Leveret`;
   try {
+    user ??= await get('/whoami');
+    if (mine !== turn) return;
+    drawSession();
+    drawNavigation(view.under ?? name);
     const shown = await view.show(rest);
     if (mine !== turn) {
       shown.dispose?.();
@@ -86,8 +105,23 @@ async function route() {
     replace(main, shown.element);
     await refresh();
   } catch (error) {
-    if (mine === turn && loggedIn()) replace(main, h('p', { class: 'error' }, error.message));
+    if (mine === turn && loggedIn()) showFailure(view, error);
   }
+}
+
+function showFailure(view, error) {
+  const gone = error.status === 404 && view.under !== undefined;
+  replace(
+    main,
+    h('p', { class: 'error', role: 'alert' }, error.message),
+    gone
+      ? h(
+          'p',
+          null,
+          h('a', { href: `#/${view.under}` }, `Back to ${VIEWS[view.under].title.toLowerCase()}`),
+        )
+      : h('p', { class: 'quiet' }, 'Reload the page to try again.'),
+  );
 }
 
 let failing = false;
@@ -114,6 +148,7 @@ async function keepFresh() {
 }
 
 function showLogin() {
+  user = null;
   replace(document.getElementById('nav'));
   replace(document.getElementById('session'));
   const error = h('p', { class: 'error', role: 'alert', hidden: true });
@@ -127,7 +162,6 @@ function showLogin() {
     event.preventDefault();
     try {
       await login(name.value, password.value);
-      await drawSession();
       await route();
     } catch (failure) {
       error.textContent =
@@ -177,6 +211,5 @@ window.addEventListener('hashchange', () => {
   main.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 });
-if (loggedIn()) drawSession().catch(() => {});
 void route();
 void keepFresh();

@@ -10,6 +10,9 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** A time of day, given in seconds, as the reader's place writes it. */
+const timeOf = (at) => new Date(at * 1000).toLocaleTimeString();
+
 /** A chart with a line for each label; `add(values)` puts a point at its end. */
 export function chart(title, labels, format = count) {
   const holder = h('div', { class: 'chart', role: 'img', 'aria-label': title });
@@ -30,11 +33,11 @@ export function chart(title, labels, format = count) {
         legend: { live: true },
         scales: { y: { range: (_u, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
         axes: [
-          axis,
+          { ...axis, size: 28, space: 90, values: (_u, values) => values.map(timeOf) },
           { ...axis, size: 64, values: (_u, values) => values.map((each) => format(each)) },
         ],
         series: [
-          { label: 'at', value: (_u, at) => (at ? new Date(at * 1000).toLocaleTimeString() : '–') },
+          { label: 'at', value: (_u, at) => (at ? timeOf(at) : '–') },
           ...labels.map((label, i) => ({
             label,
             stroke: colour(`--c${i + 1}`),

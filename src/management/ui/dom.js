@@ -13,7 +13,7 @@ export function s(tag, props, ...children) {
 function fill(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    if (name.startsWith('on')) listen(element, name.slice(2), value);
     else if (name === 'value' || name === 'checked') element[name] = value;
     else element.setAttribute(name, value === true ? '' : String(value));
   }
@@ -21,7 +21,28 @@ function fill(element, props, children) {
   return element;
 }
 
-function flat(children) {
+/** What listens to an element, by the kind of event; another may take its place. */
+const listeners = new WeakMap();
+
+function listen(element, kind, act) {
+  if (!listeners.has(element)) listeners.set(element, {});
+  listeners.get(element)[kind] = act;
+  element.addEventListener(kind, (event) => listeners.get(element)[kind](event));
+}
+
+/** Whether two elements are listened to for the same kinds of events. */
+export function sameListeners(a, b) {
+  const kinds = (element) => Object.keys(listeners.get(element) ?? {}).join();
+  return kinds(a) === kinds(b);
+}
+
+/** Lets an element act as another one would, which takes its place only on paper. */
+export function takeListeners(element, other) {
+  if (listeners.has(other)) listeners.set(element, listeners.get(other));
+}
+
+/** Children in one list, without those that are nothing. */
+export function flat(children) {
   return children
     .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
@@ -86,6 +107,7 @@ export function bytes(value) {
 /** A span of time given in ms. */
 export function span(ms) {
   if (ms === null || ms === undefined) return '–';
+  if (ms > 0 && ms < 10) return `${Number(ms.toFixed(1)) || '< 0.1'} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 90) return `${Math.round(seconds)} s`;

@@ -1,15 +1,17 @@
 // Owns tables: a head that sorts, rows that are replaced, and a word when there are none.
 
-import { h, replace } from './dom.js';
+import { h } from './dom.js';
+import { update } from './morph.js';
 
 /**
  * A table. A column has `title`, `cell(row)`, and may have `num` and `sort`, which is what the API calls
- * it. `onSort(sort, reverse)` is told what the reader chose.
+ * it. `onSort(sort, reverse)` is told what the reader chose, `sorted` is what it begins with, and
+ * `key(row)` tells rows apart: a row that moves takes the reader's focus along.
  */
-export function table({ columns, empty, onSort = null, caption }) {
+export function table({ columns, empty, caption, key = () => null, onSort = null, sorted = null }) {
   const body = h('tbody');
   const none = h('div', { class: 'empty' }, empty);
-  let sorted = { by: null, reverse: false };
+  let order = sorted ?? { by: null, reverse: false };
   const heads = columns.map((column) => {
     const inner =
       onSort !== null && column.sort
@@ -18,30 +20,31 @@ export function table({ columns, empty, onSort = null, caption }) {
     return h('th', { class: classOf(column), scope: 'col' }, inner);
   });
   const sortBy = (by) => {
-    sorted = { by, reverse: sorted.by === by ? !sorted.reverse : false };
+    order = { by, reverse: order.by === by ? !order.reverse : false };
+    mark();
+    onSort(order.by, order.reverse);
+  };
+  const mark = () => {
     for (const [i, column] of columns.entries()) {
-      if (column.sort === by) {
-        heads[i].setAttribute('aria-sort', sorted.reverse ? 'descending' : 'ascending');
+      if (column.sort !== undefined && column.sort === order.by) {
+        heads[i].setAttribute('aria-sort', order.reverse ? 'descending' : 'ascending');
       } else heads[i].removeAttribute('aria-sort');
     }
-    onSort(sorted.by, sorted.reverse);
   };
-  const element = h(
-    'div',
-    { class: 'scroll' },
-    h('table', { 'aria-label': caption }, h('thead', null, h('tr', null, heads)), body),
-    none,
-  );
+  if (onSort !== null) mark();
+  const grid = h('table', { 'aria-label': caption }, h('thead', null, h('tr', null, heads)), body);
   return {
-    element,
-    show(rows) {
+    element: h('div', { class: 'scroll' }, grid, none),
+    show(rows, word = empty) {
+      grid.hidden = rows.length === 0;
       none.hidden = rows.length > 0;
-      replace(
+      none.textContent = word;
+      update(
         body,
         rows.map((row) =>
           h(
             'tr',
-            null,
+            { 'data-key': key(row) },
             columns.map((column) => h('td', { class: classOf(column) }, column.cell(row))),
           ),
         ),

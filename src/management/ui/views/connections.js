@@ -2,48 +2,136 @@
 
 import { at, call, get } from '../api.js';
 import { form } from '../dialog.js';
-import { bytes, count, facts, h, link, moment, rate, replace, tag } from '../dom.js';
+import { bytes, count, facts, h, link, moment, rate, tag } from '../dom.js';
+import { list } from '../list.js';
+import { update } from '../morph.js';
 import { table } from '../table.js';
 
 const label = (row) => row.client_properties?.connection_name || row.name;
 
+const CHANNELS = {
+  empty: 'No channel is open.',
+  key: (row) => row.name,
+  columns: [
+    {
+      title: 'Channel',
+      sort: 'name',
+      name: true,
+      cell: (row) =>
+        link(`/connection/${encodeURIComponent(row.connection_details.name)}`, row.name),
+    },
+    { title: 'User', sort: 'user', cell: (row) => row.user },
+    {
+      title: '',
+      cell: (row) => [
+        row.confirm ? tag('confirms', 'grey') : null,
+        row.transactional ? tag('transactions', 'grey') : null,
+      ],
+    },
+    {
+      title: 'Consumers',
+      num: true,
+      sort: 'consumer_count',
+      cell: (row) => count(row.consumer_count),
+    },
+    {
+      title: 'Prefetch',
+      num: true,
+      sort: 'prefetch_count',
+      cell: (row) => count(row.prefetch_count),
+    },
+    {
+      title: 'Unacked',
+      num: true,
+      sort: 'messages_unacknowledged',
+      cell: (row) => count(row.messages_unacknowledged),
+    },
+    {
+      title: 'Unconfirmed',
+      num: true,
+      sort: 'messages_unconfirmed',
+      cell: (row) => count(row.messages_unconfirmed),
+    },
+    {
+      title: 'Publishes',
+      num: true,
+      sort: 'message_stats.publish_details.rate',
+      cell: (row) => rate(row.message_stats?.publish_details?.rate ?? 0),
+    },
+    {
+      title: 'Gets',
+      num: true,
+      sort: 'message_stats.deliver_get_details.rate',
+      cell: (row) => rate(row.message_stats?.deliver_get_details?.rate ?? 0),
+    },
+  ],
+};
+
+/** Of those that closed, so many are shown. */
+const CLOSED_SHOWN = 100;
+
 export async function show() {
-  const open = table({
+  const open = list({
+    path: '/connections',
     caption: 'Connections',
+    key: (row) => row.name,
+    sort: 'name',
     empty: 'Nobody is connected. Clients connect to the AMQP listeners that the overview shows.',
     columns: [
       {
         title: 'Name',
+        sort: 'name',
         name: true,
         cell: (row) => [
           link(`/connection/${encodeURIComponent(row.name)}`, label(row)),
           label(row) === row.name ? null : h('div', { class: 'quiet small' }, row.name),
         ],
       },
-      { title: 'User', cell: (row) => row.user },
-      { title: 'Vhost', cell: (row) => row.vhost },
-      { title: 'State', cell: (row) => tag(row.state, row.state === 'running' ? '' : 'warn') },
-      { title: 'Client', cell: client },
-      { title: 'Channels', num: true, cell: (row) => count(row.channels) },
-      { title: 'From', num: true, cell: (row) => `${bytes(row.recv_oct_details?.rate ?? 0)}/s` },
-      { title: 'To', num: true, cell: (row) => `${bytes(row.send_oct_details?.rate ?? 0)}/s` },
+      { title: 'User', sort: 'user', cell: (row) => row.user },
+      { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
+      {
+        title: 'State',
+        sort: 'state',
+        cell: (row) => tag(row.state, row.state === 'running' ? '' : 'warn'),
+      },
+      { title: 'Client', wide: true, cell: client },
+      { title: 'Channels', num: true, sort: 'channels', cell: (row) => count(row.channels) },
+      {
+        title: 'From',
+        num: true,
+        sort: 'recv_oct_details.rate',
+        cell: (row) => `${bytes(row.recv_oct_details?.rate ?? 0)}/s`,
+      },
+      {
+        title: 'To',
+        num: true,
+        sort: 'send_oct_details.rate',
+        cell: (row) => `${bytes(row.send_oct_details?.rate ?? 0)}/s`,
+      },
     ],
   });
-  const channels = channelTable();
+  const channels = list({
+    path: '/channels',
+    caption: 'Channels',
+    ...CHANNELS,
+    sort: 'name',
+    prefix: 'channels.',
+  });
   const gone = closedTable();
   return {
     element: h(
       'div',
       null,
       h('div', { class: 'head' }, h('h1', null, 'Connections')),
-      h('section', { class: 'card flat' }, open.element),
-      h('section', { class: 'card flat' }, h('h2', null, 'Channels'), channels.element),
+      open.element,
+      h('h2', null, 'Channels'),
+      channels.element,
       h('section', { class: 'card flat' }, h('h2', null, 'Closed lately, and why'), gone.element),
     ),
     async refresh() {
-      open.show(await get('/connections'));
-      channels.show((await get('/channels?page=1&page_size=100')).items);
-      gone.show((await get('/closed')).closed.slice(0, 100));
+      await open.refresh();
+      await channels.refresh();
+      gone.show((await get('/closed')).closed.slice(0, CLOSED_SHOWN));
     },
   };
 }
@@ -54,43 +142,6 @@ function client(row) {
     h('span', null, [product, version].filter(Boolean).join(' ')),
     platform ? h('div', { class: 'quiet small' }, platform) : null,
   ];
-}
-
-function channelTable() {
-  return table({
-    caption: 'Channels',
-    empty: 'No channel is open.',
-    columns: [
-      {
-        title: 'Channel',
-        name: true,
-        cell: (row) =>
-          link(`/connection/${encodeURIComponent(row.connection_details.name)}`, row.name),
-      },
-      { title: 'User', cell: (row) => row.user },
-      {
-        title: '',
-        cell: (row) => [
-          row.confirm ? tag('confirms', 'grey') : null,
-          row.transactional ? tag('transactions', 'grey') : null,
-        ],
-      },
-      { title: 'Consumers', num: true, cell: (row) => count(row.consumer_count) },
-      { title: 'Prefetch', num: true, cell: (row) => count(row.prefetch_count) },
-      { title: 'Unacked', num: true, cell: (row) => count(row.messages_unacknowledged) },
-      { title: 'Unconfirmed', num: true, cell: (row) => count(row.messages_unconfirmed) },
-      {
-        title: 'Publishes',
-        num: true,
-        cell: (row) => rate(row.message_stats?.publish_details?.rate ?? 0),
-      },
-      {
-        title: 'Gets',
-        num: true,
-        cell: (row) => rate(row.message_stats?.deliver_get_details?.rate ?? 0),
-      },
-    ],
-  });
 }
 
 function closedTable() {
@@ -122,7 +173,7 @@ function closedTable() {
 export async function showOne([name]) {
   const path = at`/connections/${name}`;
   const about = h('section', { class: 'card' });
-  const channels = channelTable();
+  const channels = table({ caption: 'Channels', ...CHANNELS });
   const close = () =>
     form({
       title: 'Close this connection?',
@@ -154,7 +205,7 @@ export async function showOne([name]) {
     ),
     async refresh() {
       const row = await get(path);
-      replace(
+      update(
         about,
         facts([
           ['State', tag(row.state, row.state === 'running' ? '' : 'warn')],

@@ -2,7 +2,9 @@
 
 import { at, call, get } from '../api.js';
 import { ask, form } from '../dialog.js';
-import { facts, h, link, pathOf, rate, replace, tag } from '../dom.js';
+import { count, facts, h, link, pathOf, rate, tag } from '../dom.js';
+import { list } from '../list.js';
+import { update } from '../morph.js';
 import { table } from '../table.js';
 import { publishTo, unbind } from './queue.js';
 import { vhostNames } from './queues.js';
@@ -11,19 +13,26 @@ const shown = (name) => (name === '' ? '(default exchange)' : name);
 const pathTo = (vhost, name) => pathOf('exchange', vhost, name === '' ? 'amq.default' : name);
 
 export async function showAll() {
-  const rows = table({
+  const vhosts = await vhostNames();
+  const rows = list({
+    path: '/exchanges',
     caption: 'Exchanges',
     empty: 'There is no exchange.',
+    key: (row) => `${row.vhost}/${row.name}`,
+    sort: 'name',
+    vhosts,
     columns: [
       {
         title: 'Name',
+        sort: 'name',
         name: true,
         cell: (row) => link(pathTo(row.vhost, row.name), shown(row.name)),
       },
-      { title: 'Vhost', cell: (row) => row.vhost },
-      { title: 'Type', cell: (row) => row.type },
+      { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
+      { title: 'Type', sort: 'type', cell: (row) => row.type },
       {
         title: '',
+        wide: true,
         cell: (row) => [
           row.durable ? null : tag('transient', 'grey'),
           row.internal ? tag('internal', 'grey') : null,
@@ -34,16 +43,18 @@ export async function showAll() {
       {
         title: 'In',
         num: true,
+        sort: 'message_stats.publish_in_details.rate',
         cell: (row) => rate(row.message_stats?.publish_in_details?.rate ?? 0),
       },
       {
         title: 'Out',
         num: true,
+        sort: 'message_stats.publish_out_details.rate',
         cell: (row) => rate(row.message_stats?.publish_out_details?.rate ?? 0),
       },
     ],
   });
-  const refresh = async () => rows.show(await get('/exchanges'));
+  const { refresh } = rows;
   return {
     element: h(
       'div',
@@ -58,7 +69,7 @@ export async function showAll() {
           'Declare an exchange',
         ),
       ),
-      h('div', { class: 'card flat' }, rows.element),
+      rows.element,
     ),
     refresh,
   };
@@ -151,7 +162,7 @@ export async function showOne([vhost, given]) {
   const refresh = async () => {
     const exchange = await get(path);
     const stats = exchange.message_stats ?? {};
-    replace(
+    update(
       about,
       facts([
         ['Type', exchange.type],
@@ -163,7 +174,10 @@ export async function showOne([vhost, given]) {
             exchange.auto_delete ? ', auto-delete' : '',
           ],
         ],
-        ['Published', `${stats.publish_in ?? 0} in, ${stats.publish_out ?? 0} to queues`],
+        [
+          'Published',
+          `${count(stats.publish_in ?? 0)} in, ${count(stats.publish_out ?? 0)} to queues`,
+        ],
         Object.keys(exchange.arguments).length > 0
           ? ['Arguments', h('code', { class: 'mono' }, JSON.stringify(exchange.arguments))]
           : null,
@@ -201,6 +215,9 @@ export async function showOne([vhost, given]) {
           },
           'Publish',
         ),
+        name === ''
+          ? null
+          : h('button', { type: 'button', onclick: () => bind(vhost, name, refresh) }, 'Bind'),
         name === '' || name.startsWith('amq.')
           ? null
           : h('button', { type: 'button', class: 'danger', onclick: remove }, 'Delete'),
@@ -216,4 +233,23 @@ export async function showOne([vhost, given]) {
     ),
     refresh,
   };
+}
+
+function bind(vhost, name, refresh) {
+  return form({
+    title: `Bind to ${name}`,
+    action: 'Bind',
+    fields: [
+      { name: 'kind', label: 'What', type: 'select', options: ['queue', 'exchange'] },
+      { name: 'destination', label: 'Its name', required: true },
+      { name: 'routing_key', label: 'Binding key' },
+      { name: 'arguments', label: 'Arguments (JSON)', type: 'area' },
+    ],
+    submit: async ({ kind, destination, ...body }) => {
+      const to = kind === 'queue' ? 'q' : 'e';
+      await call('POST', at`/bindings/${vhost}/e/${name}/${to}/${destination}`, body);
+      await refresh();
+      return `Bound ${destination}`;
+    },
+  });
 }

@@ -2,7 +2,8 @@
 
 import { get } from '../api.js';
 import { chart, Speed } from '../chart.js';
-import { bytes, count, facts, h, moment, rate, replace, span, tag } from '../dom.js';
+import { bytes, count, facts, h, moment, rate, span, tag } from '../dom.js';
+import { update } from '../morph.js';
 import { table } from '../table.js';
 
 export async function show() {
@@ -49,7 +50,7 @@ export async function show() {
       rates.add(speed.of([of('publish'), of('deliver_get'), of('ack'), of('confirm')]));
       depth.add([totals.messages_ready, totals.messages_unacknowledged]);
       if (overview.latency) {
-        replace(
+        update(
           latencies,
           histogram('From publish to delivery', overview.latency.enqueue_to_deliver),
           histogram('From delivery to ack', overview.latency.deliver_to_ack),
@@ -73,7 +74,7 @@ function drawTiles(tiles, { object_totals: objects, queue_totals: totals }) {
       h('b', null, count(value)),
       h('span', null, label),
     );
-  replace(
+  update(
     tiles,
     tile(totals.messages_ready, 'messages ready', 'queues'),
     tile(totals.messages_unacknowledged, 'unacked', 'queues'),
@@ -90,7 +91,7 @@ function drawBanner(banner, node) {
     node?.mem_alarm ? 'Memory is short' : null,
     node?.disk_free_alarm ? 'The disk is nearly full' : null,
   ].filter((each) => each !== null);
-  replace(
+  update(
     banner,
     alarms.length === 0
       ? null
@@ -103,7 +104,7 @@ function drawBanner(banner, node) {
 }
 
 function drawNode(section, overview, node) {
-  replace(
+  update(
     section,
     h('h2', null, 'This broker'),
     facts([
@@ -132,13 +133,14 @@ function drawNode(section, overview, node) {
 /** A histogram of times, as bars. */
 export function histogram(title, latency) {
   let before = 0;
-  const rows = latency.buckets
-    .map(({ le_ms: bound, count: sum }) => {
-      const own = sum - before;
-      before = sum;
-      return { bound, own };
-    })
-    .filter(({ own }) => own > 0);
+  const all = latency.buckets.map(({ le_ms: bound, count: sum }) => {
+    const own = sum - before;
+    before = sum;
+    return { bound, own, sum };
+  });
+  const some = all.map(({ own }) => own > 0);
+  // Buckets between the first and the last are shown even if they are empty: gaps tell something.
+  const rows = all.slice(Math.max(0, some.indexOf(true)), some.lastIndexOf(true) + 1);
   const most = Math.max(1, ...rows.map(({ own }) => own));
   return h(
     'section',
@@ -150,7 +152,7 @@ export function histogram(title, latency) {
           h(
             'p',
             { class: 'quiet small' },
-            `mean ${span(latency.sum_ms / latency.count)} of ${count(latency.count)} that were timed`,
+            `${within(all, latency.count)}, mean ${span(latency.sum_ms / latency.count)}, ${count(latency.count)} timed`,
           ),
           h(
             'div',
@@ -167,4 +169,13 @@ export function histogram(title, latency) {
           ),
         ],
   );
+}
+
+/** Within which times half and nearly all are, as exactly as the buckets tell. */
+function within(buckets, all) {
+  const bound = (share) => {
+    const found = buckets.find(({ sum }) => sum >= all * share)?.bound ?? null;
+    return found === null ? 'longer' : `≤ ${span(found)}`;
+  };
+  return `half ${bound(0.5)}, 99 % ${bound(0.99)}`;
 }

@@ -4,6 +4,7 @@ import { at, call, get } from '../api.js';
 import { chart, Speed } from '../chart.js';
 import { ask, form } from '../dialog.js';
 import { bytes, count, facts, h, link, moment, pathOf, rate, replace, span, tag } from '../dom.js';
+import { update } from '../morph.js';
 import { table } from '../table.js';
 import { histogram } from './overview.js';
 import { traits } from './queues.js';
@@ -14,6 +15,7 @@ export async function show([vhost, name]) {
   const rates = chart('Messages a second', ['in', 'delivered', 'acked', 'redelivered'], rate);
   const speed = new Speed();
   const about = h('section', { class: 'card' });
+  const tiles = h('div', { class: 'tiles' });
   const latencies = h('div', { class: 'grid' });
   const consumers = consumerTable();
   const bindings = bindingTable(vhost);
@@ -21,18 +23,19 @@ export async function show([vhost, name]) {
   const again = () => refresh();
   const refresh = async () => {
     const queue = await get(path);
+    drawTiles(tiles, queue);
     drawFacts(about, queue);
     depth.add([queue.messages_ready, queue.messages_unacknowledged]);
     const of = (key) => queue.message_stats?.[key] ?? 0;
     rates.add(speed.of([of('publish'), of('deliver_get'), of('ack'), of('redeliver')]));
     if (queue.latency) {
-      replace(
+      update(
         latencies,
         histogram('From publish to delivery', queue.latency.enqueue_to_deliver),
         histogram('From delivery to ack', queue.latency.deliver_to_ack),
       );
     }
-    consumers.show(queue.consumer_details);
+    consumers.show(queue.consumer_details ?? []);
     bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
   };
   const button = (text, act, kind = null) =>
@@ -53,10 +56,11 @@ export async function show([vhost, name]) {
         button('Purge', () => purge(path, name, again), 'danger'),
         button('Delete', () => remove(path, name), 'danger'),
       ),
-      about,
+      tiles,
       h('div', { class: 'grid' }, depth.element, rates.element),
-      latencies,
       browser.element,
+      latencies,
+      about,
       h('section', { class: 'card flat' }, h('h2', null, 'Consumers'), consumers.element),
       h('section', { class: 'card flat' }, h('h2', null, 'Bindings'), bindings.element),
     ),
@@ -68,34 +72,32 @@ export async function show([vhost, name]) {
   };
 }
 
+function drawTiles(tiles, queue) {
+  const tile = (value, label) =>
+    h('div', { class: 'tile' }, h('b', null, value), h('span', null, label));
+  update(
+    tiles,
+    tile(count(queue.messages_ready), 'messages ready'),
+    tile(count(queue.messages_unacknowledged), 'unacked'),
+    tile(bytes(queue.message_bytes), 'in messages'),
+    tile(span(queue.oldest_message_age_ms), 'age of the oldest'),
+    tile(count(queue.consumers), 'consumers'),
+  );
+}
+
 function drawFacts(section, queue) {
   const args = Object.entries(queue.arguments ?? {});
-  replace(
+  const code = (value) => h('code', { class: 'mono' }, JSON.stringify(value));
+  update(
     section,
     facts([
-      [
-        'Messages',
-        `${count(queue.messages_ready)} ready, ${count(queue.messages_unacknowledged)} unacked, ${count(queue.messages_persistent)} persistent, ${bytes(queue.message_bytes)}`,
-      ],
-      [
-        'Oldest message',
-        queue.oldest_message_age_ms === null
-          ? 'there is none'
-          : `${span(queue.oldest_message_age_ms)} old`,
-      ],
-      ['Consumers', count(queue.consumers)],
       [
         'Kind',
         [queue.durable ? 'durable ' : null, traits({ ...queue, policy: null, arguments: {} })],
       ],
+      ['Persistent', `${count(queue.messages_persistent)} of its messages`],
       queue.policy
-        ? [
-            'Policy',
-            [
-              tag(queue.policy),
-              h('code', { class: 'mono' }, JSON.stringify(queue.effective_policy_definition)),
-            ],
-          ]
+        ? ['Policy', [tag(queue.policy), code(queue.effective_policy_definition)]]
         : null,
       args.length > 0
         ? [

@@ -2,19 +2,20 @@
 
 import { at, call, get } from '../api.js';
 import { form } from '../dialog.js';
-import { bytes, count, h, link, pathOf, rate, replace, span, tag } from '../dom.js';
-import { table } from '../table.js';
-
-const PAGE_SIZE = 50;
+import { bytes, count, h, link, pathOf, rate, span, tag } from '../dom.js';
+import { list } from '../list.js';
 
 const rateOf = (row, name) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0);
 
 export async function show() {
-  const query = { page: 1, name: '', regex: false, sort: 'name', reverse: false };
-  const rows = table({
+  const vhosts = await vhostNames();
+  const rows = list({
+    path: '/queues',
     caption: 'Queues',
     empty: 'There is no queue here. Declare one, or let a client do it.',
-    onSort: (sort, reverse) => change({ sort, reverse }),
+    key: (row) => `${row.vhost}/${row.name}`,
+    sort: 'name',
+    vhosts,
     columns: [
       {
         title: 'Name',
@@ -36,7 +37,13 @@ export async function show() {
         sort: 'messages_unacknowledged',
         cell: (row) => count(row.messages_unacknowledged),
       },
-      { title: 'Size', num: true, sort: 'message_bytes', cell: (row) => bytes(row.message_bytes) },
+      {
+        title: 'Size',
+        num: true,
+        wide: true,
+        sort: 'message_bytes',
+        cell: (row) => bytes(row.message_bytes),
+      },
       { title: 'Oldest', num: true, wide: true, cell: (row) => span(row.oldest_message_age_ms) },
       {
         title: 'Consumers',
@@ -58,37 +65,7 @@ export async function show() {
       },
     ],
   });
-  const pager = h('div', { class: 'bar' });
-  const refresh = async () => {
-    const { page, name, regex, sort, reverse } = query;
-    const text = new URLSearchParams({
-      page,
-      page_size: PAGE_SIZE,
-      sort,
-      sort_reverse: reverse,
-      ...(name === '' ? {} : { name, use_regex: regex }),
-    });
-    const answer = await get(`/queues?${text}`);
-    rows.show(answer.items);
-    drawPager(pager, answer, (next) => change({ page: next }));
-  };
-  const change = (what) => {
-    Object.assign(query, { page: 1 }, what);
-    void refresh();
-  };
-  const filter = h('input', {
-    type: 'search',
-    class: 'grow',
-    placeholder: 'Filter by name',
-    'aria-label': 'Filter by name',
-    oninput: (event) => change({ name: event.target.value }),
-  });
-  const regex = h(
-    'label',
-    { class: 'small' },
-    h('input', { type: 'checkbox', onchange: (event) => change({ regex: event.target.checked }) }),
-    ' regular expression',
-  );
+  const { refresh } = rows;
   return {
     element: h(
       'div',
@@ -103,9 +80,7 @@ export async function show() {
           'Declare a queue',
         ),
       ),
-      h('div', { class: 'bar' }, filter, regex),
-      h('div', { class: 'card flat' }, rows.element),
-      pager,
+      rows.element,
     ),
     refresh,
   };
@@ -123,36 +98,6 @@ export function traits(row) {
       ? h('span', { class: 'tag grey', title: JSON.stringify(row.arguments, null, 1) }, 'args')
       : null,
   ];
-}
-
-export function drawPager(
-  bar,
-  { page, page_count: pages, filtered_count: found, total_count: all },
-  go,
-) {
-  const what = found === all ? `${count(all)} in all` : `${count(found)} of ${count(all)}`;
-  replace(
-    bar,
-    h(
-      'span',
-      { class: 'quiet small grow' },
-      `${what}${pages > 1 ? `, page ${page} of ${pages}` : ''}`,
-    ),
-    pages > 1
-      ? h(
-          'button',
-          { type: 'button', disabled: page <= 1, onclick: () => go(page - 1) },
-          'Previous',
-        )
-      : null,
-    pages > 1
-      ? h(
-          'button',
-          { type: 'button', disabled: page >= pages, onclick: () => go(page + 1) },
-          'Next',
-        )
-      : null,
-  );
 }
 
 /** The names of the vhosts that may be chosen. */
