@@ -93,6 +93,8 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
     await page.keyboard.type('hello');
     await press('Publish');
     await tile('1messages ready').waitFor();
+    // The page behind a dialog takes no keys.
+    await dialog.waitFor({ state: 'detached' });
     await press('Get');
     await dialog.getByLabel('How many').focus();
     await page.keyboard.press('Enter');
@@ -102,6 +104,8 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
     await dialog.getByRole('button', { name: 'Purge' }).focus();
     await page.keyboard.press('Enter');
     await tile('0messages ready').waitFor();
+    // The page behind a dialog takes no keys.
+    await dialog.waitFor({ state: 'detached' });
     await press('Delete');
     await dialog.getByRole('button', { name: 'Delete' }).focus();
     await page.keyboard.press('Enter');
@@ -213,6 +217,29 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
     await page.getByRole('link', { name: 'drawn-to' }).waitFor();
     await open('/topology');
     await page.locator('svg.topology .binding', { hasText: 'drawn → drawn-to: <key>' }).waitFor();
+  });
+
+  test('a user whose tags change keeps the password, and a vhost gets a limit', async () => {
+    await stage.api.call('PUT', '/users/<b>ann', { password: 'secret', tags: '' });
+    page = await stage.page(complaints);
+    await open('/access');
+    const row = page.locator('tr', { hasText: '<b>ann' });
+    await row.getByRole('button', { name: 'Change' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Tags').fill('monitoring');
+    await dialog.getByRole('button', { name: 'Change' }).click();
+    await row.getByText('monitoring').waitFor();
+    const login = `Basic ${Buffer.from('<b>ann:secret').toString('base64')}`;
+    const whoami = await fetch(`${stage.api.url}/api/whoami`, {
+      headers: { authorization: login },
+    });
+    expect(whoami.status).toBe(200);
+    await page.getByRole('button', { name: 'Limits' }).first().click();
+    await dialog.getByLabel('Queues').fill('5000');
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    const limits = await stage.api.call('GET', '/vhost-limits/%2F');
+    expect(limits.json).toEqual([{ vhost: '/', value: { 'max-queues': 5000 } }]);
   });
 
   test('who is no administrator is not led where the broker would refuse', async () => {

@@ -5,6 +5,10 @@ import { count, h } from './dom.js';
 
 /** Points kept: ten minutes at one each two seconds. */
 const POINTS = 300;
+/** A chart begins as wide as this: a line that starts small at its end, not one point stretched. */
+const SPAN_MIN_S = 30;
+/** What lines of the grid may be apart: whole numbers, of messages too. */
+const STEPS = Array.from({ length: 12 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,10 +35,18 @@ export function chart(title, labels, format = count) {
         height: 190,
         cursor: { drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { y: { range: (_u, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
+        scales: {
+          x: { range: (_u, min, max) => [Math.min(min, max - SPAN_MIN_S), max] },
+          y: { range: (_u, _min, max) => [0, Math.max(5, (max ?? 0) * 1.1)] },
+        },
         axes: [
           { ...axis, size: 28, space: 90, values: (_u, values) => values.map(timeOf) },
-          { ...axis, size: 64, values: (_u, values) => values.map((each) => format(each)) },
+          {
+            ...axis,
+            size: 64,
+            incrs: STEPS,
+            values: (_u, values) => values.map((each) => format(each)),
+          },
         ],
         series: [
           { label: 'at', value: (_u, at) => (at ? timeOf(at) : '–') },

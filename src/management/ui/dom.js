@@ -88,7 +88,8 @@ export function many(value, what) {
 /** A rate a second. */
 export function rate(value) {
   if (value === null || value === undefined) return '–';
-  return value > 0 && value < 10 ? `${value.toFixed(1)}/s` : `${count(value)}/s`;
+  const small = value > 0 && value < 10 && !Number.isInteger(value);
+  return small ? `${value.toFixed(1)}/s` : `${count(value)}/s`;
 }
 
 /** A size in bytes. */

@@ -43,6 +43,7 @@ export async function show() {
       { title: 'Tags', cell: (row) => row.tags.map((each) => tag(each)) },
       {
         title: 'Login',
+        wide: true,
         cell: (row) => (row.password_hash === '' ? tag('no password', 'grey') : 'password'),
       },
       {
@@ -68,18 +69,26 @@ export async function show() {
           row.description ? h('div', { class: 'quiet small' }, row.description) : null,
         ],
       },
-      { title: 'Ready', num: true, cell: (row) => count(row.messages_ready) },
-      { title: 'Unacked', num: true, cell: (row) => count(row.messages_unacknowledged) },
+      { title: 'Ready', num: true, wide: true, cell: (row) => count(row.messages_ready) },
+      {
+        title: 'Unacked',
+        num: true,
+        wide: true,
+        cell: (row) => count(row.messages_unacknowledged),
+      },
       {
         title: '',
         num: true,
-        cell: (row) =>
+        cell: (row) => [
+          button('Limits', () => limit(row.name)),
+          ' ',
           remover(
             row.name,
             at`/vhosts/${row.name}`,
             refresh,
             'All queues, exchanges and messages in it are lost, and its connections are closed.',
           ),
+        ],
       },
     ],
   });
@@ -113,6 +122,17 @@ export async function show() {
       { title: 'Exchange', cell: (row) => row.exchange },
       { title: 'Write', cell: (row) => h('code', { class: 'mono' }, row.write) },
       { title: 'Read', cell: (row) => h('code', { class: 'mono' }, row.read) },
+      {
+        title: '',
+        num: true,
+        cell: (row) =>
+          remover(
+            `the topic permission of ${row.user} for ${row.exchange}`,
+            at`/topic-permissions/${row.vhost}/${row.user}/${row.exchange}`,
+            refresh,
+            'Routing keys are not restricted any more there.',
+          ),
+      },
     ],
   });
   return {
@@ -135,7 +155,11 @@ export async function show() {
         vhosts,
         button('Add a vhost', () => addVhost(refresh)),
       ),
-      section('Topic permissions', topics, null),
+      section(
+        'Topic permissions',
+        topics,
+        button('Restrict', () => grantTopic(refresh)),
+      ),
     ),
     refresh,
   };
@@ -144,14 +168,21 @@ export async function show() {
 function editUser(refresh, user = null) {
   return form({
     title: user === null ? 'Add a user' : `Change ${user.name}`,
-    about:
-      user === null
-        ? null
-        : 'All of the user is set: without a password it cannot log in with one.',
     action: user === null ? 'Add' : 'Change',
     fields: [
       ...(user === null ? [{ name: 'name', label: 'Name', required: true }] : []),
-      { name: 'password', label: 'Password', type: 'password' },
+      {
+        name: 'password',
+        label: 'Password',
+        type: 'password',
+        help:
+          user === null
+            ? 'Empty: the user cannot log in with a password'
+            : 'Empty: the password stays as it is',
+      },
+      ...(user === null
+        ? []
+        : [{ name: 'without', label: 'Take the password away', type: 'check' }]),
       {
         name: 'tags',
         label: 'Tags',
@@ -159,8 +190,12 @@ function editUser(refresh, user = null) {
         help: 'administrator, monitoring, policymaker, management; none: AMQP alone',
       },
     ],
-    submit: async ({ name = user?.name, password, tags }) => {
-      await call('PUT', at`/users/${name}`, { password, tags });
+    submit: async ({ name = user?.name, password, without = false, tags }) => {
+      const login =
+        password === '' && user !== null && !without
+          ? { password_hash: user.password_hash, hashing_algorithm: user.hashing_algorithm }
+          : { password: without ? '' : password };
+      await call('PUT', at`/users/${name}`, { ...login, tags });
       await refresh();
       return `Saved ${name}`;
     },
@@ -184,6 +219,54 @@ async function grant(refresh) {
       await call('PUT', at`/permissions/${vhost}/${user}`, body);
       await refresh();
       return 'Granted';
+    },
+  });
+}
+
+async function grantTopic(refresh) {
+  const [vhosts, users] = await Promise.all([vhostNames(), get('/users')]);
+  await form({
+    title: 'Restrict routing keys',
+    about:
+      'Regular expressions of the routing keys that a user may publish to, or bind with, on a topic exchange.',
+    action: 'Restrict',
+    fields: [
+      { name: 'user', label: 'User', type: 'select', options: users.map(({ name }) => name) },
+      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
+      { name: 'exchange', label: 'Exchange', value: 'amq.topic', required: true },
+      { name: 'write', label: 'Write', value: '.*' },
+      { name: 'read', label: 'Read', value: '.*' },
+    ],
+    submit: async ({ user, vhost, ...body }) => {
+      await call('PUT', at`/topic-permissions/${vhost}/${user}`, body);
+      await refresh();
+      return 'Restricted';
+    },
+  });
+}
+
+/** The limits of a vhost, by the names that the API has for them. */
+const LIMITS = { 'max-connections': 'Connections', 'max-queues': 'Queues' };
+
+async function limit(vhost) {
+  const set = (await get(at`/vhost-limits/${vhost}`))[0]?.value ?? {};
+  await form({
+    title: `Limits of ${vhost}`,
+    action: 'Set',
+    fields: Object.entries(LIMITS).map(([name, label]) => ({
+      name,
+      label,
+      type: 'number',
+      value: set[name] === undefined ? '' : String(set[name]),
+      help: 'Empty: no limit',
+    })),
+    submit: async (values) => {
+      for (const [name, value] of Object.entries(values)) {
+        const path = at`/vhost-limits/${vhost}/${name}`;
+        if (value !== null) await call('PUT', path, { value });
+        else if (set[name] !== undefined) await call('DELETE', path);
+      }
+      return `Set the limits of ${vhost}`;
     },
   });
 }

@@ -149,14 +149,21 @@ function closedTable() {
     caption: 'Closed connections and channels',
     empty: 'Nothing has been closed since the start.',
     columns: [
-      { title: 'When', cell: (row) => moment(row.time) },
       {
         title: 'What',
         name: true,
-        cell: (row) => [row.kind === 'channel' ? `channel ${row.channel} of ` : '', row.connection],
+        cell: (row) => [
+          row.kind === 'channel' ? `channel ${row.channel} of ` : '',
+          row.connection,
+          h('div', { class: 'quiet small' }, moment(row.time)),
+        ],
       },
-      { title: 'User', cell: (row) => row.user },
-      { title: 'By', cell: (row) => tag(row.by, row.by === 'client' ? 'grey' : 'warn') },
+      { title: 'User', wide: true, cell: (row) => row.user },
+      {
+        title: 'By',
+        wide: true,
+        cell: (row) => tag(row.by, row.by === 'client' ? 'grey' : 'warn'),
+      },
       {
         title: 'Why',
         name: true,

@@ -127,11 +127,13 @@ export async function showOne([vhost, given]) {
       { title: 'Binding key', name: true, cell: (row) => row.routing_key },
       {
         title: 'Arguments',
+        wide: true,
         cell: (row) =>
           Object.keys(row.arguments).length === 0 ? '' : JSON.stringify(row.arguments),
       },
       {
         title: '',
+        num: true,
         cell: (row) =>
           row.source === ''
             ? null

@@ -154,11 +154,13 @@ function bindingTable(vhost) {
       { title: 'Binding key', name: true, cell: (row) => row.routing_key },
       {
         title: 'Arguments',
+        wide: true,
         cell: (row) =>
           Object.keys(row.arguments).length === 0 ? '' : JSON.stringify(row.arguments),
       },
       {
         title: '',
+        num: true,
         cell: (row) =>
           h(
             'button',
