@@ -473,7 +473,9 @@ export class World implements BrokerListener {
       const more = this.turn(true);
       this.sync();
       this.checkConfirms();
-      if (!more && !this.broker.sealable && this.broker['touched'].length === 0) break;
+      const idle = !this.broker.sealable && this.broker['touched'].length === 0;
+      // A batch of the scratch store that is durable has the next one sealed.
+      if (!more && idle && !this.scratchStore.busy) break;
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
     }
     for (const queue of this.queues) {
