@@ -4,11 +4,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
 import { copyOf, decodeText } from '../util/bytes.ts';
 import { AmqpError } from './errors.ts';
-
-/** Nested tables and arrays, the outermost table included: bounds the recursion. */
-export const FIELD_DEPTH_MAX = 32;
-/** Entries and array elements in one outermost table, all levels together. */
-export const FIELD_ENTRIES_MAX = 4096;
+import { STORED_LIMITS, type TableLimits, WIRE_LIMITS } from './table-limits.ts';
 
 /** An exact decimal: `digits` shifted right by `places`. RabbitMQ reads digits as unsigned. */
 export interface Decimal {
@@ -62,29 +58,26 @@ const TYPE_BOOL = 0x74; // t
 const TYPE_UINT16 = 0x75; // u
 const TYPE_BINARY = 0x78; // x
 
-/** What is left of the entries allowed; each check or decode of an outermost table refills it. */
+/** The limits of the outermost table being checked, and what is left of the entries they allow. */
+let limits = WIRE_LIMITS;
 let entriesLeft = 0;
 
 /**
  * Checks the table whose length field is at `start`, by the rules of decodeTable but without
  * building anything; returns the offset after it. Throws AmqpError SYNTAX_ERROR.
  */
-export function checkTable(
-  buf: Buffer,
-  start: number,
-  end: number,
-  entriesMax = FIELD_ENTRIES_MAX,
-): number {
+export function checkTable(buf: Buffer, start: number, end: number, allowed: TableLimits): number {
   assert(end <= buf.length, 'a field table ends inside its buffer');
   const after = lengthEnd(buf, start, end);
-  entriesLeft = entriesMax;
+  limits = allowed;
+  entriesLeft = allowed.tableEntriesMax;
   checkValues(buf, start + LENGTH_BYTES, after, 1, true);
   return after;
 }
 
 /** Walks a table's (`keyed`) or an array's values, which must end exactly at `end`. */
 function checkValues(buf: Buffer, from: number, end: number, depth: number, keyed: boolean): void {
-  if (depth > FIELD_DEPTH_MAX) throw tooDeep();
+  if (depth > limits.tableDepthMax) throw tooDeep();
   let at = from;
   while (at < end) {
     if (--entriesLeft < 0) throw tooManyEntries();
@@ -165,16 +158,15 @@ function lengthEnd(buf: Buffer, at: number, end: number): number {
 /**
  * Decodes the table whose length field is at `start`; `end` is the offset after it. The result
  * shares no memory with `buf`. A key that comes twice keeps its last value. Throws AmqpError
- * SYNTAX_ERROR for just those bytes that checkTable refuses. `entriesMax` is for tables that the
- * broker itself has added to.
+ * SYNTAX_ERROR for just those bytes that checkTable refuses.
  */
 export function decodeTable(
   buf: Buffer,
   start: number,
   end: number,
-  entriesMax = FIELD_ENTRIES_MAX,
+  allowed: TableLimits,
 ): { table: FieldTable; end: number } {
-  const after = checkTable(buf, start, end, entriesMax);
+  const after = checkTable(buf, start, end, allowed);
   const table: FieldTable = new Map();
   readEntries(buf, start + LENGTH_BYTES, after, table);
   return { table, end: after };
@@ -276,7 +268,10 @@ export function encodeTable(table: FieldTable): Buffer {
 
 /** The size of a table's content, without its length field. */
 function tableBytes(table: FieldTable, depth: number): number {
-  assert(depth <= FIELD_DEPTH_MAX, 'an encoded field table nests no deeper than a decoded one');
+  assert(
+    depth <= STORED_LIMITS.tableDepthMax,
+    'an encoded field table nests no deeper than a decoded one',
+  );
   let bytes = 0;
   for (const [key, field] of table) {
     const keyBytes = Buffer.byteLength(key);
@@ -295,7 +290,10 @@ function valueBytes(field: Field, depth: number): number {
     case 'F':
       return LENGTH_BYTES + tableBytes(field.value, depth + 1);
     case 'A': {
-      assert(depth < FIELD_DEPTH_MAX, 'an encoded field array nests no deeper than a decoded one');
+      assert(
+        depth < STORED_LIMITS.tableDepthMax,
+        'an encoded field array nests no deeper than a decoded one',
+      );
       let bytes = LENGTH_BYTES;
       for (const element of field.value) bytes += 1 + valueBytes(element, depth + 1);
       return bytes;
@@ -383,11 +381,11 @@ function truncated(): AmqpError {
 }
 
 function tooDeep(): AmqpError {
-  return malformed(`nested more than ${FIELD_DEPTH_MAX} deep`);
+  return malformed(`nested more than ${limits.tableDepthMax} deep`);
 }
 
 function tooManyEntries(): AmqpError {
-  return malformed(`more than ${FIELD_ENTRIES_MAX} entries`);
+  return malformed(`more than ${limits.tableEntriesMax} entries`);
 }
 
 function unknownType(type: number): AmqpError {

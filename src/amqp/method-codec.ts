@@ -5,10 +5,10 @@ import { assert, assertNever } from '../util/assert.ts';
 import { copyOf, decodeText } from '../util/bytes.ts';
 import { FRAME_END, FRAME_HEAD_BYTES, FRAME_METHOD, FRAME_OVERHEAD_BYTES } from './constants.ts';
 import { AmqpError } from './errors.ts';
-import type { FieldTable } from './field-table.ts';
-import { decodeTable, encodeTable } from './field-table.ts';
+import { decodeTable, encodeTable, type FieldTable } from './field-table.ts';
 import type { AnyMethod, FieldDomain, FieldSpec, MethodFields, MethodName } from './spec.ts';
 import { METHODS } from './spec.ts';
+import { type TableLimits, WIRE_LIMITS } from './table-limits.ts';
 
 /** Class id and method id. */
 const METHOD_HEAD_BYTES = 4;
@@ -34,7 +34,12 @@ export function methodNameOf(key: number): MethodName | undefined {
  * at `end`. The result shares no memory with `buf`. Throws AmqpError: COMMAND_INVALID for a method
  * that does not exist, SYNTAX_ERROR for malformed arguments.
  */
-export function decodeMethod(buf: Buffer, start: number, end: number): AnyMethod {
+export function decodeMethod(
+  buf: Buffer,
+  start: number,
+  end: number,
+  limits: TableLimits = WIRE_LIMITS,
+): AnyMethod {
   assert(end <= buf.length, 'a method ends inside its buffer');
   if (end - start < METHOD_HEAD_BYTES) throw truncated('method');
   const classId = buf.readUInt16BE(start);
@@ -43,7 +48,7 @@ export function decodeMethod(buf: Buffer, start: number, end: number): AnyMethod
   if (name === undefined) {
     throw new AmqpError('COMMAND_INVALID', `unknown method {${classId},${methodId}}`);
   }
-  const reader = new ArgumentReader(buf, start + METHOD_HEAD_BYTES, end, name);
+  const reader = new ArgumentReader(buf, start + METHOD_HEAD_BYTES, end, name, limits);
   const fields: readonly FieldSpec[] = METHODS[name].fields;
   const method: Record<string, FieldValue> = { name };
   for (const [field, domain] of fields) {
@@ -88,13 +93,15 @@ class ArgumentReader {
   private readonly buf: Buffer;
   private readonly end: number;
   private readonly method: MethodName;
+  private readonly limits: TableLimits;
   private at: number;
   private bitsRead = 0;
 
-  constructor(buf: Buffer, start: number, end: number, method: MethodName) {
+  constructor(buf: Buffer, start: number, end: number, method: MethodName, limits: TableLimits) {
     this.buf = buf;
     this.end = end;
     this.method = method;
+    this.limits = limits;
     this.at = start;
   }
 
@@ -118,7 +125,7 @@ class ArgumentReader {
         return copyOf(this.buf, from, from + bytes);
       }
       case 'table': {
-        const { table, end } = decodeTable(this.buf, this.at, this.end);
+        const { table, end } = decodeTable(this.buf, this.at, this.end, this.limits);
         this.at = end;
         return table;
       }

@@ -4,8 +4,8 @@ import { Buffer } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
 import { CLASS_BASIC } from './constants.ts';
 import { AmqpError } from './errors.ts';
-import type { FieldTable } from './field-table.ts';
-import { checkTable, decodeTable, encodeTable } from './field-table.ts';
+import { checkTable, decodeTable, encodeTable, type FieldTable } from './field-table.ts';
+import { STORED_LIMITS, type TableLimits } from './table-limits.ts';
 
 /** What a publisher says about a message; every property may be absent. */
 export interface Properties {
@@ -69,7 +69,12 @@ const NO_HEADERS: FieldTable = new Map();
  * without building anything. A shortstr may be no valid UTF-8: RabbitMQ hands such bytes on, and
  * binary correlation ids are in use. Throws AmqpError SYNTAX_ERROR.
  */
-export function checkProperties(buf: Buffer, start: number, end: number): void {
+export function checkProperties(
+  buf: Buffer,
+  start: number,
+  end: number,
+  limits: TableLimits,
+): void {
   assert(end <= buf.length, 'a content header ends inside its buffer');
   let rest = readFlags(buf, start, end);
   let at = start + 2;
@@ -77,7 +82,7 @@ export function checkProperties(buf: Buffer, start: number, end: number): void {
     const flag = 0x80000000 >>> Math.clz32(rest);
     rest ^= flag;
     if (flag === HEADERS_FLAG) {
-      at = checkTable(buf, at, end);
+      at = checkTable(buf, at, end, limits);
     } else if ((flag & OCTET_FLAGS) !== 0) {
       at += 1;
     } else if (flag === TIMESTAMP_FLAG) {
@@ -109,10 +114,10 @@ function readFlags(buf: Buffer, start: number, end: number): number {
  * Decodes the properties whose flags are at `start`; the list must end exactly at `end`. The result
  * shares no memory with `buf`. Bytes that are no valid UTF-8 read as U+FFFD, so what is handed on
  * to consumers should be the bytes received, not an encoding of this. Throws AmqpError SYNTAX_ERROR
- * for just those bytes that checkProperties refuses.
+ * for just those bytes that checkProperties refuses under STORED_LIMITS.
  */
 export function decodeProperties(buf: Buffer, start: number, end: number): Properties {
-  checkProperties(buf, start, end);
+  checkProperties(buf, start, end, STORED_LIMITS);
   const flags = readFlags(buf, start, end);
   const properties: Partial<Record<keyof Properties, unknown>> = {};
   let at = start + 2;
@@ -138,7 +143,7 @@ export function decodeProperties(buf: Buffer, start: number, end: number): Prope
         break;
       }
       case 'table': {
-        const headers = decodeTable(buf, at, end);
+        const headers = decodeTable(buf, at, end, STORED_LIMITS);
         properties[name] = headers.table;
         at = headers.end;
         break;

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { decodeTable, encodeTable, type FieldTable } from '../amqp/field-table.ts';
+import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_DEFINITIONS } from '../store/tables.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
@@ -161,5 +162,5 @@ function tableText(table: FieldTable): string {
 
 function tableOf(row: Json): FieldTable {
   const bytes = Buffer.from(String(row['arguments']), 'base64');
-  return decodeTable(bytes, 0, bytes.length).table;
+  return decodeTable(bytes, 0, bytes.length, STORED_LIMITS).table;
 }

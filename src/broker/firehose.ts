@@ -99,7 +99,7 @@ export class Firehose {
 
 /** The properties under RabbitMQ's names, as a table. */
 function propertiesOf(message: ReadMessage): FieldTable {
-  // The headers are decoded already, and those of a dead letter may be more than decoding takes.
+  // The headers are decoded already.
   const payload = replaceHeaders(message.headerPayload, NO_HEADERS, false);
   const decoded = decodeProperties(payload, PROPERTY_FLAGS_OFFSET, payload.length);
   const table: FieldTable = new Map();

@@ -10,6 +10,7 @@ import {
   propertyStart,
   shortProperty,
 } from '../amqp/property-walk.ts';
+import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { HeaderName } from './exchange/header-name.ts';
 import type { RoutedMessage } from './exchange/router.ts';
 
@@ -53,7 +54,7 @@ export class MessageProperties implements RoutedMessage {
   /** All headers, or null when the message has none. To look at one or two, ask for these. */
   headers(): FieldTable | null {
     if (this.table === null && this.locate() !== NONE) {
-      this.table = decodeTable(this.bytes, this.headersAt, this.bytes.length).table;
+      this.table = decodeTable(this.bytes, this.headersAt, this.bytes.length, STORED_LIMITS).table;
     }
     return this.table;
   }

@@ -234,6 +234,22 @@ export const SETTINGS = {
     max: 536_870_912,
     unit: 'bytes',
   }),
+  tableDepthMax: integer({
+    key: 'field_table_max_depth',
+    about:
+      'How deep field tables (headers, arguments) may nest; what is deeper closes the connection.',
+    initial: 32,
+    min: 1,
+    max: 250,
+  }),
+  tableEntriesMax: integer({
+    key: 'field_table_max_entries',
+    about:
+      'How many entries a field table may have, all levels together; more close the connection.',
+    initial: 4096,
+    min: 1,
+    max: 2 ** 20,
+  }),
   maxTransactionBytes: integer({
     key: 'max_transaction_size',
     about: 'The most that one transaction may publish; a larger one closes its channel.',

@@ -12,6 +12,7 @@ import {
   replaceHeaders,
   shortProperty,
 } from '../amqp/property-walk.ts';
+import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { MessageLog } from './log.ts';
 import {
   bodyBytesAt,
@@ -61,8 +62,7 @@ export function readRecord(bytes: Buffer, view: DataView, offset: number): ReadM
   let headers: FieldTable = new Map();
   if (hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS)) {
     const at = propertyStart(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_HEADERS);
-    // Each death adds entries, so that the limit for publishers does not hold here.
-    headers = decodeTable(headerPayload, at, headerPayload.length, Infinity).table;
+    headers = decodeTable(headerPayload, at, headerPayload.length, STORED_LIMITS).table;
   }
   const prioritized = hasProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_PRIORITY);
   return {

@@ -41,7 +41,13 @@ import {
 import { Deliveries } from './deliveries.ts';
 import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher, type PublisherChannel, REFUSED, TAKEN_STORED } from './publisher.ts';
+import {
+  Publisher,
+  type PublisherChannel,
+  type PublishLimits,
+  REFUSED,
+  TAKEN_STORED,
+} from './publisher.ts';
 import { Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
 
@@ -59,7 +65,7 @@ export interface ChannelConnection {
   readonly outbox: Outbox;
   /** The largest frame the peer takes. */
   readonly peerFrameMax: number;
-  readonly settings: { readonly maxMessageBytes: number; readonly unackedMaxPerChannel: number };
+  readonly settings: PublishLimits & { readonly unackedMaxPerChannel: number };
   /** Whether the peer wants to be told of consumers that the broker cancels. */
   readonly wantsCancelNotice: boolean;
   readonly timeoutRules: TimeoutRules;
@@ -111,7 +117,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.deliveries = new Deliveries(this);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
-    this.publisher = new Publisher(broker, vhost, this, settings.maxMessageBytes);
+    this.publisher = new Publisher(broker, vhost, this, settings);
   }
 
   get connectionName(): string {

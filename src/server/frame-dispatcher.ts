@@ -111,13 +111,13 @@ export class FrameDispatcher implements FrameSink {
   }
 
   private connectionMethod(bytes: Buffer, start: number, end: number): void {
-    const method = decodeOrRefuse(bytes, start, end);
+    const method = this.decodeOrRefuse(bytes, start, end);
     if (!isClientMethod(method)) throw outOfState(this.connection);
     handleConnectionMethod(this.connection, method);
   }
 
   private decode(bytes: Buffer, start: number, end: number): ClientMethod {
-    const method = decodeOrRefuse(bytes, start, end);
+    const method = this.decodeOrRefuse(bytes, start, end);
     if (isClientMethod(method)) return method;
     throw new AmqpError('COMMAND_INVALID', 'unimplemented method');
   }
@@ -186,15 +186,15 @@ export class FrameDispatcher implements FrameSink {
     );
     return null;
   }
-}
 
-/** Arguments that cannot be read break the framing of the connection in RabbitMQ's eyes. */
-function decodeOrRefuse(bytes: Buffer, start: number, end: number): AnyMethod {
-  try {
-    return decodeMethod(bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof AmqpError) || error.replyName !== 'SYNTAX_ERROR') throw error;
-    const octets = [...bytes.subarray(start, Math.min(end, start + 32))].join(',');
-    throw new AmqpError('FRAME_ERROR', `cannot decode <<${octets}>>: ${error.explanation}`);
+  /** Arguments that cannot be read break the framing of the connection in RabbitMQ's eyes. */
+  private decodeOrRefuse(bytes: Buffer, start: number, end: number): AnyMethod {
+    try {
+      return decodeMethod(bytes, start, end, this.connection.settings);
+    } catch (error) {
+      if (!(error instanceof AmqpError) || error.replyName !== 'SYNTAX_ERROR') throw error;
+      const octets = [...bytes.subarray(start, Math.min(end, start + 32))].join(',');
+      throw new AmqpError('FRAME_ERROR', `cannot decode <<${octets}>>: ${error.explanation}`);
+    }
   }
 }

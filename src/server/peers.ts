@@ -25,6 +25,7 @@ import type { Connection } from './connection.ts';
 import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from './connection-state.ts';
 import { HELD_BY_ALARM, HELD_BY_FLOW, HELD_BY_STORE } from './input-gate.ts';
 import type { ListenAddress } from './listener.ts';
+import type { PublishLimits } from './publisher.ts';
 import { publishForTool } from './tool-channel.ts';
 
 /** How something ended: who did it, the reply code or 0, the method to blame or 0, and why. */
@@ -43,7 +44,7 @@ export function byBroker(error: AmqpError, key: number): Ending {
 /** What is needed of the server. */
 export interface PeersServer {
   readonly broker: Broker;
-  readonly settings: { readonly maxMessageBytes: number };
+  readonly settings: PublishLimits;
   readonly addresses: readonly ListenAddress[];
   readonly certificates: readonly CertificateView[];
   readonly openConnections: ReadonlySet<Connection>;
@@ -130,7 +131,7 @@ export class Peers implements ViewHost {
       vhost,
       grants,
       message,
-      this.server.settings.maxMessageBytes,
+      this.server.settings,
     );
     return batch === 0 ? Promise.resolve(routed) : this.durable(batch).then(() => routed);
   }

@@ -12,6 +12,7 @@ import {
   replaceHeaders,
   replaceShort,
 } from '../amqp/property-walk.ts';
+import type { TableLimits } from '../amqp/table-limits.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
@@ -66,6 +67,11 @@ export const TAKEN = 0;
 export const TAKEN_STORED = 1;
 export const REFUSED = 2;
 
+/** How large a message and its headers may be. */
+export interface PublishLimits extends TableLimits {
+  readonly maxMessageBytes: number;
+}
+
 /** What a publisher needs of its channel. */
 export interface PublisherChannel extends TracedChannel {
   readonly counts: MessageCounts;
@@ -91,20 +97,20 @@ export class Publisher {
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
   private readonly grants: Grants | null;
-  private readonly maxMessageBytes: number;
+  private readonly limits: PublishLimits;
   /** The address of the last publish with its route, since the next is often alike. */
   private lastAddress: Address | null = null;
   /** The exchange that the user was allowed to write to last, in which topology. */
   private permitted: Exchange | null = null;
   private permittedAt = 0;
 
-  constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, maxMessageBytes: number) {
+  constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, limits: PublishLimits) {
     this.broker = broker;
     this.vhost = vhost;
     this.channel = channel;
     this.grants = channel.grants;
-    this.maxMessageBytes = maxMessageBytes;
-    this.assembly = new ContentAssembly(maxMessageBytes, broker);
+    this.limits = limits;
+    this.assembly = new ContentAssembly(limits.maxMessageBytes, broker);
   }
 
   /** The content that comes frame by frame has ended: it is published. */
@@ -133,7 +139,8 @@ export class Publisher {
     const { broker } = this;
     const bits = bytes[addressEnd] as number;
     const bodyBytes = view.getUint32(headerFrame + 15);
-    if (bodyBytes > this.maxMessageBytes) checkBodySize(bodyBytes, this.maxMessageBytes);
+    const { maxMessageBytes } = this.limits;
+    if (bodyBytes > maxMessageBytes) checkBodySize(bodyBytes, maxMessageBytes);
     if ((bits & BIT_IMMEDIATE) !== 0) throw new AmqpError('NOT_IMPLEMENTED', 'immediate=true');
     const flagsAt = headerFrame + 19;
     const propertyFlags = view.getUint16(flagsAt);
@@ -145,7 +152,7 @@ export class Publisher {
       persistent = bytes[flagsAt + 2] === DELIVERY_MODE_PERSISTENT;
     } else {
       const payloadEnd = headerFrame + 7 + view.getUint32(headerFrame + 3);
-      checkProperties(bytes, flagsAt, payloadEnd);
+      checkProperties(bytes, flagsAt, payloadEnd, this.limits);
       persistent = octetProperty(bytes, flagsAt, BIT_DELIVERY_MODE) === DELIVERY_MODE_PERSISTENT;
       if ((propertyFlags & (1 << BIT_PRIORITY)) !== 0) {
         priority = octetProperty(bytes, flagsAt, BIT_PRIORITY);

@@ -3,6 +3,7 @@
 
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeTable, type Field } from '../amqp/field-table.ts';
+import { WIRE_LIMITS } from '../amqp/table-limits.ts';
 import { type CertificateLogin, userOfCertificate } from './certificate-names.ts';
 import type { TlsPeer } from './listener.ts';
 
@@ -87,7 +88,7 @@ function readAmqplain(response: Buffer): NameAndPassword {
   const table = Buffer.alloc(response.length + 4);
   table.writeUInt32BE(response.length);
   response.copy(table, 4);
-  const fields = decodeTable(table, 0, table.length).table;
+  const fields = decodeTable(table, 0, table.length, WIRE_LIMITS).table;
   const user = textOf(fields.get('LOGIN'));
   const password = textOf(fields.get('PASSWORD'));
   if (user === null || password === null) {

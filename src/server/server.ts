@@ -38,6 +38,7 @@ import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
 import { Peers } from './peers.ts';
 import type { PublishGuard } from './publish-guard.ts';
+import type { PublishLimits } from './publisher.ts';
 import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
@@ -61,13 +62,13 @@ export interface ServerSettings
   extends ListenerSettings,
     SaslSettings,
     ResourceSettings,
-    FloodSettings {
+    FloodSettings,
+    PublishLimits {
   readonly initialFrameMaxBytes: number;
   readonly frameMaxBytes: number;
   readonly channelMax: number;
   readonly heartbeatSeconds: number;
   readonly handshakeTimeoutMs: number;
-  readonly maxMessageBytes: number;
   readonly maxTransactionBytes: number;
   readonly consumerMaxPerChannel: number;
   readonly unackedMaxPerChannel: number;

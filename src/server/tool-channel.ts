@@ -8,7 +8,7 @@ import type { MessageCounts } from '../broker/counts.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ToolMessage } from '../broker/view/host.ts';
 import { Confirms } from './confirms.ts';
-import { Publisher, type PublisherChannel } from './publisher.ts';
+import { Publisher, type PublisherChannel, type PublishLimits } from './publisher.ts';
 
 const BIT_MANDATORY = 1;
 /** Class, method and ticket stand before the exchange in the payload of basic.publish. */
@@ -52,10 +52,10 @@ export function publishForTool(
   vhost: Vhost,
   grants: Grants,
   message: ToolMessage,
-  maxMessageBytes: number,
+  limits: PublishLimits,
 ): ToolPublish {
   const channel = new ToolChannel(grants, broker.counts.closed);
-  const publisher = new Publisher(broker, vhost, channel, maxMessageBytes);
+  const publisher = new Publisher(broker, vhost, channel, limits);
   const { assembly } = publisher;
   const method = publishPayload(message.exchange, message.routingKey);
   assembly.begin(method, 0, method.length);

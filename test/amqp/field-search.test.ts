@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { expect, it } from 'vitest';
 import { findField } from '../../src/amqp/field-search.ts';
 import { decodeTable, encodeTable } from '../../src/amqp/field-table.ts';
+import { STORED_LIMITS } from '../../src/amqp/table-limits.ts';
 import { withSeed } from './random.ts';
 
 it('finds in random tables what decoding them finds, and nothing else', () => {
@@ -10,7 +11,12 @@ it('finds in random tables what decoding them finds, and nothing else', () => {
       const encoded = encodeTable(random.table());
       const before = random.bytes(5);
       const bytes = Buffer.concat([before, encoded, random.bytes(5)]);
-      const { table } = decodeTable(bytes, before.length, before.length + encoded.length);
+      const { table } = decodeTable(
+        bytes,
+        before.length,
+        before.length + encoded.length,
+        STORED_LIMITS,
+      );
       for (const name of [...table.keys(), random.text(12), '']) {
         const found = findField(bytes, before.length, Buffer.from(name));
         expect(found).toEqual(table.get(name) ?? null);

@@ -2,14 +2,15 @@ import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { AmqpError } from '../../src/amqp/errors.ts';
-import type { Field, FieldTable, FieldType } from '../../src/amqp/field-table.ts';
 import {
   checkTable,
   decodeTable,
   encodeTable,
-  FIELD_DEPTH_MAX,
-  FIELD_ENTRIES_MAX,
+  type Field,
+  type FieldTable,
+  type FieldType,
 } from '../../src/amqp/field-table.ts';
+import { STORED_LIMITS, WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import { withSeed } from './random.ts';
 
 interface AmqplibCodec {
@@ -27,7 +28,7 @@ function table(...entries: readonly (readonly [string, Field])[]): FieldTable {
 }
 
 function decodeAll(bytes: Buffer): FieldTable {
-  return decodeTable(bytes, 0, bytes.length).table;
+  return decodeTable(bytes, 0, bytes.length, WIRE_LIMITS).table;
 }
 
 /** A table of hand-made content: the length field is put in front. */
@@ -42,8 +43,8 @@ function wrap(...content: readonly (string | number | Buffer)[]): Buffer {
 
 /** Checks and decodes; both must agree. Returns why the bytes were refused, or null. */
 function refusal(bytes: Buffer, start = 0, end = bytes.length): string | null {
-  const checked = outcome(() => checkTable(bytes, start, end));
-  const decoded = outcome(() => decodeTable(bytes, start, end).end);
+  const checked = outcome(() => checkTable(bytes, start, end, WIRE_LIMITS));
+  const decoded = outcome(() => decodeTable(bytes, start, end, WIRE_LIMITS).end);
   expect(decoded).toEqual(checked);
   return typeof checked === 'string' ? checked : null;
 }
@@ -74,7 +75,7 @@ describe('field tables', () => {
         const given = random.table(5);
         const bytes = encodeTable(given);
         expect(decodeAll(bytes)).toEqual(given);
-        expect(checkTable(bytes, 0, bytes.length)).toBe(bytes.length);
+        expect(checkTable(bytes, 0, bytes.length, WIRE_LIMITS)).toBe(bytes.length);
         expect(encodeTable(decodeAll(bytes)).equals(bytes)).toBe(true);
       }
     });
@@ -83,8 +84,8 @@ describe('field tables', () => {
   it('end where their length says, not where the buffer does', () => {
     const bytes = encodeTable(table(['a', { type: 'V', value: null }]));
     const chunk = Buffer.concat([Buffer.alloc(3), bytes, Buffer.alloc(5)]);
-    expect(checkTable(chunk, 3, chunk.length)).toBe(3 + bytes.length);
-    expect(decodeTable(chunk, 3, chunk.length).end).toBe(3 + bytes.length);
+    expect(checkTable(chunk, 3, chunk.length, WIRE_LIMITS)).toBe(3 + bytes.length);
+    expect(decodeTable(chunk, 3, chunk.length, WIRE_LIMITS).end).toBe(3 + bytes.length);
   });
 
   it('share no memory with the chunk they came in', () => {
@@ -165,20 +166,23 @@ describe('malformed field tables', () => {
 
   it('are refused beyond the nesting limit, tables and arrays alike', () => {
     let field: Field = { type: 'V', value: null };
-    for (let depth = 1; depth < FIELD_DEPTH_MAX; depth += 1) {
+    for (let depth = 1; depth < WIRE_LIMITS.tableDepthMax; depth += 1) {
       field =
         depth % 2 === 0 ? { type: 'A', value: [field] } : { type: 'F', value: table(['a', field]) };
     }
     const deepest = encodeTable(table(['a', field]));
     expect(refusal(deepest)).toBeNull();
     expect(refusal(wrap(1, 'a', 'F', deepest))).toContain('nested more than 32 deep');
-    expect(() => encodeTable(table(['a', { type: 'A', value: [field] }]))).toThrow('deeper');
+    for (let depth = 0; depth < STORED_LIMITS.tableDepthMax; depth += 1) {
+      field = { type: 'A', value: [field] };
+    }
+    expect(() => encodeTable(table(['a', field]))).toThrow('deeper');
   });
 
   it('are refused beyond the limit of entries, counted over all levels', () => {
     const voids = (count: number): Buffer => wrap(Buffer.alloc(count, 'V'));
-    expect(refusal(wrap(1, 'a', 'A', voids(FIELD_ENTRIES_MAX - 1)))).toBeNull();
-    expect(refusal(wrap(1, 'a', 'A', voids(FIELD_ENTRIES_MAX)))).toContain(
+    expect(refusal(wrap(1, 'a', 'A', voids(WIRE_LIMITS.tableEntriesMax - 1)))).toBeNull();
+    expect(refusal(wrap(1, 'a', 'A', voids(WIRE_LIMITS.tableEntriesMax)))).toContain(
       'more than 4096 entries',
     );
     const half = wrap(1, 'a', 'A', voids(2500), 1, 'b', 'A', voids(2500));
@@ -282,7 +286,7 @@ describe("amqplib's codec", () => {
       },
       0,
     );
-    const decoded = decodeTable(buffer, 0, buffer.length);
+    const decoded = decodeTable(buffer, 0, buffer.length, WIRE_LIMITS);
     expect(decoded.end).toBe(bytes);
     expect(decoded.table).toEqual(
       table(

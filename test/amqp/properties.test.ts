@@ -9,6 +9,7 @@ import {
   decodeProperties,
   encodeContentHeaderPayload,
 } from '../../src/amqp/properties.ts';
+import { STORED_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Random } from './random.ts';
 import { withSeed } from './random.ts';
 
@@ -55,7 +56,7 @@ function randomProperties(random: Random): Properties {
 
 /** Checks and decodes; both must agree. Returns why the bytes were refused, or null. */
 function refusal(payload: Buffer, end = payload.length): string | null {
-  const checked = outcome(() => checkProperties(payload, FLAGS, end));
+  const checked = outcome(() => checkProperties(payload, FLAGS, end, STORED_LIMITS));
   const decoded = outcome(() => decodeProperties(payload, FLAGS, end));
   expect(decoded).toEqual(checked);
   return checked;
@@ -102,7 +103,7 @@ describe('content headers', () => {
         const given = randomProperties(random);
         const payload = encodeContentHeaderPayload(random.below(1e9), given);
         expect(decodeProperties(payload, FLAGS, payload.length)).toEqual(given);
-        checkProperties(payload, FLAGS, payload.length);
+        checkProperties(payload, FLAGS, payload.length, STORED_LIMITS);
       }
     });
   });

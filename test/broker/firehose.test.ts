@@ -1,6 +1,8 @@
 // Owns the tests of tracing a vhost.
 
 import { expect, test } from 'vitest';
+import type { Field } from '../../src/amqp/field-table.ts';
+import { FIELD_DEPTH_MAX } from '../../src/amqp/table-limits.ts';
 import { readMessage } from '../../src/message/read-message.ts';
 import { SmallBroker } from './small-broker.ts';
 
@@ -64,6 +66,24 @@ test('a dead letter with more headers than a publisher may send is told of', () 
   const { headers } = readMessage(small.broker.log, entry?.position ?? 0);
   const properties = headers.get('properties');
   expect(properties?.type === 'F' && properties.value.get('headers')?.type).toBe('F');
+});
+
+test('headers as deep as any setting lets them be are told of', () => {
+  const { small, name } = tracing();
+  const message = readMessage(small.broker.log, positionIn(small, name));
+  let deep: Field = { type: 't', value: true };
+  for (let depth = 1; depth < FIELD_DEPTH_MAX; depth++) {
+    deep = { type: 'F', value: new Map([['n', deep]]) };
+  }
+  message.headers.set('n', deep);
+  small.vhost.firehose?.published(BY, message, []);
+  const entry = small.queue('traces').take();
+  const { headers } = readMessage(small.broker.log, entry?.position ?? 0);
+  const properties = headers.get('properties');
+  expect(properties?.type === 'F' && properties.value.get('headers')).toEqual({
+    type: 'F',
+    value: message.headers,
+  });
 });
 
 test('without a binding no copy is made', () => {

@@ -1,6 +1,7 @@
 // Owns the two ends of the simulation's clients: a publisher that sends frames cut anywhere, and a
 // channel that is delivered to. Never opens a socket, never compares.
 
+import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
@@ -15,7 +16,7 @@ import type { Entry, Message, ModelQueue } from './model.ts';
 
 /** As much as one read of a socket brings. */
 const CHUNK_BYTES_MAX = 65_536;
-const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+const LIMITS = { ...WIRE_LIMITS, maxMessageBytes: 16 * 1024 * 1024 };
 
 /** A connection with one channel in confirm mode, as far as publishing goes. */
 export class SimPublisher implements FrameSink, PublisherChannel {
@@ -47,7 +48,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** `onPublish` is told of each message just before the broker takes it in. */
   constructor(broker: Broker, vhost: Vhost, onPublish: (message: Message) => void) {
     this.onPublish = onPublish;
-    this.publisher = new Publisher(broker, vhost, this, MESSAGE_BYTES_MAX);
+    this.publisher = new Publisher(broker, vhost, this, LIMITS);
     this.reader = new FrameReader(this, broker.log);
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FIELD_DEPTH_MAX, WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Setting } from '../../src/config/setting.ts';
 import { defaultSettings, SETTINGS } from '../../src/config/settings.ts';
 
@@ -26,4 +27,11 @@ test('the default settings are the defaults of the rows', () => {
   expect(settings.tcpListeners.get('default')).toEqual({ host: '127.0.0.1', port: 5672 });
   expect(settings.sslListeners.size).toBe(0);
   expect(settings.connectionMax).toBe(Number.POSITIVE_INFINITY);
+  expect(settings).toMatchObject(WIRE_LIMITS);
+});
+
+test('tables that a setting lets in can be read back', () => {
+  const deepest = SETTINGS.tableDepthMax.read(String(FIELD_DEPTH_MAX), 0);
+  expect(deepest).toBe(FIELD_DEPTH_MAX);
+  expect(() => SETTINGS.tableDepthMax.read(String(FIELD_DEPTH_MAX + 1), 0)).toThrow();
 });

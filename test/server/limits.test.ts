@@ -325,3 +325,32 @@ test('unacked_max_per_channel holds deliveries back, whatever prefetch is asked 
   const still = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
   expect(still).toMatchObject({ messageCount: 5 });
 });
+
+test('field tables are held to the settings, in arguments and in headers', async () => {
+  const broker = await start({ tableDepthMax: 2, tableEntriesMax: 3 });
+  const two = { a: { b: 1 }, c: 2 };
+  const deep = { a: { b: { c: 1 } } };
+  const many = { a: 1, b: 2, c: 3, d: 4 };
+  const raw = await broker.open();
+  await raw.call(1, 'exchange.declare', { exchange: 'e', type: 'headers', arguments: two });
+  const refusals = [
+    [deep, 'malformed field table: nested more than 2 deep'],
+    [many, 'malformed field table: more than 3 entries'],
+  ] as const;
+  for (const [table, why] of refusals) {
+    const declarer = await broker.open();
+    const closed = await declarer.call(1, 'queue.declare', { queue: 'q', arguments: table });
+    expect(closed).toMatchObject({ name: 'connection.close', replyCode: 501 });
+    expect(closed['replyText']).toContain(why);
+    const publisher = await broker.open();
+    publisher.publish(1, { routingKey: 'q' }, { headers: table }, Buffer.from('x'));
+    const end = await publisher.next();
+    expect(end).toMatchObject({ name: 'connection.close', replyCode: 502 });
+    expect(end['replyText']).toContain(why);
+  }
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  raw.publish(1, { routingKey: 'q' }, { headers: two }, Buffer.from('x'));
+  expect(await raw.call(1, 'basic.get', { queue: 'q', noAck: true })).toMatchObject({
+    name: 'basic.get-ok',
+  });
+});

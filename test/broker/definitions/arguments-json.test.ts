@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FIELD_DEPTH_MAX, type Field, type FieldTable } from '../../../src/amqp/field-table.ts';
+import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
+import { FIELD_DEPTH_MAX } from '../../../src/amqp/table-limits.ts';
 import {
   argumentsFromJson,
   argumentsToJson,
@@ -108,8 +109,4 @@ test('refuses what is nested deeper than could be read back', () => {
   let list: JsonValue = 1;
   for (let n = 0; n < FIELD_DEPTH_MAX; n++) list = [list];
   expect(() => argumentsFromJson({ list })).toThrow('arguments are nested too deeply');
-});
-
-test('refuses more entries than could be read back', () => {
-  expect(() => argumentsFromJson({ list: Array(5000).fill(1) })).toThrow();
 });
