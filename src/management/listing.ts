@@ -19,15 +19,18 @@ const PAGE_SIZE = 100;
 /** About so many characters are sent at a time. */
 const PIECE_CHARS = 64 * 1024;
 
-/**
- * Puts a list together as the query of a call asks for; `order` names what it is sorted by at first, and
- * `enrich` adds to the rows of a page what would be too much to find out for all.
- */
+/** A column that takes a while to find out: looked up for the rows of a page, and for all to sort by it. */
+export interface SlowColumn {
+  readonly name: string;
+  of(row: Row): Key | null;
+}
+
+/** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
 export async function list(
   call: Call,
   rows: Iterable<Row>,
   order: readonly string[] = ['vhost', 'name'],
-  enrich: (row: Row) => Row = (row) => row,
+  slow: SlowColumn | null = null,
 ): Promise<Pieces> {
   const { query, context } = call;
   const breather = new Breather(context.clock);
@@ -35,13 +38,15 @@ export async function list(
   const paging = readPaging(query);
   const columns = query['columns'];
   const { sort } = query;
+  const slowly = slow !== null && slow.name === sort ? slow : null;
   const paths = (sort === undefined || sort === '' ? order : [sort]).map((path) => path.split('.'));
   const all: Kept[] = [];
   let total = 0;
   for (const row of rows) {
     total += 1;
     if (!wanted(String((row as { name?: unknown }).name ?? ''))) continue;
-    const keys = paths.map((path) => keyAt(row, path));
+    const keys =
+      slowly === null ? paths.map((path) => keyAt(row, path)) : [slowly.of(row) ?? undefined];
     // Text is easier to keep than objects are: the collector of garbage need not look into it.
     const kept = paging === null ? JSON.stringify(pick(row, columns)) : row;
     all.push({ keys, kept });
@@ -60,7 +65,7 @@ export async function list(
   }
   const items = sorted
     .slice((page - 1) * pageSize, page * pageSize)
-    .map(({ kept }) => JSON.stringify(pick(enrich(kept as Row), columns)));
+    .map(({ kept }) => JSON.stringify(pick(withSlow(kept as Row, slow), columns)));
   const head = {
     filtered_count: sorted.length,
     item_count: items.length,
@@ -71,6 +76,10 @@ export async function list(
   };
   const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
   return { pieces: await piecesOf(start, items, ']}', breather) };
+}
+
+function withSlow(row: Row, slow: SlowColumn | null): Row {
+  return slow === null ? row : { ...row, [slow.name]: slow.of(row) };
 }
 
 /** A row that is wanted: what it is sorted by, and itself, as JSON where all rows are. */

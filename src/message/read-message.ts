@@ -13,6 +13,7 @@ import {
   shortProperty,
 } from '../amqp/property-walk.ts';
 import { STORED_LIMITS } from '../amqp/table-limits.ts';
+import { viewOf } from '../util/bytes.ts';
 import type { MessageLog } from './log.ts';
 import {
   bodyBytesAt,
@@ -51,6 +52,13 @@ export function readMessage(log: MessageLog, position: number): ReadMessage {
 export function arrivedMsAt(log: MessageLog, position: number): number {
   const segment = log.readable(position);
   return recordArrivedMs(segment.view as DataView, position - positionOf(segment.id, 0));
+}
+
+/** The same, where nobody is about to read the message: what is away from memory stays away. */
+export function glimpseArrivedMs(log: MessageLog, position: number): number {
+  const segment = log.segmentOf(position);
+  const view = segment.view ?? viewOf(log.bytesOf(segment));
+  return recordArrivedMs(view, position - positionOf(segment.id, 0));
 }
 
 /** Reads a record that is whole in a buffer, its head written. */

@@ -234,6 +234,28 @@ test('a queue tells the age of its oldest message, and how long deliveries and a
   });
 });
 
+test('the queue whose messages wait longest is found by sorting', async () => {
+  const connection = await client();
+  const channel = await connection.createConfirmChannel();
+  const names: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const name = await newQueue();
+    names.push(name);
+    channel.sendToQueue(name, Buffer.from('x'));
+    await channel.waitForConfirms();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const empty = await newQueue();
+  const path = '/queues/%2F?page=1&page_size=500&sort=oldest_message_age_ms&columns=name';
+  const order = async (query: string): Promise<string[]> => {
+    const { items } = await get<{ items: { name: string }[] }>(path + query);
+    const ours = new Set([...names, empty]);
+    return items.map(({ name }) => name).filter((name) => ours.has(name));
+  };
+  expect(await order('&sort_reverse=true')).toEqual([...names, empty]);
+  expect(await order('')).toEqual([empty, ...names.reverse()]);
+});
+
 test('a client connects over WebSocket, and is one of the connections', async () => {
   const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws/amqp`, 'amqp');
   const greeting = new Promise<Buffer>((resolve, reject) => {

@@ -1,7 +1,7 @@
 // Owns what the HTTP API shows of queues, exchanges and consumers beyond what they were declared with:
 // counts, rates, ages and latencies. Never computes what nobody asked for.
 
-import { arrivedMsAt } from '../../message/read-message.ts';
+import { glimpseArrivedMs } from '../../message/read-message.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
 import type { Broker } from '../broker.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -157,7 +157,7 @@ export function oldestMessageMs(broker: Broker, queue: Queue): number | null {
 function headArrivedMs(broker: Broker, { messages }: Queue): number | null {
   if (messages.readyCount === 0) return null;
   const lane = messages.topLane();
-  return arrivedMsAt(broker.log, lane.entries.positionOf(lane.findHead()));
+  return glimpseArrivedMs(broker.log, lane.entries.positionOf(lane.findHead()));
 }
 
 export function viewLatency(latency: QueueLatency): LatenciesView {

@@ -72,11 +72,12 @@ export const QUEUE_ROUTES: readonly Route[] = [
 /** How lists of bindings are sorted. */
 export const BINDING_ORDER = ['vhost', 'source', 'destination', 'properties_key'];
 
-/** The oldest message may have to be read from the disk: only those of a page are. */
 function queues(call: Call): Promise<object> {
-  return list(call, call.view.look.queues(call.vhostOrAll()), QUEUE_ORDER, (row) => {
-    const { vhost, name } = row as QueueRow;
-    return { ...row, oldest_message_age_ms: call.view.look.oldestMessageMs(vhost, name) };
+  const { look } = call.view;
+  return list(call, look.queues(call.vhostOrAll()), QUEUE_ORDER, {
+    name: 'oldest_message_age_ms',
+    // It may have to be read from the disk.
+    of: (row) => look.oldestMessageMs((row as QueueRow).vhost, (row as QueueRow).name),
   });
 }
 

@@ -6,7 +6,8 @@ import { count, facts, h, link, pathOf, rate, tag } from '../dom.js';
 import { list } from '../list.js';
 import { update } from '../morph.js';
 import { table } from '../table.js';
-import { publishTo, unbind } from './queue.js';
+import { unbind } from './queue.js';
+import { publishTo } from './queue-actions.js';
 import { vhostNames } from './queues.js';
 
 const shown = (name) => (name === '' ? '(default exchange)' : name);

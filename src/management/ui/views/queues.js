@@ -44,7 +44,13 @@ export async function show() {
         sort: 'message_bytes',
         cell: (row) => bytes(row.message_bytes),
       },
-      { title: 'Oldest', num: true, wide: true, cell: (row) => span(row.oldest_message_age_ms) },
+      {
+        title: 'Oldest',
+        num: true,
+        wide: true,
+        sort: 'oldest_message_age_ms',
+        cell: (row) => span(row.oldest_message_age_ms),
+      },
       {
         title: 'Consumers',
         num: true,
