@@ -71,7 +71,8 @@ export class ChannelTable {
 
   /** Closes all channels: what they have not settled goes back to its queues. */
   closeAll(): void {
-    for (const channel of this.all()) {
+    // The last first, as each does with its consumers: see ConsumerSet.remove.
+    for (const channel of this.all().reverse()) {
       channel.close();
       channel.state = CHANNEL_CLOSED;
       this.limits.giveChannel(channel.counts);

@@ -386,7 +386,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.transaction?.clear();
     this.transaction = null;
     const left: Queue[] = [];
-    for (const consumer of [...this.consumers.values()]) {
+    for (const consumer of [...this.consumers.values()].reverse()) {
       if (this.detach(consumer)) left.push(consumer.queue);
     }
     this.deliveries.requeueAll();

@@ -46,7 +46,8 @@ export class ConsumerSet {
 
   /** Takes a consumer off, which must be there. */
   remove(consumer: Consumer): void {
-    const index = this.list.indexOf(consumer);
+    // Channels take off their last one first, so that thousands of them end in no time.
+    const index = this.list.lastIndexOf(consumer);
     assert(index >= 0, 'a consumer leaves the queue that it consumes from');
     this.list.splice(index, 1);
     if (this.next > index) this.next -= 1;
