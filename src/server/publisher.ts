@@ -97,7 +97,8 @@ export class Publisher {
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
   private readonly grants: Grants | null;
-  private readonly limits: PublishLimits;
+  private readonly maxMessageBytes: number;
+  private readonly tableLimits: TableLimits;
   /** The address of the last publish with its route, since the next is often alike. */
   private lastAddress: Address | null = null;
   /** The exchange that the user was allowed to write to last, in which topology. */
@@ -109,8 +110,11 @@ export class Publisher {
     this.vhost = vhost;
     this.channel = channel;
     this.grants = channel.grants;
-    this.limits = limits;
-    this.assembly = new ContentAssembly(limits.maxMessageBytes, broker);
+    // All settings are a large object, too slow to look into for each message.
+    const { maxMessageBytes, tableDepthMax, tableEntriesMax } = limits;
+    this.maxMessageBytes = maxMessageBytes;
+    this.tableLimits = { tableDepthMax, tableEntriesMax };
+    this.assembly = new ContentAssembly(maxMessageBytes, broker);
   }
 
   /** The content that comes frame by frame has ended: it is published. */
@@ -139,8 +143,7 @@ export class Publisher {
     const { broker } = this;
     const bits = bytes[addressEnd] as number;
     const bodyBytes = view.getUint32(headerFrame + 15);
-    const { maxMessageBytes } = this.limits;
-    if (bodyBytes > maxMessageBytes) checkBodySize(bodyBytes, maxMessageBytes);
+    if (bodyBytes > this.maxMessageBytes) checkBodySize(bodyBytes, this.maxMessageBytes);
     if ((bits & BIT_IMMEDIATE) !== 0) throw new AmqpError('NOT_IMPLEMENTED', 'immediate=true');
     const flagsAt = headerFrame + 19;
     const propertyFlags = view.getUint16(flagsAt);
@@ -152,7 +155,7 @@ export class Publisher {
       persistent = bytes[flagsAt + 2] === DELIVERY_MODE_PERSISTENT;
     } else {
       const payloadEnd = headerFrame + 7 + view.getUint32(headerFrame + 3);
-      checkProperties(bytes, flagsAt, payloadEnd, this.limits);
+      checkProperties(bytes, flagsAt, payloadEnd, this.tableLimits);
       persistent = octetProperty(bytes, flagsAt, BIT_DELIVERY_MODE) === DELIVERY_MODE_PERSISTENT;
       if ((propertyFlags & (1 << BIT_PRIORITY)) !== 0) {
         priority = octetProperty(bytes, flagsAt, BIT_PRIORITY);
