@@ -5,13 +5,15 @@ import { Histogram } from '../../util/histogram.ts';
 
 /** Deliveries whose acks are awaited at a time; a power of two. */
 const SLOTS = 16;
+/** What a bit-wise and takes: a remainder of a large number is a call, and each ack asks for one. */
+const SLOT_MASK = SLOTS - 1;
 const NONE = -1;
 
 /** The latencies of one queue. */
 export class QueueLatency {
   readonly enqueueToDeliver = new Histogram();
   readonly deliverToAck = new Histogram();
-  /** A delivery that is timed has the slot of its seq modulo SLOTS. */
+  /** A delivery that is timed has the slot that is its seq modulo SLOTS. */
   private readonly seqs = new Float64Array(SLOTS).fill(NONE);
   private readonly sentMs = new Float64Array(SLOTS);
 
@@ -21,7 +23,7 @@ export class QueueLatency {
    */
   delivered(seq: number, arrivedMs: number, nowMs: number, noAck: boolean): void {
     this.enqueueToDeliver.add(nowMs - arrivedMs);
-    const slot = seq % SLOTS;
+    const slot = seq & SLOT_MASK;
     if (noAck || this.seqs[slot] !== NONE) return;
     this.seqs[slot] = seq;
     this.sentMs[slot] = nowMs;
@@ -35,7 +37,7 @@ export class QueueLatency {
 
   /** Told of each ack. */
   acked(seq: number, nowMs: number): void {
-    const slot = seq % SLOTS;
+    const slot = seq & SLOT_MASK;
     if (this.seqs[slot] !== seq) return;
     this.seqs[slot] = NONE;
     this.deliverToAck.add(nowMs - (this.sentMs[slot] as number));
@@ -43,7 +45,7 @@ export class QueueLatency {
 
   /** Told of a delivery that ended in another way. */
   forget(seq: number): void {
-    const slot = seq % SLOTS;
+    const slot = seq & SLOT_MASK;
     if (this.seqs[slot] === seq) this.seqs[slot] = NONE;
   }
 }
