@@ -123,6 +123,10 @@ export async function startBroker(
       throw error;
     });
     const addresses = [...amqp, ...tools.addresses];
+    const renewTls = (): void => {
+      server.renewTls();
+      tools.renewTls();
+    };
     const close = async (reason: string): Promise<void> => {
       // Its port is closed at once; what came over it is told and ends with all others.
       const toolsClosed = tools.close();
@@ -132,7 +136,7 @@ export async function startBroker(
       server.finish();
       await closeStore(opened);
     };
-    return { addresses, failed, renewTls: () => server.renewTls(), close };
+    return { addresses, failed, renewTls, close };
   } catch (error) {
     await closeStore(opened);
     throw error;

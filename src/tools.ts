@@ -3,14 +3,17 @@
 
 import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import type { CertificateView } from './broker/view/host.ts';
 import { View } from './broker/view.ts';
 import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
 import type { Context } from './management/context.ts';
-import type { ToolListener } from './management/listen.ts';
+import type { Secure, ToolListener, ToolServer } from './management/listen.ts';
 import type { ListenAddress } from './server/listener.ts';
 import type { Machine } from './server/machine.ts';
 import type { Server } from './server/server.ts';
+import type { TlsContext, TlsNames, TlsSettings } from './server/tls-context.ts';
+import { TlsFiles } from './server/tls-files.ts';
 import type { Clock } from './util/clock.ts';
 import { WheelTimer } from './util/timers.ts';
 
@@ -32,12 +35,14 @@ interface Wanted {
   readonly key: string;
   /** What it is for, in the log. */
   readonly what: string;
+  readonly protocol: string;
   readonly port: number | null;
-  /** The port where nobody chooses another. */
-  readonly usual: number;
+  /** The port where nobody chooses another; null: there is none. */
+  readonly usual: number | null;
   readonly host: string | null;
-  /** Loads what listens: a broker without these ports does not pay for it. */
-  readonly listen: (host: string, port: number) => Promise<ToolListener>;
+  readonly tls: boolean;
+  /** Loads what serves there: a broker without these ports does not pay for it. */
+  readonly tool: () => Promise<ToolServer>;
 }
 
 const SECRET_KEYS = /pass|secret|key_?file/i;
@@ -49,17 +54,21 @@ export class Tools {
   private readonly context: Context;
   private readonly open: { readonly key: string; readonly listener: ToolListener }[] = [];
   private readonly timers: WheelTimer[] = [];
+  private readonly tls: TlsFiles;
+  private management: ToolServer | null = null;
 
   constructor(looked: Looked) {
     this.looked = looked;
     this.context = this.makeContext();
+    const { settings, clock, logger } = looked;
+    this.tls = new TlsFiles(tlsSettings(settings), clock, logger, tlsNames(settings));
   }
 
   /** Where tools connect. */
   get addresses(): ListenAddress[] {
     return this.open.map(({ key, listener }) => {
-      const { host, port } = listener.address;
-      return { key, host, port, tls: false };
+      const { host, port, protocol } = listener.address;
+      return { key, host, port, tls: protocol === 'https' };
     });
   }
 
@@ -68,31 +77,7 @@ export class Tools {
    * a RabbitMQ on the machine may have, the broker goes without, and says so.
    */
   async listen(): Promise<void> {
-    const { settings } = this.looked;
-    const wanted: readonly Wanted[] = [
-      {
-        key: 'management.tcp',
-        what: 'HTTP API and web UI',
-        port: settings.managementPort,
-        usual: MANAGEMENT_PORT,
-        host: settings.managementHost,
-        listen: async (host, port) => {
-          const { listenForManagement } = await import('./management/listen.ts');
-          return listenForManagement(this.context, host, port);
-        },
-      },
-      {
-        key: 'prometheus.tcp',
-        what: 'metrics for Prometheus',
-        port: settings.prometheusPort,
-        usual: PROMETHEUS_PORT,
-        host: settings.prometheusHost,
-        listen: async (host, port) => {
-          const { listenForPrometheus } = await import('./metrics/listen.ts');
-          return listenForPrometheus(this.context, host, port, settings.prometheusPerObject);
-        },
-      },
-    ];
+    const wanted = this.wanted();
     try {
       for (const each of wanted) await this.attempt(each);
     } catch (error) {
@@ -106,18 +91,92 @@ export class Tools {
     await Promise.all(this.open.map(({ listener }) => listener.close()));
   }
 
-  private async attempt({ key, what, port, usual, host, listen }: Wanted): Promise<void> {
+  /** Reads the certificate again, for those who connect from now on. */
+  renewTls(): void {
+    const context = this.tls.renew();
+    if (context === null) return;
+    for (const { listener } of this.open) listener.renew(context.options);
+  }
+
+  private wanted(): readonly Wanted[] {
+    const { settings } = this.looked;
+    const management = { what: 'HTTP API and web UI', tool: () => this.managementServer() };
+    return [
+      {
+        ...management,
+        key: 'management.tcp',
+        protocol: 'http',
+        port: settings.managementPort,
+        usual: MANAGEMENT_PORT,
+        host: settings.managementHost,
+        tls: false,
+      },
+      {
+        ...management,
+        key: 'management.ssl',
+        protocol: 'https',
+        port: settings.managementSslPort,
+        usual: null,
+        host: settings.managementSslHost,
+        tls: true,
+      },
+      {
+        key: 'prometheus.tcp',
+        what: 'metrics for Prometheus',
+        protocol: 'http/prometheus',
+        port: settings.prometheusPort,
+        usual: PROMETHEUS_PORT,
+        host: settings.prometheusHost,
+        tls: false,
+        tool: async () => {
+          const { prometheusServer } = await import('./metrics/listen.ts');
+          return prometheusServer(this.context, settings.prometheusPerObject);
+        },
+      },
+    ];
+  }
+
+  private async managementServer(): Promise<ToolServer> {
+    const { managementServer } = await import('./management/listen.ts');
+    this.management ??= managementServer(this.context);
+    return this.management;
+  }
+
+  private async attempt(wanted: Wanted): Promise<void> {
+    const { key, what, protocol, port, usual, host, tls, tool } = wanted;
     if (port === null) return;
     const { settings, logger } = this.looked;
     const at = host ?? settings.tcpListeners.get('default')?.host ?? HOST;
+    const { listenForTool } = await import('./management/listen.ts');
     try {
-      this.open.push({ key, listener: await listen(at, port) });
+      const secure = tls ? await this.secure() : null;
+      const listener = await listenForTool(await tool(), { protocol, host: at, port }, secure);
+      this.open.push({ key, listener });
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (port !== usual || !taken) throw error;
       const wayOut = `stop that program, or set ${key}.port to another port, or to none`;
       logger.warn({ host: at, port }, `no ${what}: another program has the port; ${wayOut}`);
     }
+  }
+
+  private async secure(): Promise<Secure> {
+    await this.tls.load();
+    const { options, createServer } = this.tls.current as TlsContext;
+    return {
+      options,
+      createServer,
+      handshakeTimeoutMs: this.looked.settings.sslHandshakeTimeoutMs,
+    };
+  }
+
+  private certificates(): readonly CertificateView[] {
+    const { current } = this.tls;
+    if (current === null) return [];
+    const { subject, validTo } = current.certificate;
+    return this.addresses
+      .filter(({ tls }) => tls)
+      .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
   }
 
   private makeContext(): Context {
@@ -138,6 +197,7 @@ export class Tools {
       bodyBytesMax: settings.managementBodyBytesMax,
       statisticsIntervalMs: settings.statisticsIntervalMs,
       ports: () => this.open.map(({ listener }) => listener.address),
+      certificates: () => this.certificates(),
       settings: () => shownSettings(settings),
       acceptAmqp: (stream, below) => server.acceptStream(stream, below),
       backup,
@@ -152,6 +212,23 @@ export class Tools {
       },
     };
   }
+}
+
+/** The files of TLS for tools: their own, or those of AMQP, and never with certificates of clients. */
+function tlsSettings(settings: Settings): TlsSettings {
+  const own = settings.managementSslCertfile !== null && {
+    sslCertfile: settings.managementSslCertfile,
+    sslKeyfile: settings.managementSslKeyfile,
+    sslCacertfile: settings.managementSslCacertfile,
+    sslPassword: settings.managementSslPassword,
+  };
+  return { ...settings, ...own, sslVerify: 'verify_none' };
+}
+
+function tlsNames({ managementSslCertfile, sslCertfile }: Settings): TlsNames {
+  const own = managementSslCertfile !== null || sslCertfile === null;
+  const section = own ? 'management.ssl' : 'ssl_options';
+  return { need: 'there is a port for HTTPS (management.ssl.port)', section };
 }
 
 /** How many files this process has open; 0 where that cannot be seen. */

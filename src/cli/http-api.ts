@@ -27,6 +27,9 @@ export class ApiError extends VerbError {
   }
 }
 
+/** The codes of certificates that nobody known has signed. */
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
+
 /** A part of a path, escaped. */
 export const part = encodeURIComponent;
 
@@ -104,6 +107,12 @@ export class HttpApi {
     } catch (error) {
       const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
       const why = cause?.code ?? cause?.message ?? (error as Error).message;
+      if (UNTRUSTED.test(why)) {
+        throw new VerbError(
+          `the certificate of ${this.base} is not trusted (${why}): name the file of the authority that ` +
+            'signed it in the environment variable NODE_EXTRA_CA_CERTS',
+        );
+      }
       throw new VerbError(
         `no broker answers at ${this.base} (${why}): start one with 'leveret start', name another with ` +
           "--url http://user:password@host:15672, or work on a stopped broker's folder with --data-dir",

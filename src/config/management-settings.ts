@@ -17,10 +17,10 @@ export const PROMETHEUS_PORT = 15692;
 
 /** A port, or null for `none`. */
 function optionalPort(
-  row: Common & { readonly flag: string; readonly initial: number },
+  row: Common & { readonly flag?: string; readonly initial: number | null },
 ): Setting<number | null> {
   const expects = 'none, or a port from 0 to 65535';
-  return setting({ ...row, initial: row.initial as number | null }, '<port>', expects, {
+  return setting({ ...row, initial: row.initial }, '<port>', expects, {
     read: (given) => (given === 'none' ? null : readPort(given, expects)),
     show: (port) => (port === null ? 'none' : String(port)),
   });
@@ -41,6 +41,43 @@ export const MANAGEMENT_SETTINGS = {
     argument: '<host>',
     about: 'The address to listen on for them; `none`: that of the AMQP listener.',
     example: 'management.tcp.ip = 127.0.0.1',
+  }),
+  managementSslPort: optionalPort({
+    key: 'management.ssl.port',
+    about: 'The port of the same over TLS, usually 15671; `none` for none.',
+    initial: null,
+    example: 'management.ssl.port = 15671',
+  }),
+  managementSslHost: optionalText({
+    key: 'management.ssl.ip',
+    argument: '<host>',
+    about: 'The address to listen on for it; `none`: that of the AMQP listener.',
+    example: 'management.ssl.ip = 0.0.0.0',
+  }),
+  managementSslCertfile: optionalText({
+    key: 'management.ssl.certfile',
+    argument: '<file>',
+    about:
+      'The certificate (PEM) to show there; without it that of `ssl_options.certfile` is shown, with its key.',
+    example: 'management.ssl.certfile = /etc/leveret/management.pem',
+  }),
+  managementSslKeyfile: optionalText({
+    key: 'management.ssl.keyfile',
+    argument: '<file>',
+    about: 'The private key (PEM) of that certificate; looked for in `certfile` when left out.',
+    example: 'management.ssl.keyfile = /etc/leveret/management.key',
+  }),
+  managementSslCacertfile: optionalText({
+    key: 'management.ssl.cacertfile',
+    argument: '<file>',
+    about: 'Certificates (PEM) that stand between that certificate and the root.',
+    example: 'management.ssl.cacertfile = /etc/leveret/ca.pem',
+  }),
+  managementSslPassword: optionalText({
+    key: 'management.ssl.password',
+    argument: '<password>',
+    about: 'The password of that private key, if it has one.',
+    example: "management.ssl.password = 'pa#s word'",
   }),
   managementBodyBytesMax: integer({
     key: 'management.http.max_body_size',

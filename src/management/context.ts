@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { CertificateView } from '../broker/view/host.ts';
 import type { View } from '../broker/view.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -41,6 +42,8 @@ export interface Context {
   readonly statisticsIntervalMs: number;
   /** The listeners of HTTP itself. */
   readonly ports: () => readonly OpenPort[];
+  /** The certificates that these show. */
+  readonly certificates: () => readonly CertificateView[];
   /** All settings in force, with secrets left out. */
   readonly settings: () => Readonly<Record<string, string>>;
   /** Takes a connection that brings AMQP over another transport. */

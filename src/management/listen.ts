@@ -1,8 +1,9 @@
-// Owns the port of the HTTP API. What serves requests is loaded by the first of them, so that a broker
-// that nobody looks at neither starts later nor holds more memory for it.
+// Owns the ports of tools that speak HTTP, with TLS or without. What serves requests is loaded by the
+// first of them, so that a broker that nobody looks at neither starts later nor holds more memory for it.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Context, OpenPort } from './context.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
@@ -15,7 +16,17 @@ const CHECK_MS = 5000;
 /** An open port of a tool. */
 export interface ToolListener {
   readonly address: OpenPort;
+  /** Offers other certificates to those who connect from now on, where the port speaks TLS. */
+  renew(options: SecureContextOptions): void;
   close(): Promise<void>;
+}
+
+/** What a port needs to speak TLS. */
+export interface Secure {
+  readonly options: SecureContextOptions;
+  /** node:tls takes 8 MB: whoever has it loaded gives it. */
+  readonly createServer: (options: TlsOptions, connected: (socket: TLSSocket) => void) => TlsServer;
+  readonly handshakeTimeoutMs: number;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -23,13 +34,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 /** What is loaded when the first request comes. */
 export type LoadHandler = (server: Server) => Promise<Handler>;
 
-/** Listens for the HTTP API. Rejects with the system's error. */
-export function listenForManagement(
-  context: Context,
-  host: string,
-  port: number,
-): Promise<ToolListener> {
-  return listenForTool('http', host, port, async (server) => {
+/** What serves the HTTP API and the web UI. */
+export function managementServer(context: Context): ToolServer {
+  return new ToolServer(async (server) => {
     const { buildApp } = await import('./app.ts');
     const { acceptWebSockets } = await import('./web-socket.ts');
     const { startSampling } = await import('./sampling.ts');
@@ -43,25 +50,45 @@ export function listenForManagement(
   });
 }
 
-/** Listens, and has the first request load what handles it. */
-export async function listenForTool(
-  protocol: string,
-  host: string,
-  port: number,
-  load: LoadHandler,
-): Promise<ToolListener> {
-  let http: Promise<Server> | null = null;
-  const sockets = new Set<Socket>();
-  const listener = createServer((socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+/** What speaks HTTP on the sockets of any number of ports. */
+export class ToolServer {
+  private readonly load: LoadHandler;
+  private http: Promise<Server> | null = null;
+
+  constructor(load: LoadHandler) {
+    this.load = load;
+  }
+
+  /** Serves a connection. */
+  take(socket: Socket): void {
     socket.once('error', () => socket.destroy());
-    http ??= serve(load);
-    http.then(
+    this.http ??= serve(this.load);
+    this.http.then(
       (server) => server.emit('connection', socket),
       () => socket.destroy(),
     );
-  });
+  }
+
+  close(): void {
+    void this.http?.then((server) => server.close());
+  }
+}
+
+/** Listens for a tool, with TLS where `secure` is given. Rejects with the system's error. */
+export async function listenForTool(
+  tool: ToolServer,
+  { protocol, host, port }: OpenPort,
+  secure: Secure | null,
+): Promise<ToolListener> {
+  const sockets = new Set<Socket>();
+  const take = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    tool.take(socket);
+  };
+  const handshakes = new Map<string, Socket>();
+  const tls = secure === null ? null : makeTlsServer(secure, handshakes, take);
+  const listener: NetServer = tls ?? createServer(take);
   listener.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
@@ -71,16 +98,44 @@ export async function listenForTool(
     });
   });
   const real = listener.address();
-  const address = { protocol, host, port: typeof real === 'object' ? (real?.port ?? port) : port };
   return {
-    address,
+    address: { protocol, host, port: typeof real === 'object' ? (real?.port ?? port) : port },
+    renew: (options) => tls?.setSecureContext(options),
     close: () =>
       new Promise((resolve) => {
-        void http?.then((server) => server.close());
+        tool.close();
         listener.close(() => resolve());
         for (const socket of sockets) if (!isUpgraded(socket)) socket.destroy();
+        for (const socket of handshakes.values()) socket.destroy();
       }),
   };
+}
+
+/** `handshakes` gets the sockets that are in the handshake of TLS, by their peers. */
+function makeTlsServer(
+  secure: Secure,
+  handshakes: Map<string, Socket>,
+  take: (socket: Socket) => void,
+): TlsServer {
+  const { options, handshakeTimeoutMs } = secure;
+  const server = secure.createServer(
+    { ...options, handshakeTimeout: handshakeTimeoutMs },
+    (socket) => {
+      handshakes.delete(peerOf(socket));
+      take(socket);
+    },
+  );
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    handshakes.set(peer, socket);
+    socket.once('close', () => handshakes.delete(peer));
+  });
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Makes the server that speaks HTTP on sockets it is given. */

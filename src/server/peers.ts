@@ -157,7 +157,7 @@ function viewConnection(connection: Connection, rates: Rates): ConnectionView {
     peer_host: facts.peerHost,
     peer_port: facts.peerPort,
     ssl: tls !== null,
-    ssl_protocol: tls?.protocol ?? null,
+    ssl_protocol: tls?.protocol.toLowerCase() ?? null,
     ssl_cipher: tls?.cipher ?? null,
     auth_mechanism: facts.mechanism,
     state: stateOf(connection),

@@ -44,7 +44,7 @@ import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
 import { StoreBrake } from './store-brake.ts';
-import { asSocket } from './stream-socket.ts';
+import { asSocket, tlsPeerOf } from './stream-socket.ts';
 import { TlsFiles } from './tls-files.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
@@ -351,7 +351,7 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Takes a connection whose AMQP comes over another transport, such as WebSocket. */
   acceptStream(stream: Duplex, below: Socket): void {
-    if (this.mayAccept()) this.accepted(asSocket(stream, below), null);
+    if (this.mayAccept()) this.accepted(asSocket(stream, below), tlsPeerOf(below));
     else stream.destroy();
   }
 

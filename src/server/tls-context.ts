@@ -24,6 +24,19 @@ export interface TlsSettings {
   readonly sslHandshakeTimeoutMs: number;
 }
 
+/** What messages call the settings that lead to the files. */
+export interface TlsNames {
+  /** What needs TLS, as in `there is a listener for TLS (listeners.ssl)`. */
+  readonly need: string;
+  /** What stands before `.certfile`. */
+  readonly section: string;
+}
+
+const AMQP_NAMES: TlsNames = {
+  need: 'there is a listener for TLS (listeners.ssl)',
+  section: 'ssl_options',
+};
+
 /** Something about the settings or files of TLS keeps it from working; `hint` says how to mend it. */
 export class TlsError extends Error {
   override readonly name = 'TlsError';
@@ -52,13 +65,14 @@ export interface TlsContext {
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /** Reads the files and checks that they fit together. Throws a TlsError when they do not. */
-export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext {
+export function readTlsContext(
+  settings: TlsSettings,
+  nowMs: number,
+  { need, section }: TlsNames = AMQP_NAMES,
+): TlsContext {
   const { sslCertfile, sslCacertfile, sslDhfile, sslVerify } = settings;
   if (sslCertfile === null) {
-    throw new TlsError(
-      'there is a listener for TLS (listeners.ssl) and no certificate',
-      'name its file with ssl_options.certfile',
-    );
+    throw new TlsError(`${need} and no certificate`, `name its file with ${section}.certfile`);
   }
   if (sslVerify === 'verify_peer' && sslCacertfile === null) {
     throw new TlsError(
@@ -66,20 +80,20 @@ export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext
       'name the file of the certificates that sign those of clients with ssl_options.cacertfile',
     );
   }
-  const cert = readFile('ssl_options.certfile', sslCertfile);
-  const certificates = readCertificates('ssl_options.certfile', sslCertfile, cert);
+  const cert = readFile(`${section}.certfile`, sslCertfile);
+  const certificates = readCertificates(`${section}.certfile`, sslCertfile, cert);
   const certificate = certificates[0] as X509Certificate;
   const warnings = [...datesOf(certificate, sslCertfile, nowMs), ...versionsLeftOut(settings)];
   let ca: Buffer | undefined;
   let authorities: X509Certificate[] = [];
   if (sslCacertfile !== null) {
-    ca = readFile('ssl_options.cacertfile', sslCacertfile);
-    authorities = readCertificates('ssl_options.cacertfile', sslCacertfile, ca);
+    ca = readFile(`${section}.cacertfile`, sslCacertfile);
+    authorities = readCertificates(`${section}.cacertfile`, sslCacertfile, ca);
     for (const each of authorities) warnings.push(...datesOf(each, sslCacertfile, nowMs));
   }
   const options: SecureContextOptions = {
     cert,
-    key: keyFor(certificate, settings, sslCertfile),
+    key: keyFor(certificate, settings, sslCertfile, section),
     ...(ca === undefined ? {} : { ca }),
     ...(sslDhfile === null ? {} : { dhparam: readFile('ssl_options.dhfile', sslDhfile) }),
     ...protocolOf(settings),
@@ -93,8 +107,13 @@ export function readTlsContext(settings: TlsSettings, nowMs: number): TlsContext
 }
 
 /** The private key, as text that OpenSSL can read without a password. */
-function keyFor(certificate: X509Certificate, settings: TlsSettings, certfile: string): string {
-  const setting = settings.sslKeyfile === null ? 'ssl_options.certfile' : 'ssl_options.keyfile';
+function keyFor(
+  certificate: X509Certificate,
+  settings: TlsSettings,
+  certfile: string,
+  section: string,
+): string {
+  const setting = `${section}.${settings.sslKeyfile === null ? 'certfile' : 'keyfile'}`;
   const file = settings.sslKeyfile ?? certfile;
   let key: KeyObject;
   const text = readFile(setting, file);
@@ -106,14 +125,14 @@ function keyFor(certificate: X509Certificate, settings: TlsSettings, certfile: s
     throw new TlsError(
       `${setting} ${file} holds no private key that can be read (${causeOf(error)})`,
       encrypted
-        ? 'set its password with ssl_options.password'
-        : 'name the file of the key (PEM) with ssl_options.keyfile',
+        ? `set its password with ${section}.password`
+        : `name the file of the key (PEM) with ${section}.keyfile`,
     );
   }
   if (!certificate.checkPrivateKey(key)) {
     throw new TlsError(
       `the private key in ${file} is not that of the certificate in ${certfile}`,
-      'name the two that belong together with ssl_options.certfile and ssl_options.keyfile',
+      `name the two that belong together with ${section}.certfile and ${section}.keyfile`,
     );
   }
   return key.export({ type: 'pkcs8', format: 'pem' }) as string;

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Clock } from '../util/clock.ts';
-import type { TlsContext, TlsSettings } from './tls-context.ts';
+import type { TlsContext, TlsNames, TlsSettings } from './tls-context.ts';
 
 type ReadContext = typeof import('./tls-context.ts').readTlsContext;
 
@@ -14,11 +14,14 @@ export class TlsFiles {
   private readonly settings: TlsSettings;
   private readonly clock: Clock;
   private readonly log: Logger;
+  private readonly names: TlsNames | undefined;
 
-  constructor(settings: TlsSettings, clock: Clock, log: Logger) {
+  /** `names` is what messages call the settings, unless these are `ssl_options`. */
+  constructor(settings: TlsSettings, clock: Clock, log: Logger, names?: TlsNames) {
     this.settings = settings;
     this.clock = clock;
     this.log = log;
+    this.names = names;
   }
 
   /** Reads them for the first time. Rejects with a TlsError. */
@@ -40,7 +43,7 @@ export class TlsFiles {
   }
 
   private readNow(read: ReadContext): TlsContext {
-    const context = read(this.settings, this.clock.wallMs());
+    const context = read(this.settings, this.clock.wallMs(), this.names);
     for (const warning of context.warnings) this.log.warn(warning);
     return context;
   }

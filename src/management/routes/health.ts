@@ -89,7 +89,8 @@ function certificates(call: Call): Result {
     throw badRequest('Time unit not supported: expected days, weeks, months or years');
   }
   const untilMs = call.context.clock.wallMs() + within * days * 86_400_000;
-  const soon = call.view.look.host.certificates().filter(({ expiresMs }) => expiresMs <= untilMs);
+  const shown = [...call.view.look.host.certificates(), ...call.context.certificates()];
+  const soon = shown.filter(({ expiresMs }) => expiresMs <= untilMs);
   if (soon.length === 0) return ok();
   return failed('Certificates expiring', {
     expired: soon.map(({ port, subject, expiresMs }) => ({
