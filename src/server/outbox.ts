@@ -11,8 +11,8 @@ import { viewOf } from '../util/bytes.ts';
 const ARENA_BYTES = 128 * 1024;
 /** Answers may take so many times what deliveries may before the peer is no longer listened to. */
 const OVERFULL_FACTOR = 4;
-/** Arenas kept for reuse, for all connections together. */
-const ARENA_POOL_MAX = 32;
+/** Arenas kept for reuse, for all connections together: a turn of a fan-out fills one for each consumer. */
+const ARENA_POOL_MAX = 128;
 
 /** A buffer that frames are encoded into, with the view of it. */
 interface Arena {
