@@ -234,12 +234,47 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
       headers: { authorization: login },
     });
     expect(whoami.status).toBe(200);
-    await page.getByRole('button', { name: 'Limits' }).first().click();
-    await dialog.getByLabel('Queues').fill('5000');
-    await page.keyboard.press('Enter');
-    await dialog.waitFor({ state: 'detached' });
-    const limits = await stage.api.call('GET', '/vhost-limits/%2F');
-    expect(limits.json).toEqual([{ vhost: '/', value: { 'max-queues': 5000 } }]);
+    const setLimit = async (of: string, label: string): Promise<void> => {
+      const button = page.locator('tr', { hasText: of }).getByRole('button', { name: 'Limits' });
+      await button.click();
+      await dialog.getByLabel(label).fill('5000');
+      await page.keyboard.press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await stage.api.call('PUT', '/vhosts/limited', {});
+    await page.locator('td', { hasText: 'limited' }).first().waitFor();
+    await setLimit('limited', 'Queues');
+    await setLimit('<b>ann', 'Channels');
+    const limits = await stage.api.call('GET', '/vhost-limits/limited');
+    expect(limits.json).toEqual([{ vhost: 'limited', value: { 'max-queues': 5000 } }]);
+    const ofUser = await stage.api.call('GET', '/user-limits/%3Cb%3Eann');
+    expect(ofUser.json).toEqual([{ user: '<b>ann', value: { 'max-channels': 5000 } }]);
+  });
+
+  test('a permission and a policy are changed where they stand', async () => {
+    await stage.api.call('PUT', '/users/bob', { password: 'secret', tags: '' });
+    const pattern = { configure: '^bob', write: '.*', read: '.*' };
+    await stage.api.call('PUT', '/permissions/%2F/bob', pattern);
+    const policy = { pattern: '^p', 'apply-to': 'exchanges', priority: 3 };
+    const definition = { 'alternate-exchange': 'amq.fanout' };
+    await stage.api.call('PUT', '/policies/%2F/mine', { ...policy, definition });
+    page = await stage.page(complaints);
+    const dialog = page.getByRole('dialog');
+    const change = async (row: string, label: string, value: string): Promise<void> => {
+      const button = page.locator('tr', { hasText: row }).getByRole('button', { name: 'Change' });
+      await button.last().click();
+      await dialog.getByLabel(label).fill(value);
+      await dialog.getByRole('button', { name: 'Change' }).click();
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await open('/access');
+    await change('^bob', 'Read', '^all');
+    const granted = await stage.api.call('GET', '/permissions/%2F/bob');
+    expect(granted.json).toMatchObject({ ...pattern, read: '^all' });
+    await open('/policies');
+    await change('mine', 'Pattern', '^q');
+    const changed = await stage.api.call('GET', '/policies/%2F/mine');
+    expect(changed.json).toMatchObject({ ...policy, pattern: '^q', definition });
   });
 
   test('who is no administrator is not led where the broker would refuse', async () => {

@@ -7,6 +7,7 @@ import * as connections from './views/connections.js';
 import * as definitions from './views/definitions.js';
 import * as exchanges from './views/exchanges.js';
 import * as overview from './views/overview.js';
+import * as policies from './views/policies.js';
 import * as queue from './views/queue.js';
 import * as queues from './views/queues.js';
 import * as topology from './views/topology.js';
@@ -30,7 +31,7 @@ const VIEWS = {
   policies: {
     title: 'Policies',
     tags: ['administrator', 'policymaker'],
-    show: access.showPolicies,
+    show: policies.show,
   },
   definitions: { title: 'Definitions', tags: ['administrator'], show: definitions.show },
 };

@@ -1,32 +1,11 @@
-// Owns the pages of users, vhosts, permissions and policies.
+// Owns the page of users, vhosts and permissions.
 
 import { at, call, get } from '../api.js';
-import { ask, form } from '../dialog.js';
+import { form } from '../dialog.js';
 import { count, h, tag } from '../dom.js';
 import { table } from '../table.js';
+import { button, remover, section } from './parts.js';
 import { vhostNames } from './queues.js';
-
-const button = (text, act, kind = null) =>
-  h('button', { type: 'button', class: kind, onclick: act }, text);
-
-function section(title, rows, add) {
-  return h(
-    'section',
-    { class: 'card flat' },
-    h('div', { class: 'bar' }, h('h2', { class: 'grow' }, title), add),
-    rows.element,
-  );
-}
-
-/** A button that deletes something after a question. */
-function remover(what, path, refresh, about = 'This cannot be undone.') {
-  const act = async () => {
-    await call('DELETE', path);
-    await refresh();
-    return `Deleted ${what}`;
-  };
-  return button('Delete', () => ask(`Delete ${what}?`, about, 'Delete', act), 'danger');
-}
 
 export async function show() {
   const refresh = async () => {
@@ -51,6 +30,8 @@ export async function show() {
         num: true,
         cell: (row) => [
           button('Change', () => editUser(refresh, row)),
+          ' ',
+          button('Limits', () => limit('/user-limits', row.name, USER_LIMITS)),
           ' ',
           remover(row.name, at`/users/${row.name}`, refresh, 'Its connections are closed.'),
         ],
@@ -80,7 +61,7 @@ export async function show() {
         title: '',
         num: true,
         cell: (row) => [
-          button('Limits', () => limit(row.name)),
+          button('Limits', () => limit('/vhost-limits', row.name, VHOST_LIMITS)),
           ' ',
           remover(
             row.name,
@@ -104,12 +85,15 @@ export async function show() {
       {
         title: '',
         num: true,
-        cell: (row) =>
+        cell: (row) => [
+          button('Change', () => grant(refresh, row)),
+          ' ',
           remover(
             `the permission of ${row.user}`,
             at`/permissions/${row.vhost}/${row.user}`,
             refresh,
           ),
+        ],
       },
     ],
   });
@@ -125,13 +109,16 @@ export async function show() {
       {
         title: '',
         num: true,
-        cell: (row) =>
+        cell: (row) => [
+          button('Change', () => grantTopic(refresh, row)),
+          ' ',
           remover(
             `the topic permission of ${row.user} for ${row.exchange}`,
             at`/topic-permissions/${row.vhost}/${row.user}/${row.exchange}`,
             refresh,
             'Routing keys are not restricted any more there.',
           ),
+        ],
       },
     ],
   });
@@ -202,18 +189,27 @@ function editUser(refresh, user = null) {
   });
 }
 
-async function grant(refresh) {
-  const [vhosts, users] = await Promise.all([vhostNames(), get('/users')]);
+/** The fields that say whose permission it is: fixed where there is one to change. */
+async function whose(row) {
+  const [vhosts, users] = row
+    ? [[row.vhost], [row.user]]
+    : [await vhostNames(), (await get('/users')).map(({ name }) => name)];
+  return [
+    { name: 'user', label: 'User', type: 'select', options: users },
+    { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
+  ];
+}
+
+async function grant(refresh, row = null) {
   await form({
-    title: 'Grant a permission',
+    title: row === null ? 'Grant a permission' : `Change what ${row.user} may do`,
     about: 'Regular expressions of the names of queues and exchanges; an empty one is none at all.',
-    action: 'Grant',
+    action: row === null ? 'Grant' : 'Change',
     fields: [
-      { name: 'user', label: 'User', type: 'select', options: users.map(({ name }) => name) },
-      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
-      { name: 'configure', label: 'Configure', value: '.*' },
-      { name: 'write', label: 'Write', value: '.*' },
-      { name: 'read', label: 'Read', value: '.*' },
+      ...(await whose(row)),
+      { name: 'configure', label: 'Configure', value: row?.configure ?? '.*' },
+      { name: 'write', label: 'Write', value: row?.write ?? '.*' },
+      { name: 'read', label: 'Read', value: row?.read ?? '.*' },
     ],
     submit: async ({ user, vhost, ...body }) => {
       await call('PUT', at`/permissions/${vhost}/${user}`, body);
@@ -223,19 +219,17 @@ async function grant(refresh) {
   });
 }
 
-async function grantTopic(refresh) {
-  const [vhosts, users] = await Promise.all([vhostNames(), get('/users')]);
+async function grantTopic(refresh, row = null) {
   await form({
-    title: 'Restrict routing keys',
+    title: row === null ? 'Restrict routing keys' : `Change the routing keys of ${row.user}`,
     about:
       'Regular expressions of the routing keys that a user may publish to, or bind with, on a topic exchange.',
-    action: 'Restrict',
+    action: row === null ? 'Restrict' : 'Change',
     fields: [
-      { name: 'user', label: 'User', type: 'select', options: users.map(({ name }) => name) },
-      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
-      { name: 'exchange', label: 'Exchange', value: 'amq.topic', required: true },
-      { name: 'write', label: 'Write', value: '.*' },
-      { name: 'read', label: 'Read', value: '.*' },
+      ...(await whose(row)),
+      { name: 'exchange', label: 'Exchange', value: row?.exchange ?? 'amq.topic', required: true },
+      { name: 'write', label: 'Write', value: row?.write ?? '.*' },
+      { name: 'read', label: 'Read', value: row?.read ?? '.*' },
     ],
     submit: async ({ user, vhost, ...body }) => {
       await call('PUT', at`/topic-permissions/${vhost}/${user}`, body);
@@ -245,28 +239,30 @@ async function grantTopic(refresh) {
   });
 }
 
-/** The limits of a vhost, by the names that the API has for them. */
-const LIMITS = { 'max-connections': 'Connections', 'max-queues': 'Queues' };
+/** The limits that the API has, by its names for them. */
+const VHOST_LIMITS = { 'max-connections': 'Connections', 'max-queues': 'Queues' };
+const USER_LIMITS = { 'max-connections': 'Connections', 'max-channels': 'Channels' };
 
-async function limit(vhost) {
-  const set = (await get(at`/vhost-limits/${vhost}`))[0]?.value ?? {};
+/** Sets limits of something: `base` is where the API has those of its kind. */
+async function limit(base, name, limits) {
+  const set = (await get(`${base}/${encodeURIComponent(name)}`))[0]?.value ?? {};
   await form({
-    title: `Limits of ${vhost}`,
+    title: `Limits of ${name}`,
     action: 'Set',
-    fields: Object.entries(LIMITS).map(([name, label]) => ({
-      name,
+    fields: Object.entries(limits).map(([key, label]) => ({
+      name: key,
       label,
       type: 'number',
-      value: set[name] === undefined ? '' : String(set[name]),
+      value: set[key] === undefined ? '' : String(set[key]),
       help: 'Empty: no limit',
     })),
     submit: async (values) => {
-      for (const [name, value] of Object.entries(values)) {
-        const path = at`/vhost-limits/${vhost}/${name}`;
+      for (const [key, value] of Object.entries(values)) {
+        const path = `${base}/${encodeURIComponent(name)}/${key}`;
         if (value !== null) await call('PUT', path, { value });
-        else if (set[name] !== undefined) await call('DELETE', path);
+        else if (set[key] !== undefined) await call('DELETE', path);
       }
-      return `Set the limits of ${vhost}`;
+      return `Set the limits of ${name}`;
     },
   });
 }
@@ -281,97 +277,6 @@ function addVhost(refresh) {
     ],
     submit: async ({ name, description }) => {
       await call('PUT', at`/vhosts/${name}`, { description });
-      await refresh();
-      return `Added ${name}`;
-    },
-  });
-}
-
-export async function showPolicies() {
-  const refresh = async () => {
-    policies.show(await get('/policies'));
-    operator.show(await get('/operator-policies'));
-  };
-  const policies = policyTable('policies', 'No policy is set.', refresh);
-  const operator = policyTable('operator-policies', 'No operator policy is set.', refresh);
-  return {
-    element: h(
-      'div',
-      null,
-      h('div', { class: 'head' }, h('h1', null, 'Policies')),
-      section(
-        'Policies',
-        policies,
-        button('Add a policy', () => addPolicy('policies', refresh)),
-      ),
-      section(
-        'Operator policies',
-        operator,
-        button('Add one', () => addPolicy('operator-policies', refresh)),
-      ),
-    ),
-    refresh,
-  };
-}
-
-function policyTable(kind, empty, refresh) {
-  return table({
-    caption: kind,
-    empty,
-    columns: [
-      { title: 'Name', name: true, cell: (row) => row.name },
-      { title: 'Vhost', cell: (row) => row.vhost },
-      { title: 'Pattern', cell: (row) => h('code', { class: 'mono' }, row.pattern) },
-      { title: 'Applies to', cell: (row) => row['apply-to'] },
-      {
-        title: 'Definition',
-        cell: (row) =>
-          Object.entries(row.definition).map(([key, value]) =>
-            h('div', { class: 'mono' }, `${key} = ${JSON.stringify(value)}`),
-          ),
-      },
-      { title: 'Priority', num: true, cell: (row) => row.priority },
-      {
-        title: '',
-        num: true,
-        cell: (row) => remover(row.name, at`/${kind}/${row.vhost}/${row.name}`, refresh),
-      },
-    ],
-  });
-}
-
-async function addPolicy(kind, refresh) {
-  const vhosts = await vhostNames();
-  await form({
-    title: 'Add a policy',
-    action: 'Add',
-    fields: [
-      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
-      { name: 'name', label: 'Name', required: true },
-      {
-        name: 'pattern',
-        label: 'Pattern',
-        help: 'A regular expression of names; empty matches all',
-      },
-      {
-        name: 'apply-to',
-        label: 'Applies to',
-        type: 'select',
-        options:
-          kind === 'policies'
-            ? ['queues', 'classic_queues', 'quorum_queues', 'exchanges', 'all']
-            : ['queues', 'classic_queues', 'quorum_queues'],
-      },
-      {
-        name: 'definition',
-        label: 'Definition (JSON)',
-        type: 'area',
-        placeholder: '{"max-length": 100000, "dead-letter-exchange": "dead"}',
-      },
-      { name: 'priority', label: 'Priority', type: 'number', value: '0' },
-    ],
-    submit: async ({ vhost, name, ...body }) => {
-      await call('PUT', at`/${kind}/${vhost}/${name}`, body);
       await refresh();
       return `Added ${name}`;
     },

@@ -1,0 +1,28 @@
+// Owns what pages of things that are added and deleted have in common.
+
+import { call } from '../api.js';
+import { ask } from '../dialog.js';
+import { h } from '../dom.js';
+
+export const button = (text, act, kind = null) =>
+  h('button', { type: 'button', class: kind, onclick: act }, text);
+
+/** A table under its title, with what adds a row to it. */
+export function section(title, rows, add) {
+  return h(
+    'section',
+    { class: 'card flat' },
+    h('div', { class: 'bar' }, h('h2', { class: 'grow' }, title), add),
+    rows.element,
+  );
+}
+
+/** A button that deletes something after a question. */
+export function remover(what, path, refresh, about = 'This cannot be undone.') {
+  const act = async () => {
+    await call('DELETE', path);
+    await refresh();
+    return `Deleted ${what}`;
+  };
+  return button('Delete', () => ask(`Delete ${what}?`, about, 'Delete', act), 'danger');
+}
