@@ -33,6 +33,8 @@ export function chart(title, labels, format = count) {
       {
         width: Math.max(260, holder.clientWidth),
         height: 190,
+        // The last time of day stands half beyond the last line of the grid.
+        padding: [10, 40, 0, 0],
         cursor: { drag: { x: false, y: false } },
         legend: { live: true },
         scales: {

@@ -59,7 +59,7 @@ const CHANNELS = {
       cell: (row) => rate(row.message_stats?.publish_details?.rate ?? 0),
     },
     {
-      title: 'Gets',
+      title: 'Deliveries',
       num: true,
       sort: 'message_stats.deliver_get_details.rate',
       cell: (row) => rate(row.message_stats?.deliver_get_details?.rate ?? 0),

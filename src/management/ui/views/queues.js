@@ -100,10 +100,28 @@ export function traits(row) {
     row.exclusive ? tag('exclusive', 'grey') : null,
     row.type === 'quorum' ? tag('quorum', 'grey') : null,
     row.policy ? tag(row.policy) : null,
-    Object.keys(row.arguments ?? {}).length > 0
-      ? h('span', { class: 'tag grey', title: JSON.stringify(row.arguments, null, 1) }, 'args')
-      : null,
+    argumentTags(row.arguments ?? {}),
   ];
+}
+
+/** What the arguments that matter most are called in short. */
+const ARGUMENTS = {
+  'x-dead-letter-exchange': 'dead-letters',
+  'x-dead-letter-routing-key': 'dead-letters',
+  'x-message-ttl': 'ttl',
+  'x-expires': 'expires',
+  'x-max-length': 'limit',
+  'x-max-length-bytes': 'limit',
+  'x-max-priority': 'priorities',
+  'x-single-active-consumer': 'single active',
+  'x-delivery-limit': 'delivery limit',
+};
+
+function argumentTags(given) {
+  const title = JSON.stringify(given, null, 1);
+  const names = Object.keys(given).filter((name) => name !== 'x-queue-type');
+  const texts = new Set(names.map((name) => ARGUMENTS[name] ?? 'args'));
+  return [...texts].map((text) => h('span', { class: 'tag grey', title }, text));
 }
 
 /** The names of the vhosts that may be chosen. */
