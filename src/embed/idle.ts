@@ -54,12 +54,13 @@ function unsettledOf(server: Server, { queues, vhost: only = '/' }: IdleOptions)
   return found;
 }
 
-/** Whether no message is half there, and no confirm, answer or delivery waits to be sent. */
+/** Whether no message is half there or waits for a commit, and no confirm, answer or delivery to be sent. */
 function atRest(server: Server): boolean {
   for (const { paused, facts, channels } of server.openConnections) {
     if (paused || facts.unsent > 0) return false;
-    for (const { confirmsListed, publisher } of channels.all()) {
+    for (const { confirmsListed, publisher, transaction } of channels.all()) {
       if (confirmsListed || publisher.assembly.underWay) return false;
+      if (transaction !== null && transaction.publishes.length > 0) return false;
     }
   }
   return true;
@@ -83,7 +84,10 @@ function tooLong(timeoutMs: number, unsettled: readonly Unsettled[]): Error {
   });
   const more = unsettled.length - names.length;
   if (more > 0) names.push(`and ${more} more queues`);
-  const what = names.length === 0 ? 'something is still being sent or stored' : names.join('; ');
+  const what =
+    names.length === 0
+      ? 'something is still being sent or stored, or waits for the commit of a transaction'
+      : names.join('; ');
   return new Error(
     `not idle after ${timeoutMs} ms: ${what}. Name the queues that are to be settled, as in ` +
       "idle({ queues: ['jobs'] }), or allow more time with timeoutMs",

@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { endpointOf, RawConnection } from '../support/amqp-raw.ts';
 import { setUp } from './support.ts';
 
 /** Time that some work takes which no broker knows of. */
@@ -64,5 +65,19 @@ describe('idle', () => {
     });
     await broker.idle();
     expect(confirmed).toBe(true);
+  });
+
+  test('waits for the commit of a transaction', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs', { maxLength: 0 });
+    const raw = await RawConnection.dial(endpointOf(broker.url));
+    await raw.open();
+    await raw.openChannel(1);
+    await raw.call(1, 'tx.select');
+    raw.publish(1, { routingKey: 'jobs' }, {}, Buffer.from('x'));
+    await expect(broker.idle({ timeoutMs: 20 })).rejects.toThrow('commit of a transaction');
+    await raw.call(1, 'tx.commit');
+    await broker.idle();
+    await raw.close();
   });
 });

@@ -22,6 +22,8 @@ export class Api {
   readonly url: string;
   readonly amqpUrl: string;
   readonly broker: RunningBroker | null;
+  /** What was asked for and answered without an error. */
+  readonly answered: { readonly method: string; readonly path: string }[] = [];
 
   constructor(url: string, amqpUrl: string, broker: RunningBroker | null) {
     this.url = url;
@@ -48,6 +50,7 @@ export class Api {
       },
       ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
     });
+    if (response.ok) this.answered.push({ method, path: path.replace(/\?.*/, '') });
     const text = await response.text();
     let json: unknown;
     try {
