@@ -1,12 +1,25 @@
 // Owns what is known of one connection for those who look at it: its ends, what was agreed on, and
 // what it has carried. Never acts on any of it.
 
+import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
-import type { ChannelDetails } from '../broker/view/host.ts';
+import type { ChannelDetails, ConnectionView } from '../broker/view/host.ts';
+import { distinguishedName } from './certificate-names.ts';
 import type { TlsPeer } from './listener.ts';
 
+/** What is told of the certificate of a client. */
+type Certificate = Pick<
+  ConnectionView,
+  'peer_cert_subject' | 'peer_cert_issuer' | 'peer_cert_validity'
+>;
+
+const NO_CERTIFICATE: Certificate = {
+  peer_cert_subject: null,
+  peer_cert_issuer: null,
+  peer_cert_validity: null,
+};
 const NO_PROPERTIES: FieldTable = new Map();
 /** A longer name is cut in the log. */
 const LOGGED_NAME_MAX = 255;
@@ -54,6 +67,19 @@ export class ConnectionFacts {
     return {
       ...(tls === null ? {} : { tls: tls.protocol }),
       ...(clientName === '' ? {} : { client: clientName.slice(0, LOGGED_NAME_MAX) }),
+    };
+  }
+
+  /** The certificate that the client showed, as RabbitMQ tells of it. */
+  get certificate(): Certificate {
+    const der = this.tls?.certificate ?? null;
+    if (der === null) return NO_CERTIFICATE;
+    const { issuer, validFrom, validTo } = new X509Certificate(der);
+    const moment = (text: string): string => `${new Date(text).toISOString().slice(0, 19)}Z`;
+    return {
+      peer_cert_subject: distinguishedName(der),
+      peer_cert_issuer: issuer.split('\n').reverse().join(','),
+      peer_cert_validity: `${moment(validFrom)} - ${moment(validTo)}`,
     };
   }
 

@@ -19,6 +19,7 @@ import type {
   ViewHost,
 } from '../broker/view/host.ts';
 import { type Rates, valuesOf } from '../broker/view/rates.ts';
+import { idleSince } from '../broker/view/statistics.ts';
 import type { Channel } from './channel.ts';
 import { ClosedList } from './closed-list.ts';
 import type { Connection } from './connection.ts';
@@ -159,6 +160,10 @@ function viewConnection(connection: Connection, rates: Rates): ConnectionView {
     ssl: tls !== null,
     ssl_protocol: tls?.protocol.toLowerCase() ?? null,
     ssl_cipher: tls?.cipher ?? null,
+    // TLS 1.3 has neither, and OpenSSL names a suite as a whole.
+    ssl_hash: null,
+    ssl_key_exchange: null,
+    ...facts.certificate,
     auth_mechanism: facts.mechanism,
     state: stateOf(connection),
     channels: channels.count,
@@ -166,6 +171,8 @@ function viewConnection(connection: Connection, rates: Rates): ConnectionView {
     frame_max: connection.peerFrameMax,
     timeout: facts.heartbeatSeconds,
     connected_at: facts.connectedMs,
+    ...(facts.clientName === '' ? {} : { user_provided_name: facts.clientName }),
+    user_who_performed_action: connection.place.user,
     client_properties: argumentsToJson(facts.clientProperties)['arguments'] as JsonObject,
     recv_oct: facts.received,
     recv_oct_details: rates.of(facts, 0),
@@ -206,6 +213,8 @@ function viewChannel(connection: Connection, channel: Channel, rates: Rates): Ch
       peer_host: facts.peerHost,
       peer_port: facts.peerPort,
     },
+    user_who_performed_action: connection.place.user,
     message_stats: rates.view(channel.counts),
+    ...idleSince(rates, channel.counts),
   };
 }

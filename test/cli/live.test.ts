@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { wordsOf } from '../../src/cli/completion.ts';
 import { buildProgram } from '../../src/cli/program.ts';
@@ -84,16 +85,44 @@ describe('leveret', () => {
       "Deleted the queue 'other'",
     );
     await says(['top', '--once'], /\/ +jobs +0 +0 +0/);
-    for (const kind of [
-      'connections',
-      'channels',
-      'consumers',
-      'closed',
-      'exchanges',
-      'policies',
-    ]) {
-      await says(['list', kind], '');
-    }
+    await says(['list', 'exchanges'], /\/ +amq\.topic +topic +true +false +false/);
+  });
+
+  test('shows clients and why they closed, and closes them', async () => {
+    const clientProperties = { connection_name: 'worker 7' };
+    const connection = await connect(api.amqpUrl, { clientProperties });
+    const gone = new Promise((resolve) => connection.on('error', resolve));
+    const channel = await connection.createChannel();
+    await channel.assertQueue('work');
+    await channel.prefetch(5);
+    await channel.consume('work', () => {}, { consumerTag: 'me' });
+    const failing = await connection.createChannel();
+    failing.on('error', () => {});
+    await failing.checkQueue('none').catch(() => {});
+    await says(['list', 'connections'], /worker 7 +guest +\/ +running +\d/);
+    await says(['list', 'channels'], /\(1\) +guest +\/ +1 +5 +0/);
+    await says(['list', 'consumers'], /\/ +work +me +true +5 +true/);
+    await says(['list', 'closed', 'channel', 'code', 'by'], /2 +404 +broker/);
+    const { out } = await leveret('list', 'connections', 'name', '--format', 'json');
+    const [{ name }] = JSON.parse(out) as [{ name: string }];
+    await says(['close', name, 'time to go'], '');
+    expect(String(await gone)).toContain(
+      '320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - time to go"',
+    );
+    await says(['list', 'closed', 'code', 'text'], /320 +CONNECTION_FORCED - time to go/);
+    await says(['delete', 'queue', 'work'], '');
+  });
+
+  test('moves dead letters back to where they died', async () => {
+    const dead = '{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"graves"}';
+    await says(['declare', 'queue', 'alive', '--arguments', dead], '');
+    await says(['declare', 'queue', 'graves'], '');
+    await says(['publish', '-k', 'alive', 'one'], 'Published');
+    await says(['get', 'alive', '--reject'], 'one');
+    await says(['list', 'queues', 'name', 'messages'], /alive +0\ngraves +1/);
+    await says(['redrive', 'graves'], /^Moved 1 message\n$/);
+    await says(['list', 'queues', 'name', 'messages'], /alive +1\ngraves +0/);
+    for (const queue of ['alive', 'graves']) await says(['delete', 'queue', queue], '');
   });
 
   test('manages access, policies and definitions, by short names and by those of rabbitmqctl', async () => {
@@ -106,6 +135,13 @@ describe('leveret', () => {
     await says(['vhost', 'add', 'shop', '--description', 'Orders'], '');
     await says(['permission', 'set', '-p', 'shop', 'bob', '^a', '^b', '^c'], '');
     await says(['list_user_permissions', 'bob'], /shop +\^a +\^b +\^c/);
+    await says(['permission', 'list', '-p', 'shop'], /bob +\^a +\^b +\^c/);
+    await says(['list', 'permissions'], /bob +shop +\^a +\^b +\^c/);
+    await says(['permission', 'clear', '-p', 'shop', 'bob'], '');
+    await says(['permission', 'list', '-p', 'shop'], /^(?!.*bob)/s);
+    await says(['user', 'list'], /bob +\[management, policymaker\]/);
+    await says(['vhost', 'list'], /shop/);
+    await says(['list', 'vhosts'], /shop +Orders/);
     await says(['set_topic_permissions', '-p', 'shop', 'bob', 'amq.topic', '^x', '.*'], '');
     await says(['list_topic_permissions', '-p', 'shop'], /bob +amq\.topic +\^x/);
     await says(['set_vhost_limits', '-p', 'shop', '{"max-queues":3}'], '');
@@ -115,6 +151,7 @@ describe('leveret', () => {
     await says(['list_user_limits'], /bob +\{"max-channels":9\}/);
     await says(['policy', 'set', 'short', '^j', '{"max-length":1}', '--apply-to', 'queues'], '');
     await says(['list_policies'], /short +\^j +queues/);
+    await says(['policy', 'list'], /short +\^j +queues/);
     await says(['set_global_parameter', 'mood', '"fine"'], '');
     await says(['list_global_parameters'], /mood +fine/);
     const file = join(folder, 'all.json');

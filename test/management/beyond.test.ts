@@ -57,6 +57,9 @@ test('a connection is shown with its channels and consumers, and closed with a r
     protocol: 'AMQP 0-9-1',
     ssl: false,
     auth_mechanism: 'PLAIN',
+    user_provided_name: '<b>me</b>',
+    user_who_performed_action: 'guest',
+    peer_cert_subject: null,
     client_properties: { connection_name: '<b>me</b>' },
   });
   expect(shown?.name).toMatch(/^127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+$/);
@@ -337,8 +340,16 @@ test('rates are of what happened between two looks', async () => {
     });
     const { json } = await fast.call('GET', '/queues/%2F/q');
     expect(json).toMatchObject({
-      message_stats: { publish_details: { rate: expect.any(Number) } },
+      message_stats: { publish_details: { rate: expect.any(Number) }, redeliver: 0, ack: 0 },
     });
+    const since = async (): Promise<string> => {
+      const { json: queue } = await fast.call('GET', '/queues/%2F/q');
+      return (queue as { idle_since?: string }).idle_since ?? '';
+    };
+    await until(async () => (await since()) !== '');
+    expect(Date.now() - Date.parse(await since())).toBeLessThan(60_000);
+    await fast.call('POST', '/exchanges/%2F/amq.default/publish', message);
+    await until(async () => (await since()) === '');
   } finally {
     await fast.close();
   }

@@ -22,6 +22,12 @@ export interface ConnectionView {
   readonly ssl: boolean;
   readonly ssl_protocol: string | null;
   readonly ssl_cipher: string | null;
+  readonly ssl_hash: null;
+  readonly ssl_key_exchange: null;
+  /** Of the certificate that the client showed; null: it showed none. */
+  readonly peer_cert_subject: string | null;
+  readonly peer_cert_issuer: string | null;
+  readonly peer_cert_validity: string | null;
   readonly auth_mechanism: string;
   readonly state: 'starting' | 'running' | 'blocked' | 'blocking' | 'flow' | 'closing';
   readonly channels: number;
@@ -31,6 +37,9 @@ export interface ConnectionView {
   readonly timeout: number;
   readonly connected_at: number;
   readonly client_properties: JsonObject;
+  /** What the client calls itself; left out where it does not say. */
+  readonly user_provided_name?: string;
+  readonly user_who_performed_action: string;
   readonly recv_oct: number;
   readonly recv_oct_details: RateView;
   readonly send_oct: number;
@@ -77,6 +86,8 @@ export interface ChannelView {
     readonly peer_host: string;
     readonly peer_port: number;
   };
+  readonly user_who_performed_action: string;
+  readonly idle_since?: string;
   readonly message_stats: CountsView;
 }
 

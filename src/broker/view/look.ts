@@ -293,6 +293,7 @@ export class Look {
   *sample(): Iterable<void> {
     const { broker } = this;
     const nowMs = broker.clock.monotonicMs();
+    broker.rates.wallMs = broker.clock.wallMs();
     broker.rates.take(broker.counts, valuesOf(this.messageCounts()), nowMs);
     const { messages, messages_ready, messages_unacknowledged } = this.totals(this.vhostNames);
     broker.rates.take(this, [messages, messages_ready, messages_unacknowledged], nowMs);

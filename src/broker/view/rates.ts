@@ -11,6 +11,8 @@ const NOTHING: RateView = { rate: 0 };
 
 interface Sample {
   atMs: number;
+  /** The time of day of the last sample in which a value had changed; Infinity: that was the last one. */
+  idleMs: number;
   readonly values: number[];
   readonly rates: number[];
 }
@@ -30,6 +32,9 @@ const NAMES = [
   'ack',
 ] as const;
 
+/** Those that a queue has, too: its messages are confirmed, returned and dropped by channels. */
+const OF_CHANNELS = new Set(['confirm', 'return_unroutable', 'drop_unroutable']);
+
 /** The counts in the order of NAMES. */
 export function valuesOf(counts: MessageCounts): number[] {
   return [
@@ -47,8 +52,13 @@ export function valuesOf(counts: MessageCounts): number[] {
   ];
 }
 
+/** Which of NAMES count deliveries, of any kind. */
+const DELIVERIES = [4, 5, 6, 7];
+
 /** How fast counts grow, by the object that they are of. */
 export class Rates {
+  /** The time of day of the samples that are taken, ms since the Unix epoch. */
+  wallMs = 0;
   private readonly samples = new WeakMap<object, Sample>();
 
   /** Takes in what the values of an object are now; the rates are since the last time. */
@@ -56,16 +66,31 @@ export class Rates {
     const sample = this.samples.get(key);
     if (sample === undefined) {
       // What is seen for the first time may have begun long ago: no rate can be told.
-      this.samples.set(key, { atMs: nowMs, values: [...values], rates: values.map(() => 0) });
+      const rates = values.map(() => 0);
+      this.samples.set(key, { atMs: nowMs, idleMs: Infinity, values: [...values], rates });
       return;
     }
     const seconds = (nowMs - sample.atMs) / 1000;
     if (seconds <= 0) return;
+    let moved = false;
     for (const [i, value] of values.entries()) {
-      sample.rates[i] = (value - (sample.values[i] as number)) / seconds;
+      const change = value - (sample.values[i] as number);
+      if (change !== 0) moved = true;
+      sample.rates[i] = change / seconds;
       sample.values[i] = value;
     }
+    if (moved) sample.idleMs = Infinity;
+    else if (sample.idleMs === Infinity) sample.idleMs = this.wallMs;
     sample.atMs = nowMs;
+  }
+
+  /**
+   * Since when no value of an object has changed, as RabbitMQ writes it; null while they do, or as long
+   * as that is unknown. It is as exact as samples are frequent.
+   */
+  idleSince(key: object): string | null {
+    const idleMs = this.samples.get(key)?.idleMs ?? Infinity;
+    return idleMs === Infinity ? null : new Date(idleMs).toISOString().replace('Z', '+00:00');
   }
 
   /** The rate of the value at `index` of an object. */
@@ -75,25 +100,21 @@ export class Rates {
   }
 
   /**
-   * Counts with their rates, which are those of `key`; counts that never moved are left out, as
-   * RabbitMQ does.
+   * Counts with their rates, which are those of `key`; nothing at all where none ever moved, as RabbitMQ
+   * does. `queues` leaves out what only channels count.
    */
-  view(counts: MessageCounts, key: object = counts): CountsView {
+  view(counts: MessageCounts, key: object = counts, queues = false): CountsView {
     const view: Record<string, number | RateView> = {};
     const values = valuesOf(counts);
+    if (values.every((value) => value === 0)) return view;
     for (const [i, name] of NAMES.entries()) {
-      const value = values[i] as number;
-      if (value === 0) continue;
-      view[name] = value;
+      if (queues && OF_CHANNELS.has(name)) continue;
+      view[name] = values[i] as number;
       view[`${name}_details`] = this.of(key, i);
     }
-    const gets = [4, 5, 6, 7];
-    const total = gets.reduce((sum, i) => sum + (values[i] as number), 0);
-    if (total > 0) {
-      view['deliver_get'] = total;
-      const rate = gets.reduce((sum, i) => sum + this.of(key, i).rate, 0);
-      view['deliver_get_details'] = { rate: Math.round(rate * 10) / 10 };
-    }
+    view['deliver_get'] = DELIVERIES.reduce((sum, i) => sum + (values[i] as number), 0);
+    const rate = DELIVERIES.reduce((sum, i) => sum + this.of(key, i).rate, 0);
+    view['deliver_get_details'] = { rate: Math.round(rate * 10) / 10 };
     return view;
   }
 }

@@ -4,6 +4,7 @@
 import { glimpseArrivedMs } from '../../message/read-message.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
 import type { Broker } from '../broker.ts';
+import type { MessageCounts } from '../counts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { isQuorum } from '../queue/arguments.ts';
@@ -60,6 +61,8 @@ export interface QueueRow extends Omit<QueueView, 'policy' | 'operator_policy'> 
   readonly exclusive_consumer_tag: string | null;
   readonly single_active_consumer_tag: string | null;
   readonly memory: number;
+  /** Left out while it is busy, or as long as nobody has looked twice. */
+  readonly idle_since?: string;
   readonly message_stats: CountsView;
 }
 
@@ -132,8 +135,15 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
     exclusive_consumer_tag: subscribed.exclusive?.tag ?? null,
     single_active_consumer_tag: subscribed.active?.tag ?? null,
     memory: QUEUE_BYTES + count * ENTRY_BYTES,
-    message_stats: rates.view(queue.counts),
+    message_stats: rates.view(queue.counts, queue.counts, true),
+    ...idleSince(rates, queue.counts),
   };
+}
+
+/** `idle_since` of a queue or a channel by its counts, where that is known. */
+export function idleSince(rates: Rates, counts: MessageCounts): { readonly idle_since?: string } {
+  const since = rates.idleSince(counts);
+  return since === null ? {} : { idle_since: since };
 }
 
 export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): QueueDetail {

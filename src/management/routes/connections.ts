@@ -56,7 +56,10 @@ export const CONNECTION_ROUTES: readonly Route[] = [
       const details = [...call.view.look.consumers(call.vhosts())].filter(
         ({ channel_details: at }) => at.name === each.name,
       );
-      return pick({ ...each, consumer_details: details }, call.query['columns']);
+      return pick(
+        { ...each, consumer_details: details, publishes: [], deliveries: [] },
+        call.query['columns'],
+      );
     }
     throw notFound();
   }),

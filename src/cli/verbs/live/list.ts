@@ -45,7 +45,16 @@ const KINDS: readonly Kind[] = [
   {
     name: 'connections',
     path: '/connections',
-    columns: ['name', 'user', 'vhost', 'state', 'channels', 'recv_oct', 'send_oct'],
+    columns: [
+      'name',
+      'user_provided_name',
+      'user',
+      'vhost',
+      'state',
+      'channels',
+      'recv_oct',
+      'send_oct',
+    ],
   },
   {
     name: 'channels',

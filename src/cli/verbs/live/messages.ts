@@ -20,8 +20,8 @@ interface Message {
 const CONSUME_BATCH = 500;
 const CONSUME_PAUSE_MS = 250;
 
-const COUNT = (initial: number): Option =>
-  new Option('-c, --count <n>', 'How many at most.').argParser(parseInteger).default(initial);
+const COUNT = (initial: number, said?: string): Option =>
+  new Option('-c, --count <n>', 'How many at most.').argParser(parseInteger).default(initial, said);
 const KEY = new Option('--key <pattern>', 'Only with this routing key; * stands for anything.');
 const HEADER = new Option('--header <name[:value]>', 'Only with this header.');
 
@@ -79,7 +79,7 @@ export const messageVerbs: readonly LiveVerb[] = [
     arguments: '<queue>',
     about: 'Print the payloads of messages and take them out, as they come, until Ctrl-C.',
     vhost: true,
-    options: [COUNT(Number.MAX_SAFE_INTEGER)],
+    options: [COUNT(Number.MAX_SAFE_INTEGER, 'all')],
     more: 'A message is taken out once it was read: one that is printed while this is killed is lost.',
     run: consume,
   },
@@ -88,7 +88,7 @@ export const messageVerbs: readonly LiveVerb[] = [
     arguments: '<from> <to>',
     about: 'Move messages from one queue to another: each is in one of them at any moment.',
     vhost: true,
-    options: [COUNT(Number.MAX_SAFE_INTEGER), KEY, HEADER, rateOption()],
+    options: [COUNT(Number.MAX_SAFE_INTEGER, 'all'), KEY, HEADER, rateOption()],
     run: (api, [from, to], options) => redrive(api, from, options, String(to)),
   },
   {
@@ -96,7 +96,7 @@ export const messageVerbs: readonly LiveVerb[] = [
     arguments: '<queue>',
     about: 'Move dead letters back to the queues that they died in, as they were.',
     vhost: true,
-    options: [COUNT(Number.MAX_SAFE_INTEGER), KEY, HEADER, rateOption()],
+    options: [COUNT(Number.MAX_SAFE_INTEGER, 'all'), KEY, HEADER, rateOption()],
     run: (api, [queue], options) => redrive(api, queue, options, null),
   },
 ];
