@@ -13,8 +13,7 @@ test('a rate is how much a count grew between two samples', () => {
   counts.published = 150;
   counts.delivered = 45;
   rates.take(counts, valuesOf(counts), 3000);
-  const view = rates.view(counts);
-  expect(view).toEqual({
+  expect(rates.view(counts)).toMatchObject({
     publish: 150,
     publish_details: { rate: 25 },
     deliver: 45,
@@ -23,7 +22,30 @@ test('a rate is how much a count grew between two samples', () => {
     get_details: { rate: 0 },
     deliver_get: 47,
     deliver_get_details: { rate: 2.5 },
+    redeliver: 0,
+    return_unroutable: 0,
   });
+  expect(rates.view(counts, counts, true)).not.toHaveProperty('return_unroutable');
+});
+
+test('what never moved has no counts, and what moves no more is idle', () => {
+  const rates = new Rates();
+  const counts = new MessageCounts();
+  expect(rates.view(counts)).toEqual({});
+  const sample = (second: number): void => {
+    rates.wallMs = Date.UTC(2026, 0, 1, 0, 0, second);
+    rates.take(counts, valuesOf(counts), 1000 * second);
+  };
+  sample(1);
+  counts.published = 1;
+  sample(2);
+  expect(rates.idleSince(counts)).toBeNull();
+  sample(3);
+  sample(4);
+  expect(rates.idleSince(counts)).toBe('2026-01-01T00:00:03.000+00:00');
+  counts.published = 2;
+  sample(5);
+  expect(rates.idleSince(counts)).toBeNull();
 });
 
 test('two samples at the same time make no rate', () => {
