@@ -23,6 +23,7 @@ const paths = [
   [management, '/api/overview'],
   [management, '/api/queues'],
   [management, '/api/queues?page=1&page_size=100&sort=messages&sort_reverse=true'],
+  [management, '/api/queues?page=1&page_size=100&sort=oldest_message_age_ms'],
   [management, '/api/queues?name=9$&use_regex=true&columns=name,messages'],
   [management, '/api/bindings'],
   [management, '/api/definitions'],
