@@ -150,7 +150,10 @@ export class Tools {
     const { listenForTool } = await import('./management/listen.ts');
     try {
       const secure = tls ? await this.secure() : null;
-      const listener = await listenForTool(await tool(), { protocol, host: at, port }, secure);
+      const place = { protocol, host: at, port };
+      const listener = await listenForTool(await tool(), place, secure, (error) =>
+        logger.error({ err: error, listener: key }, 'listener failed'),
+      );
       this.open.push({ key, listener });
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';

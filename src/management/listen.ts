@@ -74,11 +74,15 @@ export class ToolServer {
   }
 }
 
-/** Listens for a tool, with TLS where `secure` is given. Rejects with the system's error. */
+/**
+ * Listens for a tool, with TLS where `secure` is given. Rejects with the system's error; `failed` is told of
+ * later ones, after which the port goes on.
+ */
 export async function listenForTool(
   tool: ToolServer,
   { protocol, host, port }: OpenPort,
   secure: Secure | null,
+  failed: (error: Error) => void,
 ): Promise<ToolListener> {
   const sockets = new Set<Socket>();
   const take = (socket: Socket): void => {
@@ -94,6 +98,7 @@ export async function listenForTool(
     listener.once('error', reject);
     listener.listen({ host, port }, () => {
       listener.off('error', reject);
+      listener.on('error', failed);
       resolve();
     });
   });

@@ -45,9 +45,10 @@ const visited = new Page(0);
 export class QueueEntries implements PageHome {
   /** The seq that the next entry will get. */
   tail = 0;
-  /** Body bytes of all entries that `remove` took out, and how many of them belonged on disk. */
+  /** Body bytes of all entries that `remove` took out. */
   removedBytes = 0;
-  removedStored = 0;
+  /** Entries there that belong on disk. Who takes out whole pages, or reads them back, sets it right. */
+  storedCount = 0;
   /** Entries there that have a time to live of their own. */
   expiring = 0;
   private readonly queueId: number;
@@ -88,6 +89,7 @@ export class QueueEntries implements PageHome {
     if ((state & ENTRY_EXPIRES) !== 0) this.expiring += 1;
     if ((state & ENTRY_STORED) === 0) return;
     page.storedLive += 1;
+    this.storedCount += 1;
     if (!page.dirty) this.dirtyPage(page);
   }
 
@@ -106,7 +108,7 @@ export class QueueEntries implements PageHome {
     if ((state & ENTRY_EXPIRES) !== 0) this.expiring -= 1;
     const stored = (state & ENTRY_STORED) !== 0;
     if (stored) {
-      this.removedStored += 1;
+      this.storedCount -= 1;
       page.storedLive -= 1;
       if (!page.dirty) this.dirtyPage(page);
     }

@@ -46,11 +46,11 @@ const LANE_SEQS = 2 ** 44;
 export class QueueMessages implements LaneOwner {
   readyCount = 0;
   unackedCount = 0;
-  /** Body bytes of the ready messages. */
-  readyBytes = 0;
-  /** Body bytes of all messages that came, and how many of them belong on disk. */
+  /** Body bytes of all messages that came, and of those of them that went out for delivery. */
   private pushedBytes = 0;
-  private pushedStored = 0;
+  private takenBytes = 0;
+  /** Where the seqs of all lanes together began. */
+  private firstTail = 0;
   /** All lanes, the highest priority first. */
   readonly lanes: Lane[];
   /** The lane of messages that name no priority. */
@@ -100,9 +100,17 @@ export class QueueMessages implements LaneOwner {
     // PUSH_STORED and PUSH_EXPIRES are states of an entry, shifted by one.
     lane.push(position, bodyBytes, (traits & this.stateMask) << 1);
     this.readyCount += 1;
-    this.readyBytes += bodyBytes;
     this.pushedBytes += bodyBytes;
-    if ((traits & this.stateMask & PUSH_STORED) !== 0) this.pushedStored += 1;
+  }
+
+  /** How many messages came since the start: nobody counts them, their seqs do. */
+  get pushedCount(): number {
+    return this.lanes.reduce((sum, { entries }) => sum + entries.tail, -this.firstTail);
+  }
+
+  /** Body bytes of the ready messages. */
+  get readyBytes(): number {
+    return this.pushedBytes - this.takenBytes;
   }
 
   /** Body bytes of all messages, the unacked ones included. */
@@ -116,7 +124,7 @@ export class QueueMessages implements LaneOwner {
   }
 
   private get storedSum(): number {
-    return this.lanes.reduce((sum, { entries }) => sum - entries.removedStored, this.pushedStored);
+    return this.lanes.reduce((sum, { entries }) => sum + entries.storedCount, 0);
   }
 
   /**
@@ -131,7 +139,7 @@ export class QueueMessages implements LaneOwner {
     const seq = lane.take(taken);
     if (seq < 0) return null;
     this.readyCount -= 1;
-    this.readyBytes -= taken.bodyBytes;
+    this.takenBytes += taken.bodyBytes;
     this.unackedCount += 1;
     taken.seq = this.single ? seq : this.outer(lane, seq);
     return taken;
@@ -141,7 +149,7 @@ export class QueueMessages implements LaneOwner {
   skipHead(lane: Lane): number {
     const seq = lane.skipHead();
     this.readyCount -= 1;
-    this.readyBytes -= lane.entries.bodyBytesOf(seq);
+    this.takenBytes += lane.entries.bodyBytesOf(seq);
     this.unackedCount += 1;
     return this.outer(lane, seq);
   }
@@ -172,7 +180,7 @@ export class QueueMessages implements LaneOwner {
     const inner = seq % LANE_SEQS;
     this.unackedCount -= 1;
     this.readyCount += 1;
-    this.readyBytes += lane.entries.bodyBytesOf(inner);
+    this.takenBytes -= lane.entries.bodyBytesOf(inner);
     lane.requeue(inner);
   }
 
@@ -199,9 +207,9 @@ export class QueueMessages implements LaneOwner {
     for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
     // Most of what a purge takes out it does not look at one by one.
     this.pushedBytes += bytes - this.bytes;
+    this.takenBytes = this.pushedBytes;
+    this.base.entries.storedCount += stored - this.storedSum;
     this.readyCount = 0;
-    this.pushedStored += stored - this.storedSum;
-    this.readyBytes = 0;
     return count;
   }
 
@@ -209,7 +217,7 @@ export class QueueMessages implements LaneOwner {
   discard(): void {
     for (const lane of this.lanes) lane.discard();
     this.readyCount = 0;
-    this.readyBytes = 0;
+    this.takenBytes = this.pushedBytes;
     this.unackedCount = 0;
   }
 
@@ -236,11 +244,11 @@ export class QueueMessages implements LaneOwner {
       for (const number of this.rows.lanes(this.owner.id)) this.addLane(number);
     }
     for (const lane of this.lanes) {
-      this.readyBytes += lane.recover();
+      this.pushedBytes += lane.recover();
       this.readyCount += lane.readyCount;
+      this.firstTail += lane.entries.tail;
+      lane.entries.storedCount = lane.readyCount;
     }
-    this.pushedBytes = this.readyBytes;
-    this.pushedStored = this.readyCount;
   }
 
   /**
@@ -281,7 +289,7 @@ export class QueueMessages implements LaneOwner {
   removeReady({ lane, inner, bodyBytes }: BrowsedEntry): void {
     lane.removeReady(inner);
     this.readyCount -= 1;
-    this.readyBytes -= bodyBytes;
+    this.takenBytes += bodyBytes;
   }
 
   entriesDirty(): void {

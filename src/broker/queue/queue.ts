@@ -59,6 +59,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly log: MessageLog;
   readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
+  /** All but `published`, which `messages` knows: see tallyOf in view/statistics.ts. */
   readonly counts = new MessageCounts();
   /** Made by the first delivery. */
   latency: QueueLatency | null = null;
@@ -117,7 +118,6 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   push(position: number, bodyBytes: number, traits: number): boolean {
     if (this.guarded && this.refuses(position, bodyBytes)) return false;
     this.messages.push(position, bodyBytes, traits);
-    this.counts.published += 1;
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
     if (this.bounded && this.isOver(0, 0)) this.deliverNow();

@@ -98,6 +98,7 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
   const mean = count === 0 ? 0 : bytes / count;
   const willing = consumers.some((consumer) => consumer.ready);
   const { policy, operator } = vhost.policies.of(queue);
+  const tally = tallyOf(queue);
   // Written out: an object of this many fields that is put together by spreading is a slow one.
   return {
     name: queue.name,
@@ -135,9 +136,15 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
     exclusive_consumer_tag: subscribed.exclusive?.tag ?? null,
     single_active_consumer_tag: subscribed.active?.tag ?? null,
     memory: QUEUE_BYTES + count * ENTRY_BYTES,
-    message_stats: rates.view(queue.counts, queue.counts, true),
-    ...idleSince(rates, queue.counts),
+    message_stats: rates.view(tally, tally, true),
+    ...idleSince(rates, tally),
   };
+}
+
+/** What happened to the messages of a queue, as of now; always the same object. */
+function tallyOf({ counts, messages }: Queue): MessageCounts {
+  counts.published = messages.pushedCount;
+  return counts;
 }
 
 /** `idle_since` of a queue or a channel by its counts, where that is known. */
@@ -227,8 +234,10 @@ export function* sample(
     yield;
   }
   for (const vhost of broker.vhosts.values()) {
-    for (const { messages, counts } of vhost.queues.values()) {
+    for (const queue of vhost.queues.values()) {
+      const { messages } = queue;
       const { readyCount, unackedCount } = messages;
+      const counts = tallyOf(queue);
       rates.take(counts, valuesOf(counts), nowMs);
       rates.take(messages, [readyCount + unackedCount, readyCount, unackedCount], nowMs);
       yield;
