@@ -3,7 +3,6 @@
 
 import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { CertificateView } from './broker/view/host.ts';
 import { View } from './broker/view.ts';
 import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
@@ -173,15 +172,6 @@ export class Tools {
     };
   }
 
-  private certificates(): readonly CertificateView[] {
-    const { current } = this.tls;
-    if (current === null) return [];
-    const { subject, validTo } = current.certificate;
-    return this.addresses
-      .filter(({ tls }) => tls)
-      .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
-  }
-
   private makeContext(): Context {
     const { server, settings, machine, dataDir, version, logger, clock, backup } = this.looked;
     const { wheel } = server;
@@ -200,7 +190,7 @@ export class Tools {
       bodyBytesMax: settings.managementBodyBytesMax,
       statisticsIntervalMs: settings.statisticsIntervalMs,
       ports: () => this.open.map(({ listener }) => listener.address),
-      certificates: () => this.certificates(),
+      certificates: () => this.tls.shownAt(this.addresses),
       settings: () => shownSettings(settings),
       acceptAmqp: (stream, below) => server.acceptStream(stream, below),
       backup,

@@ -228,12 +228,7 @@ export class Server implements BrokerListener, Acceptor {
   }
 
   get certificates(): readonly CertificateView[] {
-    const { current } = this.tls;
-    if (current === null) return [];
-    const { subject, validTo } = current.certificate;
-    return this.addresses
-      .filter(({ tls }) => tls)
-      .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
+    return this.tls.shownAt(this.addresses);
   }
 
   /** Stops accepting, tells every connection why, and waits until all are gone. */

@@ -1,7 +1,9 @@
 // Owns the files of TLS in use: reading them at the start and again when asked. Never listens.
 
 import type { Logger } from 'pino';
+import type { CertificateView } from '../broker/view/host.ts';
 import type { Clock } from '../util/clock.ts';
+import type { ListenAddress } from './listener.ts';
 import type { TlsContext, TlsNames, TlsSettings } from './tls-context.ts';
 
 type ReadContext = typeof import('./tls-context.ts').readTlsContext;
@@ -28,6 +30,15 @@ export class TlsFiles {
   async load(): Promise<void> {
     this.read = (await import('./tls-context.ts')).readTlsContext;
     this.current = this.readNow(this.read);
+  }
+
+  /** The certificate as those of these addresses that speak TLS show it. */
+  shownAt(addresses: readonly ListenAddress[]): readonly CertificateView[] {
+    if (this.current === null) return [];
+    const { subject, validTo } = this.current.certificate;
+    return addresses
+      .filter(({ tls }) => tls)
+      .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
   }
 
   /** Reads them again; null, and logged, when they are no good or nobody needs them. */

@@ -6,6 +6,7 @@ import { count, facts, h, link, pathOf, rate, tag } from '../dom.js';
 import { list } from '../list.js';
 import { update } from '../morph.js';
 import { table } from '../table.js';
+import { listPage } from './parts.js';
 import { unbind } from './queue.js';
 import { publishTo } from './queue-actions.js';
 import { vhostNames } from './queues.js';
@@ -55,25 +56,7 @@ export async function showAll() {
       },
     ],
   });
-  const { refresh } = rows;
-  return {
-    element: h(
-      'div',
-      null,
-      h(
-        'div',
-        { class: 'head' },
-        h('h1', null, 'Exchanges'),
-        h(
-          'button',
-          { type: 'button', class: 'main', onclick: () => declare(refresh) },
-          'Declare an exchange',
-        ),
-      ),
-      rows.element,
-    ),
-    refresh,
-  };
+  return listPage('Exchanges', rows, 'Declare an exchange', declare);
 }
 
 async function declare(refresh) {

@@ -7,6 +7,24 @@ import { h } from '../dom.js';
 export const button = (text, act, kind = null) =>
   h('button', { type: 'button', class: kind, onclick: act }, text);
 
+/** The page of a list, with what adds a row to it. */
+export function listPage(title, { element, refresh }, adds, add) {
+  return {
+    element: h(
+      'div',
+      null,
+      h(
+        'div',
+        { class: 'head' },
+        h('h1', null, title),
+        button(adds, () => add(refresh), 'main'),
+      ),
+      element,
+    ),
+    refresh,
+  };
+}
+
 /** A table under its title, with what adds a row to it. */
 export function section(title, rows, add) {
   return h(

@@ -8,6 +8,7 @@ import { update } from '../morph.js';
 import { table } from '../table.js';
 import { drawMessage } from './message.js';
 import { histogram } from './overview.js';
+import { button } from './parts.js';
 import { bind, publish, purge, redrive, remove, take } from './queue-actions.js';
 import { traits } from './queues.js';
 
@@ -40,8 +41,6 @@ export async function show([vhost, name]) {
     consumers.show(queue.consumer_details ?? []);
     bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
   };
-  const button = (text, act, kind = null) =>
-    h('button', { type: 'button', class: kind, onclick: act }, text);
   return {
     element: h(
       'div',

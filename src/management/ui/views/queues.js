@@ -4,6 +4,7 @@ import { at, call, get } from '../api.js';
 import { form } from '../dialog.js';
 import { bytes, count, h, link, pathOf, rate, span, tag } from '../dom.js';
 import { list } from '../list.js';
+import { listPage } from './parts.js';
 
 const rateOf = (row, name) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0);
 
@@ -71,25 +72,7 @@ export async function show() {
       },
     ],
   });
-  const { refresh } = rows;
-  return {
-    element: h(
-      'div',
-      null,
-      h(
-        'div',
-        { class: 'head' },
-        h('h1', null, 'Queues'),
-        h(
-          'button',
-          { class: 'main', type: 'button', onclick: () => declare(refresh) },
-          'Declare a queue',
-        ),
-      ),
-      rows.element,
-    ),
-    refresh,
-  };
+  return listPage('Queues', rows, 'Declare a queue', declare);
 }
 
 /** What a queue is, in a few words. */
