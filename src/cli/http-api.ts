@@ -129,6 +129,10 @@ export class HttpApi {
     } catch {
       // What is no JSON is shown as it is.
     }
+    if (reason === 'vhost_or_user_not_found') {
+      const ways = 'see leveret list users and leveret list vhosts';
+      return new ApiError(status, `there is no such user, or no such vhost: ${ways}`);
+    }
     if (status === 401) return new ApiError(status, `${reason}: ${this.adviceFor(reason)}`);
     return new ApiError(status, reason === '' ? `the broker answered with ${status}` : reason);
   }

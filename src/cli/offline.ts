@@ -148,6 +148,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** The same for the value of an option. */
+export function parseJsonOption(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
 /** For options that take a whole number. */
 export function parseInteger(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);

@@ -174,6 +174,7 @@ describe('leveret', () => {
     const failing: readonly (readonly [args: readonly string[], text: string, url?: string])[] = [
       [['delete', 'queue', 'none'], "no queue 'none' in vhost '/'"],
       [['close', 'nobody'], "there is no connection 'nobody': see leveret list connections"],
+      [['permission', 'set', 'nobody', 'a', 'b', 'c'], 'no such user, or no such vhost'],
       [['add_user', 'guest', 'x'], "there is a user 'guest' already"],
       [['status'], "start one with 'leveret start'", 'http://127.0.0.1:9'],
       [['status'], 'or its password is wrong', api.url.replace('//', '//guest:wrong@')],

@@ -3,7 +3,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { InvalidArgumentError } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseJsonOption } from '../../src/cli/offline.ts';
 import { OFFLINE_VERBS } from '../../src/cli/program.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { WITHOUT_TOOLS } from '../support/without-tools.ts';
@@ -133,3 +135,9 @@ test.each(['20.14.0', '18.20.0', '21.7.0', '22.1.0'])(
     expect(leveret(['start'], {}, old)).toEqual({ code: 1, out: '', err });
   },
 );
+
+test('JSON that is none in an option is a mistake of usage', () => {
+  expect(parseJsonOption('{"a":1}')).toEqual({ a: 1 });
+  expect(() => parseJsonOption('{a')).toThrow(InvalidArgumentError);
+  expect(() => parseJsonOption('{a')).toThrow('this is not JSON: {a');
+});

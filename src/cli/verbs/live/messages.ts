@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { type HttpApi, part } from '../../http-api.ts';
 import { type LiveVerb, vhostOf } from '../../live.ts';
-import { type Arguments, type Options, parseInteger, parseJson } from '../../offline.ts';
+import { type Arguments, type Options, parseInteger, parseJsonOption } from '../../offline.ts';
 import type { Listing } from '../../output.ts';
 
 /** A message as the API shows it. */
@@ -39,7 +39,7 @@ export const messageVerbs: readonly LiveVerb[] = [
         '',
       ),
       new Option('--properties <json>', 'Properties, such as {"content_type":"text/plain"}.')
-        .argParser(parseJson)
+        .argParser(parseJsonOption)
         .default({}, 'none'),
       new Option('--transient', 'It need not survive a restart.'),
     ],

@@ -3,11 +3,11 @@
 import { Option } from 'commander';
 import { part } from '../../http-api.ts';
 import { type LiveVerb, vhostOf } from '../../live.ts';
-import { parseJson } from '../../offline.ts';
+import { parseJsonOption } from '../../offline.ts';
 import { VerbError } from '../../verb-error.ts';
 
 const ARGUMENTS = new Option('--arguments <json>', 'Arguments, as a JSON object.')
-  .argParser(parseJson)
+  .argParser(parseJsonOption)
   .default({}, 'none');
 const TRANSIENT = new Option('--transient', 'It does not survive a restart.');
 const AUTO_DELETE = new Option('--auto-delete', 'It goes with the last that uses it.');
