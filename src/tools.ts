@@ -180,7 +180,7 @@ export class Tools {
       clock,
       log: logger,
       facts: {
-        startedMs: clock.wallMs(),
+        startedMs: clock.monotonicMs(),
         pid: process.pid,
         dataDir,
         socketMax: machine.socketMax,

@@ -14,6 +14,7 @@ import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
 import { Changes } from './changes.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
+import { BrokerTime } from './core/broker-time.ts';
 import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
@@ -63,7 +64,8 @@ export class Broker implements QueueHost, CompactionHost {
   readonly changes = new Changes();
   readonly counts = new BrokerCounts();
   readonly rates = new Rates();
-  /** The time of day as the turn began, ms since the Unix epoch: when its messages arrived. */
+  readonly time: BrokerTime;
+  /** The broker's time as the turn began, ms: when its messages arrived. */
   nowMs: number;
   /** The last batch known to be durable. */
   durableBatch = 0;
@@ -105,7 +107,8 @@ export class Broker implements QueueHost, CompactionHost {
     this.store = store;
     this.clock = clock;
     this.listener = listener;
-    this.nowMs = clock.wallMs();
+    this.time = new BrokerTime(clock, store);
+    this.nowMs = this.time.now();
     this.floods = new Floods(floods);
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
@@ -129,6 +132,8 @@ export class Broker implements QueueHost, CompactionHost {
    * what a broker has at its first start; later starts find that, or what has become of it.
    */
   recover(first: FirstStart): void {
+    this.time.recover();
+    this.nowMs = this.time.now();
     this.globalParameters.recover();
     this.access.recover();
     for (const id of this.sweeps.recover()) this.reserveQueueId(id);
@@ -227,14 +232,14 @@ export class Broker implements QueueHost, CompactionHost {
     this.listener.turnWanted();
   }
 
-  /** When `tick` has to be called next, ms since the Unix epoch; Infinity: not at all. */
+  /** When `tick` has to be called next, by `time`; Infinity: not at all. */
   get nextDeadlineMs(): number {
     return this.deadlines.nextMs;
   }
 
   /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. */
   tick(): void {
-    this.nowMs = this.clock.wallMs();
+    this.nowMs = this.time.now();
     for (;;) {
       const queue = this.deadlines.take(this.nowMs);
       if (queue === undefined) return;

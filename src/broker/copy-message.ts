@@ -28,7 +28,7 @@ export function copyMessage(
   const view = viewOf(record);
   const flags = message.persistent ? FLAG_PERSISTENT : 0;
   const { priority } = message;
-  writeRecordHead(view, 0, flags, priority ?? 0, broker.clock.wallMs(), copy.expiryMs);
+  writeRecordHead(view, 0, flags, priority ?? 0, broker.time.now(), copy.expiryMs);
   const stored = message.persistent && targets.some((target) => target.durable);
   const position = broker.log.append(record, view, 0, record.length, stored);
   broker.log.placed.hold(targets.length, message.body.length);

@@ -77,6 +77,8 @@ export class View {
   actor(user: string, vhost: string): Actor {
     const { access } = this.broker;
     const home = this.broker.vhost(vhost);
+    // No socket has noted the time: the broker may have been idle for hours.
+    this.broker.nowMs = this.broker.time.now();
     return new Actor(this.broker, this.host, home, access.grants(this.known(user), home.name));
   }
 

@@ -45,7 +45,7 @@ export class EmbeddedClock implements BrokerClock {
     await turnsOver();
     let left = ms;
     while (left > 0) {
-      const untilDue = Math.max(1, Math.ceil(broker.nextDeadlineMs - this.clock.wallMs()));
+      const untilDue = Math.max(1, Math.ceil(broker.nextDeadlineMs - broker.time.now()));
       const step = Math.min(left, stepMs, untilDue);
       this.clock.skip(step);
       left -= step;

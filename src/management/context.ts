@@ -16,6 +16,7 @@ export interface OpenPort {
 
 /** Facts of the process that the broker itself does not know. */
 export interface ProcessFacts {
+  /** When it started, by the monotonic clock. */
   readonly startedMs: number;
   readonly pid: number;
   readonly dataDir: string | null;

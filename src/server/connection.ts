@@ -338,7 +338,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   private onData(bytes: Buffer): void {
     if (this.state === CLOSED) return;
-    this.broker.nowMs = this.server.clock.wallMs();
+    this.broker.nowMs = this.broker.time.now();
     this.heartbeat.received();
     try {
       if (this.state !== AWAITS_HEADER) this.reader.feed(bytes);

@@ -1,12 +1,12 @@
 // Owns waking the broker when something in it expires: to the millisecond, and not before. Never knows
 // what it is.
 
-import type { Clock } from '../util/clock.ts';
 import { Alarm } from '../util/timers.ts';
 
-/** What expires, by the time of the clock. */
+/** What expires, by the time of the broker. */
 export interface Expiring {
-  /** When `tick` has to be called next, ms since the Unix epoch; Infinity: not at all. */
+  readonly time: { now(): number };
+  /** When `tick` has to be called next, by `time`, ms; Infinity: not at all. */
   readonly nextDeadlineMs: number;
   tick(): void;
 }
@@ -14,15 +14,13 @@ export interface Expiring {
 /** One alarm for all that expires. */
 export class ExpiryAlarm {
   private readonly broker: Expiring;
-  private readonly clock: Clock;
   private readonly turnWanted: () => void;
   private readonly alarm = new Alarm(() => this.passed());
-  /** When it fires, ms since the Unix epoch. */
+  /** When it fires, by the time of the broker, ms. */
   private atMs = Infinity;
 
-  constructor(broker: Expiring, clock: Clock, turnWanted: () => void) {
+  constructor(broker: Expiring, turnWanted: () => void) {
     this.broker = broker;
-    this.clock = clock;
     this.turnWanted = turnWanted;
   }
 
@@ -35,7 +33,7 @@ export class ExpiryAlarm {
   passed(): void {
     this.atMs = Infinity;
     this.broker.tick();
-    // Also when nothing was due yet: the clock may have been set back.
+    // Also when nothing was due yet: timeouts may end early.
     this.turnWanted();
   }
 
@@ -45,6 +43,6 @@ export class ExpiryAlarm {
 
   private set(): void {
     this.atMs = this.broker.nextDeadlineMs;
-    this.alarm.set(this.atMs - this.clock.wallMs());
+    this.alarm.set(this.atMs - this.broker.time.now());
   }
 }

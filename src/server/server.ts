@@ -19,6 +19,7 @@ import { setImmediate } from '../util/runtime.ts';
 import { TimerWheel } from '../util/timers.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { Committer } from './committer.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
@@ -119,6 +120,7 @@ export class Server implements BrokerListener, Acceptor {
   private turnScheduled = false;
   private turnBytes = 0;
   private readonly committer: Committer;
+  private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
   private readonly sendWatch: SendWatch;
   private readonly resources: ResourceWatch;
@@ -157,7 +159,8 @@ export class Server implements BrokerListener, Acceptor {
     );
     this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
-    this.expiry = new ExpiryAlarm(this.broker, clock, () => this.turnWanted());
+    this.expiry = new ExpiryAlarm(this.broker, () => this.turnWanted());
+    this.clockWatch = new ClockWatch(this.broker, this.wheel, log);
     this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
@@ -195,6 +198,7 @@ export class Server implements BrokerListener, Acceptor {
     this.wheel.start();
     this.sendWatch.start();
     this.resources.start();
+    this.clockWatch.start();
     if (addresses.some((each) => each.tls)) await this.tls.load();
     const context = this.tls.current;
     this.listeners = addresses.map(

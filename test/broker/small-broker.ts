@@ -46,12 +46,16 @@ export class SmallBroker {
   readonly broker: Broker;
   readonly vhost: Vhost;
   nowMs: number;
+  /** How far the time of day was set since the start of the test. */
+  jumpedMs: number;
 
-  constructor(disk = new Disk(), nowMs = NOW_MS) {
+  constructor(disk = new Disk(), nowMs = NOW_MS, jumpedMs = 0) {
     this.disk = disk;
     this.nowMs = nowMs;
+    this.jumpedMs = jumpedMs;
     this.store = new ControlledStore(disk);
-    const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
+    const wallMs = (): number => this.nowMs + this.jumpedMs;
+    const clock = { wallMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, LISTENER);
     this.broker.recover({ vhost: '/', user: null });
     this.vhost = this.broker.vhost('/');
@@ -133,13 +137,13 @@ export class SmallBroker {
 
   /** The broker after a loss of power. */
   crashed(): SmallBroker {
-    return new SmallBroker(this.disk, this.nowMs);
+    return new SmallBroker(this.disk, this.nowMs, this.jumpedMs);
   }
 
   /** The broker after a clean stop. Deliveries have to be given back before. */
   restarted(): SmallBroker {
     this.broker.sealExactMarks();
     this.commit();
-    return new SmallBroker(this.disk, this.nowMs);
+    return new SmallBroker(this.disk, this.nowMs, this.jumpedMs);
   }
 }

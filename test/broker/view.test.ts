@@ -144,3 +144,14 @@ test('memory and disk are shown by the names that tools know', () => {
     disk_free_alarm: false,
   });
 });
+
+test('an act of a tool happens now, though no client was heard of for hours', () => {
+  const small = new SmallBroker();
+  const view = viewOf(small);
+  const everything = { configure: '.*', write: '.*', read: '.*' };
+  small.broker.access.putUserNow({ name: 'ops', tags: [] }, 'x', 1);
+  small.broker.access.setPermission({ user: 'ops', vhost: '/', ...everything });
+  small.nowMs += 5 * 3_600_000;
+  view.actor('ops', '/');
+  expect(small.broker.nowMs).toBe(small.nowMs);
+});

@@ -5,6 +5,7 @@ vi.mock('../../src/util/runtime.ts', () => import('../support/fakeable-runtime.t
 
 /** Something with one deadline, which is gone once it has been looked at in time. */
 class Thing {
+  readonly time = { now: (): number => clock.wallMs() };
   nextDeadlineMs = Infinity;
   readonly looks: number[] = [];
 
@@ -24,7 +25,7 @@ beforeEach(() => {
   aheadMs = 0;
   thing = new Thing();
   // As the server does: what wants a turn gets one.
-  alarm = new ExpiryAlarm(thing, clock, () => alarm.turnEnded());
+  alarm = new ExpiryAlarm(thing, () => alarm.turnEnded());
 });
 
 afterEach(() => {

@@ -205,7 +205,8 @@ export class Actor {
   /** Looks at messages without disturbing them. */
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
-    return browse(this.vhost.queue(name, NOBODY), this.broker.log, this.broker.clock, request);
+    const { log, clock, time } = this.broker;
+    return browse(this.vhost.queue(name, NOBODY), log, clock, time, request);
   }
 
   /**

@@ -5,6 +5,7 @@ import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
 import { arrivedMsAt, type ReadMessage, readMessage } from '../../message/read-message.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { BrokerTime } from '../core/broker-time.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { BrowsedEntry } from '../queue/queue-messages.ts';
 import { LANE_PAGES } from '../queue/queue-rows.ts';
@@ -148,6 +149,7 @@ export function browse(
   queue: Queue,
   log: MessageLog,
   clock: Clock,
+  time: BrokerTime,
   { cursor, count, filter, encoding, truncate }: BrowseRequest,
 ): BrowsePage {
   const walk = new Walk(queue, log, clock, cursor);
@@ -158,7 +160,7 @@ export function browse(
         ...viewMessage(message, false, encoding, truncate),
         seq: entry.seq,
         state: entry.ready ? 'ready' : 'unacked',
-        arrived_at: arrivedMsAt(log, entry.position),
+        arrived_at: time.wallOf(arrivedMsAt(log, entry.position)),
         truncated: message.body.length > truncate,
       });
     }

@@ -159,7 +159,8 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
   return {
     ...rowOfQueue(vhost, queue, broker.rates),
     oldest_message_age_ms: oldestMessageMs(broker, queue),
-    head_message_timestamp: arrivedMs === null ? null : Math.floor(arrivedMs / 1000),
+    head_message_timestamp:
+      arrivedMs === null ? null : Math.floor(broker.time.wallOf(arrivedMs) / 1000),
     latency: latency === null ? null : viewLatency(latency),
   };
 }
@@ -167,7 +168,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
 /** How old the message is that goes out next, ms; null: there is none. */
 export function oldestMessageMs(broker: Broker, queue: Queue): number | null {
   const arrivedMs = headArrivedMs(broker, queue);
-  return arrivedMs === null ? null : Math.max(0, broker.clock.wallMs() - arrivedMs);
+  return arrivedMs === null ? null : Math.max(0, broker.time.now() - arrivedMs);
 }
 
 /** When the message that goes out next arrived; that may be read from the disk. */

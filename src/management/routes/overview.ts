@@ -135,7 +135,7 @@ async function node(call: Call): Promise<object> {
     type: 'disc',
     running: true,
     os_pid: String(facts.pid),
-    uptime: Math.round(clock.wallMs() - facts.startedMs),
+    uptime: Math.round(clock.monotonicMs() - facts.startedMs),
     processors: 1,
     run_queue: 0,
     rates_mode: 'basic',

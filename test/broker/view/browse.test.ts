@@ -31,9 +31,9 @@ test('a walk goes on where it stopped, whatever was taken out meanwhile', () => 
     small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } }, Buffer.from(`${n}`));
   }
   small.commit();
-  const { log } = small.broker;
+  const { log, time } = small.broker;
   const request = { filter: ALL, encoding: 'auto', truncate: 100 } as const;
-  const first = browse(queue, log, CLOCK, { ...request, cursor: '', count: 300 });
+  const first = browse(queue, log, CLOCK, time, { ...request, cursor: '', count: 300 });
   expect(first.messages.map(({ payload }) => Number(payload))).toEqual(
     Array.from({ length: 300 }, (_, n) => n),
   );
@@ -41,7 +41,7 @@ test('a walk goes on where it stopped, whatever was taken out meanwhile', () => 
   const given = small.consume(queue, 310);
   small.run();
   for (const { seq } of given.slice(0, 305)) queue.settle(seq);
-  const rest = browse(queue, log, CLOCK, {
+  const rest = browse(queue, log, CLOCK, time, {
     ...request,
     cursor: first.next_cursor ?? '',
     count: 999,
