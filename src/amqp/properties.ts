@@ -55,6 +55,11 @@ const PROPERTIES: readonly (readonly [keyof Properties, PropertyDomain])[] = [
   ['clusterId', 'shortstr'],
 ];
 
+/** The bit that says whether a property is there, as property-walk.ts asks for it. */
+export function propertyBit(name: keyof Properties): number {
+  return 15 - PROPERTIES.findIndex(([each]) => each === name);
+}
+
 const TOP_FLAG = 0x8000;
 const HEADERS_FLAG = TOP_FLAG >> 2;
 const OCTET_FLAGS = (TOP_FLAG >> 3) | (TOP_FLAG >> 4);

@@ -1,6 +1,7 @@
 // Owns finding and replacing single properties in a content-header payload without decoding the
 // rest. Never checks: checkProperties has done so when the message came in.
 
+import { shortBytes } from '../util/limits.ts';
 import { encodeTable, type FieldTable } from './field-table.ts';
 
 /** Where the property flags stand in a content-header payload: behind class, weight and body size. */
@@ -74,7 +75,7 @@ export function replaceHeaders(
 /** A copy of a content-header payload with another value for a short-string property that it has. */
 export function replaceShort(payload: Buffer, bit: number, value: string): Buffer {
   const at = propertyStart(payload, PROPERTY_FLAGS_OFFSET, bit);
-  const text = Buffer.from(value);
+  const text = shortBytes(value);
   return Buffer.concat([
     payload.subarray(0, at),
     Buffer.of(text.length),

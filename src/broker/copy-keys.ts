@@ -3,12 +3,14 @@
 
 import { AmqpError } from '../amqp/errors.ts';
 import { describeFieldType } from '../amqp/field-equality.ts';
-import { type FieldTable, fieldEnd } from '../amqp/field-table.ts';
+import { type Field, type FieldTable, fieldEnd } from '../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../amqp/property-walk.ts';
 
 const NAMES = ['CC', 'BCC'] as const;
 const LETTER_B = 0x42;
 const LETTER_C = 0x43;
+
+type TextField = Extract<Field, { readonly type: 'S' }>;
 
 /** Whether the headers of a message name CC or BCC, by a look at the bytes of their keys. */
 export function namesCopies(bytes: Buffer, flagsAt: number): boolean {
@@ -39,11 +41,16 @@ export function checkCopies(headers: FieldTable): void {
 
 /** The keys of CC, then those of BCC. What is no array of strings counts for nothing. */
 export function copyKeys(headers: FieldTable): string[] {
-  const keys: string[] = [];
+  return copyKeyFields(headers).map(({ value }) => value.toString());
+}
+
+/** The same as they were sent: a key may be no valid UTF-8. */
+export function copyKeyFields(headers: FieldTable): TextField[] {
+  const keys: TextField[] = [];
   for (const name of NAMES) {
     const field = headers.get(name);
     if (field?.type !== 'A') continue;
-    for (const key of field.value) if (key.type === 'S') keys.push(key.value.toString());
+    for (const key of field.value) if (key.type === 'S') keys.push(key);
   }
   return keys;
 }

@@ -3,15 +3,15 @@
 
 import type { ReadMessage } from '../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
-import { viewOf } from '../util/bytes.ts';
+import { type ExactText, viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 
 /** What differs from the message that is copied. */
 export interface Copy {
-  readonly exchange: string;
-  readonly routingKey: string;
+  readonly exchange: ExactText;
+  readonly routingKey: ExactText;
   readonly headerPayload: Buffer;
   /** Its time to live from now on, ms, or NO_EXPIRY. */
   readonly expiryMs: number;

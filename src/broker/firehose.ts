@@ -1,26 +1,27 @@
 // Owns what a traced vhost tells of its messages: a copy of each that is published or delivered, sent
 // to amq.rabbitmq.trace with headers that say what became of it. Never looks at one that is not traced.
 
+import { isDeeper } from '../amqp/field-depth.ts';
 import type { Field, FieldTable } from '../amqp/field-table.ts';
 import {
   decodeProperties,
   encodeContentHeaderPayload,
   type Properties,
+  propertyBit,
 } from '../amqp/properties.ts';
-import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../amqp/property-walk.ts';
+import { PROPERTY_FLAGS_OFFSET, propertyStart, replaceHeaders } from '../amqp/property-walk.ts';
+import { FIELD_DEPTH_MAX } from '../amqp/table-limits.ts';
 import type { ReadMessage } from '../message/read-message.ts';
 import { buildRecord, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
-import { viewOf } from '../util/bytes.ts';
+import { type ExactText, exactText, viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
-import { copyKeys } from './copy-keys.ts';
+import { copyKeyFields } from './copy-keys.ts';
 import { MessageProperties } from './message-properties.ts';
 import { NODE_NAME } from './node-name.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Vhost } from './vhost.ts';
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace';
-/** A routing key is a short string. */
-const KEY_BYTES_MAX = 255;
 const NO_HEADERS: FieldTable = new Map();
 
 /** By whom a message came, or to whom it went. */
@@ -30,9 +31,9 @@ export interface TracedChannel {
   readonly userName: string;
 }
 
-const text = (value: string): Field => ({ type: 'S', value });
+const text = (value: ExactText): Field => ({ type: 'S', value });
 const integer = (value: number): Field => ({ type: 'I', value });
-const list = (values: string[]): Field => ({ type: 'A', value: values.map(text) });
+const list = (value: readonly Field[]): Field => ({ type: 'A', value });
 
 /** The tracing of one vhost, while it is on. */
 export class Firehose {
@@ -46,7 +47,7 @@ export class Firehose {
 
   /** A message was published, and goes to these queues. */
   published(by: TracedChannel, message: ReadMessage, queues: readonly Queue[]): void {
-    const routed = list(queues.map((queue) => queue.name));
+    const routed = list(queues.map((queue) => text(queue.name)));
     this.tell(by, message, `publish.${message.exchange}`, [], [['routed_queues', routed]]);
   }
 
@@ -67,9 +68,10 @@ export class Firehose {
     // What traces say is not traced itself, or there would be no end of it.
     if (exchange === undefined || exchange.bindings.size === 0) return;
     if (message.exchange === TRACE_EXCHANGE) return;
+    const { exchange: name, routingKey } = message.address;
     const headers: FieldTable = new Map([
-      ['exchange_name', text(message.exchange)],
-      ['routing_keys', list([message.routingKey, ...copyKeys(message.headers)])],
+      ['exchange_name', text(name)],
+      ['routing_keys', list([text(routingKey), ...copyKeyFields(message.headers)])],
       ['properties', { type: 'F', value: propertiesOf(message) }],
       ['node', text(NODE_NAME)],
       ...before,
@@ -79,9 +81,10 @@ export class Firehose {
       ['user', text(by.userName)],
       ...after,
     ]);
-    this.publish(shortened(key), headers, message.body);
+    this.publish(key, headers, message.body);
   }
 
+  /** The key may be longer than a short string; the record has as much of it as fits. */
   private publish(key: string, headers: FieldTable, body: Buffer): void {
     const { log, nowMs } = this.broker;
     const payload = encodeContentHeaderPayload(body.length, { headers });
@@ -104,7 +107,8 @@ function propertiesOf(message: ReadMessage): FieldTable {
   const decoded = decodeProperties(payload, PROPERTY_FLAGS_OFFSET, payload.length);
   const table: FieldTable = new Map();
   for (const [name, value] of Object.entries(decoded) as [keyof Properties, unknown][]) {
-    const field = fieldOf(name === 'headers' ? message.headers : value);
+    const field =
+      name === 'headers' ? headersField(message.headers) : fieldOf(payload, name, value);
     if (field === null) continue;
     table.set(
       name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
@@ -114,17 +118,16 @@ function propertiesOf(message: ReadMessage): FieldTable {
   return table;
 }
 
-/** Null for headers that the message does not have. */
-function fieldOf(value: unknown): Field | null {
-  if (typeof value === 'string') return text(value);
-  if (typeof value === 'bigint') return { type: 'T', value };
-  if (typeof value === 'number') return value < 2 ** 31 ? integer(value) : { type: 'l', value };
-  const headers = value as FieldTable;
-  return headers.size === 0 ? null : { type: 'F', value: headers };
+/** Null for headers that the message does not have, and for those of traces within traces. */
+function headersField(headers: FieldTable): Field | null {
+  if (headers.size === 0 || isDeeper(headers, FIELD_DEPTH_MAX)) return null;
+  return { type: 'F', value: headers };
 }
 
-function shortened(key: string): string {
-  let short = key;
-  while (Buffer.byteLength(short) > KEY_BYTES_MAX) short = short.slice(0, -1);
-  return short;
+function fieldOf(payload: Buffer, name: keyof Properties, value: unknown): Field {
+  if (typeof value === 'bigint') return { type: 'T', value };
+  if (typeof value === 'number') return value < 2 ** 31 ? integer(value) : { type: 'l', value };
+  // What was decoded has U+FFFD where bytes are no text.
+  const at = propertyStart(payload, PROPERTY_FLAGS_OFFSET, propertyBit(name));
+  return text(exactText(payload, at + 1, at + 1 + (payload[at] as number)));
 }

@@ -1,14 +1,13 @@
 // Owns moving messages from one queue to another, dead letters back to where they died above all. A
 // message is never in both queues, and never in none, whatever happens: one batch holds the move.
 
-import type { Field, FieldTable } from '../amqp/field-table.ts';
-import { BIT_EXPIRATION, PROPERTY_FLAGS_OFFSET, shortProperty } from '../amqp/property-walk.ts';
 import type { ReadMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
 import type { Broker } from './broker.ts';
 import { copyMessage } from './copy-message.ts';
 import type { Queue } from './queue/queue.ts';
 import type { BrowsedEntry } from './queue/queue-messages.ts';
+import { lastDeathOf } from './republish/deaths.ts';
 import type { Vhost } from './vhost.ts';
 
 /** What became of a message that was to be moved. */
@@ -26,29 +25,22 @@ export function redriveMessage(
   message: ReadMessage,
   to: Queue | null,
 ): Moved {
-  const death = lastDeath(message.headers);
-  const target = to ?? (death === null ? undefined : vhost.queues.get(textOf(death.get('queue'))));
+  const death = lastDeathOf(message.headers);
+  const target = to ?? vhost.queues.get(death?.queue ?? '');
   if (target === undefined || target === from) return 'no-way-back';
-  const keys = death?.get('routing-keys');
-  const key = keys?.type === 'A' ? keys.value[0] : undefined;
-  const expiration = shortProperty(message.headerPayload, PROPERTY_FLAGS_OFFSET, BIT_EXPIRATION);
   const copy = {
-    exchange: death === null ? message.exchange : textOf(death.get('exchange')),
-    routingKey: key === undefined ? message.routingKey : textOf(key),
+    exchange: death === null ? message.address.exchange : (death.exchange ?? ''),
+    routingKey: death?.routingKey ?? message.address.routingKey,
     headerPayload: message.headerPayload,
-    expiryMs: expiration === null ? NO_EXPIRY : Number(expiration),
+    expiryMs: expiryMsOf(message.expiration),
   };
   if (!copyMessage(broker, message, copy, [target])) return 'refused';
   from.messages.removeReady(entry);
   return 'moved';
 }
 
-function lastDeath(headers: FieldTable): FieldTable | null {
-  const deaths = headers.get('x-death');
-  const last = deaths?.type === 'A' ? deaths.value[0] : undefined;
-  return last?.type === 'F' ? last.value : null;
-}
-
-function textOf(field: Field | undefined): string {
-  return field?.type === 'S' ? field.value.toString() : '';
+/** Publishers may write no other `expiration` than one of digits. */
+function expiryMsOf(expiration: string | null): number {
+  const expiryMs = expiration === null ? NO_EXPIRY : Number(expiration);
+  return expiryMs >= 0 && expiryMs < NO_EXPIRY ? expiryMs : NO_EXPIRY;
 }

@@ -18,8 +18,10 @@ import type { MessageLog } from './log.ts';
 import {
   bodyBytesAt,
   buildRecord,
+  type ExactAddress,
   FLAG_PERSISTENT,
   headerFrameStart,
+  recordAddress,
   recordArrivedMs,
   recordExchange,
   recordFlags,
@@ -32,6 +34,8 @@ import { positionOf } from './segment.ts';
 export interface ReadMessage {
   readonly exchange: string;
   readonly routingKey: string;
+  /** The same as received: what is no valid UTF-8 is bytes here, where the texts have U+FFFD. */
+  readonly address: ExactAddress;
   readonly headerPayload: Buffer;
   /** The `headers` property; empty where there is none. The caller's own. */
   readonly headers: FieldTable;
@@ -76,6 +80,7 @@ export function readRecord(bytes: Buffer, view: DataView, offset: number): ReadM
   return {
     exchange: recordExchange(bytes, offset),
     routingKey: recordRoutingKey(bytes, offset),
+    address: recordAddress(bytes, offset),
     headerPayload,
     headers,
     expiration: shortProperty(headerPayload, PROPERTY_FLAGS_OFFSET, BIT_EXPIRATION),
@@ -89,5 +94,6 @@ export function readRecord(bytes: Buffer, view: DataView, offset: number): ReadM
 export function recordWithHeader(message: ReadMessage, name: string, value: Field): Buffer {
   message.headers.set(name, value);
   const payload = replaceHeaders(message.headerPayload, message.headers, false);
-  return buildRecord(message.exchange, message.routingKey, payload, message.body);
+  const { exchange, routingKey } = message.address;
+  return buildRecord(exchange, routingKey, payload, message.body);
 }

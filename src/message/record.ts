@@ -2,6 +2,8 @@
 // head) on the wire. Never allocates per message.
 
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
+import { type ExactText, exactText } from '../util/bytes.ts';
+import { shortBytes } from '../util/limits.ts';
 
 /*
  * A record is what the publisher sent for one message, kept as it came:
@@ -116,18 +118,34 @@ export function recordRoutingKey(bytes: Buffer, start: number): string {
   return bytes.toString('utf8', at + 1, at + 1 + (bytes[at] as number));
 }
 
+/** Exchange and routing key of a record, as they were received. */
+export interface ExactAddress {
+  readonly exchange: ExactText;
+  readonly routingKey: ExactText;
+}
+
+/** The address of a record, byte for byte. */
+export function recordAddress(bytes: Buffer, start: number): ExactAddress {
+  const exchange = start + RECORD_HEAD_BYTES;
+  const key = exchange + 1 + (bytes[exchange] as number);
+  return {
+    exchange: exactText(bytes, exchange + 1, key),
+    routingKey: exactText(bytes, key + 1, key + 1 + (bytes[key] as number)),
+  };
+}
+
 /**
- * A record made by the broker itself, from a content-header payload and a body.
- * The head is left for `writeRecordHead`.
+ * A record made by the broker itself, from a content-header payload and a body. Of a name that is too
+ * long for a short string there is as much as fits. The head is left for `writeRecordHead`.
  */
 export function buildRecord(
-  exchange: string,
-  routingKey: string,
+  exchange: ExactText,
+  routingKey: ExactText,
   headerPayload: Buffer,
   body: Buffer,
 ): Buffer {
-  const exchangeBytes = Buffer.from(exchange);
-  const keyBytes = Buffer.from(routingKey);
+  const exchangeBytes = shortBytes(exchange);
+  const keyBytes = shortBytes(routingKey);
   const headerFrame = RECORD_HEAD_BYTES + 2 + exchangeBytes.length + keyBytes.length + 2;
   const bodyFrame = headerFrame + 8 + headerPayload.length;
   const end = body.length === 0 ? bodyFrame : bodyFrame + 8 + body.length;

@@ -36,6 +36,9 @@ export function copyBytes(
   for (; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number;
 }
 
+/** A text, or the bytes of one that is no valid UTF-8: what a publisher sent as bytes stays as it is. */
+export type ExactText = string | Buffer;
+
 /** A DataView over the very bytes of a buffer. */
 export function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
@@ -49,4 +52,9 @@ export function copyOf(buffer: Buffer, start: number, end: number): Buffer {
 /** The text of a range, or null when it is no valid UTF-8. */
 export function decodeText(buffer: Buffer, start: number, end: number): string | null {
   return isUtf8(buffer.subarray(start, end)) ? buffer.toString('utf8', start, end) : null;
+}
+
+/** The text of a range, or a copy of its bytes when it is no valid UTF-8. */
+export function exactText(buffer: Buffer, start: number, end: number): ExactText {
+  return decodeText(buffer, start, end) ?? copyOf(buffer, start, end);
 }

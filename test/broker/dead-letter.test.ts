@@ -6,7 +6,13 @@ import { decodeProperties, type Properties } from '../../src/amqp/properties.ts'
 import { deadLetter } from '../../src/broker/dead-letter.ts';
 import type { DeathReason } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
-import { headerFrameStart, recordArrivedMs, recordPriority } from '../../src/message/record.ts';
+import {
+  headerFrameStart,
+  recordAddress,
+  recordArrivedMs,
+  recordPriority,
+} from '../../src/message/record.ts';
+import { EDGE_FIELDS } from '../amqp/edge-fields.ts';
 import { readRecord, wrongReferences } from './inspect.ts';
 import { NOW_MS, SmallBroker } from './small-broker.ts';
 
@@ -195,4 +201,65 @@ test('on disk a message is in one place, whichever batch a crash leaves', () => 
     const counts = ['q', 'dead'].map((name) => again.queue(name).readyCount);
     expect(counts).toEqual(durable === 1 ? [1, 0] : [0, 1]);
   }
+});
+
+test('odd x-death headers of a publisher end nothing: the dead letter moves, also by expiry', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q', true, { ...TO_DEAD, 'x-message-ttl': { type: 'l', value: 50 } });
+  const dead = small.declare('dead');
+  for (const count of EDGE_FIELDS) {
+    const entry: FieldTable = new Map([
+      ['queue', text('q')],
+      ['reason', text('expired')],
+      ['count', count],
+    ]);
+    const headers: FieldTable = new Map([
+      ['x-death', { type: 'A', value: [{ type: 'F', value: entry }] }],
+    ]);
+    small.publish({ routingKey: 'q', properties: { headers, deliveryMode: 2 } });
+  }
+  small.pass(60);
+  expect([queue.readyCount, dead.readyCount]).toEqual([0, EDGE_FIELDS.length]);
+  expect(small.restarted().queue('dead').readyCount).toBe(EDGE_FIELDS.length);
+});
+
+test('a routing key that is no text keeps its bytes, the own one and that of the queue', () => {
+  const binary = Buffer.from([0x64, 0xff, 0x80]);
+  for (const args of [{}, { 'x-dead-letter-routing-key': { type: 'S', value: binary } as Field }]) {
+    const small = new SmallBroker();
+    const queue = small.declare('q', true, {
+      'x-dead-letter-exchange': text('amq.fanout'),
+      ...args,
+    });
+    const dead = small.declare('dead');
+    small.vhost.bind(small.vhost.exchange('amq.fanout'), queue, '', new Map());
+    small.publish({ exchange: 'amq.fanout', routingKey: binary as unknown as string });
+    small.vhost.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
+    kill(small, queue);
+    const { position } = dead.take() as { position: number };
+    const { bytes, offset } = small.broker.log.read(position);
+    expect(recordAddress(bytes, offset).routingKey).toEqual(binary);
+  }
+});
+
+test('names that are longer than the wire allows, stored by an older version, end nothing', () => {
+  const long = 'n'.repeat(1_000);
+  const small = new SmallBroker();
+  small.vhost.restoreQueue({
+    name: 'q',
+    durable: true,
+    autoDelete: false,
+    owner: null,
+    arguments: new Map([
+      ['x-dead-letter-exchange', text('amq.fanout')],
+      ['x-dead-letter-routing-key', text(long)],
+    ]),
+  });
+  const queue = small.queue('q');
+  const dead = small.vhost.restoreQueue({ ...queue, name: long, arguments: new Map() });
+  small.vhost.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
+  small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } });
+  kill(small, queue);
+  expect(peek(small, dead).routingKey).toBe(long.slice(0, 255));
+  expect(small.restarted().queue(long).readyCount).toBe(1);
 });

@@ -2,6 +2,7 @@
 // rule: queue.ts does.
 
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import type { ExactText } from '../../util/bytes.ts';
 import { isQuorum } from './arguments.ts';
 
 /** What a policy sets, by its keys: those of the arguments without `x-`. */
@@ -21,7 +22,7 @@ export interface QueueRules {
   readonly overflow: Overflow;
   /** Where dead messages go; null: nowhere. */
   readonly deadLetterExchange: string | null;
-  readonly deadLetterRoutingKey: string | null;
+  readonly deadLetterRoutingKey: ExactText | null;
   /** How often a message may come back. */
   readonly deliveryLimit: number;
   /** Whether returns are counted, for the limit or for `x-delivery-count`. */
@@ -55,8 +56,9 @@ export function rulesOf(
       numberOf(policy?.get(key)),
       numberOf(operator?.get(key)),
     );
-  const chosen = (key: string): string | null =>
+  const exact = (key: string): ExactText | null =>
     textOf(args.get(`x-${key}`)) ?? policyText(operator, key) ?? policyText(policy, key);
+  const chosen = (key: string): string | null => exact(key)?.toString() ?? null;
   const quorum = isQuorum(args);
   const deliveryLimit = least('delivery-limit');
   const consumerTimeoutMs = least('consumer-timeout');
@@ -68,7 +70,7 @@ export function rulesOf(
     lengthBytesMax: least('max-length-bytes'),
     overflow: (chosen('overflow') ?? 'drop-head') as Overflow,
     deadLetterExchange: chosen('dead-letter-exchange'),
-    deadLetterRoutingKey: chosen('dead-letter-routing-key'),
+    deadLetterRoutingKey: exact('dead-letter-routing-key'),
     deliveryLimit,
     countsReturns: quorum || deliveryLimit !== Infinity,
     consumerTimeoutMs: consumerTimeoutMs === Infinity ? null : consumerTimeoutMs,
@@ -82,11 +84,11 @@ export function rulesOf(
 function numberOf(value: unknown): number {
   if (typeof value !== 'number' && typeof value !== 'bigint') return Infinity;
   const number = Number(value);
-  return number < 0 ? Infinity : number;
+  return number >= 0 ? number : Infinity;
 }
 
-function textOf(field: Field | undefined): string | null {
-  return field?.type === 'S' ? field.value.toString() : null;
+function textOf(field: Field | undefined): ExactText | null {
+  return field?.type === 'S' ? field.value : null;
 }
 
 function policyText(definition: PolicyDefinition | null, key: string): string | null {
