@@ -179,6 +179,7 @@ export class Tools {
       view: new View(server.broker, version, server.peers),
       clock,
       log: logger,
+      guard: server.peerGuard,
       facts: {
         startedMs: clock.monotonicMs(),
         pid: process.pid,

@@ -165,7 +165,7 @@ function sendError(
 ): FastifyReply {
   const known = httpErrorOf(error) ?? ownError(error);
   if (known === null) {
-    context.log.error({ err: error, url: request.url }, 'the HTTP API failed: that is a bug');
+    context.guard.failed(`HTTP API ${request.method} ${request.routeOptions.url}`, error);
     const body = { error: 'internal_error', reason: 'see the log of the broker' };
     return sendJson(reply.code(500), JSON.stringify(body));
   }

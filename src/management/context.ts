@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { CertificateView } from '../broker/view/host.ts';
 import type { View } from '../broker/view.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Guard } from '../util/guard.ts';
 
 /** Where somebody listens, for who asks which ports are open. */
 export interface OpenPort {
@@ -38,6 +39,8 @@ export interface Context {
   readonly view: View;
   readonly clock: Clock;
   readonly log: Log;
+  /** What every listener that a peer's bytes reach is under. */
+  readonly guard: Guard;
   readonly facts: ProcessFacts;
   readonly bodyBytesMax: number;
   readonly statisticsIntervalMs: number;

@@ -4,6 +4,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
+import type { Guard } from '../util/guard.ts';
 import type { Context, OpenPort } from './context.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
@@ -36,7 +37,7 @@ export type LoadHandler = (server: Server) => Promise<Handler>;
 
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
-  return new ToolServer(async (server) => {
+  return new ToolServer(context.guard, async (server) => {
     const { buildApp } = await import('./app.ts');
     const { acceptWebSockets } = await import('./web-socket.ts');
     const { startSampling } = await import('./sampling.ts');
@@ -52,25 +53,28 @@ export function managementServer(context: Context): ToolServer {
 
 /** What speaks HTTP on the sockets of any number of ports. */
 export class ToolServer {
+  readonly guard: Guard;
   private readonly load: LoadHandler;
   private http: Promise<Server> | null = null;
 
-  constructor(load: LoadHandler) {
+  constructor(guard: Guard, load: LoadHandler) {
+    this.guard = guard;
     this.load = load;
   }
 
   /** Serves a connection. */
   take(socket: Socket): void {
-    socket.once('error', () => socket.destroy());
-    this.http ??= serve(this.load);
-    this.http.then(
-      (server) => server.emit('connection', socket),
-      () => socket.destroy(),
-    );
+    const cut = (): unknown => socket.destroy();
+    socket.on('error', cut);
+    this.http ??= serve(this.load, this.guard);
+    const given = this.http.then((server) => server.emit('connection', socket));
+    this.guard.promise('HTTP connection', given, cut);
   }
 
   close(): void {
-    void this.http?.then((server) => server.close());
+    if (this.http === null) return;
+    const closed = this.http.then((server) => server.close());
+    this.guard.promise('end of HTTP', closed);
   }
 }
 
@@ -85,13 +89,14 @@ export async function listenForTool(
   failed: (error: Error) => void,
 ): Promise<ToolListener> {
   const sockets = new Set<Socket>();
-  const take = (socket: Socket): void => {
+  const accept = (socket: Socket): void => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     tool.take(socket);
   };
+  const take = tool.guard.listener('accept', accept, (socket) => socket.destroy());
   const handshakes = new Map<string, Socket>();
-  const tls = secure === null ? null : makeTlsServer(secure, handshakes, take);
+  const tls = secure === null ? null : makeTlsServer(secure, tool.guard, handshakes, take);
   const listener: NetServer = tls ?? createServer(take);
   listener.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
@@ -119,22 +124,27 @@ export async function listenForTool(
 /** `handshakes` gets the sockets that are in the handshake of TLS, by their peers. */
 function makeTlsServer(
   secure: Secure,
+  guard: Guard,
   handshakes: Map<string, Socket>,
   take: (socket: Socket) => void,
 ): TlsServer {
   const { options, handshakeTimeoutMs } = secure;
   const server = secure.createServer(
     { ...options, handshakeTimeout: handshakeTimeoutMs },
-    (socket) => {
+    guard.listener('TLS', (socket: TLSSocket) => {
       handshakes.delete(peerOf(socket));
       take(socket);
-    },
+    }),
   );
-  server.on('connection', (socket: Socket) => {
+  const begun = (socket: Socket): void => {
     const peer = peerOf(socket);
     handshakes.set(peer, socket);
     socket.once('close', () => handshakes.delete(peer));
-  });
+  };
+  server.on(
+    'connection',
+    guard.listener('TLS handshake', begun, (socket) => socket.destroy()),
+  );
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
 }
@@ -144,13 +154,14 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /** Makes the server that speaks HTTP on sockets it is given. */
-async function serve(load: LoadHandler): Promise<Server> {
+async function serve(load: LoadHandler, guard: Guard): Promise<Server> {
   const { createServer: createHttpServer } = await import('node:http');
   const server = createHttpServer({ connectionsCheckingInterval: CHECK_MS });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   const handler = await load(server);
-  server.on('request', handler);
+  const cut = (request: IncomingMessage): unknown => request.socket.destroy();
+  server.on('request', guard.listener('request', handler, cut));
   // It never listens itself, and would not look after its timeouts without being told that it does.
   server.emit('listening');
   server.on('upgrade', (_request, socket) => upgraded.add(socket));

@@ -6,13 +6,17 @@ import type { Context } from './context.ts';
 /** Takes samples until the broker stops. */
 export function startSampling(context: Context): void {
   let busy = false;
+  const free = (): void => {
+    busy = false;
+  };
   const round = async (): Promise<void> => {
     if (busy) return;
     busy = true;
     const breather = new Breather(context.clock);
     for (const _ of context.view.look.sample()) if (breather.due) await breather.rest();
-    busy = false;
+    free();
   };
-  void round();
-  context.every(context.statisticsIntervalMs, () => void round());
+  const take = (): void => context.guard.promise('sampling', round(), free);
+  take();
+  context.every(context.statisticsIntervalMs, take);
 }

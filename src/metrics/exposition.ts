@@ -9,6 +9,7 @@ import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
 import { Breather } from '../management/breather.ts';
 import type { Context } from '../management/context.ts';
+import { pathOf } from '../management/http/target.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import {
   CHANNEL_FAMILIES,
@@ -59,7 +60,7 @@ export class Exposition {
 
   /** Answers one request. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = new URL(request.url ?? '/', 'http://leveret').pathname.replace(/\/$/, '');
+    const path = pathOf(request.url).replace(/\/$/, '');
     const perObject = path === '/metrics/per-object' || (path === '/metrics' && this.perObject);
     if (path !== '/metrics' && path !== '/metrics/per-object') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n');

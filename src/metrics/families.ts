@@ -145,6 +145,12 @@ export const FAMILIES: readonly Family[] = [
   gauge('alarms_free_disk_space_watermark', 'Whether the disk alarm is on', (f) =>
     Number(resources(f).disk_free_alarm),
   ),
+  {
+    name: 'leveret_caught_exceptions_total',
+    type: 'counter',
+    help: 'Bugs that a peer came upon, and that ended that peer alone',
+    read: ({ context }) => one(context.guard.caught),
+  },
   gauge('alarms_file_descriptor_limit', 'Whether descriptors are short: never', () => 0),
   {
     name: 'rabbitmq_global_publishers',

@@ -5,9 +5,12 @@ import { ToolServer } from '../management/listen.ts';
 
 /** What serves the metrics. */
 export function prometheusServer(context: Context, perObject: boolean): ToolServer {
-  return new ToolServer(async () => {
+  return new ToolServer(context.guard, async () => {
     const { Exposition } = await import('./exposition.ts');
     const exposition = new Exposition(context, perObject);
-    return (request, response) => void exposition.serve(request, response);
+    return (request, response) => {
+      const served = exposition.serve(request, response);
+      context.guard.promise('scrape', served, () => response.destroy());
+    };
   });
 }

@@ -38,6 +38,7 @@ import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
 import { loginRefused } from './sasl.ts';
 import type { Server, ServerSettings } from './server.ts';
+import { listenTo } from './socket-events.ts';
 
 /** How long the peer has to answer connection.close, or to hang up after close-ok. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -87,10 +88,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.gate = new InputGate(socket, this.frames);
     this.guard = new PublishGuard(broker.alarms, this, this.gate);
     server.wheel.schedule(this.deadline, settings.handshakeTimeoutMs);
-    socket.on('data', (bytes: Buffer) => this.onData(bytes));
-    socket.on('end', () => this.onEnd());
-    socket.on('error', (error: Error) => this.onSocketError(error));
-    socket.on('close', () => this.dispose());
+    listenTo(socket, this, server.peerGuard);
   }
 
   /** Whether input is held back. */
@@ -179,8 +177,11 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   }
 
   outboxDrained(): void {
-    this.channels.wakeAll();
-    if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
+    const wake = (): void => {
+      this.channels.wakeAll();
+      if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
+    };
+    this.server.peerGuard.run('drained socket', wake, () => this.socket.destroy());
   }
 
   /** Runs a method that publishes, at once or when no alarm is on any more. */
@@ -227,13 +228,12 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       if (this.state < CLOSING) this.attempt(0, key, act);
       this.readOn(HELD_FOR_LOGIN);
     };
-    decision.then(
-      (decided) => go(() => resume(decided)),
+    const decided = decision.then(
+      (user) => go(() => resume(user)),
       (error: unknown) => go(() => this.failed(error, 0, key)),
     );
+    this.server.peerGuard.promise('login', decided, () => this.socket.destroy());
   }
-
-  // --- errors and the end ---
 
   /**
    * Acts on whatever was thrown while handling method `key` of a channel: a soft error closes the
@@ -336,7 +336,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.abort(this.state < RUNNING ? 'the handshake took too long' : 'the close took too long');
   }
 
-  private onData(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     if (this.state === CLOSED) return;
     this.broker.nowMs = this.broker.time.now();
     this.heartbeat.received();
@@ -374,17 +374,17 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (rest.length > 0) this.reader.feed(Buffer.from(rest));
   }
 
-  private onEnd(): void {
+  onEnd(): void {
     if (this.state !== CLOSED) this.abort('the peer hung up without connection.close');
     else this.socket.destroy();
   }
 
-  private onSocketError(error: Error): void {
+  onSocketError(error: Error): void {
     if (this.ending.text === '') this.ending.text = error.message;
   }
 
   /** The socket is gone: everything is given back. */
-  private dispose(): void {
+  dispose(): void {
     this.state = CLOSED;
     this.server.wheel.cancel(this.deadline);
     this.heartbeat.stop();

@@ -4,6 +4,7 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import type { Guard } from '../util/guard.ts';
 import { certificatesBetween } from './certificate-chain.ts';
 import type { TlsContext, TlsSettings } from './tls-context.ts';
 
@@ -34,6 +35,7 @@ export interface ListenerSettings extends TlsSettings {
 /** Who takes what a listener accepts. */
 export interface Acceptor {
   readonly log: Logger;
+  readonly peerGuard: Guard;
   /** Whether there is room for one more socket. */
   mayAccept(): boolean;
   /** A socket is ready for AMQP; `peer` is null without TLS. */
@@ -70,7 +72,8 @@ export class Listener {
       keepAlive: settings.tcpKeepalive,
       allowHalfOpen: context === null,
     };
-    this.netServer = createServer(options, (socket) => this.accept(socket));
+    const accept = (socket: Socket): void => this.accept(socket);
+    this.netServer = createServer(options, acceptor.peerGuard.listener('accept', accept, cut));
     this.context = context;
     this.tlsServer = context === null ? null : this.makeTlsServer(context);
   }
@@ -131,12 +134,14 @@ export class Listener {
     }
     const peer = peerOf(socket);
     this.handshakes.add(peer);
-    socket.once('close', () => this.brokenOff(peer));
+    const brokenOff = (): void => this.brokenOff(peer);
+    socket.once('close', this.acceptor.peerGuard.listener('broken handshake', brokenOff));
     this.tlsServer.emit('connection', socket);
   }
 
   private makeTlsServer(context: TlsContext): TlsServer {
     const { settings } = this;
+    const { peerGuard } = this.acceptor;
     const verify = verifyingClients(settings);
     const server = context.createServer({
       ...context.options,
@@ -145,10 +150,14 @@ export class Listener {
       // A client without a certificate may be welcome; one with a bad one is turned away below.
       rejectUnauthorized: verify && settings.sslFailIfNoPeerCert,
     });
-    server.on('secureConnection', (socket) => this.secured(socket));
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    const secured = (socket: TLSSocket): void => this.secured(socket);
+    server.on('secureConnection', peerGuard.listener('TLS', secured, cut));
+    const failed = (error: NodeJS.ErrnoException, socket: TLSSocket): void =>
       this.handshakeFailed(socket, error.code ?? '', error.message);
-    });
+    server.on(
+      'tlsClientError',
+      peerGuard.listener('failed handshake', failed, (_error, socket) => cut(socket)),
+    );
     return server;
   }
 
@@ -226,6 +235,8 @@ const HANDSHAKE_FAILURES: ReadonlyMap<string, string> = new Map([
     'the client has no certificate, see ssl_options.fail_if_no_peer_cert',
   ],
 ]);
+
+const cut = (socket: Socket): unknown => socket.destroy();
 
 function peerOf(socket: Socket): string {
   return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;

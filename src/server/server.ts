@@ -15,8 +15,9 @@ import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
+import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/runtime.ts';
-import { TimerWheel } from '../util/timers.ts';
+import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -103,6 +104,8 @@ export class Server implements BrokerListener, Acceptor {
   readonly log: Logger;
   readonly clock: Clock;
   readonly version: string;
+  /** What every listener, timer and callback that a peer's bytes reach is under. */
+  readonly peerGuard: Guard;
   readonly wheel: TimerWheel;
   readonly timeoutRules: TimeoutRules;
   readonly limits: NodeLimits;
@@ -143,7 +146,8 @@ export class Server implements BrokerListener, Acceptor {
     this.log = log;
     this.clock = clock;
     this.version = version;
-    this.wheel = new TimerWheel(clock);
+    this.peerGuard = new Guard(log, clock, (error) => this.isFatal(error));
+    this.wheel = new TimerWheel(clock, TICK_MS, (error) => this.peerGuard.failed('timer', error));
     this.timeoutRules = {
       wheel: this.wheel,
       clock,
@@ -294,7 +298,9 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Something has become short, or is short no more. */
   private alarmsChanged(): void {
-    for (const guard of [...this.guards()]) guard.alarmsChanged();
+    for (const guard of [...this.guards()]) {
+      this.peerGuard.run('alarm', () => guard.alarmsChanged());
+    }
   }
 
   private *guards(): Iterable<PublishGuard> {

@@ -79,6 +79,7 @@ export class Alarm {
 export class TimerWheel {
   private readonly clock: Clock;
   private readonly tickMs: number;
+  private readonly failed: ((error: unknown) => void) | null;
   private readonly startMs: number;
   private readonly slots: readonly Link[] = Array.from({ length: SLOTS }, () => new Link());
   /** Timers whose tick has come and that have not fired yet: empty outside `advance`. */
@@ -89,8 +90,10 @@ export class TimerWheel {
   private advancing = false;
   private interval: NodeJS.Timeout | null = null;
 
-  constructor(clock: Clock, tickMs = TICK_MS) {
+  /** `failed` takes what a timer throws, so that the others fire; null: it is thrown on. */
+  constructor(clock: Clock, tickMs = TICK_MS, failed: ((error: unknown) => void) | null = null) {
     assert(tickMs > 0, 'a wheel has ticks longer than nothing');
+    this.failed = failed;
     this.clock = clock;
     this.tickMs = tickMs;
     this.startMs = clock.monotonicMs();
@@ -165,10 +168,19 @@ export class TimerWheel {
       while (this.due.after !== this.due) {
         const timer = this.due.after as WheelTimer;
         this.cancel(timer);
-        timer.fire();
+        this.fireOne(timer);
       }
     } finally {
       this.advancing = false;
+    }
+  }
+
+  private fireOne(timer: WheelTimer): void {
+    try {
+      timer.fire();
+    } catch (error) {
+      if (this.failed === null) throw error;
+      this.failed(error);
     }
   }
 }

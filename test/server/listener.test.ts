@@ -10,6 +10,8 @@ import { defaultSettings } from '../../src/config/settings.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { Mechanism } from '../../src/server/sasl.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { Guard } from '../../src/util/guard.ts';
 import { eventually } from '../support/amqp.ts';
 import type { OpenOptions } from '../support/amqp-raw.ts';
 import { PROTOCOL_HEADER } from '../support/amqp-wire.ts';
@@ -345,8 +347,10 @@ describe('EXTERNAL', () => {
 test('a socket for which there is no room is cut at once', async () => {
   const accepted: Socket[] = [];
   const address = { key: 'listeners.tcp.default', host: '127.0.0.1', port: 0, tls: false };
+  const log = pino({ level: 'silent' });
   const listener = new Listener(address, defaultSettings(), null, {
-    log: pino({ level: 'silent' }),
+    log,
+    peerGuard: new Guard(log, systemClock, () => false),
     mayAccept: () => listener.socketCount < 1,
     accepted: (socket) => accepted.push(socket),
   });
