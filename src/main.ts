@@ -20,9 +20,10 @@ import { type DefinitionFiles, readDefinitionFiles } from './config/definition-f
 import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
+import type { AccessSettings } from './server/access-settings.ts';
 import type { ListenAddress } from './server/listener.ts';
 import { BOUNDLESS, thisMachine } from './server/machine.ts';
-import { type AccessSettings, Server } from './server/server.ts';
+import { Server } from './server/server.ts';
 import { type BackupReport, backUp, hasData, putBack } from './store/backup.ts';
 import { StoreError } from './store/errors.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';

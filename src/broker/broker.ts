@@ -9,12 +9,14 @@ import type { Clock } from '../util/clock.ts';
 import { Access } from './access/access.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
-import type { User } from './access/user.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './alarms.ts';
 import { Changes } from './changes.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
+import type { BrokerListener } from './core/broker-listener.ts';
 import { BrokerTime } from './core/broker-time.ts';
+import { ChangeLine } from './core/change-line.ts';
+import type { RecordHolder } from './core/record-holder.ts';
 import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
@@ -26,6 +28,7 @@ import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
+import { SetAsideMessages } from './set-aside/set-aside-messages.ts';
 import { Vhost } from './vhost.ts';
 import { Rates } from './view/rates.ts';
 
@@ -35,16 +38,6 @@ const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 /** What a message takes in a queue's page on disk, and the page where it is not full. */
 const ENTRY_BYTES = 16;
 const PAGE_ROW_BYTES = 4096;
-
-/** What the server is told by the broker. */
-export interface BrokerListener {
-  /** Something was asked for that the end of this turn has to do. */
-  turnWanted(): void;
-  /** All batches up to `batch` are durable. */
-  durable(batch: number): void;
-  /** A vhost or a user is deleted: its connections have to end before the call returns. */
-  connectionsForced(of: Vhost | User, reason: string): void;
-}
 
 /** The heart: vhosts over a log and a store. Synchronous, without timers or I/O of its own. */
 export class Broker implements QueueHost, CompactionHost {
@@ -64,6 +57,8 @@ export class Broker implements QueueHost, CompactionHost {
   readonly changes = new Changes();
   readonly counts = new BrokerCounts();
   readonly rates = new Rates();
+  readonly line = new ChangeLine();
+  readonly setAside: SetAsideMessages;
   readonly time: BrokerTime;
   /** The broker's time as the turn began, ms: when its messages arrived. */
   nowMs: number;
@@ -124,6 +119,7 @@ export class Broker implements QueueHost, CompactionHost {
       userDeleted: (user) => listener.connectionsForced(user, `user '${user.name}' is deleted`),
     });
     this.compaction = new Compaction(this);
+    this.setAside = new SetAsideMessages(this);
     store.onDurable((batch) => this.batchDurable(batch));
   }
 
@@ -143,6 +139,7 @@ export class Broker implements QueueHost, CompactionHost {
     for (const traits of stored) this.addVhost(traits.name, traits).recover();
     const names = fresh ? [first.vhost, ...this.definitionRows.vhosts()] : [];
     for (const name of names) if (!this.vhosts.has(name)) this.putVhost(name).recover();
+    this.setAside.recover();
     this.log.dropUnreferenced();
     if (!fresh || first.user === null) return;
     const { name, password, tags, permission, logCost } = first.user;
@@ -288,8 +285,12 @@ export class Broker implements QueueHost, CompactionHost {
     return this.sweeps.any;
   }
 
-  allQueues(): Queue[] {
-    return [...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue());
+  recordHolders(): RecordHolder[] {
+    return [this.setAside, ...[...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue())];
+  }
+
+  recordsMoved(): void {
+    this.compaction.abandon();
   }
 
   /** Whether the batch being gathered should be sealed without waiting for more to gather. */

@@ -1,4 +1,4 @@
-// Owns making room where segments have become sparse: it finds the records that queues still hold,
+// Owns making room where segments have become sparse: it finds the records that are still held,
 // and has only these kept. Never decides which segments are sparse: message/sparse.ts does.
 
 import type { MessageLog } from '../message/log.ts';
@@ -8,7 +8,7 @@ import { packedBytes } from '../message/segment-rows.ts';
 import type { Store } from '../store/port.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { Clock } from '../util/clock.ts';
-import type { Queue } from './queue/queue.ts';
+import type { RecordHolder } from './core/record-holder.ts';
 
 /** How long it may work in one turn; a step, one page of a queue or one segment, comes on top. */
 const TURN_MS = 0.5;
@@ -29,7 +29,8 @@ export interface CompactionHost {
   readonly durableBatch: number;
   /** Whether a purge is being swept: much may become free by itself. */
   readonly sweeping: boolean;
-  allQueues(): Queue[];
+  /** All that keep places in the log. */
+  recordHolders(): RecordHolder[];
 }
 
 /** What was found of one segment. */
@@ -42,7 +43,7 @@ interface Marked {
 }
 
 /**
- * Compacts in passes. A pass first walks over the entries of all queues, and then rewrites segments:
+ * Compacts in passes. A pass first walks over what all holders of records have, and then rewrites segments:
  *
  *   idle --- many are sparse ---> walking, a page at a time ---> packing, a segment at a time ---> idle
  *
@@ -56,7 +57,7 @@ export class Compaction {
   private readonly marks = new Map<number, Marked>();
   private recent: Marked | undefined;
   private recentId = -1;
-  private queues: Queue[] = [];
+  private holders: RecordHolder[] = [];
   private cursor = 0;
   private packing: Marked[] = [];
   /** What was durable when the last pass was over: until more is, another would find the same. */
@@ -73,11 +74,20 @@ export class Compaction {
     const endMs = clock.monotonicMs() + TURN_MS;
     while (this.begun) {
       if (store.gatheredBytes > BATCH_BYTES_MAX) return false;
-      if (this.queues.length > 0) this.walk();
+      if (this.holders.length > 0) this.walk();
       else this.packNext();
       if (clock.monotonicMs() >= endMs) break;
     }
     return this.begun;
+  }
+
+  /** A record has gone from one holder to another: a walk may have missed it, and begins anew. */
+  abandon(): void {
+    this.marks.clear();
+    this.recent = undefined;
+    this.recentId = -1;
+    this.holders = [];
+    this.packing = [];
   }
 
   private get begun(): boolean {
@@ -98,19 +108,19 @@ export class Compaction {
       this.batchAtEnd = durableBatch;
       return false;
     }
-    this.queues = this.host.allQueues();
+    this.holders = this.host.recordHolders();
     this.cursor = 0;
     return true;
   }
 
   /** Looks through one page of a queue. */
   private walk(): void {
-    const queue = this.queues.at(-1) as Queue;
-    if (!queue.deleted) this.cursor = queue.messages.visitPage(this.cursor, this.visit);
-    if (!queue.deleted && this.cursor >= 0) return;
-    this.queues.pop();
+    const holder = this.holders.at(-1) as RecordHolder;
+    if (!holder.deleted) this.cursor = holder.visitPage(this.cursor, this.visit);
+    if (!holder.deleted && this.cursor >= 0) return;
+    this.holders.pop();
     this.cursor = 0;
-    if (this.queues.length > 0) return;
+    if (this.holders.length > 0) return;
     this.packing = [...this.marks.values()];
     this.recentId = -1;
   }

@@ -17,27 +17,46 @@ export interface Copy {
   readonly expiryMs: number;
 }
 
-/** Puts a copy of a message into queues, of which there is one at least; false: one refused it. */
-export function copyMessage(
-  broker: Broker,
-  message: ReadMessage,
-  copy: Copy,
-  targets: readonly Queue[],
-): boolean {
+/** A copy that is whole, and in no queue yet. */
+export interface PreparedCopy {
+  readonly record: Buffer;
+  readonly view: DataView;
+  readonly bodyBytes: number;
+  readonly persistent: boolean;
+  /** What a push is told of it, but for PUSH_STORED. */
+  readonly traits: number;
+}
+
+/** Makes a copy of a message. All that can fail fails here, while nothing has changed. */
+export function prepareCopy(broker: Broker, message: ReadMessage, copy: Copy): PreparedCopy {
   const record = buildRecord(copy.exchange, copy.routingKey, copy.headerPayload, message.body);
   const view = viewOf(record);
   const flags = message.persistent ? FLAG_PERSISTENT : 0;
   const { priority } = message;
   writeRecordHead(view, 0, flags, priority ?? 0, broker.time.now(), copy.expiryMs);
-  const stored = message.persistent && targets.some((target) => target.durable);
-  const position = broker.log.append(record, view, 0, record.length, stored);
-  broker.log.placed.hold(targets.length, message.body.length);
-  let traits = stored ? PUSH_STORED : 0;
+  let traits = 0;
   if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (copy.expiryMs !== NO_EXPIRY) traits |= PUSH_EXPIRES;
+  const { persistent } = message;
+  return { record, view, bodyBytes: message.body.length, persistent, traits };
+}
+
+/** Puts a copy into queues, of which there is one at least; false: one refused it. */
+export function placeCopy(
+  broker: Broker,
+  { record, view, bodyBytes, persistent, traits }: PreparedCopy,
+  targets: readonly Queue[],
+): boolean {
+  const { line, log } = broker;
+  line.begin();
+  const stored = persistent && targets.some((target) => target.durable);
+  const position = log.append(record, view, 0, record.length, stored);
+  log.placed.hold(targets.length, bodyBytes);
+  const pushed = stored ? traits | PUSH_STORED : traits;
   let taken = true;
   for (const target of targets) {
-    if (!target.push(position, message.body.length, traits)) taken = false;
+    if (!target.push(position, bodyBytes, pushed)) taken = false;
   }
+  line.end();
   return taken;
 }

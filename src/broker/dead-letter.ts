@@ -6,7 +6,7 @@ import { readMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
 import type { Broker } from './broker.ts';
 import { copyKeys } from './copy-keys.ts';
-import { copyMessage } from './copy-message.ts';
+import { placeCopy, prepareCopy } from './copy-message.ts';
 import { MessageProperties } from './message-properties.ts';
 import type { DeathReason } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
@@ -40,8 +40,10 @@ export function deadLetter(
   const cycle = queuesOfCycle(headers, reason);
   const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
   if (targets.length === 0) return;
-  broker.counts.deadLettered[reason] += 1;
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
-  copyMessage(broker, message, { ...copy, expiryMs: NO_EXPIRY }, targets);
+  const prepared = prepareCopy(broker, message, { ...copy, expiryMs: NO_EXPIRY });
+  // Up to here the message was looked at; from here on there is no way back.
+  broker.counts.deadLettered[reason] += 1;
+  placeCopy(broker, prepared, targets);
 }

@@ -4,7 +4,7 @@
 import type { ReadMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
 import type { Broker } from './broker.ts';
-import { copyMessage } from './copy-message.ts';
+import { placeCopy, prepareCopy } from './copy-message.ts';
 import type { Queue } from './queue/queue.ts';
 import type { BrowsedEntry } from './queue/queue-messages.ts';
 import { lastDeathOf } from './republish/deaths.ts';
@@ -34,8 +34,10 @@ export function redriveMessage(
     headerPayload: message.headerPayload,
     expiryMs: expiryMsOf(message.expiration),
   };
-  if (!copyMessage(broker, message, copy, [target])) return 'refused';
+  if (!placeCopy(broker, prepareCopy(broker, message, copy), [target])) return 'refused';
+  broker.line.begin();
   from.messages.removeReady(entry);
+  broker.line.end();
   return 'moved';
 }
 

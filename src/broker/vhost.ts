@@ -5,7 +5,7 @@ import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { assert } from '../util/assert.ts';
 import type { Grants } from './access/grants.ts';
-import type { VhostSnapshot, VhostTraits } from './access/vhost-traits.ts';
+import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
@@ -35,16 +35,9 @@ import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
 import { Queue } from './queue/queue.ts';
+import type { HeldEntry } from './queue/queue-messages.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
-
-const NO_TRAITS: VhostTraits = {
-  description: '',
-  tags: [],
-  defaultQueueType: null,
-  limits: {},
-  tracing: false,
-};
 
 /** One vhost. */
 export class Vhost implements QueueHome {
@@ -315,6 +308,10 @@ export class Vhost implements QueueHome {
 
   deadLetter(queue: Queue, position: number, reason: DeathReason): void {
     deadLetter(this.broker, this, queue, position, reason);
+  }
+
+  setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void {
+    this.broker.setAside.add(this.name, queue, entry, doing, error);
   }
 
   queueExpired(queue: Queue): void {

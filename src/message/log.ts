@@ -4,17 +4,11 @@
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import { assert } from '../util/assert.ts';
-import { copyBytes, viewOf } from '../util/bytes.ts';
+import { copyBytes } from '../util/bytes.ts';
 import type { Chunk } from './chunk.ts';
+import { recoverSegments } from './recover-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
-import {
-  noteSegmentRow,
-  packSegment,
-  putSegmentRows,
-  removeSegmentRows,
-  segmentIdOfKey,
-  segmentKeys,
-} from './segment-rows.ts';
+import { packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
 import { Shelf } from './shelf.ts';
 import { Sparse, settledWhenSparse } from './sparse.ts';
 import { putAll, Spill } from './spill.ts';
@@ -71,32 +65,14 @@ export class MessageLog {
     this.stored = new Shelf(residentBytesMax, store);
     this.passing = new Shelf(scratch === null ? Infinity : transientBytesMax, null);
     this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
-    this.recover();
+    this.nextId = recoverSegments(store, this.segments, this.sparse);
     this.transientTail = this.openShared(false);
     this.persistentTail = this.openShared(true);
     this.found = this.transientTail;
     this.placed = this.transientTail;
   }
 
-  /** Makes known the segments that the store holds; their bytes stay there until they are needed. */
-  private recover(): void {
-    for (const key of segmentKeys(this.store)) {
-      const id = segmentIdOfKey(key);
-      let segment = this.segments.get(id);
-      if (segment === undefined) {
-        segment = new Segment(id, true, null, false);
-        segment.open = false;
-        this.segments.set(id, segment);
-      }
-      const before = segment.storedBytes;
-      noteSegmentRow(segment, key);
-      this.sparse.storedBytes += segment.storedBytes - before;
-      segment.sealedEnd = segment.end;
-      this.nextId = Math.max(this.nextId, id + 1);
-    }
-  }
-
-  /** After recovery: removes segments that no queue refers to. */
+  /** After recovery: removes segments that nothing refers to. */
   dropUnreferenced(): void {
     for (const segment of [...this.segments.values()]) {
       if (!segment.open) this.watch(segment);
@@ -217,10 +193,26 @@ export class MessageLog {
     return true;
   }
 
+  /** The same for a record that the store may lack: then reading it fails, and nothing else. */
+  recoverHeld(position: number, bodyBytes: number): void {
+    if (this.recoverRef(position, bodyBytes)) return;
+    const id = Math.floor(position / SEGMENT_SPAN);
+    const segment = this.segments.get(id) ?? new Segment(id, true, null, false);
+    segment.open = false;
+    segment.hold(1, bodyBytes);
+    this.segments.set(id, segment);
+    this.nextId = Math.max(this.nextId, id + 1);
+  }
+
+  /** Holds a record once more than there are entries for it; `unref` ends that. */
+  retain(position: number, bodyBytes: number): void {
+    this.segmentOf(position).retain(bodyBytes);
+  }
+
   /** The bytes around a record and its offset in them, to be used within this turn. */
   read(position: number): { bytes: Buffer; view: DataView; offset: number } {
     const segment = this.readable(position);
-    if (segment.parts !== null) joinParts(segment);
+    if (segment.parts !== null) segment.join();
     const { id, bytes, view } = segment;
     assert(bytes !== null && view !== null, 'a readable segment is in memory');
     return { bytes, view, offset: position - positionOf(id, 0) };
@@ -387,11 +379,4 @@ export class MessageLog {
   private shelfOf(segment: Segment): Shelf {
     return segment.persistent ? this.stored : this.passing;
   }
-}
-
-/** Puts the parts of a large record into one buffer, for who wants to read it as a whole. */
-function joinParts(segment: Segment): void {
-  segment.bytes = Buffer.concat([segment.bytes as Buffer, ...(segment.parts as Buffer[])]);
-  segment.view = viewOf(segment.bytes);
-  segment.parts = null;
 }

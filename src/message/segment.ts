@@ -85,6 +85,21 @@ export class Segment {
     if (!this.open) this.watchedWeight = this.placedWeight;
   }
 
+  /** Notes that what has an entry for a record in it is about to have another for a while. */
+  retain(bodyBytes: number): void {
+    const weight = weightOf(bodyBytes);
+    this.placedWeight += weight;
+    if (this.watchedWeight !== NEVER) this.watchedWeight += weight;
+  }
+
+  /** Puts the parts of a large record into one buffer, for those who read it as a whole. */
+  join(): void {
+    if (this.parts === null || this.bytes === null) return;
+    this.bytes = Buffer.concat([this.bytes, ...this.parts]);
+    this.view = viewOf(this.bytes);
+    this.parts = null;
+  }
+
   /** How much memory its content takes. */
   get residentBytes(): number {
     if (this.bytes === null) return 0;

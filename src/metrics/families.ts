@@ -218,6 +218,18 @@ export const FAMILIES: readonly Family[] = [
   deadLettered('expired', 'expired'),
   deadLettered('maxlen', 'maxlen'),
   deadLettered('delivery_limit', 'delivery_limit'),
+  {
+    name: 'leveret_messages_set_aside_total',
+    type: 'counter',
+    help: 'Messages set aside since the start, since looking at them failed',
+    read: ({ context }) => one(context.view.look.setAside().total),
+  },
+  {
+    name: 'leveret_messages_set_aside',
+    type: 'gauge',
+    help: 'Messages that are set aside now',
+    read: ({ context }) => one(context.view.look.setAside().messages),
+  },
 ];
 
 type Ready = ObjectFamily<QueueRow>;

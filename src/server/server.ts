@@ -7,7 +7,8 @@ import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { Permission } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
-import { Broker, type BrokerListener } from '../broker/broker.ts';
+import { Broker } from '../broker/broker.ts';
+import type { BrokerListener } from '../broker/core/broker-listener.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { CertificateView } from '../broker/view/host.ts';
@@ -18,6 +19,7 @@ import type { Clock } from '../util/clock.ts';
 import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
+import type { AccessSettings } from './access-settings.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -45,6 +47,7 @@ import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-wa
 import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SendWatch } from './send-watch.ts';
+import { SetAsideLog } from './set-aside-log.ts';
 import { StoreBrake } from './store-brake.ts';
 import { asSocket, tlsPeerOf } from './stream-socket.ts';
 import { TlsFiles } from './tls-files.ts';
@@ -80,19 +83,6 @@ export interface ServerSettings
   readonly channelMaxPerNode: number;
   readonly sendTimeoutMs: number;
   readonly outboxHighWatermarkBytes: number;
-}
-
-/** Who may log in at the first start, and from where at any. */
-export interface AccessSettings {
-  /** What a new broker is made with, see FirstStart in broker/broker.ts; null: no user. */
-  readonly user: string | null;
-  readonly password: string;
-  readonly vhost: string;
-  readonly tags?: readonly string[];
-  readonly permission?: Permission;
-  readonly logCost?: number;
-  /** Users that may log in from this machine only. */
-  readonly loopbackUsers: readonly string[];
 }
 
 const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
@@ -190,6 +180,8 @@ export class Server implements BrokerListener, Acceptor {
     this.peers = new Peers(this);
     this.tls = new TlsFiles(settings, clock, log);
     this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
+    const setAsideLog = new SetAsideLog(log, clock);
+    this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
     logChanges(this.broker.changes, log);
   }

@@ -17,3 +17,5 @@ export const TABLE_ACCESS = 6;
 export const TABLE_POLICIES = 7;
 /** Ranges of pages that were purged, or whose queue was deleted, while their rows are being removed. */
 export const TABLE_PURGES = 8;
+/** Messages that were set aside, since looking at them failed. */
+export const TABLE_SET_ASIDE = 9;

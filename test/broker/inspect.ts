@@ -129,7 +129,8 @@ function swept(broker: Broker): Held[] {
 /** What is wrong with the weights of segments, or null. */
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
-  for (const { position, bodyBytes } of [...[...queues].flatMap(entriesIn), ...swept(broker)]) {
+  const held = [...[...queues].flatMap(entriesIn), ...broker.setAside.list(), ...swept(broker)];
+  for (const { position, bodyBytes } of held) {
     const id = Math.floor(position / SEGMENT_SPAN);
     expected.set(id, (expected.get(id) ?? 0) + weightOf(bodyBytes));
   }

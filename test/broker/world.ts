@@ -2,7 +2,8 @@
 // that is compared. Never waits: time, turns and the disk move when a step says so.
 
 import type { Field } from '../../src/amqp/field-table.ts';
-import { Broker, type BrokerListener } from '../../src/broker/broker.ts';
+import { Broker } from '../../src/broker/broker.ts';
+import type { BrokerListener } from '../../src/broker/core/broker-listener.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';

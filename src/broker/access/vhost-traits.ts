@@ -33,3 +33,12 @@ export function checkVhostTraits(name: string, traits: Partial<VhostTraits>): vo
   const wrong = `'${defaultQueueType}' cannot be the default queue type of a vhost`;
   throw new Refusal('invalid', `${wrong}: expected ${QUEUE_TYPES.join(' or ')}`);
 }
+
+/** What a vhost has of which nothing is said. */
+export const NO_TRAITS: VhostTraits = {
+  description: '',
+  tags: [],
+  defaultQueueType: null,
+  limits: {},
+  tracing: false,
+};

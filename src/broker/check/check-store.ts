@@ -13,10 +13,12 @@ import {
   TABLE_POLICIES,
   TABLE_PURGES,
   TABLE_SEGMENTS,
+  TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
 import { isSettled, Page } from '../queue/page.ts';
 import { LANE_PAGES, type PurgedRange, QueueRows, readPageRow } from '../queue/queue-rows.ts';
 import { decodeRow } from '../row.ts';
+import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
 
 const LOWEST = Buffer.alloc(0);
 const HIGHEST = Buffer.alloc(1024, 0xff);
@@ -69,6 +71,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_ACCESS, 'user, vhost or permission'],
   [TABLE_POLICIES, 'policy or parameter'],
   [TABLE_PURGES, 'purge'],
+  [TABLE_SET_ASIDE, 'message set aside'],
 ]);
 
 /** Inspects a store; `progress` is called now and then. */
@@ -101,6 +104,7 @@ class Inspection {
     const purged = this.purges();
     this.segments();
     this.pages(purged);
+    this.setAside();
     const unused = [...this.ends.keys()].filter((id) => !this.used.has(id)).length;
     return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
   }
@@ -171,6 +175,14 @@ class Inspection {
         key,
         `${missing} of its messages are damaged or not there`,
       );
+    });
+  }
+
+  /** What is set aside may be damaged, which is why it is: that is no news. */
+  private setAside(): void {
+    this.each(TABLE_SET_ASIDE, (key, value) => {
+      const { position } = readSetAsideRow(key, value);
+      this.used.add(Math.floor(position / SEGMENT_SPAN));
     });
   }
 

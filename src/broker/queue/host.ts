@@ -2,7 +2,9 @@
 // message, and what it asks of its broker and its vhost. Never does anything.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import type { ChangeLine } from '../core/change-line.ts';
 import type { Queue } from './queue.ts';
+import type { HeldEntry } from './queue-messages.ts';
 import type { Sweep } from './sweeps.ts';
 
 /** What `push` is told of a message; the priority stands from bit PUSH_PRIORITY_SHIFT on. */
@@ -18,6 +20,7 @@ export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 export interface QueueHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
+  readonly line: ChangeLine;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed: number;
   unsealedLive: number;
@@ -39,6 +42,8 @@ export interface QueueHost {
 export interface QueueHome {
   /** Hands a message on to where the queue's dead letters go; it is still in the queue. */
   deadLetter(queue: Queue, position: number, reason: DeathReason): void;
+  /** Takes over a message that cannot be looked at; the queue lets go of it in the same turn. */
+  setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void;
   /** The queue was unused for as long as it may be. */
   queueExpired(queue: Queue): void;
 }

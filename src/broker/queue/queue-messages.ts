@@ -23,6 +23,15 @@ export interface BrowsedEntry {
   readonly ready: boolean;
 }
 
+/** A message as its queue holds it: what it takes to put it back. */
+export interface HeldEntry {
+  readonly seq: number;
+  readonly position: number;
+  readonly bodyBytes: number;
+  /** As for Queue.push. */
+  readonly traits: number;
+}
+
 /** What these messages belong to. */
 export interface MessagesOwner {
   readonly id: number;
@@ -101,6 +110,11 @@ export class QueueMessages implements LaneOwner {
     lane.push(position, bodyBytes, (traits & this.stateMask) << 1);
     this.readyCount += 1;
     this.pushedBytes += bodyBytes;
+  }
+
+  /** What of `traits` holds for a message of this queue. */
+  maskTraits(traits: number): number {
+    return traits & (this.stateMask | ~(PUSH_STORED | PUSH_EXPIRES));
   }
 
   /** How many messages came since the start: nobody counts them, their seqs do. */
@@ -187,6 +201,18 @@ export class QueueMessages implements LaneOwner {
   /** The log position of an unacked message. */
   positionOf(seq: number): number {
     return this.laneOf(seq).entries.positionOf(seq % LANE_SEQS);
+  }
+
+  /** All that is known of an unacked message. */
+  entryOf(seq: number): HeldEntry {
+    const lane = this.laneOf(seq);
+    const inner = seq % LANE_SEQS;
+    const { entries } = lane;
+    let traits = entries.isStored(inner) ? PUSH_STORED : 0;
+    if (entries.expires(inner)) traits |= PUSH_EXPIRES;
+    if (lane.number > 0) traits |= PUSH_PRIORITY | ((lane.number - 1) << PUSH_PRIORITY_SHIFT);
+    const bodyBytes = entries.bodyBytesOf(inner);
+    return { seq, position: entries.positionOf(inner), bodyBytes, traits };
   }
 
   /** How often an unacked message came back before. */

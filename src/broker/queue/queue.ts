@@ -4,22 +4,16 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
 import { arrivedMsAt } from '../../message/read-message.ts';
+import type { RecordHolder } from '../core/record-holder.ts';
 import { MessageCounts } from '../counts.ts';
 import type { Findable } from '../exchange/found.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
-import { expiredLane, nextExpiryMs } from './expiry.ts';
+import { Endings } from './endings.ts';
 import type { Flood } from './floods.ts';
-import {
-  type DeathReason,
-  PUSH_EXPIRES,
-  type QueueHome,
-  type QueueHost,
-  type QueueTraits,
-} from './host.ts';
-import type { Lane } from './lane.ts';
+import { PUSH_EXPIRES, type QueueHome, type QueueHost, type QueueTraits } from './host.ts';
 import { QueueLatency } from './latency.ts';
-import type { TakenEntry } from './queue-entries.ts';
+import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
@@ -28,7 +22,7 @@ import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 const DELIVERIES_PER_TURN = 4096;
 
 /** One queue. */
-export class Queue implements QueueTraits, MessagesOwner, Findable {
+export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable {
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
@@ -57,6 +51,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   private readonly host: QueueHost;
   private readonly home: QueueHome;
   private readonly log: MessageLog;
+  private readonly endings: Endings;
   readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
   /** All but `published`, which `messages` knows: see tallyOf in view/statistics.ts. */
@@ -81,6 +76,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     this.host = host;
     this.home = home;
     this.log = log;
+    this.endings = new Endings(this, host, home);
     this.lastUsedMs = host.nowMs;
     this.rules = rulesOf(traits.arguments, null, null);
     const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
@@ -116,7 +112,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    * reference is taken off again.
    */
   push(position: number, bodyBytes: number, traits: number): boolean {
-    if (this.guarded && this.refuses(position, bodyBytes)) return false;
+    if (this.guarded && this.refuses(position, bodyBytes, traits)) return false;
     this.messages.push(position, bodyBytes, traits);
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
@@ -225,7 +221,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   /** Ends the life of an unacked message that a consumer rejected: it is dead-lettered. */
   reject(seq: number): void {
     this.latency?.forget(seq);
-    this.die(seq, 'rejected');
+    this.endings.die(seq, 'rejected');
   }
 
   /** Puts an unacked message back to its place; one that came back too often is dead-lettered. */
@@ -234,7 +230,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     if (this.countsReturns) {
       const returns = this.messages.countReturn(seq);
       if (returns > this.rules.deliveryLimit) {
-        this.die(seq, 'delivery_limit');
+        this.endings.die(seq, 'delivery_limit');
         return;
       }
     }
@@ -314,6 +310,10 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     this.wake();
   }
 
+  visitPage(cursor: number, visit: PositionVisitor): number {
+    return this.messages.visitPage(cursor, visit);
+  }
+
   entriesDirty(): void {
     if (!this.dirty) this.host.listDirty(this);
   }
@@ -325,13 +325,13 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
   }
 
   /** Whether there is no place for a message, also after consumers took what they can. */
-  private refuses(position: number, bodyBytes: number): boolean {
+  private refuses(position: number, bodyBytes: number, traits: number): boolean {
     this.flood?.push();
     const { overflow } = this.rules;
     if (overflow === 'drop-head' || !this.isOver(1, bodyBytes)) return false;
     this.deliverNow();
     if (!this.isOver(1, bodyBytes)) return false;
-    if (overflow === 'reject-publish-dlx') this.handOn(position, 'maxlen');
+    if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, traits);
     this.log.unref(this.log.segmentOf(position), bodyBytes);
     return true;
   }
@@ -354,7 +354,7 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
     if (this.rules.overflow !== 'drop-head') return false;
     for (let n = 0; n < DELIVERIES_PER_TURN; n++) {
       if (this.readyCount === 0 || !this.isOver(0, 0)) return false;
-      this.dropHead(this.messages.topLane(), 'maxlen');
+      this.endings.dropHead(this.messages.topLane(), 'maxlen');
     }
     return true;
   }
@@ -364,36 +364,20 @@ export class Queue implements QueueTraits, MessagesOwner, Findable {
    * end, with something left that is ready.
    */
   private dropExpired(nowMs: number): boolean {
-    const { messageTtlMs } = this.rules;
-    const { lanes } = this.messages;
     for (let left = DELIVERIES_PER_TURN; ; left--) {
-      const lane = expiredLane(lanes, messageTtlMs, nowMs);
+      const lane = this.endings.expiredLane(nowMs);
       if (lane === null) break;
       if (left === 0) return false;
-      this.dropHead(lane, 'expired');
+      this.endings.dropHead(lane, 'expired');
     }
     return this.readyCount > 0;
   }
 
-  private dropHead(lane: Lane, reason: DeathReason): void {
-    this.die(this.messages.skipHead(lane), reason);
-  }
-
-  /** Ends the life of a message that is not ready, and hands it on. */
-  private die(seq: number, reason: DeathReason): void {
-    this.handOn(this.messages.positionOf(seq), reason);
-    this.messages.end(seq);
-  }
-
-  private handOn(position: number, reason: DeathReason): void {
-    if (this.rules.deadLetterExchange !== null) this.home.deadLetter(this, position, reason);
-  }
-
   /** Sees to it that the host calls when the next message, or the queue, may expire. */
   private refreshDeadline(): void {
-    const { messageTtlMs, expiresMs } = this.rules;
+    const { expiresMs } = this.rules;
     const unusedMs = this.consumers.length > 0 ? Infinity : this.lastUsedMs + expiresMs;
-    const dueMs = Math.min(unusedMs, nextExpiryMs(this.messages.lanes, messageTtlMs));
+    const dueMs = Math.min(unusedMs, this.endings.nextExpiryMs());
     if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
   }
 }

@@ -274,6 +274,12 @@ export class Look {
     return { eighthsOfMs: commitEighths, kib: commitKib };
   }
 
+  /** How much is set aside now, and how many messages were since the start. */
+  setAside(): { readonly messages: number; readonly total: number } {
+    const { count, total } = this.broker.setAside;
+    return { messages: count, total };
+  }
+
   deadLettered(): Readonly<Record<string, number>> {
     return this.broker.counts.deadLettered;
   }

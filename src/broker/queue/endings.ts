@@ -1,0 +1,86 @@
+// Owns how messages of one queue end that no consumer acked: expired, too many, rejected, returned too
+// often; and what becomes of one that cannot be looked at. Never decides that a message is dead: queue.ts does.
+
+import { expiredLane, nextExpiryMs } from './expiry.ts';
+import type { DeathReason, QueueHome, QueueHost } from './host.ts';
+import type { Lane } from './lane.ts';
+import type { Queue } from './queue.ts';
+
+/** The endings of one queue. */
+export class Endings {
+  private readonly queue: Queue;
+  private readonly host: QueueHost;
+  private readonly home: QueueHome;
+  private readonly headFailed = (lane: Lane, error: unknown): void => {
+    this.setAside(this.queue.messages.skipHead(lane), 'expiry', error);
+  };
+
+  constructor(queue: Queue, host: QueueHost, home: QueueHome) {
+    this.queue = queue;
+    this.host = host;
+    this.home = home;
+  }
+
+  /** A lane whose head had to be delivered by `nowMs`; null: none. */
+  expiredLane(nowMs: number): Lane | null {
+    const { messages, rules } = this.queue;
+    return expiredLane(messages.lanes, rules.messageTtlMs, nowMs, this.headFailed);
+  }
+
+  /** When the next message may expire, ms since the Unix epoch; Infinity: none will. */
+  nextExpiryMs(): number {
+    const { messages, rules } = this.queue;
+    return nextExpiryMs(messages.lanes, rules.messageTtlMs, this.headFailed);
+  }
+
+  /** Ends the life of the head of a lane. */
+  dropHead(lane: Lane, reason: DeathReason): void {
+    this.die(this.queue.messages.skipHead(lane), reason);
+  }
+
+  /** Ends the life of a message that is not ready, and hands it on. */
+  die(seq: number, reason: DeathReason): void {
+    const { messages } = this.queue;
+    const error = this.handOn(messages.positionOf(seq), reason);
+    if (error === null) messages.end(seq);
+    else this.setAside(seq, reason, error.thrown);
+  }
+
+  /** A message that a full queue refuses goes where its dead letters go. */
+  refuse(position: number, bodyBytes: number, traits: number): void {
+    const { messages } = this.queue;
+    const error = this.handOn(position, 'maxlen');
+    if (error === null) return;
+    // To be set aside it has to be a message of this queue.
+    this.home.setAside(
+      this.queue,
+      { seq: messages.pushedCount, position, bodyBytes, traits: messages.maskTraits(traits) },
+      'maxlen',
+      error.thrown,
+    );
+  }
+
+  /** Takes a message out that is not ready and cannot be looked at. */
+  setAside(seq: number, doing: string, error: unknown): void {
+    const { messages } = this.queue;
+    const entry = messages.entryOf(seq);
+    this.host.line.begin();
+    this.home.setAside(this.queue, entry, doing, error);
+    messages.end(seq);
+    this.host.line.end();
+  }
+
+  /** Null, or what was thrown before anything changed. What is thrown after that goes on its way. */
+  private handOn(position: number, reason: DeathReason): { readonly thrown: unknown } | null {
+    if (this.queue.rules.deadLetterExchange === null) return null;
+    const { line } = this.host;
+    const { begun } = line;
+    try {
+      this.home.deadLetter(this.queue, position, reason);
+      return null;
+    } catch (thrown) {
+      if (line.begun !== begun) throw thrown;
+      return { thrown };
+    }
+  }
+}

@@ -1,0 +1,16 @@
+// Owns the words for who may log in. Never lets anybody in.
+
+import type { Permission } from '../broker/access/grants.ts';
+
+/** Who may log in at the first start, and from where at any. */
+export interface AccessSettings {
+  /** What a new broker is made with, see broker/first-start.ts; null: no user. */
+  readonly user: string | null;
+  readonly password: string;
+  readonly vhost: string;
+  readonly tags?: readonly string[];
+  readonly permission?: Permission;
+  readonly logCost?: number;
+  /** Users that may log in from this machine only. */
+  readonly loopbackUsers: readonly string[];
+}

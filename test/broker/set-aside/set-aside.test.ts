@@ -1,0 +1,128 @@
+// Owns the tests of messages that cannot be looked at: each is set aside alone, and the others go on.
+
+import { expect, test } from 'vitest';
+import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { wrongReferences } from '../inspect.ts';
+import { SmallBroker } from '../small-broker.ts';
+import {
+  damage,
+  lettersIn,
+  long,
+  publishEach,
+  restartedWithout,
+  setAsideIn,
+  text,
+} from './damage.ts';
+
+const TO_DEAD = { 'x-dead-letter-exchange': text(''), 'x-dead-letter-routing-key': text('dead') };
+
+function start(args = {}): SmallBroker {
+  const small = new SmallBroker();
+  small.declare('dead');
+  small.declare('work', true, { ...TO_DEAD, ...args });
+  return small;
+}
+
+function expectSound(small: SmallBroker): void {
+  expect(wrongReferences(small.broker, small.vhost.queues.values())).toBeNull();
+}
+
+function takeAll(small: SmallBroker, queue: Queue): number[] {
+  small.run();
+  const seqs: number[] = [];
+  for (let entry = queue.take(); entry !== null || queue.waitsForMark; entry = queue.take()) {
+    if (entry === null) small.commit();
+    else seqs.push(entry.seq);
+  }
+  return seqs;
+}
+
+test('a message that cannot be read as it expires is set aside, and those behind it expire', () => {
+  const first = start({ 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'abc');
+  const small = restartedWithout(first, 'a');
+  small.pass(2000);
+  expect(small.queue('work').readyCount).toBe(0);
+  expect(small.queue('work').readyBytes).toBe(0);
+  expect(lettersIn(small, 'dead')).toBe('bc');
+  expect(setAsideIn(small)).toEqual(['work expiry CorruptRecordError']);
+  expect(small.broker.setAside.total).toBe(1);
+  expectSound(small);
+});
+
+test('a message that cannot be read as it is rejected is set aside, and its consumer has its credit', () => {
+  const first = start();
+  publishEach(first, 'work', 'ab');
+  const small = restartedWithout(first, 'a');
+  const queue = small.queue('work');
+  for (const seq of takeAll(small, queue)) queue.reject(seq);
+  small.run();
+  expect(queue.unackedCount).toBe(0);
+  expect(lettersIn(small, 'dead')).toBe('b');
+  expect(setAsideIn(small)).toEqual(['work rejected CorruptRecordError']);
+  expectSound(small);
+});
+
+test('a message that cannot be read as it is one too many is set aside, and the length holds', () => {
+  const first = start();
+  publishEach(first, 'work', 'abc');
+  const small = restartedWithout(first, 'a');
+  const queue = small.queue('work');
+  queue.applyPolicy(new Map([['max-length', 1]]), null);
+  small.run();
+  expect(queue.readyCount).toBe(1);
+  expect(lettersIn(small, 'dead')).toBe('b');
+  expect(setAsideIn(small)).toEqual(['work maxlen CorruptRecordError']);
+  expectSound(small);
+});
+
+test('a message that cannot be read as it came back too often is set aside', () => {
+  const first = start({ 'x-queue-type': text('quorum'), 'x-delivery-limit': long(0) });
+  publishEach(first, 'work', 'ab');
+  const small = restartedWithout(first, 'a');
+  const queue = small.queue('work');
+  for (const seq of takeAll(small, queue)) queue.requeue(seq);
+  small.run();
+  expect(lettersIn(small, 'dead')).toBe('b');
+  expect(setAsideIn(small)).toEqual(['work delivery_limit CorruptRecordError']);
+  expectSound(small);
+});
+
+test('what is set aside outlasts restarts, keeps its bytes, and goes back when it can be read', () => {
+  const first = start({ 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'ab');
+  let small = restartedWithout(first, 'a');
+  small.pass(2000);
+  small = small.restarted().restarted().crashed();
+  expect(setAsideIn(small)).toEqual(['work expiry CorruptRecordError']);
+  expectSound(small);
+  damage(small, 'a');
+  const [message] = small.broker.setAside.list();
+  expect(small.broker.setAside.retry(message as never, small.queue('work'))).toBe(true);
+  small.pass(1000);
+  expect(lettersIn(small, 'dead')).toBe('ba');
+  expect(setAsideIn(small.restarted())).toEqual([]);
+  expectSound(small);
+});
+
+test('what is dropped is gone after a restart, and so are its bytes', () => {
+  const first = start({ 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'a');
+  let small = restartedWithout(first, 'a');
+  small.pass(2000);
+  const [message] = small.broker.setAside.list();
+  small.broker.setAside.drop(message as never);
+  expectSound(small);
+  small = small.restarted();
+  expect(setAsideIn(small)).toEqual([]);
+  expect(small.disk.keys(3)).toEqual([]);
+});
+
+test('a purge leaves what is set aside', () => {
+  const first = start({ 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'a');
+  const small = restartedWithout(first, 'a');
+  small.pass(2000);
+  small.vhost.purgeQueue(small.queue('work'));
+  expect(setAsideIn(small.restarted())).toEqual(['work expiry CorruptRecordError']);
+});
