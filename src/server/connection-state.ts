@@ -1,5 +1,5 @@
-// Owns the names of the states of connections and channels. Never changes one: connection.ts, the
-// handshake and the channel table do.
+// Owns the names of the states of connections and channels. Never changes one: connection.ts, its
+// closing, the handshake and the channel table do.
 
 /** States of a connection, in the order they come. */
 export const AWAITS_HEADER = 0;
@@ -9,8 +9,10 @@ export const AWAITS_OPEN = 3;
 export const RUNNING = 4;
 /** The broker sent connection.close and waits for close-ok. */
 export const CLOSING = 5;
-/** Nothing more is read or acted upon. */
-export const CLOSED = 6;
+/** The peer sent connection.close and has its answer: it is to close the socket. */
+export const ANSWERED = 6;
+/** The broker has ended its side of the socket: nothing more is acted upon. */
+export const CLOSED = 7;
 
 /** A channel is open, or waits for the peer's close-ok after an error, or is no more. */
 export const CHANNEL_OPEN_STATE = 1;

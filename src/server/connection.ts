@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { PROTOCOL_HEADER, REPLY_SUCCESS } from '../amqp/constants.ts';
+import { PROTOCOL_HEADER } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
@@ -12,9 +12,9 @@ import type { User, UserConnection } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
-import { WheelTimer } from '../util/timers.ts';
 import type { Channel, ChannelConnection } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
+import { Closing } from './connection/closing.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import {
   AWAITS_HEADER,
@@ -33,17 +33,11 @@ import { Heartbeat } from './heartbeat.ts';
 import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
-import { byBroker, type Ending } from './peers.ts';
+import { byBroker } from './peers.ts';
 import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
-import { loginRefused } from './sasl.ts';
 import type { Server, ServerSettings } from './server.ts';
 import { listenTo } from './socket-events.ts';
-
-/** How long the peer has to answer connection.close, or to hang up after close-ok. */
-const CLOSE_TIMEOUT_MS = 5000;
-/** How long a client that cannot be told about a failed login waits for the end. */
-const LOGIN_FAILURE_DELAY_MS = 1000;
 
 /** One AMQP connection. */
 export class Connection implements ChannelConnection, OutboxListener, UserConnection {
@@ -62,20 +56,19 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   wantsLoginFailure = false;
   readonly gate: InputGate;
   readonly guard: PublishGuard;
-  private readonly socket: Socket;
+  readonly closing: Closing;
   private readonly reader: FrameReader;
   private loggedIn: User | null = null;
   private openedVhost: Vhost | null = null;
   private openedGrants: Grants | null = null;
   private preamble = Buffer.alloc(0);
-  private readonly deadline = new WheelTimer(() => this.deadlinePassed());
-  private ending: Ending = { by: 'network', code: 0, key: 0, text: '' };
+  /** The peer has ended its side of the socket. */
+  private ended = false;
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
     this.server = server;
     this.broker = broker;
-    this.socket = socket;
     this.facts = new ConnectionFacts(socket, tlsPeer, broker.clock.wallMs());
     this.name = this.facts.name;
     this.log = server.log.child({ peer: this.facts.peer });
@@ -87,7 +80,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.reader = new FrameReader(this.frames, broker.log);
     this.gate = new InputGate(socket, this.frames);
     this.guard = new PublishGuard(broker.alarms, this, this.gate);
-    server.wheel.schedule(this.deadline, settings.handshakeTimeoutMs);
+    this.closing = new Closing(this, socket, server.wheel, settings.handshakeTimeoutMs);
     listenTo(socket, this, server.peerGuard);
   }
 
@@ -145,7 +138,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     grants.user.connections.add(this);
     this.server.limits.takeConnection();
     this.state = RUNNING;
-    this.server.wheel.cancel(this.deadline);
+    this.closing.opened();
     const { notes } = this.facts;
     this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
   }
@@ -181,7 +174,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       this.channels.wakeAll();
       if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
     };
-    this.server.peerGuard.run('drained socket', wake, () => this.socket.destroy());
+    this.server.peerGuard.run('drained socket', wake, () => this.abort('internal error'));
   }
 
   /** Runs a method that publishes, at once or when no alarm is on any more. */
@@ -198,6 +191,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     } catch (error) {
       this.badFrame(error);
     }
+    if (this.ended && !this.reader.midChunk) this.closing.peerEnded();
   }
 
   /**
@@ -232,7 +226,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       (user) => go(() => resume(user)),
       (error: unknown) => go(() => this.failed(error, 0, key)),
     );
-    this.server.peerGuard.promise('login', decided, () => this.socket.destroy());
+    this.server.peerGuard.promise('login', decided, () => this.abort('internal error'));
   }
 
   /**
@@ -273,67 +267,23 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   /** Sends connection.close and waits for the answer; `key` is the method to blame, 0 for none. */
   close(error: AmqpError, key: number): void {
-    if (this.state >= CLOSING) return;
-    this.log.warn({ reason: error.replyText }, 'connection closed by the broker');
-    this.ending = byBroker(error, key);
-    if (this.state === AWAITS_HEADER) {
-      this.hangUp();
-      return;
-    }
-    this.giveUpChannels();
-    this.state = CLOSING;
+    this.closing.byBroker(error, key);
+  }
+
+  /** Gives back all that others could wait for; does nothing the second time. */
+  giveUp(): void {
+    this.channels.closeAll();
     // The answer of a blocked peer stands behind all that it has published.
     this.guard.letGo();
-    this.server.wheel.schedule(this.deadline, CLOSE_TIMEOUT_MS);
-    this.send('connection.close', {
-      replyCode: error.code,
-      replyText: error.replyText,
-      classId: key >>> 16,
-      methodId: key & 0xffff,
-    });
-  }
-
-  /** The login failed: says so if the client understands it, else hangs up after a while. */
-  refuseLogin(mechanism: string): void {
-    if (this.wantsLoginFailure) {
-      this.close(loginRefused(mechanism), 0);
-      return;
-    }
-    this.state = CLOSING;
-    this.server.wheel.schedule(this.deadline, LOGIN_FAILURE_DELAY_MS);
-  }
-
-  /** The peer sent connection.close: everything is given back before it is answered. */
-  closeByPeer(replyCode: number, replyText: string): void {
-    const text = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
-    this.ending = { by: 'client', code: replyCode, key: 0, text };
-    this.giveUpChannels();
-    this.send('connection.close-ok', {});
-    this.hangUp();
-  }
-
-  /** Writes what is left and ends the socket. */
-  hangUp(): void {
-    this.state = CLOSED;
-    this.outbox.flush();
-    this.socket.end();
-    this.server.wheel.schedule(this.deadline, CLOSE_TIMEOUT_MS);
-  }
-
-  private giveUpChannels(): void {
-    this.channels.closeAll();
     this.openedVhost?.deleteQueuesOf(this);
-    if (this.loggedIn?.connections.delete(this) === true) this.vhost.connections -= 1;
+    if (this.loggedIn?.connections.delete(this) !== true) return;
+    this.vhost.connections -= 1;
+    this.server.limits.giveConnection();
   }
 
   /** The peer sends nothing any more, or takes nothing: the socket is cut. */
   abort(reason: string): void {
-    if (this.ending.text === '') this.ending.text = reason;
-    this.socket.destroy();
-  }
-
-  private deadlinePassed(): void {
-    this.abort(this.state < RUNNING ? 'the handshake took too long' : 'the close took too long');
+    this.closing.abort(reason);
   }
 
   onData(bytes: Buffer): void {
@@ -352,7 +302,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** What was read is no frame: nothing behind it in its chunk can be one. */
   private badFrame(error: unknown): void {
     this.reader.abandon();
-    this.failed(error, 0, 0);
+    // Who may no longer send anything but an answer is not told what was wrong with it.
+    if (this.state >= CLOSING) this.closing.hangUp();
+    else this.failed(error, 0, 0);
   }
 
   /** §4.2.2: eight octets name the protocol; for any other the server says which it speaks. */
@@ -362,7 +314,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (why !== null) {
       this.log.warn(`connection refused: ${why}`);
       this.outbox.append(PROTOCOL_HEADER);
-      this.hangUp();
+      this.closing.hangUp();
       return;
     }
     this.preamble = seen;
@@ -374,27 +326,27 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (rest.length > 0) this.reader.feed(Buffer.from(rest));
   }
 
+  /** What was read before the end comes first. */
   onEnd(): void {
-    if (this.state !== CLOSED) this.abort('the peer hung up without connection.close');
-    else this.socket.destroy();
+    this.ended = true;
+    if (!this.reader.midChunk) this.closing.peerEnded();
   }
 
   onSocketError(error: Error): void {
-    if (this.ending.text === '') this.ending.text = error.message;
+    this.abort(error.message);
   }
 
   /** The socket is gone: everything is given back. */
   dispose(): void {
     this.state = CLOSED;
-    this.server.wheel.cancel(this.deadline);
+    this.closing.over();
     this.heartbeat.stop();
     if (this.reader.midChunk) this.reader.abandon();
-    this.giveUpChannels();
+    this.giveUp();
     this.outbox.drop();
-    if (this.openedVhost !== null) this.server.limits.giveConnection();
     this.server.connectionGone(this);
-    this.server.peers.ended(this, null, this.ending);
-    const { text } = this.ending;
-    this.log.info(text === '' ? {} : { reason: text }, 'connection closed');
+    const { ending } = this.closing;
+    this.server.peers.ended(this, null, ending);
+    this.log.info(ending.text === '' ? {} : { reason: ending.text }, 'connection closed');
   }
 }

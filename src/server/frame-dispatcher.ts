@@ -63,11 +63,8 @@ export class FrameDispatcher implements FrameSink {
     const key = end - start >= 4 ? bytes.readInt32BE(start) : 0;
     try {
       if (end - start < 4) throw new AmqpError('FRAME_ERROR', 'type 1: unknown_frame');
-      if (this.connection.state === CLOSING) {
-        if (number !== 0) return;
-        // Both sides closed at the same time: each answers the other.
-        if (key === CONNECTION_CLOSE) this.connection.send('connection.close-ok', {});
-        if (key === CONNECTION_CLOSE_OK) this.connection.hangUp();
+      if (this.connection.state >= CLOSING) {
+        this.closingMethod(number, key);
         return;
       }
       if (number === 0) this.connectionMethod(bytes, start, end);
@@ -108,6 +105,13 @@ export class FrameDispatcher implements FrameSink {
 
   heartbeatFrame(): void {
     // Any bytes count as a sign of life, and onData has noted these.
+  }
+
+  /** A close is answered as often as it is sent: both sides may close at the same time, or repeat it. */
+  private closingMethod(number: number, key: number): void {
+    if (number !== 0) return;
+    if (key === CONNECTION_CLOSE) this.connection.send('connection.close-ok', {});
+    if (key === CONNECTION_CLOSE_OK) this.connection.closing.hangUp();
   }
 
   private connectionMethod(bytes: Buffer, start: number, end: number): void {
@@ -170,7 +174,7 @@ export class FrameDispatcher implements FrameSink {
 
   /** The channel that content frames are for; null when they are to be ignored. */
   private contentChannel(number: number): Channel | null {
-    if (this.connection.state === CLOSED || this.connection.state === CLOSING) return null;
+    if (this.connection.state >= CLOSING) return null;
     const channel = this.connection.channels.at(number);
     if (channel !== null) {
       return channel.state === CHANNEL_OPEN_STATE ? channel : null;

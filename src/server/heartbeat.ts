@@ -17,14 +17,17 @@ export interface HeartbeatConnection {
   abort(reason: string): void;
 }
 
-/** Sends a heartbeat when nothing else was sent for half an interval; notices a silent peer. */
+/**
+ * Sends a heartbeat whenever nothing went out for half an interval, at most a tick of the wheel later;
+ * notices a silent peer.
+ */
 export class Heartbeat {
   private readonly connection: HeartbeatConnection;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
   private readonly timer = new WheelTimer(() => this.due());
   private intervalMs = 0;
-  private sentSince = false;
+  private sentMs = 0;
   private receivedSince = false;
   private lastReceivedMs = 0;
 
@@ -37,7 +40,8 @@ export class Heartbeat {
   /** Starts with the interval that was agreed on; 0 means no heartbeats. */
   start(intervalSeconds: number): void {
     this.intervalMs = intervalSeconds * 1000;
-    this.lastReceivedMs = this.clock.monotonicMs();
+    this.sentMs = this.clock.monotonicMs();
+    this.lastReceivedMs = this.sentMs;
     if (intervalSeconds > 0) this.wheel.schedule(this.timer, this.intervalMs / 2);
   }
 
@@ -45,9 +49,9 @@ export class Heartbeat {
     this.wheel.cancel(this.timer);
   }
 
-  /** Notes that something goes out this turn. */
+  /** Notes that something goes out this turn: up to a tick too early, never late, and without a clock. */
   sent(): void {
-    this.sentSince = true;
+    this.sentMs = this.wheel.tickedMs;
   }
 
   /** Notes that something came in. */
@@ -55,6 +59,7 @@ export class Heartbeat {
     this.receivedSince = true;
   }
 
+  /** At least once in each half interval. */
   private due(): void {
     const nowMs = this.clock.monotonicMs();
     if (this.receivedSince || this.connection.paused) this.lastReceivedMs = nowMs;
@@ -64,8 +69,11 @@ export class Heartbeat {
       this.connection.abort(`missed heartbeats: nothing came for ${seconds} s`);
       return;
     }
-    if (!this.sentSince) this.connection.outbox.append(HEARTBEAT_FRAME);
-    this.sentSince = false;
-    this.wheel.schedule(this.timer, this.intervalMs / 2);
+    const halfMs = this.intervalMs / 2;
+    if (nowMs - this.sentMs >= halfMs) {
+      this.connection.outbox.append(HEARTBEAT_FRAME);
+      this.sentMs = nowMs;
+    }
+    this.wheel.schedule(this.timer, Math.max(0, this.sentMs + halfMs - nowMs));
   }
 }

@@ -246,6 +246,7 @@ export class Server implements BrokerListener, Acceptor {
     const text = `broker forced connection closure with reason '${reason}'`;
     for (const connection of [...this.connections]) {
       connection.close(new AmqpError('CONNECTION_FORCED', text), 0);
+      connection.closing.hurry();
     }
     this.turn();
     await drained;

@@ -99,6 +99,11 @@ export class TimerWheel {
     this.startMs = clock.monotonicMs();
   }
 
+  /** The time of the last tick, in the clock's monotonic milliseconds: less exact than the clock, and free. */
+  get tickedMs(): number {
+    return this.startMs + this.tick * this.tickMs;
+  }
+
   /** How many timers are scheduled. */
   get size(): number {
     return this.armedCount;

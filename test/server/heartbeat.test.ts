@@ -75,14 +75,45 @@ test('no frame goes out while other output does', () => {
   expect(frames).toEqual([]);
 });
 
-test('after the last output the peer waits less than an interval for a frame', () => {
+test('the first frame comes half an interval after the last output, whatever went before', () => {
   heartbeat.start(INTERVAL_S);
-  pass(5100, () => heartbeat.received());
+  // The answer to connection.open.
+  pass(100, () => heartbeat.received());
   heartbeat.sent();
-  const before = frames.length;
-  pass(9900, () => heartbeat.received());
-  expect(frames.length).toBeGreaterThan(before);
+  pass(4900, () => heartbeat.received());
+  expect(frames.length).toBe(0);
+  pass(200, () => heartbeat.received());
+  expect(frames.length).toBe(1);
 });
+
+test.each([1, 2, 3, 10, 60, 600])(
+  'with an interval of %i s, no frame is later than half of it and a tick after the last output',
+  (seconds) => {
+    heartbeat.start(seconds);
+    let lastMs = clock.nowMs;
+    let ticks = 0;
+    let longestMs = 0;
+    const sentBy = (count: number): boolean => frames.length > count;
+    for (let i = 0; i < seconds * 200; i++) {
+      const before = frames.length;
+      clock.nowMs += 50;
+      heartbeat.received();
+      // Output at odd times, and often at none.
+      ticks += 1;
+      if (ticks % 37 === 0) {
+        heartbeat.sent();
+        longestMs = Math.max(longestMs, clock.nowMs - lastMs);
+        lastMs = clock.nowMs;
+      }
+      wheel.advance();
+      if (!sentBy(before)) continue;
+      longestMs = Math.max(longestMs, clock.nowMs - lastMs);
+      lastMs = clock.nowMs;
+    }
+    expect(longestMs).toBeLessThanOrEqual(seconds * 500 + TICK_MS);
+    expect(aborted).toEqual([]);
+  },
+);
 
 test('a peer that says nothing is given up after two intervals, within half a one', () => {
   heartbeat.start(INTERVAL_S);

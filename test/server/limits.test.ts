@@ -124,17 +124,6 @@ test('a connection that is open is not cut off by the handshake timeout', async 
   expect((await raw.call(1, 'basic.qos', {})).name).toBe('basic.qos-ok');
 });
 
-test('a peer that does not answer connection.close is cut off', async () => {
-  const clock = new FakeClock();
-  const broker = await start({}, clock);
-  const raw = await broker.open();
-  raw.send(0, 'channel.open');
-  expect((await raw.next()).name).toBe('connection.close');
-  clock.nowMs += 5100;
-  broker.server.wheel.advance();
-  await raw.untilClosed();
-});
-
 test.each([1, 1000, 5000])('a body of %i bytes too many is refused at the header', async (over) => {
   const max = 20_000;
   const broker = await start({ maxMessageBytes: max });

@@ -44,7 +44,7 @@ const onlyClientSends = (name: string): boolean =>
 /** What channel 0 answers when it wants no other method than those in `taken`. */
 function channel0(taken: Record<string, string>): (name: string) => string {
   return (name) => {
-    if (name === 'connection.close' || name === 'connection.close-ok') return IGNORED;
+    if (name === 'connection.close') return IGNORED;
     return taken[name] ?? 'connection.close 504';
   };
 }

@@ -71,6 +71,8 @@ export class RawConnection {
   /** Heartbeats are counted, not handed out. */
   heartbeats = 0;
   closed = false;
+  /** The names of the frames that came together, for each chunk that was read; heartbeats too. */
+  readonly chunks: string[][] = [];
   serverProperties: Fields = {};
   tune: Fields = {};
   private rest: Buffer = Buffer.alloc(0);
@@ -93,11 +95,21 @@ export class RawConnection {
     });
   }
 
-  /** Connects the socket, over TLS where there are options for it, and sends nothing. */
-  static dial(endpoint: Endpoint, tls: ConnectionOptions | null = null): Promise<RawConnection> {
+  /**
+   * Connects the socket, over TLS where there are options for it, and sends nothing. With `halfOpen`
+   * it stays open on this side when the broker ends its own.
+   */
+  static dial(
+    endpoint: Endpoint,
+    tls: ConnectionOptions | null = null,
+    halfOpen = false,
+  ): Promise<RawConnection> {
     const { host, port } = endpoint;
     return new Promise((resolve, reject) => {
-      const socket = tls === null ? connect(port, host) : connectTls({ port, host, ...tls });
+      const socket =
+        tls === null
+          ? connect({ port, host, allowHalfOpen: halfOpen })
+          : connectTls({ port, host, ...tls });
       socket.once('error', reject);
       const connected = tls === null ? 'connect' : 'secureConnect';
       socket.once(connected, () => resolve(new RawConnection(socket, endpoint)));
@@ -269,6 +281,7 @@ export class RawConnection {
   private receive(chunk: Buffer): void {
     const { frames, rest } = decodeFrames(Buffer.concat([this.rest, chunk]));
     this.rest = rest;
+    if (frames.length > 0) this.chunks.push(frames.map(({ name }) => name));
     for (const frame of frames) {
       if (frame.name === 'heartbeat') this.heartbeats += 1;
       else this.hand(frame);

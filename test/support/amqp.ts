@@ -54,8 +54,8 @@ export interface Broker {
   confirmChannel(): Promise<ConfirmChannel>;
   /** An open raw connection with channel 1 open. */
   raw(options?: OpenOptions): Promise<RawConnection>;
-  /** A raw connection that has said nothing yet. */
-  dial(): Promise<RawConnection>;
+  /** A raw connection that has said nothing yet; see RawConnection.dial for `halfOpen`. */
+  dial(options?: { readonly halfOpen?: boolean }): Promise<RawConnection>;
   /** A fresh name; queues and exchanges of that name are deleted after the test. */
   name(label?: string): string;
   /** Declares a queue under a fresh name; not durable unless asked. */
@@ -140,8 +140,8 @@ export function useBroker(): Broker {
       await raw.openChannel(1);
       return raw;
     },
-    async dial() {
-      const raw = await RawConnection.dial(endpoint, tls);
+    async dial({ halfOpen = false } = {}) {
+      const raw = await RawConnection.dial(endpoint, tls, halfOpen);
       raws.push(raw);
       return raw;
     },

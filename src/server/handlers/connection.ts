@@ -37,9 +37,7 @@ export function handleConnectionMethod(connection: Connection, method: ClientMet
     case 'connection.open':
       return open(connection, method);
     case 'connection.close':
-      return connection.closeByPeer(method.replyCode, method.replyText);
-    case 'connection.close-ok':
-      return;
+      return connection.closing.byPeer(method.replyCode, method.replyText);
     case 'connection.update-secret':
       expectState(connection, RUNNING);
       return connection.send('connection.update-secret-ok', {});
@@ -63,7 +61,7 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
   const decided = (known: LoginAnswer): void => {
     if (known.user !== null) return tune(connection, known.user);
     connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
-    connection.refuseLogin(mechanism);
+    connection.closing.refuseLogin(mechanism, connection.wantsLoginFailure);
   };
   if (answer instanceof Promise) connection.holdLogin(answer, CONNECTION_START_OK, decided);
   else decided(answer);
