@@ -25,6 +25,7 @@ import type { ListenAddress } from './server/listener.ts';
 import { BOUNDLESS, thisMachine } from './server/machine.ts';
 import { Server } from './server/server.ts';
 import { type BackupReport, backUp, hasData, putBack } from './store/backup.ts';
+import { type CompactReport, compactStore, dropUnfinished } from './store/compact.ts';
 import { StoreError } from './store/errors.ts';
 import { type DataFolder, openDataFolder } from './store/folder.ts';
 import { checkFormat } from './store/format.ts';
@@ -232,6 +233,20 @@ export async function restoreData(
   }
 }
 
+/**
+ * Gives room inside the store's file of a stopped broker back to the file system. Rejects with a StoreError,
+ * which leaves the data as it was.
+ */
+export async function compactData(settings: Settings): Promise<CompactReport> {
+  const opened = await openStore(settings);
+  try {
+    checkFormat(opened.store, readVersion());
+    return await compactStore(opened.store, settings.dataDir);
+  } finally {
+    await closeStore(opened);
+  }
+}
+
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
 async function withStore<T>(settings: Settings, run: (store: Store) => T | Promise<T>): Promise<T> {
   const opened = await openStore(settings);
@@ -319,6 +334,7 @@ async function openStore(settings: Settings): Promise<OpenStore> {
     const store = await openLmdbStore(join(folder.path, 'store'), { commitTimeoutMs });
     const scratchPath = join(folder.path, 'scratch');
     await rm(scratchPath, { recursive: true, force: true });
+    await dropUnfinished(folder.path);
     const scratch = new Scratch(() =>
       openLmdbStore(scratchPath, { commitTimeoutMs, lasting: false }),
     );

@@ -8,6 +8,7 @@ import { overrideExit } from './exit-codes.ts';
 import { groupCommand, liveCommand, type VerbGroup } from './live.ts';
 import { commandsOf, type LoneVerb, type Verb } from './offline.ts';
 import { checkCommand } from './verbs/check.ts';
+import { compactCommand } from './verbs/compact.ts';
 import { definitionVerbs } from './verbs/definitions.ts';
 import { limitVerbs } from './verbs/limits.ts';
 import { backupVerb } from './verbs/live/backup.ts';
@@ -48,6 +49,7 @@ export function buildProgram(): Command {
     .commandsGroup('Run a broker:')
     .addCommand(startCommand())
     .addCommand(checkCommand())
+    .addCommand(compactCommand())
     .addCommand(restoreCommand())
     .commandsGroup('Look at a running broker, and manage it:');
   for (const verb of [statusVerb, topVerb]) program.addCommand(liveCommand(verb));

@@ -58,7 +58,14 @@ const NEAR_BYTES = 2 ** 30;
 /** An alarm goes once so much more is free than the limit asks for. */
 const MEMORY_SLACK = 0.05;
 const DISK_SLACK = 0.1;
+const DISK_SLACK_BYTES_MIN = 4 * 2 ** 20;
 const DISK_SLACK_BYTES_MAX = 32 * 2 ** 20;
+/**
+ * So much of the room inside the store's file is left out: what the last commits let go of cannot be used
+ * yet, and a value of 64 KiB wants sixteen pages in a row, which the last free ones may not be.
+ */
+const INNER_RESERVE_BYTES = 16 * 2 ** 20;
+const INNER_RESERVE_PART = 0.125;
 /** Collecting garbage by force takes time: not more often than this, unless it paid. */
 const COLLECT_INTERVAL_MS = 2000;
 
@@ -228,11 +235,8 @@ export class ResourceWatch {
       toWrite * STORED_PER_BYTE +
       received * RECEIVED_PER_BYTE +
       (toWrite + received === 0 ? 0 : COMMIT_BYTES);
-    // Pages that are reused lie scattered, and a large value wants many in a row: half of them count,
-    // and half of the limit has to be free outside the file whatever it holds.
-    const within = Math.min(this.reusable / 2, disk.limit / 2);
-    disk.now = lastFree + within - needed;
-    const slack = disk.alarm ? Math.min(disk.limit * DISK_SLACK, DISK_SLACK_BYTES_MAX) : 0;
+    disk.now = lastFree + innerRoom(this.reusable) - needed;
+    const slack = disk.alarm ? slackOf(disk.limit) : 0;
     this.set(disk, disk.now < disk.limit + slack, 'disk');
   }
 
@@ -248,6 +252,16 @@ export class ResourceWatch {
     else this.log.info(fields, `${name} alarm is off: connections may publish again`);
     this.changed();
   }
+}
+
+/** What counts as free of the room inside the store's file. */
+function innerRoom(reusable: number): number {
+  return Math.max(0, reusable - Math.max(INNER_RESERVE_BYTES, reusable * INNER_RESERVE_PART));
+}
+
+/** How much more than the limit has to be free before an alarm of the disk goes. */
+function slackOf(limit: number): number {
+  return Math.min(Math.max(limit * DISK_SLACK, DISK_SLACK_BYTES_MIN), DISK_SLACK_BYTES_MAX);
 }
 
 const WARNINGS = {

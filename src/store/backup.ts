@@ -1,12 +1,12 @@
 // Owns copies of the data of a broker that runs, and bringing one back: where they lie, that they are
 // whole and durable. Never reads what is in them.
 
-import { chmod, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import type { Store } from './port.ts';
-import { syncFolder } from './sync-folder.ts';
+import { syncFile, syncFolder } from './sync-folder.ts';
 
 const STORE = 'store';
 const DATA = 'data.mdb';
@@ -109,13 +109,4 @@ export function hasData(folder: string): Promise<boolean> {
     (found) => found.isFile(),
     () => false,
   );
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -58,9 +58,9 @@ export interface Store {
 
   /**
    * Copies all that is durable into an empty folder, while changes go on; rejects where there are no files
-   * to copy. The caller syncs the copy.
+   * to copy. A `compact` copy leaves out the room that holds nothing. The caller syncs the copy.
    */
-  copyTo(folder: string): Promise<void>;
+  copyTo(folder: string, compact?: boolean): Promise<void>;
 
   /** Seals what is gathered, waits until all is durable (rejects when that fails) and releases the files. */
   close(): Promise<void>;

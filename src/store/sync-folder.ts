@@ -1,4 +1,4 @@
-// Owns making the names within a folder durable. Never syncs what the files hold.
+// Owns making names within a folder, and what its files hold, durable. Never writes anything.
 
 import { open } from 'node:fs/promises';
 
@@ -10,5 +10,15 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Syncs what a file holds. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

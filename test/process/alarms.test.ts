@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../support/amqp.ts';
-import { pause, useProcesses } from './support.ts';
+import { pause, ROOT, useProcesses } from './support.ts';
 
 const processes = useProcesses();
 
@@ -89,3 +89,53 @@ test('a fast fill stops at the limit of the disk, and goes on once messages are 
   expect(leastFree).toBeGreaterThan(LIMIT_BYTES / 2 - MB);
   expect(broker.entries.some(({ msg }) => String(msg).startsWith('disk alarm:'))).toBe(true);
 }, 30_000);
+
+test('a disk that was full and holds nothing any more serves at once, and is given back', async (context) => {
+  const disk = processes.folder();
+  if (!mountSmallDisk(disk)) return context.skip('this user may not mount a small disk');
+  const data = join(disk, 'data');
+  const args = ['--port', '0', '--data-dir', data];
+  // No limit: the disk is filled to its end, and all room is inside the file afterwards.
+  const env = { LEVERET_DISK_FREE_LIMIT_ABSOLUTE: '0' };
+  let broker = await processes.spawn(args, env).listening();
+  let publisher = await processes.connect(broker);
+  let blocked = 0;
+  const onBlocked = (): void => {
+    blocked += 1;
+  };
+  publisher.on('blocked', onBlocked);
+  let channel = await publisher.createConfirmChannel();
+  await channel.assertQueue('q', { durable: true });
+  const body = Buffer.alloc(40_000, 'x');
+  for (let n = 0; n < 6000; n++) channel.sendToQueue('q', body, { persistent: true });
+  await eventually(() => blocked > 0, 'connection.blocked');
+  await broker.end('SIGKILL');
+
+  broker = await processes.spawn(args, env).listening();
+  const consumer = await processes.channel(broker);
+  const { messageCount } = await consumer.checkQueue('q');
+  expect(messageCount * body.length).toBeGreaterThan(DISK_BYTES / 2);
+  await consumer.purgeQueue('q');
+  publisher = await processes.connect(broker);
+  blocked = 0;
+  publisher.on('blocked', onBlocked);
+  channel = await publisher.createConfirmChannel();
+  for (let n = 0; n < 300; n++) channel.sendToQueue('q', body, { persistent: true });
+  await channel.waitForConfirms();
+  expect(blocked).toBe(0);
+  expect((await channel.checkQueue('q')).messageCount).toBe(300);
+  await channel.purgeQueue('q');
+  expect((await broker.end('SIGTERM')).code).toBe(0);
+
+  const file = join(data, 'store', 'data.mdb');
+  expect(statSync(file).size).toBeGreaterThan(DISK_BYTES / 2);
+  const compact = [join(ROOT, 'bin', 'leveret'), 'compact', '--data-dir', data];
+  const { status, stdout } = spawnSync(process.execPath, compact, { encoding: 'utf8' });
+  expect([status, stdout]).toEqual([
+    0,
+    expect.stringMatching(/^Compacted the data in .* MiB now\n$/),
+  ]);
+  expect(statSync(file).size).toBeLessThan(4 * MB);
+  broker = await processes.spawn(args, env).listening();
+  expect((await (await processes.channel(broker)).checkQueue('q')).messageCount).toBe(0);
+}, 60_000);

@@ -240,16 +240,36 @@ describe('the disk', () => {
     expect(scene.alarms.disk.alarm).toBe(true);
   });
 
-  test('room inside the file counts, but half of the limit must be free outside', async () => {
+  test('room inside the file counts but for a reserve, though nothing is free outside', async () => {
     const scene = await started();
-    scene.free = 45 * MB;
+    scene.free = 0;
     scene.flow.reusableBytes = 500 * MB;
     await scene.pass(2600);
     expect(scene.alarms.disk.alarm).toBe(false);
-    scene.free = 24 * MB;
+    expect(scene.alarms.disk.now).toBe((500 * MB * 7) / 8);
+    scene.flow.reusableBytes = 60 * MB;
     await scene.pass(2600);
     expect(scene.alarms.disk.alarm).toBe(true);
   });
+
+  test.each([0, 10 * MB])(
+    'an alarm with a limit of %i does not flap with what is on its way',
+    async (limit) => {
+      const scene = await started({ diskFreeLimitBytes: limit });
+      scene.free = limit;
+      scene.flow.unsealedBytes = MB;
+      await scene.pass(2600);
+      expect(scene.alarms.disk.alarm).toBe(true);
+      scene.flow.unsealedBytes = 0;
+      scene.free = limit + MB;
+      await scene.pass(2600);
+      expect(scene.alarms.disk.alarm).toBe(true);
+      scene.free = limit + 5 * MB;
+      await scene.pass(2600);
+      expect(scene.alarms.disk.alarm).toBe(false);
+      expect(scene.changes).toBe(2);
+    },
+  );
 
   test('one that cannot be read blocks nobody, and is said once', async () => {
     const scene = await started();

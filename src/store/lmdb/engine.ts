@@ -258,9 +258,9 @@ class LmdbStore implements Store {
     this.failureListener = listener;
   }
 
-  copyTo(folder: string): Promise<void> {
+  copyTo(folder: string, compact = false): Promise<void> {
     // One after the other: while one runs, the pages that it reads cannot be used again.
-    const copy = this.copying.then(() => this.db.backup(folder, false));
+    const copy = this.copying.then(() => this.db.backup(folder, compact));
     this.copying = copy.catch(() => {});
     return copy;
   }

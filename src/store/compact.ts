@@ -1,0 +1,55 @@
+// Owns giving room inside the store's file back to the file system, while no broker runs. Never reads
+// what is in it.
+
+import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { causeText, StoreError } from './errors.ts';
+import type { Store } from './port.ts';
+import { syncFile, syncFolder } from './sync-folder.ts';
+
+const STORE = 'store';
+const DATA = 'data.mdb';
+const FRESH = 'store.compacting';
+
+/** How large the file was and is, bytes. */
+export interface CompactReport {
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/**
+ * Writes the store anew, without the room that holds nothing, closes it, and puts the new file in the place
+ * of the old one in one step. The caller holds the lock of the folder. Rejects with a StoreError; the old
+ * file is as it was then.
+ */
+export async function compactStore(store: Store, dataDir: string): Promise<CompactReport> {
+  const old = join(dataDir, STORE, DATA);
+  const folder = join(dataDir, FRESH);
+  const fresh = join(folder, DATA);
+  try {
+    await dropUnfinished(dataDir);
+    await mkdir(folder, { mode: 0o700 });
+    await store.copyTo(folder, true);
+    await chmod(fresh, 0o600);
+    await syncFile(fresh);
+    const bytesAfter = (await stat(fresh)).size;
+    await store.close();
+    const bytesBefore = (await stat(old)).size;
+    await rename(fresh, old);
+    await syncFolder(join(dataDir, STORE));
+    return { bytesBefore, bytesAfter };
+  } catch (cause) {
+    throw new StoreError(
+      `the store in ${dataDir} could not be written anew (${causeText(cause)}), and is as it was`,
+      'make as much room on its disk as its messages take',
+      { cause },
+    );
+  } finally {
+    await dropUnfinished(dataDir);
+  }
+}
+
+/** Removes what a compaction left that did not come to its end. */
+export function dropUnfinished(dataDir: string): Promise<void> {
+  return rm(join(dataDir, FRESH), { recursive: true, force: true });
+}
