@@ -118,11 +118,6 @@ const EXCEPTIONS: readonly { file: string; rule: string; why: string }[] = [
     rule: 'hot folders write into arenas and never concatenate',
     why: 'the eight octets of the protocol header',
   },
-  {
-    file: 'src/server/frame-reader.ts',
-    rule: 'hot folders write into arenas and never concatenate',
-    why: 'a frame cut by the edge of a chunk: once per chunk, not per message',
-  },
 ];
 
 interface Source {

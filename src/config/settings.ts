@@ -258,6 +258,26 @@ export const SETTINGS = {
     max: 2 ** 40,
     unit: 'bytes',
   }),
+  unfinishedMaxBytes: integer({
+    key: 'unfinished_max_per_connection',
+    about:
+      'The most memory that one connection may hold for messages which are not complete or not committed, ' +
+      'over all its channels; more closes it. At least twice `max_message_size` is allowed.',
+    initial: 268_435_456,
+    min: 1,
+    max: 2 ** 40,
+    unit: 'bytes',
+  }),
+  unfinishedTimeoutMs: integer({
+    key: 'unfinished_timeout',
+    about:
+      'A connection is closed when nothing more of a message, or of a frame, that it began has come for this long.',
+    initial: 120_000,
+    min: 1000,
+    max: 2 ** 31 - 1,
+    unit: 'milliseconds',
+    infinite: true,
+  }),
   outboxHighWatermarkBytes: integer({
     key: 'outbox_high_watermark',
     about: 'Deliveries to a connection pause while this much waits for its socket.',

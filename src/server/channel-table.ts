@@ -3,6 +3,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { limitOf } from '../broker/access/limits.ts';
 import type { User } from '../broker/access/user.ts';
+import type { Holdings } from './backpressure/holdings.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
 import { CHANNEL_CLOSED } from './connection-state.ts';
 import { shareCredit } from './deliveries.ts';
@@ -10,6 +11,12 @@ import type { NodeLimits } from './node-limits.ts';
 
 /** Numbers below this have a slot each; others are rare, and slots up to 65535 cost half a MiB. */
 const SLOTS_MAX = 2048;
+
+/** What a table needs of the server. */
+export interface ChannelTableNode {
+  readonly limits: NodeLimits;
+  readonly watches: { newHoldings(): Holdings };
+}
 
 /** The open channels of a connection, those that wait for close-ok included. */
 export class ChannelTable {
@@ -19,10 +26,13 @@ export class ChannelTable {
   private readonly others = new Map<number, Channel>();
   private openCount = 0;
   private readonly limits: NodeLimits;
+  /** What they hold that is half there. */
+  readonly holdings: Holdings;
 
-  constructor(max: number, limits: NodeLimits) {
+  constructor(max: number, node: ChannelTableNode) {
     this.max = max;
-    this.limits = limits;
+    this.limits = node.limits;
+    this.holdings = node.watches.newHoldings();
   }
 
   /** The channel of that number, or null. */
@@ -48,7 +58,7 @@ export class ChannelTable {
       );
     }
     this.limits.takeChannel();
-    const channel = new Channel(number, connection);
+    const channel = new Channel(number, connection, this.holdings);
     shareCredit(channel, 0);
     if (number < SLOTS_MAX) {
       while (this.slots.length <= number) this.slots.push(null);

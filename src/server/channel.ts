@@ -25,6 +25,7 @@ import type { ChannelDetails } from '../broker/view/host.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { readMessage, recordWithHeader } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
+import type { Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
 import { type ConnectionFacts, channelDetails } from './connection-facts.ts';
 import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from './connection-state.ts';
@@ -81,6 +82,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   readonly connection: ChannelConnection;
   readonly link: Outbox;
   readonly grants: Grants;
+  readonly holdings: Holdings;
   private readonly vhost: Vhost;
   readonly publisher: Publisher;
   readonly counts = new MessageCounts();
@@ -107,8 +109,9 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
 
-  constructor(number: number, connection: ChannelConnection) {
+  constructor(number: number, connection: ChannelConnection, holdings: Holdings) {
     this.number = number;
+    this.holdings = holdings;
     this.connection = connection;
     this.link = connection.outbox;
     this.grants = connection.grants;
@@ -271,7 +274,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     if (this.confirms !== null) {
       throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from confirm to tx mode');
     }
-    this.transaction ??= new Transaction(bytesMax, this.connection.broker);
+    this.transaction ??= new Transaction(bytesMax, this.holdings);
   }
 
   /**

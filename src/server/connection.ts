@@ -57,7 +57,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   readonly gate: InputGate;
   readonly guard: PublishGuard;
   readonly closing: Closing;
-  private readonly reader: FrameReader;
+  readonly reader: FrameReader;
   private loggedIn: User | null = null;
   private openedVhost: Vhost | null = null;
   private openedGrants: Grants | null = null;
@@ -74,7 +74,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.log = server.log.child({ peer: this.facts.peer });
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
-    this.channels = new ChannelTable(settings.channelMax, server.limits);
+    this.channels = new ChannelTable(settings.channelMax, server);
     this.outbox = new Outbox(socket, broker.log, this, settings.outboxHighWatermarkBytes);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, broker.log);

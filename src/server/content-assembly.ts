@@ -3,18 +3,22 @@
 
 import { CLASS_BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
+import { BodyParts } from '../message/body-parts.ts';
 import { Chunk } from '../message/chunk.ts';
 import { LARGE_BODY_BYTES_MIN, RECORD_HEAD_BYTES } from '../message/record.ts';
+import type { Holdings } from './backpressure/holdings.ts';
 
 const EXPECT_NOTHING = 0;
 const EXPECT_HEADER = 1;
 const EXPECT_BODY = 2;
 const NOTHING = Buffer.alloc(0);
+/** What a content takes in memory beside its bytes, about. */
+const CONTENT_OVERHEAD_BYTES = 256;
 
 /**
  * The frames of a content, one after the other. A small body is copied behind its header; of a
- * large one the parts are kept where they were read, so that it is never copied on its way in, and
- * memory is taken as it arrives, not as it is announced.
+ * large one the parts are kept where they were read, unless they are small themselves, so that it is not
+ * copied on its way in, and memory is taken as it arrives, not as it is announced.
  */
 export class ContentAssembly {
   /** Holds the record once it is complete. */
@@ -24,19 +28,21 @@ export class ContentAssembly {
   /** The end of the record. */
   end = 0;
   private readonly maxMessageBytes: number;
-  private readonly tally: { receivingBytes: number };
-  /** Bytes of a body that have come so far. */
-  private received = 0;
+  private readonly holdings: Holdings;
+  /** The round of unfinished-watch.ts in which something came last. */
+  grownIn = 0;
+  /** Bytes of memory that it takes. */
+  private heldBytes = 0;
   private expected = EXPECT_NOTHING;
   private record: Buffer = NOTHING;
   private bodyLeft = 0;
   /** The parts of a large body; null for a small one. */
-  private parts: Buffer[] | null = null;
+  private parts: BodyParts | null = null;
 
-  /** `tally` counts what all contents under way hold. */
-  constructor(maxMessageBytes: number, tally: { receivingBytes: number }) {
+  /** `holdings` counts what the contents under way hold. */
+  constructor(maxMessageBytes: number, holdings: Holdings) {
     this.maxMessageBytes = maxMessageBytes;
-    this.tally = tally;
+    this.holdings = holdings;
   }
 
   /** Whether the frames of a content are under way, so that nothing else may come. */
@@ -63,6 +69,8 @@ export class ContentAssembly {
     this.record[headerFrame - 1] = FRAME_END;
     this.headerFrame = headerFrame;
     this.expected = EXPECT_HEADER;
+    this.holdings.contents += 1;
+    this.take(headerFrame + CONTENT_OVERHEAD_BYTES);
   }
 
   /** The content-header frame; returns whether the content is complete with it. */
@@ -90,9 +98,10 @@ export class ContentAssembly {
     this.record = record;
     this.end = headerEnd;
     this.bodyLeft = size;
-    this.parts = large ? [] : null;
+    this.parts = large ? new BodyParts(size) : null;
     this.expected = EXPECT_BODY;
     if (size > 0) {
+      this.take(room - this.headerFrame);
       writeFrameHead(record, headerEnd, FRAME_BODY, size);
       this.end += 7;
       return false;
@@ -113,12 +122,16 @@ export class ContentAssembly {
         `content body is ${over} bytes longer than announced`,
       );
     }
-    if (this.parts === null) bytes.copy(this.record, this.end, start, end);
-    else this.parts.push(bytes.subarray(start, end));
+    // An empty frame brings nothing, so that it neither costs anything nor counts as progress.
+    if (length === 0) return false;
+    if (this.parts === null) {
+      bytes.copy(this.record, this.end, start, end);
+      this.grownIn = this.holdings.all.round;
+    } else {
+      this.take(this.parts.add(bytes, start, end));
+    }
     this.end += length;
     this.bodyLeft -= length;
-    this.received += length;
-    this.tally.receivingBytes += length;
     if (this.bodyLeft > 0) return false;
     if (this.parts === null) {
       this.record[this.end] = FRAME_END;
@@ -137,17 +150,26 @@ export class ContentAssembly {
 
   /** Forgets a content that was under way: the channel is closing. */
   abandon(): void {
+    if (this.expected === EXPECT_NOTHING) return;
     this.expected = EXPECT_NOTHING;
     this.record = NOTHING;
     this.parts = null;
-    this.tally.receivingBytes -= this.received;
-    this.received = 0;
+    this.holdings.contents -= 1;
+    this.holdings.giveContent(this.heldBytes);
+    this.heldBytes = 0;
   }
 
   private complete(): void {
-    const { record, parts } = this;
+    const { record } = this;
+    const parts = this.parts === null ? null : this.parts.end();
     this.abandon();
     this.chunk.loadRecord(record, parts);
+  }
+
+  private take(bytes: number): void {
+    this.grownIn = this.holdings.all.round;
+    this.heldBytes += bytes;
+    this.holdings.takeContent(bytes);
   }
 }
 

@@ -50,6 +50,10 @@ export class FrameReader {
   private readonly chunk = new Chunk();
   /** The start of a frame that the last chunk cut. */
   private carry = NOTHING;
+  /** How much of `carry` is there. */
+  private carried = 0;
+  /** How many rounds of unfinished-watch.ts that frame has been cut for. */
+  cutRounds = 0;
   /** The rest of a body frame that the last chunk cut, its end octet not counted. */
   private bodyLeft = 0;
   private bodyChannel = 0;
@@ -67,12 +71,17 @@ export class FrameReader {
     return this.pausedAt >= 0;
   }
 
+  /** Whether the beginning of a frame, other than a body, waits for its rest. */
+  get midFrame(): boolean {
+    return this.carried > 0;
+  }
+
   /** Reads a chunk of which this reader becomes the only owner. Throws the sink's AmqpErrors. */
   feed(bytes: Buffer): void {
     this.chunk.load(bytes, true);
     let at = 0;
     if (this.insideBody) at = this.continueBody(bytes, 0);
-    else if (this.carry.length > 0) at = this.completeCarry(bytes);
+    else if (this.carried > 0) at = this.completeCarry(bytes);
     this.read(at);
   }
 
@@ -120,7 +129,11 @@ export class FrameReader {
       this.frame(bytes, at, type, size);
       at = frameEnd + 1;
     }
-    if (at < length && !this.insideBody) this.carry = Buffer.from(bytes.subarray(at));
+    if (at < length && !this.insideBody) {
+      this.carry = Buffer.from(bytes.subarray(at));
+      this.carried = this.carry.length;
+      this.cutRounds = 0;
+    }
     this.log.release(chunk);
   }
 
@@ -223,28 +236,45 @@ export class FrameReader {
   private completeCarry(bytes: Buffer): number {
     let used = 0;
     while (used < bytes.length) {
-      const { carry } = this;
-      const known = carry.length >= FRAME_HEAD_BYTES;
+      const { carry, carried } = this;
+      const known = carried >= FRAME_HEAD_BYTES;
       if (known) {
-        checkFrameHead(carry, 0, this.sink.frameMax);
+        checkFrameHead(carry.subarray(0, carried), 0, this.sink.frameMax);
         if (carry[0] === FRAME_BODY) {
-          this.carry = NOTHING;
-          this.beginBody(carry, 0, carry.readUInt32BE(3));
+          this.dropCarry();
+          this.beginBody(carry.subarray(0, carried), 0, carry.readUInt32BE(3));
           return this.continueBody(bytes, used);
         }
       }
       const wanted = known ? FRAME_OVERHEAD_BYTES + carry.readUInt32BE(3) : FRAME_HEAD_BYTES;
-      const taken = Math.min(wanted - carry.length, bytes.length - used);
-      this.carry = Buffer.concat([carry, bytes.subarray(used, used + taken)]);
+      const taken = Math.min(wanted - carried, bytes.length - used);
+      this.extendCarry(bytes, used, taken, wanted);
       used += taken;
-      if (known && this.carry.length === wanted) {
+      if (known && this.carried === wanted) {
         const frame = this.carry;
-        this.carry = NOTHING;
+        this.dropCarry();
         this.frame(frame, 0, frame[0] as number, wanted - FRAME_OVERHEAD_BYTES);
         return used;
       }
     }
     return used;
+  }
+
+  /** Adds to the cut frame; its room doubles, so that a frame that drips in is not copied for each drop. */
+  private extendCarry(bytes: Buffer, from: number, length: number, wanted: number): void {
+    const { carry, carried } = this;
+    if (carried + length > carry.length) {
+      const room = Math.min(wanted, Math.max(carry.length * 2, carried + length));
+      this.carry = Buffer.allocUnsafeSlow(room);
+      carry.copy(this.carry, 0, 0, carried);
+    }
+    bytes.copy(this.carry, carried, from, from + length);
+    this.carried += length;
+  }
+
+  private dropCarry(): void {
+    this.carry = NOTHING;
+    this.carried = 0;
   }
 }
 

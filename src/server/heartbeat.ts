@@ -5,7 +5,8 @@ import { FRAME_END, FRAME_HEARTBEAT } from '../amqp/constants.ts';
 import type { Clock } from '../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 
-const HEARTBEAT_FRAME = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
+/** A heartbeat as it goes out. */
+export const HEARTBEAT_FRAME = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
 /** A peer is gone when nothing came for this many intervals, §4.2.7. */
 const SILENT_INTERVALS = 2;
 

@@ -27,6 +27,8 @@ export class PublishGuard {
   bodyLeft = 0;
   /** Whether that body may come to its end. */
   ending = false;
+  /** Whether it was let through in this alarm and the rest did not come. */
+  passedOver = false;
 
   constructor(alarms: Alarms, connection: GuardedConnection, gate: InputGate) {
     this.alarms = alarms;
@@ -82,6 +84,7 @@ export class PublishGuard {
     this.on = this.alarms.on;
     if (this.on) return;
     this.ending = false;
+    this.passedOver = false;
     if (this.told) this.connection.send('connection.unblocked', {});
     this.told = false;
     this.letGo();

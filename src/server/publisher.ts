@@ -45,6 +45,7 @@ import {
   writeRecordHead,
 } from '../message/record.ts';
 import { viewOf } from '../util/bytes.ts';
+import type { Holdings } from './backpressure/holdings.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
 import {
@@ -83,6 +84,8 @@ export interface PublisherChannel extends TracedChannel {
   readonly transaction: Transaction | null;
   /** The queue of the consumer of replies, or null when the channel has none. */
   readonly replyQueue: Queue | null;
+  /** Counts what is half there. */
+  readonly holdings: Holdings;
   /** Sends basic.return for a record that no queue takes. */
   returnUnroutable(chunk: Chunk, record: number): void;
   /** Asks that confirms be sent at the end of the turn. */
@@ -114,7 +117,7 @@ export class Publisher {
     const { maxMessageBytes, tableDepthMax, tableEntriesMax } = limits;
     this.maxMessageBytes = maxMessageBytes;
     this.tableLimits = { tableDepthMax, tableEntriesMax };
-    this.assembly = new ContentAssembly(maxMessageBytes, broker);
+    this.assembly = new ContentAssembly(maxMessageBytes, channel.holdings);
   }
 
   /** The content that comes frame by frame has ended: it is published. */

@@ -87,6 +87,7 @@ export class ResourceWatch {
   /** So much may be read before the next look. */
   private bytesLeft = LOOK_BYTES_MIN;
   private storedSeen = 0;
+  private receivingSeen = 0;
   /** Since when each alarm is on, or off. */
   private readonly sinceMs = { memory: 0, disk: 0 };
   private asking = false;
@@ -136,8 +137,12 @@ export class ResourceWatch {
     // A message may be stored many times as long as it came in: in many queues, or as a dead letter.
     const { sealedBytes, unsealedBytes } = this.inFlight;
     const stored = sealedBytes + unsealedBytes;
-    this.bytesLeft -= Math.max(bytes, stored - this.storedSeen);
+    // Contents and transactions may hold more than was read: what stands around each of them counts too.
+    const { receivingBytes } = this.inFlight;
+    const held = receivingBytes - this.receivingSeen;
+    this.bytesLeft -= Math.max(bytes, stored - this.storedSeen, held);
     this.storedSeen = stored;
+    this.receivingSeen = receivingBytes;
     if (this.bytesLeft > 0) return;
     this.look();
   }

@@ -20,6 +20,7 @@ import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import type { AccessSettings } from './access-settings.ts';
+import { PeerWatches, type PeerWatchSettings } from './backpressure/peer-watches.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -46,7 +47,6 @@ import type { PublishLimits } from './publisher.ts';
 import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
-import { SendWatch } from './send-watch.ts';
 import { SetAsideLog } from './set-aside-log.ts';
 import { StoreBrake } from './store-brake.ts';
 import { asSocket, tlsPeerOf } from './stream-socket.ts';
@@ -68,6 +68,7 @@ export interface ServerSettings
     SaslSettings,
     ResourceSettings,
     FloodSettings,
+    PeerWatchSettings,
     PublishLimits {
   readonly initialFrameMaxBytes: number;
   readonly frameMaxBytes: number;
@@ -81,7 +82,6 @@ export interface ServerSettings
   readonly consumerTimeoutAction: 'close_channel' | 'requeue';
   readonly connectionMax: number;
   readonly channelMaxPerNode: number;
-  readonly sendTimeoutMs: number;
   readonly outboxHighWatermarkBytes: number;
 }
 
@@ -115,7 +115,7 @@ export class Server implements BrokerListener, Acceptor {
   private readonly committer: Committer;
   private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
-  private readonly sendWatch: SendWatch;
+  readonly watches: PeerWatches;
   private readonly resources: ResourceWatch;
   private readonly room: Room;
   private readonly brake: StoreBrake;
@@ -165,7 +165,13 @@ export class Server implements BrokerListener, Acceptor {
       ...(logCost === undefined ? {} : { logCost }),
     };
     this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
-    const passage = new Passage(this.broker.alarms, () => this.guards());
+    const { wheel } = this;
+    this.watches = new PeerWatches(settings, this.connections, this.broker, memory, wheel, clock);
+    const passage = new Passage(
+      this.broker.alarms,
+      () => this.guards(),
+      (limit) => this.watches.unfinished.relieveAlarm(limit),
+    );
     this.resources = new ResourceWatch(
       settings,
       machine,
@@ -179,7 +185,6 @@ export class Server implements BrokerListener, Acceptor {
     );
     this.peers = new Peers(this);
     this.tls = new TlsFiles(settings, clock, log);
-    this.sendWatch = new SendWatch(settings.sendTimeoutMs, this.connections, this.wheel, clock);
     const setAsideLog = new SetAsideLog(log, clock);
     this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
@@ -192,7 +197,7 @@ export class Server implements BrokerListener, Acceptor {
    */
   async listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]> {
     this.wheel.start();
-    this.sendWatch.start();
+    this.watches.start();
     this.resources.start();
     this.clockWatch.start();
     if (addresses.some((each) => each.tls)) await this.tls.load();
@@ -256,7 +261,7 @@ export class Server implements BrokerListener, Acceptor {
   finish(): void {
     this.broker.sealExactMarks();
     this.broker.seal();
-    this.sendWatch.stop();
+    this.watches.stop();
     this.resources.stop();
     this.flow.stop();
     this.wheel.stop();

@@ -7,6 +7,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ToolMessage } from '../broker/view/host.ts';
+import { AllHoldings, Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
 import { Publisher, type PublisherChannel, type PublishLimits } from './publisher.ts';
 
@@ -25,12 +26,14 @@ class ToolChannel implements PublisherChannel {
   readonly confirms = new Confirms();
   readonly transaction = null;
   readonly replyQueue = null;
+  readonly holdings: Holdings;
   routed = true;
 
-  constructor(grants: Grants, counts: MessageCounts) {
+  constructor(grants: Grants, broker: Broker) {
     this.grants = grants;
     this.userName = grants.user.name;
-    this.counts = counts;
+    this.counts = broker.counts.closed;
+    this.holdings = new Holdings(new AllHoldings(broker));
   }
 
   returnUnroutable(): void {
@@ -54,7 +57,7 @@ export function publishForTool(
   message: ToolMessage,
   limits: PublishLimits,
 ): ToolPublish {
-  const channel = new ToolChannel(grants, broker.counts.closed);
+  const channel = new ToolChannel(grants, broker);
   const publisher = new Publisher(broker, vhost, channel, limits);
   const { assembly } = publisher;
   const method = publishPayload(message.exchange, message.routingKey);

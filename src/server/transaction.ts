@@ -4,6 +4,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import type { Route } from '../broker/route.ts';
 import type { Chunk } from '../message/chunk.ts';
+import type { Holdings } from './backpressure/holdings.ts';
 
 /** What a publish takes in memory beside its bytes, about. */
 const PUBLISH_OVERHEAD_BYTES = 256;
@@ -37,13 +38,13 @@ export class Transaction {
   settlesAllUpTo = 0;
   private readonly settled = new Set<number>();
   private readonly bytesMax: number;
-  private readonly tally: { receivingBytes: number };
+  private readonly holdings: Holdings;
   private heldBytes = 0;
 
-  /** `bytesMax` bounds the memory that its publishes take; `tally` counts that of all transactions. */
-  constructor(bytesMax: number, tally: { receivingBytes: number }) {
+  /** `bytesMax` bounds the memory that its publishes take; `holdings` counts it for the connection. */
+  constructor(bytesMax: number, holdings: Holdings) {
     this.bytesMax = bytesMax;
-    this.tally = tally;
+    this.holdings = holdings;
   }
 
   /**
@@ -61,7 +62,7 @@ export class Transaction {
   ): void {
     const held = end - start + PUBLISH_OVERHEAD_BYTES;
     this.heldBytes += held;
-    this.tally.receivingBytes += held;
+    this.holdings.takeTransaction(held);
     if (this.heldBytes > this.bytesMax) throw tooLarge(this.heldBytes, this.bytesMax);
     const bytes = chunk.single ? chunk.bytes : Buffer.from(chunk.bytes.subarray(start, end));
     const parts = chunk.parts;
@@ -87,7 +88,7 @@ export class Transaction {
     this.ways = [];
     this.settlesAllUpTo = 0;
     this.settled.clear();
-    this.tally.receivingBytes -= this.heldBytes;
+    this.holdings.giveTransaction(this.heldBytes);
     this.heldBytes = 0;
   }
 }

@@ -8,6 +8,7 @@ import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
+import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
 import { Confirms } from '../../src/server/confirms.ts';
 import { FrameReader, type FrameSink } from '../../src/server/frame-reader.ts';
 import { Publisher, type PublisherChannel } from '../../src/server/publisher.ts';
@@ -39,6 +40,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly refused = new Set<number>();
   readonly nacked = new Set<number>();
   readonly grants = null;
+  readonly holdings: Holdings;
   private readonly publisher: Publisher;
   private readonly reader: FrameReader;
   private readonly sent: Message[] = [];
@@ -48,6 +50,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** `onPublish` is told of each message just before the broker takes it in. */
   constructor(broker: Broker, vhost: Vhost, onPublish: (message: Message) => void) {
     this.onPublish = onPublish;
+    this.holdings = new Holdings(new AllHoldings(broker));
     this.publisher = new Publisher(broker, vhost, this, LIMITS);
     this.reader = new FrameReader(this, broker.log);
   }

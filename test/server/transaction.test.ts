@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { Exchange } from '../../src/broker/exchange/exchange.ts';
 import { Route } from '../../src/broker/route.ts';
 import { Chunk } from '../../src/message/chunk.ts';
+import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
 import { SETTLE_ACK, Transaction } from '../../src/server/transaction.ts';
 import { pause } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
@@ -24,7 +25,7 @@ function holdShared(transaction: Transaction, bytes: Buffer): void {
 }
 
 test('a record out of a shared chunk is copied', () => {
-  const transaction = new Transaction(1_000, { receivingBytes: 0 });
+  const transaction = new Transaction(1_000, new Holdings(new AllHoldings({ receivingBytes: 0 })));
   const bytes = Buffer.from('..record');
   holdShared(transaction, bytes);
   bytes.fill(0);
@@ -33,7 +34,7 @@ test('a record out of a shared chunk is copied', () => {
 });
 
 test('a record in parts is kept as it is', () => {
-  const transaction = new Transaction(1_000, { receivingBytes: 0 });
+  const transaction = new Transaction(1_000, new Holdings(new AllHoldings({ receivingBytes: 0 })));
   const chunk = new Chunk();
   const bytes = Buffer.from('head');
   const parts = [Buffer.from('bo'), Buffer.from('dy')];
@@ -47,7 +48,7 @@ test('a record in parts is kept as it is', () => {
 });
 
 test('what is cleared counts no more', () => {
-  const transaction = new Transaction(700, { receivingBytes: 0 });
+  const transaction = new Transaction(700, new Holdings(new AllHoldings({ receivingBytes: 0 })));
   holdShared(transaction, Buffer.alloc(100));
   holdShared(transaction, Buffer.alloc(90));
   expect(() => holdShared(transaction, Buffer.alloc(10))).toThrow(
