@@ -1,15 +1,8 @@
 // Owns one channel: its consumers, what is sent to them, its prefetch limits, confirms and commits.
 // Never reads frames; the handlers and the publisher do.
 
-import {
-  BASIC_ACK,
-  BASIC_DELIVER,
-  BASIC_GET_OK,
-  BASIC_NACK,
-  BASIC_RETURN,
-} from '../amqp/constants.ts';
-import { AmqpError, REPLY_CODES } from '../amqp/errors.ts';
-import type { Field } from '../amqp/field-table.ts';
+import { BASIC_ACK, BASIC_DELIVER, BASIC_NACK } from '../amqp/constants.ts';
+import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
@@ -23,7 +16,7 @@ import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ChannelDetails } from '../broker/view/host.ts';
 import type { Chunk } from '../message/chunk.ts';
-import { readMessage, recordWithHeader } from '../message/read-message.ts';
+import { readMessage } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
 import type { Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
@@ -33,14 +26,12 @@ import {
   asBytes,
   type Bytes,
   deliverPrefix,
-  methodPrefix,
   writeConfirm,
-  writeContent,
   writeDelivery,
-  writeTag,
 } from './content-writer.ts';
 import { Deliveries } from './deliveries.ts';
 import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
+import { writeCountedDelivery, writeGetOk, writeReturn } from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
 import {
   Publisher,
@@ -51,9 +42,6 @@ import {
 } from './publisher.ts';
 import { Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
-
-const NO_ROUTE_TEXT = 'NO_ROUTE';
-const NOTHING = Buffer.alloc(0);
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
@@ -105,6 +93,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   confirmsListed = false;
   /** The queue declared last, which an empty queue name stands for. */
   currentQueue = '';
+  /** The tags of consumers that the broker ended while an answer that comes first is not sent yet. */
+  private heldNotices: string[] | null = null;
   private readonly prefixes = new Map<Consumer, Bytes>();
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
@@ -167,7 +157,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       this.prefix = this.prefixes.get(consumer) as Bytes;
     }
     if (redelivered && queue.countsReturns) {
-      this.writeCountedDelivery(queue, seq, position, tag);
+      writeCountedDelivery(this, this.prefix.bytes, tag, queue, seq, position);
       return;
     }
     const segment = this.connection.broker.log.readable(position);
@@ -183,40 +173,6 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     );
   }
 
-  /** As `writeDelivery`, for a message that came back to a queue which counts that. */
-  private writeCountedDelivery(queue: Queue, seq: number, position: number, tag: number): void {
-    const { bytes } = this.prefix;
-    const prefix = Buffer.alloc(bytes.length + 9);
-    bytes.copy(prefix);
-    writeTag(prefix, bytes.length, tag, true);
-    this.writeMethod(prefix, NOTHING, queue, seq, position, true);
-  }
-
-  /** Writes a method that ends in an address and `suffix`, with the content of a message. */
-  private writeMethod(
-    prefix: Buffer,
-    suffix: Buffer,
-    queue: Queue,
-    seq: number,
-    position: number,
-    redelivered: boolean,
-  ): void {
-    const { link, number } = this;
-    const { broker, peerFrameMax } = this.connection;
-    const returns = redelivered && queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
-    if (returns > 0) {
-      const count: Field = { type: 'l', value: returns };
-      const message = readMessage(broker.log, position);
-      const record = recordWithHeader(message, 'x-delivery-count', count);
-      writeContent(link, prefix, suffix, number, peerFrameMax, record, 0, null);
-      return;
-    }
-    const segment = broker.log.readable(position);
-    const record = position - positionOf(segment.id, 0);
-    const bytes = segment.bytes as Buffer;
-    writeContent(link, prefix, suffix, number, peerFrameMax, bytes, record, segment);
-  }
-
   /** Sends basic.get-ok for a message just taken from a queue. */
   deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
     const { seq, position, redelivered } = entry;
@@ -225,11 +181,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       this.trace(this.vhost.firehose, queue, position, redelivered);
     }
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
-    const prefix = methodPrefix(this.number, BASIC_GET_OK, 9);
-    writeTag(prefix, 11, tag, redelivered);
-    const suffix = Buffer.alloc(4);
-    suffix.writeUInt32BE(queue.readyCount);
-    this.writeMethod(prefix, suffix, queue, seq, position, redelivered);
+    writeGetOk(this, tag, queue, entry);
     if (!noAck) this.timeouts.expect(null, queue);
     else queue.messages.end(seq);
   }
@@ -253,13 +205,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   returnUnroutable(chunk: Chunk, record: number): void {
-    const prefix = methodPrefix(this.number, BASIC_RETURN, 3 + NO_ROUTE_TEXT.length);
-    prefix.writeUInt16BE(REPLY_CODES.NO_ROUTE, 11);
-    prefix[13] = NO_ROUTE_TEXT.length;
-    prefix.write(NO_ROUTE_TEXT, 14);
-    const { peerFrameMax } = this.connection;
-    const bytes = chunk.joined();
-    writeContent(this.link, prefix, NOTHING, this.number, peerFrameMax, bytes, record, null);
+    writeReturn(this, chunk, record);
   }
 
   /** Asks for deliveries to every consumer of this channel, after credit came back to them. */
@@ -332,7 +278,19 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   consumerGone(consumer: Consumer): void {
     this.forget(consumer);
     if (this.state !== CHANNEL_OPEN_STATE || !this.connection.wantsCancelNotice) return;
-    this.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
+    if (this.heldNotices !== null) this.heldNotices.push(consumer.tag);
+    else this.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
+  }
+
+  /** Keeps notices of consumers that end until `sendNotices`: they follow the answer to what ends them. */
+  holdNotices(): void {
+    this.heldNotices ??= [];
+  }
+
+  sendNotices(): void {
+    const tags = this.heldNotices ?? [];
+    this.heldNotices = null;
+    for (const consumerTag of tags) this.send('basic.cancel', { consumerTag, noWait: true });
   }
 
   private forget(consumer: Consumer): void {

@@ -198,6 +198,7 @@ export class World implements BrokerListener {
   }
 
   deleteQueue(queue: Queue): void {
+    this.settleTurn(queue);
     const ready = this.model.queues.get(queue.name)?.ready.length;
     same('messages deleted', this.vhost.deleteQueue(queue, false, false), ready);
     this.model.deleteQueue(queue.name);
@@ -205,6 +206,7 @@ export class World implements BrokerListener {
 
   purge(queue: Queue): void {
     const { ready } = this.modelQueue(queue);
+    this.settleTurn(queue);
     same('messages purged', this.vhost.purgeQueue(queue), ready.length);
     ready.length = 0;
   }
@@ -275,6 +277,7 @@ export class World implements BrokerListener {
     const tag = `consumer-${this.nextTag++}`;
     const consumer = new Consumer(queue, channel, tag, noAck, false, prefetch, args);
     channel.consumers.push(consumer);
+    this.settleTurn(queue);
     queue.addConsumer(consumer);
     this.modelQueue(queue).consumers.add(consumer);
   }
@@ -378,14 +381,15 @@ export class World implements BrokerListener {
 
   requeue(channel: SimChannel, delivery: Delivery): void {
     const { queue, modelQueue, entry, seq } = delivery;
-    if (!queue.deleted) queue.requeue(seq);
     if (modelQueue.spec.returnsMax !== Infinity) entry.returns += 1;
-    if (entry.returns > modelQueue.spec.returnsMax) {
+    const tired = entry.returns > modelQueue.spec.returnsMax;
+    // What is too much by it is dropped at once, so that the model has to have it before.
+    if (!tired) modelQueue.requeue(entry);
+    if (!queue.deleted) queue.requeue(seq);
+    if (tired) {
       modelQueue.unacked.delete(entry);
       if (!queue.deleted) this.model.deadLetter(modelQueue, entry, 'delivery_limit', this.nowMs);
       this.counts.tired += 1;
-    } else {
-      modelQueue.requeue(entry);
     }
     channel.release(delivery);
   }
@@ -428,6 +432,12 @@ export class World implements BrokerListener {
   private die(modelQueue: ModelQueue, entry: Entry, reason: Reason): void {
     modelQueue.ready.splice(modelQueue.ready.indexOf(entry), 1);
     this.model.deadLetter(modelQueue, entry, reason, this.nowMs);
+  }
+
+  /** Has a queue do what waits for the end of the turn, as it does before it is looked at. */
+  private settleTurn(queue: Queue): void {
+    queue.use();
+    this.expire(queue, this.nowMs);
   }
 
   /** Drops what has expired where nobody is told of it. */

@@ -8,6 +8,7 @@ import {
   expectedFor,
   useBroker,
 } from '../support/amqp.ts';
+import type { Fields } from '../support/amqp-wire.ts';
 
 const broker = useBroker();
 const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
@@ -110,4 +111,27 @@ it('is deleted only if unused, or only if empty, where RabbitMQ knows no such de
       expectedFor<object>({ rabbitmq: connectionClose(540, text, 'queue.delete'), leveret }),
     );
   }
+});
+
+it('counts deliveries from 0 on for basic.get, and from the first return on for consumers', async () => {
+  const { raw, queue } = await rawQueue();
+  const fields = { routingKey: queue };
+  raw.publish(1, fields, { deliveryMode: 2, headers: { own: 'a', 'x-delivery-count': 'a' } });
+  const got: unknown[] = [];
+  for (let tag = 1; tag <= 3; tag++) {
+    await eventually(async () => {
+      raw.send(1, 'basic.get', { queue });
+      const reply = await raw.next(1);
+      if (reply.name === 'basic.get-empty') return false;
+      got.push(((await raw.next(1))['properties'] as Fields)['headers']);
+      return true;
+    });
+    raw.send(1, 'basic.nack', { deliveryTag: tag, requeue: true });
+  }
+  const count = (value: number) => ({ own: 'a', 'x-delivery-count': { tag: 'l', value } });
+  expect(got).toMatchObject([count(0), count(1), count(2)]);
+  await raw.call(1, 'basic.consume', { queue, consumerTag: 'c' });
+  expect((await raw.message(1)).properties['headers']).toMatchObject(count(3));
+  raw.publish(1, fields, { headers: { own: 'b' } });
+  expect((await raw.message(1)).properties['headers']).toEqual({ own: 'b' });
 });

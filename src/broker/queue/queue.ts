@@ -16,7 +16,7 @@ import { QueueLatency } from './latency.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
-import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
+import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 
 /** How many messages one queue delivers, or drops, before the others have their turn. */
 const DELIVERIES_PER_TURN = 4096;
@@ -116,7 +116,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     this.messages.push(position, bodyBytes, traits);
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
-    if (this.bounded && this.isOver(0, 0)) this.deliverNow();
+    if (this.bounded && isOver(this.rules, this.messages, 0, 0)) this.atOnce(true);
     return true;
   }
 
@@ -180,10 +180,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     return entry;
   }
 
-  /**
-   * Takes the next ready message out for one delivery. Null when there is none, or when a batch has to
-   * say on disk first that it may have been delivered. The object is reused by the next call.
-   */
+  /** As QueueMessages.take. */
   take(): TakenEntry | null {
     return this.messages.take();
   }
@@ -229,17 +226,17 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     this.latency?.forget(seq);
     if (this.countsReturns) {
       const returns = this.messages.countReturn(seq);
-      if (returns > this.rules.deliveryLimit) {
-        this.endings.die(seq, 'delivery_limit');
-        return;
-      }
+      if (returns > this.rules.deliveryLimit) return this.endings.die(seq, 'delivery_limit');
     }
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
+    // As in RabbitMQ, what is too much goes before any consumer is looked for.
+    if (this.bounded && isOver(this.rules, this.messages, 0, 0)) this.atOnce(false);
   }
 
   /** Removes all ready messages; returns how many. */
   purge(): number {
+    this.catchUp();
     return this.messages.purge();
   }
 
@@ -250,10 +247,19 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   }
 
   /**
-   * Notes that somebody declares the queue again or gets from it: that renews `x-expires`, and what
-   * has expired by now must not be counted.
+   * Does at once what would wait for the end of the turn: any client that looks at the queue, or takes
+   * from it, finds it as if each message had gone to a consumer as it came.
+   */
+  catchUp(): void {
+    if (this.touched && (this.consumers.length > 0 || this.bounded)) this.atOnce(true);
+  }
+
+  /**
+   * Notes that a client declares the queue again or gets from it: that renews `x-expires`, and what has
+   * expired by now, or is a consumer's, must not be counted.
    */
   use(): void {
+    this.catchUp();
     if (!this.timed) return;
     this.lastUsedMs = this.host.nowMs;
     this.dropExpired(this.host.nowMs);
@@ -277,6 +283,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   }
 
   addConsumer(consumer: Consumer): void {
+    this.catchUp();
     this.subscribed.add(consumer);
     this.wake();
   }
@@ -318,43 +325,40 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     if (!this.dirty) this.host.listDirty(this);
   }
 
-  /** Whether the ready messages, and so much more, are more than may be. */
-  private isOver(moreCount: number, moreBytes: number): boolean {
-    const { lengthMax, lengthBytesMax } = this.rules;
-    return this.readyCount + moreCount > lengthMax || this.readyBytes + moreBytes > lengthBytesMax;
-  }
-
   /** Whether there is no place for a message, also after consumers took what they can. */
   private refuses(position: number, bodyBytes: number, traits: number): boolean {
     this.flood?.push();
-    const { overflow } = this.rules;
-    if (overflow === 'drop-head' || !this.isOver(1, bodyBytes)) return false;
-    this.deliverNow();
-    if (!this.isOver(1, bodyBytes)) return false;
+    const { rules, messages } = this;
+    const { overflow } = rules;
+    if (overflow === 'drop-head' || !isOver(rules, messages, 1, bodyBytes)) return false;
+    this.atOnce(true);
+    if (!isOver(rules, messages, 1, bodyBytes)) return false;
     if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, traits);
     this.log.unref(this.log.segmentOf(position), bodyBytes);
     return true;
   }
 
   /**
-   * Delivers, and drops what is too much, before the turn ends: a full queue looks as full as it
-   * may be at any moment. While some queue is at it already, this one waits for its turn, so that
+   * Delivers and drops what is too much, or only drops, before the turn ends: a full queue looks as full
+   * as it may be at any moment. While some queue is at it already, this one waits for its turn, so that
    * dead letters from queue to queue never pile up on the stack.
    */
-  private deliverNow(): void {
+  private atOnce(deliver: boolean): void {
     const { host } = this;
     if (host.delivering) return;
     host.delivering = true;
-    this.deliver();
+    if (deliver) this.deliver();
+    else this.dropExcess();
     host.delivering = false;
   }
 
   /** Drops from the head what is over the limit of length; returns whether some is left. */
   private dropExcess(): boolean {
-    if (this.rules.overflow !== 'drop-head') return false;
+    const { messages, rules } = this;
+    if (rules.overflow !== 'drop-head') return false;
     for (let n = 0; n < DELIVERIES_PER_TURN; n++) {
-      if (this.readyCount === 0 || !this.isOver(0, 0)) return false;
-      this.endings.dropHead(this.messages.topLane(), 'maxlen');
+      if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
+      this.endings.dropHead(messages.topLane(), 'maxlen');
     }
     return true;
   }

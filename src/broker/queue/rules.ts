@@ -95,3 +95,19 @@ function policyText(definition: PolicyDefinition | null, key: string): string | 
   const value = definition?.get(key);
   return typeof value === 'string' ? value : null;
 }
+
+/** What a queue of these rules has ready. */
+interface Ready {
+  readonly readyCount: number;
+  readonly readyBytes: number;
+}
+
+/** Whether what is ready, and so much more, is more than may be. */
+export function isOver(
+  { lengthMax, lengthBytesMax }: QueueRules,
+  { readyCount, readyBytes }: Ready,
+  moreCount: number,
+  moreBytes: number,
+): boolean {
+  return readyCount + moreCount > lengthMax || readyBytes + moreBytes > lengthBytesMax;
+}

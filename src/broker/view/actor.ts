@@ -98,7 +98,9 @@ export class Actor {
 
   deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): void {
     this.grants.requireQueue('configure', name);
-    this.vhost.deleteQueue(this.vhost.queue(name, NOBODY), ifUnused, ifEmpty);
+    const queue = this.vhost.queue(name, NOBODY);
+    queue.catchUp();
+    this.vhost.deleteQueue(queue, ifUnused, ifEmpty);
   }
 
   /** Returns how many messages are gone. */
@@ -199,14 +201,18 @@ export class Actor {
 
   /** How many messages of a queue are ready. */
   readyCount(name: string): number {
-    return this.vhost.queue(name, NOBODY).readyCount;
+    const queue = this.vhost.queue(name, NOBODY);
+    queue.catchUp();
+    return queue.readyCount;
   }
 
   /** Looks at messages without disturbing them. */
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
     const { log, clock, time } = this.broker;
-    return browse(this.vhost.queue(name, NOBODY), log, clock, time, request);
+    const queue = this.vhost.queue(name, NOBODY);
+    queue.catchUp();
+    return browse(queue, log, clock, time, request);
   }
 
   /**
@@ -225,6 +231,7 @@ export class Actor {
     this.grants.requireExchange('write', '');
     const { broker, vhost } = this;
     const from = vhost.queue(name, NOBODY);
+    from.catchUp();
     const target = to === null ? null : vhost.queue(to, NOBODY);
     const walk = new Walk(from, broker.log, broker.clock, cursor);
     let moved = 0;

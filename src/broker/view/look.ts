@@ -210,6 +210,7 @@ export class Look {
       queues += vhost.queues.size;
       exchanges += vhost.exchanges.size;
       for (const queue of vhost.queues.values()) {
+        queue.catchUp();
         consumers += queue.consumers.length;
         ready += queue.readyCount;
         unacked += queue.unackedCount;

@@ -115,6 +115,7 @@ export function viewVhost(vhost: Vhost): VhostView {
 }
 
 export function viewQueue(vhost: Vhost, queue: Queue): QueueView {
+  queue.catchUp();
   return {
     name: queue.name,
     vhost: vhost.name,

@@ -92,6 +92,7 @@ const QUEUE_BYTES = 2048;
 const ENTRY_BYTES = 14;
 
 export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
+  queue.catchUp();
   const { messages, consumers, subscribed } = queue;
   const { bytes, storedCount } = messages;
   const count = messages.readyCount + messages.unackedCount;

@@ -143,7 +143,10 @@ function newConsumerTag(connection: Connection, channel: Channel, wanted: string
 
 function cancel(channel: Channel, method: Method<'basic.cancel'>): void {
   const consumer = channel.consumers.get(method.consumerTag);
-  if (consumer !== undefined) channel.removeConsumer(consumer);
+  if (consumer !== undefined) {
+    consumer.queue.catchUp();
+    channel.removeConsumer(consumer);
+  }
   if (!method.noWait) channel.send('basic.cancel-ok', { consumerTag: method.consumerTag });
 }
 

@@ -67,13 +67,14 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
   channel.currentQueue = queue.name;
   queue.use();
   if (method.noWait) return;
-  replyWhenDurable(connection, channel, () =>
+  replyWhenDurable(connection, channel, () => {
+    queue.catchUp();
     channel.send('queue.declare-ok', {
       queue: queue.name,
       messageCount: queue.readyCount,
       consumerCount: queue.consumers.length,
-    }),
-  );
+    });
+  });
 }
 
 /**
@@ -137,10 +138,15 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
   let messageCount = 0;
   if (vhost.queues.has(name)) {
     const queue = vhost.queue(name, connection);
+    queue.catchUp();
+    if (!method.noWait) channel.holdNotices();
     messageCount = vhost.deleteQueue(queue, method.ifUnused, method.ifEmpty);
   }
   if (method.noWait) return;
-  replyWhenDurable(connection, channel, () => channel.send('queue.delete-ok', { messageCount }));
+  replyWhenDurable(connection, channel, () => {
+    channel.send('queue.delete-ok', { messageCount });
+    channel.sendNotices();
+  });
 }
 
 /** RabbitMQ takes line breaks out of names that are declared. */

@@ -1,0 +1,99 @@
+// Owns how a message of the log becomes frames where that takes more than copying: basic.get-ok, returns,
+// and deliveries that say how often they came. Never chooses what is sent.
+
+import { BASIC_GET_OK, BASIC_RETURN } from '../amqp/constants.ts';
+import { REPLY_CODES } from '../amqp/errors.ts';
+import type { Field } from '../amqp/field-table.ts';
+import { isQuorum } from '../broker/queue/arguments.ts';
+import type { Queue } from '../broker/queue/queue.ts';
+import type { TakenEntry } from '../broker/queue/queue-entries.ts';
+import type { Chunk } from '../message/chunk.ts';
+import type { MessageLog } from '../message/log.ts';
+import { readMessage, recordWithHeader } from '../message/read-message.ts';
+import { positionOf } from '../message/segment.ts';
+import { methodPrefix, writeContent, writeTag } from './content-writer.ts';
+import type { Outbox } from './outbox.ts';
+
+const NO_ROUTE_TEXT = 'NO_ROUTE';
+const NOTHING = Buffer.alloc(0);
+/** In place of a count: the message is sent as it was published. */
+const UNCOUNTED = -1;
+
+/** Where the frames of one channel go. */
+export interface FrameTarget {
+  readonly number: number;
+  readonly link: Outbox;
+  readonly connection: {
+    readonly peerFrameMax: number;
+    readonly broker: { readonly log: MessageLog };
+  };
+}
+
+/** Writes basic.deliver for a message that came back to a queue which counts that. */
+export function writeCountedDelivery(
+  target: FrameTarget,
+  deliverPrefix: Buffer,
+  tag: number,
+  queue: Queue,
+  seq: number,
+  position: number,
+): void {
+  const prefix = Buffer.alloc(deliverPrefix.length + 9);
+  deliverPrefix.copy(prefix);
+  writeTag(prefix, deliverPrefix.length, tag, true);
+  const returns = queue.messages.returnsOf(seq);
+  writeMessage(target, prefix, NOTHING, position, returns > 0 ? returns : UNCOUNTED);
+}
+
+/**
+ * Writes basic.get-ok for a message just taken from a queue. As in RabbitMQ, a quorum queue counts
+ * for basic.get from 0 on, while a first delivery to a consumer carries no count.
+ */
+export function writeGetOk(
+  target: FrameTarget,
+  tag: number,
+  queue: Queue,
+  entry: TakenEntry,
+): void {
+  const { seq, position, redelivered } = entry;
+  const prefix = methodPrefix(target.number, BASIC_GET_OK, 9);
+  writeTag(prefix, 11, tag, redelivered);
+  const suffix = Buffer.alloc(4);
+  suffix.writeUInt32BE(queue.readyCount);
+  const returns = queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
+  const counted = returns > 0 || (queue.countsReturns && isQuorum(queue.arguments));
+  writeMessage(target, prefix, suffix, position, counted ? returns : UNCOUNTED);
+}
+
+/** Writes basic.return for a message without a route. */
+export function writeReturn(target: FrameTarget, chunk: Chunk, record: number): void {
+  const { link, number, connection } = target;
+  const prefix = methodPrefix(number, BASIC_RETURN, 3 + NO_ROUTE_TEXT.length);
+  prefix.writeUInt16BE(REPLY_CODES.NO_ROUTE, 11);
+  prefix[13] = NO_ROUTE_TEXT.length;
+  prefix.write(NO_ROUTE_TEXT, 14);
+  const bytes = chunk.joined();
+  writeContent(link, prefix, NOTHING, number, connection.peerFrameMax, bytes, record, null);
+}
+
+/** Writes a method that ends in an address and `suffix`, with the content of a message. */
+function writeMessage(
+  { link, number, connection }: FrameTarget,
+  prefix: Buffer,
+  suffix: Buffer,
+  position: number,
+  count: number,
+): void {
+  const { broker, peerFrameMax } = connection;
+  if (count !== UNCOUNTED) {
+    const field: Field = { type: 'l', value: count };
+    const message = readMessage(broker.log, position);
+    const record = recordWithHeader(message, 'x-delivery-count', field);
+    writeContent(link, prefix, suffix, number, peerFrameMax, record, 0, null);
+    return;
+  }
+  const segment = broker.log.readable(position);
+  const record = position - positionOf(segment.id, 0);
+  const bytes = segment.bytes as Buffer;
+  writeContent(link, prefix, suffix, number, peerFrameMax, bytes, record, segment);
+}
