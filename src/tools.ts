@@ -190,6 +190,7 @@ export class Tools {
       },
       bodyBytesMax: settings.managementBodyBytesMax,
       statisticsIntervalMs: settings.statisticsIntervalMs,
+      openProbes: settings.managementOpenProbes,
       ports: () => this.open.map(({ listener }) => listener.address),
       certificates: () => this.tls.shownAt(this.addresses),
       settings: () => shownSettings(settings),

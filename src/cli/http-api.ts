@@ -17,6 +17,15 @@ export function targetOf(option: unknown): Target {
   return { url: given === undefined || given === '' ? DEFAULT_URL : given };
 }
 
+/**
+ * The login of a broker's first user, as the environment of its container gives it to the broker, and so
+ * to the health checks that run inside.
+ */
+function firstUser(what: 'USER' | 'PASS'): string {
+  const { env } = process;
+  return env[`LEVERET_DEFAULT_${what}`] || env[`RABBITMQ_DEFAULT_${what}`] || 'guest';
+}
+
 /** An answer that is no success. */
 export class ApiError extends VerbError {
   readonly status: number;
@@ -48,8 +57,8 @@ export class HttpApi {
     } catch {
       throw new VerbError(`'${url}' is no URL: write for example ${DEFAULT_URL}`);
     }
-    const name = decodeURIComponent(parsed.username) || 'guest';
-    const password = decodeURIComponent(parsed.password) || 'guest';
+    const name = decodeURIComponent(parsed.username) || firstUser('USER');
+    const password = decodeURIComponent(parsed.password) || firstUser('PASS');
     this.user = name;
     this.authorization = basic(name, password);
     parsed.username = '';

@@ -87,6 +87,13 @@ export const MANAGEMENT_SETTINGS = {
     max: 2 ** 29,
     unit: 'bytes',
   }),
+  managementOpenProbes: boolean({
+    key: 'management.health_checks_without_login',
+    about:
+      'Have what lies below `/api/health/checks/` answer without a login, for probes that have no ' +
+      'password. It tells anybody which ports are open, and which certificates expire.',
+    initial: false,
+  }),
   statisticsIntervalMs: integer({
     key: 'collect_statistics_interval',
     about: 'How often rates are taken, once somebody has looked at them.',

@@ -66,7 +66,7 @@ export class Call {
     return reaches(this.person.tags, level);
   }
 
-  /** The vhosts that the person may see: all of them from `monitoring` on. */
+  /** The vhosts whose objects lists show to the person: all of them from `monitoring` on. */
   vhosts(): string[] {
     const { look } = this.view;
     const all = look.vhostNames;
@@ -74,17 +74,17 @@ export class Call {
     return all.filter((vhost) => this.view.mayEnter(this.person.name, vhost));
   }
 
-  /** The vhost of the path, which the person may see. */
+  /** The vhost of the path, which the person has a permission in, or is an administrator of. */
   vhost(): string {
     const name = this.param('vhost');
     if (!this.view.look.vhostNames.includes(name)) throw notFound();
-    if (!this.reaches('monitoring') && !this.view.mayEnter(this.person.name, name)) {
+    if (!this.reaches('administrator') && !this.view.mayEnter(this.person.name, name)) {
       throw notAuthorised('User not authorised to access virtual host');
     }
     return name;
   }
 
-  /** The vhost of the path alone, or all that the person may see where it has none. */
+  /** The vhost of the path alone, or all that lists show to the person where it has none. */
   vhostOrAll(): string[] {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()];
   }

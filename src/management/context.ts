@@ -44,6 +44,8 @@ export interface Context {
   readonly facts: ProcessFacts;
   readonly bodyBytesMax: number;
   readonly statisticsIntervalMs: number;
+  /** Whether probes need no login. */
+  readonly openProbes: boolean;
   /** The listeners of HTTP itself. */
   readonly ports: () => readonly OpenPort[];
   /** The certificates that these show. */

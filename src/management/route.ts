@@ -30,6 +30,8 @@ export interface Route {
   readonly path: string;
   /** What it takes to use it; null: nothing, not even a login. */
   readonly level: Level | null;
+  /** Whether a setting may open it to probes, which have no login. */
+  readonly probe?: true;
   run(call: Call): Result | Promise<Result>;
 }
 
@@ -38,6 +40,11 @@ type Run = Route['run'];
 /** A route that reads. */
 export function get(path: string, level: Level | null, run: Run): Route {
   return { method: 'GET', path, level, run };
+}
+
+/** A route that probes read. */
+export function probe(path: string, run: Run): Route {
+  return { method: 'GET', path, level: 'management', probe: true, run };
 }
 
 export function put(path: string, level: Level, run: Run): Route {

@@ -228,6 +228,20 @@ describe('rabbitmqctl', () => {
     expect((await rabbitmqctl('delete_user', 'zed')).code).toBe(0);
   });
 
+  test('probes log in as the first user that the environment of a container names', async () => {
+    await leveret('add_user', 'probe', 'pw', '--tags', 'management');
+    vi.stubEnv('LEVERET_URL', api.url);
+    vi.stubEnv('RABBITMQ_DEFAULT_USER', 'probe');
+    vi.stubEnv('RABBITMQ_DEFAULT_PASS', 'pw');
+    expect((await rabbitmqctl('-q', 'check_running')).code).toBe(0);
+    vi.stubEnv('RABBITMQ_DEFAULT_PASS', 'wrong');
+    expect((await rabbitmqctl('-q', 'check_running')).code).toBe(69);
+    expect((await rabbitmqctl('-q', 'ping')).code).toBe(0);
+    vi.stubEnv('RABBITMQ_DEFAULT_USER', '');
+    vi.stubEnv('RABBITMQ_DEFAULT_PASS', '');
+    expect((await rabbitmqctl('-q', 'delete_user', 'probe')).code).toBe(0);
+  });
+
   test('answers health checks', async () => {
     const checks = {
       ping: 'Ping succeeded\n',

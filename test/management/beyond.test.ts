@@ -303,10 +303,27 @@ test('the library that browsers use publishes and consumes over WebSocket', asyn
   vi.unstubAllGlobals();
 });
 
-test('health needs no login, and says nothing of what the broker holds', async () => {
-  const answer = await api.call('GET', '/health/checks/alarms', undefined, '');
-  expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
-  expect((await api.call('GET', '/vhosts', undefined, '')).status).toBe(401);
+test('health checks need a login, unless a setting opens them to probes', async () => {
+  const refused = await api.call('GET', '/health/checks/port-listener/1', undefined, '');
+  expect(refused.status).toBe(401);
+  expect(refused.text).not.toContain('ports');
+  const open = await startApi({ managementOpenProbes: true });
+  try {
+    const answer = await open.call('GET', '/health/checks/alarms', undefined, '');
+    expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
+    for (const path of ['/vhosts', '/healthchecks/node', '/aliveness-test/%2F']) {
+      expect((await open.call('GET', path, undefined, '')).status).toBe(401);
+    }
+  } finally {
+    await open.close();
+  }
+});
+
+test('a test of being alive sends a message with the rights of the user', async () => {
+  expect((await api.call('GET', '/aliveness-test/%2F')).json).toEqual({ status: 'ok' });
+  const queue = await api.call('GET', '/queues/%2F/aliveness-test');
+  expect(queue.json).toMatchObject({ messages: 0, durable: false });
+  await api.call('DELETE', '/queues/%2F/aliveness-test');
 });
 
 test('a body that is too large is refused, and pages may run nothing but their own scripts', async () => {

@@ -44,8 +44,8 @@ export const USER_ROUTES: readonly Route[] = [
     user(call);
     return call.view.topicPermissions().filter((each) => each.user === call.param('user'));
   }),
-  get('/user-limits', 'administrator', (call) => call.view.look.users().flatMap(limitsOfUser)),
-  get('/user-limits/:user', 'administrator', (call) => limitsOfUser(user(call))),
+  get('/user-limits', 'management', (call) => call.view.look.users().flatMap(limitsOfUser)),
+  get('/user-limits/:user', 'management', (call) => limitsOfUser(user(call))),
   put('/user-limits/:user/:name', 'administrator', (call) => {
     const { value } = call.object('value');
     const name = call.param('user');
@@ -75,7 +75,7 @@ function limitsOfUser({ name, limits }: JsonObject): object[] {
 
 export const VHOST_ROUTES: readonly Route[] = [
   get('/vhosts', 'management', (call) => list(call, vhosts(call), ['name'])),
-  get('/vhosts/:vhost', 'management', (call) => {
+  get('/vhosts/:vhost', 'administrator', (call) => {
     const name = call.vhost();
     return call.found(vhosts(call).find((each) => each.name === name));
   }),
@@ -115,18 +115,16 @@ export const VHOST_ROUTES: readonly Route[] = [
     const vhost = call.vhost();
     return call.view.topicPermissions().filter((each) => each.vhost === vhost);
   }),
-  get('/vhost-limits', 'administrator', (call) =>
-    call.vhosts().flatMap((each) => limits(call, each)),
-  ),
-  get('/vhost-limits/:vhost', 'administrator', (call) => limits(call, call.vhost())),
-  put('/vhost-limits/:vhost/:name', 'policymaker', (call) => {
+  get('/vhost-limits', 'management', (call) => call.vhosts().flatMap((each) => limits(call, each))),
+  get('/vhost-limits/:vhost', 'management', (call) => limits(call, call.vhost())),
+  put('/vhost-limits/:vhost/:name', 'administrator', (call) => {
     const { value } = call.object('value');
     const vhost = call.vhost();
     const all = { ...call.view.vhostLimits(vhost), [call.param('name')]: value };
     call.view.setVhostLimits(vhost, all);
     return done(call);
   }),
-  remove('/vhost-limits/:vhost/:name', 'policymaker', (call) => {
+  remove('/vhost-limits/:vhost/:name', 'administrator', (call) => {
     const vhost = call.vhost();
     const { [call.param('name')]: _, ...others } = call.view.vhostLimits(vhost) as JsonObject;
     call.view.setVhostLimits(vhost, others);

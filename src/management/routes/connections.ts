@@ -4,6 +4,7 @@ import type { ChannelView, ConnectionView } from '../../broker/view/host.ts';
 import type { Call } from '../call.ts';
 import { notAuthorised, notFound } from '../http-error.ts';
 import { list, pick } from '../listing.ts';
+import { type Level, REFUSALS } from '../person.ts';
 import { get, type Route, remove } from '../route.ts';
 
 /** What a connection is told that is closed without a reason. */
@@ -13,7 +14,7 @@ export const CONNECTION_ROUTES: readonly Route[] = [
   get('/connections', 'management', (call) => list(call, connections(call))),
   get('/connections/:name', 'management', (call) => pick(connection(call), call.query['columns'])),
   remove('/connections/:name', 'management', (call) => {
-    const { name } = connection(call);
+    const { name } = connection(call, 'administrator');
     return close(call, [name]);
   }),
   get('/connections/:name/channels', 'management', (call) => {
@@ -52,7 +53,11 @@ export const CONNECTION_ROUTES: readonly Route[] = [
   }),
   get('/channels', 'management', (call) => list(call, channels(call))),
   get('/channels/:name', 'management', (call) => {
-    for (const each of channels(call, ({ name }) => name === call.param('name'))) {
+    for (const each of call.view.look.host.channels()) {
+      if (each.name !== call.param('name')) continue;
+      if (!call.reaches('monitoring') && each.user !== call.person.name) {
+        throw notAuthorised(REFUSALS.policymaker);
+      }
       const details = [...call.view.look.consumers(call.vhosts())].filter(
         ({ channel_details: at }) => at.name === each.name,
       );
@@ -101,11 +106,12 @@ function* channels(
   }
 }
 
-function connection(call: Call): ConnectionView {
+/** The connection of the path: the person's own, or anybody's from that level on. */
+function connection(call: Call, level: Level = 'monitoring'): ConnectionView {
   for (const each of call.view.look.host.connections()) {
     if (each.name !== call.param('name')) continue;
-    if (call.reaches('monitoring') || each.user === call.person.name) return each;
-    throw notAuthorised('User not authorised to access object');
+    if (call.reaches(level) || each.user === call.person.name) return each;
+    throw notAuthorised(REFUSALS.policymaker);
   }
   throw notFound();
 }

@@ -1,32 +1,32 @@
-// Owns the routes that tell whether the broker is well. Those below /health need no login: whatever
-// watches a machine has no password, and they say nothing of what the broker holds.
+// Owns the routes that tell whether the broker is well. Those below /health can be opened to probes that
+// have no password, by a setting: they say which ports are open, and nothing of what the broker holds.
 
 import type { Call } from '../call.ts';
 import { badRequest } from '../http-error.ts';
-import { Answer, get, type Result, type Route } from '../route.ts';
+import { Answer, get, probe, type Result, type Route } from '../route.ts';
 import { listeners } from './overview.ts';
 
 export const HEALTH_ROUTES: readonly Route[] = [
-  get('/health/checks/alarms', null, alarms),
-  get('/health/checks/local-alarms', null, alarms),
-  get('/health/checks/virtual-hosts', null, ok),
-  get('/health/checks/is-in-service', null, ok),
-  get('/health/checks/ready-to-serve-clients', null, (call) => {
+  probe('/health/checks/alarms', alarms),
+  probe('/health/checks/local-alarms', alarms),
+  probe('/health/checks/virtual-hosts', ok),
+  probe('/health/checks/is-in-service', ok),
+  probe('/health/checks/ready-to-serve-clients', (call) => {
     const open = call.view.look.host.listeners().length > 0;
     return open ? ok() : failed('no AMQP listener is open', {});
   }),
-  get('/health/checks/below-node-connection-limit', null, ok),
-  get('/health/checks/node-is-quorum-critical', null, single),
-  get('/health/checks/node-is-mirror-sync-critical', null, single),
-  get('/health/checks/certificate-expiration/:within/:unit', null, certificates),
-  get('/health/checks/port-listener/:port', null, (call) => {
+  probe('/health/checks/below-node-connection-limit', ok),
+  probe('/health/checks/node-is-quorum-critical', single),
+  probe('/health/checks/node-is-mirror-sync-critical', single),
+  probe('/health/checks/certificate-expiration/:within/:unit', certificates),
+  probe('/health/checks/port-listener/:port', (call) => {
     const port = Number(call.param('port'));
     if (!Number.isInteger(port)) throw badRequest('Invalid port');
     const ports = listeners(call).map((each) => each.port);
     if (ports.includes(port)) return { status: 'ok', port };
     return failed('No active listener', { missing: port, ports });
   }),
-  get('/health/checks/protocol-listener/:protocol', null, (call) => {
+  probe('/health/checks/protocol-listener/:protocol', (call) => {
     const wanted = call.param('protocol');
     const protocols = [...new Set(listeners(call).map((each) => each.protocol))];
     // RabbitMQ takes several spellings of the protocol, too.
@@ -36,11 +36,8 @@ export const HEALTH_ROUTES: readonly Route[] = [
   }),
   get('/healthchecks/node', 'management', alarms),
   get('/healthchecks/node/:node', 'management', alarms),
-  get('/aliveness-test/:vhost', 'management', (call) => {
-    call.vhost();
-    return ok();
-  }),
-  get('/auth/attempts/:node', 'administrator', (call) => [
+  get('/aliveness-test/:vhost', 'management', aliveness),
+  get('/auth/attempts/:node', 'monitoring', (call) => [
     {
       protocol: 'http',
       auth_attempts: call.attempts.succeeded + call.attempts.failed,
@@ -49,6 +46,9 @@ export const HEALTH_ROUTES: readonly Route[] = [
     },
   ]),
 ];
+
+/** The queue that tests of being alive go through. */
+const ALIVENESS = 'aliveness-test';
 
 const ALIASES: Readonly<Record<string, string>> = {
   amqp091: 'amqp',
@@ -68,6 +68,15 @@ function single(): object {
 
 function failed(reason: string, more: object): Answer {
   return new Answer(503, { status: 'failed', reason, ...more });
+}
+
+/** Sends a message through a queue with the rights of the person, as RabbitMQ does. */
+async function aliveness(call: Call): Promise<object> {
+  const actor = call.actor();
+  actor.declareQueue(ALIVENESS, { durable: false, autoDelete: false, arguments: undefined });
+  await actor.publish('', ALIVENESS, {}, Buffer.from('test_message'));
+  await actor.get(ALIVENESS, 1, 'ack_requeue_false', 'auto', 0);
+  return ok();
 }
 
 function alarms(call: Call): Result {

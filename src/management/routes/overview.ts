@@ -8,7 +8,8 @@ import { done, get, post, put, type Route } from '../route.ts';
 
 /** The release of RabbitMQ whose API this is. */
 const API_VERSION = '3.13.7';
-const CLUSTER_NAME = 'cluster_name';
+/** The global parameter that is the name of the cluster. */
+export const CLUSTER_NAME = 'cluster_name';
 
 export const OVERVIEW_ROUTES: readonly Route[] = [
   get('/overview', 'management', (call) => pick(overview(call), call.query['columns'])),
@@ -28,9 +29,9 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
   }),
   get('/version', 'management', (call) => ({ version: call.view.version })),
   get('/extensions', 'management', () => []),
-  get('/feature-flags', 'management', () => []),
-  get('/deprecated-features', 'management', () => []),
-  get('/deprecated-features/used', 'management', () => []),
+  get('/feature-flags', 'administrator', () => []),
+  get('/deprecated-features', 'administrator', () => []),
+  get('/deprecated-features/used', 'administrator', () => []),
   get('/auth', null, () => ({ oauth_enabled: false, enable_uaa: false })),
   get('/config/effective', 'administrator', (call) => call.context.settings()),
   post('/rebalance/queues', 'administrator', () => undefined),

@@ -3,19 +3,20 @@
 import type { JsonObject } from '../../broker/json.ts';
 import { Breather } from '../breather.ts';
 import type { Call } from '../call.ts';
-import { badRequest } from '../http-error.ts';
+import { badRequest, notAuthorised } from '../http-error.ts';
 import { list, type Pieces, piecesOf } from '../listing.ts';
-import type { Level } from '../person.ts';
+import { type Level, REFUSALS } from '../person.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { CLUSTER_NAME } from './overview.ts';
 
 type Layer = 'policy' | 'operator_policy';
 
-/** The routes of one layer of policies. */
+/** The routes of one layer of policies: one is shown by name to those only who may change it. */
 function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
   return [
     get(base, 'management', (call) => list(call, policies(call, layer))),
     get(`${base}/:vhost`, 'management', (call) => list(call, policies(call, layer))),
-    get(`${base}/:vhost/:name`, 'management', (call) => policy(call, layer)),
+    get(`${base}/:vhost/:name`, level, (call) => policy(call, layer)),
     put(`${base}/:vhost/:name`, level, (call) => {
       const vhost = call.vhost();
       const name = call.param('name');
@@ -59,11 +60,13 @@ export const PARAMETER_ROUTES: readonly Route[] = [
   put('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
     const { value } = call.object('value');
     const { component, name } = call.params as { component: string; name: string };
+    checkComponent(call);
     const isNew = !parameters(call).some((each) => each.name === name);
     call.view.setParameter({ vhost: call.vhost(), component, name, value });
     return saved(call, isNew);
   }),
   remove('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
+    checkComponent(call);
     parameter(call);
     call.view.clearParameter(call.vhost(), call.param('component'), call.param('name'));
     return done(call);
@@ -72,14 +75,16 @@ export const PARAMETER_ROUTES: readonly Route[] = [
     list(call, call.view.globalParameters(), ['name']),
   ),
   get('/global-parameters/:name', 'policymaker', (call) => globalParameter(call)),
-  put('/global-parameters/:name', 'administrator', (call) => {
+  put('/global-parameters/:name', 'policymaker', (call) => {
     const { value } = call.object('value');
     const name = call.param('name');
+    checkGlobal(call);
     const isNew = !call.view.globalParameters().some((each) => each.name === name);
     call.view.setGlobalParameter(name, value);
     return saved(call, isNew);
   }),
-  remove('/global-parameters/:name', 'administrator', (call) => {
+  remove('/global-parameters/:name', 'policymaker', (call) => {
+    checkGlobal(call);
     globalParameter(call);
     call.view.clearGlobalParameter(call.param('name'));
     return done(call);
@@ -94,6 +99,23 @@ function parameters(call: Call) {
 
 function parameter(call: Call): object {
   return call.found(parameters(call).find((each) => each.name === call.param('name')));
+}
+
+/** Limits of vhosts and operator policies are parameters too, and no policymaker's to change. */
+function checkComponent(call: Call): void {
+  const component = call.param('component');
+  if (component === 'vhost-limits' || component === 'operator_policy') {
+    requireAdministrator(call);
+  }
+}
+
+/** The name of the cluster is a parameter that has a route of its own, for administrators. */
+function checkGlobal(call: Call): void {
+  if (call.param('name') === CLUSTER_NAME) requireAdministrator(call);
+}
+
+function requireAdministrator(call: Call): void {
+  if (!call.reaches('administrator')) throw notAuthorised(REFUSALS.administrator);
 }
 
 function globalParameter(call: Call): object {
