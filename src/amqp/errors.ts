@@ -1,6 +1,6 @@
 // Owns the reply codes and the one error that a peer is told about.
 // Never decides which channel or connection closes: the dispatcher that catches it does.
-import { Buffer } from 'node:buffer';
+import { shortBytes } from '../util/limits.ts';
 
 /** Every reply code that names an error, §1.2 (NO_ROUTE and NO_CONSUMERS serve basic.return). */
 export const REPLY_CODES = {
@@ -37,9 +37,6 @@ const SOFT: ReadonlySet<ReplyName> = new Set<ReplyName>([
   'PRECONDITION_FAILED',
 ]);
 
-/** reply-text is a shortstr. */
-const REPLY_TEXT_BYTES_MAX = 255;
-
 /** A peer's fault, or a refusal, that closes its channel (soft) or its connection (hard). */
 export class AmqpError extends Error {
   override readonly name = 'AmqpError';
@@ -56,7 +53,8 @@ export class AmqpError extends Error {
     explanation: string,
     options: { readonly hard?: boolean; readonly cause?: unknown } = {},
   ) {
-    const replyText = cutText(`${name} - ${explanation}`, REPLY_TEXT_BYTES_MAX);
+    // reply-text is a short string.
+    const replyText = shortText(`${name} - ${explanation}`);
     super(replyText, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = REPLY_CODES[name];
     this.replyName = name;
@@ -66,11 +64,8 @@ export class AmqpError extends Error {
   }
 }
 
-/** Cuts `text` so that its UTF-8 form has at most `bytesMax` bytes and ends on a character. */
-function cutText(text: string, bytesMax: number): string {
-  if (Buffer.byteLength(text) <= bytesMax) return text;
-  const bytes = Buffer.from(text);
-  let end = bytesMax;
-  while ((bytes[end]! & 0xc0) === 0x80) end -= 1;
-  return bytes.toString('utf8', 0, end);
+/** As much of a text as a short string holds. Texts may quote what a peer sent, so it may be long. */
+function shortText(text: string): string {
+  const bytes = shortBytes(text);
+  return bytes.length < text.length || bytes.toString() !== text ? bytes.toString() : text;
 }

@@ -3,6 +3,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
 import { copyOf, decodeText } from '../util/bytes.ts';
+import { SHORT_BYTES_MAX } from '../util/limits.ts';
 import { AmqpError } from './errors.ts';
 import { STORED_LIMITS, type TableLimits, WIRE_LIMITS } from './table-limits.ts';
 
@@ -275,7 +276,7 @@ function tableBytes(table: FieldTable, depth: number): number {
   let bytes = 0;
   for (const [key, field] of table) {
     const keyBytes = Buffer.byteLength(key);
-    assert(keyBytes <= 255, 'a field table key is a shortstr');
+    assert(keyBytes <= SHORT_BYTES_MAX, 'a field table key is a shortstr');
     bytes += 1 + keyBytes + 1 + valueBytes(field, depth);
   }
   return bytes;

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
 import { copyOf, decodeText } from '../util/bytes.ts';
+import { SHORT_BYTES_MAX } from '../util/limits.ts';
 import { FRAME_END, FRAME_HEAD_BYTES, FRAME_METHOD, FRAME_OVERHEAD_BYTES } from './constants.ts';
 import { AmqpError } from './errors.ts';
 import { decodeTable, encodeTable, type FieldTable } from './field-table.ts';
@@ -280,7 +281,7 @@ function writeValue(
     }
     case 'shortstr': {
       const bytes = value as Buffer;
-      assert(bytes.length <= 255, 'a shortstr has at most 255 bytes');
+      assert(bytes.length <= SHORT_BYTES_MAX, 'a shortstr has at most 255 bytes');
       buf[at] = bytes.length;
       return at + 1 + bytes.copy(buf, at + 1);
     }

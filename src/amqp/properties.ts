@@ -2,6 +2,7 @@
 // Never acts on a property, and never frames what it encodes.
 import { Buffer } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
+import { SHORT_BYTES_MAX } from '../util/limits.ts';
 import { CLASS_BASIC } from './constants.ts';
 import { AmqpError } from './errors.ts';
 import { checkTable, decodeTable, encodeTable, type FieldTable } from './field-table.ts';
@@ -210,7 +211,7 @@ function listBytes(properties: Properties, headers: Buffer): number {
     switch (domain) {
       case 'shortstr': {
         const textBytes = Buffer.byteLength(value as string);
-        assert(textBytes <= 255, 'a property is a shortstr');
+        assert(textBytes <= SHORT_BYTES_MAX, 'a property is a shortstr');
         bytes += 1 + textBytes;
         break;
       }

@@ -1,5 +1,7 @@
 // Owns how large field tables may be: on the wire, and where they have been let in.
 
+import { VALUE_DEPTH_MAX } from '../util/limits.ts';
+
 /** How large a table may be: the settings that say so, under their names. */
 export interface TableLimits {
   /** Nested tables and arrays, the outermost table included. */
@@ -9,7 +11,7 @@ export interface TableLimits {
 }
 
 /** The deepest that a setting may let peers nest: it bounds the recursion. */
-export const FIELD_DEPTH_MAX = 250;
+export const FIELD_DEPTH_MAX = VALUE_DEPTH_MAX;
 
 /** What peers may send unless settings say otherwise. */
 export const WIRE_LIMITS: TableLimits = { tableDepthMax: 32, tableEntriesMax: 4096 };

@@ -2,11 +2,13 @@
 // already. Never declares: vhost.ts does, and an import of definitions checks with the same rules.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { FieldTable } from '../amqp/field-table.ts';
+import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
 import type { Grants } from './access/grants.ts';
 import { limitOf, type VhostLimits } from './access/limits.ts';
 import { checkExchangeArguments, EXCHANGE_ARGUMENTS } from './exchange/arguments.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
-import { EXCHANGE_TYPES } from './exchange/registry.ts';
+import { EXCHANGE_TYPES, exchangeType } from './exchange/registry.ts';
 import {
   checkQueueArguments,
   checkQuorumTraits,
@@ -38,6 +40,7 @@ export function checkExchangeDeclaration(
     return;
   }
   checkName('exchange', traits.name);
+  checkShort('name of an exchange', traits.name);
   checkExchangeArguments(traits.name, vhost, traits.type, traits.arguments);
 }
 
@@ -55,10 +58,24 @@ export function checkQueueDeclaration(
     checkSameQueue(vhost, current, traits, connection);
     return;
   }
+  checkShort('name of a queue', traits.name);
   checkQueueArguments(traits.name, vhost, traits.arguments);
   if (!isQuorum(traits.arguments)) return;
   const where = `queue '${traits.name}' in vhost '${vhost}'`;
   checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
+}
+
+/** Throws an AmqpError unless an exchange of that type may be the source of such a binding. */
+export function checkBinding(type: string, bindingKey: string, args: FieldTable): void {
+  checkShort('key of a binding', bindingKey);
+  exchangeType(type).checkBinding(bindingKey, args);
+}
+
+/** Throws PRECONDITION_FAILED for what no short string holds; on the wire nothing longer can come. */
+function checkShort(what: string, name: string): void {
+  if (isShort(name)) return;
+  const text = `the ${what} must not be longer than ${SHORT_BYTES_MAX} bytes`;
+  throw new AmqpError('PRECONDITION_FAILED', `${text}, actually was ${Buffer.byteLength(name)}`);
 }
 
 /**
@@ -143,10 +160,10 @@ function checkSameQueue(
   const { name } = current;
   const where = `queue '${name}' in vhost '${vhost}'`;
   const exclusive = traits.owner !== null;
-  if (current.owner !== null && current.owner !== connection) throw lockedQueue(vhost, name);
+  // Also for its owner, who declares it as not exclusive: first of all, as in RabbitMQ.
+  if (current.owner !== (exclusive ? connection : null)) throw lockedQueue(vhost, name);
   checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
   checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
-  if ((current.owner !== null) !== exclusive) throw lockedQueue(vhost, name);
   checkQueueArguments(name, vhost, traits.arguments);
   checkSameQueueArguments(name, vhost, current.arguments, traits.arguments);
 }

@@ -24,6 +24,20 @@ export function objectOf(value: JsonValue): JsonObject | null {
   return pairs.every(isPair) ? Object.fromEntries(pairs) : null;
 }
 
+/** How much of a word is told in an error. */
+const WORD_CHARS_MAX = 300;
+
+/** A value as errors name it, cut if it is long. `String` would throw for an object like `{"toString":1}`. */
+export function wordOf(value: unknown): string {
+  const word = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return word.length <= WORD_CHARS_MAX ? word : `${word.slice(0, WORD_CHARS_MAX)}...`;
+}
+
+/** A number from JSON, or from a text of digits as old tools send it; anything else is NaN. */
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
+}
+
 /** The value as Erlang prints it, which is how RabbitMQ's texts name what is wrong. */
 export function describeTerm(value: JsonValue | undefined): string {
   if (value === undefined) return 'undefined';

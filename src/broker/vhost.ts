@@ -3,12 +3,12 @@
 
 import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
-import { assert } from '../util/assert.ts';
 import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
+  checkBinding,
   checkDeadLetterRights,
   checkExchangeDeclaration,
   checkName,
@@ -28,7 +28,6 @@ import {
   isExchange,
 } from './exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
-import { exchangeType } from './exchange/registry.ts';
 import { Firehose } from './firehose.ts';
 import { generateName } from './generated-name.ts';
 import { Parameters } from './policy/parameters.ts';
@@ -100,7 +99,8 @@ export class Vhost implements QueueHome {
       const destination = stored.toExchange
         ? this.exchanges.get(stored.destination)
         : this.queues.get(stored.destination);
-      assert(source !== undefined && destination !== undefined, 'a stored binding has both ends');
+      // An older version could store a binding of a queue that it could not.
+      if (source === undefined || destination === undefined) continue;
       this.addBinding(source, destination, stored.bindingKey, stored.arguments);
     }
   }
@@ -160,13 +160,13 @@ export class Vhost implements QueueHome {
     checkExchangeDeclaration(this.name, current, traits);
     if (current !== undefined) return;
     const exchange = new Exchange(traits);
+    // What could refuse comes before any change in memory: the rows too.
+    if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
     this.exchanges.set(name, exchange);
     this.policies.applyToExchange(exchange);
     this.router.topologyChanged();
     this.broker.changes.exchange('declared', this.name, exchange);
-    if (!exchange.durable) return;
-    this.broker.definitionRows.putExchange(this.name, exchange);
-    this.broker.definitionChanged();
+    if (exchange.durable) this.broker.definitionChanged();
   }
 
   /** Deletes an exchange with its bindings; one that is not there is no error. */
@@ -210,14 +210,13 @@ export class Vhost implements QueueHome {
   }
 
   private createQueue(traits: QueueTraits): Queue {
-    const queue = this.addQueue(this.broker.takeQueueId(), traits);
+    const id = this.broker.takeQueueId();
+    if (traits.durable) this.broker.definitionRows.putQueue(this.name, { id, ...traits });
+    const queue = this.addQueue(id, traits);
     this.broker.counts.queuesCreated += 1;
     this.broker.changes.queue('declared', this.name, queue);
     this.router.topologyChanged();
-    if (traits.durable) {
-      this.broker.definitionRows.putQueue(this.name, queue);
-      this.broker.definitionChanged();
-    }
+    if (traits.durable) this.broker.definitionChanged();
     return queue;
   }
 
@@ -267,7 +266,7 @@ export class Vhost implements QueueHome {
 
   /** Binds a destination to a source exchange; doing so again changes nothing. */
   bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
-    exchangeType(source.type).checkBinding(bindingKey, args);
+    checkBinding(source.type, bindingKey, args);
     const identity = this.addBinding(source, destination, bindingKey, args);
     if (identity === null) return;
     this.router.topologyChanged();

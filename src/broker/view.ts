@@ -4,6 +4,7 @@
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
 import type { UserLimits, VhostLimits } from './access/limits.ts';
+import { checkNewName } from './access/names.ts';
 import type { User, UserSnapshot } from './access/user.ts';
 import type { VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
@@ -300,6 +301,7 @@ export class View {
     name: string,
     input: Readonly<Record<keyof PolicyInput, unknown>>,
   ): void {
+    checkNewName(layer === OPERATOR_POLICY ? 'operator policy' : 'policy', name);
     const policy = readPolicy(layer, name, input as PolicyInput);
     this.broker.vhost(vhost).policies.set(layer, policy);
   }

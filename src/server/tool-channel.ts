@@ -7,6 +7,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ToolMessage } from '../broker/view/host.ts';
+import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
 import { AllHoldings, Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
 import { Publisher, type PublisherChannel, type PublishLimits } from './publisher.ts';
@@ -14,7 +15,6 @@ import { Publisher, type PublisherChannel, type PublishLimits } from './publishe
 const BIT_MANDATORY = 1;
 /** Class, method and ticket stand before the exchange in the payload of basic.publish. */
 const ADDRESS_OFFSET = 6;
-const SHORT_BYTES_MAX = 255;
 
 /** A channel for one publish, which only notes what became of it. */
 class ToolChannel implements PublisherChannel {
@@ -75,8 +75,9 @@ export function publishForTool(
 function publishPayload(exchange: string, routingKey: string): Buffer {
   const names = [exchange, routingKey].map((name) => {
     const bytes = Buffer.from(name);
-    if (bytes.length <= SHORT_BYTES_MAX) return bytes;
-    throw new AmqpError('PRECONDITION_FAILED', 'a name is longer than 255 bytes');
+    if (isShort(bytes)) return bytes;
+    const text = `an exchange or a routing key is longer than ${SHORT_BYTES_MAX} bytes`;
+    throw new AmqpError('PRECONDITION_FAILED', text);
   });
   const [exchangeBytes, keyBytes] = names as [Buffer, Buffer];
   const payload = Buffer.alloc(ADDRESS_OFFSET + exchangeBytes.length + keyBytes.length + 3);

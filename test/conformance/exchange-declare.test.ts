@@ -366,3 +366,32 @@ it('routes through an internal exchange that is bound to another', async () => {
   const message = await eventually(() => channel.get(queue, { noAck: true }));
   expect(message.content.toString()).toBe('in');
 });
+
+it('takes line breaks out of names that are declared, bound and deleted, and out of no others', async () => {
+  const raw = await broker.raw();
+  const [exchange, queue] = [broker.name('x'), broker.name()];
+  const [oddX, oddQ] = [`\r${exchange}\n`, `${queue}\r\n`];
+  const ends = { exchange: oddX, queue: oddQ, routingKey: 'k' };
+  expect((await raw.call(1, DECLARE, { exchange: oddX, type: 'direct' })).name).toBe(
+    'exchange.declare-ok',
+  );
+  expect(await raw.call(1, 'queue.declare', { queue: oddQ })).toMatchObject({ queue });
+  for (const passive of [{ exchange }, { exchange: oddX }]) {
+    expect((await raw.call(1, DECLARE, { ...passive, passive: true })).name).toBe(
+      'exchange.declare-ok',
+    );
+  }
+  expect((await raw.call(1, 'queue.bind', ends)).name).toBe('queue.bind-ok');
+  const up = { source: oddX, destination: oddX, routingKey: 'up' };
+  expect((await raw.call(1, 'exchange.bind', up)).name).toBe('exchange.bind-ok');
+  raw.publish(1, { exchange, routingKey: 'k' });
+  expect((await raw.call(1, 'queue.unbind', ends)).name).toBe('queue.unbind-ok');
+  raw.publish(1, { exchange, routingKey: 'k' });
+  expect((await raw.call(1, 'exchange.unbind', up)).name).toBe('exchange.unbind-ok');
+  expect(await raw.call(1, 'queue.delete', { queue: oddQ })).toMatchObject({ messageCount: 1 });
+  expect((await raw.call(1, 'exchange.delete', { exchange: oddX })).name).toBe(
+    'exchange.delete-ok',
+  );
+  const gone = await raw.call(1, DECLARE, { exchange, passive: true });
+  expect(gone).toMatchObject({ replyCode: 404 });
+});

@@ -299,3 +299,22 @@ it('takes names of up to 255 octets of any script', async () => {
     expect(await raw.call(1, DECLARE, { queue, exclusive: true })).toMatchObject({ queue });
   }
 });
+
+it('refuses its owner, too, to declare an exclusive queue as not exclusive, before anything else', async () => {
+  const raw = await broker.raw();
+  const queue = broker.name();
+  await raw.call(1, DECLARE, { queue, exclusive: true, durable: true });
+  for (const odd of [
+    {},
+    { durable: true },
+    { autoDelete: true, arguments: { 'x-expires': 'odd' } },
+  ]) {
+    const reply = await raw.call(1, DECLARE, { queue, ...odd });
+    expect(reply).toMatchObject({ replyCode: 405 });
+    raw.send(1, 'channel.close-ok', {});
+    await raw.openChannel(1);
+  }
+  const plain = await raw.call(1, DECLARE, { queue: broker.name(), durable: true });
+  const again = { queue: plain['queue'], exclusive: true, autoDelete: true };
+  expect(await raw.call(1, DECLARE, again)).toMatchObject({ replyCode: 405 });
+});

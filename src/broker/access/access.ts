@@ -159,8 +159,8 @@ export class Access {
     this.checkUserAndVhost(user, vhost);
     const kept = { user, vhost, configure, write, read };
     checkPatterns(() => compilePermission(kept));
-    this.keepPermission(kept);
     this.rows.putPermission(kept);
+    this.keepPermission(kept);
     this.changedIn(user, vhost);
   }
 
@@ -184,8 +184,8 @@ export class Access {
     checkNewName('exchange', exchange);
     const kept = { user, vhost, exchange, write, read };
     checkPatterns(() => compileTopicPermission(kept, user, vhost));
-    this.keepTopicPermission(kept);
     this.rows.putTopicPermission(kept);
+    this.keepTopicPermission(kept);
     this.changedIn(user, vhost);
   }
 

@@ -3,7 +3,7 @@
 
 import { Refusal } from '../refusal.ts';
 import type { VhostLimits } from './limits.ts';
-import { checkNewName, checkTags } from './names.ts';
+import { checkDescription, checkNewName, checkTags } from './names.ts';
 
 /** What can be set of a vhost. */
 export interface VhostTraits {
@@ -27,8 +27,9 @@ const QUEUE_TYPES: readonly string[] = ['classic', 'quorum'];
 /** Refuses names and traits that no vhost can have. */
 export function checkVhostTraits(name: string, traits: Partial<VhostTraits>): void {
   checkNewName('vhost', name);
-  const { defaultQueueType = null, tags = [] } = traits;
+  const { defaultQueueType = null, tags = [], description = '' } = traits;
   checkTags(tags);
+  checkDescription(description);
   if (defaultQueueType === null || QUEUE_TYPES.includes(defaultQueueType)) return;
   const wrong = `'${defaultQueueType}' cannot be the default queue type of a vhost`;
   throw new Refusal('invalid', `${wrong}: expected ${QUEUE_TYPES.join(' or ')}`);

@@ -4,12 +4,12 @@
 import { limitOf } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
 import {
+  checkBinding,
   checkExchangeDeclaration,
   checkQueueDeclaration,
   RESERVED_PREFIX,
 } from '../declare-rules.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
-import { exchangeType } from '../exchange/registry.ts';
 import type { QueueTraits } from '../queue/host.ts';
 import { Refusal } from '../refusal.ts';
 import { Vhost } from '../vhost.ts';
@@ -133,6 +133,6 @@ class Check {
       this.warnings.push(`${item.describe()} is left out: ${end} is not there`);
       return;
     }
-    item.attempt(() => exchangeType(source.type).checkBinding(value.bindingKey, value.arguments));
+    item.attempt(() => checkBinding(source.type, value.bindingKey, value.arguments));
   }
 }

@@ -2,11 +2,10 @@
 // knows which items there are: read.ts does.
 
 import { AmqpError } from '../../amqp/errors.ts';
+import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { PatternError } from '../../util/pattern.ts';
-import { isObject, type JsonObject, type JsonValue, objectOf } from '../json.ts';
+import { isObject, type JsonObject, type JsonValue, objectOf, wordOf } from '../json.ts';
 import { Refusal } from '../refusal.ts';
-
-const NAME_BYTES_MAX = 255;
 
 /** A refusal that says which item it is about. */
 class ItemRefusal extends Refusal {}
@@ -37,8 +36,8 @@ export class Item {
   /** A text that fits into a short string of AMQP. */
   shortText(key: string, otherwise?: string): string {
     const value = this.text(key, otherwise);
-    if (Buffer.byteLength(value) <= NAME_BYTES_MAX) return value;
-    throw this.refusal(`'${key}' is longer than ${NAME_BYTES_MAX} bytes`);
+    if (isShort(value)) return value;
+    throw this.refusal(`'${key}' is longer than ${SHORT_BYTES_MAX} bytes`);
   }
 
   /** A boolean; one that is not there is false. */
@@ -93,10 +92,10 @@ export class Item {
   describe(): string {
     const { name, user, exchange, source, destination, vhost } = this.json;
     let what = this.place;
-    if (name !== undefined) what += ` '${String(name)}'`;
-    if (user !== undefined) what += ` of user '${String(user)}'`;
-    if (source !== undefined) what += ` from '${String(source)}' to '${String(destination)}'`;
-    if (exchange !== undefined) what += ` for exchange '${String(exchange)}'`;
-    return vhost === undefined ? what : `${what} in vhost '${String(vhost)}'`;
+    if (name !== undefined) what += ` '${wordOf(name)}'`;
+    if (user !== undefined) what += ` of user '${wordOf(user)}'`;
+    if (source !== undefined) what += ` from '${wordOf(source)}' to '${wordOf(destination)}'`;
+    if (exchange !== undefined) what += ` for exchange '${wordOf(exchange)}'`;
+    return vhost === undefined ? what : `${what} in vhost '${wordOf(vhost)}'`;
   }
 }

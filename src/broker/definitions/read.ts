@@ -122,7 +122,7 @@ export function readDefinitions(json: JsonValue, only: string | null = null): De
     ),
     globalParameters: each(broad('global_parameters'), readGlobalParameter),
     parameters: inVhost(
-      parameters.filter((item) => !own.includes(String(item.raw('component')))),
+      parameters.filter((item) => !own.some((each) => each === item.raw('component'))),
       readParameter,
     ),
     policies: [
@@ -194,10 +194,11 @@ function readPermission(item: Item): PermissionDefinition {
 function readTopicPermission(item: Item, vhost: string): TopicPermissionDefinition {
   const permission = {
     user: item.text('user'),
-    exchange: item.shortText('exchange'),
+    exchange: item.text('exchange'),
     write: item.text('write'),
     read: item.text('read'),
   };
+  checkNewName('exchange', permission.exchange);
   compileTopicPermission(permission, permission.user, vhost);
   return permission;
 }
@@ -266,8 +267,8 @@ function readBinding(item: Item): BindingDefinition {
     throw item.refusal(`'destination_type' must be queue or exchange`);
   }
   return {
-    source: item.text('source'),
-    destination: item.text('destination'),
+    source: item.shortText('source'),
+    destination: item.shortText('destination'),
     toExchange: kind === 'exchange',
     bindingKey: item.shortText('routing_key', ''),
     arguments: readArguments(item),

@@ -4,6 +4,7 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './hash-source.ts';
 
 /** One argument that exchanges know. */
@@ -25,29 +26,32 @@ export interface ExchangeArgument {
 
 export const ALTERNATE_EXCHANGE = 'alternate-exchange';
 
-const anyText = (): null => null;
+const shortText = (name: string, text: string): string | null =>
+  isShort(text) ? null : `${name} must not be longer than ${SHORT_BYTES_MAX} bytes`;
 
 /** Every argument that exchanges know. Others are kept, and never looked at. */
 export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
   {
     name: ALTERNATE_EXCHANGE,
     type: null,
-    expects: 'a string',
+    expects: 'a string of at most 255 bytes',
     policyKey: 'alternate-exchange',
     compared: true,
     about:
       'Where a message goes that matches no binding of this exchange. One that is not there is ignored.',
-    check: anyText,
+    check: (text) => shortText(ALTERNATE_EXCHANGE, text),
   },
   {
     name: HASH_HEADER,
     type: 'x-consistent-hash',
-    expects: 'a string',
+    expects: 'a string of at most 255 bytes',
     policyKey: null,
     compared: false,
     about: 'The header that is hashed instead of the routing key.',
-    check: (_text, args) =>
-      args.has(HASH_PROPERTY) ? 'hash-header and hash-property are mutually exclusive' : null,
+    check: (text, args) =>
+      args.has(HASH_PROPERTY)
+        ? 'hash-header and hash-property are mutually exclusive'
+        : shortText(HASH_HEADER, text),
   },
   {
     name: HASH_PROPERTY,

@@ -10,10 +10,12 @@ import type { Binding } from './binding.ts';
 import { type HashSource, hashSourceOf } from './hash-source.ts';
 import type { Found, RoutedMessage, Router } from './router.ts';
 
-/** A destination, with the sum of its bindings' weights. */
+/** A destination, with the weights of its bindings and their sum. */
 interface Share<D> {
   readonly destination: D;
   readonly seed: number;
+  /** A sum of great numbers loses small ones, so that it cannot tell whether a binding is left. */
+  readonly weights: number[];
   weight: number;
 }
 
@@ -52,8 +54,13 @@ export class ConsistentHashRouter<D> implements Router<D> {
   add({ destination, bindingKey }: Binding<D>): void {
     const known = this.shares.find((share) => share.destination === destination);
     const weight = Number(bindingKey);
-    if (known !== undefined) known.weight += weight;
-    else this.shares.push({ destination, seed: hashText(this.labelOf(destination)), weight });
+    if (known !== undefined) {
+      known.weights.push(weight);
+      known.weight = sumOf(known.weights);
+    } else {
+      const seed = hashText(this.labelOf(destination));
+      this.shares.push({ destination, seed, weights: [weight], weight });
+    }
     this.weigh();
   }
 
@@ -61,8 +68,9 @@ export class ConsistentHashRouter<D> implements Router<D> {
     const at = this.shares.findIndex((share) => share.destination === destination);
     assert(at >= 0, 'a binding to remove was added before');
     const share = this.shares[at] as Share<D>;
-    share.weight -= Number(bindingKey);
-    if (share.weight <= 0) this.shares.splice(at, 1);
+    share.weights.splice(share.weights.indexOf(Number(bindingKey)), 1);
+    share.weight = sumOf(share.weights);
+    if (share.weights.length === 0) this.shares.splice(at, 1);
     this.weigh();
   }
 
@@ -84,6 +92,12 @@ export class ConsistentHashRouter<D> implements Router<D> {
     const first = this.shares[0]?.weight;
     this.even = this.shares.every((share) => share.weight === first);
   }
+}
+
+function sumOf(weights: readonly number[]): number {
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  return sum;
 }
 
 function highest<D>(shares: readonly Share<D>[], hash: number): number {

@@ -26,8 +26,8 @@ export class Parameters {
   }
 
   set(parameter: Parameter): void {
-    this.keep(parameter);
     this.rows.putParameter(this.vhost, parameter);
+    this.keep(parameter);
     this.changed();
   }
 
@@ -69,8 +69,8 @@ export class GlobalParameters {
   }
 
   set(parameter: GlobalParameter): void {
-    this.byName.set(parameter.name, parameter);
     this.rows.putGlobalParameter(parameter);
+    this.byName.set(parameter.name, parameter);
     this.changed();
   }
 

@@ -59,9 +59,9 @@ export class Policies {
 
   /** Adds a policy or puts it in the place of one with its name, and applies it at once. */
   set(layer: PolicyLayer, policy: Policy): void {
+    this.rows.putPolicy(this.home.name, layer, policy);
     const others = this.layers[layer].filter(({ name }) => name !== policy.name);
     this.layers[layer] = [...others, policy].sort(byPrecedence);
-    this.rows.putPolicy(this.home.name, layer, policy);
     this.changed();
   }
 

@@ -1,6 +1,7 @@
 // Owns the table of what a policy may set: key, value, whether operators may set it too, and which
 // queues know it. Never acts on a key: queue/rules.ts and the exchange do.
 
+import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { describeTerm, type JsonValue } from '../json.ts';
 
 /** The kinds of queue that some keys leave alone. */
@@ -29,9 +30,16 @@ interface Value {
 
 const integerFrom = (min: number): Value => ({
   expects: `an integer from ${min} on`,
-  allows: (value) => Number.isInteger(value) && Number(value) >= min,
+  // JSON has numbers without an end; one that is no integer of 64 bits is none.
+  allows: (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= 2 ** 63,
 });
 const text: Value = { expects: 'a string', allows: (value) => typeof value === 'string' };
+/** A text that goes onto the wire as a short string, or names what does. */
+const shortText: Value = {
+  expects: `a string of at most ${SHORT_BYTES_MAX} bytes`,
+  allows: (value) => typeof value === 'string' && isShort(value),
+};
 const anything: Value = { expects: 'anything', allows: () => true };
 const oneOf = (...words: readonly (string | number)[]): Value => ({
   expects: words.map((word) => `\`${word}\``).join(' or '),
@@ -71,19 +79,19 @@ const STREAMS: Options = { notFor: ['classic', 'quorum'] };
 export const POLICY_KEYS: readonly PolicyKey[] = [
   row(
     'alternate-exchange',
-    text,
+    shortText,
     'is not a valid alternate exchange name',
     'Where an exchange sends what matches none of its bindings.',
   ),
   row(
     'dead-letter-exchange',
-    text,
+    shortText,
     'is not a valid dead letter exchange name',
     'Where messages go that are rejected, expire, exceed a length limit or come back too often.',
   ),
   row(
     'dead-letter-routing-key',
-    text,
+    shortText,
     'is not a valid dead letter routing key',
     'The routing key of dead letters instead of their own.',
   ),

@@ -6,7 +6,7 @@ import { TABLE_POLICIES } from '../../store/tables.ts';
 import type { Changes } from '../changes.ts';
 import type { JsonValue } from '../json.ts';
 import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from '../row.ts';
-import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from './policy.ts';
+import { type Policy, type PolicyInput, type PolicyLayer, readStoredPolicy } from './policy.ts';
 
 /*
  *   key    'p' vhost name             a policy
@@ -66,7 +66,8 @@ export class PolicyRows {
 
   /** The policies of one layer of a vhost. */
   policies(vhost: string, layer: PolicyLayer): Policy[] {
-    const make = (row: Json): Policy => readPolicy(layer, String(row['name']), row as PolicyInput);
+    const make = (row: Json): Policy =>
+      readStoredPolicy(layer, String(row['name']), row as PolicyInput);
     return this.read(rowKey(LETTERS[layer], vhost), make);
   }
 

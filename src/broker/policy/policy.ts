@@ -50,7 +50,7 @@ export interface PolicyInput {
 /** Reads a policy; throws a Refusal with RabbitMQ's text when something is wrong with it. */
 export function readPolicy(layer: PolicyLayer, name: string, input: PolicyInput): Policy {
   const { priority = 0, applyTo = 'all' } = input;
-  if (typeof priority !== 'number') {
+  if (typeof priority !== 'number' || !Number.isFinite(priority)) {
     throw refusal(`priority should be a number, actually was ${describeTerm(priority)}`);
   }
   const pattern = readPattern(input.pattern);
@@ -60,17 +60,59 @@ export function readPolicy(layer: PolicyLayer, name: string, input: PolicyInput)
     throw refusal(`apply-to '${word}' unrecognised; should be one of: ${words}`);
   }
   const definition = readDefinition(layer, input.definition);
-  const notFor = Object.keys(definition).flatMap((key) => policyKey(key)?.notFor ?? []);
-  const rules = Object.entries(definition).filter(([, value]) => typeof value !== 'object');
   return {
     name,
     pattern,
     applyTo,
     priority,
     definition,
-    rules: new Map(rules as [string, string | number | boolean][]),
-    notFor: new Set(notFor),
+    rules: rulesOf(Object.entries(definition)),
+    notFor: notForOf(definition),
   };
+}
+
+/**
+ * Reads a policy that was taken in before, maybe by a version with other rules. What is wrong in it by
+ * today's has no effect; it is listed and exported as it was, and can be changed or deleted.
+ */
+export function readStoredPolicy(layer: PolicyLayer, name: string, input: PolicyInput): Policy {
+  try {
+    return readPolicy(layer, name, input);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+  const { priority, applyTo = 'all' } = input;
+  const definition = objectOf(input.definition ?? {}) ?? {};
+  const sound = Object.entries(definition).filter(
+    ([key, value]) => policyKey(key)?.check(value) === null,
+  );
+  return {
+    name,
+    pattern: storedPattern(String(input.pattern)),
+    applyTo: isApplyTo(applyTo) ? applyTo : 'all',
+    priority: typeof priority === 'number' ? priority : 0,
+    definition,
+    rules: rulesOf(sound),
+    notFor: notForOf(definition),
+  };
+}
+
+/** A pattern that is none any more matches nothing. */
+function storedPattern(text: string): Pattern {
+  try {
+    return compilePattern(text);
+  } catch {
+    return { text, cutShort: 0, matches: () => false };
+  }
+}
+
+function rulesOf(entries: readonly (readonly [string, JsonValue])[]): PolicyDefinition {
+  const plain = entries.filter(([, value]) => typeof value !== 'object');
+  return new Map(plain as [string, string | number | boolean][]);
+}
+
+function notForOf(definition: JsonObject): ReadonlySet<QueueKind> {
+  return new Set(Object.keys(definition).flatMap((key) => policyKey(key)?.notFor ?? []));
 }
 
 /** Whether a policy matches that queue. */

@@ -4,6 +4,7 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType, describeFieldValue, sameField } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 
 /** Says what is wrong with a value in RabbitMQ's words, or null when nothing is. */
 type Check = (field: Field, args: FieldTable) => string | null;
@@ -54,6 +55,13 @@ const limit: Check = (field, args) =>
 const text: Check = (field) =>
   field.type === 'S' ? null : `{unacceptable_type,${describeFieldType(field)}}`;
 
+/** A text that goes onto the wire as a short string. */
+const shortText: Check = (field, args) => {
+  const wrong = text(field, args);
+  if (wrong !== null || isShort(field.value as string | Buffer)) return wrong;
+  return `"longer than ${SHORT_BYTES_MAX} bytes"`;
+};
+
 const flag: Check = (field) =>
   field.type === 't' ? null : `{unacceptable_type,${describeFieldType(field)}}`;
 
@@ -67,7 +75,7 @@ const oneOf =
   };
 
 const needsDeadLetterExchange: Check = (field, args) =>
-  text(field, args) ??
+  shortText(field, args) ??
   (args.has('x-dead-letter-exchange') ? null : 'routing_key_but_no_dlx_defined');
 
 const queueVersion: Check = (field, args) =>
@@ -98,14 +106,14 @@ const COUNT = 'an integer from 0 on';
 export const QUEUE_ARGUMENTS: readonly QueueArgument[] = [
   row(
     'x-dead-letter-exchange',
-    'a string',
+    'a string of at most 255 bytes',
     'dead-letter-exchange',
-    text,
+    shortText,
     'Where messages go that are rejected, expire, exceed a length limit or come back too often. An exchange that is not there drops them.',
   ),
   row(
     'x-dead-letter-routing-key',
-    'a string; needs `x-dead-letter-exchange`',
+    'a string of at most 255 bytes; needs `x-dead-letter-exchange`',
     'dead-letter-routing-key',
     needsDeadLetterExchange,
     'The routing key of dead letters instead of their own.',
@@ -225,7 +233,7 @@ export function checkQueueArguments(queue: string, vhost: string, args: FieldTab
     if (STREAM_ARGUMENTS.has(name)) throw streamArgument(name, queue, vhost, args);
     const wrong = BY_NAME.get(name)?.check(field, args) ?? null;
     if (wrong === null) continue;
-    if (name === 'x-dead-letter-exchange') {
+    if (name === 'x-dead-letter-exchange' && field.type !== 'S') {
       const type = describeFieldType(field);
       throw new AmqpError(
         'PRECONDITION_FAILED',

@@ -9,8 +9,9 @@ import {
 } from '../../amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.ts';
 import type { ReadMessage } from '../../message/read-message.ts';
+import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { argumentsFromJson, argumentsToJson } from '../definitions/arguments-json.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isObject, type JsonObject, type JsonValue, numberOf } from '../json.ts';
 import { Refusal } from '../refusal.ts';
 
 /** A message as tools see it. */
@@ -47,7 +48,6 @@ const NAMES: readonly (readonly [json: string, name: keyof Properties, kind: Kin
   ['cluster_id', 'clusterId', 'text'],
 ];
 
-const SHORT_BYTES_MAX = 255;
 const NO_HEADERS: FieldTable = new Map();
 
 /** The content-header payload for properties in JSON. Throws a Refusal that names what is wrong. */
@@ -75,15 +75,18 @@ function valueFromJson(key: string, kind: Kind, value: JsonValue): unknown {
         throw new Refusal('invalid', `property 'headers': ${(error as Error).message}`);
       }
     case 'text':
-      if (typeof value === 'string' && Buffer.byteLength(value) <= SHORT_BYTES_MAX) return value;
-      throw new Refusal('invalid', `property '${key}' must be a text of at most 255 bytes`);
+      if (typeof value === 'string' && isShort(value)) return value;
+      throw new Refusal(
+        'invalid',
+        `property '${key}' must be a text of at most ${SHORT_BYTES_MAX} bytes`,
+      );
     case 'octet': {
-      const number = Number(value);
+      const number = numberOf(value);
       if (Number.isInteger(number) && number >= 0 && number <= 255) return number;
       throw new Refusal('invalid', `property '${key}' must be a whole number from 0 to 255`);
     }
     default: {
-      const number = Number(value);
+      const number = numberOf(value);
       if (Number.isSafeInteger(number) && number >= 0) return number;
       throw new Refusal('invalid', `property '${key}' must be a time in seconds since 1970`);
     }

@@ -6,6 +6,7 @@ import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
+import { stripLineBreaks } from './queue.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type ExchangeMethod = Method<
@@ -23,30 +24,32 @@ export function handleExchangeMethod(
     case 'exchange.declare':
       declare(connection, channel, method);
       return;
-    case 'exchange.delete':
-      refuseDefaultExchange(method.exchange);
-      grants.requireExchange('configure', method.exchange);
-      vhost.deleteExchange(method.exchange, method.ifUnused);
+    case 'exchange.delete': {
+      const name = stripLineBreaks(method.exchange);
+      refuseDefaultExchange(name);
+      grants.requireExchange('configure', name);
+      vhost.deleteExchange(name, method.ifUnused);
       if (method.noWait) return;
       replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
       return;
+    }
     case 'exchange.bind': {
-      const { source: from, destination: to, routingKey } = method;
+      const { from, to, routingKey } = endsOf(method);
       checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
-      const destination = vhost.exchange(method.destination);
-      const source = vhost.exchange(method.source);
-      vhost.bind(source, destination, method.routingKey, method.arguments);
+      const destination = vhost.exchange(to);
+      const source = vhost.exchange(from);
+      vhost.bind(source, destination, routingKey, method.arguments);
       if (method.noWait) return;
       replyWhenDurable(connection, channel, () => channel.send('exchange.bind-ok', {}));
       return;
     }
     case 'exchange.unbind': {
-      const { source: from, destination: to, routingKey } = method;
+      const { from, to, routingKey } = endsOf(method);
       checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
-      const source = vhost.exchanges.get(method.source);
-      const destination = vhost.exchanges.get(method.destination);
+      const source = vhost.exchanges.get(from);
+      const destination = vhost.exchanges.get(to);
       if (source !== undefined && destination !== undefined) {
-        vhost.unbind(source, destination, method.routingKey, method.arguments);
+        vhost.unbind(source, destination, routingKey, method.arguments);
       }
       if (method.noWait) return;
       replyWhenDurable(connection, channel, () => channel.send('exchange.unbind-ok', {}));
@@ -57,13 +60,20 @@ export function handleExchangeMethod(
   }
 }
 
+/** The names of both ends, as they were declared. */
+function endsOf(method: Method<'exchange.bind' | 'exchange.unbind'>) {
+  const { source, destination, routingKey } = method;
+  return { from: stripLineBreaks(source), to: stripLineBreaks(destination), routingKey };
+}
+
 function declare(
   connection: Connection,
   channel: Channel,
   method: Method<'exchange.declare'>,
 ): void {
   const { vhost, grants } = connection;
-  const { exchange: name, type, durable, autoDelete, internal } = method;
+  const { type, durable, autoDelete, internal } = method;
+  const name = stripLineBreaks(method.exchange);
   if (method.passive) {
     refuseDefaultExchange(name);
     vhost.exchange(name);

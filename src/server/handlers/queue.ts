@@ -97,11 +97,12 @@ function lookForReplies(
 
 function bind(connection: Connection, channel: Channel, method: Method<'queue.bind'>): void {
   const { vhost } = connection;
-  const name = resolveQueueName(channel, method.queue);
+  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
+  const source = stripLineBreaks(method.exchange);
   // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(vhost, connection.grants, 'queue', name, method.exchange, key);
-  const exchange = vhost.exchange(method.exchange);
+  checkBindingRights(vhost, connection.grants, 'queue', name, source, key);
+  const exchange = vhost.exchange(source);
   const queue = vhost.queue(name, connection);
   vhost.bind(exchange, queue, key, method.arguments);
   if (method.noWait) return;
@@ -110,10 +111,11 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
 
 function unbind(connection: Connection, channel: Channel, method: Method<'queue.unbind'>): void {
   const { vhost } = connection;
-  const name = resolveQueueName(channel, method.queue);
+  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
+  const source = stripLineBreaks(method.exchange);
   const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(vhost, connection.grants, 'queue', name, method.exchange, key);
-  const exchange = vhost.exchanges.get(method.exchange);
+  checkBindingRights(vhost, connection.grants, 'queue', name, source, key);
+  const exchange = vhost.exchanges.get(source);
   const queue = vhost.queues.get(name);
   if (exchange !== undefined && queue !== undefined) {
     const bound = vhost.isBound(exchange, queue, key, method.arguments);
@@ -133,7 +135,7 @@ function purge(connection: Connection, channel: Channel, method: Method<'queue.p
 
 function remove(connection: Connection, channel: Channel, method: Method<'queue.delete'>): void {
   const { vhost } = connection;
-  const name = resolveQueueName(channel, method.queue);
+  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
   connection.grants.requireQueue('configure', name);
   let messageCount = 0;
   if (vhost.queues.has(name)) {
@@ -149,7 +151,7 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
   });
 }
 
-/** RabbitMQ takes line breaks out of names that are declared. */
-function stripLineBreaks(name: string): string {
+/** RabbitMQ takes line breaks out of names that are declared, bound and deleted, and out of no others. */
+export function stripLineBreaks(name: string): string {
   return name.replace(/[\r\n]/g, '');
 }

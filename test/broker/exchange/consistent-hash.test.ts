@@ -171,3 +171,15 @@ test.each([
   expect(spread(byProperty, messages)).toBe(3);
   expect(spread(byProperty, [withProperty(null), withProperty(null)])).toBe(1);
 });
+
+test('a weight too great to add to does not take another binding of its queue away', () => {
+  const great = '9'.repeat(200);
+  const router = new ConsistentHashRouter<string>(new Map(), itself);
+  const bindings = [bind('q', great), bind('q', '1'), bind('q', great)];
+  for (const binding of bindings) router.add(binding);
+  for (const binding of bindings) {
+    expect(routed(router, 'k')).toEqual(['q']);
+    router.remove(binding);
+  }
+  expect(routed(router, 'k')).toEqual([]);
+});
