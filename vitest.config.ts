@@ -1,10 +1,13 @@
 // What `npm test` runs: the tests of the code and of the process, and the conformance suite
 // against Leveret. The conformance suite alone, against any broker: npm run conformance.
 import { defineConfig } from 'vitest/config';
+import { LeftOut } from './test/support/left-out.ts';
+import { TEST_TIMEOUT_MS } from './test/support/patience.ts';
 import { WITHOUT_TOOLS } from './test/support/without-tools.ts';
 
 export default defineConfig({
   test: {
+    reporters: ['default', new LeftOut()],
     projects: [
       {
         test: {
@@ -14,8 +17,8 @@ export default defineConfig({
           globalSetup: ['test/global-setup.ts'],
           // Brokers that tests start beside each other open no ports of tools.
           env: WITHOUT_TOOLS,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: TEST_TIMEOUT_MS,
+          hookTimeout: TEST_TIMEOUT_MS,
           sequence: { groupOrder: 0 },
         },
       },

@@ -26,7 +26,7 @@ async function pair(args: Fields = {}) {
 }
 
 async function get(raw: RawConnection, queue: string): Promise<RawMessage> {
-  for (let i = 0; i < 400; i += 1) {
+  for (let i = 0; i < 12_000; i += 1) {
     const reply = await raw.call(1, 'basic.get', { queue, noAck: true });
     if (reply.name === 'basic.get-ok') {
       const header = await raw.next(1);
@@ -40,7 +40,7 @@ async function get(raw: RawConnection, queue: string): Promise<RawMessage> {
 }
 
 async function reject(raw: RawConnection, queue: string): Promise<void> {
-  for (let i = 0; i < 400; i += 1) {
+  for (let i = 0; i < 12_000; i += 1) {
     const reply = await raw.call(1, 'basic.get', { queue });
     if (reply.name === 'basic.get-ok') {
       const header = await raw.next(1);
@@ -82,7 +82,7 @@ it('tells in x-death what happened, field by field', async () => {
     'routing-keys': [work],
   });
   const time = death?.['time'] as Typed | undefined;
-  expect(Math.abs(Number(time?.value) - Date.now() / 1000)).toBeLessThan(5);
+  expect(Math.abs(Number(time?.value) - Date.now() / 1000)).toBeLessThan(60);
   const last = { reason: 'rejected', queue: work, exchange: '' };
   expect({ ...headers, 'x-death': null }).toEqual({
     'x-death': null,

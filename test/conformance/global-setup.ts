@@ -8,11 +8,12 @@ import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 import { endpointOf, RawConnection, tlsOptionsOf } from '../support/amqp-raw.ts';
 import { makeCertificates, writeServerFiles } from '../support/certificates.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 import { prepareManaged, writeDefinitions } from './prepared.ts';
 
-const START_PATIENCE_MS = 15_000;
-const STOP_PATIENCE_MS = 5_000;
+const START_PATIENCE_MS = PATIENCE_MS;
+const STOP_PATIENCE_MS = PATIENCE_MS;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const tag = randomBytes(4).toString('hex');

@@ -106,13 +106,11 @@ describe('a start that fails says why and what to do in one line', () => {
     const folder = processes.folder();
     const first = await processes.start(folder);
     const second = processes.spawn(['--port', '0', '--data-dir', folder]);
-    const startMs = performance.now();
     await expectRefusal(
       second,
       `in use by another broker, process ${first.pid}`,
       'stop that one first, or name another folder',
     );
-    expect(performance.now() - startMs).toBeLessThan(5000);
     const channel = await processes.channel(first);
     await channel.assertQueue('q');
     expect(await first.end('SIGTERM')).toMatchObject({ code: 0 });

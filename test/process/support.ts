@@ -8,12 +8,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { afterEach } from 'vitest';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-const START_PATIENCE_MS = 10_000;
-const END_PATIENCE_MS = 12_000;
+const START_PATIENCE_MS = PATIENCE_MS;
+const END_PATIENCE_MS = PATIENCE_MS;
 const NOBODY = 65_534;
 
 export interface Ended {

@@ -7,6 +7,7 @@ import type { Connection } from '../../src/server/connection.ts';
 import { TICK_MS } from '../../src/util/timers.ts';
 import { eventually } from '../support/amqp.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
+import { TEST_TIMEOUT_MS } from '../support/patience.ts';
 import { HANG_UP, handshake, publication } from './scripted.ts';
 import {
   FakeClock,
@@ -18,7 +19,7 @@ import {
 } from './support.ts';
 
 const start = useServers();
-const DURATION_MS = Number(process.env['SETTLING_SECONDS'] ?? 2.5) * 1_000;
+const ROUNDS = Number(process.env['SETTLING_ROUNDS'] ?? 1_000);
 const CHANNELS = 3;
 const CLIENTS = 4;
 /** Few, so that they are often in use, and often not. */
@@ -183,8 +184,7 @@ for (const consumerTimeoutAction of ['close_channel', 'requeue'] as const) {
         return raw;
       };
       const clients = await Promise.all(Array.from({ length: CLIENTS }, open));
-      const end = performance.now() + DURATION_MS;
-      while (performance.now() < end) {
+      for (let round = 0; round < ROUNDS; round++) {
         const at = random.below(CLIENTS);
         let raw = clients[at] as (typeof clients)[0];
         if (raw.closed || random.below(60) === 0) {
@@ -212,12 +212,11 @@ for (const consumerTimeoutAction of ['close_channel', 'requeue'] as const) {
         seen.checks += 1;
       }
       console.log(seen);
-      expect(seen.checks).toBeGreaterThan(100);
       expect(seen.unacked).toBeGreaterThan(0);
       await server.dropAll();
       await eventually(() => channelsOf(server).length === 0);
       checkUnacked(server);
     },
-    DURATION_MS + 20_000,
+    TEST_TIMEOUT_MS + ROUNDS * 20,
   );
 }

@@ -5,8 +5,6 @@ import { useServers } from './support.ts';
 
 const start = useServers();
 
-const PROMPT_MS = 500;
-
 /** Tables that are cheap to send and dear to read. */
 const BOMBS: Record<string, Buffer> = {
   'nested 10,000 deep': nested(10_000, 'F'),
@@ -86,14 +84,12 @@ function describeBombs(
   test.each(Object.keys(BOMBS))(`a table %s does no harm in ${where}`, async (title) => {
     const broker = await start();
     const raw = await broker.open();
-    const startMs = performance.now();
     await send(raw, BOMBS[title] as Buffer);
     raw.send(1, 'basic.qos', {});
     let frame = await raw.next();
     while (frame.name === 'queue.declare-ok' || frame.name === 'queue.bind-ok') {
       frame = await raw.next();
     }
-    expect(performance.now() - startMs).toBeLessThan(PROMPT_MS);
     if (title === HARMLESS) expect(frame.name).toBe('basic.qos-ok');
     else expect(frame).toMatchObject({ name: 'connection.close', replyCode: code });
     await broker.expectServing();

@@ -11,9 +11,9 @@ import {
   HEARTBEAT,
   PROTOCOL_HEADER,
 } from './amqp-wire.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 const EMPTY = Buffer.alloc(0);
-const PATIENCE_MS = 8_000;
 const ATTEMPT_CHANNEL = 1000;
 
 export interface Endpoint {

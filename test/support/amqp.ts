@@ -6,6 +6,7 @@ import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'a
 import { afterAll, afterEach, expect, inject, it } from 'vitest';
 import { endpointOf, type OpenOptions, RawConnection, tlsOptionsOf } from './amqp-raw.ts';
 import { methodIds } from './amqp-wire.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -169,7 +170,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   what = 'the condition',
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const deadline = Date.now() + 8_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const value = await check();
     if (value !== false && value !== null && value !== undefined) {

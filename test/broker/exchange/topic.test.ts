@@ -81,13 +81,11 @@ test('the longest keys and patterns full of # cost no more than words times node
   router.add(bind('mixed', `${'#.a.'.repeat(63)}#`));
   router.add(bind('never', `${'#.a.'.repeat(63)}b`));
   const words = `${'a.'.repeat(127)}a`;
-  const start = performance.now();
+  // An exponential walk would not come back at all.
   for (let i = 0; i < 20; i++) {
     expect(routed(router, words)).toEqual(['hashes', 'mixed']);
     expect(routed(router, '.'.repeat(255))).toEqual(['dots', 'hashes']);
   }
-  // An exponential walk would not come back at all.
-  expect(performance.now() - start).toBeLessThan(5_000);
 });
 
 /** What a topic pattern means, written down as plainly as can be. */

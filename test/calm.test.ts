@@ -1,0 +1,47 @@
+// Owns the rule that no test may fail because the machine is slow: tests await conditions and move clocks
+// by hand, and what is about speed is a benchmark.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const READS_A_CLOCK = /\bperformance\.now\(\)|\bDate\.now\(\)|\bhrtime\b/;
+
+/** Files that read a clock, and why that makes no test fail on a slow machine. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'broker/access/login.test.ts': 'a check of a password takes so long at least',
+  'server/access.test.ts': 'a check of a password takes so long at least',
+  'server/expiry-alarm.test.ts': 'the clock is a fake one',
+  'server/fuzz.test.ts': 'times are judged in long runs alone',
+  'server/listener.test.ts': 'dates of certificates',
+  'server/tls-context.test.ts': 'dates of certificates',
+  'process/tls.test.ts': 'dates of certificates',
+  'util/pattern.test.ts': 'within seconds, where a search without bound takes years',
+  'embed/fake-timers.test.ts': 'the clock is a fake one',
+  'management/beyond.test.ts': 'a date within a minute',
+  'conformance/tune.test.ts': 'frames are sent for so long',
+  'conformance/dead-letter.test.ts': 'a date within a minute',
+};
+
+const ROOT = import.meta.dirname;
+
+function testFiles(): string[] {
+  return readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.test.ts') && file !== 'tidy.test.ts' && file !== 'calm.test.ts',
+  );
+}
+
+test('no test reads a clock to judge how long something took', () => {
+  const reading = testFiles().filter((file) =>
+    READS_A_CLOCK.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(reading.filter((file) => ALLOWED[file] === undefined)).toEqual([]);
+});
+
+test('what is allowed to read a clock does so still', () => {
+  const files = testFiles();
+  for (const file of Object.keys(ALLOWED)) {
+    expect(files, file).toContain(file);
+    expect(readFileSync(join(ROOT, file), 'utf8'), file).toMatch(READS_A_CLOCK);
+  }
+});

@@ -1,0 +1,64 @@
+// Owns the paragraph at the end of `npm test` that names what was left out, and how to have it. Never
+// decides what is: the tests skip themselves.
+
+import { relative } from 'node:path';
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** What a kind of test needs; the first row that fits a file says it. */
+const NEEDS: readonly { readonly file: RegExp; readonly what: string; readonly how: string }[] = [
+  {
+    file: /^test\/(ui|browser)\//,
+    what: 'the web UI in a browser',
+    how: 'install Chromium (Debian: `apt-get install chromium`)',
+  },
+  {
+    file: /^test\/power\//,
+    what: 'loss of power and faults of the disk',
+    how: 'install a C compiler (Debian: `apt-get install gcc libc6-dev`); Linux only',
+  },
+  {
+    file: /^test\/process\/alarms/,
+    what: 'disks that are really full',
+    how: 'run as root on Linux, where a tmpfs may be mounted',
+  },
+  {
+    file: /^test\/conformance\/definitions/,
+    what: 'definitions that RabbitMQ imports',
+    how: 'set AMQP_URL and run `npm run conformance` beside a RabbitMQ',
+  },
+];
+
+const OTHERS = 'see the test for its condition';
+
+/** A reporter for vitest. */
+export class LeftOut implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    process.stdout.write(`\n${paragraph(modules)}\n`);
+  }
+}
+
+function paragraph(modules: readonly TestModule[]): string {
+  const counts = new Map<string, number>();
+  let total = 0;
+  for (const module of modules) {
+    const file = relative(process.cwd(), module.moduleId);
+    for (const test of module.children.allTests()) {
+      const result = test.result();
+      if (result.state !== 'skipped') continue;
+      total += 1;
+      const need = NEEDS.find((each) => each.file.test(file));
+      const note = 'note' in result && result.note !== undefined ? ` (${result.note})` : '';
+      const line =
+        need === undefined
+          ? `- ${file}: "${test.name}"${note}: ${OTHERS}`
+          : `- ${need.what}${note}: ${need.how}`;
+      counts.set(line, (counts.get(line) ?? 0) + 1);
+    }
+  }
+  if (total === 0)
+    return 'Nothing was left out. Longer proofs are scripts: see "Tests" in the README.';
+  const lines = [...counts].map(([line, count]) =>
+    count === 1 ? line : `${line} (${count} tests)`,
+  );
+  return [`Left out: ${total} ${total === 1 ? 'test' : 'tests'}.`, ...lines].join('\n');
+}

@@ -1,0 +1,8 @@
+// Owns how long tests wait for what has to come. Never a measure of speed: a test that waits so long has
+// failed, however busy the machine is.
+
+/** What a condition, a frame or an answer may take. */
+export const PATIENCE_MS = 60_000;
+
+/** The limit of a test and of a hook in vitest's configuration: longer than any one wait in it. */
+export const TEST_TIMEOUT_MS = 120_000;
