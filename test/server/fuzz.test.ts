@@ -1,5 +1,5 @@
 // Owns the fuzzer: dialogues that are mutated, frames that are random, tables that lie, and a dialogue cut
-// at every byte. The seed is the same in every run; `npm run fuzz` takes others, and goes on for longer.
+// at every byte. The seed is the same in every run; `npm run fuzz -- bytes` takes others, and goes on longer.
 
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
