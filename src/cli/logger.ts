@@ -4,6 +4,9 @@
 import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
+import { cutFields, cutMessage } from '../util/log-fields.ts';
+import { descriptorOf } from './log/descriptor.ts';
+import { LineSink } from './log/line-sink.ts';
 
 export const STDOUT = 1;
 export const STDERR = 2;
@@ -29,24 +32,31 @@ export function outputTo(
   return { terminal, colours: terminal && !plain, target: file };
 }
 
-/** A logger whose lines are each written before the call returns: the last ones matter most. */
+/** A logger that never throws, and never waits for what reads its lines. */
 export async function makeLogger(
   { logConsole, logLevel, logFormatter }: LogSettings,
   output: Output,
 ): Promise<Logger> {
-  const { destination, pino, stdTimeFunctions } = await import('pino');
+  const { pino, stdTimeFunctions } = await import('pino');
   const { target } = output;
-  const stream = typeof target === 'number' ? destination({ dest: target, sync: true }) : target;
+  const stream = typeof target === 'number' ? new LineSink(descriptorOf(target)) : target;
   const pretty = logFormatter === 'auto' ? output.terminal : logFormatter === 'pretty';
-  return pino(
+  const logger = pino(
     {
       level: logConsole ? logLevel : 'silent',
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: cutFields },
+      hooks: { logMethod: cutMessage },
     },
     pretty ? await forPeople(stream, output.colours) : stream,
   );
+  if (stream instanceof LineSink) {
+    stream.onDropped = (dropped, code) => {
+      logger.warn({ dropped, ...(code === '' ? {} : { code }) }, 'lines of the log were dropped');
+    };
+  }
+  return logger;
 }
 
 /** Loaded only where somebody reads along. */
@@ -59,7 +69,17 @@ async function forPeople(stream: DestinationStream, colours: boolean): Promise<D
     ignore: 'pid,hostname',
     messageFormat: (entry, key) => String(entry[key] ?? '').replaceAll('\n', '\\n'),
   });
-  return { write: (line) => stream.write(prettify(harmless(line))) };
+  return {
+    write: (line) => {
+      let text = line;
+      try {
+        text = prettify(harmless(line));
+      } catch {
+        // Better as a program would read it than not at all.
+      }
+      stream.write(text);
+    },
+  };
 }
 
 /**

@@ -15,9 +15,10 @@ export interface Host {
   onCrash(listener: (error: unknown) => void): void;
   after(delayMs: number, listener: () => void): void;
   writeError(line: string): void;
-  exit(code: number): void;
+  /** Ends the process; `why` is said on standard error if the log cannot say it. */
+  exit(code: number, why?: string): void;
   /** Ends the process also when one of its threads is stuck, for which `exit` would wait for ever. */
-  kill(): void;
+  kill(why: string): void;
 }
 
 /** The signals that ask for a stop, with the exit code when one of them cuts it short. */
@@ -48,8 +49,9 @@ export async function supervise(
   // Whatever is not durable was not confirmed, so ending at once is safe; going on might not be.
   const die = (error: unknown, what: string): void => {
     logger.fatal({ err: error }, what);
-    if (error instanceof Error && error.name === 'StuckCommitError') host.kill();
-    else host.exit(1);
+    const why = `${what}: ${describeFailure(error, settings)}`;
+    if (error instanceof Error && error.name === 'StuckCommitError') host.kill(why);
+    else host.exit(1, why);
   };
   host.onCrash((error) => die(error, 'stopped by a bug'));
   const stopSignal = watchSignals(settings, logger, host);

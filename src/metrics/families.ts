@@ -6,6 +6,7 @@ import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { Totals } from '../broker/view/look.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
 import type { Context } from '../management/context.ts';
+import { droppedLines } from '../util/dropped-lines.ts';
 
 /** Labels of one value. */
 export type Labels = Readonly<Record<string, string>>;
@@ -150,6 +151,12 @@ export const FAMILIES: readonly Family[] = [
     type: 'counter',
     help: 'Bugs that a peer came upon, and that ended that peer alone',
     read: ({ context }) => one(context.guard.caught),
+  },
+  {
+    name: 'leveret_log_lines_dropped_total',
+    type: 'counter',
+    help: 'Lines of the log that could not be written',
+    read: () => one(droppedLines.count),
   },
   gauge('alarms_file_descriptor_limit', 'Whether descriptors are short: never', () => 0),
   {

@@ -39,12 +39,17 @@ class FakeHost implements Host {
     this.errors.push(line);
   }
 
-  exit(code: number): void {
+  /** What is to be said where the log cannot say it. */
+  readonly whys: (string | undefined)[] = [];
+
+  exit(code: number, why?: string): void {
     this.exits.push(code);
+    this.whys.push(why);
   }
 
-  kill(): void {
+  kill(why: string): void {
     this.kills += 1;
+    this.whys.push(why);
   }
 
   signal(signal: StopSignal | 'SIGHUP'): void {
@@ -239,4 +244,5 @@ test('an exception that nobody caught ends the process at once', async () => {
   host.crash(new Error('bug'));
   expect(host.exits).toEqual([1]);
   expect(lines.at(-1)).toMatchObject({ level: 60, err: { message: 'bug' } });
+  expect(host.whys[0]).toContain('stopped by a bug: Error: bug');
 });

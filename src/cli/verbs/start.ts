@@ -8,6 +8,8 @@ import type { Settings } from '../../config/settings.ts';
 import { FLAGS } from '../../config/settings.ts';
 import { systemClock } from '../../util/clock.ts';
 import { describeFailure } from '../failure.ts';
+import { descriptorOf } from '../log/descriptor.ts';
+import { LineSink } from '../log/line-sink.ts';
 import { makeLogger, outputTo, STDERR, STDOUT } from '../logger.ts';
 import { type Host, supervise } from '../supervise.ts';
 
@@ -70,16 +72,41 @@ async function runStart(
     host.exit(1);
     return;
   }
-  const logger = await makeLogger(settings, outputTo(printPort ? STDERR : STDOUT, process.env));
+  const file = printPort ? STDERR : STDOUT;
+  const sink = new LineSink(descriptorOf(file));
+  logSink = sink;
+  const logger = await makeLogger(settings, { ...outputTo(file, process.env), target: sink });
   for (const warning of warnings) logger.warn(warning);
   // The broker is loaded only now, so that help and a wrong setting do not wait for it.
   const start = async () => {
     const broker = await (await import('../../main.ts')).startBroker(settings, logger);
-    if (printPort) process.stdout.write(`${broker.addresses[0]?.port ?? ''}\n`);
+    if (printPort) process.stdout.on('error', ignore).write(`${broker.addresses[0]?.port ?? ''}\n`);
     return broker;
   };
   await supervise(start, settings, logger, host);
 }
+
+/** How long the last lines may take while the process ends. */
+const LAST_LINES_MS = 500;
+
+/** What the log goes through, once there is one. */
+let logSink: LineSink | null = null;
+
+/** Writes the last lines of the log; when they cannot be, what ends the process goes to standard error. */
+function endLog(why: string | null): void {
+  const said = logSink?.end(LAST_LINES_MS) ?? false;
+  if (why !== null && !said) writeLast(`leveret: ${why}`);
+}
+
+/** Writes a line to standard error, which may have nobody who reads it. */
+function writeLast(line: string): void {
+  const sink = new LineSink(descriptorOf(STDERR));
+  sink.write(`${line}\n`);
+  sink.end(LAST_LINES_MS);
+}
+
+// What is printed beside the log may find its reader gone, too.
+const ignore = (): void => {};
 
 const processHost: Host = {
   clock: systemClock,
@@ -89,9 +116,15 @@ const processHost: Host = {
     process.on('unhandledRejection', listener);
   },
   after: (delayMs, listener) => setTimeout(listener, delayMs),
-  writeError: (line) => process.stderr.write(`${line}\n`),
-  exit: (code) => process.exit(code),
-  kill: () => process.kill(process.pid, 'SIGKILL'),
+  writeError: writeLast,
+  exit: (code, why) => {
+    endLog(why ?? null);
+    process.exit(code);
+  },
+  kill: (why) => {
+    endLog(why);
+    process.kill(process.pid, 'SIGKILL');
+  },
 };
 
 /** A test that starts a broker may be killed, or start it through npx, which hands no signal on. */
