@@ -28,6 +28,9 @@ import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
+import { recoverBroker } from './recovery/recover-broker.ts';
+import { recoverVhost } from './recovery/recover-vhost.ts';
+import { SetAsideDefinitions } from './set-aside/set-aside-definitions.ts';
 import { SetAsideMessages } from './set-aside/set-aside-messages.ts';
 import { Vhost } from './vhost.ts';
 import { Rates } from './view/rates.ts';
@@ -59,6 +62,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly rates = new Rates();
   readonly line = new ChangeLine();
   readonly setAside: SetAsideMessages;
+  readonly setAsideRows: SetAsideDefinitions;
   readonly time: BrokerTime;
   /** The broker's time as the turn began, ms: when its messages arrived. */
   nowMs: number;
@@ -107,12 +111,13 @@ export class Broker implements QueueHost, CompactionHost {
     this.floods = new Floods(floods);
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
-    this.definitionRows = new DefinitionRows(store);
-    this.queueRows = new QueueRows(store);
+    this.setAsideRows = new SetAsideDefinitions(store);
+    this.definitionRows = new DefinitionRows(store, this.setAsideRows);
+    this.queueRows = new QueueRows(store, this.setAsideRows);
     this.sweeps = new Sweeps(store, this.queueRows);
-    this.policyRows = new PolicyRows(store, this.changes);
+    this.policyRows = new PolicyRows(store, this.changes, this.setAsideRows);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
-    this.access = new Access(store, this.changes, {
+    this.access = new Access(store, this.changes, this.setAsideRows, {
       definitionChanged: () => this.definitionChanged(),
       hasVhost: (name) => this.vhosts.has(name),
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),
@@ -130,21 +135,7 @@ export class Broker implements QueueHost, CompactionHost {
   recover(first: FirstStart): void {
     this.time.recover();
     this.nowMs = this.time.now();
-    this.globalParameters.recover();
-    this.access.recover();
-    for (const id of this.sweeps.recover()) this.reserveQueueId(id);
-    if (this.sweeps.any) this.awaitBatch();
-    const stored = this.access.rows.vhosts();
-    const fresh = stored.length === 0 && this.access.users().length === 0;
-    for (const traits of stored) this.addVhost(traits.name, traits).recover();
-    const names = fresh ? [first.vhost, ...this.definitionRows.vhosts()] : [];
-    for (const name of names) if (!this.vhosts.has(name)) this.putVhost(name).recover();
-    this.setAside.recover();
-    this.log.dropUnreferenced();
-    if (!fresh || first.user === null) return;
-    const { name, password, tags, permission, logCost } = first.user;
-    this.access.putUserNow({ name, tags }, password, logCost);
-    this.access.setPermission({ ...permission, user: name, vhost: first.vhost });
+    recoverBroker(this, first);
   }
 
   // --- vhosts ---
@@ -152,16 +143,22 @@ export class Broker implements QueueHost, CompactionHost {
   /** The vhost of that name; throws a Refusal when there is none. */
   vhost(name: string): Vhost {
     const vhost = this.vhosts.get(name);
-    if (vhost === undefined) throw noVhost(name);
+    if (vhost === undefined) throw this.setAsideRows.vhostError(name) ?? noVhost(name);
     return vhost;
   }
 
   /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
   putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
     checkVhostTraits(name, traits);
-    const vhost = this.vhosts.get(name) ?? this.addVhost(name, {});
+    let vhost = this.vhosts.get(name);
+    if (vhost === undefined) {
+      vhost = this.addVhost(name, {});
+      // One that was set aside has its own row again, and all that is in it.
+      if (this.setAsideRows.vhostError(name) !== null) recoverVhost(this, vhost);
+    }
     vhost.setTraits(traits);
-    this.storeVhost(vhost);
+    this.access.rows.putVhost(vhost.snapshot());
+    this.definitionChanged();
     return vhost;
   }
 
@@ -169,7 +166,8 @@ export class Broker implements QueueHost, CompactionHost {
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
     const vhost = this.vhost(name);
     vhost.setTraits({ limits: checkLimits(VHOST_LIMITS, limits) });
-    this.storeVhost(vhost);
+    this.access.rows.putVhost(vhost.snapshot());
+    this.definitionChanged();
   }
 
   /** Deletes a vhost with all that is in it and all permissions in it, and ends its connections. */
@@ -184,21 +182,22 @@ export class Broker implements QueueHost, CompactionHost {
     this.definitionChanged();
   }
 
-  private addVhost(name: string, traits: Partial<VhostTraits>): Vhost {
+  /** Makes a vhost that is not stored yet, or was read from the store. */
+  addVhost(name: string, traits: Partial<VhostTraits>): Vhost {
     const vhost = new Vhost(name, this);
     vhost.setTraits(traits);
     this.vhosts.set(name, vhost);
     return vhost;
   }
 
-  private storeVhost(vhost: Vhost): void {
-    this.access.rows.putVhost(vhost.snapshot());
-    this.definitionChanged();
-  }
-
   /** A number for a new queue, never used by a queue that still has rows. */
   takeQueueId(): number {
     return this.nextQueueId++;
+  }
+
+  /** Keeps the ids of rows that no queue is known to have from being given out. */
+  reserveStrayQueueIds(): void {
+    this.reserveQueueId(this.queueRows.highestId(this.nextQueueId - 1));
   }
 
   /** Makes sure that ids up to one read from the store are not given out again. */

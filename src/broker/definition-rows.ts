@@ -7,7 +7,16 @@ import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_DEFINITIONS } from '../store/tables.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
-import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from './row.ts';
+import {
+  encodeRow,
+  type Json,
+  NOT_ASIDE,
+  type RowsAside,
+  readRows,
+  requireTexts,
+  rowKey,
+  rowsBehind,
+} from './row.ts';
 
 /*
  * One row of the table of definitions; names are UTF-8, each with a u16 of its length before it:
@@ -38,9 +47,11 @@ export interface StoredBinding {
 /** Reads and writes the definitions of one store. */
 export class DefinitionRows {
   private readonly store: Store;
+  private readonly aside: RowsAside;
 
-  constructor(store: Store) {
+  constructor(store: Store, aside: RowsAside = NOT_ASIDE) {
     this.store = store;
+    this.aside = aside;
   }
 
   putExchange(vhost: string, exchange: ExchangeTraits): void {
@@ -59,10 +70,10 @@ export class DefinitionRows {
   }
 
   /** The durable exchanges of a vhost, in order of their names. */
-  exchanges(vhost: string): ExchangeTraits[] {
+  exchanges(vhost: string): Keyed<ExchangeTraits>[] {
     return this.read('x', vhost, (row) => ({
-      name: String(row['name']),
-      type: String(row['type']),
+      name: textOf(row, 'name'),
+      type: textOf(row, 'type'),
       durable: true,
       autoDelete: row['autoDelete'] === true,
       internal: row['internal'] === true,
@@ -85,10 +96,10 @@ export class DefinitionRows {
   }
 
   /** The durable queues of a vhost, in order of their names. */
-  queues(vhost: string): StoredQueue[] {
+  queues(vhost: string): Keyed<StoredQueue>[] {
     return this.read('q', vhost, (row) => ({
-      id: Number(row['id']),
-      name: String(row['name']),
+      id: idOf(row),
+      name: textOf(row, 'name'),
       autoDelete: row['autoDelete'] === true,
       arguments: tableOf(row),
     }));
@@ -110,12 +121,12 @@ export class DefinitionRows {
   }
 
   /** The durable bindings of a vhost. */
-  bindings(vhost: string): StoredBinding[] {
+  bindings(vhost: string): Keyed<StoredBinding>[] {
     return this.read('b', vhost, (row) => ({
-      source: String(row['source']),
-      destination: String(row['destination']),
+      source: textOf(row, 'source'),
+      destination: textOf(row, 'destination'),
       toExchange: row['toExchange'] === true,
-      bindingKey: String(row['bindingKey']),
+      bindingKey: textOf(row, 'bindingKey'),
       arguments: tableOf(row),
     }));
   }
@@ -139,16 +150,32 @@ export class DefinitionRows {
 
   private put(key: Buffer, json: Json): void {
     this.store.put(TABLE_DEFINITIONS, key, encodeRow(json));
+    this.aside.replaced(TABLE_DEFINITIONS, key);
   }
 
-  private read<T>(kind: string, vhost: string, make: (row: Json) => T): T[] {
+  private read<T>(kind: string, vhost: string, make: (row: Json) => T): Keyed<T>[] {
     const from = rowKey(kind, vhost);
-    const found: T[] = [];
-    for (const { key, value } of this.store.range(TABLE_DEFINITIONS, from, rowsBehind(from))) {
-      found.push(make(decodeRow(TABLE_DEFINITIONS, key, value)));
-    }
-    return found;
+    const range = [from, rowsBehind(from)] as const;
+    return readRows(this.store, TABLE_DEFINITIONS, range, make, this.aside);
   }
+}
+
+/** A row with its key. */
+interface Keyed<T> {
+  readonly key: Buffer;
+  readonly value: T;
+}
+
+function textOf(row: Json, name: string): string {
+  requireTexts(row, name);
+  return row[name] as string;
+}
+
+/** A queue's number goes into keys as four bytes. */
+function idOf(row: Json): number {
+  const id = Number(row['id']);
+  if (!Number.isInteger(id) || id < 1 || id >= 2 ** 32) throw new RangeError('its id is no number');
+  return id;
 }
 
 /** An identity may be longer than a key of the store can be; its hash is as good. */
@@ -161,6 +188,6 @@ function tableText(table: FieldTable): string {
 }
 
 function tableOf(row: Json): FieldTable {
-  const bytes = Buffer.from(String(row['arguments']), 'base64');
+  const bytes = Buffer.from(textOf(row, 'arguments'), 'base64');
   return decodeTable(bytes, 0, bytes.length, STORED_LIMITS).table;
 }

@@ -2,6 +2,7 @@
 // Never knows which rows there are: definition-rows.ts and access/access-rows.ts do.
 
 import { verifyChecksum, withChecksum } from '../store/checksum.ts';
+import type { Store } from '../store/port.ts';
 
 /*
  *   key    one letter for the kind, then the names, each as UTF-8 with a u16 of its length before it
@@ -39,4 +40,44 @@ export function encodeRow(json: Json): Buffer {
 /** Reads a value back; throws a CorruptRecordError when it is damaged. */
 export function decodeRow(table: number, key: Buffer, value: Buffer): Json {
   return JSON.parse(verifyChecksum(table, key, value).toString()) as Json;
+}
+
+/** What becomes of rows that cannot be read, and of those that others take the place of. */
+export interface RowsAside {
+  add(table: number, key: Buffer, error: unknown): void;
+  replaced(table: number, key: Buffer): void;
+}
+
+/** Rows that matter to nobody once they are unreadable: for tests and checks. */
+export const NOT_ASIDE: RowsAside = {
+  add: (_table, _key, error) => {
+    throw error;
+  },
+  replaced: () => {},
+};
+
+/** Reads a range of rows; each that cannot be read is set aside, and the others are returned. */
+export function readRows<T>(
+  store: Store,
+  table: number,
+  [from, to]: readonly [Buffer, Buffer],
+  make: (row: Json) => T,
+  aside: RowsAside,
+): { readonly key: Buffer; readonly value: T }[] {
+  const found: { key: Buffer; value: T }[] = [];
+  for (const { key, value } of store.range(table, from, to)) {
+    try {
+      found.push({ key, value: make(decodeRow(table, key, value)) });
+    } catch (error) {
+      aside.add(table, key, error);
+    }
+  }
+  return found;
+}
+
+/** Throws unless the named fields of a row are texts. */
+export function requireTexts(row: Json, ...names: readonly string[]): void {
+  for (const name of names) {
+    if (typeof row[name] !== 'string') throw new TypeError(`its ${name} is no text`);
+  }
 }

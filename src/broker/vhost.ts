@@ -80,29 +80,15 @@ export class Vhost implements QueueHome {
     return [...this.queues.values(), ...this.replies.all()];
   }
 
-  /** Reads the durable exchanges, queues and bindings of this vhost back, with their messages. */
-  recover(): void {
-    const rows = this.broker.definitionRows;
-    this.policies.recover();
-    this.parameters.recover();
-    for (const traits of rows.exchanges(this.name)) {
-      this.exchanges.set(traits.name, new Exchange(traits));
-    }
-    for (const exchange of this.exchanges.values()) this.policies.applyToExchange(exchange);
-    for (const stored of rows.queues(this.name)) {
-      this.broker.reserveQueueId(stored.id);
-      const queue = this.addQueue(stored.id, { ...stored, durable: true, owner: null });
-      queue.recover();
-    }
-    for (const stored of rows.bindings(this.name)) {
-      const source = this.exchanges.get(stored.source);
-      const destination = stored.toExchange
-        ? this.exchanges.get(stored.destination)
-        : this.queues.get(stored.destination);
-      // An older version could store a binding of a queue that it could not.
-      if (source === undefined || destination === undefined) continue;
-      this.addBinding(source, destination, stored.bindingKey, stored.arguments);
-    }
+  /** Has a queue stand for one whose rows cannot be read: it takes nothing and gives nothing. */
+  standIn(name: string, error: string): void {
+    const { broker } = this;
+    const traits = { name, durable: true, autoDelete: false, owner: null, arguments: new Map() };
+    const broken = this.queues.get(name);
+    if (broken !== undefined) broken.deleted = true;
+    const queue = new Queue(0, traits, broker.log, broker, this, broker.queueRows);
+    queue.refuseAll(error);
+    this.queues.set(name, queue);
   }
 
   /** Changes what is given. */
@@ -120,6 +106,7 @@ export class Vhost implements QueueHome {
   drop(): void {
     for (const queue of this.queues.values()) {
       queue.discard();
+      this.broker.setAside.dropOf(queue.id);
       for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
     }
     this.queues.clear();
@@ -140,6 +127,7 @@ export class Vhost implements QueueHome {
 
   /** The error for an exchange that is not there. */
   noExchange(name: string): AmqpError {
+    this.broker.setAsideRows.refuse('exchange', this.name, name);
     return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
   }
 
@@ -150,6 +138,7 @@ export class Vhost implements QueueHome {
       throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`);
     }
     if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
+    if (queue.unreadable !== null) this.broker.setAsideRows.refuse('queue', this.name, name);
     return queue;
   }
 
@@ -159,6 +148,7 @@ export class Vhost implements QueueHome {
     const current = this.exchanges.get(name);
     checkExchangeDeclaration(this.name, current, traits);
     if (current !== undefined) return;
+    this.broker.setAsideRows.refuse('exchange', this.name, name);
     const exchange = new Exchange(traits);
     // What could refuse comes before any change in memory: the rows too.
     if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
@@ -174,7 +164,10 @@ export class Vhost implements QueueHome {
     refuseDefaultExchange(name);
     refuseSystemExchange(this.name, name);
     const exchange = this.exchanges.get(name);
-    if (exchange === undefined) return;
+    if (exchange === undefined) {
+      this.broker.setAsideRows.refuse('exchange', this.name, name);
+      return;
+    }
     if (ifUnused && exchange.bindings.size > 0) {
       const what = `exchange '${name}' in vhost '${this.name}' in use`;
       throw new AmqpError('PRECONDITION_FAILED', what);
@@ -194,6 +187,7 @@ export class Vhost implements QueueHome {
     grants?.requireQueue('configure', name);
     const { defaultQueueType, limits } = this.traits;
     const traits = withQueueType({ ...given, name }, defaultQueueType);
+    this.broker.setAsideRows.refuse('queue', this.name, name);
     checkQueueDeclaration(this.name, current, traits, connection);
     if (current !== undefined) return current;
     checkQueueLimit(this.name, name, this.queues.size, limits);
@@ -317,7 +311,8 @@ export class Vhost implements QueueHome {
     this.deleteQueue(queue, false, false);
   }
 
-  private addQueue(id: number, traits: QueueTraits): Queue {
+  /** Makes a queue, also for recovery. */
+  addQueue(id: number, traits: QueueTraits): Queue {
     const { log, queueRows } = this.broker;
     const queue = new Queue(id, traits, log, this.broker, this, queueRows);
     this.queues.set(traits.name, queue);
@@ -331,7 +326,7 @@ export class Vhost implements QueueHome {
   }
 
   /** Returns the identity of the new binding, or null when it was there already. */
-  private addBinding(
+  addBinding(
     source: Exchange,
     destination: Destination,
     bindingKey: string,

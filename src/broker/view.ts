@@ -337,7 +337,10 @@ export class View {
   /** Deletes a queue; returns how many messages were ready. Throws an AmqpError or a Refusal. */
   deleteQueue(vhost: string, name: string, ifUnused: boolean, ifEmpty: boolean): number {
     const home = this.broker.vhost(vhost);
-    return home.deleteQueue(home.queue(name, NOBODY), ifUnused, ifEmpty);
+    const queue = home.queue(name, NOBODY);
+    const count = home.deleteQueue(queue, ifUnused, ifEmpty);
+    this.broker.setAside.dropOf(queue.id);
+    return count;
   }
 
   /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */

@@ -72,6 +72,15 @@ export class MessageLog {
     this.placed = this.transientTail;
   }
 
+  /** Lets go of nothing that the store has by now: something that cannot be read may refer to it. */
+  keepAll(): void {
+    for (const segment of this.segments.values()) {
+      if (segment.open) continue;
+      segment.hold(1, 0);
+      segment.kept = true;
+    }
+  }
+
   /** After recovery: removes segments that nothing refers to. */
   dropUnreferenced(): void {
     for (const segment of [...this.segments.values()]) {
@@ -330,7 +339,7 @@ export class MessageLog {
     else if (settledWeight < sparseAt) segment.watchedWeight = sparseAt;
     else {
       segment.watchedWeight = placedWeight;
-      this.sparse.add(segment);
+      if (!segment.kept) this.sparse.add(segment);
     }
   }
 

@@ -56,6 +56,8 @@ export class Segment {
   listed = false;
   /** Whether it counts as one that is worth compacting. */
   sparse = false;
+  /** Whether it stays whatever is settled: something that cannot be read may refer to it. */
+  kept = false;
   /** Whether `bytes` come from the log's pool and go back to it. */
   readonly pooled: boolean;
   /** Bytes of the records in it: less than `end` if other things lie between them. */

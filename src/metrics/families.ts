@@ -237,6 +237,12 @@ export const FAMILIES: readonly Family[] = [
     help: 'Messages that are set aside now',
     read: ({ context }) => one(context.view.look.setAside().messages),
   },
+  {
+    name: 'leveret_definitions_set_aside',
+    type: 'gauge',
+    help: 'Queues, vhosts and other rows that could not be read at the start',
+    read: ({ context }) => one(context.view.look.setAside().definitions),
+  },
 ];
 
 type Ready = ObjectFamily<QueueRow>;

@@ -187,6 +187,7 @@ export class Server implements BrokerListener, Acceptor {
     this.tls = new TlsFiles(settings, clock, log);
     const setAsideLog = new SetAsideLog(log, clock);
     this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
+    this.broker.setAsideRows.listener = (row, error) => setAsideLog.definition(row, error);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
     logChanges(this.broker.changes, log);
   }

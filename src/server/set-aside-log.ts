@@ -2,6 +2,7 @@
 // than an operator can read.
 
 import type { Logger } from 'pino';
+import type { SetAsideDefinition } from '../broker/set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../broker/set-aside/set-aside-rows.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -20,6 +21,14 @@ export class SetAsideLog {
   constructor(log: Logger, clock: Clock) {
     this.log = log;
     this.clock = clock;
+  }
+
+  /** A row could not be read at the start. */
+  definition({ id, kind, vhost, name }: SetAsideDefinition, cause: unknown): void {
+    this.log.error(
+      { id, kind, vhost, name, err: cause },
+      `a ${kind} could not be read and is set aside: see \`leveret list set-aside\``,
+    );
   }
 
   /** A message was set aside, because of `error`. */

@@ -23,7 +23,7 @@ test('names of the greatest length, and names with zero bytes, are kept apart', 
   const names = ['', 'a', 'a\0', 'a\0b', long];
   for (const vhost of ['/', '/\0', long]) {
     names.forEach((name, id) => {
-      rows.putQueue(vhost, { id, name, autoDelete: false, arguments: args });
+      rows.putQueue(vhost, { id: id + 1, name, autoDelete: false, arguments: args });
     });
     const identity = `q\0${long}\0${long}\0${'h'.repeat(44)}`;
     const ends = { source: long, destination: long, toExchange: false };
@@ -34,10 +34,10 @@ test('names of the greatest length, and names with zero bytes, are kept apart', 
     expect(
       rows
         .queues(vhost)
-        .map((queue) => queue.name)
+        .map(({ value }) => value.name)
         .sort(),
     ).toEqual([...names].sort());
-    expect(rows.bindings(vhost)).toMatchObject([{ source: long, bindingKey: long }]);
+    expect(rows.bindings(vhost)).toMatchObject([{ value: { source: long, bindingKey: long } }]);
     expect(rows.exchanges(vhost)).toEqual([]);
   }
 });
@@ -51,5 +51,7 @@ test('what is removed is gone, and only that', async () => {
   await commit(store);
   rows.removeExchange('/', 'one');
   await commit(store);
-  expect(rows.exchanges('/')).toEqual([{ name: 'two', type: 'fanout', ...traits }]);
+  expect(rows.exchanges('/')).toMatchObject([
+    { value: { name: 'two', type: 'fanout', ...traits } },
+  ]);
 });

@@ -4,7 +4,7 @@
 import type { Store } from '../../store/port.ts';
 import { TABLE_ACCESS } from '../../store/tables.ts';
 import type { Changes } from '../changes.ts';
-import { decodeRow, encodeRow, type Json, rowKey } from '../row.ts';
+import { encodeRow, type Json, type RowsAside, readRows, requireTexts, rowKey } from '../row.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
 import type { VhostSnapshot } from './vhost-traits.ts';
@@ -35,10 +35,12 @@ export interface TopicPermissionSnapshot extends TopicPermission {
 export class AccessRows {
   private readonly store: Store;
   private readonly changes: Changes;
+  private readonly aside: RowsAside;
 
-  constructor(store: Store, changes: Changes) {
+  constructor(store: Store, changes: Changes, aside: RowsAside) {
     this.store = store;
     this.changes = changes;
+    this.aside = aside;
   }
 
   putUser(user: UserSnapshot): void {
@@ -52,7 +54,7 @@ export class AccessRows {
   }
 
   users(): UserSnapshot[] {
-    return this.read<UserSnapshot>('u');
+    return this.read<UserSnapshot>('u', ['name', 'passwordHash', 'hashingAlgorithm'], ['tags']);
   }
 
   putVhost(vhost: VhostSnapshot): void {
@@ -66,7 +68,7 @@ export class AccessRows {
   }
 
   vhosts(): VhostSnapshot[] {
-    return this.read<VhostSnapshot>('v');
+    return this.read<VhostSnapshot>('v', ['name'], ['tags']);
   }
 
   putPermission(permission: PermissionSnapshot): void {
@@ -80,7 +82,7 @@ export class AccessRows {
   }
 
   permissions(): PermissionSnapshot[] {
-    return this.read<PermissionSnapshot>('p');
+    return this.read<PermissionSnapshot>('p', ['user', 'vhost', 'configure', 'write', 'read']);
   }
 
   putTopicPermission(permission: TopicPermissionSnapshot): void {
@@ -95,20 +97,32 @@ export class AccessRows {
   }
 
   topicPermissions(): TopicPermissionSnapshot[] {
-    return this.read<TopicPermissionSnapshot>('t');
+    return this.read<TopicPermissionSnapshot>('t', ['user', 'vhost', 'exchange', 'write', 'read']);
   }
 
   private put(key: Buffer, row: Json): void {
     this.store.put(TABLE_ACCESS, key, encodeRow(row));
+    this.aside.replaced(TABLE_ACCESS, key);
   }
 
-  private read<T>(kind: string): T[] {
+  /** The rows of a kind that have these fields: texts, and lists of texts. */
+  private read<T>(kind: string, texts: readonly string[], lists: readonly string[] = []): T[] {
     const from = Buffer.from(kind);
     const to = Buffer.of((from[0] as number) + 1);
-    const found: T[] = [];
-    for (const { key, value } of this.store.range(TABLE_ACCESS, from, to)) {
-      found.push(decodeRow(TABLE_ACCESS, key, value) as T);
-    }
-    return found;
+    const make = (row: Json): T => {
+      requireTexts(row, ...texts);
+      for (const name of lists) {
+        if (!isTexts(row[name])) throw new TypeError(`its ${name} are no list of texts`);
+      }
+      if (lists.length > 0 && (typeof row['limits'] !== 'object' || row['limits'] === null)) {
+        throw new TypeError('its limits are missing');
+      }
+      return row as T;
+    };
+    return readRows(this.store, TABLE_ACCESS, [from, to], make, this.aside).map((row) => row.value);
   }
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../store/port.ts';
 import { PatternError } from '../../util/pattern.ts';
 import type { Changes } from '../changes.ts';
 import { Refusal } from '../refusal.ts';
+import type { RowsAside } from '../row.ts';
 import {
   AccessRows,
   type PermissionSnapshot,
@@ -49,8 +50,8 @@ export class Access {
   /** By user and vhost: what connections hold. */
   private readonly inUse = new Map<string, Map<string, Grants>>();
 
-  constructor(store: Store, changes: Changes, listener: AccessListener) {
-    this.rows = new AccessRows(store, changes);
+  constructor(store: Store, changes: Changes, aside: RowsAside, listener: AccessListener) {
+    this.rows = new AccessRows(store, changes, aside);
     this.listener = listener;
     this.login = new Login(this.known);
   }

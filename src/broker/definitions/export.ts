@@ -140,6 +140,8 @@ function policyToJson({ pattern, definition, priority, applyTo }: Policy): JsonO
 
 function* queuesOf(vhost: Vhost): Iterable<JsonObject> {
   for (const queue of vhost.queues.values()) {
+    // What stands for a queue that cannot be read knows nothing of it.
+    if (queue.unreadable !== null) continue;
     if (queue.owner !== null) continue;
     yield {
       name: queue.name,

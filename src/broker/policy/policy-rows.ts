@@ -5,7 +5,15 @@ import type { Store } from '../../store/port.ts';
 import { TABLE_POLICIES } from '../../store/tables.ts';
 import type { Changes } from '../changes.ts';
 import type { JsonValue } from '../json.ts';
-import { decodeRow, encodeRow, type Json, rowKey, rowsBehind } from '../row.ts';
+import {
+  encodeRow,
+  type Json,
+  type RowsAside,
+  readRows,
+  requireTexts,
+  rowKey,
+  rowsBehind,
+} from '../row.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readStoredPolicy } from './policy.ts';
 
 /*
@@ -41,10 +49,12 @@ const WORDS: Readonly<Record<PolicyLayer, string>> = {
 export class PolicyRows {
   private readonly store: Store;
   private readonly changes: Changes;
+  private readonly aside: RowsAside;
 
-  constructor(store: Store, changes: Changes) {
+  constructor(store: Store, changes: Changes, aside: RowsAside) {
     this.store = store;
     this.changes = changes;
+    this.aside = aside;
   }
 
   putPolicy(vhost: string, layer: PolicyLayer, policy: Policy): void {
@@ -66,8 +76,10 @@ export class PolicyRows {
 
   /** The policies of one layer of a vhost. */
   policies(vhost: string, layer: PolicyLayer): Policy[] {
-    const make = (row: Json): Policy =>
-      readStoredPolicy(layer, String(row['name']), row as PolicyInput);
+    const make = (row: Json): Policy => {
+      requireTexts(row, 'name', 'pattern');
+      return readStoredPolicy(layer, String(row['name']), row as PolicyInput);
+    };
     return this.read(rowKey(LETTERS[layer], vhost), make);
   }
 
@@ -83,7 +95,10 @@ export class PolicyRows {
 
   /** The parameters of a vhost, in order of component and name. */
   parameters(vhost: string): Parameter[] {
-    return this.read(rowKey('r', vhost), (row) => row as unknown as Parameter);
+    return this.read(rowKey('r', vhost), (row) => {
+      requireTexts(row, 'component', 'name');
+      return row as unknown as Parameter;
+    });
   }
 
   putGlobalParameter({ name, value }: GlobalParameter): void {
@@ -98,7 +113,10 @@ export class PolicyRows {
 
   /** The parameters of the broker, in order of their names. */
   globalParameters(): GlobalParameter[] {
-    return this.read(rowKey('g'), (row) => row as unknown as GlobalParameter);
+    return this.read(rowKey('g'), (row) => {
+      requireTexts(row, 'name');
+      return row as unknown as GlobalParameter;
+    });
   }
 
   /** The hash of the files that were imported at the last start that did; null: none did. */
@@ -112,13 +130,11 @@ export class PolicyRows {
 
   private put(key: Buffer, row: Json): void {
     this.store.put(TABLE_POLICIES, key, encodeRow(row));
+    this.aside.replaced(TABLE_POLICIES, key);
   }
 
   private read<T>(from: Buffer, make: (row: Json) => T): T[] {
-    const found: T[] = [];
-    for (const { key, value } of this.store.range(TABLE_POLICIES, from, rowsBehind(from))) {
-      found.push(make(decodeRow(TABLE_POLICIES, key, value)));
-    }
-    return found;
+    const range = [from, rowsBehind(from)] as const;
+    return readRows(this.store, TABLE_POLICIES, range, make, this.aside).map(({ value }) => value);
   }
 }

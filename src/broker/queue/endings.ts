@@ -5,6 +5,7 @@ import { expiredLane, nextExpiryMs } from './expiry.ts';
 import type { DeathReason, QueueHome, QueueHost } from './host.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
+import type { BrowsedEntry } from './queue-messages.ts';
 
 /** The endings of one queue. */
 export class Endings {
@@ -68,6 +69,23 @@ export class Endings {
     this.home.setAside(this.queue, entry, doing, error);
     messages.end(seq);
     this.host.line.end();
+  }
+
+  /** Takes a message out that is ready, wherever it stands, and cannot be looked at. */
+  setReadyAside(entry: BrowsedEntry, doing: string, error: unknown): void {
+    const { messages } = this.queue;
+    const held = messages.entryOf(entry.seq);
+    this.host.line.begin();
+    this.home.setAside(this.queue, held, doing, error);
+    messages.removeReady(entry);
+    this.host.line.end();
+  }
+
+  /** After recovery: takes those messages out that the log lacks. */
+  setLostAside(): void {
+    for (const entry of this.queue.messages.takeLost()) {
+      this.setReadyAside(entry, 'recovery', new Error('the log does not have this message'));
+    }
   }
 
   /** Null, or what was thrown before anything changed. What is thrown after that goes on its way. */

@@ -51,6 +51,8 @@ export class QueueEntries implements PageHome {
   storedCount = 0;
   /** Entries there that have a time to live of their own. */
   expiring = 0;
+  /** Entries that recovery found, and whose messages the log lacks. */
+  lost: number[] = [];
   private readonly queueId: number;
   private readonly lane: number;
   private readonly log: MessageLog;
@@ -306,12 +308,8 @@ export class QueueEntries implements PageHome {
           page.bodyBytes[slot] as number,
         ];
         if (!this.log.recoverRef(position, bodyBytes)) {
-          this.rows.damagedPage(
-            this.queueId,
-            this.lane,
-            page.number,
-            'it names a message that is not there',
-          );
+          this.log.recoverHeld(position, bodyBytes);
+          this.lost.push(page.number * PAGE_ENTRIES + slot);
         }
         if (((page.states[slot] as number) & ENTRY_EXPIRES) !== 0) this.expiring += 1;
         visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);

@@ -311,6 +311,19 @@ export class QueueMessages implements LaneOwner {
     return next;
   }
 
+  /** The messages that recovery found, and that the log lacks; asked for once. */
+  takeLost(): BrowsedEntry[] {
+    return this.lanes.flatMap((lane) => {
+      const lost = lane.entries.lost.map((inner): BrowsedEntry => {
+        const { entries } = lane;
+        const [position, bodyBytes] = [entries.positionOf(inner), entries.bodyBytesOf(inner)];
+        return { lane, inner, seq: this.outer(lane, inner), position, bodyBytes, ready: true };
+      });
+      lane.entries.lost = [];
+      return lost;
+    });
+  }
+
   /** Ends the life of a ready message, wherever it stands, without a delivery. */
   removeReady({ lane, inner, bodyBytes }: BrowsedEntry): void {
     lane.removeReady(inner);

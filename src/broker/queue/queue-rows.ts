@@ -9,6 +9,7 @@ import {
 } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
 import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../store/tables.ts';
+import { NOT_ASIDE, type RowsAside } from '../row.ts';
 import { LoadedPages } from './loaded-pages.ts';
 import { Page } from './page.ts';
 import { decodePage, encodePage } from './page-row.ts';
@@ -41,8 +42,11 @@ export class QueueRows {
   /** The purged ranges that the store held at the start, by queue. */
   private readonly purgedAtStart = new Map<number, PurgedRange[]>();
 
-  constructor(store: Store) {
+  private readonly aside: RowsAside;
+
+  constructor(store: Store, aside: RowsAside = NOT_ASIDE) {
     this.store = store;
+    this.aside = aside;
   }
 
   putPage(queueId: number, lane: number, page: Page): void {
@@ -77,9 +81,28 @@ export class QueueRows {
     }
   }
 
-  /** Throws a CorruptRecordError for a page whose row is sound but cannot be right. */
-  damagedPage(queueId: number, lane: number, pageNumber: number, what: string): never {
-    throw new CorruptRecordError(TABLE_PAGES, pageKey(queueId, lane, pageNumber), what);
+  /** The highest id, from one that is known on, that any row names: no new queue may have it. */
+  highestId(known: number): number {
+    let id = known;
+    for (const table of [TABLE_PAGES, TABLE_MARKS]) {
+      for (let next: number | null = id; next !== null; ) {
+        id = next;
+        next = null;
+        if (id >= 0xffff_ffff) break;
+        for (const key of this.store.keys(table, markKey(id + 1, 0), HIGHEST)) {
+          if (key.length >= 4) next = key.readUInt32BE(0);
+          break;
+        }
+      }
+    }
+    return id;
+  }
+
+  /** Removes all rows of a queue that cannot be read, as an operator wants it. */
+  removeAll(queueId: number): void {
+    for (const table of [TABLE_PAGES, TABLE_MARKS]) {
+      this.store.removeRange(table, markKey(queueId, 0), markKey(queueId + 1, 0));
+    }
   }
 
   putMark(queueId: number, lane: number, seq: number): void {
@@ -132,7 +155,10 @@ export class QueueRows {
     const found: PurgedRange[] = [];
     for (const { key, value } of this.store.range(TABLE_PURGES, LOWEST, HIGHEST)) {
       if (key.length !== 16 || value.length !== 4 || value.readUInt32LE() !== checksum(key)) {
-        throw new CorruptRecordError(TABLE_PURGES, key, 'its checksum does not match');
+        // Then its messages are there once more: that is better than none.
+        const error = new CorruptRecordError(TABLE_PURGES, key, 'its checksum does not match');
+        this.aside.add(TABLE_PURGES, key, error);
+        continue;
       }
       const queueId = key.readUInt32BE(0);
       const from = key.readUIntBE(4, 6);

@@ -30,6 +30,8 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   readonly owner: object | null;
   readonly arguments: FieldTable;
   foundAt = 0;
+  /** Why its rows cannot be read, so that it only stands for them; null: it is a real queue. */
+  unreadable: string | null = null;
   deleted = false;
   /** Whether the host has it on its list of queues to deliver from. */
   touched = false;
@@ -87,6 +89,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
 
   /** Goes by other policies from now on, also for what is in the queue already. */
   applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void {
+    if (this.unreadable !== null) return;
     const before = this.rules;
     this.rules = rulesOf(this.arguments, policy, operator);
     this.applyRules();
@@ -102,8 +105,15 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     this.countsReturns = rules.countsReturns;
     this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
     this.guarded = this.flood !== null || (this.bounded && rules.overflow !== 'drop-head');
+    if (this.unreadable !== null) this.guarded = true;
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
     this.refreshDeadline();
+  }
+
+  /** From now on it takes no message: it stands for a queue that cannot be read. */
+  refuseAll(error: string): void {
+    this.unreadable = error;
+    this.applyRules();
   }
 
   /**
@@ -112,7 +122,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
    * reference is taken off again.
    */
   push(position: number, bodyBytes: number, traits: number): boolean {
-    if (this.guarded && this.refuses(position, bodyBytes, traits)) return false;
+    if (this.guarded && this.refuses(position, bodyBytes, traits)) {
+      this.log.unref(this.log.segmentOf(position), bodyBytes);
+      return false;
+    }
     this.messages.push(position, bodyBytes, traits);
     if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
     if (!this.touched) this.host.touch(this);
@@ -313,6 +326,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   /** Reads the queue's messages and marks back from the store. */
   recover(): void {
     this.messages.recover();
+    this.endings.setLostAside();
     if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
     this.wake();
   }
@@ -327,14 +341,13 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
 
   /** Whether there is no place for a message, also after consumers took what they can. */
   private refuses(position: number, bodyBytes: number, traits: number): boolean {
+    if (this.unreadable !== null) return true;
     this.flood?.push();
     const { rules, messages } = this;
-    const { overflow } = rules;
-    if (overflow === 'drop-head' || !isOver(rules, messages, 1, bodyBytes)) return false;
+    if (rules.overflow === 'drop-head' || !isOver(rules, messages, 1, bodyBytes)) return false;
     this.atOnce(true);
     if (!isOver(rules, messages, 1, bodyBytes)) return false;
-    if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, traits);
-    this.log.unref(this.log.segmentOf(position), bodyBytes);
+    if (rules.overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, traits);
     return true;
   }
 

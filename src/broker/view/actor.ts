@@ -101,6 +101,7 @@ export class Actor {
     const queue = this.vhost.queue(name, NOBODY);
     queue.catchUp();
     this.vhost.deleteQueue(queue, ifUnused, ifEmpty);
+    this.broker.setAside.dropOf(queue.id);
   }
 
   /** Returns how many messages are gone. */

@@ -276,9 +276,13 @@ export class Look {
   }
 
   /** How much is set aside now, and how many messages were since the start. */
-  setAside(): { readonly messages: number; readonly total: number } {
+  setAside(): {
+    readonly messages: number;
+    readonly total: number;
+    readonly definitions: number;
+  } {
     const { count, total } = this.broker.setAside;
-    return { messages: count, total };
+    return { messages: count, total, definitions: this.broker.setAsideRows.count };
   }
 
   deadLettered(): Readonly<Record<string, number>> {

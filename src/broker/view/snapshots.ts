@@ -44,7 +44,7 @@ export interface QueueView extends PolicyView {
   readonly auto_delete: boolean;
   readonly exclusive: boolean;
   readonly arguments: JsonObject;
-  readonly state: 'running';
+  readonly state: 'running' | 'set_aside';
   readonly messages: number;
   readonly messages_ready: number;
   readonly messages_unacknowledged: number;

@@ -109,7 +109,7 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
     auto_delete: queue.autoDelete,
     exclusive: queue.owner !== null,
     arguments: argumentsOf(queue),
-    state: 'running',
+    state: queue.unreadable === null ? 'running' : 'set_aside',
     messages: count,
     messages_ready: messages.readyCount,
     messages_unacknowledged: messages.unackedCount,

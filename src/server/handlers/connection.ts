@@ -123,7 +123,8 @@ function open(connection: Connection, method: Method<'connection.open'>): void {
   connection.server.limits.checkConnection();
   const vhost = connection.broker.vhosts.get(method.virtualHost);
   if (vhost === undefined) {
-    throw new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
+    const aside = connection.broker.setAsideRows.vhostError(method.virtualHost);
+    throw aside ?? new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
   }
   checkConnectionLimits(vhost, connection.user);
   const grants = connection.broker.access.grants(connection.user, vhost.name);

@@ -143,6 +143,7 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
     queue.catchUp();
     if (!method.noWait) channel.holdNotices();
     messageCount = vhost.deleteQueue(queue, method.ifUnused, method.ifEmpty);
+    connection.broker.setAside.dropOf(queue.id);
   }
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => {

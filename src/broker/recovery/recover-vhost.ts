@@ -1,0 +1,59 @@
+// Owns reading one vhost back from the store. What cannot be read or made is set aside, row by row, and
+// the rest goes on. Never deletes anything.
+
+import { TABLE_DEFINITIONS } from '../../store/tables.ts';
+import type { Broker } from '../broker.ts';
+import type { StoredBinding, StoredQueue } from '../definition-rows.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { Vhost } from '../vhost.ts';
+
+/** Reads the durable exchanges, queues and bindings of a vhost back, with their messages. */
+export function recoverVhost(broker: Broker, vhost: Vhost): void {
+  const { definitionRows: rows, setAsideRows } = broker;
+  vhost.policies.recover();
+  vhost.parameters.recover();
+  for (const { key, value } of rows.exchanges(vhost.name)) {
+    attempt(broker, key, () => vhost.exchanges.set(value.name, new Exchange(value)));
+  }
+  for (const exchange of vhost.exchanges.values()) vhost.policies.applyToExchange(exchange);
+  const ids = new Set<number>();
+  for (const { key, value } of rows.queues(vhost.name)) {
+    broker.reserveQueueId(value.id);
+    attempt(broker, key, () => {
+      if (ids.has(value.id)) throw new Error(`its id ${value.id} is that of another queue`);
+      ids.add(value.id);
+      recoverQueue(vhost, value);
+    });
+  }
+  for (const { kind, name, error } of [...setAsideRows.list(vhost.name)]) {
+    if (kind === 'queue') vhost.standIn(name, error);
+  }
+  for (const { key, value } of rows.bindings(vhost.name)) {
+    attempt(broker, key, () => recoverBinding(vhost, value));
+  }
+}
+
+function recoverQueue(vhost: Vhost, stored: StoredQueue): void {
+  const queue = vhost.addQueue(stored.id, { ...stored, durable: true, owner: null });
+  queue.recover();
+}
+
+function recoverBinding(vhost: Vhost, stored: StoredBinding): void {
+  const { source, destination, toExchange, bindingKey } = stored;
+  const from = vhost.exchanges.get(source);
+  const to = toExchange ? vhost.exchanges.get(destination) : vhost.queues.get(destination);
+  if (from === undefined) throw new Error(`there is no exchange '${source}'`);
+  if (to === undefined) {
+    throw new Error(`there is no ${toExchange ? 'exchange' : 'queue'} '${destination}'`);
+  }
+  vhost.addBinding(from, to, bindingKey, stored.arguments);
+}
+
+/** Runs what makes one thing of a row; the row is set aside when that fails. */
+function attempt(broker: Broker, key: Buffer, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    broker.setAsideRows.add(TABLE_DEFINITIONS, key, error);
+  }
+}
