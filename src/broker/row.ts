@@ -3,6 +3,7 @@
 
 import { verifyChecksum, withChecksum } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
+import { parseStoredJson } from '../util/json-input.ts';
 
 /*
  *   key    one letter for the kind, then the names, each as UTF-8 with a u16 of its length before it
@@ -39,7 +40,7 @@ export function encodeRow(json: Json): Buffer {
 
 /** Reads a value back; throws a CorruptRecordError when it is damaged. */
 export function decodeRow(table: number, key: Buffer, value: Buffer): Json {
-  return JSON.parse(verifyChecksum(table, key, value).toString()) as Json;
+  return parseStoredJson(verifyChecksum(table, key, value).toString()) as Json;
 }
 
 /** What becomes of rows that cannot be read, and of those that others take the place of. */

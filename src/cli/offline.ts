@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { OpenBroker } from '../main.ts';
+import { parseJsonText } from '../util/json-input.ts';
 import { describeFailure } from './failure.ts';
 import { HttpApi, targetOf } from './http-api.ts';
 import { FORMATS, type Format, type Listing, render } from './output.ts';
@@ -142,7 +143,7 @@ export function commandsOf(verbs: readonly (Verb | LoneVerb)[], show = OWN_SHOW)
 /** Parses a JSON argument; a mistake is one of usage. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new VerbError(`this is not JSON: ${text} (${(error as Error).message})`);
   }

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseJsonText } from '../util/json-input.ts';
 import { ConfigError } from './config-error.ts';
 
 /** A file of JSON. */
@@ -69,7 +70,7 @@ function readText(path: string): string {
 
 function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return parseJsonText(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ConfigError(path, `this is not JSON (${why})`, 'correct the file');

@@ -11,6 +11,7 @@ import { type Embedding, type RunningBroker, startBroker as startInProcess } fro
 import type { Server } from '../server/server.ts';
 import { assert } from '../util/assert.ts';
 import { MovableClock } from '../util/clock.ts';
+import { checkedJson } from '../util/json-input.ts';
 import { EmbeddedClock } from './clock.ts';
 import { EmbeddedFaults } from './faults.ts';
 import { untilIdle } from './idle.ts';
@@ -51,7 +52,8 @@ const MANAGEMENT_KEY = 'management.tcp';
  * Starts a broker inside this process, in memory and on a free port unless `options` say otherwise. Rejects
  * with an error that says what is wrong with the options, or with the error of the system.
  */
-export async function startBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
+export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBroker> {
+  const options = { ...given, ...textsOf(given) };
   checkOptions(options);
   const settings = readSettings(options);
   const logger = options.logger ?? silentLogger;
@@ -129,6 +131,12 @@ class Embedded implements EmbeddedBroker {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What names things, as JSON would bring it: texts that are well-formed, and no depth without an end. */
+function textsOf({ users, vhosts, definitions }: BrokerOptions): Partial<BrokerOptions> {
+  const named = Object.entries({ users, vhosts, definitions }).filter(([, value]) => value);
+  return Object.fromEntries(named.map(([key, value]) => [key, checkedJson(value)]));
 }
 
 function checkOptions({ memory, dataDir, definitions, users }: BrokerOptions): void {

@@ -1,7 +1,8 @@
 // Owns one request of the HTTP API as routes see it: who asks, for what, with which body. Never routes.
 
-import type { JsonObject, JsonValue } from '../broker/json.ts';
+import { type JsonObject, type JsonValue, numberOf } from '../broker/json.ts';
 import type { Actor } from '../broker/view/actor.ts';
+import { JsonDepthError, parseJsonText } from '../util/json-input.ts';
 import type { Context } from './context.ts';
 import { badRequest, HttpError, notAuthorised, notFound } from './http-error.ts';
 import { type Attempts, type Level, type Person, reaches } from './person.ts';
@@ -105,9 +106,9 @@ export class Call {
     const text = this.bytes.toString('utf8').trim();
     if (text === '') return {};
     try {
-      return JSON.parse(text) as JsonValue;
-    } catch {
-      throw badRequest('not_json');
+      return parseJsonText(text) as JsonValue;
+    } catch (error) {
+      throw badRequest(error instanceof JsonDepthError ? error.message : 'not_json');
     }
   }
 
@@ -175,7 +176,7 @@ export function integerOf(
   max: number,
 ): number {
   if (value === undefined || value === null || value === '') return otherwise;
-  const number = Number(value);
+  const number = numberOf(value);
   if (Number.isInteger(number) && number >= 0) return Math.min(number, max);
   throw badRequest(`${name} must be a whole number from 0 on, not ${JSON.stringify(value)}`);
 }

@@ -1,11 +1,11 @@
 // Owns checks of what bodies say twice. Never reads anything else of them.
 
-import type { JsonObject } from '../broker/json.ts';
+import { type JsonObject, wordOf } from '../broker/json.ts';
 import { badRequest } from './http-error.ts';
 
 /** Refuses a body that names another thing than its path. */
 export function isNamed(body: JsonObject, key: string, name: string): void {
   const given = body[key];
   if (given === undefined || given === null || given === name) return;
-  throw badRequest(`the body is about '${String(given)}' and the path about '${name}'`);
+  throw badRequest(`the body is about '${wordOf(given)}' and the path about '${name}'`);
 }

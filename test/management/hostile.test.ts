@@ -20,6 +20,10 @@ const NAMES = [
   '%F0%9F%90%87',
   'a'.repeat(3000),
   '%25ZZ',
+  '%ZZ',
+  '%ED%A0%80',
+  '%FF',
+  '%EF%BF%BD',
   '~',
   '0',
 ];
@@ -41,7 +45,16 @@ const BODIES = [
   `{"pattern":"${'('.repeat(500)}","definition":{"max-length":1}}`,
   '{"cursor":"99999999999.999","to":"nowhere","key":"*","header":":","rate":-1}',
 ];
+const ODD_OBJECT = '{"toString":1,"valueOf":1}';
+BODIES.push(
+  `{"name":${ODD_OBJECT},"tags":${ODD_OBJECT},"value":${ODD_OBJECT},"count":${ODD_OBJECT},"users":[${ODD_OBJECT}]}`,
+  `{"action":${ODD_OBJECT},"ackmode":${ODD_OBJECT},"to":${ODD_OBJECT},"priority":${ODD_OBJECT},"vhost":${ODD_OBJECT}}`,
+  `{"queues":[{"name":${ODD_OBJECT}}],"users":[{"name":${ODD_OBJECT},"user":${ODD_OBJECT}}],"parameters":[{"component":${ODD_OBJECT}}]}`,
+  '{"name":"\\ud800","routing_key":"\\ud800","tags":"\\ud800","password":"\\ud800","arguments":{"\\ud800":"\\ud800"}}',
+  `{"value":${'['.repeat(300)}${']'.repeat(300)}}`,
+);
 const QUERIES = [
+  '?name=%ED%A0%80&use_regex=true&columns=%&sort=%FF',
   '',
   '?page=1&page_size=100000',
   '?sort=__proto__.x&columns=a.b.c,,',

@@ -2,14 +2,15 @@
 // loses a type: what JSON cannot carry goes beside it, in RabbitMQ's way of not looking at it.
 
 import { decodeTable, encodeTable, type Field, type FieldTable } from '../../amqp/field-table.ts';
-import { FIELD_DEPTH_MAX, STORED_LIMITS } from '../../amqp/table-limits.ts';
+import { STORED_LIMITS } from '../../amqp/table-limits.ts';
+import { faultOfValue } from '../../util/json-input.ts';
+import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
 /** The key beside `arguments` for the table as on the wire, in base64. */
 export const WIRE_KEY = 'leveret_arguments';
 /** What RabbitMQ writes for bytes that are no text. */
 const NOT_TEXT = 'Not UTF-8, base64 is: ';
-const KEY_BYTES_MAX = 255;
 
 /**
  * Arguments as JSON, with the table as on the wire where JSON alone would make another of it. To
@@ -30,9 +31,11 @@ export function argumentsFromJson(json: JsonValue | undefined, wire?: JsonValue)
   // An empty table is an empty list to some of RabbitMQ's tools.
   if (Array.isArray(json) && json.length === 0) return new Map();
   if (!isObject(json)) throw new Error('arguments must be an object');
+  const fault = faultOfValue(json);
+  if (fault !== null) throw new Error(`arguments cannot be kept: ${fault}`);
   const exact = typeof wire === 'string' ? decodeWire(wire) : null;
   if (exact !== null && sameJson(tableToJson(exact), json)) return exact;
-  return tableFromJson(json, 1);
+  return tableFromJson(json);
 }
 
 function tableToJson(table: FieldTable): JsonObject {
@@ -94,35 +97,36 @@ function survives(field: Field, exact: boolean): boolean {
   }
 }
 
-function tableFromJson(json: JsonObject, depth: number): FieldTable {
-  if (depth > FIELD_DEPTH_MAX) throw new Error('arguments are nested too deeply');
+function tableFromJson(json: JsonObject): FieldTable {
   const entries = Object.entries(json).map(([key, value]): [string, Field] => {
-    if (Buffer.byteLength(key) > KEY_BYTES_MAX) {
-      throw new Error(`the name of an argument is longer than ${KEY_BYTES_MAX} bytes`);
+    if (!isShort(key)) {
+      throw new Error(`the name of an argument is longer than ${SHORT_BYTES_MAX} bytes`);
     }
-    return [key, fieldFromJson(value, depth)];
+    return [key, fieldFromJson(value)];
   });
   return new Map(entries);
 }
 
-function fieldFromJson(value: JsonValue, depth: number): Field {
+function fieldFromJson(value: JsonValue): Field {
   if (value === null) return { type: 'V', value };
   if (typeof value === 'string') return { type: 'S', value };
   if (typeof value === 'boolean') return { type: 't', value };
   if (typeof value === 'number') return numberFromJson(value);
-  if (isObject(value)) return { type: 'F', value: tableFromJson(value, depth + 1) };
-  if (depth >= FIELD_DEPTH_MAX) throw new Error('arguments are nested too deeply');
+  if (isObject(value)) return { type: 'F', value: tableFromJson(value) };
   const list = value as readonly JsonValue[];
-  return { type: 'A', value: list.map((each) => fieldFromJson(each, depth + 1)) };
+  return { type: 'A', value: list.map(fieldFromJson) };
 }
 
-/** Whole numbers become `long`, as RabbitMQ reads them. */
+/**
+ * Whole numbers become `long`, as RabbitMQ reads them. The greatest one is 2^63 by the time that JSON has
+ * been read; what is greater is no integer of the wire.
+ */
 function numberFromJson(value: number): Field {
   if (Number.isSafeInteger(value)) return { type: 'l', value };
-  if (Number.isInteger(value) && Math.abs(value) < 2 ** 63) {
+  if (Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63) {
     return { type: 'l', value: BigInt(value) };
   }
-  return { type: 'd', value };
+  return value === 2 ** 63 ? { type: 'l', value: INT64_MAX } : { type: 'd', value };
 }
 
 function decodeWire(wire: string): FieldTable | null {

@@ -2,6 +2,7 @@
 // already. Never looks at a broker: check.ts does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import { faultOfValue } from '../../util/json-input.ts';
 import { compilePermission, compileTopicPermission } from '../access/grants.ts';
 import { checkLimits, USER_LIMITS, VHOST_LIMITS, type VhostLimits } from '../access/limits.ts';
 import { checkNewName, checkTags } from '../access/names.ts';
@@ -203,14 +204,22 @@ function readTopicPermission(item: Item, vhost: string): TopicPermissionDefiniti
   return permission;
 }
 
+/** The value of a parameter, which is kept as it is. */
+function keptValue(item: Item): JsonValue {
+  const value = item.raw('value') ?? null;
+  const fault = faultOfValue(value);
+  if (fault !== null) throw item.refusal(`'value' cannot be kept: ${fault}`);
+  return value;
+}
+
 function readGlobalParameter(item: Item): { readonly name: string; readonly value: JsonValue } {
-  return { name: item.shortText('name'), value: item.raw('value') ?? null };
+  return { name: item.shortText('name'), value: keptValue(item) };
 }
 
 function readParameter(item: Item): ParameterDefinition {
   const component = item.shortText('component');
   if (component === 'policy') throw item.refusal('policies may not be set using this method');
-  return { component, name: item.shortText('name'), value: item.raw('value') ?? null };
+  return { component, name: item.shortText('name'), value: keptValue(item) };
 }
 
 function readPolicyItem(

@@ -1,6 +1,7 @@
 // Owns one policy: reading it from JSON with RabbitMQ's error texts, and which queues and exchanges
 // it matches. Never applies it: policies.ts does.
 
+import { faultOfValue } from '../../util/json-input.ts';
 import { compilePattern, type Pattern } from '../../util/pattern.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { describeTerm, type JsonObject, type JsonValue, objectOf } from '../json.ts';
@@ -149,6 +150,8 @@ function readDefinition(layer: PolicyLayer, given: JsonValue | undefined): JsonO
   }
   const entries = Object.entries(definition);
   if (entries.length === 0) throw refusal('no policy provided');
+  const fault = faultOfValue(definition);
+  if (fault !== null) throw refusal(`definition cannot be kept: ${fault}`);
   const known = (key: string): boolean => {
     const row = policyKey(key);
     return row !== undefined && (row.operator || layer === 'policy');

@@ -2,6 +2,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { hashText } from '../../util/hash.ts';
+import { wellFormed } from '../../util/json-input.ts';
 import { argumentsToJson } from '../definitions/arguments-json.ts';
 
 /** The binding key, escaped, `~` for an empty one; and with arguments `~` and a hash of these. */
@@ -13,7 +14,8 @@ export function propertiesKeyOf(bindingKey: string, args: FieldTable): string {
 
 /** As in a form: all but letters, digits, points, hyphens and underscores; a space is a plus. */
 function escapeKey(text: string): string {
-  return encodeURIComponent(text)
+  // It refuses a text with half of a pair of surrogates.
+  return encodeURIComponent(wellFormed(text))
     .replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%20', '+');
 }

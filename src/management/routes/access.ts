@@ -1,6 +1,6 @@
 // Owns the routes of users, vhosts, permissions and limits.
 
-import type { JsonObject } from '../../broker/json.ts';
+import type { JsonObject, JsonValue } from '../../broker/json.ts';
 import { readTags } from '../../broker/view/put-user.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';
@@ -18,8 +18,10 @@ export const USER_ROUTES: readonly Route[] = [
   post('/users/bulk-delete', 'administrator', (call) => {
     const { users } = call.object('users');
     if (!Array.isArray(users)) throw badRequest('users must be a list of names');
-    for (const name of users) call.view.existingUser(String(name));
-    for (const name of users) call.view.deleteUser(String(name));
+    const names = new Set(users.map((name: JsonValue) => textOf('the name of a user', name)));
+    // All are looked for first, so that nothing is deleted when one is not there.
+    for (const name of names) call.view.existingUser(name);
+    for (const name of names) call.view.deleteUser(name);
     return done(call);
   }),
   get('/users/:user', 'administrator', (call) => user(call)),

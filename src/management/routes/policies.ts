@@ -1,6 +1,7 @@
 // Owns the routes of policies, operator policies, parameters and definitions.
 
 import type { JsonObject } from '../../broker/json.ts';
+import { parseJsonText } from '../../util/json-input.ts';
 import { Breather } from '../breather.ts';
 import type { Call } from '../call.ts';
 import { badRequest, notAuthorised } from '../http-error.ts';
@@ -167,7 +168,7 @@ function definitionsOf(call: Call): JsonObject {
     const part = call.formPart('file');
     if (part === null) throw badRequest('the form has no part of the name file');
     try {
-      return JSON.parse(part) as JsonObject;
+      return parseJsonText(part) as JsonObject;
     } catch {
       throw badRequest('not_json');
     }

@@ -1,6 +1,6 @@
 // Owns the routes of queues and of the messages in them.
 
-import type { JsonValue } from '../../broker/json.ts';
+import { type JsonValue, wordOf } from '../../broker/json.ts';
 import { ACK_MODES, type AckMode, type Actor } from '../../broker/view/actor.ts';
 import type { MessageFilter } from '../../broker/view/browse.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
@@ -65,7 +65,7 @@ export const QUEUE_ROUTES: readonly Route[] = [
     call.view.look.queue(call.vhost(), call.param('name'));
     // Queues are not mirrored here, so that there is nothing to synchronise.
     if (action === 'sync' || action === 'cancel_sync') return undefined;
-    throw badRequest(`unknown action '${String(action)}': there are sync and cancel_sync`);
+    throw badRequest(`unknown action '${wordOf(action)}': there are sync and cancel_sync`);
   }),
 ];
 
