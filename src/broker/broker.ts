@@ -117,7 +117,7 @@ export class Broker implements QueueHost, CompactionHost {
     this.sweeps = new Sweeps(store, this.queueRows);
     this.policyRows = new PolicyRows(store, this.changes, this.setAsideRows);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
-    this.access = new Access(store, this.changes, this.setAsideRows, {
+    this.access = new Access(store, this.changes, this.setAsideRows, clock, {
       definitionChanged: () => this.definitionChanged(),
       hasVhost: (name) => this.vhosts.has(name),
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),

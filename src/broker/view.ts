@@ -88,14 +88,25 @@ export class View {
     return this.broker.access.permissionsOf(user).some((each) => each.vhost === vhost);
   }
 
-  /** The tags of whoever has this name and password, from that address; null: nobody has. */
+  /**
+   * The user who has this name and password, from that address; null: there is none. `busy`: too many
+   * others wait, and the password was not looked at. `owner` is the connection that asks.
+   */
   async login(
     name: string,
     password: string,
     address: string,
-  ): Promise<{ readonly name: string; readonly tags: readonly string[] } | null> {
-    const { user } = await this.broker.access.login.byPassword(name, password, address);
-    return user === null ? null : { name: user.name, tags: user.tags };
+    owner: object | null = null,
+  ): Promise<{ readonly name: string; readonly tags: readonly string[] } | 'busy' | null> {
+    const answer = await this.broker.access.login.byPassword(name, password, address, owner);
+    const { user } = answer;
+    if (user === null) return answer.busy === true ? 'busy' : null;
+    return { name: user.name, tags: user.tags };
+  }
+
+  /** The connection is gone: its logins need not be checked any more. */
+  abandonLogins(owner: object): void {
+    this.broker.access.login.abandon(owner);
   }
 
   /** Resolves when all that was changed is durable. */

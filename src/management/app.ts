@@ -132,7 +132,8 @@ async function admit(
   if (level === null || (probe === true && context.openProbes)) return NOBODY;
   const { authorization } = request.headers;
   const address = request.ip;
-  const person = await authenticate(context.view, authorization, address, attempts);
+  const { socket } = request.raw;
+  const person = await authenticate(context.view, authorization, address, socket, attempts);
   if (person === null) throw new HttpError(401, 'not_authorized', 'Login failed');
   if (!reaches(person.tags, 'management')) throw notAuthorised(REFUSALS.management);
   if (!reaches(person.tags, level)) throw notAuthorised(REFUSALS[level]);

@@ -1,7 +1,9 @@
 // Owns who may use the HTTP API, and how much of it, by RabbitMQ's user tags. Never knows passwords:
 // the window checks them.
 
+import type { IncomingMessage } from 'node:http';
 import type { View } from '../broker/view.ts';
+import { HttpError } from './http-error.ts';
 
 /** Who asks. */
 export interface Person {
@@ -48,16 +50,31 @@ export class Attempts {
   failed = 0;
 }
 
-/** Who an Authorization header stands for; null: nobody. */
+type Socket = IncomingMessage['socket'];
+
+/** The sockets whose end is waited for, to take their logins out of the line. */
+const watched = new WeakSet<Socket>();
+
+/** The user that an Authorization header stands for; null: none. Throws 429 when too many others wait. */
 export async function authenticate(
   view: View,
   header: string | undefined,
   address: string,
+  socket: Socket,
   attempts: Attempts,
 ): Promise<Person | null> {
   const given = readBasic(header);
-  const person = given === null ? null : await view.login(given.name, given.password, address);
+  if (given === null) return null;
+  if (!watched.has(socket)) {
+    watched.add(socket);
+    socket.once('close', () => view.abandonLogins(socket));
+  }
+  const person = await view.login(given.name, given.password, address, socket);
+  if (person === 'busy') {
+    const reason = 'too many logins wait for their check: try again later';
+    throw new HttpError(429, 'too_many_requests', reason);
+  }
   if (person !== null) attempts.succeeded += 1;
-  else if (given !== null) attempts.failed += 1;
+  else attempts.failed += 1;
   return person;
 }

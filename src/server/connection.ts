@@ -272,6 +272,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   /** Gives back all that others could wait for; does nothing the second time. */
   giveUp(): void {
+    this.broker.access.login.abandon(this);
     this.channels.closeAll();
     // The answer of a blocked peer stands behind all that it has published.
     this.guard.letGo();

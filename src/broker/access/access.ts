@@ -2,6 +2,7 @@
 // AMQP, HTTP and the command line. Never asks who calls them: that is the caller's to check.
 
 import type { Store } from '../../store/port.ts';
+import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern.ts';
 import type { Changes } from '../changes.ts';
 import { Refusal } from '../refusal.ts';
@@ -50,10 +51,16 @@ export class Access {
   /** By user and vhost: what connections hold. */
   private readonly inUse = new Map<string, Map<string, Grants>>();
 
-  constructor(store: Store, changes: Changes, aside: RowsAside, listener: AccessListener) {
+  constructor(
+    store: Store,
+    changes: Changes,
+    aside: RowsAside,
+    clock: Clock,
+    listener: AccessListener,
+  ) {
     this.rows = new AccessRows(store, changes, aside);
     this.listener = listener;
-    this.login = new Login(this.known);
+    this.login = new Login(this.known, clock);
   }
 
   /** Reads back what is stored. */

@@ -1,13 +1,17 @@
 // Owns who may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Clock, systemClock } from '../../util/clock.ts';
+import { Alarm } from '../../util/timers.ts';
+import { LoginChecks } from './login-checks.ts';
 import { HASHING_SCRYPT, hashPassword, isPassword } from './password.ts';
 import type { User } from './user.ts';
 
 /** The user, or why there is no login: for the log, and never for the peer. */
 export type LoginAnswer =
   | { readonly user: User; readonly refusal: null }
-  | { readonly user: null; readonly refusal: string };
+  /** `busy`: the password was not looked at. */
+  | { readonly user: null; readonly refusal: string; readonly busy?: true };
 
 /** Decides about logins. */
 export class Login {
@@ -21,24 +25,43 @@ export class Login {
    */
   private readonly proofs = new Map<string, Buffer>();
   private readonly proofKey = randomBytes(32);
+  private readonly checks: LoginChecks;
 
-  constructor(users: ReadonlyMap<string, User>) {
+  /** The clock counts how often an address was wrong lately. */
+  constructor(users: ReadonlyMap<string, User>, clock: Clock = systemClock) {
     this.users = users;
+    const alarm = new Alarm(() => this.checks.pump());
+    this.checks = new LoginChecks({ clock, wake: (delayMs) => alarm.set(delayMs) });
   }
 
   /**
-   * Whether somebody has proven to be a user; at once where no hash by scrypt is needed. Every
-   * refusal takes as long as one.
+   * Whether a client has proven to be a user; at once where no hash by scrypt is needed. Every refusal
+   * takes as long as one, and longer for an address that was wrong often. `owner` is the connection that
+   * asks: once it is gone, `abandon` takes its logins out of the line.
    */
   byPassword(
     name: string,
     password: string,
-    remoteAddress: string,
+    address: string,
+    owner: object | null = null,
   ): LoginAnswer | Promise<LoginAnswer> {
     const user = this.users.get(name);
+    if (user !== undefined && this.isProven(user, password)) return this.admit(user, address);
+    const check = (): Promise<LoginAnswer> => this.check(name, password, address);
+    return this.checks.ask({ name, password, address, known: user !== undefined, owner, check });
+  }
+
+  /** The connection is gone: nobody waits for its logins. */
+  abandon(owner: object): void {
+    this.checks.abandon(owner);
+  }
+
+  private async check(name: string, password: string, address: string): Promise<LoginAnswer> {
+    const user = this.users.get(name);
     if (user === undefined) return refuseSlowly(password, 'there is no user of that name');
-    if (this.isProven(user, password)) return this.admit(user, remoteAddress);
-    return this.compare(user, password, remoteAddress);
+    // Another login may have proven it while this one waited.
+    if (this.isProven(user, password)) return this.admit(user, address);
+    return this.compare(user, password, address);
   }
 
   private async compare(user: User, password: string, remoteAddress: string): Promise<LoginAnswer> {

@@ -57,7 +57,7 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
   const answer =
     password === null
       ? login.withoutPassword(user, facts.peerHost)
-      : login.byPassword(user, password, facts.peerHost);
+      : login.byPassword(user, password, facts.peerHost, connection);
   const decided = (known: LoginAnswer): void => {
     if (known.user !== null) return tune(connection, known.user);
     connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');

@@ -1,0 +1,308 @@
+// Owns whose password is checked next, and how often an address may be wrong. Never compares a password:
+// login.ts gives it that to do.
+
+import type { Clock } from '../../util/clock.ts';
+import type { LoginAnswer } from './login.ts';
+
+/*
+ *   address ──> line ──> one group for each user that is there   ──> checks, one for each password
+ *                    └─> one group for all names that are not    ──> checks
+ *
+ * Addresses take turns, and in each address the groups do. So neither 3,000 wrong logins from elsewhere nor
+ * as many from the same address, for other names, make a user wait for more than a few checks.
+ */
+
+/** So many checks run at a time: each takes a thread of the pool of four that also writes commits. */
+const RUNNING_MAX = 2;
+/** So many passwords of one name wait in a line, whether there is such a user or not. */
+const NAME_MAX = 16;
+/** So many checks of names that are not there wait in a line, and in all. */
+const STRANGERS_MAX = 1024;
+const ALL_STRANGERS_MAX = 4096;
+/** So many logins of one connection wait; requests that are pipelined past that are refused. */
+const OWNER_MAX = 4;
+/** So many checks wait in all. */
+const WAITING_MAX = 8192;
+/** An address may be wrong so often at once, and gains so many tries a second. */
+const TRIES_MAX = 20;
+const TRIES_PER_SECOND = 5;
+/** So many addresses without a check are remembered for having been wrong. */
+const REMEMBERED_MAX = 4096;
+
+/** The answer for a login that found too many others before it. */
+const BUSY: LoginAnswer = {
+  user: null,
+  refusal: 'too many logins of this user or this connection wait for their check',
+  busy: true,
+};
+const GONE: LoginAnswer = { user: null, refusal: 'the connection is gone', busy: true };
+
+/** What the checks are made with. */
+export interface CheckHost {
+  readonly clock: Clock;
+  /** Calls `LoginChecks.pump` once, that many milliseconds from now. */
+  wake(delayMs: number): void;
+}
+
+/** A login to be checked. */
+export interface LoginTry {
+  readonly name: string;
+  readonly password: string;
+  readonly address: string;
+  /** Whether there is a user of that name. */
+  readonly known: boolean;
+  /** The connection that asks; null: none, so that it cannot go. */
+  readonly owner: object | null;
+  /** Compares the password. */
+  readonly check: () => Promise<LoginAnswer>;
+}
+
+/** One login that waits for the answer of a check. */
+interface Ticket {
+  readonly owner: object | null;
+  readonly check: Check;
+  readonly resolve: (answer: LoginAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One password of one name from one address; logins that send the same share it. */
+interface Check {
+  readonly key: string;
+  readonly name: string;
+  readonly run: () => Promise<LoginAnswer>;
+  readonly tickets: Set<Ticket>;
+  readonly line: Line;
+  readonly group: Map<string, Check>;
+  running: boolean;
+  /** A refusal that waits until those that came before it are answered. */
+  refusal: LoginAnswer | null;
+}
+
+/** All that comes from one address. */
+interface Line {
+  /** By name, the checks that wait; the name whose turn it is comes first. */
+  readonly groups: Map<string, Map<string, Check>>;
+  /** How many checks of each name wait. */
+  readonly counts: Map<string, number>;
+  /** All that are not answered, as they came. */
+  readonly open: Set<Check>;
+  tries: number;
+  countedMs: number;
+}
+
+/** The checks of all addresses. */
+export class LoginChecks {
+  private readonly host: CheckHost;
+  /** By address; the one whose turn it is comes first. */
+  private readonly lines = new Map<string, Line>();
+  private readonly owned = new WeakMap<object, Set<Ticket>>();
+  private running = 0;
+  private waiting = 0;
+
+  constructor(host: CheckHost) {
+    this.host = host;
+  }
+
+  /** How many checks wait, and how many addresses are remembered: for tests. */
+  get size(): { readonly waiting: number; readonly lines: number } {
+    return { waiting: this.waiting, lines: this.lines.size };
+  }
+
+  /** Resolves with the answer for a login once it was its turn. */
+  ask(wanted: LoginTry): Promise<LoginAnswer> {
+    const { owner } = wanted;
+    const owned = owner === null ? undefined : (this.owned.get(owner) ?? new Set<Ticket>());
+    if (owned !== undefined && owned.size >= OWNER_MAX) return Promise.resolve(BUSY);
+    const check = this.checkFor(wanted);
+    if (check === null) return Promise.resolve(BUSY);
+    return new Promise((resolve, reject) => {
+      const ticket: Ticket = { owner, check, resolve, reject };
+      check.tickets.add(ticket);
+      if (owner !== null && owned !== undefined) this.owned.set(owner, owned.add(ticket));
+      this.pump();
+    });
+  }
+
+  /** The connection is gone: what it waits for need not be checked any more. */
+  abandon(owner: object): void {
+    for (const ticket of this.owned.get(owner) ?? []) {
+      const { check } = ticket;
+      check.tickets.delete(ticket);
+      ticket.resolve(GONE);
+      if (check.tickets.size === 0 && !check.running) this.close(check);
+    }
+    this.owned.delete(owner);
+  }
+
+  /** Starts checks as far as there is room for them. */
+  pump(): void {
+    while (this.running < RUNNING_MAX) {
+      const check = this.next();
+      if (check === null) return;
+      this.start(check);
+    }
+  }
+
+  /** The check that this login is to share, or a new one; null: there is no room. */
+  private checkFor({ name, password, address, known, check: run }: LoginTry): Check | null {
+    const place = placeOf(address);
+    const line = this.lines.get(place) ?? this.addLine(place);
+    const groupName = known ? `+${name}` : '';
+    const group = line.groups.get(groupName) ?? new Map<string, Check>();
+    const key = JSON.stringify([name, password]);
+    const same = group.get(key);
+    if (same !== undefined) return same;
+    const count = line.counts.get(name) ?? 0;
+    const strangers = known ? 0 : group.size;
+    const all = known ? WAITING_MAX : ALL_STRANGERS_MAX;
+    if (count >= NAME_MAX || strangers >= STRANGERS_MAX || this.waiting >= all) return null;
+    const tickets = new Set<Ticket>();
+    const check: Check = { key, name, run, tickets, line, group, running: false, refusal: null };
+    group.set(key, check);
+    line.groups.set(groupName, group);
+    line.counts.set(name, count + 1);
+    line.open.add(check);
+    this.waiting += 1;
+    return check;
+  }
+
+  private addLine(place: string): Line {
+    if (this.lines.size >= REMEMBERED_MAX) this.forgetLines();
+    const countedMs = this.host.clock.monotonicMs();
+    const line: Line = {
+      groups: new Map(),
+      counts: new Map(),
+      open: new Set(),
+      tries: TRIES_MAX,
+      countedMs,
+    };
+    this.lines.set(place, line);
+    return line;
+  }
+
+  /** Forgets addresses that wait for nothing: those with all their tries, or else the oldest half. */
+  private forgetLines(): void {
+    const idle = [...this.lines].filter(([, { open }]) => open.size === 0);
+    const clean = idle.filter(([, line]) => this.refill(line) >= TRIES_MAX);
+    const gone = clean.length > 0 ? clean : idle.slice(0, Math.ceil(idle.length / 2));
+    for (const [place] of gone) this.lines.delete(place);
+  }
+
+  /** The next check of the next line that may try; null, with a call to come, when none may now. */
+  private next(): Check | null {
+    let soonestMs = Infinity;
+    for (const [place, line] of this.lines) {
+      if (line.groups.size === 0) continue;
+      const tries = this.refill(line);
+      if (tries < 1) {
+        soonestMs = Math.min(soonestMs, ((1 - tries) * 1000) / TRIES_PER_SECOND);
+        continue;
+      }
+      // Whoever had its turn goes to the end, of addresses and of names.
+      this.lines.delete(place);
+      this.lines.set(place, line);
+      const [[name, group]] = line.groups as unknown as [[string, Map<string, Check>]];
+      line.groups.delete(name);
+      const [check] = group.values() as unknown as [Check];
+      this.leave(check);
+      if (group.size > 0) line.groups.set(name, group);
+      return check;
+    }
+    if (soonestMs < Infinity) this.host.wake(soonestMs);
+    return null;
+  }
+
+  private refill(line: Line): number {
+    const nowMs = this.host.clock.monotonicMs();
+    const gained = ((nowMs - line.countedMs) * TRIES_PER_SECOND) / 1000;
+    line.tries = Math.min(TRIES_MAX, line.tries + Math.max(0, gained));
+    line.countedMs = nowMs;
+    return line.tries;
+  }
+
+  private start(check: Check): void {
+    const { line } = check;
+    check.running = true;
+    line.tries -= 1;
+    this.running += 1;
+    const ended = (act: () => void): void => {
+      this.running -= 1;
+      act();
+      this.pump();
+    };
+    check.run().then(
+      (answer) => ended(() => this.answer(check, answer)),
+      (error: unknown) =>
+        ended(() => {
+          line.open.delete(check);
+          for (const ticket of this.ticketsOf(check)) ticket.reject(error);
+          this.release(line);
+        }),
+    );
+  }
+
+  private answer(check: Check, answer: LoginAnswer): void {
+    const { line } = check;
+    if (answer.user === null) {
+      check.refusal = answer;
+    } else {
+      // What was right costs no try, so that many clients of one address come back at once.
+      line.tries = Math.min(TRIES_MAX, line.tries + 1);
+      line.open.delete(check);
+      for (const ticket of this.ticketsOf(check)) ticket.resolve(answer);
+    }
+    this.release(line);
+  }
+
+  /** Gives refusals in the order that logins came, so that their time does not tell which names exist. */
+  private release(line: Line): void {
+    for (const check of line.open) {
+      if (check.refusal === null) return;
+      line.open.delete(check);
+      for (const ticket of this.ticketsOf(check)) ticket.resolve(check.refusal);
+    }
+  }
+
+  /** The check does not wait any more. */
+  private leave({ key, name, group, line }: Check): void {
+    group.delete(key);
+    this.waiting -= 1;
+    const count = (line.counts.get(name) ?? 1) - 1;
+    if (count === 0) line.counts.delete(name);
+    else line.counts.set(name, count);
+  }
+
+  private ticketsOf(check: Check): Ticket[] {
+    const tickets = [...check.tickets];
+    check.tickets.clear();
+    for (const ticket of tickets) {
+      if (ticket.owner !== null) this.owned.get(ticket.owner)?.delete(ticket);
+    }
+    return tickets;
+  }
+
+  /** Takes out a check that nobody waits for. */
+  private close(check: Check): void {
+    const { line, group } = check;
+    line.open.delete(check);
+    if (group.get(check.key) === check) this.leave(check);
+    for (const [name, each] of line.groups) if (each.size === 0) line.groups.delete(name);
+    this.release(line);
+  }
+}
+
+/** What counts as one address: of IPv6 the /64, which one customer has for itself. */
+export function placeOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = (address.split('%', 1)[0] as string).toLowerCase().split('::');
+  const first = head === '' ? [] : head.split(':');
+  const last = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length);
+  const groups = [...first, ...Array.from({ length: zeros }, () => '0'), ...last];
+  return groups
+    .slice(0, 4)
+    .map((each) => each.replace(/^0+(?=.)/, ''))
+    .join(':');
+}
