@@ -16,7 +16,10 @@ import { Compaction, type CompactionHost } from './compaction.ts';
 import type { BrokerListener } from './core/broker-listener.ts';
 import { BrokerTime } from './core/broker-time.ts';
 import { ChangeLine } from './core/change-line.ts';
+import { DirtyQueues } from './core/dirty-queues.ts';
 import type { RecordHolder } from './core/record-holder.ts';
+import { Slices } from './core/slices.ts';
+import { TouchedQueues } from './core/touched-queues.ts';
 import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
@@ -78,14 +81,13 @@ export class Broker implements QueueHost, CompactionHost {
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed = 0;
   unsealedLive = 0;
-  delivering = false;
   /** Whether somebody waits for the batch being gathered, and whether for more than confirms. */
   private batchAwaited = false;
   private batchPressing = false;
   private readonly listener: BrokerListener;
-  private touched: Queue[] = [];
-  private dirtyQueues: Queue[] = [];
-  private readonly sealedQueues: { readonly batch: number; readonly queues: Queue[] }[] = [];
+  private readonly touched: TouchedQueues;
+  private readonly dirty: DirtyQueues;
+  readonly slices: Slices;
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Queue>();
@@ -109,6 +111,9 @@ export class Broker implements QueueHost, CompactionHost {
     this.time = new BrokerTime(clock, store);
     this.nowMs = this.time.now();
     this.floods = new Floods(floods);
+    this.touched = new TouchedQueues(this.floods, clock);
+    this.dirty = new DirtyQueues(clock);
+    this.slices = new Slices(clock, () => listener.turnWanted());
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
     this.setAsideRows = new SetAsideDefinitions(store);
@@ -206,14 +211,12 @@ export class Broker implements QueueHost, CompactionHost {
   }
 
   touch(queue: Queue): void {
-    queue.touched = true;
-    this.touched.push(queue);
+    this.touched.add(queue);
     this.listener.turnWanted();
   }
 
   listDirty(queue: Queue): void {
-    queue.dirty = true;
-    this.dirtyQueues.push(queue);
+    this.dirty.add(queue);
     this.listener.turnWanted();
   }
 
@@ -252,26 +255,20 @@ export class Broker implements QueueHost, CompactionHost {
   }
 
   /**
-   * Delivers from every queue that was touched. Returns whether some queue has more to give out
-   * as soon as the others have had their turn.
+   * Goes on with long acts, and delivers from the queues that were touched. Returns whether there is more
+   * to do as soon as others have had their turn.
    */
   deliver(): boolean {
-    const queues = this.touched;
-    if (queues.length === 0) return false;
-    this.touched = [];
-    let more = false;
-    this.delivering = true;
-    for (const queue of queues) {
-      queue.touched = false;
-      if (queue.deleted) continue;
-      if (queue.deliver() && !queue.touched) {
-        this.touch(queue);
-        more = true;
-      }
-      this.floods.look(queue);
-    }
-    this.delivering = false;
-    return more;
+    const acting = this.slices.run();
+    return this.touched.deliver() || acting;
+  }
+
+  get delivering(): boolean {
+    return this.touched.delivering;
+  }
+
+  set delivering(delivering: boolean) {
+    this.touched.delivering = delivering;
   }
 
   /** Does some of the work that nobody waits for, at the end of a turn; returns whether more is left. */
@@ -300,9 +297,7 @@ export class Broker implements QueueHost, CompactionHost {
   /** What a batch sealed now would hold, about: records, and rows of those queues that changed. */
   get unsealedBytes(): number {
     return (
-      this.log.unsealedBytes +
-      this.unsealedPushed * ENTRY_BYTES +
-      this.dirtyQueues.length * PAGE_ROW_BYTES
+      this.log.unsealedBytes + this.unsealedPushed * ENTRY_BYTES + this.dirty.count * PAGE_ROW_BYTES
     );
   }
 
@@ -316,8 +311,14 @@ export class Broker implements QueueHost, CompactionHost {
 
   /** Whether anything would go into a batch sealed now. */
   get sealable(): boolean {
-    if (this.batchAwaited || this.dirtyQueues.length > 0) return true;
+    if (!this.slices.sealable) return false;
+    if (this.batchAwaited || this.dirty.any) return true;
     return this.log.unsealedBytes > 0 || this.store.dirty;
+  }
+
+  /** Puts some changes ahead of `seal`, when they are many; returns whether it may follow. */
+  prepareSeal(): boolean {
+    return this.dirty.putSome(this.store.batch);
   }
 
   /**
@@ -327,12 +328,7 @@ export class Broker implements QueueHost, CompactionHost {
   seal(): void {
     const { batch } = this.store;
     this.sweeps.run();
-    const queues = this.dirtyQueues;
-    this.dirtyQueues = [];
-    for (const queue of queues) {
-      queue.dirty = false;
-      if (!queue.deleted) queue.messages.sealInto(batch);
-    }
+    this.dirty.putAll(batch);
     this.log.sealInto();
     const { gatheredBytes: size } = this.store;
     this.sealedBytes += size;
@@ -341,7 +337,6 @@ export class Broker implements QueueHost, CompactionHost {
     this.batchPressing = false;
     this.unsealedPushed = 0;
     this.unsealedLive = 0;
-    if (queues.length > 0) this.sealedQueues.push({ batch, queues });
     // What a batch would have held may be gone again: consumed and acked. Then nothing needs to be
     // written, and once all before it is durable, so is this batch.
     const nothingToWrite = !this.store.dirty && !this.store.busy;
@@ -375,6 +370,7 @@ export class Broker implements QueueHost, CompactionHost {
 
   /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */
   sealExactMarks(): void {
+    this.slices.finish();
     this.sweeps.stop();
     for (const vhost of this.vhosts.values()) {
       for (const queue of vhost.queues.values()) queue.messages.sealExactMarks();
@@ -389,11 +385,7 @@ export class Broker implements QueueHost, CompactionHost {
     while (this.sealedUpTo.length > 0 && this.sealedUpTo[0]!.batch <= batch) {
       this.durableBytes = this.counts.committed(this.sealedUpTo.shift()!, this.clock);
     }
-    while (this.sealedQueues.length > 0 && this.sealedQueues[0]!.batch <= batch) {
-      for (const queue of this.sealedQueues.shift()!.queues) {
-        if (!queue.deleted) queue.durableUpTo(batch);
-      }
-    }
+    this.dirty.durable(batch);
     this.listener.durable(batch);
   }
 }

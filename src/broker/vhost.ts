@@ -28,6 +28,7 @@ import {
   isExchange,
 } from './exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
+import { Sources } from './exchange/sources.ts';
 import { Firehose } from './firehose.ts';
 import { generateName } from './generated-name.ts';
 import { Parameters } from './policy/parameters.ts';
@@ -55,8 +56,7 @@ export class Vhost implements QueueHome {
   /** How many connections have opened it. */
   connections = 0;
   private readonly broker: Broker;
-  /** For each destination, the exchanges that have bindings to it. */
-  private readonly sources = new Map<Destination, Set<Exchange>>();
+  private readonly sources = new Sources();
 
   /** For each connection that has any, its exclusive queues. */
   private readonly owned = new Map<object, Set<Queue>>();
@@ -278,7 +278,7 @@ export class Vhost implements QueueHome {
 
   /** The exchanges with bindings to a destination. */
   sourcesOf(destination: Destination): Iterable<Exchange> {
-    return this.sources.get(destination) ?? [];
+    return this.sources.of(destination);
   }
 
   /** Whether that very binding is there. */
@@ -336,9 +336,7 @@ export class Vhost implements QueueHome {
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
     const binding: Binding<Destination> = { destination, bindingKey, arguments: args };
     if (!source.addBinding(identity, binding)) return null;
-    const sources = this.sources.get(destination);
-    if (sources === undefined) this.sources.set(destination, new Set([source]));
-    else sources.add(source);
+    this.sources.add(destination, source, identity);
     return identity;
   }
 
@@ -348,9 +346,7 @@ export class Vhost implements QueueHome {
     this.router.topologyChanged();
     const { destination, bindingKey } = binding;
     this.broker.changes.binding('deleted', this.name, source, destination, bindingKey);
-    if (![...source.bindings.values()].some((other) => other.destination === destination)) {
-      this.sources.get(destination)?.delete(source);
-    }
+    this.sources.remove(destination, source, identity);
     if (source.durable && destination.durable) {
       this.broker.definitionRows.removeBinding(this.name, source.name, identity);
       this.broker.definitionChanged();
@@ -359,14 +355,11 @@ export class Vhost implements QueueHome {
   }
 
   private removeBindingsTo(destination: Destination): void {
-    const sources = this.sources.get(destination);
-    if (sources === undefined) return;
-    this.sources.delete(destination);
-    for (const source of sources) {
-      for (const [identity, binding] of [...source.bindings]) {
-        if (binding.destination === destination) this.removeBinding(source, identity);
-      }
-      this.deleteIfUnused(source);
+    for (;;) {
+      const next = this.sources.first(destination);
+      if (next === null) return;
+      if (!this.removeBinding(next.source, next.identity)) return;
+      this.deleteIfUnused(next.source);
     }
   }
 

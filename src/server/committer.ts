@@ -71,6 +71,10 @@ export class Committer {
       this.wantTurn();
       return;
     }
+    if (!broker.prepareSeal()) {
+      this.wantTurn();
+      return;
+    }
     this.waitingSinceMs = -1;
     this.gatherDone = false;
     this.wheel.cancel(this.gathered);

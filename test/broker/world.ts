@@ -462,7 +462,7 @@ export class World implements BrokerListener {
     const more = this.broker.deliver();
     for (const queue of this.queues) this.expire(queue, this.nowMs);
     if (!more) this.checkLimits();
-    if (seal && this.broker.sealable) this.seal();
+    if (seal && this.broker.sealable && this.broker.prepareSeal()) this.seal();
     this.checkConfirms();
     return this.broker.tend() || more;
   }
@@ -484,7 +484,7 @@ export class World implements BrokerListener {
       const more = this.turn(true);
       this.sync();
       this.checkConfirms();
-      const idle = !this.broker.sealable && this.broker['touched'].length === 0;
+      const idle = !this.broker.sealable && this.broker['touched'].count === 0;
       // A batch of the scratch store that is durable has the next one sealed.
       if (!more && idle && !this.scratchStore.busy) break;
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');

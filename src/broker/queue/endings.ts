@@ -7,6 +7,11 @@ import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { BrowsedEntry } from './queue-messages.ts';
 
+/** How many messages one queue delivers, or drops, before the others have their turn. */
+export const DELIVERIES_PER_TURN = 4096;
+/** Dropping one that is dead-lettered takes much longer: it is read, changed, and published anew. */
+const DEAD_LETTERS_PER_TURN = 256;
+
 /** The endings of one queue. */
 export class Endings {
   private readonly queue: Queue;
@@ -32,6 +37,12 @@ export class Endings {
   nextExpiryMs(): number {
     const { messages, rules } = this.queue;
     return nextExpiryMs(messages.lanes, rules.messageTtlMs, this.headFailed);
+  }
+
+  /** How many heads are dropped before other queues have their turn. */
+  get perTurn(): number {
+    const { deadLetterExchange } = this.queue.rules;
+    return deadLetterExchange === null ? DELIVERIES_PER_TURN : DEAD_LETTERS_PER_TURN;
   }
 
   /** Ends the life of the head of a lane. */

@@ -9,7 +9,7 @@ import { MessageCounts } from '../counts.ts';
 import type { Findable } from '../exchange/found.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
-import { Endings } from './endings.ts';
+import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
 import type { Flood } from './floods.ts';
 import { PUSH_EXPIRES, type QueueHome, type QueueHost, type QueueTraits } from './host.ts';
 import { QueueLatency } from './latency.ts';
@@ -17,9 +17,6 @@ import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
 import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
-
-/** How many messages one queue delivers, or drops, before the others have their turn. */
-const DELIVERIES_PER_TURN = 4096;
 
 /** One queue. */
 export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable {
@@ -369,7 +366,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   private dropExcess(): boolean {
     const { messages, rules } = this;
     if (rules.overflow !== 'drop-head') return false;
-    for (let n = 0; n < DELIVERIES_PER_TURN; n++) {
+    for (let left = this.endings.perTurn; left > 0; left--) {
       if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
       this.endings.dropHead(messages.topLane(), 'maxlen');
     }
@@ -381,7 +378,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
    * end, with something left that is ready.
    */
   private dropExpired(nowMs: number): boolean {
-    for (let left = DELIVERIES_PER_TURN; ; left--) {
+    for (let left = this.endings.perTurn; ; left--) {
       const lane = this.endings.expiredLane(nowMs);
       if (lane === null) break;
       if (left === 0) return false;

@@ -1,0 +1,65 @@
+// Owns the queues that have something to deliver or to drop, and in which turn they do. Never decides what
+// a queue delivers.
+
+import type { Clock } from '../../util/clock.ts';
+import type { Floods } from '../queue/floods.ts';
+import type { Queue } from '../queue/queue.ts';
+
+/** What one turn may take; a queue that is at it goes on for a moment. */
+const TURN_MS = 5;
+/** The time is looked at after so many queues. */
+const QUEUES_PER_LOOK = 16;
+
+/** The queues that were touched, each once. */
+export class TouchedQueues {
+  delivering = false;
+  private queues: Queue[] = [];
+  private readonly floods: Floods;
+  private readonly clock: Clock;
+
+  constructor(floods: Floods, clock: Clock) {
+    this.floods = floods;
+    this.clock = clock;
+  }
+
+  get count(): number {
+    return this.queues.length;
+  }
+
+  add(queue: Queue): void {
+    queue.touched = true;
+    this.queues.push(queue);
+  }
+
+  /**
+   * Delivers from every queue, or from as many as a turn has time for. Returns whether some queue has
+   * more to give out as soon as the others have had their turn.
+   */
+  deliver(): boolean {
+    const { queues } = this;
+    if (queues.length === 0) return false;
+    this.queues = [];
+    const endMs = this.clock.monotonicMs() + TURN_MS;
+    let more = false;
+    this.delivering = true;
+    for (let i = 0; i < queues.length; i++) {
+      if (i % QUEUES_PER_LOOK === QUEUES_PER_LOOK - 1 && this.clock.monotonicMs() >= endMs) {
+        // Those that are left come first in the next turn.
+        const left = queues.slice(i);
+        this.queues = left.concat(this.queues);
+        more = true;
+        break;
+      }
+      const queue = queues[i] as Queue;
+      queue.touched = false;
+      if (queue.deleted) continue;
+      if (queue.deliver() && !queue.touched) {
+        this.add(queue);
+        more = true;
+      }
+      this.floods.look(queue);
+    }
+    this.delivering = false;
+    return more;
+  }
+}
