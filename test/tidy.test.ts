@@ -49,6 +49,7 @@ const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readon
       'src/server/',
       'src/store/folder.ts',
       'src/management/listen.ts',
+      'src/management/http/',
       'src/cli/',
       'src/perf/',
       'src/main.ts',

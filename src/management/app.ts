@@ -1,11 +1,13 @@
 // Owns the HTTP application: routes, logins, answers and errors. Never knows what a route does.
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { paced } from './breather.ts';
 import { Call } from './call.ts';
 import type { Context } from './context.ts';
+import { Answers } from './http/answers.ts';
+import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
+import { readJson } from './http/json-body.ts';
+import type { Handler } from './http/requests.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
 import type { Pieces } from './listing.ts';
 import { Attempts, authenticate, type Person, REFUSALS, reaches } from './person.ts';
@@ -51,8 +53,6 @@ const SECURITY_HEADERS = {
 
 const CHALLENGE = 'Basic realm="Leveret Management"';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
 /** Makes the application on a server that is there; `take` is given what handles its requests. */
 export async function buildApp(
   context: Context,
@@ -61,7 +61,6 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
-    bodyLimit: context.bodyBytesMax,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX, ignoreTrailingSlash: true },
     serverFactory: (handler) => {
       take(handler);
@@ -70,9 +69,18 @@ export async function buildApp(
   });
   // RabbitMQ's API reads any body as JSON, and so does every script written for it.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.addHook('onRequest', async (_request, reply) => {
+  const bodies = new Bodies(context.bodyBytesMax);
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) => {
+    const { response, bodyMax } = (request as Admitted).admitted;
+    return bodies.read(payload, response, bodyMax);
+  });
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
+    // Before its body is read, which nothing wants.
+    if (request.is404) throw notFound();
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (isUnwieldy(request.raw)) reply.header('connection', 'close');
   });
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendError(context, notFound(), request, reply));
@@ -84,40 +92,58 @@ export async function buildApp(
 
 function addRoutes(app: FastifyInstance, context: Context): void {
   const attempts = new Attempts();
+  const answers = new Answers();
   const methods = new Map<string, string[]>();
   for (const route of ROUTES) {
     const url = `/api${route.path}`;
     methods.set(url, [...(methods.get(url) ?? []), route.method]);
+    const kind = route.body ?? 'small';
     app.route({
       method: route.method,
       url,
       // Who has no business here does not get to send a body.
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         const person = await admit(context, route, request, attempts);
-        (request as Admitted).person = person;
+        const bodyMax = bodyBytesMax(kind, context.bodyBytesMax);
+        (request as Admitted).admitted = { person, response: reply.raw, bodyMax };
+        if (route.method === 'GET') await answers.turn(person.name, reply.raw);
       },
       handler: async (request, reply) => {
-        const call = new Call(context, (request as Admitted).person, attempts, request);
-        return send(reply, await route.run(call));
+        const { person } = (request as Admitted).admitted;
+        const bytes = Buffer.isBuffer(request.body) ? request.body : NO_BYTES;
+        const type = request.headers['content-type'];
+        const body = await readJson(bytes, type, kind, context.clock);
+        const call = new Call(context, person, attempts, request, body);
+        return send(reply, answers, await route.run(call));
       },
     });
   }
   for (const [url, known] of methods) refuseOthers(app, url, known);
 }
 
+/** A request that was let in, on its way to its route. */
 interface Admitted extends FastifyRequest {
-  person: Person;
+  admitted: {
+    readonly person: Person;
+    readonly response: FastifyReply['raw'];
+    readonly bodyMax: number;
+  };
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH'];
 
 /** A path that is there has other answers for methods that are not than a path that is not. */
 function refuseOthers(app: FastifyInstance, url: string, known: readonly string[]): void {
   const allowed = known.includes('GET') ? ['HEAD', ...known] : known;
+  const refuse = (reply: FastifyReply): FastifyReply =>
+    reply.code(405).header('allow', allowed.join(', ')).send();
   app.route({
     method: METHODS.filter((method) => !allowed.includes(method)),
     url,
-    handler: async (_request, reply) => reply.code(405).header('allow', allowed.join(', ')).send(),
+    onRequest: async (_request, reply) => refuse(reply),
+    handler: async (_request, reply) => refuse(reply),
   });
 }
 
@@ -140,21 +166,28 @@ async function admit(
   return person;
 }
 
-function send(reply: FastifyReply, result: Result): FastifyReply {
+function send(reply: FastifyReply, answers: Answers, result: Result): FastifyReply {
   if (result === undefined) return reply.code(204).send();
   if (result instanceof Answer) {
     reply.code(result.status).headers(result.headers);
     return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
   }
-  if (isPieces(result)) return sendJson(reply, Readable.from(paced(result.pieces)));
-  return sendJson(reply, JSON.stringify(result));
+  const pieces = isPieces(result) ? result.pieces : [JSON.stringify(result)];
+  // What is short goes out at once, with its length.
+  if (pieces.length === 1 && (pieces[0] as string).length < SHORT_CHARS) {
+    return sendJson(reply, pieces[0] as string);
+  }
+  return sendJson(reply, answers.stream(pieces, reply.raw));
 }
+
+/** What is shorter needs no stream. */
+const SHORT_CHARS = 16 * 1024;
 
 function isPieces(result: object): result is Pieces {
   return Array.isArray((result as Partial<Pieces>).pieces);
 }
 
-function sendJson(reply: FastifyReply, json: string | Readable): FastifyReply {
+function sendJson(reply: FastifyReply, json: string | NodeJS.ReadableStream): FastifyReply {
   return reply.header('content-type', 'application/json').send(json);
 }
 
@@ -179,9 +212,5 @@ function sendError(
 function ownError(error: unknown): HttpError | null {
   const { statusCode, message } = error as { statusCode?: number; message?: string };
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return null;
-  if (statusCode === 413) {
-    const reason = 'the body is too large, see the setting management.http.max_body_size';
-    return new HttpError(413, 'bad_request', reason);
-  }
   return new HttpError(statusCode, 'bad_request', message ?? '');
 }

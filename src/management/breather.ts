@@ -28,14 +28,6 @@ export class Breather {
   }
 }
 
-/** Gives out one piece in each turn of the event loop, for what is sent. */
-export async function* paced(pieces: readonly string[]): AsyncIterable<string> {
-  for (const piece of pieces) {
-    yield piece;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-}
-
 /** So many rows are sorted at a time without a look at the clock. */
 const RUN = 512;
 

@@ -2,7 +2,6 @@
 
 import { type JsonObject, type JsonValue, numberOf } from '../broker/json.ts';
 import type { Actor } from '../broker/view/actor.ts';
-import { JsonDepthError, parseJsonText } from '../util/json-input.ts';
 import type { Context } from './context.ts';
 import { badRequest, HttpError, notAuthorised, notFound } from './http-error.ts';
 import { type Attempts, type Level, type Person, reaches } from './person.ts';
@@ -18,7 +17,7 @@ export class Call {
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly attempts: Attempts;
-  private readonly bytes: Buffer;
+  private readonly body: () => JsonValue;
 
   constructor(
     context: Context,
@@ -28,8 +27,8 @@ export class Call {
       readonly params: unknown;
       readonly query: unknown;
       readonly headers: Call['headers'];
-      readonly body: unknown;
     },
+    body: () => JsonValue,
   ) {
     this.context = context;
     this.person = person;
@@ -37,7 +36,7 @@ export class Call {
     this.params = request.params as Record<string, string>;
     this.query = flatten(request.query as Record<string, unknown>);
     this.headers = request.headers;
-    this.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    this.body = body;
   }
 
   get view(): Context['view'] {
@@ -103,26 +102,7 @@ export class Call {
 
   /** The body as JSON; an empty one is an empty object. */
   json(): JsonValue {
-    const text = this.bytes.toString('utf8').trim();
-    if (text === '') return {};
-    try {
-      return parseJsonText(text) as JsonValue;
-    } catch (error) {
-      throw badRequest(error instanceof JsonDepthError ? error.message : 'not_json');
-    }
-  }
-
-  /** A part of a body that is a form with a file in it, RFC 7578; null: there is none. */
-  formPart(name: string): string | null {
-    const type = String(this.headers['content-type']);
-    const boundary = /boundary="?([^";]+)"?/.exec(type)?.[1];
-    if (boundary === undefined) return null;
-    for (const part of this.bytes.toString('utf8').split(`--${boundary}`)) {
-      const end = part.indexOf('\r\n\r\n');
-      if (end < 0 || !part.slice(0, end).includes(`name="${name}"`)) continue;
-      return part.slice(end + 4).replace(/\r\n$/, '');
-    }
-    return null;
+    return this.body();
   }
 
   /** The body as an object, with the keys that must be there. */

@@ -2,6 +2,7 @@
 // decides that something failed.
 
 import { type Failure, type FailureKind, failureOf } from '../broker/view/failure.ts';
+import { JsonTextError } from '../util/json-text.ts';
 
 /** An answer that is no success, with the body that RabbitMQ's API would send. */
 export class HttpError extends Error {
@@ -42,6 +43,7 @@ const STATUSES: Readonly<Record<FailureKind, readonly [status: number, error: st
 /** The answer for whatever was thrown, or null when that is a bug. */
 export function httpErrorOf(error: unknown): HttpError | null {
   if (error instanceof HttpError) return error;
+  if (error instanceof JsonTextError) return badRequest(error.message);
   const failure: Failure | null = failureOf(error);
   if (failure === null) return null;
   const [status, name] = STATUSES[failure.kind];

@@ -6,11 +6,12 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Guard } from '../util/guard.ts';
 import type { Context, OpenPort } from './context.ts';
+import { type Handler, Requests } from './http/requests.ts';
+import { LOOK_MS, ToolSockets } from './http/sockets.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-const CONNECTIONS_MAX = 512;
 /** How often to look whether somebody takes too long. */
 const CHECK_MS = 5000;
 
@@ -30,14 +31,12 @@ export interface Secure {
   readonly handshakeTimeoutMs: number;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
 /** What is loaded when the first request comes. */
 export type LoadHandler = (server: Server) => Promise<Handler>;
 
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
-  return new ToolServer(context.guard, async (server) => {
+  return new ToolServer(context, async (server) => {
     const { buildApp } = await import('./app.ts');
     const { acceptWebSockets } = await import('./web-socket.ts');
     const { startSampling } = await import('./sampling.ts');
@@ -51,14 +50,22 @@ export function managementServer(context: Context): ToolServer {
   });
 }
 
+/** What a tool's server needs of what is around it. */
+export type ToolContext = Pick<Context, 'guard' | 'clock' | 'every'>;
+
 /** What speaks HTTP on the sockets of any number of ports. */
 export class ToolServer {
   readonly guard: Guard;
+  /** Those of all its ports, in the handshake of TLS or behind it. */
+  readonly sockets: ToolSockets;
+  private readonly every: Context['every'];
   private readonly load: LoadHandler;
   private http: Promise<Server> | null = null;
 
-  constructor(guard: Guard, load: LoadHandler) {
+  constructor({ guard, clock, every }: ToolContext, load: LoadHandler) {
     this.guard = guard;
+    this.sockets = new ToolSockets(clock);
+    this.every = every;
     this.load = load;
   }
 
@@ -66,15 +73,22 @@ export class ToolServer {
   take(socket: Socket): void {
     const cut = (): unknown => socket.destroy();
     socket.on('error', cut);
-    this.http ??= serve(this.load, this.guard);
+    this.sockets.add(socket);
+    this.http ??= this.serve();
     const given = this.http.then((server) => server.emit('connection', socket));
     this.guard.promise('HTTP connection', given, cut);
   }
 
   close(): void {
+    this.sockets.closeAll();
     if (this.http === null) return;
     const closed = this.http.then((server) => server.close());
     this.guard.promise('end of HTTP', closed);
+  }
+
+  private async serve(): Promise<Server> {
+    this.every(LOOK_MS, () => this.sockets.look());
+    return serve(this.load, this.guard, this.sockets);
   }
 }
 
@@ -88,17 +102,10 @@ export async function listenForTool(
   secure: Secure | null,
   failed: (error: Error) => void,
 ): Promise<ToolListener> {
-  const sockets = new Set<Socket>();
-  const accept = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    tool.take(socket);
-  };
+  const accept = (socket: Socket): void => tool.take(socket);
   const take = tool.guard.listener('accept', accept, (socket) => socket.destroy());
-  const handshakes = new Map<string, Socket>();
-  const tls = secure === null ? null : makeTlsServer(secure, tool.guard, handshakes, take);
+  const tls = secure === null ? null : makeTlsServer(secure, tool, take);
   const listener: NetServer = tls ?? createServer(take);
-  listener.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen({ host, port }, () => {
@@ -115,30 +122,30 @@ export async function listenForTool(
       new Promise((resolve) => {
         tool.close();
         listener.close(() => resolve());
-        for (const socket of sockets) if (!isUpgraded(socket)) socket.destroy();
-        for (const socket of handshakes.values()) socket.destroy();
       }),
   };
 }
 
-/** `handshakes` gets the sockets that are in the handshake of TLS, by their peers. */
 function makeTlsServer(
   secure: Secure,
-  guard: Guard,
-  handshakes: Map<string, Socket>,
+  { guard, sockets }: ToolServer,
   take: (socket: Socket) => void,
 ): TlsServer {
   const { options, handshakeTimeoutMs } = secure;
+  /** Those in the handshake, by their peers: the socket below stands for them until it is over. */
+  const handshakes = new Map<string, Socket>();
   const server = secure.createServer(
     { ...options, handshakeTimeout: handshakeTimeoutMs },
     guard.listener('TLS', (socket: TLSSocket) => {
-      handshakes.delete(peerOf(socket));
+      const below = handshakes.get(peerOf(socket));
+      if (below !== undefined) sockets.remove(below);
       take(socket);
     }),
   );
   const begun = (socket: Socket): void => {
     const peer = peerOf(socket);
     handshakes.set(peer, socket);
+    sockets.add(socket);
     socket.once('close', () => handshakes.delete(peer));
   };
   server.on(
@@ -154,23 +161,22 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /** Makes the server that speaks HTTP on sockets it is given. */
-async function serve(load: LoadHandler, guard: Guard): Promise<Server> {
+async function serve(load: LoadHandler, guard: Guard, sockets: ToolSockets): Promise<Server> {
   const { createServer: createHttpServer } = await import('node:http');
   const server = createHttpServer({ connectionsCheckingInterval: CHECK_MS });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   const handler = await load(server);
+  const requests = new Requests(guard, handler);
+  const take = (request: IncomingMessage, response: ServerResponse): void =>
+    requests.take(request, response);
   const cut = (request: IncomingMessage): unknown => request.socket.destroy();
-  server.on('request', guard.listener('request', handler, cut));
+  server.on('request', guard.listener('request', take, cut));
+  // The handler says that a body may come, where it wants one.
+  server.on('checkContinue', guard.listener('request', take, cut));
   // It never listens itself, and would not look after its timeouts without being told that it does.
   server.emit('listening');
-  server.on('upgrade', (_request, socket) => upgraded.add(socket));
+  // What carries something else than HTTP is ended by what took it over.
+  server.on('upgrade', (request) => sockets.remove(request.socket));
   return server;
-}
-
-/** Sockets that carry something else than HTTP now: whoever took them over ends them. */
-const upgraded = new WeakSet<object>();
-
-function isUpgraded(socket: Socket): boolean {
-  return upgraded.has(socket);
 }

@@ -1,6 +1,7 @@
 // Owns the words that routes are written in. Never serves one: app.ts does.
 
 import type { Call } from './call.ts';
+import type { BodyKind } from './http/bodies.ts';
 import type { Pieces } from './listing.ts';
 import type { Level } from './person.ts';
 
@@ -32,6 +33,8 @@ export interface Route {
   readonly level: Level | null;
   /** Whether a setting may open it to probes, which have no login. */
   readonly probe?: true;
+  /** What it takes as a body; left out: some names and values. */
+  readonly body?: BodyKind;
   run(call: Call): Result | Promise<Result>;
 }
 
@@ -51,8 +54,8 @@ export function put(path: string, level: Level, run: Run): Route {
   return { method: 'PUT', path, level, run };
 }
 
-export function post(path: string, level: Level, run: Run): Route {
-  return { method: 'POST', path, level, run };
+export function post(path: string, level: Level, run: Run, body: BodyKind = 'small'): Route {
+  return { method: 'POST', path, level, run, body };
 }
 
 export function remove(path: string, level: Level, run: Run): Route {

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
+import { streamOf } from './http/answers.ts';
 
 /** From src/management or dist/management; the pages are not compiled. */
 const UI_FOLDER = fileURLToPath(new URL('../../src/management/ui/', import.meta.url));
@@ -21,10 +22,19 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Adds a route for each file. */
 export function serveFiles(app: FastifyInstance): void {
+  const kept = new Map<string, Buffer>();
+  // However many ask for it, a file is in memory once.
+  const read = (path: string): Buffer => {
+    const bytes = kept.get(path) ?? readFileSync(path);
+    kept.set(path, bytes);
+    return bytes;
+  };
   for (const [url, path] of files()) {
     app.get(url, async (_request, reply) => {
       const type = TYPES[extname(path)] ?? 'application/octet-stream';
-      return reply.header('content-type', type).send(readFileSync(path));
+      const bytes = read(path);
+      reply.header('content-type', type).header('content-length', bytes.length);
+      return reply.send(streamOf(bytes));
     });
   }
 }

@@ -9,6 +9,7 @@ import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
 import { Breather } from '../management/breather.ts';
 import type { Context } from '../management/context.ts';
+import { Answers } from '../management/http/answers.ts';
 import { pathOf } from '../management/http/target.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import {
@@ -49,6 +50,7 @@ export class Exposition {
   private readonly context: Context;
   private readonly perObject: boolean;
   private readonly registry = new Registry();
+  private readonly answers = new Answers();
   private facts: Facts | null = null;
 
   constructor(context: Context, perObject: boolean) {
@@ -66,9 +68,12 @@ export class Exposition {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n');
       return;
     }
+    await this.answers.turn(request.socket.remoteAddress ?? '', response);
+    if (response.destroyed) return;
     try {
       response.writeHead(200, { 'content-type': this.registry.contentType });
-      await pipeline(Readable.from(this.write(perObject)), response);
+      const text = Readable.from(this.write(perObject), { highWaterMark: 1 });
+      await pipeline(text, response);
     } catch (error) {
       // Who scrapes may hang up: that is no failure of ours.
       if (response.destroyed && response.errored === null) return;

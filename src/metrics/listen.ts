@@ -5,7 +5,7 @@ import { ToolServer } from '../management/listen.ts';
 
 /** What serves the metrics. */
 export function prometheusServer(context: Context, perObject: boolean): ToolServer {
-  return new ToolServer(context.guard, async () => {
+  return new ToolServer(context, async () => {
     const { Exposition } = await import('./exposition.ts');
     const exposition = new Exposition(context, perObject);
     return (request, response) => {

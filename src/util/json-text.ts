@@ -7,6 +7,9 @@
 //   { "queues": [ {..},{..},{..} , {..},{..},{..} , ... ], "users": [..], ... }
 //                 '---- run ---'   '---- run ---'                '- run -'
 
+import { parseJsonText } from './json-input.ts';
+import { JSON_DEPTH_MAX } from './limits.ts';
+
 /** What a text may cost. */
 export interface JsonLimits {
   /** How deep containers may lie in each other. */
@@ -18,13 +21,17 @@ export interface JsonLimits {
 }
 
 /** Limits of what is not known to be large. */
-export const JSON_LIMITS: JsonLimits = { depth: 100, values: 50_000, stringBytes: 4 * 2 ** 20 };
+export const JSON_LIMITS: JsonLimits = {
+  depth: JSON_DEPTH_MAX,
+  values: 50_000,
+  stringBytes: 8 * 2 ** 20,
+};
 
 /** Limits of a file of definitions. */
 export const DEFINITION_LIMITS: JsonLimits = {
-  depth: 100,
+  depth: JSON_DEPTH_MAX,
   values: 4_000_000,
-  stringBytes: 4 * 2 ** 20,
+  stringBytes: 8 * 2 ** 20,
 };
 
 /** A text that is no JSON, or too much of it; the message is for the peer that sent it. */
@@ -104,7 +111,7 @@ function* survey(bytes: Buffer, limits: JsonLimits): Steps<ReadonlyMap<number, n
       case OPEN_OBJECT:
         values += 1;
         starts.push(at);
-        if (starts.length > limits.depth) throw tooMuch(`more than ${limits.depth} levels`);
+        if (starts.length > limits.depth) throw tooDeep(limits.depth);
         break;
       case CLOSE_ARRAY:
       case CLOSE_OBJECT: {
@@ -253,7 +260,7 @@ const PLAIN = { enumerable: true, configurable: true, writable: true };
 /** The one place where bytes become values. */
 function parsed(bytes: Buffer, start: number, end: number, before: string, after: string): unknown {
   try {
-    return JSON.parse(before + bytes.toString('utf8', start, end) + after);
+    return parseJsonText(before + bytes.toString('utf8', start, end) + after);
   } catch {
     throw notJson();
   }
@@ -278,5 +285,7 @@ function isSpace(byte: number | undefined): boolean {
 }
 
 const notJson = (): JsonTextError => new JsonTextError('not_json');
+const tooDeep = (depth: number): JsonTextError =>
+  new JsonTextError(`the JSON is nested more than ${depth} deep`);
 const tooMuch = (what: string): JsonTextError =>
   new JsonTextError(`the JSON has ${what}, which is too much for this request`);

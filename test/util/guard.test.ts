@@ -175,11 +175,6 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   },
   {
     file: 'src/management/listen.ts',
-    text: 'upgraded.add(socket)',
-    why: 'notes a socket, and does nothing else',
-  },
-  {
-    file: 'src/management/listen.ts',
     text: 'createHttpServer(',
     why: 'has no listener yet',
   },
@@ -197,6 +192,31 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     file: 'src/server/listener.ts',
     text: 'context.createServer({',
     why: 'is given its listeners below',
+  },
+  {
+    file: 'src/management/http/answers.ts',
+    text: "response.once('close'",
+    why: 'gives back what was counted, and does nothing else',
+  },
+  {
+    file: 'src/management/http/answers.ts',
+    text: 'setImmediate(resolve)',
+    why: 'resolves a promise that is waited for',
+  },
+  {
+    file: 'src/management/http/bodies.ts',
+    text: "response.once('close'",
+    why: 'gives back what was counted, and does nothing else',
+  },
+  {
+    file: 'src/management/http/sockets.ts',
+    text: "socket.once('close', () => this.remove(socket))",
+    why: 'takes a member out of a map, and does nothing else',
+  },
+  {
+    file: 'src/management/listen.ts',
+    text: 'sockets.remove(request.socket)',
+    why: 'takes a member out of a map, and does nothing else',
   },
   {
     file: 'src/store/',

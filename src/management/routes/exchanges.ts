@@ -44,7 +44,7 @@ export const EXCHANGE_ROUTES: readonly Route[] = [
     const found = call.view.look.bindingsTo(call.vhost(), 'exchange', call.exchange('name'));
     return list(call, found, BINDING_ORDER);
   }),
-  post('/exchanges/:vhost/:name/publish', 'management', publish),
+  post('/exchanges/:vhost/:name/publish', 'management', publish, 'message'),
 ];
 
 export const BINDING_ROUTES: readonly Route[] = [

@@ -1,10 +1,9 @@
 // Owns the routes of policies, operator policies, parameters and definitions.
 
 import type { JsonObject } from '../../broker/json.ts';
-import { parseJsonText } from '../../util/json-input.ts';
 import { Breather } from '../breather.ts';
 import type { Call } from '../call.ts';
-import { badRequest, notAuthorised } from '../http-error.ts';
+import { notAuthorised } from '../http-error.ts';
 import { list, type Pieces, piecesOf } from '../listing.ts';
 import { type Level, REFUSALS } from '../person.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
@@ -127,8 +126,13 @@ function globalParameter(call: Call): object {
 export const DEFINITION_ROUTES: readonly Route[] = [
   get('/definitions', 'administrator', (call) => exported(call, null)),
   get('/definitions/:vhost', 'administrator', (call) => exported(call, call.vhost())),
-  post('/definitions', 'administrator', (call) => imported(call)),
-  post('/definitions/:vhost', 'administrator', (call) => imported(call, call.vhost())),
+  post('/definitions', 'administrator', (call) => imported(call), 'definitions'),
+  post(
+    '/definitions/:vhost',
+    'administrator',
+    (call) => imported(call, call.vhost()),
+    'definitions',
+  ),
 ];
 
 /** Definitions row by row, so that many of them hold up nobody. */
@@ -153,25 +157,10 @@ function* texts(rows: Iterable<JsonObject>): Iterable<string> {
 }
 
 async function imported(call: Call, vhost?: string): Promise<undefined> {
-  const json = definitionsOf(call);
+  const json = call.object();
   for (const warning of call.view.importDefinitions(json, vhost)) {
     call.context.log.warn({ user: call.person.name }, warning);
   }
   call.context.log.info({ user: call.person.name, vhost }, 'definitions imported');
   return done(call);
-}
-
-/** The body, which a form may have wrapped. */
-function definitionsOf(call: Call): JsonObject {
-  const type = call.headers['content-type'];
-  if (typeof type === 'string' && type.startsWith('multipart/form-data')) {
-    const part = call.formPart('file');
-    if (part === null) throw badRequest('the form has no part of the name file');
-    try {
-      return parseJsonText(part) as JsonObject;
-    } catch {
-      throw badRequest('not_json');
-    }
-  }
-  return call.object();
 }
