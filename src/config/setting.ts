@@ -2,6 +2,7 @@
 // Never knows which settings exist (settings.ts) or where their text comes from (load.ts).
 
 import { isIP } from 'node:net';
+import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
 
 /** Thrown by `read` when the text of a setting is no good; the loader adds where the text stood. */
 export class MalformedValue extends Error {
@@ -127,12 +128,19 @@ function readDecimal(text: string, expects: string): number {
 
 /** Any text that is not empty. */
 export function text(
-  row: Common & { readonly initial: string; readonly argument?: string },
+  row: Common & {
+    readonly initial: string;
+    readonly argument?: string;
+    /** It is a name, which has to fit into a short string. */
+    readonly short?: true;
+  },
 ): Setting<string> {
-  const expects = 'text that is not empty';
+  const most = row.short === true ? `, of at most ${SHORT_BYTES_MAX} bytes` : '';
+  const expects = `text that is not empty${most}`;
   return setting(row, row.argument ?? '<text>', expects, {
     read: (given) => {
-      if (given === '') throw expected(expects, given);
+      const long = row.short === true && !isShort(given);
+      if (given === '' || long) throw expected(expects, given);
       return given;
     },
     show: (value) => value,

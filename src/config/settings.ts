@@ -78,6 +78,7 @@ export const SETTINGS = {
     argument: '<name>',
     about: 'The user made at the very first start, when the data folder is empty.',
     initial: 'guest',
+    short: true,
   }),
   defaultPass: text({
     key: 'default_pass',
@@ -92,6 +93,7 @@ export const SETTINGS = {
     argument: '<name>',
     about: 'The vhost made at the very first start.',
     initial: '/',
+    short: true,
   }),
   defaultUserTags: names({
     key: 'default_user_tags',

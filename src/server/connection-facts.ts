@@ -75,7 +75,6 @@ export class ConnectionFacts {
     const der = this.tls?.certificate ?? null;
     if (der === null) return NO_CERTIFICATE;
     const { issuer, validFrom, validTo } = new X509Certificate(der);
-    const moment = (text: string): string => `${new Date(text).toISOString().slice(0, 19)}Z`;
     return {
       peer_cert_subject: distinguishedName(der),
       peer_cert_issuer: issuer.split('\n').reverse().join(','),
@@ -102,6 +101,12 @@ export class ConnectionFacts {
   get unsent(): number {
     return this.socket.writableLength;
   }
+}
+
+/** A date of a certificate; one that is none, as a peer may have made it, as it stands there. */
+function moment(text: string): string {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? text : `${date.toISOString().slice(0, 19)}Z`;
 }
 
 /** Where a channel is, as consumers are shown with it. */
