@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { HttpApi, targetOf } from './http-api.ts';
 import { type Answer, type Arguments, describe, type Options, urlOption } from './offline.ts';
 import { FORMATS, type Format, render } from './output.ts';
+import { print, printError } from './print.ts';
 
 /** One verb that works on a running broker, over its HTTP API. */
 export interface LiveVerb {
@@ -49,9 +50,9 @@ export function liveCommand(verb: LiveVerb): Command {
       const answer = await verb.run(new HttpApi(targetOf(options['url'])), args, options);
       if (answer === undefined) return;
       const format = options['formatter'] as Format;
-      process.stdout.write(typeof answer === 'string' ? answer : render(answer, format));
+      print(typeof answer === 'string' ? answer : render(answer, format));
     } catch (error) {
-      process.stderr.write(`leveret: ${describe(error, null)}\n`);
+      printError(`leveret: ${describe(error, null)}\n`);
       process.exitCode = 1;
     }
   });

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import { cutFields, cutMessage } from '../util/log-fields.ts';
+import { printable } from '../util/printable.ts';
 import { descriptorOf } from './log/descriptor.ts';
 import { LineSink } from './log/line-sink.ts';
 
@@ -49,7 +50,9 @@ export async function makeLogger(
       formatters: { level: (label) => ({ level: label }), log: cutFields },
       hooks: { logMethod: cutMessage },
     },
-    pretty ? await forPeople(stream, output.colours) : stream,
+    pretty
+      ? await forPeople(stream, output.colours)
+      : { write: (line) => stream.write(printable(line)) },
   );
   if (stream instanceof LineSink) {
     stream.onDropped = (dropped, code) => {
@@ -83,16 +86,14 @@ async function forPeople(stream: DestinationStream, colours: boolean): Promise<D
 }
 
 /**
- * Escapes in a line of JSON, and control characters that JSON leaves as they are. An escaped backslash is
- * taken as a whole, so that what follows it is not mistaken for an escape.
+ * Escapes in a line of JSON. An escaped backslash is taken as a whole, so that what follows it is not
+ * mistaken for an escape.
  */
-const CONTROLS = /\\(\\|[rbf]|u00[01][0-9a-f])|[\u007f-\u009f]/g;
+const ESCAPES = /\\(\\|[rbft]|u[0-9a-f]{4})/g;
 
 /** The line with control characters spelt out: names that clients chose never act on a terminal. */
 function harmless(line: string): string {
-  return line.replace(CONTROLS, (found) => {
-    if (found === '\\\\') return found;
-    if (found.startsWith('\\')) return `\\${found}`;
-    return `\\\\u00${found.charCodeAt(0).toString(16)}`;
-  });
+  return printable(line.replace(/\n$/, '')).replace(ESCAPES, (found) =>
+    found === '\\\\' ? found : `\\${found}`,
+  );
 }

@@ -11,6 +11,7 @@ import { parseJsonText } from '../util/json-input.ts';
 import { describeFailure } from './failure.ts';
 import { HttpApi, targetOf } from './http-api.ts';
 import { FORMATS, type Format, type Listing, render } from './output.ts';
+import { print, printError } from './print.ts';
 import { remoteView } from './remote-view.ts';
 import { VerbError } from './verb-error.ts';
 
@@ -176,7 +177,7 @@ async function runVerb(
   show: Show,
 ): Promise<void> {
   let settings: Settings | null = null;
-  process.stdout.write(show.before(verb.name, args, options));
+  print(show.before(verb.name, args, options));
   try {
     let answer: Answer;
     if ('runAlone' in verb) {
@@ -189,9 +190,9 @@ async function runVerb(
         : verb.run(remoteView(api), args, options));
     }
     if (answer === undefined) return;
-    process.stdout.write(show.answer(answer, verb.name, options));
+    print(show.answer(answer, verb.name, options));
   } catch (error) {
-    process.stderr.write(`${show.failure(error, settings)}\n`);
+    printError(`${show.failure(error, settings)}\n`);
     process.exitCode = show.exitCode;
   }
 }

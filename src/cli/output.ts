@@ -1,6 +1,8 @@
 // Owns how verbs show what they found: tables for people, JSON for scripts. Never decides what is
 // shown.
 
+import { printableLine } from '../util/printable.ts';
+
 /** What a verb found: rows under the names of their columns. */
 export interface Listing {
   readonly columns: readonly string[];
@@ -42,7 +44,7 @@ function show(value: unknown): string {
     return `[${value.join(', ')}]`;
   }
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+  return printableLine(text);
 }
 
 function width(cell: string | undefined): number {

@@ -4,6 +4,7 @@
 
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
+import { printableLine } from '../util/printable.ts';
 import { overrideExit } from './exit-codes.ts';
 import { HttpApi, targetOf } from './http-api.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type Show,
 } from './offline.ts';
 import { type Listing, renderRows } from './output.ts';
+import { print, printError } from './print.ts';
 import { OFFLINE_VERBS } from './program.ts';
 import { CTL_VERBS, type CtlVerb } from './verbs/ctl.ts';
 
@@ -92,12 +94,12 @@ function ctlCommand(verb: CtlVerb, show: Show): Command {
   return command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as Arguments[];
     const options = given[args.length] as Options;
-    process.stdout.write(show.before(verb.name, args, options));
+    print(show.before(verb.name, args, options));
     try {
       const answer = await verb.run(new HttpApi(targetOf(options['url'])), args, options);
-      if (answer !== undefined) process.stdout.write(show.answer(answer, verb.name, options));
+      if (answer !== undefined) print(show.answer(answer, verb.name, options));
     } catch (error) {
-      process.stderr.write(`${show.failure(error, null)}\n`);
+      printError(`${show.failure(error, null)}\n`);
       process.exitCode = show.exitCode;
     }
   });
@@ -114,7 +116,7 @@ function shown(answer: NonNullable<Answer>, verb: string, manner: Manner): strin
   }
   const rows = renderRows(listing);
   if (rows.length === 0) return '';
-  const lines = rows.map((row) => row.map(cell).join('\t'));
+  const lines = rows.map((row) => row.map((each) => printableLine(cell(each))).join('\t'));
   const heads = manner.silent || !manner.headers ? [] : [columns.join('\t')];
   return `${[...heads, ...lines].join('\n')}\n`;
 }

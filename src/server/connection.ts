@@ -31,6 +31,7 @@ import { FrameReader } from './frame-reader.ts';
 import { sendStart } from './handlers/connection.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
+import { ORDINARY_MAX, REFUSALS_MAX } from './line-quota.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
 import { byBroker } from './peers.ts';
@@ -80,7 +81,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.reader = new FrameReader(this.frames, broker.log);
     this.gate = new InputGate(socket, this.frames);
     this.guard = new PublishGuard(broker.alarms, this, this.gate);
-    this.closing = new Closing(this, socket, server.wheel, settings.handshakeTimeoutMs);
+    this.closing = new Closing(this, socket, server);
     listenTo(socket, this, server.peerGuard);
   }
 
@@ -140,6 +141,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.state = RUNNING;
     this.closing.opened();
     const { notes } = this.facts;
+    if (!this.server.lines.admits('connection opened', ORDINARY_MAX)) return;
     this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
   }
 
@@ -245,7 +247,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       this.close(error, key);
       return;
     }
-    this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
+    if (this.server.lines.admits('channel closed after an error', ORDINARY_MAX)) {
+      this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
+    }
     this.server.peers.ended(this, channel, byBroker(error, key));
     channel.close();
     channel.state = CHANNEL_CLOSING;
@@ -313,7 +317,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     const seen = Buffer.concat([this.preamble, bytes]);
     const why = foreignSpeech(seen);
     if (why !== null) {
-      this.log.warn(`connection refused: ${why}`);
+      if (this.server.lines.admits('connection refused')) {
+        this.log.warn(`connection refused: ${why}`);
+      }
       this.outbox.append(PROTOCOL_HEADER);
       this.closing.hangUp();
       return;
@@ -348,6 +354,12 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.server.connectionGone(this);
     const { ending } = this.closing;
     this.server.peers.ended(this, null, ending);
+    // Those that never opened share a quota of their own: they cannot hide the others.
+    const [kind, max] =
+      this.openedVhost === null
+        ? ['connection closed before it was open', REFUSALS_MAX]
+        : ['connection closed', ORDINARY_MAX];
+    if (!this.server.lines.admits(kind, max)) return;
     this.log.info(ending.text === '' ? {} : { reason: ending.text }, 'connection closed');
   }
 }

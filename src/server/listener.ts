@@ -6,6 +6,7 @@ import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Guard } from '../util/guard.ts';
 import { certificatesBetween } from './certificate-chain.ts';
+import type { LineQuota } from './line-quota.ts';
 import type { TlsContext, TlsSettings } from './tls-context.ts';
 
 /** An address to listen on; `key` is the setting that it came from. */
@@ -35,6 +36,7 @@ export interface ListenerSettings extends TlsSettings {
 /** Who takes what a listener accepts. */
 export interface Acceptor {
   readonly log: Logger;
+  readonly lines: LineQuota;
   readonly peerGuard: Guard;
   /** Whether there is room for one more socket. */
   mayAccept(): boolean;
@@ -210,12 +212,14 @@ export class Listener {
     const reason = careful
       ? 'the peer hung up, or the certificate of the client is refused'
       : 'the peer hung up';
-    this.acceptor.log.info({ peer, reason }, 'TLS handshake broken off');
+    const text = 'TLS handshake broken off';
+    if (this.acceptor.lines.admits(text)) this.acceptor.log.info({ peer, reason }, text);
   }
 
   private refuse(peer: string, reason: string): void {
     this.handshakes.delete(peer);
-    this.acceptor.log.warn({ peer, reason }, 'TLS handshake failed');
+    const text = 'TLS handshake failed';
+    if (this.acceptor.lines.admits(text)) this.acceptor.log.warn({ peer, reason }, text);
   }
 }
 

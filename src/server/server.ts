@@ -30,6 +30,7 @@ import type { TimeoutRules } from './delivery-timeouts.ts';
 import { ExpiryAlarm } from './expiry-alarm.ts';
 import { FlowControl } from './flow-control.ts';
 import { HeldAnswers } from './held-answers.ts';
+import { LineQuota } from './line-quota.ts';
 import {
   type Acceptor,
   type ListenAddress,
@@ -98,6 +99,8 @@ export class Server implements BrokerListener, Acceptor {
   readonly peerGuard: Guard;
   readonly wheel: TimerWheel;
   readonly timeoutRules: TimeoutRules;
+  /** For lines that peers cause as they like. */
+  readonly lines: LineQuota;
   readonly limits: NodeLimits;
   readonly flow: FlowControl;
   readonly expiry: ExpiryAlarm;
@@ -138,6 +141,7 @@ export class Server implements BrokerListener, Acceptor {
     this.version = version;
     this.peerGuard = new Guard(log, clock, (error) => this.isFatal(error));
     this.wheel = new TimerWheel(clock, TICK_MS, (error) => this.peerGuard.failed('timer', error));
+    this.lines = new LineQuota(log, this.wheel);
     this.timeoutRules = {
       wheel: this.wheel,
       clock,
@@ -189,7 +193,7 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
     this.broker.setAsideRows.listener = (row, error) => setAsideLog.definition(row, error);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
-    logChanges(this.broker.changes, log);
+    logChanges(this.broker.changes, log, this.lines);
   }
 
   /**

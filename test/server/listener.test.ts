@@ -7,6 +7,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
+import type { LineQuota } from '../../src/server/line-quota.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { Mechanism } from '../../src/server/sasl.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
@@ -351,6 +352,7 @@ test('a socket for which there is no room is cut at once', async () => {
   const listener = new Listener(address, defaultSettings(), null, {
     log,
     peerGuard: new Guard(log, systemClock, () => false),
+    lines: { admits: () => true } as unknown as LineQuota,
     mayAccept: () => listener.socketCount < 1,
     accepted: (socket) => accepted.push(socket),
   });

@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { Command, Option } from 'commander';
 import type { CheckedData } from '../../main.ts';
 import { describe, type Options, requireData, settingsFor } from '../offline.ts';
+import { print, printError } from '../print.ts';
 
 /** Exit codes: sound, damaged, could not be checked. */
 const SOUND = 0;
@@ -76,7 +77,7 @@ async function checkInChild(options: Options): Promise<number> {
   const told = await answerOf(child);
   if (typeof told === 'string') {
     say(options, { status: 'damaged', what: told }, `damaged: ${told}`);
-    process.stderr.write(`${RESTORE}\n`);
+    printError(`${RESTORE}\n`);
     return DAMAGED;
   }
   if ('refused' in told) {
@@ -114,7 +115,7 @@ function answerOf(child: ChildProcess): Promise<Exclude<Told, { progress: true }
 }
 
 function say(options: Options, json: object, text: string): void {
-  process.stdout.write(options['json'] === true ? `${JSON.stringify(json)}\n` : `${text}\n`);
+  print(options['json'] === true ? `${JSON.stringify(json)}\n` : `${text}\n`);
 }
 
 /** The report for people. */

@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { describe, type Options, requireData, settingsFor } from '../offline.ts';
+import { print, printError } from '../print.ts';
 
 const MIB = 2 ** 20;
 
@@ -23,9 +24,9 @@ export function compactCommand(): Command {
         const { compactData } = await import('../../main.ts');
         const { bytesBefore, bytesAfter } = await compactData(settings);
         const sizes = `${mib(bytesBefore)} before, ${mib(bytesAfter)} now`;
-        process.stdout.write(`Compacted the data in ${resolve(settings.dataDir)}: ${sizes}\n`);
+        print(`Compacted the data in ${resolve(settings.dataDir)}: ${sizes}\n`);
       } catch (error) {
-        process.stderr.write(`leveret: ${describe(error, settings)}\n`);
+        printError(`leveret: ${describe(error, settings)}\n`);
         process.exitCode = 1;
       }
     });

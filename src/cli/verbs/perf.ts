@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
 import { describe, type Options, parseInteger } from '../offline.ts';
+import { print, printError } from '../print.ts';
 import { VerbError } from '../verb-error.ts';
 
 const number = (flags: string, about: string, initial: number, shown?: string): Option =>
@@ -20,7 +21,7 @@ export function perfCommand(): Command {
     try {
       await runAndTell(planOf(options), options['json'] === true);
     } catch (error) {
-      process.stderr.write(`leveret: ${describe(error, null)}\n`);
+      printError(`leveret: ${describe(error, null)}\n`);
       process.exitCode = 1;
     }
   });
@@ -107,9 +108,9 @@ async function runAndTell(plan: PerfPlan, json: boolean): Promise<void> {
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const result = await runPerf(plan, stop.signal, (interval) => {
-      if (!json) process.stdout.write(intervalLine(interval));
+      if (!json) print(intervalLine(interval));
     });
-    process.stdout.write(json ? `${JSON.stringify(resultToJson(result))}\n` : summary(result));
+    print(json ? `${JSON.stringify(resultToJson(result))}\n` : summary(result));
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { describe, type Options, settingsFor } from '../offline.ts';
+import { print, printError } from '../print.ts';
 import { VerbError } from '../verb-error.ts';
 
 /** The command. */
@@ -23,10 +24,10 @@ export function restoreCommand(): Command {
         requireSound(backup);
         const { restoreData } = await import('../../main.ts');
         const kept = await restoreData(settings, backup, options['force'] === true);
-        process.stdout.write(`Restored ${resolve(backup)} into ${resolve(settings.dataDir)}\n`);
-        if (kept !== null) process.stdout.write(`What was there is kept in ${kept}\n`);
+        print(`Restored ${resolve(backup)} into ${resolve(settings.dataDir)}\n`);
+        if (kept !== null) print(`What was there is kept in ${kept}\n`);
       } catch (error) {
-        process.stderr.write(`leveret: ${describe(error, settings)}\n`);
+        printError(`leveret: ${describe(error, settings)}\n`);
         process.exitCode = 1;
       }
     });

@@ -7,6 +7,7 @@ import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
 import { FLAGS } from '../../config/settings.ts';
 import { systemClock } from '../../util/clock.ts';
+import { printable } from '../../util/printable.ts';
 import { describeFailure } from '../failure.ts';
 import { descriptorOf } from '../log/descriptor.ts';
 import { LineSink } from '../log/line-sink.ts';
@@ -101,7 +102,7 @@ function endLog(why: string | null): void {
 /** Writes a line to standard error, which may have nobody who reads it. */
 function writeLast(line: string): void {
   const sink = new LineSink(descriptorOf(STDERR));
-  sink.write(`${line}\n`);
+  sink.write(`${printable(line)}\n`);
   sink.end(LAST_LINES_MS);
 }
 

@@ -8,6 +8,7 @@ import type { AmqpError } from '../../amqp/errors.ts';
 import type { MethodFields, MethodName } from '../../amqp/spec.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import { ANSWERED, AWAITS_HEADER, CLOSED, CLOSING, RUNNING } from '../connection-state.ts';
+import type { LineQuota } from '../line-quota.ts';
 import { byBroker, type Ending } from '../peers.ts';
 import { loginRefused } from '../sasl.ts';
 
@@ -32,6 +33,13 @@ export interface EndingConnection {
   giveUp(): void;
 }
 
+/** What it needs of the server. */
+export interface EndingServer {
+  readonly wheel: TimerWheel;
+  readonly lines: LineQuota;
+  readonly settings: { readonly handshakeTimeoutMs: number };
+}
+
 /** The end of one connection. */
 export class Closing {
   /** How it ended, as far as that is known. */
@@ -39,19 +47,20 @@ export class Closing {
   private readonly connection: EndingConnection;
   private readonly socket: Socket;
   private readonly wheel: TimerWheel;
+  private readonly lines: LineQuota;
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
 
-  /** The handshake has to be over in `handshakeTimeoutMs`. */
+  /** The time for the handshake begins now. */
   constructor(
     connection: EndingConnection,
     socket: Socket,
-    wheel: TimerWheel,
-    handshakeTimeoutMs: number,
+    { wheel, lines, settings }: EndingServer,
   ) {
     this.connection = connection;
     this.socket = socket;
     this.wheel = wheel;
-    wheel.schedule(this.deadline, handshakeTimeoutMs);
+    this.lines = lines;
+    wheel.schedule(this.deadline, settings.handshakeTimeoutMs);
   }
 
   /** The handshake is over: there is no deadline any more. */
@@ -63,7 +72,8 @@ export class Closing {
   byBroker(error: AmqpError, key: number): void {
     const { connection } = this;
     if (connection.state >= CLOSING) return;
-    connection.log.warn({ reason: error.replyText }, 'connection closed by the broker');
+    const text = 'connection closed by the broker';
+    if (this.lines.admits(text)) connection.log.warn({ reason: error.replyText }, text);
     this.ending = byBroker(error, key);
     if (connection.state === AWAITS_HEADER) {
       this.hangUp();

@@ -60,7 +60,9 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
       : login.byPassword(user, password, facts.peerHost, connection);
   const decided = (known: LoginAnswer): void => {
     if (known.user !== null) return tune(connection, known.user);
-    connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
+    if (server.lines.admits('login refused')) {
+      connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
+    }
     connection.closing.refuseLogin(mechanism, connection.wantsLoginFailure);
   };
   if (answer instanceof Promise) connection.holdLogin(answer, CONNECTION_START_OK, decided);

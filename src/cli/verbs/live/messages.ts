@@ -6,6 +6,7 @@ import { type HttpApi, part } from '../../http-api.ts';
 import { type LiveVerb, vhostOf } from '../../live.ts';
 import { type Arguments, type Options, parseInteger, parseJsonOption } from '../../offline.ts';
 import type { Listing } from '../../output.ts';
+import { print, printError } from '../../print.ts';
 
 /** A message as the API shows it. */
 interface Message {
@@ -180,7 +181,7 @@ async function consume(
     const got = await get(api, queue, options, Math.min(CONSUME_BATCH, left), 'ack_requeue_false');
     for (const { payload, payload_encoding: encoding } of got) {
       process.stdout.write(encoding === 'base64' ? Buffer.from(payload, 'base64') : payload);
-      process.stdout.write('\n');
+      print('\n');
     }
     left -= got.length;
     if (got.length === 0) await new Promise((resolve) => setTimeout(resolve, CONSUME_PAUSE_MS));
@@ -209,7 +210,7 @@ async function redrive(
     moved += answer.moved;
     stuck += answer.stuck;
     cursor = answer.next_cursor;
-    if (cursor !== null && moved < wanted) process.stderr.write(`${moved} moved so far\n`);
+    if (cursor !== null && moved < wanted) printError(`${moved} moved so far\n`);
   }
   const rest = stuck === 0 ? '' : `; ${stuck} stay, since their queues are gone or full`;
   return `Moved ${moved} ${moved === 1 ? 'message' : 'messages'}${rest}\n`;

@@ -1,6 +1,7 @@
 // Owns `leveret status` and `leveret top`: a running broker at a glance, once or all the time.
 
 import { Option } from 'commander';
+import { printable } from '../../../util/printable.ts';
 import type { HttpApi } from '../../http-api.ts';
 import type { LiveVerb } from '../../live.ts';
 import { parseInteger } from '../../offline.ts';
@@ -106,7 +107,7 @@ export const topVerb: LiveVerb = {
     process.stdout.write(HIDE);
     try {
       while (!stop.asked) {
-        process.stdout.write(CLEAR + screen.text);
+        process.stdout.write(CLEAR + printable(screen.text));
         await stop.or(Number(options['interval']) * 1000);
         if (!stop.asked) screen = await look(api, sort, screen);
       }
