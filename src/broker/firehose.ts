@@ -86,7 +86,7 @@ export class Firehose {
 
   /** The key may be longer than a short string; the record has as much of it as fits. */
   private publish(key: string, headers: FieldTable, body: Buffer): void {
-    const { log, nowMs } = this.broker;
+    const { log, line, nowMs } = this.broker;
     const payload = encodeContentHeaderPayload(body.length, { headers });
     const asked = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
     const queues = this.vhost.router.route(TRACE_EXCHANGE, key, asked)?.queues ?? [];
@@ -94,9 +94,11 @@ export class Firehose {
     const record = buildRecord(TRACE_EXCHANGE, key, payload, body);
     const view = viewOf(record);
     writeRecordHead(view, 0, 0, 0, nowMs, NO_EXPIRY);
+    line.begin();
     const position = log.append(record, view, 0, record.length, false);
     log.placed.hold(queues.length, body.length);
     for (const queue of queues) queue.push(position, body.length, 0);
+    line.end();
   }
 }
 

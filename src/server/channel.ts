@@ -9,7 +9,6 @@ import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import { MessageCounts } from '../broker/counts.ts';
-import type { Firehose } from '../broker/firehose.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
@@ -31,7 +30,13 @@ import {
 } from './content-writer.ts';
 import { Deliveries } from './deliveries.ts';
 import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
-import { writeCountedDelivery, writeGetOk, writeReturn } from './message-writer.ts';
+import {
+  type SeenMessage,
+  seeCounted,
+  writeCountedDelivery,
+  writeGetOk,
+  writeReturn,
+} from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
 import {
   Publisher,
@@ -139,9 +144,13 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     position: number,
     redelivered: boolean,
   ): void {
-    if (this.vhost.firehose !== null) {
-      this.trace(this.vhost.firehose, queue, position, redelivered);
-    }
+    const { broker, peerFrameMax } = this.connection;
+    const segment = broker.log.readable(position);
+    const counted = redelivered && queue.countsReturns;
+    const seen = counted ? seeCounted(broker.log, queue, seq, position) : null;
+    // All that can fail over this message has been done: from here on it is delivered.
+    broker.line.begin();
+    if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
     let tag: number;
     if (consumer.noAck) {
       tag = this.unacked.skip();
@@ -156,34 +165,28 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       this.prefixOwner = consumer;
       this.prefix = this.prefixes.get(consumer) as Bytes;
     }
-    if (redelivered && queue.countsReturns) {
-      writeCountedDelivery(this, this.prefix.bytes, tag, queue, seq, position);
-      return;
+    if (seen !== null) {
+      writeCountedDelivery(this, this.prefix.bytes, tag, seen);
+    } else {
+      const record = position - positionOf(segment.id, 0);
+      const { link, prefix, number } = this;
+      writeDelivery(link, prefix, number, peerFrameMax, tag, redelivered, segment, record);
     }
-    const segment = this.connection.broker.log.readable(position);
-    writeDelivery(
-      this.link,
-      this.prefix,
-      this.number,
-      this.connection.peerFrameMax,
-      tag,
-      redelivered,
-      segment,
-      position - positionOf(segment.id, 0),
-    );
+    broker.line.end();
   }
 
-  /** Sends basic.get-ok for a message just taken from a queue. */
-  deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean): void {
+  /** Sends basic.get-ok for a message just taken from a queue, and read by `seeGot`. */
+  deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean, seen: SeenMessage): void {
+    const { line } = this.connection.broker;
     const { seq, position, redelivered } = entry;
+    line.begin();
     this.counts.countGet(entry, noAck);
-    if (this.vhost.firehose !== null) {
-      this.trace(this.vhost.firehose, queue, position, redelivered);
-    }
+    if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
-    writeGetOk(this, tag, queue, entry);
+    writeGetOk(this, tag, queue, entry, seen);
     if (!noAck) this.timeouts.expect(null, queue);
     else queue.messages.end(seq);
+    line.end();
   }
 
   deliveryTimedOut(tag: number, timeoutMs: number): boolean {
@@ -199,9 +202,15 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     return false;
   }
 
-  private trace(firehose: Firehose, queue: Queue, position: number, redelivered: boolean): void {
-    const message = readMessage(this.connection.broker.log, position);
-    firehose.delivered(this, message, queue, redelivered);
+  /** A message that cannot be traced is delivered without a trace. */
+  private trace(queue: Queue, position: number, redelivered: boolean): void {
+    const { log, line } = this.connection.broker;
+    const { begun } = line;
+    try {
+      this.vhost.firehose?.delivered(this, readMessage(log, position), queue, redelivered);
+    } catch (error) {
+      if (line.begun !== begun) throw error;
+    }
   }
 
   returnUnroutable(chunk: Chunk, record: number): void {

@@ -10,7 +10,7 @@ import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { MessageLog } from '../message/log.ts';
 import { readMessage, recordWithHeader } from '../message/read-message.ts';
-import { positionOf } from '../message/segment.ts';
+import { positionOf, type Segment } from '../message/segment.ts';
 import { methodPrefix, writeContent, writeTag } from './content-writer.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -29,40 +29,56 @@ export interface FrameTarget {
   };
 }
 
+/** A message that was read, and can be sent. */
+export interface SeenMessage {
+  readonly bytes: Buffer;
+  readonly record: number;
+  /** Where the bytes come from, if they are the log's. */
+  readonly segment: Segment | null;
+}
+
+/** Reads a message that came back to a queue which counts that. All that can fail does so here. */
+export function seeCounted(log: MessageLog, queue: Queue, seq: number, position: number) {
+  const returns = queue.messages.returnsOf(seq);
+  return see(log, position, returns > 0 ? returns : UNCOUNTED);
+}
+
+/**
+ * Reads a message for basic.get-ok. As in RabbitMQ, a quorum queue counts for basic.get from 0 on, while a
+ * first delivery to a consumer carries no count.
+ */
+export function seeGot(log: MessageLog, queue: Queue, { seq, position, redelivered }: TakenEntry) {
+  const returns = redelivered && queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
+  const counted = returns > 0 || (queue.countsReturns && isQuorum(queue.arguments));
+  return see(log, position, counted ? returns : UNCOUNTED);
+}
+
 /** Writes basic.deliver for a message that came back to a queue which counts that. */
 export function writeCountedDelivery(
   target: FrameTarget,
   deliverPrefix: Buffer,
   tag: number,
-  queue: Queue,
-  seq: number,
-  position: number,
+  seen: SeenMessage,
 ): void {
   const prefix = Buffer.alloc(deliverPrefix.length + 9);
   deliverPrefix.copy(prefix);
   writeTag(prefix, deliverPrefix.length, tag, true);
-  const returns = queue.messages.returnsOf(seq);
-  writeMessage(target, prefix, NOTHING, position, returns > 0 ? returns : UNCOUNTED);
+  writeMessage(target, prefix, NOTHING, seen);
 }
 
-/**
- * Writes basic.get-ok for a message just taken from a queue. As in RabbitMQ, a quorum queue counts
- * for basic.get from 0 on, while a first delivery to a consumer carries no count.
- */
+/** Writes basic.get-ok for a message just taken from a queue. */
 export function writeGetOk(
   target: FrameTarget,
   tag: number,
   queue: Queue,
-  entry: TakenEntry,
+  { redelivered }: TakenEntry,
+  seen: SeenMessage,
 ): void {
-  const { seq, position, redelivered } = entry;
   const prefix = methodPrefix(target.number, BASIC_GET_OK, 9);
   writeTag(prefix, 11, tag, redelivered);
   const suffix = Buffer.alloc(4);
   suffix.writeUInt32BE(queue.readyCount);
-  const returns = queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
-  const counted = returns > 0 || (queue.countsReturns && isQuorum(queue.arguments));
-  writeMessage(target, prefix, suffix, position, counted ? returns : UNCOUNTED);
+  writeMessage(target, prefix, suffix, seen);
 }
 
 /** Writes basic.return for a message without a route. */
@@ -81,19 +97,19 @@ function writeMessage(
   { link, number, connection }: FrameTarget,
   prefix: Buffer,
   suffix: Buffer,
-  position: number,
-  count: number,
+  { bytes, record, segment }: SeenMessage,
 ): void {
-  const { broker, peerFrameMax } = connection;
+  writeContent(link, prefix, suffix, number, connection.peerFrameMax, bytes, record, segment);
+}
+
+function see(log: MessageLog, position: number, count: number): SeenMessage {
   if (count !== UNCOUNTED) {
     const field: Field = { type: 'l', value: count };
-    const message = readMessage(broker.log, position);
-    const record = recordWithHeader(message, 'x-delivery-count', field);
-    writeContent(link, prefix, suffix, number, peerFrameMax, record, 0, null);
-    return;
+    const message = readMessage(log, position);
+    const bytes = recordWithHeader(message, 'x-delivery-count', field);
+    return { bytes, record: 0, segment: null };
   }
-  const segment = broker.log.readable(position);
+  const segment = log.readable(position);
   const record = position - positionOf(segment.id, 0);
-  const bytes = segment.bytes as Buffer;
-  writeContent(link, prefix, suffix, number, peerFrameMax, bytes, record, segment);
+  return { bytes: segment.bytes as Buffer, record, segment };
 }

@@ -26,6 +26,11 @@ export class ChangeLine {
     return this.begun !== this.ended;
   }
 
+  /** How many sections are under way: where that is as before, what was thrown since left no half change. */
+  get depth(): number {
+    return (this.begun - this.ended) | 0;
+  }
+
   /** A refusal came out of a section: its rules left nothing half done. */
   refused(): void {
     this.ended = this.begun;

@@ -5,7 +5,9 @@ import { expiredLane, nextExpiryMs } from './expiry.ts';
 import type { DeathReason, QueueHome, QueueHost } from './host.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
+import type { TakenEntry } from './queue-entries.ts';
 import type { BrowsedEntry } from './queue-messages.ts';
+import { isOver } from './rules.ts';
 
 /** How many messages one queue delivers, or drops, before the others have their turn. */
 export const DELIVERIES_PER_TURN = 4096;
@@ -28,7 +30,7 @@ export class Endings {
   }
 
   /** A lane whose head had to be delivered by `nowMs`; null: none. */
-  expiredLane(nowMs: number): Lane | null {
+  private expiredLane(nowMs: number): Lane | null {
     const { messages, rules } = this.queue;
     return expiredLane(messages.lanes, rules.messageTtlMs, nowMs, this.headFailed);
   }
@@ -40,14 +42,66 @@ export class Endings {
   }
 
   /** How many heads are dropped before other queues have their turn. */
-  get perTurn(): number {
+  private get perTurn(): number {
     const { deadLetterExchange } = this.queue.rules;
     return deadLetterExchange === null ? DELIVERIES_PER_TURN : DEAD_LETTERS_PER_TURN;
   }
 
   /** Ends the life of the head of a lane. */
-  dropHead(lane: Lane, reason: DeathReason): void {
+  private dropHead(lane: Lane, reason: DeathReason): void {
     this.die(this.queue.messages.skipHead(lane), reason);
+  }
+
+  /** Runs what looks at a message where it stands; one that is ready and cannot be read is set aside. */
+  lookAt(entry: BrowsedEntry, doing: string, look: () => boolean): boolean {
+    const { line } = this.host;
+    const { begun } = line;
+    try {
+      return look();
+    } catch (error) {
+      if (line.begun !== begun) throw error;
+      if (entry.ready) this.setReadyAside(entry, doing, error);
+      return true;
+    }
+  }
+
+  /** Drops from the head what is over the limit of length, so many at most; returns whether some is left. */
+  dropExcess(): boolean {
+    const { messages, rules } = this.queue;
+    if (rules.overflow !== 'drop-head') return false;
+    for (let left = this.perTurn; left > 0; left--) {
+      if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
+      this.dropHead(messages.topLane(), 'maxlen');
+    }
+    return true;
+  }
+
+  /**
+   * Drops the heads of lanes that had to be delivered by `nowMs`; returns whether it got to
+   * the end, with something left that is ready.
+   */
+  dropExpired(nowMs: number): boolean {
+    for (let left = this.perTurn; ; left--) {
+      const lane = this.expiredLane(nowMs);
+      if (lane === null) break;
+      if (left === 0) return false;
+      this.dropHead(lane, 'expired');
+    }
+    return this.queue.messages.readyCount > 0;
+  }
+
+  /** Whether a message that was just taken can be read by `look`; else it is set aside. */
+  seen(entry: TakenEntry, look: (entry: TakenEntry) => void): boolean {
+    const { line } = this.host;
+    const { begun } = line;
+    try {
+      look(entry);
+      return true;
+    } catch (error) {
+      if (line.begun !== begun) throw error;
+      this.setAside(entry.seq, 'basic.get', error);
+      return false;
+    }
   }
 
   /** Ends the life of a message that is not ready, and hands it on. */

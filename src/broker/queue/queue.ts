@@ -50,7 +50,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   private readonly host: QueueHost;
   private readonly home: QueueHome;
   private readonly log: MessageLog;
-  private readonly endings: Endings;
+  readonly endings: Endings;
   readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
   /** All but `published`, which `messages` knows: see tallyOf in view/statistics.ts. */
@@ -136,52 +136,72 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
    */
   deliver(): boolean {
     const { messages, subscribed, counts } = this;
+    const { line } = this.host;
+    const { depth } = line;
     let more = false;
     let noAcks = 0;
     let n = 0;
-    for (; ; n++) {
-      if (messages.readyCount === 0) break;
-      const consumer = subscribed.pick();
-      if (consumer === null) {
-        more = subscribed.paused;
-        break;
-      }
-      if (n === DELIVERIES_PER_TURN) {
-        more = true;
-        break;
-      }
-      if (this.timed && !this.dropExpired(this.host.nowMs - 1)) {
-        more = messages.readyCount > 0;
-        break;
-      }
-      const entry = messages.take();
-      if (entry === null) break;
-      const { seq } = entry;
-      if (entry.redelivered) counts.redelivered += 1;
-      if (n === 0) this.timeDelivery(entry, consumer.noAck);
-      if (consumer.noAck) {
-        consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
-        messages.end(seq);
-        noAcks += 1;
-      } else {
-        consumer.unacked += 1;
-        consumer.channel.deliver(consumer, this, seq, entry.position, entry.redelivered);
+    // The message that is being looked at, and for whom; -1: none.
+    let looked = -1;
+    let consumer: Consumer | null = null;
+    for (let again = true; again; ) {
+      again = false;
+      try {
+        for (; ; n++) {
+          if (messages.readyCount === 0) break;
+          consumer = subscribed.pick();
+          if (consumer === null) {
+            more = subscribed.paused;
+            break;
+          }
+          if (n === DELIVERIES_PER_TURN) {
+            more = true;
+            break;
+          }
+          if (this.timed && !this.endings.dropExpired(this.host.nowMs - 1)) {
+            more = messages.readyCount > 0;
+            break;
+          }
+          const entry = messages.take();
+          if (entry === null) break;
+          const { seq, redelivered } = entry;
+          looked = seq;
+          if (n === 0) this.timeDelivery(entry, consumer.noAck);
+          consumer.channel.deliver(consumer, this, seq, entry.position, redelivered);
+          looked = -1;
+          if (redelivered) counts.redelivered += 1;
+          if (consumer.noAck) {
+            messages.end(seq);
+            noAcks += 1;
+          } else {
+            consumer.unacked += 1;
+          }
+        }
+      } catch (error) {
+        if (looked < 0 || line.depth !== depth) throw error;
+        this.endings.setAside(looked, 'delivery', error);
+        looked = -1;
+        again = true;
       }
     }
     counts.delivered += n - noAcks;
     counts.deliveredNoAck += noAcks;
-    if (this.bounded && !more) more = this.dropExcess();
+    if (this.bounded && !more) more = this.endings.dropExcess();
     if (this.timed && !more) {
-      more = !this.dropExpired(this.host.nowMs) && this.readyCount > 0;
+      more = !this.endings.dropExpired(this.host.nowMs) && this.readyCount > 0;
       this.refreshDeadline();
     }
     return more;
   }
 
-  /** As `take`, for basic.get: what has expired is dropped first. */
-  get(noAck = false): TakenEntry | null {
+  /**
+   * As `take`, for basic.get: what has expired is dropped first. `look` reads what will be sent; a message
+   * that it cannot read is set aside, and the next is taken.
+   */
+  get(noAck = false, look: (entry: TakenEntry) => void = () => {}): TakenEntry | null {
     this.use();
-    const entry = this.take();
+    let entry = this.take();
+    while (entry !== null && !this.endings.seen(entry, look)) entry = this.take();
     if (this.timed) this.refreshDeadline();
     if (entry !== null) {
       this.counts.countGet(entry, noAck);
@@ -272,7 +292,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     this.catchUp();
     if (!this.timed) return;
     this.lastUsedMs = this.host.nowMs;
-    this.dropExpired(this.host.nowMs);
+    this.endings.dropExpired(this.host.nowMs);
     this.refreshDeadline();
   }
 
@@ -358,33 +378,8 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     if (host.delivering) return;
     host.delivering = true;
     if (deliver) this.deliver();
-    else this.dropExcess();
+    else this.endings.dropExcess();
     host.delivering = false;
-  }
-
-  /** Drops from the head what is over the limit of length; returns whether some is left. */
-  private dropExcess(): boolean {
-    const { messages, rules } = this;
-    if (rules.overflow !== 'drop-head') return false;
-    for (let left = this.endings.perTurn; left > 0; left--) {
-      if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
-      this.endings.dropHead(messages.topLane(), 'maxlen');
-    }
-    return true;
-  }
-
-  /**
-   * Drops the heads of lanes that had to be delivered by `nowMs`; returns whether it got to the
-   * end, with something left that is ready.
-   */
-  private dropExpired(nowMs: number): boolean {
-    for (let left = this.endings.perTurn; ; left--) {
-      const lane = this.endings.expiredLane(nowMs);
-      if (lane === null) break;
-      if (left === 0) return false;
-      this.endings.dropHead(lane, 'expired');
-    }
-    return this.readyCount > 0;
   }
 
   /** Sees to it that the host calls when the next message, or the queue, may expire. */

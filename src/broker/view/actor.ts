@@ -183,7 +183,10 @@ export class Actor {
     const got: GotMessage[] = [];
     const queue = this.vhost.queue(name, NOBODY);
     while (got.length < count && !queue.deleted) {
-      const entry = queue.get();
+      let view: MessageView | undefined;
+      const entry = queue.get(false, ({ position, redelivered }) => {
+        view = viewMessage(readMessage(this.broker.log, position), redelivered, encoding, truncate);
+      });
       if (entry === null) {
         if (!queue.waitsForMark) break;
         // A message may go out only once the disk knows that it may have been delivered.
@@ -191,9 +194,7 @@ export class Actor {
         continue;
       }
       taken.push(entry.seq);
-      const message = readMessage(this.broker.log, entry.position);
-      const view = viewMessage(message, entry.redelivered, encoding, truncate);
-      got.push({ ...view, message_count: queue.readyCount });
+      got.push({ ...(view as MessageView), message_count: queue.readyCount });
     }
     if (queue.deleted) return got;
     for (const seq of taken) settle(queue, seq, mode);

@@ -123,7 +123,8 @@ export class Walk {
         }
         this.scanned += 1;
         this.bytes += entry.bodyBytes;
-        if (!visit(entry, readMessage(this.log, entry.position))) {
+        const look = (): boolean => visit(entry, readMessage(this.log, entry.position));
+        if (!this.queue.endings.lookAt(entry, 'browse', look)) {
           this.page = found;
           this.slot = slot + 1;
           return;

@@ -11,6 +11,7 @@ import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
 import { shareCredit } from '../deliveries.ts';
+import { type SeenMessage, seeGot } from '../message-writer.ts';
 import { resolveQueueName } from './queue.ts';
 
 type BasicMethod = Method<
@@ -75,9 +76,12 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
         'queues with single active consumer',
     );
   }
-  const entry = queue.get(method.noAck);
+  let seen: SeenMessage | undefined;
+  const entry = queue.get(method.noAck, (taken) => {
+    seen = seeGot(connection.broker.log, queue, taken);
+  });
   if (entry !== null) {
-    channel.deliverGet(queue, entry, method.noAck);
+    channel.deliverGet(queue, entry, method.noAck, seen as SeenMessage);
   } else if (queue.waitsForMark) {
     // The message may go out only once the disk knows that it may have been delivered.
     const { batch } = connection.broker.store;

@@ -1,8 +1,12 @@
 // Owns the tests of messages that cannot be looked at: each is set aside alone, and the others go on.
 
 import { expect, test } from 'vitest';
+import { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { Walk } from '../../../src/broker/view/browse.ts';
+import { View } from '../../../src/broker/view.ts';
 import { wrongReferences } from '../inspect.ts';
+import { SimChannel } from '../peers.ts';
 import { SmallBroker } from '../small-broker.ts';
 import {
   damage,
@@ -125,4 +129,83 @@ test('a purge leaves what is set aside', () => {
   small.pass(2000);
   small.vhost.purgeQueue(small.queue('work'));
   expect(setAsideIn(small.restarted())).toEqual(['work expiry CorruptRecordError']);
+});
+
+test('a message that cannot be read as it is got is set aside, and the next is given', () => {
+  const first = start();
+  publishEach(first, 'work', 'abc');
+  const small = restartedWithout(first, 'b');
+  const queue = small.queue('work');
+  const seen: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    queue.get(false, ({ position }) => seen.push(small.bodyAt(position)[0] as string));
+    small.run();
+  }
+  expect(seen).toEqual(['a', 'c']);
+  expect(queue.unackedCount).toBe(2);
+  expect(queue.counts.got).toBe(2);
+  expect(setAsideIn(small)).toEqual(['work basic.get CorruptRecordError']);
+  expectSound(small);
+});
+
+test('a message that its channel cannot read is set aside, and the consumer keeps its credit', () => {
+  const first = start();
+  publishEach(first, 'work', 'abc');
+  const small = restartedWithout(first, 'b');
+  const queue = small.queue('work');
+  const given: string[] = [];
+  const channel = new SimChannel((_channel, _consumer, _queue, _seq, position) => {
+    given.push(small.bodyAt(position)[0] as string);
+  });
+  const consumer = new Consumer(queue, channel, 'tag', false, false, 2, new Map());
+  queue.addConsumer(consumer);
+  small.run();
+  expect(given).toEqual(['a', 'c']);
+  expect(consumer.unacked).toBe(2);
+  expect(queue.counts.delivered).toBe(2);
+  expect(setAsideIn(small)).toEqual(['work delivery CorruptRecordError']);
+  expectSound(small);
+});
+
+test('what throws in the midst of a delivery is not caught: its half is not known', () => {
+  const small = start();
+  publishEach(small, 'work', 'a');
+  const channel = new SimChannel(() => {
+    small.broker.line.begin();
+    throw new Error('half done');
+  });
+  const queue = small.queue('work');
+  queue.addConsumer(new Consumer(queue, channel, 'tag', false, false, 0, new Map()));
+  expect(() => small.run()).toThrow('half done');
+  expect(small.broker.line.underWay).toBe(true);
+  expect(setAsideIn(small)).toEqual([]);
+});
+
+test('a message that cannot be read as its queue is browsed is set aside, and the others are shown', () => {
+  const first = start();
+  publishEach(first, 'work', 'abc');
+  const small = restartedWithout(first, 'b');
+  const queue = small.queue('work');
+  const { log, clock } = small.broker;
+  const shown: string[] = [];
+  new Walk(queue, log, clock, '').run((_entry, { body }) => {
+    shown.push(String.fromCharCode(body[0] as number));
+    return true;
+  });
+  expect(shown).toEqual(['a', 'c']);
+  expect(queue.readyCount).toBe(2);
+  expect(setAsideIn(small)).toEqual(['work browse CorruptRecordError']);
+  expect(lettersIn(small, 'work')).toBe('ac');
+  expectSound(small);
+});
+
+test('deleting a queue drops what is set aside of it', () => {
+  const first = start({ 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'a');
+  const small = restartedWithout(first, 'a');
+  small.pass(2000);
+  const view = new View(small.broker, '1');
+  view.deleteQueue('/', 'work', false, false);
+  expect(setAsideIn(small)).toEqual([]);
+  expect(setAsideIn(small.restarted())).toEqual([]);
 });
