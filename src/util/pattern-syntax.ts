@@ -26,7 +26,7 @@ export function hasAlternatives(text: string): boolean {
 }
 
 /** Steps over an escaped character, a class in square brackets, or any one character. */
-function behindAtom(text: string, at: number): number {
+export function behindAtom(text: string, at: number): number {
   if (text[at] === '\\') return at + 2;
   if (text[at] !== '[') return at + 1;
   let end = at + 1;

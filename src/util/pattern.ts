@@ -2,18 +2,17 @@
 // so that no pattern can hold up the event loop. Never anchors: '^' and '$' are the user's to write.
 
 import { createRequire } from 'node:module';
-import { createContext, Script } from 'node:vm';
 import type { RE2JS } from 're2js';
+import { LookaroundPattern } from './lookaround.ts';
+import { sizeOfPattern } from './pattern-size.ts';
 import { closingBracket, hasAlternatives, toNative } from './pattern-syntax.ts';
 
-/** A longer pattern is refused: nobody has written it by hand. */
-const LENGTH_MAX = 16_384;
-/** What backtracking may take for one match. */
-const BACKTRACKING_MS = 20;
-/** One match that was cut short is paid off by so many that were not run, or ended in time. */
-const CUT_SHORT_DEBT = 1000;
-/** With more debt a pattern is not run at all, which bounds what hostile names can cost. */
-const DEBT_MAX = 3 * CUT_SHORT_DEBT;
+/** A longer pattern is refused. */
+const LENGTH_MAX = 8192;
+/** What a pattern may cost, as pattern-size.ts counts it. */
+const COST_MAX = 10_000;
+/** Groups within groups; more could exhaust the stack of an engine. */
+const NESTING_MAX = 100;
 
 /** A text that is no pattern, with what is wrong about it. */
 export class PatternError extends Error {
@@ -27,26 +26,36 @@ export class PatternError extends Error {
 /** A compiled pattern. */
 export interface Pattern {
   readonly text: string;
-  /** How many matches took too long and were answered with no. */
-  readonly cutShort: number;
-  /** Whether the pattern is found anywhere in a text. A match that takes too long is none. */
+  /** Whether the pattern is found anywhere in a text. */
   matches(text: string): boolean;
 }
 
 type Test = (text: string) => boolean;
 
 /**
- * Compiles a pattern. Most run in time linear in the text: without an engine, or on that of RE2.
- * Those with what RE2 lacks, such as backreferences, run on the engine that backtracks, which is
- * stopped after 20 ms. Throws a PatternError.
+ * Compiles a pattern. All run in time linear in the text, counted in steps and never by a clock: without an
+ * engine, on that of RE2, or, where RE2 lacks what they need, on one that looks around. What neither can do,
+ * backreferences for one, is refused, as is what would take too many steps. Throws a PatternError.
  */
 export function compilePattern(text: string): Pattern {
+  const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
   if (text.length > LENGTH_MAX) {
-    throw new PatternError(`${text.slice(0, 40)}...`, `it is longer than ${LENGTH_MAX} characters`);
+    throw new PatternError(shown, `it is longer than ${LENGTH_MAX} characters`);
   }
-  const compiled = withoutEngine(text) ?? withLookaheads(text) ?? linear(text);
-  if (typeof compiled === 'function') return { text, cutShort: 0, matches: compiled };
-  return new BacktrackingPattern(text, native(text, compiled));
+  const plain = withoutEngine(text);
+  if (plain !== null) return { text, matches: plain };
+  const { cost, nesting } = sizeOfPattern(text);
+  if (cost > COST_MAX) {
+    const advice = 'repeat less, or write fewer alternatives';
+    throw new PatternError(shown, `it would take too many steps to match: ${advice}`);
+  }
+  if (nesting > NESTING_MAX) {
+    throw new PatternError(shown, `its groups are nested deeper than ${NESTING_MAX}`);
+  }
+  const compiled = withLookaheads(text) ?? linear(text);
+  if (typeof compiled === 'function') return { text, matches: compiled };
+  const pattern = lookingAround(text, compiled);
+  return { text, matches: (name) => pattern.matches(name) };
 }
 
 /** A plain text, which may have '^' before it, '.*' behind it, and '$' at the end. */
@@ -138,10 +147,12 @@ function linear(text: string): Test | string {
 /** Whether it says that the dialect lacks something, rather than that something is wrong. */
 const LACKING = /unsupported|invalid named capture|invalid escape|repeat count|nested repetition/;
 
-function native(text: string, linearFault: string): RegExp {
+function lookingAround(text: string, linearFault: string): LookaroundPattern {
   try {
     const { source, flags } = toNative(text);
-    return new RegExp(source, flags);
+    // JavaScript's own engine says whether it is sound, and never runs it.
+    new RegExp(source, flags);
+    return new LookaroundPattern(source, flags);
   } catch (error) {
     throw new PatternError(text, LACKING.test(linearFault) ? faultOf(error) : linearFault);
   }
@@ -153,47 +164,4 @@ function faultOf(error: unknown): string {
   return message
     .replace(/^error parsing regexp: /, '')
     .replace(/^Invalid regular expression: \/.*\/\w*: /s, '');
-}
-
-/** A pattern that can take time without end, on an engine that is stopped before. */
-class BacktrackingPattern implements Pattern {
-  readonly text: string;
-  cutShort = 0;
-  private readonly pattern: RegExp;
-  private debt = 0;
-
-  constructor(text: string, pattern: RegExp) {
-    this.text = text;
-    this.pattern = pattern;
-  }
-
-  matches(text: string): boolean {
-    if (this.debt > 0) this.debt -= 1;
-    if (this.debt > DEBT_MAX) return false;
-    workbench ??= createWorkbench();
-    const { context, script } = workbench;
-    context.pattern = this.pattern;
-    context.text = text;
-    try {
-      return script.runInContext(context, { timeout: BACKTRACKING_MS }) === true;
-    } catch {
-      this.cutShort += 1;
-      this.debt += CUT_SHORT_DEBT;
-      return false;
-    }
-  }
-}
-
-interface Workbench {
-  readonly context: { pattern: RegExp | null; text: string };
-  readonly script: Script;
-}
-
-/** Where patterns are run that may have to be stopped; made when the first one comes. */
-let workbench: Workbench | null = null;
-
-function createWorkbench(): Workbench {
-  const context = { pattern: null, text: '' };
-  createContext(context);
-  return { context, script: new Script('pattern.test(text)') };
 }

@@ -2,7 +2,7 @@
 // Never changes them: access.ts does.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import { compilePattern, type Pattern } from '../../util/pattern.ts';
+import { compilePattern, type Pattern, PatternError } from '../../util/pattern.ts';
 import type { User } from './user.ts';
 
 /** The three kinds of permission. */
@@ -56,14 +56,15 @@ export class Grants {
   /** Sets the permission; null takes it away, and with it everything. */
   setPermission(permission: Permission | null): void {
     this.answers.clear();
-    this.permission = permission === null ? null : compilePermission(permission);
+    this.permission = permission === null ? null : compilePermission(permission, usable);
   }
 
   /** Sets all topic permissions; an exchange without one lets every routing key pass. */
   setTopicPermissions(all: Iterable<TopicPermission & { readonly exchange: string }>): void {
     this.topics.clear();
     for (const each of all) {
-      this.topics.set(each.exchange, compileTopicPermission(each, this.user.name, this.vhost));
+      const { name } = this.user;
+      this.topics.set(each.exchange, compileTopicPermission(each, name, this.vhost, usable));
     }
   }
 
@@ -111,13 +112,14 @@ export class Grants {
   }
 }
 
+type Compile = (pattern: string) => Pattern;
+
 /** Compiles the three patterns. Throws a PatternError. */
-export function compilePermission({ configure, write, read }: Permission): Record<Verb, Pattern> {
-  return {
-    configure: compileGrant(configure),
-    write: compileGrant(write),
-    read: compileGrant(read),
-  };
+export function compilePermission(
+  { configure, write, read }: Permission,
+  compile: Compile = compileGrant,
+): Record<Verb, Pattern> {
+  return { configure: compile(configure), write: compile(write), read: compile(read) };
 }
 
 /** Compiles the patterns with the variables {username} and {vhost} filled in. */
@@ -125,17 +127,36 @@ export function compileTopicPermission(
   { write, read }: TopicPermission,
   user: string,
   vhost: string,
+  compile: Compile = compileGrant,
 ): Record<'write' | 'read', Pattern> {
   const expand = (pattern: string): string =>
     pattern
       .replaceAll('{username}', () => literal(user))
       .replaceAll('{vhost}', () => literal(vhost));
-  return { write: compileGrant(expand(write)), read: compileGrant(expand(read)) };
+  return { write: compile(expand(write)), read: compile(expand(read)) };
 }
 
 /** An empty pattern grants nothing, where anywhere else it would match everything. */
 function compileGrant(pattern: string): Pattern {
   return compilePattern(pattern === '' ? '^$' : pattern);
+}
+
+/**
+ * The same for a pattern that was taken in before, maybe by a version with other rules. One that cannot be
+ * used refuses, and says why: it neither grants nor looks like a name that does not match.
+ */
+function usable(pattern: string): Pattern {
+  try {
+    return compileGrant(pattern);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    const { message } = error;
+    const refuse = (): never => {
+      const advice = 'an administrator has to set the permission anew';
+      throw new AmqpError('ACCESS_REFUSED', `access refused, since ${message}: ${advice}`);
+    };
+    return { text: pattern, matches: refuse };
+  }
 }
 
 /** A name as a pattern that matches it alone. */

@@ -103,7 +103,7 @@ function storedPattern(text: string): Pattern {
   try {
     return compilePattern(text);
   } catch {
-    return { text, cutShort: 0, matches: () => false };
+    return { text, matches: () => false };
   }
 }
 

@@ -94,3 +94,15 @@ test('names that are filled in match as they stand', () => {
   expect(may('read', 'k.k')).toBe(true);
   expect(may('read', '/x-yz.k')).toBe(false);
 });
+
+test('a stored pattern that cannot be used any more refuses, and says what is wrong with it', () => {
+  const grants = grantsOf({ ...ALL, write: '^(a+)\\1$' });
+  expect(grants.may('read', 'q')).toBe(true);
+  for (const _round of [1, 2]) {
+    expect(() => grants.requireQueue('write', 'aa')).toThrow('backreferences are not supported');
+  }
+  grants.setTopicPermissions([{ exchange: 'x', write: '(a){1000000}', read: '.*' }]);
+  const exchange = { name: 'x', type: 'topic' };
+  expect(() => grants.requireTopic('write', exchange, 'a')).toThrow('too many steps');
+  expect(() => grants.requireTopic('read', exchange, 'a')).not.toThrow();
+});
