@@ -22,8 +22,8 @@ export class Bystander {
     this.echoes += 1;
     const sentMs = performance.now();
     raw.publish(1, { routingKey: 'bystander' }, { deliveryMode: 2 }, body);
-    const got = await raw.message(1).catch((error: Error) => {
-      this.broker.expectSound();
+    const got = await raw.message(1).catch(async (error: Error) => {
+      await this.broker.expectAlive();
       throw new Finding('bystander', error.message);
     });
     if (!got.body.equals(body)) throw new Finding('bystander', `got ${got.body.toString()}`);

@@ -15,6 +15,8 @@ export const ROOT = process.env['FUZZ_ROOT'] ?? fileURLToPath(new URL('../..', i
 const ANSWER_MS = 20_000;
 /** No answer of HTTP takes longer; one command may move messages for 20 s, and none here does. */
 const HTTP_MS = 10_000;
+/** A process whose sockets have closed is gone after that time, if it goes. */
+const GONE_MS = 1000;
 export const LOGIN = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
 
 /** What a case found wrong: a kind, so that a smaller case can be seen to find the same, and words. */
@@ -106,16 +108,26 @@ export class FuzzBroker {
     if (line !== undefined) throw new Finding('log', line.trim());
   }
 
+  /** The same after a socket has closed without a word, which may be heard before the end of the process. */
+  async expectAlive(): Promise<void> {
+    const endMs = performance.now() + GONE_MS;
+    while (this.ended === null && performance.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    this.expectSound();
+  }
+
   /** An open connection with channel 1 open. */
   async open(options: { vhost?: string; user?: string; password?: string } = {}) {
     const { vhost = '/', user = 'guest', password = 'guest' } = options;
     const at = { host: '127.0.0.1', port: this.port, user, password, vhost };
-    const raw = await RawConnection.dial(at).catch((error: Error) => {
-      this.expectSound();
+    const raw = await RawConnection.dial(at).catch(async (error: Error) => {
+      await this.expectAlive();
       throw new Finding('refused', error.message);
     });
     const reply = await raw.open();
     if (reply.name !== 'connection.open-ok') {
+      if (reply.name === 'socket closed') await this.expectAlive();
       throw new Finding('refused', `no connection: ${JSON.stringify(reply)}`);
     }
     await raw.openChannel(1);
@@ -130,12 +142,17 @@ export class FuzzBroker {
     headers: Record<string, string> = {},
   ): Promise<HttpAnswer> {
     const { hostname, port } = new URL(this.managementUrl);
-    const json = body === null ? {} : { 'content-type': 'application/json' };
+    // Said here: the HTTP client of Node.js sends a body of DELETE without a word on its length.
+    const json =
+      body === null
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
     const all = { authorization: LOGIN, ...json, ...headers };
     return new Promise((resolve, reject) => {
       const wrong = (text: string) => () => {
         asked.destroy();
-        reject(this.ended ?? new Finding('http', `${method} ${path.slice(0, 200)}: ${text}`));
+        const finding = new Finding('http', `${method} ${path.slice(0, 200)}: ${text}`);
+        this.expectAlive().then(() => reject(finding), reject);
       };
       const asked = request({ hostname, port, method, path, headers: all, agent: false });
       asked.setTimeout(HTTP_MS, wrong('no answer in time'));

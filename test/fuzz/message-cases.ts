@@ -114,7 +114,7 @@ const SETTLES: readonly Settle[] = [
   'drop',
   'no-ack',
 ];
-const DEATH_REASONS = ['expired', 'rejected', 'maxlen', 'delivery_limit'];
+const DEATH_REASONS = ['expired', 'expired', 'rejected', 'rejected', 'maxlen', 'delivery_limit'];
 const ACK_MODES = [
   'ack_requeue_true',
   'ack_requeue_false',
@@ -142,7 +142,7 @@ export function makeMessageCase(seed: number, options: MessageOptions): Op[] {
   const ops = topology(random);
   for (let n = 4 + random.below(10); n > 0; n--) {
     ops.push(...step(random, options));
-    if (random.below(6) === 0) ops.push({ op: 'restart', hard: options.hard && random.bool() });
+    if (random.below(12) === 0) ops.push({ op: 'restart', hard: options.hard && random.bool() });
   }
   return ops;
 }
@@ -369,7 +369,7 @@ const copyKey = (random: Random): Odd =>
 function death(random: Random): Odd {
   if (random.below(10) === 0) return oddValue(random);
   const sound: [string, () => Odd][] = [
-    ['queue', () => text(random.pick(['S', 'T', 'W', 'W']))],
+    ['queue', () => text(random.pick(['S', 'T', 'W', 'W', 'W']))],
     ['reason', () => text(random.pick(DEATH_REASONS))],
     ['count', () => (random.bool() ? oddInteger(random) : oddValue(random))],
     ['time', () => oddInteger(random)],
@@ -378,8 +378,8 @@ function death(random: Random): Odd {
     ['original-expiration', () => oddText(random)],
   ];
   const entries = sound
-    .filter(() => random.below(6) > 0)
-    .map(([name, make]) => [name, random.below(8) === 0 ? oddValue(random) : make()] as const);
+    .filter(() => random.below(8) > 0)
+    .map(([name, make]) => [name, random.below(16) === 0 ? oddValue(random) : make()] as const);
   return ['F', entries];
 }
 
@@ -392,7 +392,7 @@ const TIMESTAMPS = [
   '9223372036854775807',
   '18446744073709551615',
 ];
-const EXPIRATIONS: readonly Text[] = ['0', '1', '50', '50', '1000', '315360000000'];
+const EXPIRATIONS: readonly Text[] = ['0', '1', '50', '50', '50', '1000', '315360000000'];
 
 function messageProperties(random: Random): OddProperties {
   const maybe = <T>(share: number, make: () => T): T | undefined =>
@@ -405,7 +405,7 @@ function messageProperties(random: Random): OddProperties {
     priority: maybe(3, () => random.pick([0, 1, 5, 31, 32, 255])),
     correlationId: maybe(8, odd),
     replyTo: maybe(8, odd),
-    expiration: maybe(3, () => (random.below(4) === 0 ? odd() : random.pick(EXPIRATIONS))),
+    expiration: maybe(2, () => (random.below(4) === 0 ? odd() : random.pick(EXPIRATIONS))),
     messageId: maybe(8, odd),
     timestamp: maybe(4, () => random.pick(TIMESTAMPS)),
     type: maybe(12, odd),

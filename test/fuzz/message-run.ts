@@ -304,17 +304,23 @@ class MessageRun {
     const reply = await this.next(channel);
     if (reply.name === 'basic.consume-ok') {
       // What is there comes before the answer to what was asked in a later turn.
-      await this.call('queue.declare', { queue: shortOf('W'), passive: true, durable: true });
+      raw.send(channel, 'queue.declare', { queue: 'W', passive: true });
+      const bodies = await this.deliveries(queue, channel);
       raw.send(channel, 'basic.cancel', { consumerTag: 'c' });
-      let frame = await this.next(channel);
-      const bodies: Buffer[] = [];
-      while (frame.name === 'basic.deliver') {
-        bodies.push(await this.received(queue, channel));
-        frame = await this.next(channel);
-      }
+      bodies.push(...(await this.deliveries(queue, channel)));
       await this.settle(channel, settle, queue, bodies);
     }
     this.end(channel);
+  }
+
+  /** What is delivered before the next answer. */
+  private async deliveries(queue: Text, channel: number): Promise<Buffer[]> {
+    const bodies: Buffer[] = [];
+    for (;;) {
+      const frame = await this.next(channel);
+      if (frame.name !== 'basic.deliver') return bodies;
+      bodies.push(await this.received(queue, channel));
+    }
   }
 
   /** A request to the wilderness whose answer goes back over the pseudo-queue. */
@@ -425,7 +431,7 @@ class MessageRun {
         throw new Finding('hang', error.message);
       });
       if (frame.name === 'socket closed') {
-        this.broker.expectSound();
+        if (!raw.socket.destroyed) await this.broker.expectAlive();
         return frame;
       }
       if (frame.name === 'connection.close' || frame.name === 'channel.close') {

@@ -1,9 +1,10 @@
-// npm run fuzz -- [messages] [bytes] [--seconds 60 | --hours 1 | --cases N] [--seed N] [--root FOLDER]
-//                 [--replay JSON]
+// npm run fuzz -- [messages] [http] [bytes] [--seconds 60 | --hours 1 | --cases N] [--seed N] [--root FOLDER]
+//                 [--replay JSON] [--all]
 // The fuzzers for longer, and from another place: `bytes` sends dialogues that are mutated, `messages` odd
-// arguments, headers and properties on every way of a message; without a name each of
+// arguments, headers and properties on every way of a message, `http` odd requests; without a name each of
 // them has its time, one after the other. A case that finds something is made small and printed, and
-// --replay plays it again. --root tries the build of another folder.
+// --replay plays it again. --root tries the build of another folder;
+// --all notes what it finds and goes on.
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', imp
 const FUZZERS = {
   bytes: 'test/server/fuzz.test.ts',
   messages: 'test/fuzz/messages.test.ts',
+  http: 'test/fuzz/http.test.ts',
 };
 
 const { values, positionals } = parseArgs({
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     root: { type: 'string' },
     replay: { type: 'string' },
+    all: { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((name) => !(name in FUZZERS));
@@ -37,6 +40,7 @@ const seconds = values.seconds ?? (values.hours === undefined ? '60' : String(va
 const env = { ...process.env, SEED: values.seed };
 if (values.cases === undefined) env.FUZZ_SECONDS = seconds;
 else env.FUZZ_CASES = values.cases;
+if (values.all) env.FUZZ_ALL = '1';
 if (values.root !== undefined) env.FUZZ_ROOT = resolve(values.root);
 if (values.replay !== undefined) env.FUZZ_REPLAY = values.replay;
 const failed = names.filter((name) => {

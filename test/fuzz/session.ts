@@ -36,6 +36,9 @@ export interface Found<T> {
 
 const SHRINK_TRIES = 150;
 const SHRINK_MS = 60_000;
+/** So much of a finding is printed when a run goes on, and so much tells it from others. */
+const NOTED_CHARS = 1200;
+const LIKE_CHARS = 120;
 /** A broker that has had that many cases has warmed up: from there on memory is compared. */
 const WARM_CASES = 200;
 
@@ -129,7 +132,10 @@ export async function runCases<T extends object>(
   for (; found === null && more(number); number++) {
     const steps = kind.make(seed + number);
     const finding = await session.play(steps);
-    if (finding !== null) found = await minimal(session, { number, finding, smallest: steps });
+    if (finding !== null && process.env['FUZZ_ALL'] !== undefined) noteFinding(number, finding);
+    else if (finding !== null) {
+      found = await minimal(session, { number, finding, smallest: steps });
+    }
     if (number === WARM_CASES) memoryMib = await session.memoryMib();
   }
   const grownMib =
@@ -138,6 +144,16 @@ export async function runCases<T extends object>(
   if (unsound !== null) found = { number, finding: unsound, smallest: [] };
   await session.end();
   return { found, figures: { cases: number, slowestMs: session.slowestMs, grownMib } };
+}
+
+const noted = new Set<string>();
+
+/** Prints a finding that is like none before, for a run that goes on. */
+function noteFinding(number: number, finding: Finding): void {
+  const text = finding.message.slice(0, NOTED_CHARS);
+  const like = text.replace(/\d+/g, '0').slice(0, LIKE_CHARS);
+  if (!noted.has(like)) console.log(`case ${number}: ${text}`);
+  noted.add(like);
 }
 
 async function minimal<T extends object>(session: Session<T>, found: Found<T>): Promise<Found<T>> {
@@ -167,7 +183,7 @@ function describe<T extends object>(kind: Kind<T>, { seed }: Length, found: Foun
 
 /** So long a test of such a run may take. */
 export function timeoutOf({ seconds }: Length): number {
-  return 300_000 + (seconds ?? 0) * 1000;
+  return 900_000 + (seconds ?? 0) * 1000;
 }
 
 /** The body of a test: plays what the environment asks for, and fails with what is found. */
