@@ -343,3 +343,61 @@ it('drops a dead letter that a full queue refuses', async () => {
   const message = await channel.get(full, { noAck: true });
   expect(message !== false && message.content.toString()).toBe('kept');
 });
+
+it('merges deaths that a publisher wrote by queue and reason, into the first of each', async () => {
+  const death = (queue: string, reason: string, count?: number): Fields => ({
+    queue,
+    reason,
+    ...(count === undefined ? {} : { count: typed('l', count) }),
+  });
+  const { raw, work, dead } = await pair();
+  for (const [written, found] of [
+    [
+      [death('a', 'expired')],
+      [
+        [work, 1],
+        ['a', undefined],
+      ],
+    ],
+    [
+      [death('a', 'expired'), death('a', 'expired'), death('a', 'expired')],
+      [
+        [work, 1],
+        ['a', 3],
+      ],
+    ],
+    [
+      [death('a', 'expired', 5), death('a', 'expired', 7)],
+      [
+        [work, 1],
+        ['a', 5],
+      ],
+    ],
+    [[death(work, 'rejected'), death(work, 'rejected')], [[work, 3]]],
+    [[death(work, 'rejected', 3)], [[work, 4]]],
+  ] as const) {
+    raw.publish(1, { routingKey: work }, { headers: { 'x-death': written } }, Buffer.from('x'));
+    await reject(raw, work);
+    const deaths = deathsOf(await get(raw, dead));
+    const counts = deaths.map(({ queue, count }) => [queue, (count as Typed | undefined)?.value]);
+    expect(counts).toEqual(found);
+  }
+});
+
+it('tells the texts of CC alone in x-death, and keeps the bytes of a key that is no text', async () => {
+  const binary = Buffer.from([0x6b, 0xff, 0x80]);
+  const raw = await broker.raw();
+  const dead = await declare(raw);
+  await raw.call(1, 'queue.bind', { queue: dead, exchange: 'amq.fanout' });
+  const work = await declare(raw, {
+    'x-dead-letter-exchange': 'amq.fanout',
+    'x-dead-letter-routing-key': typed('S', binary),
+  });
+  const headers = { CC: ['copied', typed('l', 5), { a: 1 }] };
+  raw.publish(1, { routingKey: work }, { headers }, Buffer.from('x'));
+  await reject(raw, work);
+  const message = await get(raw, dead);
+  expect(deathsOf(message)[0]?.['routing-keys']).toEqual([work, 'copied']);
+  // The test's decoder shows what is no UTF-8 as U+FFFD: two bytes here, and not six of their own.
+  expect(message.method['routingKey']).toBe(binary.toString());
+});

@@ -108,7 +108,8 @@ test('JSON that is too deep or too large is refused where it comes in, and expor
     ];
     for (const [method, path, body] of refused) {
       const { status } = await api.call(method, path, body);
-      expect([path, value.slice(0, 5), status]).toEqual([path, value.slice(0, 5), 400]);
+      // A body that is too large as a whole is refused before it is read.
+      expect([400, 413], `${path} ${value.slice(0, 5)}`).toContain(status);
     }
   }
   await expectAllListed();
