@@ -9,6 +9,7 @@ import { SETTINGS, type Settings } from './config/settings.ts';
 import type { Context } from './management/context.ts';
 import type { Secure, ToolListener, ToolServer } from './management/listen.ts';
 import type { ListenAddress } from './server/listener.ts';
+import { listenAt } from './server/loopback.ts';
 import type { Machine } from './server/machine.ts';
 import type { Server } from './server/server.ts';
 import type { TlsContext, TlsNames, TlsSettings } from './server/tls-context.ts';
@@ -45,7 +46,7 @@ interface Wanted {
 }
 
 const SECRET_KEYS = /pass|secret|key_?file/i;
-const HOST = '127.0.0.1';
+const HOST = 'localhost';
 
 /** What tools connect to, while a broker runs. */
 export class Tools {
@@ -149,11 +150,14 @@ export class Tools {
     const { listenForTool } = await import('./management/listen.ts');
     try {
       const secure = tls ? await this.secure() : null;
-      const place = { protocol, host: at, port };
-      const listener = await listenForTool(await tool(), place, secure, (error) =>
-        logger.error({ err: error, listener: key }, 'listener failed'),
-      );
-      this.open.push({ key, listener });
+      await listenAt(at, port, async (host, port) => {
+        const place = { protocol, host, port };
+        const listener = await listenForTool(await tool(), place, secure, (error) =>
+          logger.error({ err: error, listener: key }, 'listener failed'),
+        );
+        this.open.push({ key, listener });
+        return listener.address.port;
+      });
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (port !== usual || !taken) throw error;

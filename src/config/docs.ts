@@ -80,7 +80,7 @@ loopback_users.guest = false
 - Lists have numbered members (\`auth_mechanisms.1 = PLAIN\`); here too, the first that is set takes the
   place of the default.
 - Two keys differ a little from RabbitMQ's. A port alone in \`listeners.tcp.default\` keeps the host,
-  which is \`127.0.0.1\` until you set another, where RabbitMQ would listen on every interface. And
+  which is \`localhost\` (127.0.0.1 and ::1) until you set another, where RabbitMQ would listen on every interface. And
   \`loopback_users.<name> = true\` adds to the list, so \`guest\` stays on it until it is taken off.
 
 ## Environment

@@ -22,14 +22,14 @@ const ADDRESS_EXPECTS = `${PORT_EXPECTS}, or host:port`;
 
 /**
  * Listening addresses by name: `host:port`, `[ipv6]:port`, or a port alone, which leaves the host as
- * it is, 127.0.0.1 at first. The first address that is set takes the place of those that were the
+ * it is, localhost at first. The first address that is set takes the place of those that were the
  * default; `none` takes all away. `halves` says whether `--host` and `--port` are for this one.
  */
 export function listeners(
   row: Common & { readonly initial: Listeners; readonly halves: boolean },
 ): Setting<Listeners> {
   const { initial } = row;
-  const base = initial.get(DEFAULT_MEMBER) ?? { host: '127.0.0.1', port: 0 };
+  const base = initial.get(DEFAULT_MEMBER) ?? { host: 'localhost', port: 0 };
   const withMember = (before: Listeners, name: string, address: ListenAddress): Listeners => {
     const others = before === initial && name !== DEFAULT_MEMBER ? [] : before;
     return new Map([...others, [name, address]]);

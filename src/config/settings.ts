@@ -17,7 +17,7 @@ export const SETTINGS = {
     about:
       'Where to listen for AMQP connections, as `listeners.tcp.<name>`; `none` for nowhere. ' +
       'A port alone keeps the host.',
-    initial: new Map([['default', { host: '127.0.0.1', port: 5672 }]]),
+    initial: new Map([['default', { host: 'localhost', port: 5672 }]]),
     halves: true,
     example: 'listeners.tcp.default = 127.0.0.1:5672',
   }),

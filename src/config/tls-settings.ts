@@ -16,7 +16,7 @@ export const TLS_SETTINGS = {
     key: 'listeners.ssl',
     about:
       'Where to listen for AMQP connections over TLS, as `listeners.ssl.<name>`. ' +
-      'A port alone means 127.0.0.1.',
+      'A port alone means localhost.',
     initial: new Map(),
     halves: false,
     example: 'listeners.ssl.default = 5671',

@@ -73,10 +73,16 @@ interface NameAndPassword {
   readonly password: string;
 }
 
-/** RFC 4616: authorization id, user and password with a zero byte before each of the latter. */
+/**
+ * RFC 4616: authorization id, user and password with a zero byte before each of the latter. To act for
+ * another user is not to be had, so that the first has to be empty, as in RabbitMQ.
+ */
 function readPlain(response: Buffer): NameAndPassword {
   const parts = response.toString('utf8').split('\0');
-  const [, user, password] = parts;
+  const [actsFor, user, password] = parts;
+  if (parts.length === 3 && actsFor !== '') {
+    throw new AmqpError('SYNTAX_ERROR', 'PLAIN with an authorization identity is not supported');
+  }
   if (parts.length !== 3 || user === undefined || password === undefined) {
     throw new AmqpError('SYNTAX_ERROR', 'the response of mechanism PLAIN is malformed');
   }

@@ -31,15 +31,10 @@ import { ExpiryAlarm } from './expiry-alarm.ts';
 import { FlowControl } from './flow-control.ts';
 import { HeldAnswers } from './held-answers.ts';
 import { LineQuota } from './line-quota.ts';
-import {
-  type Acceptor,
-  type ListenAddress,
-  Listener,
-  type ListenerSettings,
-  type TlsPeer,
-} from './listener.ts';
+import type { Acceptor, ListenAddress, Listener, ListenerSettings, TlsPeer } from './listener.ts';
 import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
+import { openListeners } from './open-listeners.ts';
 import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
 import { Peers } from './peers.ts';
@@ -207,15 +202,7 @@ export class Server implements BrokerListener, Acceptor {
     this.clockWatch.start();
     if (addresses.some((each) => each.tls)) await this.tls.load();
     const context = this.tls.current;
-    this.listeners = addresses.map(
-      (each) => new Listener(each, this.settings, each.tls ? context : null, this),
-    );
-    try {
-      for (const listener of this.listeners) await listener.open();
-    } catch (error) {
-      for (const listener of this.listeners) listener.close();
-      throw error;
-    }
+    this.listeners = await openListeners(addresses, this.settings, context, this);
     return this.addresses;
   }
 

@@ -73,7 +73,7 @@ test('host and port are for the listener without TLS only', () => {
     'LEVERET_LISTENERS_SSL_DEFAULT',
   ]);
   expect([...ssl.read('5671', new Map())]).toEqual([
-    ['default', { host: '127.0.0.1', port: 5671 }],
+    ['default', { host: 'localhost', port: 5671 }],
   ]);
 });
 

@@ -24,7 +24,7 @@ test('no key, variable or flag stands for two settings', () => {
 test('the default settings are the defaults of the rows', () => {
   const settings = defaultSettings();
   expect(Object.keys(settings)).toEqual(Object.keys(SETTINGS));
-  expect(settings.tcpListeners.get('default')).toEqual({ host: '127.0.0.1', port: 5672 });
+  expect(settings.tcpListeners.get('default')).toEqual({ host: 'localhost', port: 5672 });
   expect(settings.sslListeners.size).toBe(0);
   expect(settings.connectionMax).toBe(Number.POSITIVE_INFINITY);
   expect(settings).toMatchObject(WIRE_LIMITS);

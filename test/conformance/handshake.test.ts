@@ -65,6 +65,20 @@ it('refuses a wrong AMQPLAIN password under the name of that mechanism', async (
   });
 });
 
+it('refuses PLAIN with an authorization identity, even that of the user', async () => {
+  for (const identity of ['guest', 'other']) {
+    const raw = await broker.dial();
+    const reply = await raw.open({ response: Buffer.from(`${identity}\0guest\0guest`) });
+    // RabbitMQ logs the reason and closes the socket three seconds later.
+    expect(reply).toMatchObject(
+      expectedFor<object>({
+        rabbitmq: { name: 'socket closed' },
+        leveret: { name: 'connection.close', replyCode: 502 },
+      }),
+    );
+  }
+});
+
 it('refuses an unknown user as it does a wrong password', async () => {
   const raw = await broker.dial();
   const reply = await raw.open({ user: 'nobody-at-all' });

@@ -255,7 +255,7 @@ async function checkPorts(api: HttpApi): Promise<string> {
   const all = await listeners(api);
   const { hostname } = new URL(api.base);
   for (const { port, ip_address: host } of all) {
-    const at = ['0.0.0.0', '::', '127.0.0.1'].includes(host) ? hostname : host;
+    const at = ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host) ? hostname : host;
     if (!(await connects(at, port))) throw new VerbError(`cannot connect to port ${port} on ${at}`);
   }
   const ports = all.map(({ port }) => port).join(', ');
