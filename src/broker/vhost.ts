@@ -80,6 +80,16 @@ export class Vhost implements QueueHome {
     return [...this.queues.values(), ...this.replies.all()];
   }
 
+  /** An operator drops a queue that cannot be read. */
+  removeStandIn(name: string): void {
+    const queue = this.queues.get(name);
+    if (queue === undefined || queue.unreadable === null) return;
+    this.queues.delete(name);
+    queue.deleted = true;
+    this.removeBindingsTo(queue);
+    this.router.topologyChanged();
+  }
+
   /** Has a queue stand for one whose rows cannot be read: it takes nothing and gives nothing. */
   standIn(name: string, error: string): void {
     const { broker } = this;

@@ -20,6 +20,7 @@ import { Actor } from './view/actor.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';
 import { Look } from './view/look.ts';
 import { putUser } from './view/put-user.ts';
+import { dropSetAsideRow } from './view/set-aside.ts';
 import {
   type BindingView,
   type ConsumerView,
@@ -341,6 +342,11 @@ export class View {
 
   clearGlobalParameter(name: string): void {
     this.broker.globalParameters.clear(name);
+  }
+
+  /** Drops a row that is set aside, as no user but an administrator may. */
+  dropSetAsideRow(id: string): void {
+    dropSetAsideRow(this.broker, id);
   }
 
   // --- queues ---

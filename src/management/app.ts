@@ -19,6 +19,7 @@ import { HEALTH_ROUTES } from './routes/health.ts';
 import { OVERVIEW_ROUTES } from './routes/overview.ts';
 import { DEFINITION_ROUTES, PARAMETER_ROUTES, POLICY_ROUTES } from './routes/policies.ts';
 import { QUEUE_ROUTES } from './routes/queues.ts';
+import { SET_ASIDE_ROUTES } from './routes/set-aside.ts';
 import { serveFiles } from './static.ts';
 
 /** All routes, below `/api`. */
@@ -34,6 +35,7 @@ export const ROUTES: readonly Route[] = [
   ...EXCHANGE_ROUTES,
   ...BINDING_ROUTES,
   ...QUEUE_ROUTES,
+  ...SET_ASIDE_ROUTES,
   ...CONNECTION_ROUTES,
 ];
 

@@ -14,3 +14,6 @@ export interface AccessSettings {
   /** Users that may log in from this machine only. */
   readonly loopbackUsers: readonly string[];
 }
+
+/** What the first user may do, unless the settings say less. */
+export const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };

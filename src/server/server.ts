@@ -5,7 +5,6 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
-import type { Permission } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import { Broker } from '../broker/broker.ts';
 import type { BrokerListener } from '../broker/core/broker-listener.ts';
@@ -19,7 +18,7 @@ import type { Clock } from '../util/clock.ts';
 import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
-import type { AccessSettings } from './access-settings.ts';
+import { type AccessSettings, EVERYTHING } from './access-settings.ts';
 import { PeerWatches, type PeerWatchSettings } from './backpressure/peer-watches.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
@@ -80,8 +79,6 @@ export interface ServerSettings
   readonly channelMaxPerNode: number;
   readonly outboxHighWatermarkBytes: number;
 }
-
-const EVERYTHING: Permission = { configure: '.*', write: '.*', read: '.*' };
 
 /** The AMQP server around one broker. */
 export class Server implements BrokerListener, Acceptor {
@@ -260,10 +257,10 @@ export class Server implements BrokerListener, Acceptor {
     this.expiry.clear();
   }
 
-  /** Takes a store failure or a damaged record: the broker must stop. Returns whether it was one. */
+  /** Takes a damaged record, or what threw amid a change: the broker must stop. Whether it was that. */
   isFatal(error: unknown): boolean {
-    if (!(error instanceof CorruptRecordError)) return false;
-    this.onFatal(error);
+    if (!(error instanceof CorruptRecordError) && !this.broker.line.underWay) return false;
+    this.onFatal(error as Error);
     return true;
   }
 
@@ -358,6 +355,8 @@ export class Server implements BrokerListener, Acceptor {
     this.turnScheduled = false;
     const { turnBytes } = this;
     this.turnBytes = 0;
+    // A refusal that came out of a section has left nothing behind.
+    this.broker.line.refused();
     try {
       const due = this.held.any && this.held.resume(this.broker.durableBatch);
       const more = this.broker.deliver() || due;
@@ -371,7 +370,7 @@ export class Server implements BrokerListener, Acceptor {
       this.expiry.turnEnded();
       if (this.broker.tend() || more) this.turnWanted();
     } catch (error) {
-      if (!this.isFatal(error)) throw error;
+      this.onFatal(error as Error);
     }
   }
 

@@ -547,7 +547,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond.test.ts and backup.test.ts: they take a client, or a disk. */
+/** Tried in beyond.test.ts, backup.test.ts and set-aside tests: they take a client, or a disk. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',
@@ -557,6 +557,13 @@ const ELSEWHERE: readonly string[] = [
   'GET /channels/:name',
   'GET /queues/:vhost/:name/messages',
   'POST /queues/:vhost/:name/redrive',
+  'GET /set-aside',
+  'GET /set-aside/:vhost',
+  'DELETE /set-aside/rows/:id',
+  'GET /queues/:vhost/:name/set-aside',
+  'GET /queues/:vhost/:name/set-aside/:id',
+  'POST /queues/:vhost/:name/set-aside/:id/retry',
+  'DELETE /queues/:vhost/:name/set-aside/:id',
 ];
 
 /** The route that a path leads to: the one that spells out most of it. */

@@ -31,6 +31,7 @@ import {
   viewMessage,
 } from './message-json.ts';
 import { propertiesKeyOf } from './properties-key.ts';
+import { SetAsideActor } from './set-aside.ts';
 
 /** Whoever acts through the window owns no queue. */
 const NOBODY = {};
@@ -84,6 +85,11 @@ export class Actor {
     this.host = host;
     this.vhost = vhost;
     this.grants = grants;
+  }
+
+  /** What this user may do with what is set aside. */
+  get setAside(): SetAsideActor {
+    return new SetAsideActor(this.broker, this.vhost, this.grants);
   }
 
   // --- queues ---

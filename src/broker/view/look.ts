@@ -21,6 +21,7 @@ import type { Vhost } from '../vhost.ts';
 import type { RateView, ViewHost } from './host.ts';
 import { propertiesKeyOf } from './properties-key.ts';
 import { type CountsView, valuesOf } from './rates.ts';
+import { type SetAsideView, viewSetAsideDefinition, viewSetAsideMessage } from './set-aside.ts';
 import { type BindingView, viewBinding, viewVhost } from './snapshots.ts';
 import {
   type ConsumerRow,
@@ -273,6 +274,19 @@ export class Look {
   commits(): { readonly eighthsOfMs: Histogram; readonly kib: Histogram } {
     const { commitEighths, commitKib } = this.broker.counts;
     return { eighthsOfMs: commitEighths, kib: commitKib };
+  }
+
+  /** What is set aside in these vhosts; `global`: also rows that belong to none. */
+  *setAsideIn(vhosts: VhostNames, global: boolean): Iterable<SetAsideView> {
+    const { setAside, setAsideRows } = this.broker;
+    for (const each of setAsideRows.list()) {
+      const seen =
+        each.vhost === null || each.kind === 'vhost' ? global : vhosts.includes(each.vhost);
+      if (seen) yield viewSetAsideDefinition(each);
+    }
+    for (const each of setAside.list()) {
+      if (vhosts.includes(each.vhost)) yield viewSetAsideMessage(each);
+    }
   }
 
   /** How much is set aside now, and how many messages were since the start. */

@@ -100,6 +100,12 @@ const KINDS: readonly Kind[] = [
     columns: ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority'],
   },
   {
+    name: 'set-aside',
+    path: '/set-aside',
+    inVhosts: true,
+    columns: ['id', 'kind', 'vhost', 'name', 'doing', 'error'],
+  },
+  {
     name: 'closed',
     path: '/closed',
     columns: ['time', 'kind', 'connection', 'channel', 'user', 'by', 'code', 'text', 'advice'],
@@ -107,6 +113,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 const ABOUT: Readonly<Record<string, string>> = {
+  'set-aside': 'List messages that could not be looked at, and rows that could not be read.',
   closed: 'List the connections and channels that closed last, and why.',
 };
 

@@ -100,7 +100,39 @@ export const messageVerbs: readonly LiveVerb[] = [
     options: [COUNT(Number.MAX_SAFE_INTEGER, 'all'), KEY, HEADER, rateOption()],
     run: (api, [queue], options) => redrive(api, queue, options, null),
   },
+  {
+    name: 'retry',
+    arguments: '<queue> <id>',
+    about: 'Put a message that is set aside back into its queue; the id `all` means all of them.',
+    vhost: true,
+    run: async (api, [queue, id], options) => {
+      const answer = await api.call('POST', `${asidePath(queue, id, options)}/retry`, {});
+      return `Put back: ${(answer as { retried: number }).retried}\n`;
+    },
+  },
+  {
+    name: 'export',
+    arguments: '<queue> <id>',
+    about: 'Print a message that is set aside, with its raw bytes in base64, as JSON.',
+    vhost: true,
+    run: async (api, [queue, id], options) =>
+      `${JSON.stringify(await api.get<object>(asidePath(queue, id, options)), null, 2)}\n`,
+  },
+  {
+    name: 'drop',
+    arguments: '<queue> <id>',
+    about: 'Delete a message that is set aside for good; the id `all` means all of them.',
+    vhost: true,
+    run: async (api, [queue, id], options) => {
+      await api.call('DELETE', asidePath(queue, id, options));
+      return 'Dropped\n';
+    },
+  },
 ];
+
+function asidePath(queue: Arguments | undefined, id: Arguments | undefined, options: Options) {
+  return `${queuePath(queue as Arguments, options)}/set-aside/${part(String(id))}`;
+}
 
 function rateOption(): Option {
   return new Option('--rate <n>', 'At most so many a second.')

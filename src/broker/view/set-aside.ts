@@ -1,0 +1,153 @@
+// Owns what tools see of what is set aside, and what they may do with it: try again, export, drop. Never
+// lets anybody see or touch more than the queue's own rights allow.
+
+import { readMessage } from '../../message/read-message.ts';
+import type { Grants } from '../access/grants.ts';
+import type { Broker } from '../broker.ts';
+import { PUSH_STORED } from '../queue/host.ts';
+import { Refusal } from '../refusal.ts';
+import type { SetAsideDefinition } from '../set-aside/set-aside-definitions.ts';
+import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
+import type { Vhost } from '../vhost.ts';
+import { type MessageView, viewMessage } from './message-json.ts';
+
+/** So many bytes of a record that cannot be told apart are exported at most. */
+const RAW_BYTES_MAX = 2 ** 20;
+
+/** One thing that is set aside: a message, or a row that could not be read at the start. */
+export interface SetAsideView {
+  readonly id: string;
+  /** `message`, or what the row is of: `queue`, `binding` ... */
+  readonly kind: string;
+  readonly vhost: string | null;
+  /** The queue of a message, or what the row is called. */
+  readonly name: string;
+  /** What was being done with the message; `start` for rows. */
+  readonly doing: string;
+  readonly error: string;
+  /** Of messages alone: the place in the queue, in the log, and the size of the body. */
+  readonly seq?: number;
+  readonly position?: number;
+  readonly payload_bytes?: number;
+  readonly persistent?: boolean;
+  /** When it was set aside, ms since the Unix epoch. */
+  readonly set_aside_at?: number;
+}
+
+/** A message with its bytes, as far as they can be read. */
+export interface SetAsideExport extends SetAsideView {
+  /** The message; null where it cannot be told apart. */
+  readonly message: MessageView | null;
+  /** The bytes of the log from its record on, in base64; null where even they cannot be read. */
+  readonly record: string | null;
+}
+
+export function viewSetAsideMessage(message: SetAsideMessage): SetAsideView {
+  const { id, vhost, queue, doing, error, seq, position, bodyBytes, traits, atMs } = message;
+  return {
+    id: String(id),
+    kind: 'message',
+    vhost,
+    name: queue,
+    doing,
+    error,
+    seq,
+    position,
+    payload_bytes: bodyBytes,
+    persistent: (traits & PUSH_STORED) !== 0,
+    set_aside_at: atMs,
+  };
+}
+
+export function viewSetAsideDefinition(definition: SetAsideDefinition): SetAsideView {
+  const { id, kind, vhost, name, error } = definition;
+  return { id, kind, vhost, name, doing: 'start', error };
+}
+
+/** What one user may do in one vhost with what is set aside. */
+export class SetAsideActor {
+  private readonly broker: Broker;
+  private readonly vhost: Vhost;
+  private readonly grants: Grants;
+
+  constructor(broker: Broker, vhost: Vhost, grants: Grants) {
+    this.broker = broker;
+    this.vhost = vhost;
+    this.grants = grants;
+  }
+
+  /** Those of a queue, which may be gone; the oldest first. */
+  list(queue: string): SetAsideView[] {
+    return this.of(queue, 'all').map(viewSetAsideMessage);
+  }
+
+  /** A message with all that is known of it. Throws a Refusal when there is none of that id. */
+  export(queue: string, id: string): SetAsideExport {
+    const [message] = this.of(queue, id) as [SetAsideMessage];
+    const { log } = this.broker;
+    let shown: MessageView | null = null;
+    let record: string | null = null;
+    try {
+      const { bytes, offset } = log.read(message.position);
+      record = bytes.subarray(offset, offset + RAW_BYTES_MAX).toString('base64');
+      shown = viewMessage(readMessage(log, message.position), false, 'auto', RAW_BYTES_MAX);
+    } catch {
+      // That is why it was set aside.
+    }
+    return { ...viewSetAsideMessage(message), message: shown, record };
+  }
+
+  /** Puts one back into its queue, or all for the id `all`; returns how many. Throws a Refusal. */
+  retry(queue: string, id: string): number {
+    this.grants.requireExchange('write', '');
+    const found = this.of(queue, id);
+    const target = this.vhost.queues.get(queue);
+    if (target === undefined) {
+      const text = `there is no queue '${queue}': declare it first, or export the message`;
+      throw new Refusal('not-found', text);
+    }
+    let retried = 0;
+    for (const message of found) {
+      if (!this.broker.setAside.retry(message, target)) break;
+      retried += 1;
+    }
+    if (retried < found.length && id !== 'all') {
+      throw new Refusal('invalid', `queue '${queue}' is full or set aside, and takes no message`);
+    }
+    return retried;
+  }
+
+  /** Drops one for good, or all for the id `all`; returns how many. */
+  drop(queue: string, id: string): number {
+    const found = this.of(queue, id);
+    for (const message of found) this.broker.setAside.drop(message);
+    return found.length;
+  }
+
+  private of(queue: string, id: string): SetAsideMessage[] {
+    this.grants.requireQueue('read', queue);
+    const all = [...this.broker.setAside.list(this.vhost.name, queue)];
+    if (id === 'all') return all;
+    const found = all.filter((message) => String(message.id) === id);
+    if (found.length > 0) return found;
+    throw new Refusal('not-found', `no message ${id} of queue '${queue}' is set aside`);
+  }
+}
+
+/** Takes a row out of the store that is set aside; of a queue also its pages and marks. */
+export function dropSetAsideRow(broker: Broker, id: string): void {
+  const definition = broker.setAsideRows.find(id);
+  if (definition === null) throw new Refusal('not-found', `no row ${id} is set aside`);
+  if (definition.kind === 'vhost') {
+    const text = `put vhost '${definition.name}' anew, and delete it then if it is not wanted`;
+    throw new Refusal('invalid', text);
+  }
+  const { vhost, name, kind } = definition;
+  if (kind === 'queue' && vhost !== null) {
+    broker.vhosts.get(vhost)?.removeStandIn(name);
+    const stored = broker.definitionRows.queues(vhost).find(({ value }) => value.name === name);
+    if (stored !== undefined) broker.queueRows.removeAll(stored.value.id);
+  }
+  broker.setAsideRows.drop(definition);
+  broker.definitionChanged();
+}

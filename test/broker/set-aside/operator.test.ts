@@ -1,0 +1,98 @@
+// Owns the tests of what operators do with what is set aside, and of who may.
+
+import { beforeEach, expect, test } from 'vitest';
+import { rowKey } from '../../../src/broker/row.ts';
+import { View } from '../../../src/broker/view.ts';
+import { TABLE_DEFINITIONS, TABLE_PAGES } from '../../../src/store/tables.ts';
+import { SmallBroker } from '../small-broker.ts';
+import { damage, lettersIn, long, publishEach, restartedWithout, setAsideIn } from './damage.ts';
+
+let small: SmallBroker;
+let view: View;
+
+/** A queue of which one message is set aside, a user who may do all, and one who may only write. */
+beforeEach(() => {
+  const first = new SmallBroker();
+  first.declare('work', true, { 'x-message-ttl': long(1000) });
+  publishEach(first, 'work', 'a');
+  small = restartedWithout(first, 'a');
+  small.pass(2000);
+  const { access } = small.broker;
+  for (const [name, read] of [
+    ['all', '.*'],
+    ['writer', ''],
+  ] as const) {
+    access.putUserWithHash({ name, tags: [] }, '', 'rabbit_password_hashing_sha256');
+    access.setPermission({ user: name, vhost: '/', configure: '', write: '.*', read });
+  }
+  view = new View(small.broker, '1');
+});
+
+test('what is set aside is listed with its queue, its place and the error', () => {
+  expect([...view.look.setAsideIn(['/'], false)]).toMatchObject([
+    {
+      id: '1',
+      kind: 'message',
+      vhost: '/',
+      name: 'work',
+      doing: 'expiry',
+      seq: 0,
+      persistent: true,
+    },
+  ]);
+  expect([...view.look.setAsideIn([], false)]).toEqual([]);
+});
+
+test('a message is exported with its bytes, or without them where they cannot be read', () => {
+  const { setAside } = view.actor('all', '/');
+  expect(setAside.export('work', '1')).toMatchObject({ record: null, message: null });
+  damage(small, 'a');
+  const { message, record } = setAside.export('work', '1');
+  expect(message?.payload_bytes).toBe(20_000);
+  expect(Buffer.from(record as string, 'base64').includes('aaaa')).toBe(true);
+});
+
+test('trying again puts a message back, unless its queue is full', () => {
+  damage(small, 'a');
+  const { setAside } = view.actor('all', '/');
+  small.queue('work').applyPolicy(
+    new Map<string, number | string>([
+      ['max-length', 0],
+      ['overflow', 'reject-publish'],
+    ]),
+    null,
+  );
+  expect(() => setAside.retry('work', '1')).toThrow(/full/);
+  expect(setAsideIn(small)).toHaveLength(1);
+  small.queue('work').applyPolicy(null, null);
+  expect(setAside.retry('work', 'all')).toBe(1);
+  expect(lettersIn(small, 'work')).toBe('a');
+  expect(() => setAside.retry('work', '1')).toThrow(/no message 1/);
+});
+
+test('nobody sees, tries again or drops what it may not read', () => {
+  const { setAside } = view.actor('writer', '/');
+  expect(() => setAside.list('work')).toThrow(/ACCESS_REFUSED|refused/);
+  expect(() => setAside.export('work', '1')).toThrow(/refused/);
+  expect(() => setAside.retry('work', '1')).toThrow(/refused/);
+  expect(() => setAside.drop('work', 'all')).toThrow(/refused/);
+  expect(view.actor('all', '/').setAside.drop('work', 'all')).toBe(1);
+});
+
+test('a queue that is set aside can be given up, with its rows', () => {
+  small.declare('other');
+  publishEach(small, 'other', 'x');
+  small.run();
+  const key = rowKey('q', '/', 'other');
+  const { id } = small.queue('other');
+  const page = small.disk.keys(TABLE_PAGES).find((each) => each.readUInt32BE(0) === id) as Buffer;
+  small.disk.table(TABLE_PAGES).put(page, Buffer.alloc(3));
+  small = small.restarted();
+  view = new View(small.broker, '1');
+  view.dropSetAsideRow(`${TABLE_DEFINITIONS}-${key.toString('hex')}`);
+  small.run();
+  expect(small.disk.keys(TABLE_PAGES)).toEqual([]);
+  expect(small.declare('other').readyCount).toBe(0);
+  small = small.restarted();
+  expect(small.broker.setAsideRows.count).toBe(0);
+});
