@@ -2,6 +2,7 @@
 // the broker: main.ts does.
 
 import { readdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { View } from './broker/view.ts';
 import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.ts';
@@ -193,12 +194,18 @@ export class Tools {
         residentBytes: () => process.memoryUsage.rss(),
       },
       bodyBytesMax: settings.managementBodyBytesMax,
+      allowedPages: {
+        hosts: settings.managementAllowedHosts,
+        origins: settings.managementAllowedOrigins,
+        machine: hostname(),
+      },
+      plainWebSocket: plainWebSocket(settings),
       statisticsIntervalMs: settings.statisticsIntervalMs,
       openProbes: settings.managementOpenProbes,
       ports: () => this.open.map(({ listener }) => listener.address),
       certificates: () => this.tls.shownAt(this.addresses),
       settings: () => shownSettings(settings),
-      acceptAmqp: (stream, below) => server.acceptStream(stream, below),
+      acceptAmqp: (stream, below) => server.streams.accept(stream, below),
       backup,
       wait: (delayMs) => new Promise((resolve) => wheel.schedule(new WheelTimer(resolve), delayMs)),
       every: (intervalMs, act) => {
@@ -228,6 +235,11 @@ function tlsNames({ managementSslCertfile, sslCertfile }: Settings): TlsNames {
   const own = managementSslCertfile !== null || sslCertfile === null;
   const section = own ? 'management.ssl' : 'ssl_options';
   return { need: 'there is a port for HTTPS (management.ssl.port)', section };
+}
+
+/** What asks for TLS on all AMQP listeners must not be got round by another port. */
+function plainWebSocket({ managementWebSocket, tcpListeners }: Settings): boolean {
+  return managementWebSocket === 'auto' ? tcpListeners.size > 0 : managementWebSocket === 'on';
 }
 
 /** How many files this process has open; 0 where that cannot be seen. */

@@ -4,7 +4,9 @@
 import {
   boolean,
   type Common,
+  choice,
   integer,
+  names,
   optionalText,
   readPort,
   type Setting,
@@ -95,6 +97,30 @@ export const MANAGEMENT_SETTINGS = {
       'Have what lies below `/api/health/checks/` answer without a login, for probes that have no ' +
       'password. It tells anybody which ports are open, and which certificates expire.',
     initial: false,
+  }),
+  managementAllowedHosts: names({
+    key: 'management.http.allowed_hosts',
+    about:
+      'Names under which browsers and changes may come, besides addresses, names without a dot and that of ' +
+      'the machine: for a proxy, or a name in the DNS. `*.example.com` stands for all below.',
+    initial: [],
+    example: 'management.http.allowed_hosts = mq.example.com',
+  }),
+  managementAllowedOrigins: names({
+    key: 'management.http.allowed_origins',
+    about:
+      'Origins of pages, besides the own ones, that may change something over HTTP and speak AMQP over WebSocket.',
+    initial: [],
+    example: 'management.http.allowed_origins = https://shop.example.com',
+  }),
+  managementWebSocket: choice({
+    key: 'management.tcp.web_socket',
+    about:
+      'Whether AMQP over WebSocket is taken on the port without TLS: `auto` where there is an AMQP listener ' +
+      'without TLS too. It is always taken over TLS.',
+    initial: 'auto' as 'auto' | 'on' | 'off',
+    words: { auto: 'auto', on: 'on', off: 'off' },
+    argument: '<when>',
   }),
   statisticsIntervalMs: integer({
     key: 'collect_statistics_interval',

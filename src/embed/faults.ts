@@ -136,8 +136,9 @@ export class EmbeddedFaults implements BrokerFaults {
     const accepted = server.accepted.bind(server);
     server.accepted = (socket, peer) => {
       const before = new Set(server.openConnections);
-      accepted(socket, peer);
+      const connection = accepted(socket, peer);
       for (const each of server.openConnections) if (!before.has(each)) this.watchConnection(each);
+      return connection;
     };
     for (const each of server.openConnections) this.watchConnection(each);
   }

@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { Answers } from './http/answers.ts';
 import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
 import { readJson } from './http/json-body.ts';
+import { checkHost, checkPage, checkType, isOfBrowser } from './http/origins.ts';
 import type { Handler } from './http/requests.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
 import type { Pieces } from './listing.ts';
@@ -78,6 +79,10 @@ export async function buildApp(
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
+    const { headers } = request;
+    if (READING.includes(request.method)) {
+      if (isOfBrowser(headers)) checkHost(headers.host ?? '', context.allowedPages);
+    } else checkPage(headers, context.allowedPages);
     // Before its body is read, which nothing wants.
     if (request.is404) throw notFound();
   });
@@ -105,6 +110,7 @@ function addRoutes(app: FastifyInstance, context: Context): void {
       url,
       // Who has no business here does not get to send a body.
       onRequest: async (request, reply) => {
+        if (route.method !== 'GET') checkType(request.headers, kind === 'definitions');
         const person = await admit(context, route, request, attempts);
         const bodyMax = bodyBytesMax(kind, context.bodyBytesMax);
         (request as Admitted).admitted = { person, response: reply.raw, bodyMax };
@@ -133,6 +139,9 @@ interface Admitted extends FastifyRequest {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Methods that change nothing. */
+const READING = ['GET', 'HEAD', 'OPTIONS'];
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH'];
 

@@ -7,6 +7,7 @@ import type { CertificateView } from '../broker/view/host.ts';
 import type { View } from '../broker/view.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Guard } from '../util/guard.ts';
+import type { AllowedPages } from './http/origins.ts';
 
 /** Where somebody listens, for who asks which ports are open. */
 export interface OpenPort {
@@ -43,6 +44,10 @@ export interface Context {
   readonly guard: Guard;
   readonly facts: ProcessFacts;
   readonly bodyBytesMax: number;
+  /** Which pages of browsers may change something, and under which names this server is known. */
+  readonly allowedPages: AllowedPages;
+  /** Whether AMQP over WebSocket is taken without TLS. */
+  readonly plainWebSocket: boolean;
   readonly statisticsIntervalMs: number;
   /** Whether probes need no login. */
   readonly openProbes: boolean;
@@ -52,8 +57,8 @@ export interface Context {
   readonly certificates: () => readonly CertificateView[];
   /** All settings in force, with secrets left out. */
   readonly settings: () => Readonly<Record<string, string>>;
-  /** Takes a connection that brings AMQP over another transport. */
-  readonly acceptAmqp: (stream: Duplex, below: IncomingMessage['socket']) => void;
+  /** Takes a connection that brings AMQP over another transport; returns what says whether it has logged in. */
+  readonly acceptAmqp: (stream: Duplex, below: IncomingMessage['socket']) => (() => boolean) | null;
   /** Copies the data folder as it is; rejects where there is none. */
   readonly backup: ((path: string) => Promise<object>) | null;
   /** Resolves after so long. */

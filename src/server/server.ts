@@ -2,7 +2,6 @@
 // Never handles a method.
 
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { User } from '../broker/access/user.ts';
@@ -44,7 +43,7 @@ import { Room } from './room.ts';
 import type { SaslSettings } from './sasl.ts';
 import { SetAsideLog } from './set-aside-log.ts';
 import { StoreBrake } from './store-brake.ts';
-import { asSocket, tlsPeerOf } from './stream-socket.ts';
+import { Streams } from './stream-socket.ts';
 import { TlsFiles } from './tls-files.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
@@ -101,6 +100,7 @@ export class Server implements BrokerListener, Acceptor {
   private listeners: Listener[] = [];
   /** What tools see of the connections. */
   readonly peers: Peers;
+  readonly streams = new Streams(this);
   private readonly connections = new Set<Connection>();
   private outboxes: Outbox[] = [];
   private confirming: Channel[] = [];
@@ -332,19 +332,15 @@ export class Server implements BrokerListener, Acceptor {
   }
 
   mayAccept(): boolean {
-    let sockets = 0;
+    let sockets = this.streams.count;
     for (const listener of this.listeners) sockets += listener.socketCount;
     return this.room.admits(sockets);
   }
 
-  accepted(socket: Socket, peer: TlsPeer | null): void {
-    this.connections.add(new Connection(this, socket, peer));
-  }
-
-  /** Takes a connection whose AMQP comes over another transport, such as WebSocket. */
-  acceptStream(stream: Duplex, below: Socket): void {
-    if (this.mayAccept()) this.accepted(asSocket(stream, below), tlsPeerOf(below));
-    else stream.destroy();
+  accepted(socket: Socket, peer: TlsPeer | null): Connection {
+    const connection = new Connection(this, socket, peer);
+    this.connections.add(connection);
+    return connection;
   }
 
   /**

@@ -1,12 +1,47 @@
-// Owns making a stream that carries AMQP over another transport look like a socket. Never reads it.
+// Owns connections whose AMQP comes over another transport, such as WebSocket: how many there are, and making
+// their streams look like sockets. Never reads one.
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { TlsPeer } from './listener.ts';
 
+/** Who takes them. */
+export interface StreamTaker {
+  mayAccept(): boolean;
+  accepted(socket: Socket, peer: TlsPeer | null): { readonly place: { readonly user: string } };
+}
+
+/** The connections over other transports. */
+export class Streams {
+  /** How many are open. */
+  count = 0;
+  private readonly taker: StreamTaker;
+
+  constructor(taker: StreamTaker) {
+    this.taker = taker;
+  }
+
+  /**
+   * Takes a stream over a socket. Returns what says whether its peer has logged in; null: there is no room
+   * for it, and it is cut.
+   */
+  accept(stream: Duplex, below: Socket): (() => boolean) | null {
+    if (!this.taker.mayAccept()) {
+      stream.destroy();
+      return null;
+    }
+    this.count += 1;
+    stream.once('close', () => {
+      this.count -= 1;
+    });
+    const connection = this.taker.accepted(asSocket(stream, below), tlsPeerOf(below));
+    return () => connection.place.user !== '';
+  }
+}
+
 /** What the handshake of TLS found out, where the socket below is one with TLS. */
-export function tlsPeerOf(below: Socket): TlsPeer | null {
+function tlsPeerOf(below: Socket): TlsPeer | null {
   if (!('getCipher' in below)) return null;
   const secure = below as TLSSocket;
   const protocol = secure.getProtocol() ?? '';
@@ -14,7 +49,7 @@ export function tlsPeerOf(below: Socket): TlsPeer | null {
 }
 
 /** The stream with the ends and the byte counts of the socket below it. */
-export function asSocket(stream: Duplex, below: Socket): Socket {
+function asSocket(stream: Duplex, below: Socket): Socket {
   const { remoteAddress, remotePort, localAddress, localPort } = below;
   const ends = { remoteAddress, remotePort, localAddress, localPort };
   const fields = Object.entries(ends).map(([name, value]) => [name, { value }]);
