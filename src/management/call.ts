@@ -66,12 +66,16 @@ export class Call {
     return reaches(this.person.tags, level);
   }
 
-  /** The vhosts whose objects lists show to the person: all of them from `monitoring` on. */
+  /** The vhosts whose objects lists show to the person: those it may enter; all to administrators. */
   vhosts(): string[] {
-    const { look } = this.view;
-    const all = look.vhostNames;
-    if (this.reaches('monitoring')) return all;
+    const all = this.view.look.vhostNames;
+    if (this.reaches('administrator')) return all;
     return all.filter((vhost) => this.view.mayEnter(this.person.name, vhost));
+  }
+
+  /** The vhosts that the person sees the figures and limits of: all of them from `monitoring` on. */
+  watchedVhosts(): string[] {
+    return this.reaches('monitoring') ? this.view.look.vhostNames : this.vhosts();
   }
 
   /** The vhost of the path, which the person has a permission in, or is an administrator of. */

@@ -117,7 +117,9 @@ export const VHOST_ROUTES: readonly Route[] = [
     const vhost = call.vhost();
     return call.view.topicPermissions().filter((each) => each.vhost === vhost);
   }),
-  get('/vhost-limits', 'management', (call) => call.vhosts().flatMap((each) => limits(call, each))),
+  get('/vhost-limits', 'management', (call) =>
+    call.watchedVhosts().flatMap((each) => limits(call, each)),
+  ),
   get('/vhost-limits/:vhost', 'management', (call) => limits(call, call.vhost())),
   put('/vhost-limits/:vhost/:name', 'administrator', (call) => {
     const { value } = call.object('value');
@@ -135,7 +137,7 @@ export const VHOST_ROUTES: readonly Route[] = [
 ];
 
 function vhosts(call: Call) {
-  const names = call.vhosts();
+  const names = call.watchedVhosts();
   const { node } = call.view.look;
   return call.view.look
     .vhosts()

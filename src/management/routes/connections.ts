@@ -58,7 +58,7 @@ export const CONNECTION_ROUTES: readonly Route[] = [
       if (!call.reaches('monitoring') && each.user !== call.person.name) {
         throw notAuthorised(REFUSALS.policymaker);
       }
-      const details = [...call.view.look.consumers(call.vhosts())].filter(
+      const details = [...call.view.look.consumers(call.watchedVhosts())].filter(
         ({ channel_details: at }) => at.name === each.name,
       );
       return pick(
@@ -81,8 +81,13 @@ export const CONNECTION_ROUTES: readonly Route[] = [
 
 const CONSUMER_ORDER = ['queue.vhost', 'queue.name', 'consumer_tag'];
 
-function consumers(call: Call): Iterable<object> {
-  return call.view.look.consumers(call.vhostOrAll());
+/** Consumers of all users from `monitoring` on, and those of the person's own channels below. */
+function* consumers(call: Call): Iterable<object> {
+  const all = call.reaches('monitoring');
+  const vhosts = call.params['vhost'] === undefined ? call.watchedVhosts() : [call.vhost()];
+  for (const each of call.view.look.consumers(vhosts)) {
+    if (all || each.channel_details.user === call.person.name) yield each;
+  }
 }
 
 /** Those of all users for who monitors, and one's own for anybody else. */

@@ -62,7 +62,7 @@ function exchangeTypes(call: Call): object[] {
 
 function overview(call: Call): object {
   const { look, version } = call.view;
-  const vhosts = call.vhosts();
+  const vhosts = call.watchedVhosts();
   const { messages, messages_ready, messages_unacknowledged, ...objects } = look.totals(vhosts);
   const [all, ready, unacked] = look.totalRates();
   const churn = Object.entries(look.churn()).flatMap(([name, value]) => [

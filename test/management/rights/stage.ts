@@ -9,7 +9,7 @@ export const TAGS = ['none', 'management', 'policymaker', 'monitoring', 'adminis
 /** No permission in the vhost; one for names that begin with `mine`; one for all names. */
 export const PERMISSIONS = { no: null, some: '^mine', all: '.*' } as const;
 
-const PASSWORD = 'rights';
+export const PASSWORD = 'rights';
 const KINDS = Object.keys(PERMISSIONS);
 /** Nobody, and then every tag with every kind of permission. */
 const LOGINS = [
@@ -102,13 +102,13 @@ async function attempt(
   return (await api.call(method, path, act.body, login)).status;
 }
 
-interface Victim {
+export interface Victim {
   readonly name: string;
   close(): Promise<void>;
 }
 
 /** A connection of the other user with one channel, once the API shows both. */
-async function openVictim(api: Api): Promise<Victim> {
+export async function openVictim(api: Api): Promise<Victim> {
   await must(api, 'PUT', `/users/${OTHER}`, { password: PASSWORD, tags: '' });
   await must(api, 'PUT', `/permissions/${VHOST}/${OTHER}`, { configure: '', write: '', read: '' });
   const url = new URL(api.amqpUrl);
@@ -143,11 +143,11 @@ async function openVictim(api: Api): Promise<Victim> {
 /** Connections of tries that are over: RabbitMQ shows them for some seconds. */
 const CLOSED = new Set<string>();
 
-function nameOf(tag: string, permission: string): string {
+export function nameOf(tag: string, permission: string): string {
   return `rights-${tag}-${permission}`;
 }
 
-async function must(api: Api, method: string, path: string, body?: object): Promise<void> {
+export async function must(api: Api, method: string, path: string, body?: object): Promise<void> {
   const { status, text } = await api.call(method, path, body);
   if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
 }
