@@ -83,7 +83,11 @@ export function readTlsContext(
   const cert = readFile(`${section}.certfile`, sslCertfile);
   const certificates = readCertificates(`${section}.certfile`, sslCertfile, cert);
   const certificate = certificates[0] as X509Certificate;
-  const warnings = [...datesOf(certificate, sslCertfile, nowMs), ...versionsLeftOut(settings)];
+  const warnings = [
+    ...datesOf(certificate, sslCertfile, nowMs),
+    ...orderOf(certificates, sslCertfile),
+    ...versionsLeftOut(settings),
+  ];
   let ca: Buffer | undefined;
   let authorities: X509Certificate[] = [];
   if (sslCacertfile !== null) {
@@ -172,6 +176,22 @@ function datesOf(certificate: X509Certificate, file: string, nowMs: number): str
   const name = `the certificate of ${subject.replaceAll('\n', ', ')} in ${file}`;
   if (Date.parse(validTo) < nowMs) return [`${name} has expired: it was valid until ${validTo}`];
   if (Date.parse(validFrom) > nowMs) return [`${name} is not valid before ${validFrom}`];
+  return [];
+}
+
+/** A warning when the certificates of a chain do not follow each other: clients then miss one. */
+function orderOf(certificates: readonly X509Certificate[], file: string): string[] {
+  for (let i = 1; i < certificates.length; i++) {
+    const [signed, signer] = [certificates[i - 1], certificates[i]];
+    if (signed === undefined || signer === undefined || signed.checkIssued(signer)) continue;
+    const [name, issuer] = [signed.subject, signed.issuer].map((each) =>
+      each.replaceAll('\n', ', '),
+    );
+    return [
+      `the chain in ${file} is not in order: behind the certificate of ${name} has to come that of ` +
+        `${issuer}, which signed it; clients may refuse the chain as it is`,
+    ];
+  }
   return [];
 }
 

@@ -144,3 +144,21 @@ test('ciphers that are unknown, or for no version, are refused; versions without
   const both = words('TLS_AES_256_GCM_SHA384', 'ECDHE-ECDSA-AES256-GCM-SHA384');
   expect(read({ sslCiphers: both }).warnings).toEqual([]);
 });
+
+test('a chain that is out of order, or lacks one in its midst, is told with the file', () => {
+  const root = makeCertificate({ subject: 'root', authority: true });
+  const outer = makeCertificate({ subject: 'outer', authority: true, signedBy: root });
+  const inner = makeCertificate({ subject: 'inner', authority: true, signedBy: outer });
+  const leaf = makeCertificate({ subject: 'leaf', signedBy: inner });
+  const warningsOf = (...chain: { pem: string }[]): readonly string[] =>
+    read({
+      sslCertfile: file('chain.pem', chain.map(({ pem }) => pem).join('\n')),
+      sslKeyfile: file('leaf.key', leaf.keyPem),
+    }).warnings;
+  expect(warningsOf(leaf, inner, outer, root)).toEqual([]);
+  expect(warningsOf(leaf)).toEqual([]);
+  for (const wrong of [warningsOf(leaf, outer, inner), warningsOf(leaf, outer)]) {
+    expect(wrong).toHaveLength(1);
+    expect(wrong[0]).toMatch(/chain\.pem is not in order: .* CN=leaf .* CN=inner/);
+  }
+});
