@@ -215,7 +215,7 @@ export class Vhost implements QueueHome {
 
   private createQueue(traits: QueueTraits): Queue {
     const id = this.broker.takeQueueId();
-    if (traits.durable) this.broker.definitionRows.putQueue(this.name, { id, ...traits });
+    if (traits.durable) this.broker.definitionRows.putQueue(this.name, { ...traits, id });
     const queue = this.addQueue(id, traits);
     this.broker.counts.queuesCreated += 1;
     this.broker.changes.queue('declared', this.name, queue);

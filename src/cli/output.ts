@@ -31,7 +31,10 @@ export function render({ columns, rows }: Listing, format: Format): string {
   }
   if (rows.length === 0) return '';
   const lines = [columns, ...chosen.map((cells) => cells.map(show))];
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => width(line[at]))));
+  // Not Math.max with all of them: that many arguments no stack holds.
+  const widths = columns.map((_, at) =>
+    lines.reduce((widest, line) => Math.max(widest, width(line[at])), 0),
+  );
   const pad = (cell: string, at: number): string =>
     cell + ' '.repeat((widths[at] ?? 0) - width(cell));
   return lines.map((line) => `${line.map(pad).join('  ').trimEnd()}\n`).join('');

@@ -119,3 +119,9 @@ test('a decimal is a number from 0 on, and may be left out where that is said', 
   expect(maybe.read('none', 1)).toBe(null);
   expect(maybe.show(maybe.read('1.5', null))).toBe('1.5');
 });
+
+test('a name longer than a short string is refused', () => {
+  const name = text({ key: 'k', about, initial: 'x', short: true });
+  expect(name.read('n'.repeat(255), 'x')).toBe('n'.repeat(255));
+  expect(() => name.read('é'.repeat(128), 'x')).toThrow('of at most 255 bytes');
+});

@@ -169,3 +169,21 @@ describe('options', () => {
     await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });
+
+test('names that are no texts get U+FFFD, also in the url', async () => {
+  const given: BrokerOptions = {
+    users: [
+      { name: 'u\ud800', password: 'p\udfff' },
+      { name: 'guest', password: 'guest' },
+    ],
+    vhosts: ['v\ud800'],
+    definitions: { queues: [{ name: 'q\ud800', vhost: 'v\ud800', durable: true }] },
+  };
+  await using broker = await startBroker(given);
+  expect(broker.url).toContain(`${encodeURIComponent('u\ufffd:').replace('%3A', ':')}`);
+  const url = broker.url.replace(/u%.*@/, 'guest:guest@');
+  const connection = await connect(`${url}/${encodeURIComponent('v\ufffd')}`);
+  const channel = await connection.createChannel();
+  expect(await channel.checkQueue('q\ufffd')).toMatchObject({ messageCount: 0 });
+  await connection.close();
+});
