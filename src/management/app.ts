@@ -114,7 +114,9 @@ function addRoutes(app: FastifyInstance, context: Context): void {
         const person = await admit(context, route, request, attempts);
         const bodyMax = bodyBytesMax(kind, context.bodyBytesMax);
         (request as Admitted).admitted = { person, response: reply.raw, bodyMax };
-        if (route.method === 'GET') await answers.turn(person.name, reply.raw);
+        if (route.method === 'GET' || route.path.endsWith('/get')) {
+          await answers.turn(person.name, reply.raw);
+        }
       },
       handler: async (request, reply) => {
         const { person } = (request as Admitted).admitted;
@@ -122,7 +124,7 @@ function addRoutes(app: FastifyInstance, context: Context): void {
         const type = request.headers['content-type'];
         const body = await readJson(bytes, type, kind, context.clock);
         const call = new Call(context, person, attempts, request, body);
-        return send(reply, answers, await route.run(call));
+        return send(context, reply, answers, await route.run(call));
       },
     });
   }
@@ -177,18 +179,33 @@ async function admit(
   return person;
 }
 
-function send(reply: FastifyReply, answers: Answers, result: Result): FastifyReply {
+function send(
+  context: Context,
+  reply: FastifyReply,
+  answers: Answers,
+  result: Result,
+): FastifyReply {
   if (result === undefined) return reply.code(204).send();
   if (result instanceof Answer) {
     reply.code(result.status).headers(result.headers);
     return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
   }
   const pieces = isPieces(result) ? result.pieces : [JSON.stringify(result)];
+  const sent = isPieces(result) ? result.sent : undefined;
+  if (sent !== undefined) whenSent(context, reply, sent);
   // What is short goes out at once, with its length.
   if (pieces.length === 1 && (pieces[0] as string).length < SHORT_CHARS) {
     return sendJson(reply, pieces[0] as string);
   }
   return sendJson(reply, answers.stream(pieces, reply.raw));
+}
+
+/** Says once whether an answer was given to its peer as a whole. */
+function whenSent(context: Context, reply: FastifyReply, sent: (wholly: boolean) => void): void {
+  const { raw } = reply;
+  const say = (): void => sent(raw.writableFinished && raw.statusCode === 200);
+  if (raw.destroyed) sent(false);
+  else raw.once('close', context.guard.listener('sent answer', say));
 }
 
 /** What is shorter needs no stream. */

@@ -12,6 +12,8 @@ export type Row = object;
 /** An answer that was made a piece at a time, and is sent so. */
 export interface Pieces {
   readonly pieces: readonly string[];
+  /** Called once it is sent, with true, or cannot be, with false. */
+  readonly sent?: (wholly: boolean) => void;
 }
 
 const PAGE_SIZE_MAX = 500;

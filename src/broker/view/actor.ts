@@ -4,6 +4,7 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { readMessage } from '../../message/read-message.ts';
+import type { Rests } from '../../util/json-text.ts';
 import type { Grants } from '../access/grants.ts';
 import { checkBindingRights, checkExchangeRights } from '../binding-rights.ts';
 import type { Broker } from '../broker.ts';
@@ -72,6 +73,16 @@ export interface RedriveResult {
   /** Where to go on; null: all messages were looked at. */
   readonly cursor: string | null;
 }
+
+/** Messages that are taken out of a queue for a while. */
+export interface TakenMessages {
+  readonly messages: GotMessage[];
+  /** Does with them what the mode says; does nothing the second time. */
+  settle(mode: AckMode): void;
+}
+
+/** So many characters of payloads are taken at a time, and one message more. */
+const TAKEN_CHARS_MAX = 16 * 2 ** 20;
 
 /** One user in one vhost. */
 export class Actor {
@@ -184,27 +195,55 @@ export class Actor {
     encoding: PayloadEncoding,
     truncate: number,
   ): Promise<GotMessage[]> {
+    const { messages, settle } = await this.take(name, count, encoding, truncate, null);
+    settle(mode);
+    return messages;
+  }
+
+  /**
+   * Takes up to `count` messages, and no more once they have some MiB, with rests on the way. They stay
+   * unacked until `settle` is called with what is to become of them.
+   */
+  async take(
+    name: string,
+    count: number,
+    encoding: PayloadEncoding,
+    truncate: number,
+    rests: Rests | null,
+  ): Promise<TakenMessages> {
     this.grants.requireQueue('read', name);
     const taken: number[] = [];
-    const got: GotMessage[] = [];
+    const messages: GotMessage[] = [];
     const queue = this.vhost.queue(name, NOBODY);
-    while (got.length < count && !queue.deleted) {
-      let view: MessageView | undefined;
-      const entry = queue.get(false, ({ position, redelivered }) => {
-        view = viewMessage(readMessage(this.broker.log, position), redelivered, encoding, truncate);
-      });
-      if (entry === null) {
-        if (!queue.waitsForMark) break;
-        // A message may go out only once the disk knows that it may have been delivered.
-        await this.host.durable(this.broker.store.batch);
-        continue;
+    let chars = 0;
+    const settleAll = (mode: AckMode): void => {
+      if (queue.deleted) return;
+      for (const seq of taken.splice(0)) settle(queue, seq, mode);
+    };
+    try {
+      while (messages.length < count && chars < TAKEN_CHARS_MAX && !queue.deleted) {
+        let view: MessageView | undefined;
+        const entry = queue.get(false, ({ position, redelivered }) => {
+          const message = readMessage(this.broker.log, position);
+          view = viewMessage(message, redelivered, encoding, truncate);
+        });
+        if (entry === null) {
+          if (!queue.waitsForMark) break;
+          // A message may go out only once the disk knows that it may have been delivered.
+          await this.host.durable(this.broker.store.batch);
+          continue;
+        }
+        taken.push(entry.seq);
+        const { payload } = view as MessageView;
+        chars += payload.length;
+        messages.push({ ...(view as MessageView), message_count: queue.readyCount });
+        if (rests?.due === true) await rests.rest();
       }
-      taken.push(entry.seq);
-      got.push({ ...(view as MessageView), message_count: queue.readyCount });
+    } catch (error) {
+      settleAll('ack_requeue_true');
+      throw error;
     }
-    if (queue.deleted) return got;
-    for (const seq of taken) settle(queue, seq, mode);
-    return got;
+    return { messages, settle: settleAll };
   }
 
   /** How many messages of a queue are ready. */

@@ -1,14 +1,15 @@
 // Owns the routes of queues and of the messages in them.
 
 import { type JsonValue, wordOf } from '../../broker/json.ts';
-import { ACK_MODES, type AckMode, type Actor } from '../../broker/view/actor.ts';
+import { ACK_MODES, type Actor } from '../../broker/view/actor.ts';
 import type { MessageFilter } from '../../broker/view/browse.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
 import { setImmediate } from '../../util/runtime.ts';
+import { Breather } from '../breather.ts';
 import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
 import { badRequest } from '../http-error.ts';
-import { list, pick } from '../listing.ts';
+import { list, type Pieces, pick, piecesOf } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 import { isNamed } from '../shape.ts';
 
@@ -89,7 +90,7 @@ function readEncoding(value: JsonValue | undefined): PayloadEncoding {
   throw badRequest(`encoding must be auto or base64, not ${JSON.stringify(value)}`);
 }
 
-async function getMessages(call: Call): Promise<object> {
+async function getMessages(call: Call): Promise<Pieces> {
   const actor = call.actor();
   const body = call.object('ackmode', 'count', 'encoding');
   const mode = ACK_MODES.find((each) => each === body['ackmode']);
@@ -99,10 +100,28 @@ async function getMessages(call: Call): Promise<object> {
   const count = integerOf('count', body['count'], 1, GET_MAX);
   const truncate = integerOf('truncate', body['truncate'], ALL_BYTES, ALL_BYTES);
   const encoding = readEncoding(body['encoding']);
-  const got = await actor.get(call.param('name'), count, mode as AckMode, encoding, truncate);
-  // Who is told that messages are gone must not see them again.
-  await call.view.settled();
-  return got;
+  const breather = new Breather(call.context.clock);
+  const { messages, settle } = await actor.take(
+    call.param('name'),
+    count,
+    encoding,
+    truncate,
+    breather,
+  );
+  try {
+    const pieces = await piecesOf('[', texts(messages), ']', breather);
+    // What does not reach the peer comes back, as if its channel had been closed.
+    return { pieces, sent: (wholly) => settle(wholly ? mode : 'ack_requeue_true') };
+  } catch (error) {
+    settle('ack_requeue_true');
+    throw error instanceof RangeError ? badRequest(TOO_LONG) : error;
+  }
+}
+
+const TOO_LONG = 'a message is too long for JSON: give truncate, or encoding base64';
+
+function* texts(messages: readonly object[]): Iterable<string> {
+  for (const message of messages) yield JSON.stringify(message);
 }
 
 function browse(call: Call): object {
