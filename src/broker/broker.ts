@@ -31,6 +31,7 @@ import type { QueueHost } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
+import { CalledLines } from './queue/waiting-line.ts';
 import { recoverBroker } from './recovery/recover-broker.ts';
 import { recoverVhost } from './recovery/recover-vhost.ts';
 import { SetAsideDefinitions } from './set-aside/set-aside-definitions.ts';
@@ -59,6 +60,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly globalParameters: GlobalParameters;
   readonly alarms = new Alarms();
   readonly floods: Floods;
+  readonly lines: CalledLines;
   readonly compaction: Compaction;
   readonly changes = new Changes();
   readonly counts = new BrokerCounts();
@@ -111,7 +113,8 @@ export class Broker implements QueueHost, CompactionHost {
     this.time = new BrokerTime(clock, store);
     this.nowMs = this.time.now();
     this.floods = new Floods(floods);
-    this.touched = new TouchedQueues(this.floods, clock);
+    this.lines = new CalledLines(this, listener);
+    this.touched = new TouchedQueues(this.floods, this.lines, clock);
     this.dirty = new DirtyQueues(clock);
     this.slices = new Slices(clock, () => listener.turnWanted());
     const { stored, transient } = memoryBudget(memoryBytesMax);

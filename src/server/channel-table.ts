@@ -96,12 +96,6 @@ export class ChannelTable {
   all(): Channel[] {
     return [...this.slots, ...this.others.values()].filter((channel) => channel !== null);
   }
-
-  /** Asks for deliveries to every consumer: the connection takes output again. */
-  wakeAll(): void {
-    for (const channel of this.slots) channel?.wakeConsumers();
-    for (const channel of this.others.values()) channel.wakeConsumers();
-  }
 }
 
 function checkUserLimit(user: User): void {

@@ -12,6 +12,7 @@ import { MessageCounts } from '../broker/counts.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
+import { SharedCredit } from '../broker/queue/waiting-line.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ChannelDetails } from '../broker/view/host.ts';
 import type { Chunk } from '../message/chunk.ts';
@@ -89,8 +90,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   state = CHANNEL_OPEN_STATE;
   /** The limit for each consumer to come (`basic.qos`); 0: none. */
   prefetch = 0;
-  prefetchShared = 0;
-  consumersUnacked = 0;
+  readonly credit: SharedCredit;
   confirms: Confirms | null = null;
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   transaction: Transaction | null = null;
@@ -112,6 +112,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.grants = connection.grants;
     const { broker, vhost, settings } = connection;
     this.vhost = vhost;
+    this.credit = new SharedCredit(broker.lines);
     this.deliveries = new Deliveries(this);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
@@ -157,7 +158,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       this.counts.deliveredNoAck += 1;
     } else {
       tag = this.unacked.add(queue, consumer, seq);
-      this.consumersUnacked += 1;
+      this.credit.unacked += 1;
       this.counts.delivered += 1;
     }
     if (redelivered) this.counts.redelivered += 1;
@@ -215,11 +216,6 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   returnUnroutable(chunk: Chunk, record: number): void {
     writeReturn(this, chunk, record);
-  }
-
-  /** Asks for deliveries to every consumer of this channel, after credit came back to them. */
-  wakeConsumers(): void {
-    for (const consumer of this.consumers.values()) consumer.queue.wake();
   }
 
   // --- transactions ---
@@ -304,6 +300,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   private forget(consumer: Consumer): void {
     if (consumer.queue === this.replyQueue) this.replyQueue = null;
+    this.credit.leave(consumer.queue);
+    this.link.line.leave(consumer.queue);
     this.consumers.delete(consumer.tag);
     this.prefixes.delete(consumer);
     if (this.prefixOwner === consumer) this.prefixOwner = null;

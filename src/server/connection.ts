@@ -76,7 +76,13 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
     this.channels = new ChannelTable(settings.channelMax, server);
-    this.outbox = new Outbox(socket, broker.log, this, settings.outboxHighWatermarkBytes);
+    this.outbox = new Outbox(
+      socket,
+      broker.log,
+      this,
+      settings.outboxHighWatermarkBytes,
+      broker.lines,
+    );
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, broker.log);
     this.gate = new InputGate(socket, this.frames);
@@ -173,7 +179,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   outboxDrained(): void {
     const wake = (): void => {
-      this.channels.wakeAll();
+      this.outbox.line.call();
       if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
     };
     this.server.peerGuard.run('drained socket', wake, () => this.abort('internal error'));

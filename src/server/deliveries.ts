@@ -4,6 +4,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Queue } from '../broker/queue/queue.ts';
+import type { SharedCredit } from '../broker/queue/waiting-line.ts';
 import { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE, type Transaction } from './transaction.ts';
 import { Unacked } from './unacked.ts';
 
@@ -12,12 +13,7 @@ export interface SettlingChannel {
   readonly counts: MessageCounts;
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   readonly transaction: Transaction | null;
-  /** The limit that all consumers of the channel share; 0: none. */
-  readonly prefetchShared: number;
-  /** Unacked deliveries to consumers of the channel (not those of basic.get). */
-  consumersUnacked: number;
-  /** Asks for deliveries to every consumer of the channel. */
-  wakeConsumers(): void;
+  readonly credit: SharedCredit;
 }
 
 /** How many deliveries that were taken back are remembered; the oldest are forgotten first. */
@@ -156,10 +152,8 @@ export class Deliveries {
     this.unacked.remove(tag);
     if (consumer === null) return;
     consumer.unacked -= 1;
-    channel.consumersUnacked -= 1;
-    // The shared limit held back everybody only if this is the first place under it.
-    if (channel.consumersUnacked !== channel.prefetchShared - 1) consumer.queue.wake();
-    else channel.wakeConsumers();
+    channel.credit.giveBack();
+    consumer.queue.wake();
   }
 }
 
@@ -170,10 +164,10 @@ export class Deliveries {
 export function shareCredit(channel: CreditedChannel, wanted: number): void {
   const { unackedMaxPerChannel } = channel.connection.settings;
   const most = Math.min(wanted === 0 ? Infinity : wanted, unackedMaxPerChannel);
-  channel.prefetchShared = most === Infinity ? 0 : most;
+  channel.credit.setLimit(most === Infinity ? 0 : most);
 }
 
 interface CreditedChannel {
   readonly connection: { readonly settings: { readonly unackedMaxPerChannel: number } };
-  prefetchShared: number;
+  readonly credit: SharedCredit;
 }

@@ -2,7 +2,7 @@
 // at its end. Never decides what is sent.
 
 import type { Socket } from 'node:net';
-import type { DeliveryLink } from '../broker/queue/consumer.ts';
+import { type CalledLines, type DeliveryLink, LinkLine } from '../broker/queue/waiting-line.ts';
 import type { MessageLog } from '../message/log.ts';
 import type { Segment } from '../message/segment.ts';
 import { viewOf } from '../util/bytes.ts';
@@ -41,6 +41,7 @@ export interface OutboxListener {
 /** The output side of one connection. An idle one holds no memory but itself. */
 export class Outbox implements DeliveryLink {
   full = false;
+  readonly line: LinkLine;
   /** The arena that `reserve` made room in. */
   bytes: Buffer = Buffer.alloc(0);
   view: DataView = viewOf(this.bytes);
@@ -68,11 +69,18 @@ export class Outbox implements DeliveryLink {
   private readonly highWatermark: number;
   private readonly written = (): void => this.onWritten();
 
-  constructor(socket: Socket, log: MessageLog, listener: OutboxListener, highWatermark: number) {
+  constructor(
+    socket: Socket,
+    log: MessageLog,
+    listener: OutboxListener,
+    highWatermark: number,
+    lines: CalledLines,
+  ) {
     this.socket = socket;
     this.log = log;
     this.listener = listener;
     this.highWatermark = highWatermark;
+    this.line = new LinkLine(lines, this);
   }
 
   /** Bytes gathered or waiting in the socket. */
@@ -127,6 +135,10 @@ export class Outbox implements DeliveryLink {
     segment.pins += 1;
     this.pinned.push(segment);
     this.pinnedUntil.push(this.writesBegun + 1);
+  }
+
+  reopen(): void {
+    this.full = this.waitingBytes >= this.highWatermark;
   }
 
   /** Notes after a delivery whether the connection can take another. */

@@ -203,7 +203,7 @@ function viewChannel(connection: Connection, channel: Channel, rates: Rates): Ch
     transactional: transaction !== null,
     consumer_count: channel.consumers.size,
     prefetch_count: channel.prefetch,
-    global_prefetch_count: channel.prefetchShared,
+    global_prefetch_count: channel.credit.limit,
     messages_unacknowledged: channel.deliveries.unacked.count,
     messages_unconfirmed: confirms?.unconfirmed ?? 0,
     messages_uncommitted: transaction?.publishes.length ?? 0,

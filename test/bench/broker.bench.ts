@@ -7,10 +7,12 @@ import { Broker } from '../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import { PUSH_STORED } from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import { type CalledLines, SharedCredit } from '../../src/broker/queue/waiting-line.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { SimLink } from '../broker/peers.ts';
 import { publishFrames } from '../message/frames.ts';
 import { type Bench, keep, type Run } from './kit.ts';
 import { chunkOf, ForgetfulStore, Loopback } from './loopback.ts';
@@ -83,12 +85,16 @@ function takeCycle(stored: boolean, late = false): Run {
 
 /** A channel that settles everything at the end of the turn. */
 class SettlingChannel implements DeliveryChannel {
-  readonly link = { full: false };
-  prefetchShared = 0;
-  consumersUnacked = 0;
+  readonly link: SimLink;
+  readonly credit: SharedCredit;
   delivered = 0;
   private readonly seqs = new Float64Array(8_192);
   private count = 0;
+
+  constructor(lines: CalledLines) {
+    this.link = new SimLink(lines);
+    this.credit = new SharedCredit(lines);
+  }
 
   details(): never {
     throw new Error('nobody asks for it');
@@ -115,7 +121,7 @@ function deliverCycle(queueCount: number, stored: boolean, seal: boolean, late =
   const all = bare(queueCount, stored, late);
   const publish = publisher(all, stored);
   const channels = all.queues.map((queue) => {
-    const channel = new SettlingChannel();
+    const channel = new SettlingChannel(all.broker.lines);
     queue.addConsumer(new Consumer(queue, channel, 'tag', false, false, 0, NONE));
     return channel;
   });

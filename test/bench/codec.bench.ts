@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { BASIC_DELIVER } from '../../src/amqp/constants.ts';
+import { CalledLines } from '../../src/broker/queue/waiting-line.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
 import { MessageLog } from '../../src/message/log.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
@@ -85,7 +86,14 @@ function write(bodyBytes: number): Run {
   log.placed.hold(1, bodyBytes);
   const socket = new CountingSocket();
   const listener = { outboxFilled: () => {}, outboxOverfull: () => {}, outboxDrained: () => {} };
-  const outbox = new Outbox(socket as unknown as Socket, log, listener, Number.MAX_SAFE_INTEGER);
+  const lines = new CalledLines({ touch: () => {} }, { turnWanted: () => {} });
+  const outbox = new Outbox(
+    socket as unknown as Socket,
+    log,
+    listener,
+    Number.MAX_SAFE_INTEGER,
+    lines,
+  );
   const prefix = asBytes(deliverPrefix(1, BASIC_DELIVER, 'consumer-tag'));
   let tag = 0;
   return (count) => {

@@ -6,6 +6,12 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import {
+  type CalledLines,
+  type DeliveryLink,
+  LinkLine,
+  SharedCredit,
+} from '../../src/broker/queue/waiting-line.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
 import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
@@ -143,16 +149,45 @@ export type OnDelivery = (
   redelivered: boolean,
 ) => void;
 
+/** A connection whose socket a test fills and empties. */
+export class SimLink implements DeliveryLink {
+  /** Whether the socket takes nothing. */
+  stuck = false;
+  full = false;
+  readonly line: LinkLine;
+
+  constructor(lines: CalledLines) {
+    this.line = new LinkLine(lines, this);
+  }
+
+  reopen(): void {
+    this.full = this.stuck;
+  }
+
+  fill(): void {
+    this.stuck = true;
+    this.full = true;
+  }
+
+  /** The socket has taken all. */
+  drain(): void {
+    this.stuck = false;
+    this.full = false;
+    this.line.call();
+  }
+}
+
 /** A channel that keeps what it is given. */
 export class SimChannel implements DeliveryChannel {
-  readonly link = { full: false };
-  prefetchShared = 0;
-  consumersUnacked = 0;
+  readonly link: SimLink;
+  readonly credit: SharedCredit;
   readonly consumers: Consumer[] = [];
   readonly unacked: Delivery[] = [];
   private readonly onDelivery: OnDelivery;
 
-  constructor(onDelivery: OnDelivery) {
+  constructor(lines: CalledLines, onDelivery: OnDelivery, link = new SimLink(lines)) {
+    this.link = link;
+    this.credit = new SharedCredit(lines);
     this.onDelivery = onDelivery;
   }
 
@@ -171,10 +206,17 @@ export class SimChannel implements DeliveryChannel {
   }
 
   consumerGone(consumer: Consumer): void {
+    this.leaves(consumer);
     this.consumers.splice(this.consumers.indexOf(consumer), 1);
   }
 
   timeoutChanged(): void {}
+
+  /** A consumer of it ends: its queue waits for this channel no more. */
+  leaves({ queue }: Consumer): void {
+    this.credit.leave(queue);
+    this.link.line.leave(queue);
+  }
 
   /** Takes a delivery off and gives its credit back. */
   release(delivery: Delivery): void {
@@ -182,12 +224,7 @@ export class SimChannel implements DeliveryChannel {
     const { consumer } = delivery;
     if (consumer === null) return;
     consumer.unacked -= 1;
-    this.consumersUnacked -= 1;
-    if (this.consumersUnacked !== this.prefetchShared - 1) consumer.queue.wake();
-    else this.wake();
-  }
-
-  wake(): void {
-    for (const consumer of this.consumers) consumer.queue.wake();
+    this.credit.giveBack();
+    consumer.queue.wake();
   }
 }

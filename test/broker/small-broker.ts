@@ -100,9 +100,12 @@ export class SmallBroker {
   /** Subscribes, and returns the list that deliveries go to. */
   consume(queue: Queue, prefetch = 0, noAck = false): Given[] {
     const given: Given[] = [];
-    const channel = new SimChannel((_channel, _consumer, _queue, seq, position, redelivered) => {
-      given.push({ seq, position, redelivered });
-    });
+    const channel = new SimChannel(
+      this.broker.lines,
+      (_channel, _consumer, _queue, seq, position, redelivered) => {
+        given.push({ seq, position, redelivered });
+      },
+    );
     const none = new Map<string, Field>();
     queue.addConsumer(new Consumer(queue, channel, 'tag', noAck, false, prefetch, none));
     return given;

@@ -167,18 +167,15 @@ const closeAll: Step = (world, random) => {
 
 const limitShared: Step = (world, random) => {
   const channel = random.pick(world.channels);
-  channel.prefetchShared = random.pick([0, 0, 5, 50]);
-  channel.wake();
+  channel.credit.setLimit(random.pick([0, 0, 5, 50]));
 };
 
 const fillLink: Step = (world, random) => {
-  random.pick(world.channels).link.full = true;
+  random.pick(world.channels).link.fill();
 };
 
 const emptyLink: Step = (world, random) => {
-  const channel = random.pick(world.channels);
-  channel.link.full = false;
-  channel.wake();
+  random.pick(world.channels).link.drain();
 };
 
 const purge: Step = (world, random) => {

@@ -134,7 +134,7 @@ export class World implements BrokerListener {
       return publisher;
     });
     this.watchDeaths();
-    this.channels = [1, 2, 3].map(() => new SimChannel(this.onDelivery));
+    this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.lines, this.onDelivery));
     this.checkTopology();
     this.checkCounts();
   }
@@ -293,8 +293,8 @@ export class World implements BrokerListener {
   closeChannel(channel: SimChannel): void {
     for (const consumer of [...channel.consumers]) this.cancel(channel, consumer);
     for (const delivery of [...channel.unacked]) this.requeue(channel, delivery);
-    channel.prefetchShared = 0;
-    channel.link.full = false;
+    channel.credit.setLimit(0);
+    channel.link.drain();
   }
 
   /** As basic.get. */
@@ -327,11 +327,11 @@ export class World implements BrokerListener {
     }
     const { prefetch, unacked } = consumer;
     if (prefetch !== 0 && unacked > prefetch) throw new Error('more than the prefetch allows');
-    const shared = channel.prefetchShared;
-    if (shared !== 0 && channel.consumersUnacked >= shared) {
+    const shared = channel.credit.limit;
+    if (shared !== 0 && channel.credit.unacked >= shared) {
       throw new Error('more than the shared prefetch allows');
     }
-    channel.consumersUnacked += 1;
+    channel.credit.unacked += 1;
     channel.unacked.push(delivery);
   };
 

@@ -1,10 +1,6 @@
 // Owns the tests of settling on a channel while that makes a queue deliver to the same channel.
 
 import { expect, test } from 'vitest';
-import { MessageCounts } from '../../src/broker/counts.ts';
-import type { Consumer } from '../../src/broker/queue/consumer.ts';
-import type { Queue } from '../../src/broker/queue/queue.ts';
-import { Deliveries } from '../../src/server/deliveries.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
 import { publication } from './scripted.ts';
@@ -67,22 +63,4 @@ test('a nack of many settles all of them, also where it makes the channel get ot
   expect(queues.get('returning')).toMatchObject({ readyCount: 0, unackedCount: 0 });
   expect(queues.get('full')).toMatchObject({ readyCount: 0, unackedCount: FEW + MANY / 20 });
   for (const queue of queues.keys()) await raw.call(1, 'queue.delete', { queue });
-});
-
-test('all consumers of a channel are woken only when their shared limit has held them back', () => {
-  const woken = { queue: 0, all: 0 };
-  const queue = { deleted: false, settle: () => {}, wake: () => woken.queue++ };
-  const consumer = { queue: queue as unknown as Queue, unacked: 100 } as Consumer;
-  const channel = {
-    transaction: null,
-    counts: new MessageCounts(),
-    prefetchShared: 100,
-    consumersUnacked: 100,
-    wakeConsumers: () => woken.all++,
-  };
-  const deliveries = new Deliveries(channel);
-  for (let seq = 0; seq < 100; seq++) deliveries.unacked.add(consumer.queue, consumer, seq);
-  deliveries.ack(0, true);
-  expect(woken).toEqual({ queue: 99, all: 1 });
-  expect(channel.consumersUnacked).toBe(0);
 });

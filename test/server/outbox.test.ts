@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { CalledLines } from '../../src/broker/queue/waiting-line.ts';
 import type { MessageLog } from '../../src/message/log.ts';
 import { Segment } from '../../src/message/segment.ts';
 import { Outbox } from '../../src/server/outbox.ts';
 import { privately, Random } from './support.ts';
 
+const NO_LINES = new CalledLines({ touch: () => {} }, { turnWanted: () => {} });
 const HIGH_WATERMARK = 64 * 1024;
 
 interface Write {
@@ -106,7 +108,7 @@ function makeOutbox(on: FakeSocket): Outbox {
     },
   };
   const log = privately<MessageLog>({ unpin });
-  return new Outbox(privately<Socket>(on), log, listener, HIGH_WATERMARK);
+  return new Outbox(privately<Socket>(on), log, listener, HIGH_WATERMARK, NO_LINES);
 }
 
 function segmentOf(bytes: Buffer): Segment {

@@ -151,7 +151,7 @@ function checkUnacked(server: TestServer): number {
       byQueue.set(queue.name, (byQueue.get(queue.name) ?? 0) + 1);
       total += 1;
     }
-    expect(channel.consumersUnacked).toBe(ofConsumers);
+    expect(channel.credit.unacked).toBe(ofConsumers);
     for (const [consumer, count] of byConsumer) expect(consumer.unacked).toBe(count);
   }
   for (const { name, unackedCount } of server.server.broker.vhost('/').queues.values()) {

@@ -4,6 +4,7 @@
 import type { Clock } from '../../util/clock.ts';
 import type { Floods } from '../queue/floods.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { CalledLines } from '../queue/waiting-line.ts';
 
 /** What one turn may take; a queue that is at it goes on for a moment. */
 const TURN_MS = 5;
@@ -15,10 +16,12 @@ export class TouchedQueues {
   delivering = false;
   private queues: Queue[] = [];
   private readonly floods: Floods;
+  private readonly lines: CalledLines;
   private readonly clock: Clock;
 
-  constructor(floods: Floods, clock: Clock) {
+  constructor(floods: Floods, lines: CalledLines, clock: Clock) {
     this.floods = floods;
+    this.lines = lines;
     this.clock = clock;
   }
 
@@ -36,12 +39,13 @@ export class TouchedQueues {
    * more to give out as soon as the others have had their turn.
    */
   deliver(): boolean {
-    const { queues } = this;
-    if (queues.length === 0) return false;
+    const { queues, lines } = this;
+    if (queues.length === 0 && !lines.any) return false;
     this.queues = [];
     const endMs = this.clock.monotonicMs() + TURN_MS;
-    let more = false;
     this.delivering = true;
+    // Those who wait for what they share with others go first.
+    let more = lines.any && lines.serve();
     for (let i = 0; i < queues.length; i++) {
       if (i % QUEUES_PER_LOOK === QUEUES_PER_LOOK - 1 && this.clock.monotonicMs() >= endMs) {
         // Those that are left come first in the next turn.

@@ -75,7 +75,7 @@ export class ConsumerSet {
    * is paused: among tens of thousands that are busy, finding one for each message takes long.
    */
   pick(): Consumer | null {
-    if (this.singleActive) return this.activeConsumer?.ready ? this.activeConsumer : null;
+    if (this.singleActive) return this.activeConsumer?.asks() ? this.activeConsumer : null;
     if (this.ranked) return this.pickRanked();
     const { list } = this;
     const count = list.length;
@@ -83,7 +83,7 @@ export class ConsumerSet {
     for (let tried = 0; tried < count; tried++) {
       if (index >= count) index = 0;
       const consumer = list[index] as Consumer;
-      if (consumer.ready) {
+      if (consumer.asks()) {
         this.next = index + 1;
         if (tried <= SEARCH_SHORT || !this.pauses(tried)) return consumer;
         this.next = index;
@@ -102,7 +102,7 @@ export class ConsumerSet {
     for (; i < this.list.length; i++) {
       const consumer = this.list[i] as Consumer;
       if (best !== null && consumer.priority < best.priority) break;
-      if (!consumer.ready) continue;
+      if (!consumer.asks()) continue;
       if (best === null || consumer.served < best.served) best = consumer;
     }
     this.servings += 1;

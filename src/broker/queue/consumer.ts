@@ -4,20 +4,12 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ChannelDetails } from '../view/host.ts';
 import type { Queue } from './queue.ts';
-
-/** Whether a connection can take more output. One object a connection, shared by its channels. */
-export interface DeliveryLink {
-  /** So much waits for the socket that deliveries pause. */
-  full: boolean;
-}
+import type { DeliveryLink, SharedCredit } from './waiting-line.ts';
 
 /** The channel of a consumer, as the queue sees it. */
 export interface DeliveryChannel {
   readonly link: DeliveryLink;
-  /** The limit that all consumers of the channel share (`basic.qos` with global); 0: none. */
-  prefetchShared: number;
-  /** Unacked deliveries to consumers of the channel (not those of basic.get). */
-  consumersUnacked: number;
+  readonly credit: SharedCredit;
   /** Sends a message; unless the consumer is no-ack, the channel then tracks it as unacked. */
   deliver(
     consumer: Consumer,
@@ -52,6 +44,10 @@ export class Consumer {
   unacked = 0;
   /** When it was served last, as its set counts; only kept while priorities matter. */
   served = 0;
+  /** The round of its connection's line that has a place for its queue, see waiting-line.ts. */
+  refusedIn = -1;
+  private readonly link: DeliveryLink;
+  private readonly credit: SharedCredit;
 
   constructor(
     queue: Queue,
@@ -64,6 +60,8 @@ export class Consumer {
   ) {
     this.queue = queue;
     this.channel = channel;
+    this.link = channel.link;
+    this.credit = channel.credit;
     this.tag = tag;
     this.noAck = noAck;
     this.exclusive = exclusive;
@@ -76,10 +74,20 @@ export class Consumer {
 
   /** Whether it may be given a message: credit left, and the connection takes output. */
   get ready(): boolean {
-    const channel = this.channel;
-    if (channel.link.full) return false;
-    if (this.noAck) return true;
+    if (this.link.full) return false;
     if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false;
-    return channel.prefetchShared === 0 || channel.consumersUnacked < channel.prefetchShared;
+    return this.credit.limit === 0 || this.credit.admits(this.queue);
+  }
+
+  /** The same, asked by a queue that has a message for it. */
+  asks(): boolean {
+    return this.ready || this.refused();
+  }
+
+  /** Where the connection or the channel's credit hold it back, its queue has a place in that line from now on. */
+  private refused(): false {
+    if (this.link.full) this.link.line.refuse(this);
+    else if (this.prefetch === 0 || this.unacked < this.prefetch) this.credit.join(this.queue);
+    return false;
   }
 }

@@ -131,10 +131,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   }
 
   /**
-   * Gives ready messages to consumers that can take them, in turns, and drops what has expired or
-   * is too much. Returns whether it stopped only to let other queues have their turn.
+   * Gives ready messages to consumers that can take them, in turns and at most so many, and drops what has
+   * expired or is too much. Returns whether it stopped only to let other queues have their turn.
    */
-  deliver(): boolean {
+  deliver(most = DELIVERIES_PER_TURN): boolean {
     const { messages, subscribed, counts } = this;
     const { line } = this.host;
     const { depth } = line;
@@ -149,13 +149,13 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
       try {
         for (; ; n++) {
           if (messages.readyCount === 0) break;
+          if (n === most) {
+            more = true;
+            break;
+          }
           consumer = subscribed.pick();
           if (consumer === null) {
             more = subscribed.paused;
-            break;
-          }
-          if (n === DELIVERIES_PER_TURN) {
-            more = true;
             break;
           }
           if (this.timed && !this.endings.dropExpired(this.host.nowMs - 1)) {

@@ -161,7 +161,6 @@ function qos(channel: Channel, method: Method<'basic.qos'>): void {
   }
   if (method.global) {
     shareCredit(channel, method.prefetchCount);
-    channel.wakeConsumers();
   } else {
     channel.prefetch = method.prefetchCount;
   }

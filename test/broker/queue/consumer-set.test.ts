@@ -5,11 +5,14 @@ import type { Field } from '../../../src/amqp/field-table.ts';
 import { Consumer } from '../../../src/broker/queue/consumer.ts';
 import { ConsumerSet } from '../../../src/broker/queue/consumer-set.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { CalledLines } from '../../../src/broker/queue/waiting-line.ts';
 import { SimChannel } from '../peers.ts';
+
+const NO_LINES = new CalledLines({ touch: () => {} }, { turnWanted: () => {} });
 
 /** A consumer that is ready until its link is full. */
 function consumer(tag: string, priority = 0): Consumer & { channel: SimChannel } {
-  const channel = new SimChannel(() => {});
+  const channel = new SimChannel(NO_LINES, () => {});
   const args = new Map<string, Field>([['x-priority', { type: 'I', value: priority }]]);
   return new Consumer(null as unknown as Queue, channel, tag, true, false, 0, args) as Consumer & {
     channel: SimChannel;

@@ -154,9 +154,12 @@ test('a message that its channel cannot read is set aside, and the consumer keep
   const small = restartedWithout(first, 'b');
   const queue = small.queue('work');
   const given: string[] = [];
-  const channel = new SimChannel((_channel, _consumer, _queue, _seq, position) => {
-    given.push(small.bodyAt(position)[0] as string);
-  });
+  const channel = new SimChannel(
+    small.broker.lines,
+    (_channel, _consumer, _queue, _seq, position) => {
+      given.push(small.bodyAt(position)[0] as string);
+    },
+  );
   const consumer = new Consumer(queue, channel, 'tag', false, false, 2, new Map());
   queue.addConsumer(consumer);
   small.run();
@@ -170,7 +173,7 @@ test('a message that its channel cannot read is set aside, and the consumer keep
 test('what throws in the midst of a delivery is not caught: its half is not known', () => {
   const small = start();
   publishEach(small, 'work', 'a');
-  const channel = new SimChannel(() => {
+  const channel = new SimChannel(small.broker.lines, () => {
     small.broker.line.begin();
     throw new Error('half done');
   });
