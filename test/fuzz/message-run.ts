@@ -447,6 +447,20 @@ class MessageRun {
     }
   }
 
+  private async drainByConsuming(queue: string): Promise<Buffer[]> {
+    const channel = await this.channel();
+    const raw = this.raw as RawConnection;
+    raw.send(channel, 'basic.consume', { queue, consumerTag: 'c', noAck: true });
+    await this.next(channel);
+    const bodies: Buffer[] = [];
+    for (let n = 0; n < 2; n++) {
+      raw.send(channel, 'queue.declare', { queue: 'W', passive: true });
+      bodies.push(...(await this.deliveries(queue, channel)));
+    }
+    this.end(channel);
+    return bodies;
+  }
+
   /** All that is in a queue; a queue that is not there is empty. */
   private async drain(queue: string): Promise<Buffer[]> {
     const bodies: Buffer[] = [];
@@ -455,6 +469,10 @@ class MessageRun {
       const raw = this.raw as RawConnection;
       raw.send(channel, 'basic.get', { queue, noAck: true });
       const reply = await this.next(channel);
+      // Queues for a single active consumer let nobody get from them.
+      if (reply.name === 'channel.close' && reply['replyCode'] !== 404) {
+        bodies.push(...(await this.drainByConsuming(queue)));
+      }
       if (reply.name !== 'basic.get-ok') break;
       const header = await this.next(channel);
       const body = await this.body(channel, header);

@@ -34,7 +34,7 @@ export interface Found<T> {
   readonly smallest: readonly T[];
 }
 
-const SHRINK_TRIES = 150;
+const SHRINK_TRIES = Number(process.env['FUZZ_TRIES'] ?? 150);
 const SHRINK_MS = 60_000;
 /** So much of a finding is printed when a run goes on, and so much tells it from others. */
 const NOTED_CHARS = 1200;
