@@ -16,7 +16,6 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'server/listener.test.ts': 'dates of certificates',
   'server/tls-context.test.ts': 'dates of certificates',
   'process/tls.test.ts': 'dates of certificates',
-  'util/pattern.test.ts': 'within seconds, where a search without bound takes years',
   'embed/fake-timers.test.ts': 'the clock is a fake one',
   'management/beyond.test.ts': 'a date within a minute',
   'conformance/tune.test.ts': 'frames are sent for so long',
