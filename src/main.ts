@@ -9,6 +9,7 @@ import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
 import { Broker } from './broker/broker.ts';
 import { type CheckReport, checkStore, reportOfTrees } from './broker/check/check-store.ts';
 import { repairStore } from './broker/check/repair-store.ts';
+import { trialStart } from './broker/check/trial-start.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { passwordToJson } from './broker/definitions/password-json.ts';
 import { readDefinitions } from './broker/definitions/read.ts';
@@ -195,7 +196,7 @@ export async function checkData(
     const { checkTrees } = await import('./store/lmdb/check-tree.ts');
     const wrong = await checkTrees(join(settings.dataDir, 'store'));
     // Nothing that such a tree says can be relied on, and LMDB may end the process over it.
-    return wrong.length > 0 ? reportOfTrees(wrong) : checkStore(store, progress);
+    return wrong.length > 0 ? reportOfTrees(wrong) : checkStart(store, progress);
   });
   const mendable = report.damage.some(({ key }) => key !== '');
   if (!repair || !mendable) return { report, copy: null };
@@ -203,7 +204,9 @@ export async function checkData(
   const copy = join(settings.dataDir, `data.mdb.damaged-${systemClock.wallMs()}`);
   await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   await withStore(settings, (store) => repairStore(store, report));
-  return { report, copy };
+  // A repair is over when a start succeeds, or it says what is in its way.
+  const left = await withStore(settings, (store) => trialStart(store, []));
+  return { report: { ...report, damage: [...report.damage, ...left] }, copy };
 }
 
 /**
@@ -256,6 +259,12 @@ async function withStore<T>(settings: Settings, run: (store: Store) => T | Promi
   } finally {
     await closeStore(opened);
   }
+}
+
+/** Looks at every row, and tries what a start would make of them. */
+function checkStart(store: Store, progress: () => void): CheckReport {
+  const report = checkStore(store, progress);
+  return { ...report, damage: [...report.damage, ...trialStart(store, report.damage)] };
 }
 
 /** A password as files of definitions have it. */

@@ -216,11 +216,13 @@ export class Vhost implements QueueHome {
   private createQueue(traits: QueueTraits): Queue {
     const id = this.broker.takeQueueId();
     if (traits.durable) this.broker.definitionRows.putQueue(this.name, { ...traits, id });
+    this.broker.line.begin();
     const queue = this.addQueue(id, traits);
     this.broker.counts.queuesCreated += 1;
     this.broker.changes.queue('declared', this.name, queue);
     this.router.topologyChanged();
     if (traits.durable) this.broker.definitionChanged();
+    this.broker.line.end();
     return queue;
   }
 
@@ -237,6 +239,7 @@ export class Vhost implements QueueHome {
       throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
     }
     const count = queue.readyCount;
+    this.broker.line.begin();
     this.broker.counts.queuesDeleted += 1;
     this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
@@ -249,6 +252,7 @@ export class Vhost implements QueueHome {
       this.broker.definitionChanged();
     }
     for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
+    this.broker.line.end();
     return count;
   }
 

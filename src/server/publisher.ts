@@ -185,7 +185,7 @@ export class Publisher {
     }
     const { queues, exchange } = route;
     const count = queues.length;
-    this.channel.counts.published += 1;
+    this.taken();
     exchange.publishedIn += 1;
     exchange.publishedOut += count;
     let stored = false;
@@ -202,6 +202,13 @@ export class Publisher {
       }
     }
     if (this.channel.confirms !== null) this.confirm(this.channel.confirms, stored, refused);
+    broker.line.end();
+  }
+
+  /** From here on a publish changes things. */
+  private taken(): void {
+    this.broker.line.begin();
+    this.channel.counts.published += 1;
   }
 
   private unroutable(mandatory: boolean, chunk: Chunk, record: number): void {

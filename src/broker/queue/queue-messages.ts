@@ -183,9 +183,12 @@ export class QueueMessages implements LaneOwner {
 
   /** Ends the life of an unacked message. */
   end(seq: number): void {
+    const { line } = this.host;
+    line.begin();
     this.unackedCount -= 1;
     if (this.single) this.base.remove(seq);
     else this.laneOf(seq).remove(seq % LANE_SEQS);
+    line.end();
   }
 
   /** Puts an unacked message back to its place. */

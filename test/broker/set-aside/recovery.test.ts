@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { AmqpError } from '../../../src/amqp/errors.ts';
+import { trialStart } from '../../../src/broker/check/trial-start.ts';
 import { encodeRow, rowKey } from '../../../src/broker/row.ts';
 import {
   TABLE_ACCESS,
@@ -210,4 +211,37 @@ test('damage to every row of a table leaves a broker that starts', () => {
     small.run();
     expect([...store.keys(Buffer.alloc(0), Buffer.alloc(255, 0xff))].length).toBe(count);
   }
+});
+
+test('a check finds what a start would set aside, and changes nothing by that', () => {
+  const first = filled();
+  first.disk.table(TABLE_DEFINITIONS).remove(rowKey('q', '/', 'good'));
+  const before = ofTable(first);
+  const found = trialStart(first.store, []);
+  expect(found).toMatchObject([
+    { kind: 'binding', what: expect.stringContaining("no queue 'good'") },
+  ]);
+  first.commit();
+  expect(ofTable(first)).toEqual(before);
+});
+
+test('what throws in the midst of a change leaves it under way, what is refused before does not', () => {
+  const { broker, vhost } = filled();
+  const { definitionRows, changes } = broker;
+  const exchange = vhost.exchange('topics');
+  definitionRows.putQueue = () => {
+    throw new Error('no row');
+  };
+  const traits = { durable: true, autoDelete: false, owner: null, arguments: NONE };
+  expect(() => vhost.restoreQueue({ name: 'early', ...traits })).toThrow('no row');
+  expect(broker.line.underWay).toBe(false);
+  expect(vhost.queues.has('early')).toBe(false);
+  changes.listener = () => {
+    throw new Error('half done');
+  };
+  expect(() => vhost.restoreQueue({ name: 'late', ...traits, durable: false })).toThrow(
+    'half done',
+  );
+  expect(broker.line.underWay).toBe(true);
+  expect(exchange.deleted).toBe(false);
 });

@@ -1,0 +1,38 @@
+// Owns a start on a store that is only looked at: what a broker would set aside, or stop over. Never
+// changes the store, and never takes a connection.
+
+import type { Store } from '../../store/port.ts';
+import { TABLE_ACCESS } from '../../store/tables.ts';
+import { systemClock } from '../../util/clock.ts';
+import { Broker } from '../broker.ts';
+import type { Damage } from './check-store.ts';
+
+const NOBODY = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
+
+/** Rows that a start sets aside although each of them can be read; one without a key would stop it. */
+export function trialStart(store: Store, known: readonly Damage[]): Damage[] {
+  // A store without users and vhosts is a new one, and a start would fill it.
+  if ([...store.keys(TABLE_ACCESS, Buffer.alloc(0), Buffer.of(0xff))].length === 0) return [];
+  try {
+    const broker = new Broker(withoutWrites(store), systemClock, NOBODY);
+    broker.recover({ vhost: '/', user: null });
+    return [...broker.setAsideRows.list()].flatMap(({ kind, table, key, vhost, name, error }) => {
+      const hex = key.toString('hex');
+      // Queues are aside over their pages, which are damage by themselves, and can be mended.
+      if (kind === 'queue' || kind === 'vhost') return [];
+      if (known.some((each) => each.table === table && each.key === hex)) return [];
+      const what = `${name} of vhost ${vhost ?? '-'}: ${error}`;
+      return [{ kind, table, key: hex, what, queue: null }];
+    });
+  } catch (error) {
+    const what = `a start would fail: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ kind: 'start', table: 0, key: '', what, queue: null }];
+  }
+}
+
+/** The same store, on which every change is for nothing. */
+function withoutWrites(store: Store): Store {
+  const nothing = (): void => {};
+  const overlay = { put: nothing, remove: nothing, removeRange: nothing, onDurable: nothing };
+  return Object.assign(Object.create(store) as Store, overlay);
+}
