@@ -38,7 +38,9 @@ export interface LatenciesView {
 }
 
 /** A queue with its statistics. */
-export interface QueueRow extends Omit<QueueView, 'policy' | 'operator_policy'> {
+export interface QueueRow
+  extends Partial<QuorumPlaces>,
+    Omit<QueueView, 'policy' | 'operator_policy'> {
   /** Null where none applies, as RabbitMQ's API has it. */
   readonly policy: string | null;
   readonly operator_policy: string | null;
@@ -65,6 +67,15 @@ export interface QueueRow extends Omit<QueueView, 'policy' | 'operator_policy'> 
   readonly idle_since?: string;
   readonly message_stats: CountsView;
 }
+
+/** Where the copies of a quorum queue are: there is one node. */
+interface QuorumPlaces {
+  readonly leader: string;
+  readonly members: readonly string[];
+  readonly online: readonly string[];
+}
+
+const ALONE: QuorumPlaces = { leader: NODE_NAME, members: [NODE_NAME], online: [NODE_NAME] };
 
 /** What is shown of a queue that is looked at by itself, or of few. */
 export interface QueueDetail extends QueueRow {
@@ -139,6 +150,7 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
     memory: QUEUE_BYTES + count * ENTRY_BYTES,
     message_stats: rates.view(tally, tally, true),
     ...idleSince(rates, tally),
+    ...(isQuorum(queue.arguments) ? ALONE : {}),
   };
 }
 
