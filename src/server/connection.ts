@@ -333,8 +333,11 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.preamble = seen;
     if (seen.length < PROTOCOL_HEADER.length) return;
     this.state = AWAITS_START_OK;
-    sendStart(this);
     this.preamble = Buffer.alloc(0);
+    sendStart(this);
+    const refusal = this.facts.tls?.refusal ?? null;
+    // Behind connection.start, as clients wait for that; what they answer is no longer acted upon.
+    if (refusal !== null) this.close(new AmqpError('ACCESS_REFUSED', refusal, { hard: true }), 0);
     const rest = seen.subarray(PROTOCOL_HEADER.length);
     if (rest.length > 0) this.reader.feed(Buffer.from(rest));
   }

@@ -22,8 +22,10 @@ export interface TlsPeer {
   /** Such as `TLSv1.3`. */
   readonly protocol: string;
   readonly cipher: string;
-  /** The peer's certificate (DER), verified; null when it showed none. */
+  /** The peer's certificate (DER), verified; null when it showed none, or one that is refused. */
   readonly certificate: Buffer | null;
+  /** Why the peer may not log in, which it is told in AMQP; null when it may. */
+  readonly refusal: string | null;
 }
 
 /** The settings of a listening socket. */
@@ -149,8 +151,8 @@ export class Listener {
       ...context.options,
       handshakeTimeout: settings.sslHandshakeTimeoutMs,
       requestCert: verify,
-      // A client without a certificate may be welcome; one with a bad one is turned away below.
-      rejectUnauthorized: verify && settings.sslFailIfNoPeerCert,
+      // Node.js would only hang up, after the handshake: `secured` judges, so that the peer is told why.
+      rejectUnauthorized: false,
     });
     const secured = (socket: TLSSocket): void => this.secured(socket);
     server.on('secureConnection', peerGuard.listener('TLS', secured, cut));
@@ -170,20 +172,21 @@ export class Listener {
     if (this.closing) socket.destroy();
     // One that is gone already would never tell its connection so.
     if (socket.destroyed) return;
-    const certificate = verifyingClients(settings) ? certificateOf(socket) : null;
-    const refusal = certificate === null ? null : this.refusalOf(socket);
-    if (refusal !== null) {
-      this.refuse(peer, refusal);
-      socket.destroy();
-      return;
-    }
-    const protocol = socket.getProtocol() ?? '';
-    this.acceptor.accepted(socket, { protocol, cipher: socket.getCipher().name, certificate });
+    const shown = verifyingClients(settings) ? certificateOf(socket) : null;
+    const refusal = verifyingClients(settings) ? this.refusalOf(socket, shown) : null;
+    if (refusal !== null) this.refuse(peer, refusal);
+    this.acceptor.accepted(socket, {
+      protocol: socket.getProtocol() ?? '',
+      cipher: socket.getCipher().name,
+      certificate: refusal === null ? shown : null,
+      refusal,
+    });
   }
 
-  /** Why a peer that has shown a certificate is turned away; null when it is not. */
-  private refusalOf(socket: TLSSocket): string | null {
-    const { sslDepth } = this.settings;
+  /** Why a peer that has shown this certificate, or none, may not log in; null when it may. */
+  private refusalOf(socket: TLSSocket, shown: Buffer | null): string | null {
+    const { sslDepth, sslFailIfNoPeerCert } = this.settings;
+    if (shown === null) return sslFailIfNoPeerCert ? NO_CERTIFICATE : null;
     if (!socket.authorized) {
       const reason = String(socket.authorizationError ?? 'it is not trusted');
       return `the certificate of the client is refused: ${reason}`;
@@ -208,10 +211,7 @@ export class Listener {
   /** A socket is closed: if that was in the handshake, Node.js or the peer has closed it. */
   private brokenOff(peer: string): void {
     if (!this.handshakes.delete(peer)) return;
-    const careful = verifyingClients(this.settings) && this.settings.sslFailIfNoPeerCert;
-    const reason = careful
-      ? 'the peer hung up, or the certificate of the client is refused'
-      : 'the peer hung up';
+    const reason = 'the peer hung up';
     const text = 'TLS handshake broken off';
     if (this.acceptor.lines.admits(text)) this.acceptor.log.info({ peer, reason }, text);
   }
@@ -223,6 +223,7 @@ export class Listener {
   }
 }
 
+const NO_CERTIFICATE = 'the client has no certificate, see ssl_options.fail_if_no_peer_cert';
 const NO_TLS = 'the peer does not speak TLS: without it, it has to use a port of listeners.tcp';
 
 /** What the codes of OpenSSL and Node.js mean for the operator. */
@@ -234,10 +235,6 @@ const HANDSHAKE_FAILURES: ReadonlyMap<string, string> = new Map([
   ['ERR_TLS_HANDSHAKE_TIMEOUT', 'the handshake took too long, see ssl_handshake_timeout'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'no version of TLS in common, see ssl_options.versions'],
   ['ERR_SSL_NO_SHARED_CIPHER', 'no cipher suite in common, see ssl_options.ciphers'],
-  [
-    'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE',
-    'the client has no certificate, see ssl_options.fail_if_no_peer_cert',
-  ],
 ]);
 
 const cut = (socket: Socket): unknown => socket.destroy();

@@ -25,9 +25,12 @@ export interface SaslSettings extends CertificateLogin {
   readonly anonymousLoginUser: string | null;
 }
 
-/** The mechanisms offered to a peer, in the order of preference. */
+/**
+ * The mechanisms offered to a peer, in the order of preference. One that is refused sees all of them:
+ * a client that misses its own complains of that, and never of the reason.
+ */
 export function offeredMechanisms(settings: SaslSettings, peer: TlsPeer | null): Mechanism[] {
-  const verified = peer !== null && peer.certificate !== null;
+  const verified = peer !== null && (peer.certificate !== null || peer.refusal !== null);
   return [...settings.authMechanisms.values()].filter((each) => each !== 'EXTERNAL' || verified);
 }
 

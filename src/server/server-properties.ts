@@ -23,13 +23,18 @@ const CAPABILITIES = [
 /** The release of RabbitMQ whose behaviour this broker follows. */
 const RABBITMQ_VERSION = '3.13.7';
 
+/** What a peer learns that is refused before it could log in: nothing of versions. */
+export function strangerProperties(): FieldTable {
+  return new Map<string, Field>([
+    ['capabilities', capabilities()],
+    ['product', text('RabbitMQ')],
+  ]);
+}
+
 /** The server-properties of connection.start; `version` is this broker's own. */
 export function serverProperties(version: string): FieldTable {
-  const capabilities: FieldTable = new Map(
-    CAPABILITIES.map((name): [string, Field] => [name, { type: 't', value: true }]),
-  );
   return new Map<string, Field>([
-    ['capabilities', { type: 'F', value: capabilities }],
+    ['capabilities', capabilities()],
     ['cluster_name', text('leveret')],
     ['copyright', text('Copyright (c) 2026 The Leveret authors')],
     ['information', text('Licensed under the MIT licence')],
@@ -39,4 +44,9 @@ export function serverProperties(version: string): FieldTable {
     ['server', text('Leveret')],
     ['server_version', text(version)],
   ]);
+}
+
+function capabilities(): Field {
+  const each = CAPABILITIES.map((name): [string, Field] => [name, { type: 't', value: true }]);
+  return { type: 'F', value: new Map(each) };
 }

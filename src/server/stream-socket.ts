@@ -45,7 +45,7 @@ function tlsPeerOf(below: Socket): TlsPeer | null {
   if (!('getCipher' in below)) return null;
   const secure = below as TLSSocket;
   const protocol = secure.getProtocol() ?? '';
-  return { protocol, cipher: secure.getCipher().name, certificate: null };
+  return { protocol, cipher: secure.getCipher().name, certificate: null, refusal: null };
 }
 
 /** The stream with the ends and the byte counts of the socket below it. */

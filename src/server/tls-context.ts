@@ -94,6 +94,7 @@ export function readTlsContext(
     ca = readFile(`${section}.cacertfile`, sslCacertfile);
     authorities = readCertificates(`${section}.cacertfile`, sslCacertfile, ca);
     for (const each of authorities) warnings.push(...datesOf(each, sslCacertfile, nowMs));
+    warnings.push(...issuerOf(certificates, sslCertfile, authorities, sslCacertfile));
   }
   const options: SecureContextOptions = {
     cert,
@@ -193,6 +194,22 @@ function orderOf(certificates: readonly X509Certificate[], file: string): string
     ];
   }
   return [];
+}
+
+/** A warning when a certificate stands alone and nothing here has signed it: clients then may miss one. */
+function issuerOf(
+  [leaf, next]: readonly X509Certificate[],
+  file: string,
+  authorities: readonly X509Certificate[],
+  caFile: string,
+): string[] {
+  if (leaf === undefined || next !== undefined || leaf.checkIssued(leaf)) return [];
+  if (authorities.some((each) => leaf.checkIssued(each) && leaf.verify(each.publicKey))) return [];
+  const [name, issuer] = [leaf.subject, leaf.issuer].map((each) => each.replaceAll('\n', ', '));
+  return [
+    `${file} holds the certificate of ${name} alone, and that of ${issuer}, which signed it, is not in ` +
+      `${caFile}: put it behind the first in ${file} unless all clients have it`,
+  ];
 }
 
 /** Versions, ciphers and what clients may do. */

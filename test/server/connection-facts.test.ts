@@ -16,7 +16,7 @@ test('the certificate of a client is told of as RabbitMQ does', () => {
     validFromMs,
     validToMs: Date.UTC(2036, 0, 2, 3, 4, 5),
   });
-  const tls = { protocol: 'TLSv1.3', cipher: 'x', certificate: client.der };
+  const tls = { protocol: 'TLSv1.3', cipher: 'x', certificate: client.der, refusal: null };
   const facts = new ConnectionFacts(new Socket(), tls, 0);
   expect(facts.certificate).toEqual({
     peer_cert_subject: 'CN=guest,O=Hares,C=DE',

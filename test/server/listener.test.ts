@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectAmqp, credentials } from 'amqplib';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
@@ -15,7 +16,7 @@ import { systemClock } from '../../src/util/clock.ts';
 import { Guard } from '../../src/util/guard.ts';
 import { eventually } from '../support/amqp.ts';
 import type { OpenOptions } from '../support/amqp-raw.ts';
-import { PROTOCOL_HEADER } from '../support/amqp-wire.ts';
+import { encodeMethod, PROTOCOL_HEADER } from '../support/amqp-wire.ts';
 import {
   type Certificate,
   type Certificates,
@@ -25,7 +26,7 @@ import {
   makeServer,
   writeServerFiles,
 } from '../support/certificates.ts';
-import { privately, Random, type TestServer, useServers } from './support.ts';
+import { FakeClock, privately, Random, type TestServer, useServers } from './support.ts';
 
 const servers = useServers();
 
@@ -62,6 +63,37 @@ async function turnedAway(broker: TestServer, options: ConnectionOptions): Promi
   await endOf(socket);
   await eventually(() => failedHandshake(broker) !== undefined, 'a line in the log');
   expect(broker.connectionCount).toBe(0);
+}
+
+/**
+ * Gets through the handshake of TLS and is told in AMQP why it is refused. All that a client could send
+ * to log in comes in the same write, and is not acted upon.
+ */
+async function refusedInAmqp(broker: TestServer, tls: ConnectionOptions): Promise<string> {
+  const raw = await broker.dialTls(tls);
+  const login = { mechanism: 'PLAIN', response: Buffer.from('\0guest\0guest'), locale: 'en_US' };
+  raw.write(
+    Buffer.concat([
+      PROTOCOL_HEADER,
+      encodeMethod(0, 'connection.start-ok', { clientProperties: {}, ...login }),
+      encodeMethod(0, 'connection.tune-ok', { channelMax: 7, frameMax: 4096, heartbeat: 0 }),
+      encodeMethod(0, 'connection.open', { virtualHost: '/' }),
+    ]),
+  );
+  const begun = await raw.next();
+  expect(begun).toMatchObject({ name: 'connection.start', mechanisms: 'PLAIN AMQPLAIN' });
+  expect(begun['serverProperties']).not.toHaveProperty('version');
+  const close = await raw.next();
+  expect(close).toMatchObject({ name: 'connection.close', replyCode: 403, classId: 0 });
+  const [connection] = broker.server.openConnections;
+  expect(connection?.place).toEqual({ user: '', vhost: '' });
+  raw.send(0, 'connection.close-ok');
+  await raw.untilClosed();
+  expect(raw.unread()).toEqual([]);
+  await eventually(() => broker.connectionCount === 0);
+  expect(broker.lines.some(({ msg }) => msg === 'connection opened')).toBe(false);
+  expect(close['replyText']).toBe(`ACCESS_REFUSED - ${failedHandshake(broker)}`);
+  return String(close['replyText']);
 }
 
 function plainSocket(port: number): Socket {
@@ -187,8 +219,12 @@ describe('a peer is turned away, with a reason in the log,', () => {
   ])('when it sends %s to the port of TLS', async (_what, bytes, reason) => {
     const broker = await start();
     const socket = plainSocket(broker.tlsEndpoint.port);
+    const answer: Buffer[] = [];
+    socket.on('data', (chunk) => answer.push(chunk));
     socket.write(bytes);
     await endOf(socket);
+    // OpenSSL has no alert for what is no record of TLS at all.
+    expect(Buffer.concat(answer)).toHaveLength(0);
     expect(failedHandshake(broker)).toContain(reason);
     const line = broker.lines.find(({ msg }) => msg === 'TLS handshake failed');
     expect(line?.peer).toMatch(/^127\.0\.0\.1:[1-9]/);
@@ -235,28 +271,70 @@ describe('a peer is turned away, with a reason in the log,', () => {
     expect((raw.socket as TLSSocket).getCipher().name).toBe('ECDHE-ECDSA-AES256-GCM-SHA384');
   });
 
-  test('when somebody else has signed its certificate', async () => {
-    const stranger = makeClient(makeCertificate({ subject: 'stranger', authority: true }));
-    for (const sslFailIfNoPeerCert of [false, true]) {
-      const broker = await start({ sslVerify: 'verify_peer', sslFailIfNoPeerCert });
-      await turnedAway(broker, trusting(stranger));
-      expect(failedHandshake(broker)).toContain('the certificate of the client is refused');
-    }
-  });
-
-  test('when its certificate has expired', async () => {
-    const validToMs = Date.now() - 60_000;
-    const old = makeCertificate({ subject: 'guest', signedBy: made.authority, validToMs });
-    const broker = await start({ sslVerify: 'verify_peer' });
-    await turnedAway(broker, trusting(old));
-    expect(failedHandshake(broker)).toContain('CERT_HAS_EXPIRED');
-  });
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'when its certificate of %s is no good',
+    async (version) => {
+      const signedBy = made.authority;
+      const stranger = makeCertificate({ subject: 'stranger', authority: true });
+      const middle = makeCertificate({ subject: 'middle', signedBy, authority: true });
+      const [past, future] = [Date.now() - 60_000, Date.now() + 600_000];
+      const refused: [Certificate, RegExp][] = [
+        [makeClient(stranger), /UNABLE_TO_|SELF_SIGNED/],
+        [makeClient(middle), /UNABLE_TO_/],
+        [makeCertificate({ subject: 'guest' }), /SELF_SIGNED/],
+        [makeCertificate({ subject: 'guest', signedBy, validToMs: past }), /CERT_HAS_EXPIRED/],
+        [makeCertificate({ subject: 'guest', signedBy, validFromMs: future }), /NOT_YET_VALID/],
+      ];
+      for (const sslFailIfNoPeerCert of [false, true]) {
+        for (const [client, reason] of refused) {
+          const broker = await start({ sslVerify: 'verify_peer', sslFailIfNoPeerCert });
+          const limits = { minVersion: version, maxVersion: version };
+          const told = await refusedInAmqp(broker, { ...trusting(client), ...limits });
+          expect(told).toContain('the certificate of the client is refused');
+          expect(told).toMatch(reason);
+        }
+      }
+    },
+  );
 
   test('when it has no certificate and needs one', async () => {
     const broker = await start({ sslVerify: 'verify_peer', sslFailIfNoPeerCert: true });
-    await turnedAway(broker, trusting());
-    expect(failedHandshake(broker)).toContain('ssl_options.fail_if_no_peer_cert');
+    const told = await refusedInAmqp(broker, trusting());
+    expect(told).toContain('ssl_options.fail_if_no_peer_cert');
     await broker.openTls(trusting(made.client));
+  });
+
+  test('and a client of amqplib is told why, whichever mechanism it has', async () => {
+    const authMechanisms = new Map<string, Mechanism>([
+      ['1', 'PLAIN'],
+      ['2', 'EXTERNAL'],
+    ]);
+    const careful = {
+      sslVerify: 'verify_peer',
+      sslFailIfNoPeerCert: true,
+      authMechanisms,
+    } as const;
+    const broker = await start(careful);
+    const url = `amqps://127.0.0.1:${broker.tlsEndpoint.port}`;
+    for (const chosen of [credentials.external(), credentials.plain('guest', 'guest')]) {
+      const dialled = connectAmqp(url, { ca: [made.authority.pem], credentials: chosen });
+      await expect(dialled).rejects.toThrow(/403 .*the client has no certificate/);
+    }
+  });
+
+  test('and is cut when it neither answers nor hangs up', async () => {
+    const clock = new FakeClock();
+    const files = writeServerFiles(folder, made.authority, made.server);
+    const broker = await servers(
+      { ...files, sslVerify: 'verify_peer', sslFailIfNoPeerCert: true },
+      clock,
+    );
+    const raw = await broker.dialTls(trusting());
+    expect((await raw.start()).name).toBe('connection.start');
+    expect((await raw.next()).name).toBe('connection.close');
+    clock.nowMs += 3200;
+    broker.server.wheel.advance();
+    await raw.untilClosed();
   });
 
   test('when too many certificates stand between its own and the root', async () => {
@@ -265,7 +343,7 @@ describe('a peer is turned away, with a reason in the log,', () => {
     const client = makeClient(middle);
     const chained = { ...trusting(client), cert: client.pem + middle.pem };
     const strict = await start({ sslVerify: 'verify_peer', sslDepth: 0 });
-    await turnedAway(strict, chained);
+    await refusedInAmqp(strict, chained);
     expect(failedHandshake(strict)).toContain('ssl_options.depth allows 0');
     await strict.openTls(trusting(made.client));
     // Some releases of Node.js keep to themselves what the client sent.
@@ -437,7 +515,8 @@ describe('new certificates', () => {
     broker.server.renewTls();
     await (await broker.openTls(trusting(makeClient(other)))).close();
     await eventually(() => broker.connectionCount === 0);
-    await turnedAway(broker, trusting(made.client));
+    broker.lines.length = 0;
+    expect(await refusedInAmqp(broker, trusting(made.client))).toContain('is refused');
   });
 
   test('are no matter where there is no TLS', async () => {

@@ -156,9 +156,32 @@ test('a chain that is out of order, or lacks one in its midst, is told with the 
       sslKeyfile: file('leaf.key', leaf.keyPem),
     }).warnings;
   expect(warningsOf(leaf, inner, outer, root)).toEqual([]);
-  expect(warningsOf(leaf)).toEqual([]);
   for (const wrong of [warningsOf(leaf, outer, inner), warningsOf(leaf, outer)]) {
     expect(wrong).toHaveLength(1);
     expect(wrong[0]).toMatch(/chain\.pem is not in order: .* CN=leaf .* CN=inner/);
   }
+});
+
+test('a certificate without the intermediate that signed it is told with the file', () => {
+  const root = makeCertificate({ subject: 'root', authority: true });
+  const middle = makeCertificate({ subject: 'middle', authority: true, signedBy: root });
+  const namesake = makeCertificate({ subject: 'middle', authority: true, signedBy: root });
+  const leaf = makeCertificate({ subject: 'leaf', signedBy: middle });
+  const byRoot = makeCertificate({ subject: 'leaf', signedBy: root });
+  type Pem = { pem: string; keyPem: string };
+  const warningsOf = (chain: Pem[], authorities: Pem[]): readonly string[] =>
+    read({
+      sslCertfile: file('alone.pem', chain.map(({ pem }) => pem).join('\n')),
+      sslKeyfile: file('alone.key', chain[0]?.keyPem ?? ''),
+      sslCacertfile: file('roots.pem', authorities.map(({ pem }) => pem).join('\n')),
+    }).warnings;
+  for (const authorities of [[root], [root, namesake]]) {
+    const told = warningsOf([leaf], authorities);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/alone\.pem .* CN=leaf alone.* CN=middle, .* not in .*roots\.pem/);
+  }
+  expect(warningsOf([leaf, middle], [root])).toEqual([]);
+  expect(warningsOf([leaf], [root, middle])).toEqual([]);
+  expect(warningsOf([byRoot], [root])).toEqual([]);
+  expect(warningsOf([root], [middle])).toEqual([]);
 });

@@ -12,7 +12,7 @@ import type { Vhost } from '../../broker/vhost.ts';
 import type { Connection } from '../connection.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
 import { offeredMechanisms, readCredentials } from '../sasl.ts';
-import { serverProperties } from '../server-properties.ts';
+import { serverProperties, strangerProperties } from '../server-properties.ts';
 
 /** Opens the dialogue after the protocol header. */
 export function sendStart(connection: Connection): void {
@@ -21,7 +21,7 @@ export function sendStart(connection: Connection): void {
   connection.send('connection.start', {
     versionMajor: 0,
     versionMinor: 9,
-    serverProperties: serverProperties(server.version),
+    serverProperties: facts.tls?.refusal ? strangerProperties() : serverProperties(server.version),
     mechanisms: Buffer.from(mechanisms),
     locales: Buffer.from('en_US'),
   });
