@@ -7,7 +7,7 @@ import { SmallBroker } from '../small-broker.ts';
 
 test('a quorum queue says where its copies are, and a classic one does not', () => {
   const small = new SmallBroker();
-  const type = { type: 'S', value: Buffer.from('quorum') } as const;
+  const type = { type: 'S', value: 'quorum' } as const;
   const quorum = small.declare('quorum', true, { 'x-queue-type': type });
   const classic = small.declare('classic', true);
   const row = rowOfQueue(small.vhost, quorum, new Rates());
