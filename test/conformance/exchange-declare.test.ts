@@ -144,11 +144,17 @@ it('permits nothing on the default exchange', async () => {
   }
 });
 
-it('refuses an unknown type', async () => {
+it.each([
+  ['no-such-type', 'unknown'],
+  ['x-none', 'unknown'],
+  ['none', 'invalid'],
+  ['queue', 'invalid'],
+  ['', 'invalid'],
+])('refuses the type "%s" as %s', async (type, kind) => {
   const raw = await broker.raw();
   const exchange = broker.name('x');
-  expect(await raw.call(1, DECLARE, { exchange, type: 'no-such-type' })).toMatchObject(
-    connectionClose(503, "COMMAND_INVALID - unknown exchange type 'no-such-type'", DECLARE),
+  expect(await raw.call(1, DECLARE, { exchange, type })).toMatchObject(
+    connectionClose(503, `COMMAND_INVALID - ${kind} exchange type '${type}'`, DECLARE),
   );
 });
 
