@@ -101,8 +101,8 @@ export const MANAGEMENT_SETTINGS = {
   managementAllowedHosts: names({
     key: 'management.http.allowed_hosts',
     about:
-      'Names under which browsers and changes may come, besides addresses, names without a dot and that of ' +
-      'the machine: for a proxy, or a name in the DNS. `*.example.com` stands for all below.',
+      'Names under which browsers and changes may come from this machine, besides addresses, names without a ' +
+      'dot and that of the machine: for a proxy, or a name in the DNS. `*.example.com` stands for all below.',
     initial: [],
     example: 'management.http.allowed_hosts = mq.example.com',
   }),

@@ -79,10 +79,10 @@ export async function buildApp(
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    const { headers } = request;
+    const { headers, ip: peer } = request;
     if (READING.includes(request.method)) {
-      if (isOfBrowser(headers)) checkHost(headers.host ?? '', context.allowedPages);
-    } else checkPage(headers, context.allowedPages);
+      if (isOfBrowser(headers)) checkHost(headers.host ?? '', peer, context.allowedPages);
+    } else checkPage(headers, peer, context.allowedPages);
     // Before its body is read, which nothing wants.
     if (request.is404) throw notFound();
   });

@@ -39,7 +39,7 @@ function refusalOf(
     return '403 Forbidden';
   }
   try {
-    checkPage(request.headers, context.allowedPages);
+    checkPage(request.headers, request.socket.remoteAddress ?? '', context.allowedPages);
     return null;
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;

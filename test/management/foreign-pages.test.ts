@@ -4,6 +4,7 @@
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkHost, checkPage } from '../../src/management/http/origins.ts';
 import { hasBrowser } from '../ui/stage.ts';
 import { type Api, startApi } from './support.ts';
 
@@ -60,6 +61,20 @@ test('a change needs a name that this server is known under', async () => {
   const browser = { host: 'evil.example', 'user-agent': 'Mozilla/5.0 (X11; Linux)' };
   expect(await ask('GET', '/api/overview', browser)).toBe(403);
   expect(await ask('GET', '/api/overview', { host: 'mq.corp.example' })).toBe(200);
+});
+
+test('a broker on a network may have any name, for peers on other machines', () => {
+  const allowed = { hosts: [], origins: [], machine: 'broker' };
+  const host = 'mq.example.com:15672';
+  for (const peer of ['192.0.2.7', '2001:db8::7', '::ffff:192.0.2.7']) {
+    checkHost(host, peer, allowed);
+    checkPage({ host }, peer, allowed);
+    checkPage({ host, origin: 'https://mq.example.com:15672' }, peer, allowed);
+    expect(() => checkPage({ host, origin: 'http://evil.example' }, peer, allowed)).toThrow();
+  }
+  for (const peer of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) {
+    expect(() => checkPage({ host }, peer, allowed)).toThrow('allowed_hosts');
+  }
 });
 
 test('a change of a page needs the origin of this server, or one that is named', async () => {

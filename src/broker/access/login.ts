@@ -1,6 +1,7 @@
 // Owns who may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isLoopbackAddress } from '../../util/address.ts';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import { Alarm } from '../../util/timers.ts';
 import { LoginChecks } from './login-checks.ts';
@@ -109,7 +110,7 @@ export class Login {
   }
 
   private admit(user: User, remoteAddress: string): LoginAnswer {
-    if (!this.loopbackUsers.includes(user.name) || isLoopback(remoteAddress)) {
+    if (!this.loopbackUsers.includes(user.name) || isLoopbackAddress(remoteAddress)) {
       return { user, refusal: null };
     }
     const refusal = 'the user may log in from this machine only, see the setting loopback_users';
@@ -125,8 +126,4 @@ async function refuseSlowly(
 ): Promise<LoginAnswer> {
   if (spent !== HASHING_SCRYPT) await hashPassword(password);
   return { user: null, refusal };
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
 }

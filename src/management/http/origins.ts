@@ -3,10 +3,15 @@
 //
 // A browser sends what a foreign page asks for together with the login that it remembers, and from the
 // machine that it runs on. It says so in headers that no page can change: Origin with all that is no GET,
-// Sec-Fetch-Site where it can. A page whose own name was made to lead here (DNS rebinding) has that
-// name in Host. What is no browser sends neither Origin nor Sec-Fetch-Site.
+// Sec-Fetch-Site where it can. What is no browser sends neither Origin
+// nor Sec-Fetch-Site.
+//
+// A page whose own name was made to lead here (DNS rebinding) is a page of this server to the browser, and has
+// that name in Host. It knows no login but `guest`, which is known to all and may come from this machine alone.
+// So names are judged where the peer is this machine; a broker on a network may have any name in the DNS.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopbackAddress } from '../../util/address.ts';
 import { HttpError } from '../http-error.ts';
 
 /** What the operator allows beyond this server's own pages. */
@@ -22,10 +27,13 @@ export interface AllowedPages {
 /** Endings of names that nobody can register, so that no foreign page has one. */
 const OWN_ENDINGS = ['.localhost', '.local', '.internal', '.home.arpa'];
 
-/** Refuses a change, or an upgrade, that a page may have asked for which is not ours. Throws with 403. */
-export function checkPage(headers: IncomingHttpHeaders, allowed: AllowedPages): void {
+/**
+ * Refuses a change, or an upgrade, by the peer with this address that a page may have asked for which is not
+ * ours. Throws with 403.
+ */
+export function checkPage(headers: IncomingHttpHeaders, peer: string, allowed: AllowedPages): void {
   const host = headers.host ?? '';
-  checkHost(host, allowed);
+  checkHost(host, peer, allowed);
   const { origin } = headers;
   if (origin !== undefined && !isOurs(origin, host, allowed)) {
     throw refused(
@@ -38,8 +46,12 @@ export function checkPage(headers: IncomingHttpHeaders, allowed: AllowedPages): 
   if (!known && origin === undefined) throw refused('a page of another site may not do this');
 }
 
-/** Refuses a name that is not this server's, which a foreign page may have been given. Throws with 403. */
-export function checkHost(host: string, { hosts, machine }: AllowedPages): void {
+/**
+ * Refuses to a peer on this machine a name that is not this server's, which a foreign page may have been given.
+ * Throws with 403.
+ */
+export function checkHost(host: string, peer: string, { hosts, machine }: AllowedPages): void {
+  if (!isLoopbackAddress(peer)) return;
   const name = nameOf(host);
   if (name !== null && (isOwnName(name, machine) || hosts.some((each) => matches(each, name)))) {
     return;
