@@ -6,6 +6,7 @@ import type { FieldTable } from '../amqp/field-table.ts';
 import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
+import type { Steps } from './core/slices.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
   checkBinding,
@@ -69,7 +70,8 @@ export class Vhost implements QueueHome {
     const definitionChanged = (): void => broker.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
     const { queues, exchanges } = this;
-    const home = { name, queues, exchanges, definitionChanged, routesChanged };
+    const act = (steps: Steps): boolean => broker.slices.begin(steps, () => {});
+    const home = { name, queues, exchanges, definitionChanged, routesChanged, act };
     this.policies = new Policies(home, broker.policyRows);
     this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
     for (const traits of PREDECLARED_EXCHANGES) exchanges.set(traits.name, new Exchange(traits));
@@ -264,12 +266,16 @@ export class Vhost implements QueueHome {
     return count;
   }
 
-  /** Deletes the queues that a connection owns, as it closes. */
-  deleteQueuesOf(connection: object): void {
+  /** Deletes the queues that a connection owns, step by step, as it closes. */
+  *deletingQueuesOf(connection: object): Steps {
     const owned = this.owned.get(connection);
+    if (owned === undefined) return;
     this.owned.delete(connection);
-    for (const queue of [...(owned ?? [])])
-      if (!queue.deleted) this.deleteQueue(queue, false, false);
+    for (const queue of owned) {
+      if (queue.deleted) continue;
+      this.deleteQueue(queue, false, false);
+      yield;
+    }
   }
 
   /** Binds a destination to a source exchange; doing so again changes nothing. */

@@ -3,6 +3,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { limitOf } from '../broker/access/limits.ts';
 import type { User } from '../broker/access/user.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import type { Holdings } from './backpressure/holdings.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
 import { CHANNEL_CLOSED } from './connection-state.ts';
@@ -79,13 +80,15 @@ export class ChannelTable {
     this.limits.giveChannel(channel.counts);
   }
 
-  /** Closes all channels: what they have not settled goes back to its queues. */
-  closeAll(): void {
+  /** Closes all channels, step by step: what they have not settled goes back to its queues. */
+  *closing(): Steps {
     // The last first, as each does with its consumers: see ConsumerSet.remove.
     for (const channel of this.all().reverse()) {
-      channel.close();
+      if (channel.state === CHANNEL_CLOSED) continue;
+      yield* channel.closing();
       channel.state = CHANNEL_CLOSED;
       this.limits.giveChannel(channel.counts);
+      yield;
     }
     this.slots.length = 0;
     this.others.clear();

@@ -8,6 +8,7 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import { MessageCounts } from '../broker/counts.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
@@ -18,6 +19,7 @@ import type { ChannelDetails } from '../broker/view/host.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { readMessage } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
+import type { ActGate } from './backpressure/act-gate.ts';
 import type { Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
 import { type ConnectionFacts, channelDetails } from './connection-facts.ts';
@@ -46,8 +48,11 @@ import {
   REFUSED,
   TAKEN_STORED,
 } from './publisher.ts';
-import { Transaction } from './transaction.ts';
+import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
+
+/** Publishes of a commit between two moments at which others may have their turn. */
+const PUBLISHES_PER_STEP = 16;
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
@@ -66,6 +71,8 @@ export interface ChannelConnection {
   readonly timeoutRules: TimeoutRules;
   /** Asks that `flushConfirms` be called at the end of the turn. */
   listConfirms(channel: Channel): void;
+  /** Where long acts make the peer wait. */
+  readonly acts: ActGate;
   /** Closes the channel over an error that no method is to blame for. */
   channelFailed(channel: Channel, error: AmqpError): void;
 }
@@ -117,6 +124,14 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
     this.publisher = new Publisher(broker, vhost, this, settings);
+  }
+
+  act(steps: Steps, then: () => void = () => {}, whole = false): void {
+    this.connection.acts.act(steps, this.number, 0, then, whole);
+  }
+
+  rest(): void {
+    this.connection.acts.rest();
   }
 
   get connectionName(): string {
@@ -229,22 +244,19 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   /**
-   * Applies all that a transaction holds, publishes first, and empties it. Returns whether the disk
-   * has to know of it. Throws PRECONDITION_FAILED, with all applied, when a queue was too full.
+   * Applies all that a transaction holds, step by step, publishes first, and empties it. Notes whether the
+   * disk has to know of it, and whether a queue was too full, with all else applied.
    */
-  commit(transaction: Transaction): boolean {
+  *committing(transaction: Transaction, outcome: CommitOutcome): Steps {
     const { publishes, tags, ways } = transaction;
     transaction.clear();
-    let stored = false;
-    let refused = false;
-    for (const publish of publishes) {
-      const verdict = this.publisher.publishHeld(publish);
-      if (verdict === TAKEN_STORED) stored = true;
-      if (verdict === REFUSED) refused = true;
+    for (let i = 0; i < publishes.length; i++) {
+      const verdict = this.publisher.publishHeld(publishes[i] as HeldPublish);
+      if (verdict === TAKEN_STORED) outcome.stored = true;
+      if (verdict === REFUSED) outcome.refused = true;
+      if (i % PUBLISHES_PER_STEP === PUBLISHES_PER_STEP - 1) yield;
     }
-    if (this.deliveries.settleAll(tags, ways)) stored = true;
-    if (refused) throw new AmqpError('PRECONDITION_FAILED', 'partial tx completion');
-    return stored;
+    yield* this.deliveries.settleAll(tags, ways, outcome);
   }
 
   // --- consumers ---
@@ -342,12 +354,13 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   /**
-   * Gives everything back: consumers end, unsettled messages return to their queues. Consumers end
+   * Gives everything back, step by step: consumers end, unsettled messages return to their queues. Consumers end
    * first, since a message that came back too often may make a full queue deliver at once; queues
    * that nobody consumes from any more go last, with what returned to them.
    */
-  close(): void {
+  *closing(): Steps {
     if (this.state === CHANNEL_CLOSED) return;
+    this.confirms = null;
     this.timeouts.stop();
     this.publisher.assembly.abandon();
     // A transaction that is under way is rolled back: what it would settle returns as well.
@@ -357,8 +370,10 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     for (const consumer of [...this.consumers.values()].reverse()) {
       if (this.detach(consumer)) left.push(consumer.queue);
     }
-    this.deliveries.requeueAll();
-    for (const queue of left) this.connection.vhost.lastConsumerLeft(queue);
-    this.confirms = null;
+    yield* this.deliveries.requeueAll();
+    for (const queue of left) {
+      this.connection.vhost.lastConsumerLeft(queue);
+      yield;
+    }
   }
 }

@@ -10,8 +10,10 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User, UserConnection } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
+import { ActGate } from './backpressure/act-gate.ts';
 import type { Channel, ChannelConnection } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import { Closing } from './connection/closing.ts';
@@ -57,6 +59,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   wantsLoginFailure = false;
   readonly gate: InputGate;
   readonly guard: PublishGuard;
+  readonly acts: ActGate;
   readonly closing: Closing;
   readonly reader: FrameReader;
   private loggedIn: User | null = null;
@@ -65,6 +68,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private preamble = Buffer.alloc(0);
   /** The peer has ended its side of the socket. */
   private ended = false;
+  private givenUp = false;
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -86,6 +90,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, broker.log);
     this.gate = new InputGate(socket, this.frames);
+    this.acts = new ActGate(this, this.gate, broker.slices);
     this.guard = new PublishGuard(broker.alarms, this, this.gate);
     this.closing = new Closing(this, socket, server);
     listenTo(socket, this, server.peerGuard);
@@ -218,7 +223,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   }
 
   /** Goes on with a method that was held; what was closed in the meantime waits for close-ok alone. */
-  private goOn(number: number, key: number, act: () => void): void {
+  goOn(number: number, key: number, act: () => void): void {
     const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
     if (this.state === RUNNING && open) this.attempt(number, key, act);
   }
@@ -257,14 +262,10 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
       this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
     }
     this.server.peers.ended(this, channel, byBroker(error, key));
-    channel.close();
+    const { code: replyCode, replyText } = error;
+    const fields = { replyCode, replyText, classId: key >>> 16, methodId: key & 0xffff };
+    this.acts.act(channel.closing(), 0, 0, () => channel.send('channel.close', fields));
     channel.state = CHANNEL_CLOSING;
-    channel.send('channel.close', {
-      replyCode: error.code,
-      replyText: error.replyText,
-      classId: key >>> 16,
-      methodId: key & 0xffff,
-    });
   }
 
   private attempt(number: number, key: number, act: () => void): void {
@@ -280,13 +281,21 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.closing.byBroker(error, key);
   }
 
-  /** Gives back all that others could wait for; does nothing the second time. */
-  giveUp(): void {
+  /** Gives back all that others could wait for, and calls `then`; does nothing the second time. */
+  giveUp(then: () => void = () => {}): void {
+    if (this.givenUp) return;
+    this.givenUp = true;
     this.broker.access.login.abandon(this);
-    this.channels.closeAll();
+    // Consumers that are still there are given nothing any more.
+    this.outbox.stop();
+    this.broker.slices.begin(this.givingUp(), then);
+  }
+
+  private *givingUp(): Steps {
+    yield* this.channels.closing();
     // The answer of a blocked peer stands behind all that it has published.
     this.guard.letGo();
-    this.openedVhost?.deleteQueuesOf(this);
+    if (this.openedVhost !== null) yield* this.openedVhost.deletingQueuesOf(this);
     if (this.loggedIn?.connections.delete(this) !== true) return;
     this.vhost.connections -= 1;
     this.server.limits.giveConnection();

@@ -2,11 +2,23 @@
 // commit of a transaction. Never delivers.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { SharedCredit } from '../broker/queue/waiting-line.ts';
-import { SETTLE_ACK, SETTLE_REJECT, SETTLE_REQUEUE, type Transaction } from './transaction.ts';
+import {
+  type CommitOutcome,
+  SETTLE_ACK,
+  SETTLE_REJECT,
+  SETTLE_REQUEUE,
+  type Transaction,
+} from './transaction.ts';
 import { Unacked } from './unacked.ts';
+
+/** So many deliveries are settled in one go. */
+const TAGS_AT_ONCE = 1024;
+/** Of more, so many between two moments at which others may have their turn. */
+const TAGS_PER_STEP = 64;
 
 /** What settling needs of its channel. */
 export interface SettlingChannel {
@@ -14,6 +26,8 @@ export interface SettlingChannel {
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   readonly transaction: Transaction | null;
   readonly credit: SharedCredit;
+  /** Does a long act in slices; what the peer sends behind it waits. */
+  act(steps: Steps): void;
 }
 
 /** How many deliveries that were taken back are remembered; the oldest are forgotten first. */
@@ -43,7 +57,12 @@ export class Deliveries {
       this.settleOne(tag);
       return;
     }
-    this.unacked.forEachUpTo(tag === 0 ? Infinity : tag, this.settleEach);
+    const last = tag === 0 ? Infinity : tag;
+    if (this.unacked.countUpTo(last) <= TAGS_AT_ONCE) {
+      this.unacked.forEachUpTo(last, this.settleEach);
+    } else {
+      this.channel.act(this.each(tag, this.settleEach));
+    }
   }
 
   /** Rejects one delivery or all up to it: back to the queue, or dead-lettered. */
@@ -59,29 +78,42 @@ export class Deliveries {
       return;
     }
     // A dead letter may make a full queue deliver at once, to this channel as well.
-    const tags = this.unacked.tagsBetween(0, tag === 0 ? Infinity : tag);
-    for (const each of tags) this.rejectOne(each, requeue);
+    this.channel.act(this.each(tag, (each) => this.rejectOne(each, requeue)));
   }
 
   /** Puts everything that is not settled, nor to be settled by a commit, back into its queue. */
-  requeueAll(): void {
+  requeueAll(): Steps {
     const { transaction } = this.channel;
-    for (const tag of this.unacked.tagsBetween(0, Infinity)) {
+    return this.each(0, (tag) => {
       if (transaction === null || !transaction.settles(tag)) this.requeueOne(tag);
+    });
+  }
+
+  /** Visits the tags that are outstanding now, up to one or all (0); each may settle any of them. */
+  private *each(upTo: number, visit: (tag: number) => void): Steps {
+    const last = upTo === 0 ? this.unacked.next - 1 : upTo;
+    let after = 0;
+    for (;;) {
+      const tags = this.unacked.tagsBetween(after, last, TAGS_PER_STEP);
+      if (tags.length === 0) return;
+      for (const tag of tags) if (this.unacked.queueOf(tag) !== null) visit(tag);
+      after = tags.at(-1) as number;
+      yield;
     }
   }
 
-  /** Settles what a transaction kept; returns whether the disk has to know of it. */
-  settleAll(tags: readonly number[], ways: readonly number[]): boolean {
-    let stored = false;
+  /** Settles what a transaction kept, step by step; notes whether the disk has to know of it. */
+  *settleAll(tags: readonly number[], ways: readonly number[], outcome: CommitOutcome): Steps {
     for (let i = 0; i < tags.length; i++) {
       const tag = tags[i] as number;
-      if (this.unacked.queueOf(tag)?.durable === true) stored = true;
+      if (i % TAGS_PER_STEP === TAGS_PER_STEP - 1) yield;
+      // The channel may have been closed in between.
+      if (this.unacked.queueOf(tag) === null) continue;
+      if (this.unacked.queueOf(tag)?.durable === true) outcome.stored = true;
       if (ways[i] === SETTLE_ACK) this.settleOne(tag);
       else if (ways[i] === SETTLE_REQUEUE) this.requeueOne(tag);
       else this.deadLetterOne(tag);
     }
-    return stored;
   }
 
   /** Whether the peer has not settled a delivery yet, be it for a commit to come. */
@@ -115,10 +147,20 @@ export class Deliveries {
       return;
     }
     const last = tag === 0 ? this.unacked.next - 1 : tag;
-    for (const each of this.unacked.tagsBetween(transaction.settlesAllUpTo, last)) {
-      if (!transaction.settles(each)) transaction.settle(each, way);
+    this.channel.act(this.keeping(transaction, last, way));
+  }
+
+  private *keeping(transaction: Transaction, last: number, way: number): Steps {
+    for (;;) {
+      const from = transaction.settlesAllUpTo;
+      const tags = this.unacked.tagsBetween(from, last, TAGS_PER_STEP);
+      // A commit or the end of the channel may have come first.
+      if (this.channel.transaction !== transaction) return;
+      for (const each of tags) if (!transaction.settles(each)) transaction.settle(each, way);
+      transaction.settlesAllUpTo = Math.max(from, tags.at(-1) ?? last);
+      if (tags.length < TAGS_PER_STEP) return;
+      yield;
     }
-    transaction.settlesAllUpTo = Math.max(transaction.settlesAllUpTo, last);
   }
 
   private settleOne(tag: number): void {

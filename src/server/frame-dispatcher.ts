@@ -160,6 +160,8 @@ export class FrameDispatcher implements FrameSink {
       channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
     } else {
       handleChannelMethod(this.connection, channel, this.decode(bytes, start, end));
+      // A chunk may hold thousands of methods, each of them short.
+      if (this.connection.broker.slices.spent) this.connection.acts.rest();
     }
   }
 

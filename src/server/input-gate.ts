@@ -15,6 +15,9 @@ export const HELD_BY_FLOW = 16;
 /** It publishes faster than the disk writes. */
 export const HELD_BY_STORE = 32;
 
+/** An act of its own goes on over several turns; see broker/core/slices.ts. */
+export const HELD_BY_ACT = 128;
+
 /** A test asked for it; see embed/faults.ts. */
 export const HELD_BY_FAULT = 64;
 

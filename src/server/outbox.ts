@@ -42,6 +42,8 @@ export interface OutboxListener {
 export class Outbox implements DeliveryLink {
   full = false;
   readonly line: LinkLine;
+  /** Whether no delivery may follow: to consumers it is full for good. */
+  private stopped = false;
   /** The arena that `reserve` made room in. */
   bytes: Buffer = Buffer.alloc(0);
   view: DataView = viewOf(this.bytes);
@@ -138,7 +140,7 @@ export class Outbox implements DeliveryLink {
   }
 
   reopen(): void {
-    this.full = this.waitingBytes >= this.highWatermark;
+    this.full = this.stopped || this.waitingBytes >= this.highWatermark;
   }
 
   /** Notes after a delivery whether the connection can take another. */
@@ -174,8 +176,15 @@ export class Outbox implements DeliveryLink {
     this.pieceBytes = 0;
     if (socket.writableLength === 0) this.release(this.writesBegun);
     const wasFull = this.full;
-    this.full = socket.writableLength >= this.highWatermark;
-    if (wasFull && !this.full) this.listener.outboxDrained();
+    const over = socket.writableLength >= this.highWatermark;
+    this.full = over || this.stopped;
+    if (wasFull && !over) this.listener.outboxDrained();
+  }
+
+  /** Takes no deliveries any more. Answers still go out. */
+  stop(): void {
+    this.stopped = true;
+    this.full = true;
   }
 
   /** Forgets what was not written: the socket is gone. */
@@ -205,7 +214,7 @@ export class Outbox implements DeliveryLink {
     if (this.socket.destroyed) return;
     this.release(this.writesDone);
     if (this.full && this.socket.writableLength < this.highWatermark) {
-      this.full = false;
+      this.full = this.stopped;
       this.listener.outboxDrained();
     }
   }

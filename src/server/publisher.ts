@@ -16,6 +16,7 @@ import type { TableLimits } from '../amqp/table-limits.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
@@ -56,6 +57,7 @@ import {
   wantsDirectReply,
 } from './publish-properties.ts';
 import type { HeldPublish, Transaction } from './transaction.ts';
+import { pushWide, WIDE_ROUTE } from './wide-push.ts';
 
 /** Bits of basic.publish. */
 const BIT_MANDATORY = 1;
@@ -88,6 +90,10 @@ export interface PublisherChannel extends TracedChannel {
   readonly holdings: Holdings;
   /** Sends basic.return for a record that no queue takes. */
   returnUnroutable(chunk: Chunk, record: number): void;
+  /** Does a long act in slices, and then `then`; what is published behind it waits. */
+  act(steps: Steps, then: () => void, whole: boolean): void;
+  /** Lets others have their turn before it publishes more. */
+  rest(): void;
   /** Asks that confirms be sent at the end of the turn. */
   confirmsChanged(): void;
 }
@@ -197,6 +203,13 @@ export class Publisher {
       const position = broker.log.place(chunk, start, end, stored);
       broker.log.placed.hold(count, bodyBytes);
       if (stored) traits |= PUSH_STORED;
+      if (count >= WIDE_ROUTE) {
+        const { channel } = this;
+        pushWide(broker, channel, queues, position, bodyBytes, traits, (refusedOne) => {
+          if (channel.confirms !== null) this.confirm(channel.confirms, stored, refusedOne);
+        });
+        return;
+      }
       for (let i = 0; i < count; i++) {
         if (!queues[i]!.push(position, bodyBytes, traits)) refused = true;
       }

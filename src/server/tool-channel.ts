@@ -4,6 +4,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
+import { finish, type Steps } from '../broker/core/slices.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ToolMessage } from '../broker/view/host.ts';
@@ -41,6 +42,13 @@ class ToolChannel implements PublisherChannel {
   }
 
   confirmsChanged(): void {}
+
+  act(steps: Steps, then: () => void): void {
+    finish(steps);
+    then();
+  }
+
+  rest(): void {}
 }
 
 /** What became of a publish: whether any queue took it, and the batch it is safe with, 0 for none. */

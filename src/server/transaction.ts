@@ -27,6 +27,14 @@ export interface HeldPublish {
   readonly traits: number;
 }
 
+/** What a commit comes to. */
+export interface CommitOutcome {
+  /** Whether the disk has to know of it. */
+  stored: boolean;
+  /** Whether a queue was too full for a publish. */
+  refused: boolean;
+}
+
 /** One transaction after another on a channel that asked for them (§1.9). */
 export class Transaction {
   /** Publishes in order. */

@@ -42,6 +42,11 @@ export class Unacked {
     return this.nextTag;
   }
 
+  /** At least as many as are outstanding up to `last`, found without a look at them. */
+  countUpTo(last: number): number {
+    return this.stragglers.size + Math.min(last, this.nextTag - 1) - this.firstTag + 1;
+  }
+
   /**
    * Calls `visit` with each outstanding tag from the lowest up to `last`. It may remove the tag that
    * it is called with, and no other.
@@ -58,14 +63,18 @@ export class Unacked {
     }
   }
 
-  /** The outstanding tags above `after` and up to `last`, for whom may deliver on the way. */
-  tagsBetween(after: number, last: number): number[] {
+  /** The outstanding tags above `after` and up to `last`, the first `most` of them, for whom may deliver on the way. */
+  tagsBetween(after: number, last: number, most = Infinity): number[] {
     const tags: number[] = [];
     if (after < this.firstTag - 1) {
-      for (const tag of this.stragglers.keys()) if (tag > after && tag <= last) tags.push(tag);
+      for (const tag of this.stragglers.keys()) {
+        if (tag > after && tag <= last) tags.push(tag);
+        if (tag > last || tags.length >= most) break;
+      }
     }
     const end = Math.min(last, this.nextTag - 1);
-    for (let tag = Math.max(this.firstTag, after + 1); tag <= end; tag++) {
+    const from = Math.max(this.firstTag, after + 1);
+    for (let tag = from; tag <= end && tags.length < most; tag++) {
       if (this.queues[tag & (this.queues.length - 1)] !== null) tags.push(tag);
     }
     return tags;

@@ -3,6 +3,7 @@
 
 import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Broker } from '../../src/broker/broker.ts';
+import { finish, type Steps } from '../../src/broker/core/slices.ts';
 import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
@@ -125,6 +126,13 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   heartbeatFrame(): void {}
 
   returnUnroutable(): void {}
+
+  act(steps: Steps, then: () => void): void {
+    finish(steps);
+    then();
+  }
+
+  rest(): void {}
 
   confirmsChanged(): void {}
 }

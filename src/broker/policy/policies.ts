@@ -1,6 +1,7 @@
-// Owns the policies of one vhost: which one holds for each queue and exchange, and applying it at
-// once. Never merges: the queue does, by queue/rules.ts.
+// Owns the policies of one vhost: which one holds for each queue and exchange, and applying it,
+// step by step where they are thousands. Never merges: the queue does, by queue/rules.ts.
 
+import type { Steps } from '../core/slices.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Queue } from '../queue/queue.ts';
 import { Refusal } from '../refusal.ts';
@@ -16,6 +17,8 @@ export interface PolicyHome {
   definitionChanged(): void;
   /** An exchange routes in another way. */
   routesChanged(): void;
+  /** Does a long act in slices. */
+  act(steps: Steps): void;
 }
 
 /** The policies that hold for one queue or exchange. */
@@ -24,6 +27,8 @@ export interface Effective {
   readonly operator: Policy | null;
 }
 
+/** Queues and exchanges between two moments at which others may have their turn. */
+const TARGETS_PER_STEP = 32;
 const NONE: Effective = { policy: null, operator: null };
 
 /** The policies of one vhost. */
@@ -31,6 +36,8 @@ export class Policies {
   private readonly home: PolicyHome;
   private readonly rows: PolicyRows;
   private readonly layers: Record<PolicyLayer, readonly Policy[]>;
+  /** Counts the changes: the newest is what is applied. */
+  private changes = 0;
   /** What holds for each queue and exchange for which something does. */
   private readonly holding = new WeakMap<Queue | Exchange, Effective>();
 
@@ -111,12 +118,36 @@ export class Policies {
 
   private changed(): void {
     this.home.definitionChanged();
-    for (const queue of this.home.queues.values()) this.applyToQueue(queue);
+    this.changes += 1;
+    this.home.act(this.applying(this.changes));
+  }
+
+  /**
+   * Applies what holds now to all queues and exchanges, step by step. A change that comes meanwhile begins
+   * anew and ends this; queues and exchanges that come meanwhile go by what holds then.
+   */
+  private *applying(change: number): Steps {
+    let n = 0;
     let rerouted = false;
     for (const exchange of this.home.exchanges.values()) {
       if (this.applyToExchange(exchange)) rerouted = true;
+      n += 1;
+      if (n % TARGETS_PER_STEP === 0) {
+        if (rerouted) this.home.routesChanged();
+        rerouted = false;
+        yield;
+        if (change !== this.changes) return;
+      }
     }
     if (rerouted) this.home.routesChanged();
+    for (const queue of this.home.queues.values()) {
+      this.applyToQueue(queue);
+      n += 1;
+      if (n % TARGETS_PER_STEP === 0) {
+        yield;
+        if (change !== this.changes) return;
+      }
+    }
   }
 }
 

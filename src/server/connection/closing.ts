@@ -30,7 +30,7 @@ export interface EndingConnection {
   readonly facts: { readonly heartbeatSeconds: number };
   send<N extends MethodName>(name: N, fields: MethodFields<N>): void;
   /** Gives back channels, exclusive queues and places in limits; does nothing the second time. */
-  giveUp(): void;
+  giveUp(then?: () => void): void;
 }
 
 /** What it needs of the server. */
@@ -102,18 +102,17 @@ export class Closing {
   byPeer(replyCode: number, replyText: string): void {
     const text = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
     this.ending = { by: 'client', code: replyCode, key: 0, text };
-    this.wait(ANSWERED);
-    this.connection.send('connection.close-ok', {});
+    this.wait(ANSWERED, () => this.connection.send('connection.close-ok', {}));
   }
 
   /** Nothing is acted upon any more but the closes of the peer; a deadline ends the wait. */
-  private wait(state: typeof CLOSING | typeof ANSWERED): void {
+  private wait(state: typeof CLOSING | typeof ANSWERED, then?: () => void): void {
     const { connection } = this;
     const opened = connection.state === RUNNING;
     const heartbeatMs = connection.facts.heartbeatSeconds * 1000;
     // Before anything is given back: nothing that had to wait goes on now.
     connection.state = state;
-    connection.giveUp();
+    connection.giveUp(then);
     connection.heartbeat.stop();
     const limitMs = opened ? CLOSE_TIMEOUT_MS : STRANGER_TIMEOUT_MS;
     this.wheel.schedule(this.deadline, heartbeatMs > 0 ? Math.min(heartbeatMs, limitMs) : limitMs);

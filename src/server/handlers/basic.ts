@@ -50,10 +50,9 @@ export function handleBasicMethod(
     case 'basic.qos':
       return qos(channel, method);
     case 'basic.recover':
-      recover(channel, method.requeue);
-      return channel.send('basic.recover-ok', {});
+      return recover(channel, method.requeue, () => channel.send('basic.recover-ok', {}));
     case 'basic.recover-async':
-      return recover(channel, method.requeue);
+      return recover(channel, method.requeue, () => {});
     case 'basic.cancel-ok':
       return;
     case 'basic.publish':
@@ -167,7 +166,7 @@ function qos(channel: Channel, method: Method<'basic.qos'>): void {
   channel.send('basic.qos-ok', {});
 }
 
-function recover(channel: Channel, requeue: boolean): void {
+function recover(channel: Channel, requeue: boolean, then: () => void): void {
   if (!requeue) throw new AmqpError('NOT_IMPLEMENTED', 'requeue=false');
-  channel.deliveries.requeueAll();
+  channel.act(channel.deliveries.requeueAll(), then);
 }

@@ -43,9 +43,10 @@ export function handleChannelMethod(
     case 'channel.open':
       throw new AmqpError('CHANNEL_ERROR', "second 'channel.open' seen");
     case 'channel.close':
-      channel.close();
-      channel.send('channel.close-ok', {});
-      connection.channels.free(channel);
+      connection.acts.act(channel.closing(), channel.number, 0, () => {
+        channel.send('channel.close-ok', {});
+        connection.channels.free(channel);
+      });
       return;
     case 'channel.flow':
       if (!method.active) throw new AmqpError('NOT_IMPLEMENTED', 'active=false');

@@ -7,7 +7,7 @@ import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
 import { CHANNEL_OPEN_STATE } from '../connection-state.ts';
-import type { Transaction } from '../transaction.ts';
+import type { CommitOutcome, Transaction } from '../transaction.ts';
 
 type TxMethod = Method<'tx.select' | 'tx.commit' | 'tx.rollback'>;
 
@@ -28,17 +28,24 @@ export function handleTxMethod(connection: Connection, channel: Channel, method:
 }
 
 /**
- * Everything is applied before the turn can end, so that one batch holds it; the answer waits for
+ * No batch is sealed until everything is applied, so that one batch holds it; the answer waits for
  * that batch, and so does all that the peer sends in the meantime.
  */
 function commit(connection: Connection, channel: Channel): void {
-  const { broker } = connection;
-  const transaction = transactionOf(channel);
-  if (!channel.commit(transaction)) {
+  const outcome = { stored: false, refused: false };
+  const steps = channel.committing(transactionOf(channel), outcome);
+  const then = (): void => answer(connection, channel, outcome);
+  connection.acts.act(steps, channel.number, TX_COMMIT, then, true);
+}
+
+/** Throws PRECONDITION_FAILED, with all else applied, when a queue was too full. */
+function answer(connection: Connection, channel: Channel, outcome: CommitOutcome): void {
+  if (outcome.refused) throw new AmqpError('PRECONDITION_FAILED', 'partial tx completion');
+  if (!outcome.stored) {
     channel.send('tx.commit-ok', {});
     return;
   }
-  connection.hold(broker.awaitBatch(), channel.number, TX_COMMIT, () => {
+  connection.hold(connection.broker.awaitBatch(), channel.number, TX_COMMIT, () => {
     if (channel.state === CHANNEL_OPEN_STATE) channel.send('tx.commit-ok', {});
   });
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { HASHING_SCRYPT } from '../../../src/broker/access/password.ts';
 import type { User } from '../../../src/broker/access/user.ts';
 import { Broker } from '../../../src/broker/broker.ts';
+import { finish } from '../../../src/broker/core/slices.ts';
 import { Refusal } from '../../../src/broker/refusal.ts';
 import type { Vhost } from '../../../src/broker/vhost.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
@@ -315,7 +316,7 @@ describe('vhosts', () => {
       "cannot declare queue 'c': queue limit in vhost '/' (2) is reached",
     );
     expect(declare('a').name).toBe('a');
-    vhost.deleteQueuesOf(kept);
+    finish(vhost.deletingQueuesOf(kept));
     expect(declare('c').name).toBe('c');
     broker.setVhostLimits('/', { 'max-queues': -1 });
     expect(declare('d').name).toBe('d');

@@ -1,0 +1,183 @@
+// Owns the tests of acts that take long: they go on in slices, in order, whole where that is promised, and
+// others are served meanwhile. The clock runs with each look at it, so that every slice is short.
+
+import { expect, test } from 'vitest';
+import { eventually } from '../support/amqp.ts';
+import type { RawConnection } from '../support/amqp-raw.ts';
+import { encodeMethod } from '../support/amqp-wire.ts';
+import { publication } from './scripted.ts';
+import { FakeClock, type TestServer, useServers } from './support.ts';
+
+const start = useServers();
+
+/** Every look takes a millisecond, once it creeps: an act gets about five steps in a turn. */
+class CreepingClock extends FakeClock {
+  creeps = false;
+
+  override monotonicMs(): number {
+    if (this.creeps) this.nowMs += 1;
+    return this.nowMs;
+  }
+}
+
+const clock = new CreepingClock();
+
+async function creep(): Promise<TestServer> {
+  clock.creeps = false;
+  const broker = await start({ heartbeatSeconds: 0, unfinishedTimeoutMs: Infinity }, clock);
+  return broker;
+}
+
+function queueOf(broker: TestServer, name: string) {
+  const queue = broker.server.broker.vhost('/').queues.get(name);
+  if (queue === undefined) throw new Error(`no queue ${name}`);
+  return queue;
+}
+
+function publishMany(raw: RawConnection, routingKey: string, count: number): void {
+  const frames = Array.from({ length: count }, (_, i) =>
+    publication(1, { routingKey }, {}, Buffer.from(String(i))),
+  );
+  raw.write(Buffer.concat(frames));
+}
+
+/** Has so many deliveries unacked on channel 1. */
+async function takeMany(broker: TestServer, raw: RawConnection, count: number): Promise<void> {
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  publishMany(raw, 'q', count);
+  await raw.call(1, 'basic.consume', { queue: 'q', consumerTag: 'c' });
+  await eventually(() => queueOf(broker, 'q').unackedCount === count, 'all deliveries');
+  for (let i = 0; i < count; i++) await raw.message(1);
+}
+
+test('thousands that are requeued at once come back in order, before the next answer', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const other = await broker.open();
+  await takeMany(broker, raw, 3000);
+  raw.send(1, 'basic.cancel', { consumerTag: 'c' });
+  await raw.next(1);
+  clock.creeps = true;
+  raw.write(
+    Buffer.concat([
+      encodeMethod(1, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: true }),
+      encodeMethod(1, 'queue.declare', { queue: 'q', passive: true }),
+    ]),
+  );
+  await eventually(() => broker.server.broker.slices.any, 'the act');
+  const seen = (await other.call(1, 'queue.declare', { queue: 'q', passive: true }))[
+    'messageCount'
+  ];
+  expect(seen, 'a bystander is answered in the midst of it').toBeLessThan(3000);
+  expect((await raw.next(1))['messageCount']).toBe(3000);
+  clock.creeps = false;
+  for (let i = 0; i < 3000; i++) {
+    raw.send(1, 'basic.get', { queue: 'q', noAck: true });
+    expect((await raw.message(1)).body.toString()).toBe(String(i));
+  }
+});
+
+test('thousands that are acked at once are settled before the next method of that peer', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await takeMany(broker, raw, 3000);
+  clock.creeps = true;
+  raw.send(1, 'basic.ack', { deliveryTag: 2900, multiple: true });
+  raw.send(1, 'basic.ack', { deliveryTag: 2901 });
+  await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(queueOf(broker, 'q').unackedCount).toBe(99);
+  clock.creeps = false;
+});
+
+test('a channel that closes has given everything back when it is answered', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await takeMany(broker, raw, 3000);
+  clock.creeps = true;
+  await raw.call(1, 'channel.close', { replyCode: 200 });
+  expect(queueOf(broker, 'q').readyCount).toBe(3000);
+  expect(queueOf(broker, 'q').unackedCount).toBe(0);
+  clock.creeps = false;
+});
+
+test('a connection that closes with many exclusive queues is answered when all are gone', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  for (let i = 0; i < 200; i++) {
+    await raw.call(1, 'queue.declare', { queue: `mine-${i}`, exclusive: true });
+  }
+  clock.creeps = true;
+  expect(await raw.call(0, 'connection.close', { replyCode: 200 })).toMatchObject({
+    name: 'connection.close-ok',
+  });
+  expect(broker.server.broker.vhost('/').queues.size).toBe(0);
+  clock.creeps = false;
+});
+
+test('a connection that breaks amid a long act gives everything back', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await takeMany(broker, raw, 3000);
+  clock.creeps = true;
+  raw.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
+  await eventually(() => broker.server.broker.slices.any, 'the act');
+  raw.drop();
+  await eventually(() => queueOf(broker, 'q').unackedCount === 0, 'the end');
+  await eventually(() => !broker.server.broker.slices.any, 'the end of all acts');
+  clock.creeps = false;
+});
+
+test('a message to hundreds of queues goes into one batch with all of them', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await raw.call(1, 'exchange.declare', { exchange: 'wide', type: 'fanout' });
+  const count = 600;
+  for (let i = 0; i < count; i++) {
+    await raw.call(1, 'queue.declare', { queue: `w${i}`, durable: true });
+    await raw.call(1, 'queue.bind', { queue: `w${i}`, exchange: 'wide' });
+  }
+  await raw.call(1, 'confirm.select');
+  const { broker: heart } = broker.server;
+  const seal = heart.seal.bind(heart);
+  const filled = new Set<number>();
+  heart.seal = () => {
+    let full = 0;
+    for (let i = 0; i < count; i++) full += queueOf(broker, `w${i}`).readyCount;
+    filled.add(full);
+    seal();
+  };
+  clock.creeps = true;
+  raw.publish(1, { exchange: 'wide' }, { deliveryMode: 2 }, Buffer.from('all'));
+  raw.publish(1, { routingKey: 'w0' }, { deliveryMode: 2 }, Buffer.from('behind'));
+  const tags = new Set<number>();
+  while (!tags.has(2)) tags.add((await raw.next(1))['deliveryTag'] as number);
+  clock.creeps = false;
+  heart.seal = seal;
+  expect([...filled].filter((full) => full > 0 && full < count)).toEqual([]);
+  for (let i = 0; i < count; i++) expect(queueOf(broker, `w${i}`).readyCount).toBe(i === 0 ? 2 : 1);
+  raw.send(1, 'basic.get', { queue: 'w0', noAck: true });
+  expect((await raw.message(1)).body.toString()).toBe('all');
+});
+
+test('a long commit goes into one batch', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'q', durable: true });
+  await raw.call(1, 'tx.select');
+  const count = 1000;
+  const one = publication(1, { routingKey: 'q' }, { deliveryMode: 2 }, Buffer.from('m'));
+  raw.write(Buffer.concat(Array.from({ length: count }, () => one)));
+  const { broker: heart } = broker.server;
+  const seal = heart.seal.bind(heart);
+  const filled = new Set<number>();
+  heart.seal = () => {
+    filled.add(queueOf(broker, 'q').readyCount);
+    seal();
+  };
+  clock.creeps = true;
+  expect((await raw.call(1, 'tx.commit')).name).toBe('tx.commit-ok');
+  clock.creeps = false;
+  heart.seal = seal;
+  expect([...filled].filter((full) => full > 0 && full < count)).toEqual([]);
+  expect(queueOf(broker, 'q').readyCount).toBe(count);
+});
