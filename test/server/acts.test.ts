@@ -28,6 +28,16 @@ async function creep(): Promise<TestServer> {
   return broker;
 }
 
+/** Has acts that began stand still after their first slice; returns how to let them go on. */
+function holdActs(broker: TestServer): () => void {
+  const { slices } = broker.server.broker;
+  const run = slices.run.bind(slices);
+  slices.run = () => slices.any;
+  return () => {
+    slices.run = run;
+  };
+}
+
 function queueOf(broker: TestServer, name: string) {
   const queue = broker.server.broker.vhost('/').queues.get(name);
   if (queue === undefined) throw new Error(`no queue ${name}`);
@@ -58,6 +68,7 @@ test('thousands that are requeued at once come back in order, before the next an
   raw.send(1, 'basic.cancel', { consumerTag: 'c' });
   await raw.next(1);
   clock.creeps = true;
+  const goOn = holdActs(broker);
   raw.write(
     Buffer.concat([
       encodeMethod(1, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: true }),
@@ -69,6 +80,7 @@ test('thousands that are requeued at once come back in order, before the next an
     'messageCount'
   ];
   expect(seen, 'a bystander is answered in the midst of it').toBeLessThan(3000);
+  goOn();
   expect((await raw.next(1))['messageCount']).toBe(3000);
   clock.creeps = false;
   for (let i = 0; i < 3000; i++) {
@@ -119,9 +131,13 @@ test('a connection that breaks amid a long act gives everything back', async () 
   const raw = await broker.open();
   await takeMany(broker, raw, 3000);
   clock.creeps = true;
+  const goOn = holdActs(broker);
   raw.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
   await eventually(() => broker.server.broker.slices.any, 'the act');
   raw.drop();
+  await eventually(() => broker.connectionCount === 0, 'the end of the connection');
+  expect(queueOf(broker, 'q').unackedCount).toBeGreaterThan(0);
+  goOn();
   await eventually(() => queueOf(broker, 'q').unackedCount === 0, 'the end');
   await eventually(() => !broker.server.broker.slices.any, 'the end of all acts');
   clock.creeps = false;

@@ -1,0 +1,203 @@
+// Acts whose work grows with what users made (--messages N of them, 20,000 unless told): for each, the longest
+// time for which the broker's event loop stood still, the shortest of three tries.
+import amqp from 'amqplib';
+import { ScaleBroker } from './broker.mjs';
+
+const at = process.argv.indexOf('--messages');
+const COUNT = at < 0 ? 20_000 : Number(process.argv[at + 1]);
+const TRIES = 1;
+
+/** Runs jobs, at most so many at a time. */
+async function each(count, job, atOnce = 200) {
+  for (let from = 0; from < count; from += atOnce) {
+    const some = Array.from({ length: Math.min(atOnce, count - from) }, (_, i) => job(from + i));
+    await Promise.all(some);
+  }
+}
+
+async function filled(channel, queue, count) {
+  await channel.assertQueue(queue);
+  for (let i = 0; i < count; i++) channel.sendToQueue(queue, Buffer.from(String(i)));
+  await channel.waitForConfirms();
+}
+
+/** Has so many deliveries outstanding on a channel of its own; returns that, with the last tag. */
+async function taken(connection, queue, count) {
+  const channel = await connection.createChannel();
+  let last = 0;
+  await new Promise((resolve) => {
+    channel.consume(queue, (message) => {
+      last = message.fields.deliveryTag;
+      if (last === count) resolve();
+    });
+  });
+  await channel.cancel(Object.keys(channel.consumers ?? {})[0] ?? '').catch(() => {});
+  return { channel, message: { fields: { deliveryTag: last } } };
+}
+
+/** Each prepares something and returns the act, whose end it awaits. */
+const ACTS = {
+  'a publish to N queues of a fanout exchange': async ({ channel, connection }) => {
+    const other = await connection.createChannel();
+    await channel.assertExchange('wide', 'fanout');
+    await each(COUNT, async (i) => {
+      await other.assertQueue(`w${i}`, { durable: true });
+      await other.bindQueue(`w${i}`, 'wide', '');
+    });
+    return async () => {
+      channel.publish('wide', '', Buffer.from('m'), { persistent: true });
+      await channel.waitForConfirms();
+    };
+  },
+  'a policy over N queues':
+    async ({ broker }) =>
+    async () => {
+      const { management } = broker.ports;
+      const answer = await fetch(`http://127.0.0.1:${management}/api/policies/%2F/all`, {
+        method: 'PUT',
+        headers: {
+          authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({
+          pattern: '.*',
+          definition: { 'max-length': 10 },
+          'apply-to': 'all',
+        }),
+      });
+      if (!answer.ok) throw new Error(`policy: ${answer.status}`);
+      await channelTurn(broker);
+    },
+  'nack with requeue of N at once': async ({ channel, connection }) => {
+    await filled(channel, 'requeued', COUNT);
+    const { channel: own, message } = await taken(connection, 'requeued', COUNT);
+    return async () => {
+      own.nack(message, true, true);
+      await own.close();
+    };
+  },
+  'ack of N at once': async ({ channel, connection }) => {
+    await filled(channel, 'acked', COUNT);
+    const { channel: own, message } = await taken(connection, 'acked', COUNT);
+    return async () => {
+      own.ack(message, true);
+      await own.close();
+    };
+  },
+  'the close of a channel with N unacked': async ({ channel, connection }) => {
+    await filled(channel, 'unacked', COUNT);
+    const { channel: own } = await taken(connection, 'unacked', COUNT);
+    return () => own.close();
+  },
+  'the close of a connection with N exclusive queues': async ({ broker }) => {
+    const connection = await connectTo(broker);
+    const channel = await connection.createChannel();
+    await each(COUNT, () => channel.assertQueue('', { exclusive: true }));
+    return () => connection.close();
+  },
+  'a commit of N publishes': async ({ connection, channel: other }) => {
+    await other.assertQueue('committed');
+    const channel = await connection.createChannel();
+    await transact(channel, 'tx.select');
+    for (let i = 0; i < COUNT; i++)
+      channel.sendToQueue('committed', Buffer.from('m'), { persistent: true });
+    return () => transact(channel, 'tx.commit');
+  },
+  'the deletion of a queue with N bindings': async ({ channel }) => {
+    await channel.assertQueue('bound');
+    await channel.assertExchange('many', 'direct');
+    await each(COUNT, (i) => channel.bindQueue('bound', 'many', `k${i}`));
+    return () => channel.deleteQueue('bound');
+  },
+  'the deletion of an exchange with N bindings': async ({ channel }) => {
+    await channel.assertQueue('bound2');
+    await channel.assertExchange('many2', 'direct');
+    await each(COUNT, (i) => channel.bindQueue('bound2', 'many2', `k${i}`));
+    return () => channel.deleteExchange('many2');
+  },
+  'a purge of N messages': async ({ channel }) => {
+    await filled(channel, 'purged', COUNT);
+    return () => channel.purgeQueue('purged');
+  },
+  'N dead letters at once': async ({ channel }) => {
+    await channel.assertQueue('dead');
+    await channel.assertQueue('dying', {
+      arguments: {
+        'x-message-ttl': 3000,
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': 'dead',
+      },
+    });
+    for (let i = 0; i < COUNT; i++) channel.sendToQueue('dying', Buffer.from(String(i)));
+    await channel.waitForConfirms();
+    return async () => {
+      for (;;) {
+        const { messageCount } = await channel.checkQueue('dying');
+        if (messageCount === 0) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+  },
+  'a key of 127 words against N patterns of wildcards': async ({ channel }) => {
+    await channel.assertQueue('topics');
+    const word = (n) => ['*', '#', 'a'][n % 3];
+    await channel.assertExchange('t', 'topic');
+    await each(COUNT, (i) => {
+      const words = Array.from({ length: 12 }, (_, n) => word(Math.floor(i / 3 ** n)));
+      return channel.bindQueue('topics', 't', words.join('.'));
+    });
+    const key = Array.from({ length: 127 }, () => 'a').join('.');
+    return async () => {
+      channel.publish('t', key, Buffer.from('m'));
+      await channel.waitForConfirms();
+    };
+  },
+};
+
+/** Transactions, which amqplib does not know. */
+async function transact(channel, name) {
+  const defs = await import('amqplib/lib/defs.js');
+  const [request, reply] =
+    name === 'tx.select'
+      ? [defs.default.TxSelect, defs.default.TxSelectOk]
+      : [defs.default.TxCommit, defs.default.TxCommitOk];
+  return channel.rpc(request, {}, reply);
+}
+
+const connectTo = (broker) =>
+  amqp.connect({ port: broker.address.port, username: 'guest', password: 'guest' });
+
+/** Everything that was under way in the broker has had some turns. */
+async function channelTurn(broker) {
+  const connection = await connectTo(broker);
+  await connection.close();
+}
+
+async function measure(name, prepare) {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < TRIES; i++) {
+    const broker = new ScaleBroker({
+      LEVERET_MANAGEMENT_TCP_PORT: '0',
+      LEVERET_PROMETHEUS_TCP_PORT: '0',
+    });
+    await broker.start();
+    const connection = await connectTo(broker);
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => {});
+    if (name.startsWith('a policy')) await each(COUNT, (n) => channel.assertQueue(`p${n}`));
+    const act = await prepare({ broker, connection, channel });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await broker.longestStall();
+    await act();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    shortest = Math.min(shortest, await broker.longestStall());
+    await broker.remove();
+  }
+  console.log(`| ${name.replace('N', COUNT.toLocaleString('en'))} | ${shortest.toFixed(0)} ms |`);
+}
+
+const only = process.env['ACT'];
+console.log('| act | longest stall |\n|---|---|');
+for (const [name, prepare] of Object.entries(ACTS)) {
+  if (only === undefined || name.includes(only)) await measure(name, prepare);
+}
