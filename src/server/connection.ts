@@ -69,6 +69,9 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** The peer has ended its side of the socket. */
   private ended = false;
   private givenUp = false;
+  /** Whether all is given back, and what waits for that. */
+  private holdsNothing = false;
+  private whenNothingHeld = (): void => {};
 
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -288,7 +291,11 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.broker.access.login.abandon(this);
     // Consumers that are still there are given nothing any more.
     this.outbox.stop();
-    this.broker.slices.begin(this.givingUp(), then);
+    this.broker.slices.begin(this.givingUp(), () => {
+      if (this.state !== CLOSED) then();
+      this.holdsNothing = true;
+      this.whenNothingHeld();
+    });
   }
 
   private *givingUp(): Steps {
@@ -369,6 +376,12 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (this.reader.midChunk) this.reader.abandon();
     this.giveUp();
     this.outbox.drop();
+    // It counts among the connections until nothing waits for it any more.
+    if (this.holdsNothing) this.gone();
+    else this.whenNothingHeld = () => this.gone();
+  }
+
+  private gone(): void {
     this.server.connectionGone(this);
     const { ending } = this.closing;
     this.server.peers.ended(this, null, ending);

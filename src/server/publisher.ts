@@ -203,13 +203,7 @@ export class Publisher {
       const position = broker.log.place(chunk, start, end, stored);
       broker.log.placed.hold(count, bodyBytes);
       if (stored) traits |= PUSH_STORED;
-      if (count >= WIDE_ROUTE) {
-        const { channel } = this;
-        pushWide(broker, channel, queues, position, bodyBytes, traits, (refusedOne) => {
-          if (channel.confirms !== null) this.confirm(channel.confirms, stored, refusedOne);
-        });
-        return;
-      }
+      if (count >= WIDE_ROUTE) return this.toMany(route, position, bodyBytes, traits, stored);
       for (let i = 0; i < count; i++) {
         if (!queues[i]!.push(position, bodyBytes, traits)) refused = true;
       }
@@ -222,6 +216,13 @@ export class Publisher {
   private taken(): void {
     this.broker.line.begin();
     this.channel.counts.published += 1;
+  }
+
+  private toMany(route: Route, at: number, size: number, traits: number, stored: boolean): void {
+    const { broker, channel } = this;
+    pushWide(broker, channel, route.queues, at, size, traits, (refused) => {
+      if (channel.confirms !== null) this.confirm(channel.confirms, stored, refused);
+    });
   }
 
   private unroutable(mandatory: boolean, chunk: Chunk, record: number): void {
