@@ -2,6 +2,7 @@
 // others are served meanwhile. The clock runs with each look at it, so that every slice is short.
 
 import { expect, test } from 'vitest';
+import { CLOSED } from '../../src/server/connection-state.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
@@ -135,10 +136,12 @@ test('a connection that breaks amid a long act gives everything back', async () 
   raw.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
   await eventually(() => broker.server.broker.slices.any, 'the act');
   raw.drop();
-  await eventually(() => broker.connectionCount === 0, 'the end of the connection');
+  const [connection] = broker.server.openConnections;
+  await eventually(() => connection?.state === CLOSED, 'the end of the socket');
   expect(queueOf(broker, 'q').unackedCount).toBeGreaterThan(0);
   goOn();
-  await eventually(() => queueOf(broker, 'q').unackedCount === 0, 'the end');
+  await eventually(() => broker.connectionCount === 0, 'the end of the connection');
+  expect(queueOf(broker, 'q').unackedCount).toBe(0);
   await eventually(() => !broker.server.broker.slices.any, 'the end of all acts');
   clock.creeps = false;
 });
