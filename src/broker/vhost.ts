@@ -32,6 +32,7 @@ import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
 import { Sources } from './exchange/sources.ts';
 import { Firehose } from './firehose.ts';
 import { generateName } from './generated-name.ts';
+import { OwnedQueues } from './owned-queues.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
 import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
@@ -59,8 +60,7 @@ export class Vhost implements QueueHome {
   private readonly broker: Broker;
   private readonly sources = new Sources();
 
-  /** For each connection that has any, its exclusive queues. */
-  private readonly owned = new Map<object, Set<Queue>>();
+  private readonly owned = new OwnedQueues();
 
   constructor(name: string, broker: Broker) {
     this.name = name;
@@ -245,7 +245,7 @@ export class Vhost implements QueueHome {
     this.broker.counts.queuesDeleted += 1;
     this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
-    if (queue.owner !== null) this.owned.get(queue.owner)?.delete(queue);
+    this.owned.remove(queue);
     this.removeBindingsTo(queue);
     queue.discard();
     this.router.topologyChanged();
@@ -268,10 +268,7 @@ export class Vhost implements QueueHome {
 
   /** Deletes the queues that a connection owns, step by step, as it closes. */
   *deletingQueuesOf(connection: object): Steps {
-    const owned = this.owned.get(connection);
-    if (owned === undefined) return;
-    this.owned.delete(connection);
-    for (const queue of owned) {
+    for (const queue of this.owned.take(connection)) {
       if (queue.deleted) continue;
       this.deleteQueue(queue, false, false);
       yield;
@@ -337,11 +334,7 @@ export class Vhost implements QueueHome {
     const queue = new Queue(id, traits, log, this.broker, this, queueRows);
     this.queues.set(traits.name, queue);
     this.policies.applyToQueue(queue);
-    if (queue.owner !== null) {
-      const owned = this.owned.get(queue.owner);
-      if (owned === undefined) this.owned.set(queue.owner, new Set([queue]));
-      else owned.add(queue);
-    }
+    this.owned.add(queue);
     return queue;
   }
 

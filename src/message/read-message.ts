@@ -14,6 +14,7 @@ import {
 } from '../amqp/property-walk.ts';
 import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import { viewOf } from '../util/bytes.ts';
+import type { Chunk } from './chunk.ts';
 import type { MessageLog } from './log.ts';
 import {
   bodyBytesAt,
@@ -96,4 +97,10 @@ export function recordWithHeader(message: ReadMessage, name: string, value: Fiel
   const payload = replaceHeaders(message.headerPayload, message.headers, false);
   const { exchange, routingKey } = message.address;
   return buildRecord(exchange, routingKey, payload, message.body);
+}
+
+/** Reads the record that begins at `start` of a chunk. */
+export function readChunk(chunk: Chunk, start: number): ReadMessage {
+  const bytes = chunk.joined();
+  return readRecord(bytes, viewOf(bytes), start);
 }

@@ -33,7 +33,7 @@ import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { Chunk } from '../message/chunk.ts';
 import { withHeaderPayload } from '../message/other-header.ts';
-import { readRecord } from '../message/read-message.ts';
+import { readChunk } from '../message/read-message.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
@@ -45,7 +45,6 @@ import {
   recordRoutingKey,
   writeRecordHead,
 } from '../message/record.ts';
-import { viewOf } from '../util/bytes.ts';
 import type { Holdings } from './backpressure/holdings.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
@@ -176,8 +175,7 @@ export class Publisher {
       }
       const mayBe = known === null && (propertyFlags & PARTICULAR_FLAGS) !== 0;
       if (mayBe && this.isParticular(bytes, flagsAt)) {
-        this.publishParticular(chunk, start, addressEnd, headerFrame, end);
-        return;
+        return this.publishParticular(chunk, start, addressEnd, headerFrame, end);
       }
     }
     const route = known ?? this.routeOf(bytes, start, addressEnd, flagsAt);
@@ -219,10 +217,11 @@ export class Publisher {
   }
 
   private toMany(route: Route, at: number, size: number, traits: number, stored: boolean): void {
-    const { broker, channel } = this;
-    pushWide(broker, channel, route.queues, at, size, traits, (refused) => {
-      if (channel.confirms !== null) this.confirm(channel.confirms, stored, refused);
+    const { confirms } = this.channel;
+    pushWide(this.broker, this.channel, route.queues, at, size, traits, (refused) => {
+      if (confirms !== null) this.confirm(confirms, stored, refused);
     });
+    this.broker.line.end();
   }
 
   private unroutable(mandatory: boolean, chunk: Chunk, record: number): void {
@@ -236,8 +235,7 @@ export class Publisher {
   }
 
   private trace(firehose: Firehose, chunk: Chunk, start: number, route: Route): void {
-    const bytes = chunk.joined();
-    firehose.published(this.channel, readRecord(bytes, viewOf(bytes), start), route.queues);
+    firehose.published(this.channel, readChunk(chunk, start), route.queues);
   }
 
   private confirm(confirms: Confirms, stored: boolean, refused: boolean): void {
