@@ -177,7 +177,10 @@ function topology(random: Random): Op[] {
 function step(random: Random, options: MessageOptions): Op[] {
   const queue = random.pick(QUEUES);
   const settle = random.pick(SETTLES);
-  switch (random.below(16)) {
+  switch (random.below(18)) {
+    case 16:
+    case 17:
+      return dyingAgain(random);
     case 0:
     case 1:
       return [{ op: 'get', queue, settle, times: 1 + random.below(4) }];
@@ -201,6 +204,42 @@ function step(random: Random, options: MessageOptions): Op[] {
     default:
       return [publish(random), ...(random.bool() ? step(random, options) : [])];
   }
+}
+
+/**
+ * A message that says it has died in W before, in the way in which it dies there now, with one part of what
+ * it says odd: what a broker wrote itself and reads back is what it trusts most.
+ */
+function dyingAgain(random: Random): Op[] {
+  const expires = random.bool();
+  const said: [string, Odd][] = [
+    ['queue', text('W')],
+    ['reason', text(expires ? 'expired' : 'rejected')],
+    ['count', ['l', '1']],
+    ['time', ['T', '1700000000']],
+    ['exchange', text('F')],
+    ['routing-keys', ['A', [text('S')]]],
+  ];
+  const odd = random.pick([0, 2, 2, 2, 3, 4, 5]);
+  const entry = said.map(([key, value], at): [string, Odd] => [
+    key,
+    at === odd ? (random.bool() ? oddInteger(random) : oddValue(random)) : value,
+  ]);
+  const sent: Op = {
+    op: 'publish',
+    how: random.pick(['confirm', 'tx']),
+    exchange: 'F',
+    key: 'S',
+    mandatory: false,
+    properties: { deliveryMode: 2, ...(expires ? { expiration: '50' } : {}) },
+    headers: [['x-death', ['A', [['F', entry]]]]],
+    bodyBytes: 0,
+  };
+  const settle = random.pick<Settle>(['nack', 'reject']);
+  const dies: Op = expires
+    ? { op: 'advance', ms: 1000 }
+    : { op: 'get', queue: 'W', settle, times: 9 };
+  return [sent, dies];
 }
 
 const BROWSES = [
