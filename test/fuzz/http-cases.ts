@@ -167,8 +167,11 @@ function rawStep(random: Random): HttpStep {
   return { do: 'raw', port: random.pick(['management', 'metrics']), bytes: oddDialogue(random) };
 }
 
+/** The routes that take something in, which harm more than those that show it. */
+const WRITES = ROUTES.filter(({ method, path }) => fieldsOf(method, path) !== null);
+
 function requestStep(random: Random): HttpStep {
-  const route = random.pick(ROUTES);
+  const route = random.pick(random.below(3) > 0 ? WRITES : ROUTES);
   const sound = random.below(6) > 0;
   const method = sound ? route.method : random.pick(METHODS);
   const path = route.path
@@ -184,7 +187,7 @@ function requestStep(random: Random): HttpStep {
 
 function segment(random: Random, name: string): string {
   const known = PARTS[name];
-  if (known === undefined || random.below(4) === 0) return oddSegment(random);
+  if (known === undefined || random.below(3) === 0) return oddSegment(random);
   return random.pick(known);
 }
 

@@ -92,6 +92,8 @@ export const ODD_BODIES: readonly (() => string)[] = [
   () => 'name=x&vhost=%2F',
 ];
 
+const LONG_SEGMENTS = [254, 255, 256, 1000, 3000].map((length) => 'q'.repeat(length));
+
 /** Parts of a path, as they are sent. */
 export const ODD_SEGMENTS: readonly string[] = [
   '',
@@ -119,11 +121,12 @@ export const ODD_SEGMENTS: readonly string[] = [
   'NaN',
   '-1',
   '99999',
-  ...[254, 255, 256, 1000, 3000].map((length) => 'q'.repeat(length)),
+  ...LONG_SEGMENTS,
   '%C3%A9'.repeat(128),
 ];
 
 export function oddSegment(random: Random): string {
+  if (random.below(4) === 0) return random.pick(LONG_SEGMENTS);
   if (random.bool()) return random.pick(ODD_SEGMENTS);
   const bytes = bytesOf(random.pick(ODD_TEXTS)).subarray(0, 300);
   return [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
