@@ -34,6 +34,7 @@ import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { CalledLines } from './queue/waiting-line.ts';
 import { recoverBroker } from './recovery/recover-broker.ts';
 import { recoverVhost } from './recovery/recover-vhost.ts';
+import { RefusedLetters } from './republish/refused-letters.ts';
 import { SetAsideDefinitions } from './set-aside/set-aside-definitions.ts';
 import { SetAsideMessages } from './set-aside/set-aside-messages.ts';
 import { Vhost } from './vhost.ts';
@@ -90,6 +91,7 @@ export class Broker implements QueueHost, CompactionHost {
   private readonly touched: TouchedQueues;
   private readonly dirty: DirtyQueues;
   readonly slices: Slices;
+  readonly refusedLetters: RefusedLetters;
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Queue>();
@@ -114,11 +116,12 @@ export class Broker implements QueueHost, CompactionHost {
     this.nowMs = this.time.now();
     this.floods = new Floods(floods);
     this.lines = new CalledLines(this, listener);
-    this.touched = new TouchedQueues(this.floods, this.lines, clock);
     this.dirty = new DirtyQueues(clock);
     this.slices = new Slices(clock, () => listener.turnWanted());
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
+    this.refusedLetters = new RefusedLetters(this.log, this.slices, clock);
+    this.touched = new TouchedQueues(this.floods, this.lines, clock, this.refusedLetters);
     this.setAsideRows = new SetAsideDefinitions(store);
     this.definitionRows = new DefinitionRows(store, this.setAsideRows);
     this.queueRows = new QueueRows(store, this.setAsideRows);
@@ -262,6 +265,7 @@ export class Broker implements QueueHost, CompactionHost {
    * to do as soon as others have had their turn.
    */
   deliver(): boolean {
+    this.refusedLetters.renew();
     const acting = this.slices.run();
     return this.touched.deliver() || acting;
   }
@@ -285,7 +289,8 @@ export class Broker implements QueueHost, CompactionHost {
   }
 
   recordHolders(): RecordHolder[] {
-    return [this.setAside, ...[...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue())];
+    const queues = [...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue());
+    return [this.setAside, this.refusedLetters, ...queues];
   }
 
   recordsMoved(): void {
@@ -373,6 +378,7 @@ export class Broker implements QueueHost, CompactionHost {
 
   /** At a clean stop, when all consumers are gone: which messages were delivered, exactly. */
   sealExactMarks(): void {
+    this.refusedLetters.stop();
     this.slices.finish();
     this.sweeps.stop();
     for (const vhost of this.vhosts.values()) {

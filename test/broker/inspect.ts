@@ -130,6 +130,7 @@ function swept(broker: Broker): Held[] {
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
   const held = [...[...queues].flatMap(entriesIn), ...broker.setAside.list(), ...swept(broker)];
+  broker.refusedLetters.visitPage(0, (position, bodyBytes) => held.push({ position, bodyBytes }));
   for (const { position, bodyBytes } of held) {
     const id = Math.floor(position / SEGMENT_SPAN);
     expected.set(id, (expected.get(id) ?? 0) + weightOf(bodyBytes));

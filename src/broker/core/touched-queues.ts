@@ -18,8 +18,16 @@ export class TouchedQueues {
   private readonly floods: Floods;
   private readonly lines: CalledLines;
   private readonly clock: Clock;
+  /** Whether dead letters have had their share of the turn. */
+  private readonly letters: { readonly over: boolean };
 
-  constructor(floods: Floods, lines: CalledLines, clock: Clock) {
+  constructor(
+    floods: Floods,
+    lines: CalledLines,
+    clock: Clock,
+    letters: { readonly over: boolean },
+  ) {
+    this.letters = letters;
     this.floods = floods;
     this.lines = lines;
     this.clock = clock;
@@ -47,7 +55,8 @@ export class TouchedQueues {
     // Those who wait for what they share with others go first.
     let more = lines.any && lines.serve();
     for (let i = 0; i < queues.length; i++) {
-      if (i % QUEUES_PER_LOOK === QUEUES_PER_LOOK - 1 && this.clock.monotonicMs() >= endMs) {
+      const look = i % QUEUES_PER_LOOK === QUEUES_PER_LOOK - 1;
+      if ((look && this.clock.monotonicMs() >= endMs) || (i > 0 && this.letters.over)) {
         // Those that are left come first in the next turn.
         const left = queues.slice(i);
         this.queues = left.concat(this.queues);

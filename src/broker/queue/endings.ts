@@ -47,6 +47,11 @@ export class Endings {
     return deadLetterExchange === null ? DELIVERIES_PER_TURN : DEAD_LETTERS_PER_TURN;
   }
 
+  /** Whether dead letters have had their share of the turn. At least one is always made. */
+  private get spent(): boolean {
+    return this.queue.rules.deadLetterExchange !== null && this.host.refusedLetters.spent;
+  }
+
   /** Ends the life of the head of a lane. */
   private dropHead(lane: Lane, reason: DeathReason): void {
     this.die(this.queue.messages.skipHead(lane), reason);
@@ -72,6 +77,7 @@ export class Endings {
     for (let left = this.perTurn; left > 0; left--) {
       if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
       this.dropHead(messages.topLane(), 'maxlen');
+      if (this.spent) return true;
     }
     return true;
   }
@@ -84,7 +90,7 @@ export class Endings {
     for (let left = this.perTurn; ; left--) {
       const lane = this.expiredLane(nowMs);
       if (lane === null) break;
-      if (left === 0) return false;
+      if (left === 0 || (left < this.perTurn && this.spent)) return false;
       this.dropHead(lane, 'expired');
     }
     return this.queue.messages.readyCount > 0;
@@ -112,8 +118,14 @@ export class Endings {
     else this.setAside(seq, reason, error.thrown);
   }
 
-  /** A message that a full queue refuses goes where its dead letters go. */
+  /** A message that a full queue refuses goes where its dead letters go, as soon as it is its turn. */
   refuse(position: number, bodyBytes: number, traits: number): void {
+    if (this.queue.rules.deadLetterExchange === null) return;
+    this.host.refusedLetters.add(this.queue, position, bodyBytes, traits);
+  }
+
+  /** It is the turn of one that was refused. */
+  handOnRefused(position: number, bodyBytes: number, traits: number): void {
     const { messages } = this.queue;
     const error = this.handOn(position, 'maxlen');
     if (error === null) return;

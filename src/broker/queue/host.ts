@@ -3,6 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ChangeLine } from '../core/change-line.ts';
+import type { RefusedLetters } from '../republish/refused-letters.ts';
 import type { Queue } from './queue.ts';
 import type { HeldEntry } from './queue-messages.ts';
 import type { Sweep } from './sweeps.ts';
@@ -21,6 +22,7 @@ export interface QueueHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
   readonly line: ChangeLine;
+  readonly refusedLetters: RefusedLetters;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed: number;
   unsealedLive: number;
