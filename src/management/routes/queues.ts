@@ -2,7 +2,7 @@
 
 import { type JsonValue, wordOf } from '../../broker/json.ts';
 import { ACK_MODES, type Actor } from '../../broker/view/actor.ts';
-import type { MessageFilter } from '../../broker/view/browse.ts';
+import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/view/browse.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
 import { setImmediate } from '../../util/runtime.ts';
@@ -16,6 +16,9 @@ import { isNamed } from '../shape.ts';
 /** So many messages are got at a time at most, and so many bytes of each shown unless asked. */
 const GET_MAX = 10_000;
 const BROWSE_MAX = 1000;
+/** One call looks at so many messages, and shows so many bytes of them, before it says where to go on. */
+const BROWSE_SCANNED_MAX = 2000;
+const BROWSE_BYTES_MAX = 4 * 2 ** 20;
 const SHOWN_BYTES = 64 * 1024;
 const ALL_BYTES = 2 ** 31;
 /** How long one request may move messages; whoever wants more calls again. */
@@ -124,15 +127,41 @@ function* texts(messages: readonly object[]): Iterable<string> {
   for (const message of messages) yield JSON.stringify(message);
 }
 
-function browse(call: Call): object {
+/** Looks on, between turns, until there is what was asked for: a busy machine shows no less. */
+async function browse(call: Call): Promise<object> {
   const { query } = call;
-  return call.actor().browse(call.param('name'), {
-    cursor: query['cursor'] ?? '',
-    count: Math.max(1, integerOf('count', query['count'], 50, BROWSE_MAX)),
+  const actor = call.actor();
+  const name = call.param('name');
+  const count = Math.max(1, integerOf('count', query['count'], 50, BROWSE_MAX));
+  const truncate = integerOf('truncate', query['truncate'], SHOWN_BYTES, ALL_BYTES);
+  const rest = {
     filter: readFilter(query['key'], query['header']),
     encoding: readEncoding(query['encoding']),
-    truncate: integerOf('truncate', query['truncate'], SHOWN_BYTES, ALL_BYTES),
-  });
+    truncate,
+  };
+  const breather = new Breather(call.context.clock);
+  const messages: BrowsedMessage[] = [];
+  let cursor: string | null = query['cursor'] ?? '';
+  let scanned = 0;
+  let bytes = 0;
+  do {
+    if (scanned > 0) await breather.rest();
+    const page: BrowsePage = actor.browse(name, {
+      ...rest,
+      cursor,
+      count: count - messages.length,
+    });
+    for (const message of page.messages) bytes += Math.min(message.payload_bytes, truncate);
+    messages.push(...page.messages);
+    scanned += page.scanned;
+    cursor = page.next_cursor;
+  } while (
+    cursor !== null &&
+    messages.length < count &&
+    scanned < BROWSE_SCANNED_MAX &&
+    bytes < BROWSE_BYTES_MAX
+  );
+  return { messages, next_cursor: cursor, scanned };
 }
 
 /** `key` is a routing key with `*` for any characters, `header` is `name` or `name:value`. */
