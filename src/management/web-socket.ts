@@ -2,10 +2,11 @@
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from './context.ts';
 import { checkPage } from './http/origins.ts';
 import { pathOf } from './http/target.ts';
+import { WebSocketStream } from './http/web-socket-stream.ts';
 import { HttpError } from './http-error.ts';
 
 /** Where browsers connect to, as LavinMQ's client library expects it. */
@@ -32,11 +33,7 @@ function refusalOf(
   };
   if (!PATHS.includes(pathOf(request.url))) return '404 Not Found';
   if (!context.plainWebSocket && !('getCipher' in request.socket)) {
-    context.log.warn(
-      {},
-      'AMQP over WebSocket is refused without TLS, see management.tcp.web_socket',
-    );
-    return '403 Forbidden';
+    return refused('it comes without TLS, see management.tcp.web_socket');
   }
   try {
     checkPage(request.headers, request.socket.remoteAddress ?? '', context.allowedPages);
@@ -69,7 +66,7 @@ export function acceptWebSockets(context: Context, server: Server): void {
     }
     const { socket: tcp } = request;
     const upgraded = (webSocket: WebSocket): void => {
-      const stream = createWebSocketStream(webSocket, { allowHalfOpen: false });
+      const stream = new WebSocketStream(webSocket, tcp, context.guard);
       answerPings(context, webSocket, tcp);
       const hasLoggedIn = context.acceptAmqp(stream, tcp);
       if (hasLoggedIn !== null) boundUntilLogin(context, tcp, hasLoggedIn);

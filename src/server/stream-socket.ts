@@ -4,10 +4,17 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { Guard } from '../util/guard.ts';
+import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 import type { TlsPeer } from './listener.ts';
+
+/** How long what has come may still be acted upon once the socket below has ended. */
+const ORPHAN_TIMEOUT_MS = 5000;
 
 /** Who takes them. */
 export interface StreamTaker {
+  readonly wheel: TimerWheel;
+  readonly peerGuard: Guard;
   mayAccept(): boolean;
   accepted(socket: Socket, peer: TlsPeer | null): { readonly place: { readonly user: string } };
 }
@@ -32,8 +39,18 @@ export class Streams {
       return null;
     }
     this.count += 1;
+    const { wheel, peerGuard } = this.taker;
+    // Where an alarm or the like keeps the stream from being read, its end would not be seen.
+    const orphaned = new WheelTimer(() => stream.destroy());
+    const leave = (): void => wheel.schedule(orphaned, ORPHAN_TIMEOUT_MS);
+    const left = peerGuard.listener('end below a stream', leave, () => stream.destroy());
+    below.once('finish', left);
+    below.once('close', left);
     stream.once('close', () => {
       this.count -= 1;
+      below.off('finish', left);
+      below.off('close', left);
+      wheel.cancel(orphaned);
     });
     const connection = this.taker.accepted(asSocket(stream, below), tlsPeerOf(below));
     return () => connection.place.user !== '';

@@ -116,6 +116,11 @@ export class RawConnection {
     });
   }
 
+  /** Speaks over a stream that is open already. */
+  static over(stream: Socket, endpoint: Endpoint): RawConnection {
+    return new RawConnection(stream, endpoint);
+  }
+
   /** Sends the protocol header and takes connection.start. */
   async start(): Promise<Frame> {
     this.write(PROTOCOL_HEADER);
