@@ -4,6 +4,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { decodeTable, type Field } from '../amqp/field-table.ts';
 import { WIRE_LIMITS } from '../amqp/table-limits.ts';
+import { decodeText } from '../util/bytes.ts';
 import { type CertificateLogin, userOfCertificate } from './certificate-names.ts';
 import type { TlsPeer } from './listener.ts';
 
@@ -76,12 +77,17 @@ interface NameAndPassword {
   readonly password: string;
 }
 
+/** What bytes that are no text say: decoded with marks of replacement, many would look like one password. */
+const NOBODY: NameAndPassword = { user: '', password: '' };
+
 /**
  * RFC 4616: authorization id, user and password with a zero byte before each of the latter. To act for
  * another user is not to be had, so that the first has to be empty, as in RabbitMQ.
  */
 function readPlain(response: Buffer): NameAndPassword {
-  const parts = response.toString('utf8').split('\0');
+  const text = decodeText(response, 0, response.length);
+  if (text === null) return NOBODY;
+  const parts = text.split('\0');
   const [actsFor, user, password] = parts;
   if (parts.length === 3 && actsFor !== '') {
     throw new AmqpError('SYNTAX_ERROR', 'PLAIN with an authorization identity is not supported');
@@ -98,9 +104,11 @@ function readAmqplain(response: Buffer): NameAndPassword {
   table.writeUInt32BE(response.length);
   response.copy(table, 4);
   const fields = decodeTable(table, 0, table.length, WIRE_LIMITS).table;
-  const user = textOf(fields.get('LOGIN'));
-  const password = textOf(fields.get('PASSWORD'));
+  const [login, secret] = [fields.get('LOGIN'), fields.get('PASSWORD')];
+  const user = textOf(login);
+  const password = textOf(secret);
   if (user === null || password === null) {
+    if (login?.type === 'S' && secret?.type === 'S') return NOBODY;
     throw new AmqpError(
       'SYNTAX_ERROR',
       'the response of mechanism AMQPLAIN lacks LOGIN or PASSWORD',
@@ -110,5 +118,5 @@ function readAmqplain(response: Buffer): NameAndPassword {
 }
 
 function textOf(field: Field | undefined): string | null {
-  return field?.type === 'S' ? field.value.toString() : null;
+  return field?.type === 'S' && typeof field.value === 'string' ? field.value : null;
 }
