@@ -43,10 +43,7 @@ export function checkExchangeDeclaration(
   traits: ExchangeTraits,
 ): void {
   refuseDefaultExchange(traits.name);
-  if (!EXCHANGE_TYPES.has(traits.type)) {
-    const kind = WORDS_OF_RABBITMQ.has(traits.type) ? 'invalid' : 'unknown';
-    throw new AmqpError('COMMAND_INVALID', `${kind} exchange type '${traits.type}'`);
-  }
+  refuseUnknownType(traits.type);
   if (current !== undefined) {
     checkSameExchange(vhost, current, traits);
     return;
@@ -54,6 +51,13 @@ export function checkExchangeDeclaration(
   checkName('exchange', traits.name);
   checkShort('name of an exchange', traits.name);
   checkExchangeArguments(traits.name, vhost, traits.type, traits.arguments);
+}
+
+/** Throws COMMAND_INVALID for a type of exchanges that is none. */
+export function refuseUnknownType(type: string): void {
+  if (EXCHANGE_TYPES.has(type)) return;
+  const kind = WORDS_OF_RABBITMQ.has(type) ? 'invalid' : 'unknown';
+  throw new AmqpError('COMMAND_INVALID', `${kind} exchange type '${type}'`);
 }
 
 /**

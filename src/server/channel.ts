@@ -41,13 +41,8 @@ import {
   writeReturn,
 } from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
-import {
-  Publisher,
-  type PublisherChannel,
-  type PublishLimits,
-  REFUSED,
-  TAKEN_STORED,
-} from './publisher.ts';
+import { Publisher, type PublishLimits, REFUSED, TAKEN_STORED } from './publisher.ts';
+import type { PublisherChannel } from './publisher-channel.ts';
 import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
 

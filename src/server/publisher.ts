@@ -16,18 +16,15 @@ import type { TableLimits } from '../amqp/table-limits.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
-import type { Steps } from '../broker/core/slices.ts';
-import type { MessageCounts } from '../broker/counts.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
-import type { Firehose, TracedChannel } from '../broker/firehose.ts';
+import type { Firehose } from '../broker/firehose.ts';
 import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
 } from '../broker/queue/host.ts';
-import type { Queue } from '../broker/queue/queue.ts';
 import type { Route } from '../broker/route.ts';
 import { type Address, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
@@ -45,17 +42,20 @@ import {
   recordRoutingKey,
   writeRecordHead,
 } from '../message/record.ts';
-import type { Holdings } from './backpressure/holdings.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
 import {
+  BAD_EXPIRY,
+  checkExpiry,
   checkUserId,
+  claimsOwnName,
   expiryOf,
   octetProperty,
   PARTICULAR_FLAGS,
   wantsDirectReply,
 } from './publish-properties.ts';
-import type { HeldPublish, Transaction } from './transaction.ts';
+import type { PublisherChannel } from './publisher-channel.ts';
+import type { HeldPublish } from './transaction.ts';
 import { pushWide, WIDE_ROUTE } from './wide-push.ts';
 
 /** Bits of basic.publish. */
@@ -72,29 +72,6 @@ export const REFUSED = 2;
 /** How large a message and its headers may be. */
 export interface PublishLimits extends TableLimits {
   readonly maxMessageBytes: number;
-}
-
-/** What a publisher needs of its channel. */
-export interface PublisherChannel extends TracedChannel {
-  readonly counts: MessageCounts;
-  /** What the publisher may do; null: anything. */
-  readonly grants: Grants | null;
-  /** The confirms of the channel, or null unless it is in confirm mode. */
-  readonly confirms: Confirms | null;
-  /** What waits for tx.commit, or null unless the channel is in transaction mode. */
-  readonly transaction: Transaction | null;
-  /** The queue of the consumer of replies, or null when the channel has none. */
-  readonly replyQueue: Queue | null;
-  /** Counts what is half there. */
-  readonly holdings: Holdings;
-  /** Sends basic.return for a record that no queue takes. */
-  returnUnroutable(chunk: Chunk, record: number): void;
-  /** Does a long act in slices, and then `then`; what is published behind it waits. */
-  act(steps: Steps, then: () => void, whole: boolean): void;
-  /** Lets others have their turn before it publishes more. */
-  rest(): void;
-  /** Asks that confirms be sent at the end of the turn. */
-  confirmsChanged(): void;
 }
 
 /** The publishing side of one channel. */
@@ -170,11 +147,11 @@ export class Publisher {
         traits = PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
       }
       if ((propertyFlags & (1 << BIT_EXPIRATION)) !== 0) {
-        expiryMs = expiryOf(bytes, flagsAt);
+        expiryMs = this.expiryOf(bytes, start, addressEnd, flagsAt);
         traits |= PUSH_EXPIRES;
       }
       const mayBe = known === null && (propertyFlags & PARTICULAR_FLAGS) !== 0;
-      if (mayBe && this.isParticular(bytes, flagsAt)) {
+      if (mayBe && this.isParticular(bytes, start, addressEnd, flagsAt)) {
         return this.publishParticular(chunk, start, addressEnd, headerFrame, end);
       }
     }
@@ -246,9 +223,24 @@ export class Publisher {
   }
 
   /** Whether it is one for `publishParticular`; throws when it names another user. */
-  private isParticular(bytes: Buffer, flagsAt: number): boolean {
-    if (this.grants !== null) checkUserId(bytes, flagsAt, this.grants.user);
+  private isParticular(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): boolean {
+    if (this.grants !== null && !claimsOwnName(bytes, flagsAt, this.grants.user)) {
+      this.refuse(bytes, start, addressEnd, flagsAt);
+    }
     return namesCopies(bytes, flagsAt) || wantsDirectReply(bytes, flagsAt);
+  }
+
+  private expiryOf(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): number {
+    const expiryMs = expiryOf(bytes, flagsAt);
+    if (expiryMs === BAD_EXPIRY) this.refuse(bytes, start, addressEnd, flagsAt);
+    return expiryMs;
+  }
+
+  /** Throws for properties that are refused; as in RabbitMQ, what the user may do comes first. */
+  private refuse(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): void {
+    this.routeOf(bytes, start, addressEnd, flagsAt);
+    if (this.grants !== null) checkUserId(bytes, flagsAt, this.grants.user);
+    checkExpiry(bytes, flagsAt);
   }
 
   /**

@@ -11,7 +11,8 @@ import type { ToolMessage } from '../broker/view/host.ts';
 import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
 import { AllHoldings, Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
-import { Publisher, type PublisherChannel, type PublishLimits } from './publisher.ts';
+import { Publisher, type PublishLimits } from './publisher.ts';
+import type { PublisherChannel } from './publisher-channel.ts';
 
 const BIT_MANDATORY = 1;
 /** Class, method and ticket stand before the exchange in the payload of basic.publish. */

@@ -18,7 +18,8 @@ import type { Chunk } from '../../src/message/chunk.ts';
 import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
 import { Confirms } from '../../src/server/confirms.ts';
 import { FrameReader, type FrameSink } from '../../src/server/frame-reader.ts';
-import { Publisher, type PublisherChannel } from '../../src/server/publisher.ts';
+import { Publisher } from '../../src/server/publisher.ts';
+import type { PublisherChannel } from '../../src/server/publisher-channel.ts';
 import { publishFrames } from '../message/frames.ts';
 import type { Entry, Message, ModelQueue } from './model.ts';
 

@@ -2,7 +2,11 @@
 
 import type { Method } from '../../amqp/spec.ts';
 import { checkBindingRights, checkExchangeRights } from '../../broker/binding-rights.ts';
-import { refuseDefaultExchange } from '../../broker/declare-rules.ts';
+import {
+  refuseDefaultExchange,
+  refuseSystemExchange,
+  refuseUnknownType,
+} from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
@@ -27,6 +31,7 @@ export function handleExchangeMethod(
     case 'exchange.delete': {
       const name = stripLineBreaks(method.exchange);
       refuseDefaultExchange(name);
+      refuseSystemExchange(vhost.name, name);
       grants.requireExchange('configure', name);
       vhost.deleteExchange(name, method.ifUnused);
       if (method.noWait) return;
@@ -79,6 +84,8 @@ function declare(
     vhost.exchange(name);
   } else {
     const args = method.arguments;
+    // As in RabbitMQ: what can never be declared is told before what this user may.
+    refuseUnknownType(type);
     checkExchangeRights(vhost, grants, name, args);
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
   }
