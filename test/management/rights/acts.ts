@@ -264,6 +264,26 @@ const BINDINGS: readonly Act[] = [
   }),
 ];
 
+const SET_ASIDE: readonly Act[] = [
+  act('GET /set-aside', '/set-aside', { own: true }),
+  act('GET /set-aside/:vhost', `/set-aside/${VHOST}`, { own: true }),
+  act('DELETE /set-aside/rows/:id', '/set-aside/rows/none', { own: true }),
+  ...(
+    [
+      ['GET', '', ''],
+      ['GET', '/:id', '/9'],
+      ['POST', '/:id/retry', '/9/retry'],
+      ['DELETE', '/:id', '/9'],
+    ] as const
+  ).map(([method, route, path]) =>
+    act(
+      `${method} /queues/:vhost/:name/set-aside${route}`,
+      `/queues/${VHOST}/theirs/set-aside${path}`,
+      { own: true, before: [QUEUE] },
+    ),
+  ),
+];
+
 const QUEUES: readonly Act[] = [
   act('GET /queues', '/queues'),
   act('GET /queues/detailed', '/queues/detailed', { own: true }),
@@ -332,5 +352,6 @@ export const ACTS: readonly Act[] = [
   ...EXCHANGES,
   ...BINDINGS,
   ...QUEUES,
+  ...SET_ASIDE,
   ...CONNECTIONS,
 ];
