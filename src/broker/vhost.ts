@@ -7,6 +7,7 @@ import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import type { Steps } from './core/slices.ts';
+import { UnusedExchanges } from './core/unused-exchanges.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
   checkBinding,
@@ -59,6 +60,7 @@ export class Vhost implements QueueHome {
   connections = 0;
   private readonly broker: Broker;
   private readonly sources = new Sources();
+  private readonly unused = new UnusedExchanges((exchange) => this.removeExchange(exchange));
 
   private readonly owned = new OwnedQueues();
 
@@ -307,7 +309,7 @@ export class Vhost implements QueueHome {
   unbind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    if (this.removeBinding(source, identity)) this.deleteIfUnused(source);
+    if (this.removeBinding(source, identity)) this.unused.look(source);
   }
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
@@ -372,7 +374,7 @@ export class Vhost implements QueueHome {
       const next = this.sources.first(destination);
       if (next === null) return;
       if (!this.removeBinding(next.source, next.identity)) return;
-      this.deleteIfUnused(next.source);
+      this.unused.look(next.source);
     }
   }
 
@@ -386,12 +388,5 @@ export class Vhost implements QueueHome {
     if (!exchange.durable) return;
     this.broker.definitionRows.removeExchange(this.name, exchange.name);
     this.broker.definitionChanged();
-  }
-
-  /** An auto-delete exchange goes with the last binding that has it as its source. */
-  private deleteIfUnused(exchange: Exchange): void {
-    if (exchange.autoDelete && !exchange.deleted && exchange.bindings.size === 0) {
-      this.removeExchange(exchange);
-    }
   }
 }
