@@ -184,6 +184,7 @@ export class Tools {
       view: new View(server.broker, version, server.peers),
       clock,
       log: logger,
+      admitsLine: (kind) => server.lines.admits(kind),
       guard: server.peerGuard,
       facts: {
         startedMs: clock.monotonicMs(),

@@ -40,6 +40,8 @@ export interface Context {
   readonly view: View;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether one more line of this kind may be written; for lines that users cause as they like. */
+  readonly admitsLine: (kind: string) => boolean;
   /** What every listener that a peer's bytes reach is under. */
   readonly guard: Guard;
   readonly facts: ProcessFacts;

@@ -125,8 +125,10 @@ function close(call: Call, names: readonly string[]): undefined {
   const given = call.headers['x-reason'];
   const reason = typeof given === 'string' && given !== '' ? given : CLOSE_REASON;
   for (const name of names) {
-    const { user } = { user: call.person.name };
-    call.context.log.warn({ connection: name, user, reason }, 'connection closed through the API');
+    const user = call.person.name;
+    const text = 'connection closed through the API';
+    const { log, admitsLine } = call.context;
+    if (admitsLine(text)) log.warn({ connection: name, user, reason }, text);
     call.view.look.host.closeConnection(name, reason);
   }
   return undefined;
