@@ -301,6 +301,24 @@ func (t *trial) goOnAfterRestart() error {
 	)
 }
 
+// closeCleanly opens and closes connections: none of the closes may be told as an error.
+func (t *trial) closeCleanly() error {
+	for n := 0; n < 300; n++ {
+		connection, err := amqp.Dial(url)
+		if err != nil {
+			return err
+		}
+		closed := connection.NotifyClose(make(chan *amqp.Error, 1))
+		if err := connection.Close(); err != nil {
+			return fmt.Errorf("close %d: %w", n, err)
+		}
+		if reason := <-closed; reason != nil {
+			return fmt.Errorf("close %d was told as %v", n, reason)
+		}
+	}
+	return nil
+}
+
 func (t *trial) delete() error {
 	return firstError(t.clean, t.connection.Close)
 }
@@ -326,6 +344,7 @@ func main() {
 		{"be told why a channel was closed", false, t.closeChannelByError},
 		{"reconnect after a cut socket", false, t.reconnectAfterCut},
 		{"go on after a restart of the broker", true, t.goOnAfterRestart},
+		{"close 300 connections, none of them with an error", false, t.closeCleanly},
 		{"delete queues and exchanges", false, t.delete},
 	}
 	for _, step := range steps {

@@ -18,6 +18,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -238,6 +239,106 @@ public final class Main {
         expect(done.await(PATIENCE_SECONDS, TimeUnit.SECONDS), true);
     }
 
+    private String scratchQueue(Channel other, Map<String, Object> arguments) throws IOException {
+        return other.queueDeclare("", false, true, true, arguments).getQueue();
+    }
+
+    private static void send(Channel other, String exchange, String key, String... bodies) throws Exception {
+        for (String body : bodies) other.basicPublish(exchange, key, null, body.getBytes());
+    }
+
+    /** Three queues with 100 messages each have about the same share of a prefetch of one for the channel. */
+    private void shareChannelPrefetch() throws Exception {
+        Channel other = connection.createChannel();
+        other.basicQos(1, true);
+        other.confirmSelect();
+        List<String> queues = List.of(
+                scratchQueue(other, null), scratchQueue(other, null), scratchQueue(other, null));
+        for (String queue : queues) for (int n = 0; n < 100; n++) send(other, "", queue, queue);
+        other.waitForConfirmsOrDie(PATIENCE_SECONDS * 1000L);
+        BlockingQueue<Delivery> deliveries = new LinkedBlockingQueue<>();
+        for (String queue : queues) {
+            other.basicConsume(queue, false, (tag, delivery) -> deliveries.add(delivery), tag -> {});
+        }
+        Map<String, Integer> counts = new HashMap<>();
+        for (int n = 0; n < 150; n++) {
+            Delivery delivery = take(deliveries);
+            counts.merge(new String(delivery.getBody()), 1, Integer::sum);
+            other.basicAck(delivery.getEnvelope().getDeliveryTag(), false);
+        }
+        for (String queue : queues) {
+            int count = counts.getOrDefault(queue, 0);
+            if (count < 25) throw new AssertionError("shares of 150: " + counts.values());
+        }
+        other.close();
+    }
+
+    /** A consumer without acks waits as the others while the prefetch of the channel is used up. */
+    private void holdNoAckConsumer() throws Exception {
+        Channel other = connection.createChannel();
+        other.basicQos(1, true);
+        String acked = scratchQueue(other, null);
+        String noAck = scratchQueue(other, null);
+        BlockingQueue<Delivery> first = new LinkedBlockingQueue<>();
+        BlockingQueue<Delivery> second = new LinkedBlockingQueue<>();
+        other.basicConsume(acked, false, (tag, delivery) -> first.add(delivery), tag -> {});
+        send(other, "", acked, "held");
+        long tag = take(first).getEnvelope().getDeliveryTag();
+        other.basicConsume(noAck, true, (consumer, delivery) -> second.add(delivery), consumer -> {});
+        send(other, "", noAck, "behind it");
+        expect(second.poll(300, TimeUnit.MILLISECONDS), null);
+        other.basicAck(tag, false);
+        expect(new String(take(second).getBody()), "behind it");
+        other.close();
+    }
+
+    /** What is requeued into a full queue counts at once: the oldest goes. */
+    private void requeueIntoFullQueue() throws Exception {
+        Channel other = connection.createChannel();
+        String queue = scratchQueue(other, Map.of("x-max-length", 2));
+        other.confirmSelect();
+        send(other, "", queue, "1", "2");
+        other.waitForConfirmsOrDie(PATIENCE_SECONDS * 1000L);
+        GetResponse first = other.basicGet(queue, false);
+        send(other, "", queue, "3");
+        other.waitForConfirmsOrDie(PATIENCE_SECONDS * 1000L);
+        other.basicNack(first.getEnvelope().getDeliveryTag(), false, true);
+        expect(new String(other.basicGet(queue, true).getBody()), "2");
+        expect(new String(other.basicGet(queue, true).getBody()), "3");
+        expect(other.basicGet(queue, true), null);
+        other.close();
+    }
+
+    /** A message that a consumer waits for is not for a get that comes right behind it. */
+    private void getBesideWaitingConsumer() throws Exception {
+        Channel other = connection.createChannel();
+        Channel getting = connection.createChannel();
+        String queue = scratchQueue(other, null);
+        BlockingQueue<Delivery> deliveries = new LinkedBlockingQueue<>();
+        other.basicConsume(queue, true, (tag, delivery) -> deliveries.add(delivery), tag -> {});
+        for (int n = 0; n < 200; n++) {
+            send(getting, "", queue, "for the consumer");
+            expect(getting.basicGet(queue, true), null);
+            take(deliveries);
+        }
+        getting.close();
+        other.close();
+    }
+
+    /** Line breaks in names count for nothing. */
+    private void stripLineBreaks() throws Exception {
+        Channel other = connection.createChannel();
+        String name = "clients.java.lines";
+        other.exchangeDeclare("clients\r\n.java.\nlines", "fanout", false, true, null);
+        other.queueDeclare("clients.java\r.lines\n", false, true, true, null);
+        other.exchangeDeclarePassive(name);
+        other.queueDeclarePassive(name);
+        other.queueBind(name, name, "");
+        other.queueDelete(name);
+        other.exchangeDelete(name);
+        other.close();
+    }
+
     private void delete() throws Exception {
         clean();
         connection.close();
@@ -268,6 +369,11 @@ public final class Main {
         String restart = "recover all of it after a restart of the broker";
         if (System.getenv("AMQP_RESTARTS").equals("1")) take(restart, trial::goOnAfterRestart);
         else System.out.println("skipped " + restart + ": this broker is not ours to restart");
+        take("share the prefetch of a channel between three queues", trial::shareChannelPrefetch);
+        take("hold a consumer without acks while the channel's prefetch is used up", trial::holdNoAckConsumer);
+        take("requeue into a queue that is full", trial::requeueIntoFullQueue);
+        take("get beside a consumer that waits", trial::getBesideWaitingConsumer);
+        take("declare names with line breaks in them", trial::stripLineBreaks);
         take("delete queues and exchanges", trial::delete);
     }
 }
