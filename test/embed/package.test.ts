@@ -42,7 +42,7 @@ broker.url = '';
 let project = '';
 
 function run(command: string, args: readonly string[], cwd = project): string {
-  const ended = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 60_000 });
+  const ended = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 240_000 });
   const said = `${ended.stdout}${ended.stderr}`;
   if (ended.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${said}`);
   return said;

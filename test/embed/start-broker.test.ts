@@ -72,7 +72,7 @@ describe('a broker inside a program', () => {
       await Promise.all(brokers.map((each) => each.close()));
       console.log('closed');`;
     const args = ['--input-type=module', '--eval', program];
-    const ended = spawnSync(process.execPath, args, { cwd: folder, timeout: 20_000 });
+    const ended = spawnSync(process.execPath, args, { cwd: folder, timeout: 60_000 });
     expect(ended.stderr.toString()).toBe('');
     expect(ended.stdout.toString()).toBe('closed\n');
     expect(ended.status).toBe(0);

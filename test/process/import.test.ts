@@ -11,7 +11,7 @@ const QUEUES = 2_000;
 const ROUNDS = 7;
 
 test('kill -9 amid an import leaves all of a file, or nothing of it', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const file = join(processes.folder(), 'definitions.json');
   const queues = Array.from({ length: QUEUES }, (_, n) => {

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { Random } from '../amqp/random.ts';
 import { encodeMethod, HEARTBEAT, typed } from '../support/amqp-wire.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { HANG_UP, handshake, publication } from './scripted.ts';
 import { type TestServer, useServers } from './support.ts';
 
@@ -21,7 +22,7 @@ const GROWTH_MIB_MAX = 96;
 /** After so many cases the queues they left are deleted. */
 const CLEANED_EVERY = 2_000;
 const ABREAST = 12;
-const HANG_MS = 3000;
+const HANG_MS = PATIENCE_MS;
 
 const HEADERS = {
   text: 'text',
@@ -283,7 +284,7 @@ test('a dialogue that is cut at any byte leaves nothing behind', async () => {
   await broker.expectServing();
 });
 
-test('a mutated dialogue harms nobody but itself', { timeout: DURATION_MS + 30_000 }, async () => {
+test('a mutated dialogue harms nobody but itself', { timeout: DURATION_MS + 4 * PATIENCE_MS }, async () => {
   const seed = SEED;
   const broker = await start({ handshakeTimeoutMs: 1000 });
   const bystander = await broker.open();
