@@ -284,7 +284,9 @@ test('a dialogue that is cut at any byte leaves nothing behind', async () => {
   await broker.expectServing();
 });
 
-test('a mutated dialogue harms nobody but itself', { timeout: DURATION_MS + 4 * PATIENCE_MS }, async () => {
+test('a mutated dialogue harms nobody but itself', {
+  timeout: DURATION_MS + 4 * PATIENCE_MS,
+}, async () => {
   const seed = SEED;
   const broker = await start({ handshakeTimeoutMs: 1000 });
   const bystander = await broker.open();
