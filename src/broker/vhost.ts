@@ -295,9 +295,9 @@ export class Vhost implements QueueHome {
     this.broker.definitionChanged();
   }
 
-  /** The exchanges with bindings to a destination. */
-  sourcesOf(destination: Destination): Iterable<Exchange> {
-    return this.sources.of(destination);
+  /** The bindings that lead to a destination, each as its source and its identity there. */
+  bindingsTo(destination: Destination): ReturnType<Sources['bindingsTo']> {
+    return this.sources.bindingsTo(destination);
   }
 
   /** Whether that very binding is there. */
@@ -370,11 +370,9 @@ export class Vhost implements QueueHome {
   }
 
   private removeBindingsTo(destination: Destination): void {
-    for (;;) {
-      const next = this.sources.first(destination);
-      if (next === null) return;
-      if (!this.removeBinding(next.source, next.identity)) return;
-      this.unused.look(next.source);
+    for (const { source, identity } of this.sources.bindingsTo(destination)) {
+      this.removeBinding(source, identity);
+      this.unused.look(source);
     }
   }
 

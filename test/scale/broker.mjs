@@ -81,9 +81,18 @@ export class ScaleBroker {
 
   /** The longest time for which its event loop stood still since the last call, in ms. */
   async longestStall() {
+    return (await this.#stalls()).longestMs;
+  }
+
+  /** The most processor time that all its threads took in one turn since the last call, in ms. */
+  async longestTurn() {
+    return (await this.#stalls()).longestCpuMs;
+  }
+
+  #stalls() {
     const answer = new Promise((resolve) => this.child.once('message', resolve));
     this.child.send('take');
-    return (await answer).longestMs;
+    return answer;
   }
 
   async end(signal) {

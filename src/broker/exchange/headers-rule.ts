@@ -31,6 +31,8 @@ export interface HeadersRule<D> {
   /** The conditions: the header `names[i]` must be there and, unless void, equal `values[i]`. */
   readonly names: readonly HeaderName[];
   readonly values: readonly Field[];
+  /** Its place among the rules it is kept with; belongs to headers.ts. */
+  at: number;
 }
 
 /** Refuses the arguments of a binding whose `x-match` means nothing. */
@@ -64,6 +66,7 @@ export function readRule<D>(binding: Binding<D>, names: HeaderNames): HeadersRul
     all,
     names: keys.map((key) => names.take(key)),
     values: keys.map((key) => table.get(key) as Field),
+    at: 0,
   };
 }
 

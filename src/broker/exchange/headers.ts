@@ -12,6 +12,8 @@ import type { Found, RoutedMessage, Router } from './router.ts';
 interface Shelf<D> {
   readonly name: HeaderName;
   readonly byText: Map<string, HeadersRule<D>[]>;
+  /** Its place among the shelves. */
+  at: number;
 }
 
 /** Where a rule is kept: on the shelf of one of its conditions, or (-1) with those always tried. */
@@ -26,12 +28,15 @@ export class HeadersRouter<D> implements Router<D> {
   private readonly kept = new Map<Binding<D>, Kept<D>>();
   private readonly always: HeadersRule<D>[] = [];
   private readonly shelves: Shelf<D>[] = [];
+  private readonly shelfOf = new Map<HeaderName, Shelf<D>>();
 
   add(binding: Binding<D>): void {
     const rule = readRule(binding, this.names);
     const condition = this.condition(rule);
     this.kept.set(binding, { rule, condition });
-    this.rulesAt(rule, condition).push(rule);
+    const rules = this.rulesAt(rule, condition);
+    rule.at = rules.length;
+    rules.push(rule);
   }
 
   remove(binding: Binding<D>): void {
@@ -41,8 +46,10 @@ export class HeadersRouter<D> implements Router<D> {
     this.kept.delete(binding);
     const rules = this.rulesAt(rule, condition);
     const last = rules.pop() as HeadersRule<D>;
-    const at = rules.indexOf(rule);
-    if (at >= 0) rules[at] = last;
+    if (last !== rule) {
+      rules[rule.at] = last;
+      last.at = rule.at;
+    }
     if (condition >= 0 && rules.length === 0) this.tidy(rule, condition);
     for (const name of rule.names) this.names.release(name);
   }
@@ -74,7 +81,7 @@ export class HeadersRouter<D> implements Router<D> {
     for (let i = 0; all && i < names.length; i++) {
       const text = textOf(values[i] as Field);
       if (text === null) continue;
-      const shelf = this.shelves.find(({ name }) => name === names[i]);
+      const shelf = this.shelfOf.get(names[i] as HeaderName);
       const others = shelf?.byText.get(text)?.length ?? 0;
       if (others >= fewest) continue;
       fewest = others;
@@ -87,10 +94,11 @@ export class HeadersRouter<D> implements Router<D> {
     if (condition < 0) return this.always;
     const name = rule.names[condition] as HeaderName;
     const text = textOf(rule.values[condition] as Field) as string;
-    let shelf = this.shelves.find((each) => each.name === name);
+    let shelf = this.shelfOf.get(name);
     if (shelf === undefined) {
-      shelf = { name, byText: new Map() };
+      shelf = { name, byText: new Map(), at: this.shelves.length };
       this.shelves.push(shelf);
+      this.shelfOf.set(name, shelf);
     }
     let rules = shelf.byText.get(text);
     if (rules === undefined) {
@@ -102,10 +110,16 @@ export class HeadersRouter<D> implements Router<D> {
 
   /** Takes away the place of a rule that was the last one there. */
   private tidy(rule: HeadersRule<D>, condition: number): void {
-    const at = this.shelves.findIndex(({ name }) => name === rule.names[condition]);
-    const { byText } = this.shelves[at] as Shelf<D>;
-    byText.delete(textOf(rule.values[condition] as Field) as string);
-    if (byText.size === 0) this.shelves.splice(at, 1);
+    const name = rule.names[condition] as HeaderName;
+    const shelf = this.shelfOf.get(name) as Shelf<D>;
+    shelf.byText.delete(textOf(rule.values[condition] as Field) as string);
+    if (shelf.byText.size > 0) return;
+    const last = this.shelves.pop() as Shelf<D>;
+    if (last !== shelf) {
+      this.shelves[shelf.at] = last;
+      last.at = shelf.at;
+    }
+    this.shelfOf.delete(name);
   }
 }
 

@@ -10,11 +10,6 @@ type Identities = string | Set<string>;
 export class Sources {
   private readonly byDestination = new Map<Destination, Map<Exchange, Identities>>();
 
-  /** The exchanges with bindings to a destination. */
-  of(destination: Destination): Iterable<Exchange> {
-    return this.byDestination.get(destination)?.keys() ?? [];
-  }
-
   /** How many bindings lead to a destination. */
   count(destination: Destination): number {
     let count = 0;
@@ -48,13 +43,17 @@ export class Sources {
     if (sources.size === 0) this.byDestination.delete(destination);
   }
 
-  /** Some binding to a destination, or null when there is none. */
-  first(destination: Destination): { readonly source: Exchange; readonly identity: string } | null {
+  /**
+   * The bindings to a destination. Those that it gave may be removed before it is asked for more: starting
+   * anew for each would step over the places of all that were removed before.
+   */
+  *bindingsTo(
+    destination: Destination,
+  ): Generator<{ readonly source: Exchange; readonly identity: string }, void> {
     for (const [source, identities] of this.byDestination.get(destination) ?? []) {
-      if (typeof identities === 'string') return { source, identity: identities };
-      for (const identity of identities) return { source, identity };
+      if (typeof identities === 'string') yield { source, identity: identities };
+      else for (const identity of identities) yield { source, identity };
     }
-    return null;
   }
 
   clear(): void {

@@ -5,7 +5,8 @@
 //             stock.#      -> q2                     +--#--> o [q2]   (stays put on any word)
 //
 // The walk keeps the set of nodes that the words so far can have led to, each node at most once, so
-// its cost is bounded by words x nodes however many `#` the patterns hold.
+// its cost is bounded by words x nodes however many `#` the patterns hold. Wildcards that stand side by side
+// are kept in one order, so that the ways to write the same pattern share their nodes.
 
 import { assert } from '../../util/assert.ts';
 import { DestinationList } from './destinations.ts';
@@ -179,7 +180,27 @@ function isBare<D>(node: TrieNode<D>): boolean {
   );
 }
 
-/** The words of a pattern: none in an empty one, as in RabbitMQ; `.` has two empty ones. */
+/**
+ * The words of a pattern: none in an empty one, as in RabbitMQ; `.` has two empty ones. Wildcards side by
+ * side ask for a number of words, or for so many and more: each `*` comes first, and then one `#`.
+ */
 function wordsOf(pattern: string): string[] {
-  return pattern === '' ? [] : pattern.split(SEPARATOR);
+  if (pattern === '') return [];
+  const words = pattern.split(SEPARATOR);
+  if (!pattern.includes(ANY_WORDS)) return words;
+  const kept: string[] = [];
+  let any = false;
+  for (const word of words) {
+    if (word === ANY_WORDS) {
+      any = true;
+      continue;
+    }
+    if (any && word !== ONE_WORD) {
+      kept.push(ANY_WORDS);
+      any = false;
+    }
+    kept.push(word);
+  }
+  if (any) kept.push(ANY_WORDS);
+  return kept;
 }

@@ -166,10 +166,10 @@ export class Look {
     const destination = (kind === 'queue' ? home.queues : home.exchanges).get(name);
     if (destination === undefined) return;
     if (kind === 'queue') yield bindingRow(home, '', kind, name, name, new Map());
-    for (const source of home.sourcesOf(destination)) {
-      for (const row of this.bindingsFrom(vhost, source.name)) {
-        if (row.destination_type === kind && row.destination === name) yield row;
-      }
+    for (const { source, identity } of home.bindingsTo(destination)) {
+      const binding = source.bindings.get(identity);
+      if (binding === undefined) continue;
+      yield bindingRow(home, source.name, kind, name, binding.bindingKey, binding.arguments);
     }
   }
 

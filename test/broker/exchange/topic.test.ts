@@ -88,6 +88,22 @@ test('the longest keys and patterns full of # cost no more than words times node
   }
 });
 
+test('all ways to write one pattern of wildcards share the nodes of a walk', () => {
+  const router = new TopicRouter<string>(0);
+  const wildcards = (bits: number) =>
+    Array.from({ length: 10 }, (_, n) => (((bits >> n) & 1) === 0 ? '*' : '#')).join('.');
+  for (let bits = 0; bits < 1024; bits++) router.add(bind(`q${bits}`, wildcards(bits)));
+  // Ten nodes for `*`, and a `#` behind each number of them but the tenth.
+  expect(router.size).toBe(20);
+  expect(routed(router, 'a.b.c')).toHaveLength(
+    Array.from({ length: 1024 }, (_, bits) => wildcards(bits).split('*').length - 1).filter(
+      (ones) => ones <= 3,
+    ).length,
+  );
+  for (let bits = 0; bits < 1024; bits++) router.remove(bind(`q${bits}`, wildcards(bits)));
+  expect(router.size).toBe(0);
+});
+
 /** What a topic pattern means, written down as plainly as can be. */
 function matches(pattern: readonly string[], key: readonly string[]): boolean {
   const [head, ...rest] = pattern;
