@@ -6,6 +6,8 @@ import { Finding, type FuzzBroker } from './fuzz-broker.ts';
 import { type HttpStep, PREPARED } from './http-cases.ts';
 
 const RAW_MS = 200;
+/** JSON writes half of a pair as an escape, and pairs as they are. */
+const LONE_IN_JSON = /(?<!\\)\\ud[89a-f]/i;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const LISTS = [
   'overview',
@@ -66,18 +68,25 @@ async function exported(broker: FuzzBroker): Promise<string> {
   const lists = (await list(broker, 'definitions')) as Record<string, unknown>;
   const rows = (name: string): Definition[] => (lists[name] ?? []) as Definition[];
   const transient = new Set(
-    [...rows('queues'), ...rows('exchanges')]
-      .filter(({ durable }) => durable === false)
-      .map(({ vhost, name }) => `${vhost} ${name}`),
+    ['queues', 'exchanges'].flatMap((kind) =>
+      rows(kind)
+        .filter(({ durable }) => durable === false)
+        .map(({ vhost, name }) => `${kind} ${vhost} ${name}`),
+    ),
   );
-  const lasts = ({ vhost, name, source, destination }: Definition): boolean =>
-    ![name, source, destination].some((each) => transient.has(`${vhost} ${each}`));
+  // A row ends with what it is, or with one of the ends of the binding that it is.
+  const lasts = (key: string, row: Definition): boolean =>
+    ![
+      `${key} ${row.vhost} ${row.name}`,
+      `exchanges ${row.vhost} ${row.source}`,
+      `${row.destination_type}s ${row.vhost} ${row.destination}`,
+    ].some((each) => transient.has(each));
   const sorted = Object.entries(lists).map(([key, value]) => {
     if (!Array.isArray(value)) return [key, value];
     return [
       key,
       rows(key)
-        .filter(lasts)
+        .filter((row) => lasts(key, row))
         .map((each) => JSON.stringify(each))
         .sort(),
     ];
@@ -91,6 +100,7 @@ interface Definition {
   readonly durable?: boolean;
   readonly source?: string;
   readonly destination?: string;
+  readonly destination_type?: string;
 }
 
 function difference(before: string, after: string): string {
@@ -139,6 +149,11 @@ function sendRaw(broker: FuzzBroker, port: 'management' | 'metrics', bytes: Buff
 async function list(broker: FuzzBroker, name: string): Promise<unknown> {
   const { status, text } = await broker.http('GET', `/api/${name}`);
   if (status !== 200) throw new Finding('list', `GET /api/${name} answers ${status}: ${text}`);
+  const lone = LONE_IN_JSON.exec(text);
+  if (lone !== null) {
+    const place = text.slice(Math.max(0, lone.index - 100), lone.index + 100);
+    throw new Finding('list', `GET /api/${name} shows a text that is none: ${place}`);
+  }
   return JSON.parse(text);
 }
 
@@ -172,8 +187,11 @@ interface Named {
 /** Deletes by the names that lists give: whatever could be made can be deleted. */
 export async function deleteAll(broker: FuzzBroker): Promise<void> {
   const rows = async (name: string): Promise<Named[]> => (await list(broker, name)) as Named[];
-  for (const { name } of await rows('vhosts'))
-    if (name !== '/') await remove(broker, 'vhosts', name);
+  // A vhost that was made in between may have let nobody in.
+  for (const { name } of await rows('vhosts')) {
+    const path = `/api/permissions/${encodeURIComponent(name.toWellFormed())}/guest`;
+    await broker.http('PUT', path, '{"configure":".*","write":".*","read":".*"}');
+  }
   for (const { name } of await rows('users'))
     if (name !== 'guest') await remove(broker, 'users', name);
   for (const { name, vhost } of await rows('queues')) {
@@ -191,6 +209,9 @@ export async function deleteAll(broker: FuzzBroker): Promise<void> {
   for (const { name } of await rows('global-parameters')) {
     if (!/cluster/.test(name)) await remove(broker, 'global-parameters', name);
   }
+  // Last, as it takes with it what is in it.
+  for (const { name } of await rows('vhosts'))
+    if (name !== '/') await remove(broker, 'vhosts', name);
 }
 
 async function remove(broker: FuzzBroker, ...parts: (string | undefined)[]): Promise<void> {

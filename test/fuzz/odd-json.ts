@@ -60,7 +60,11 @@ const LARGE_JSON: readonly (() => string)[] = [
   () => `{"${'k'.repeat(300)}":1}`,
 ];
 
+/** Texts with half of a pair of surrogates, alone and inside of others. */
+const LONE_JSON = ['"\\ud800"', '"q\\udfff"', '["\\ud800"]', '{"\\ud800":1}', '{"x-q":"\\udc00"}'];
+
 export function oddJson(random: Random): string {
+  if (random.below(6) === 0) return random.pick(LONE_JSON);
   if (random.below(4) === 0) return random.pick(LARGE_JSON)();
   return random.below(4) === 0 ? jsonOf(oddValue(random)) : random.pick(ODD_JSON);
 }
