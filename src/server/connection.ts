@@ -178,7 +178,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   outboxFilled(outbox: Outbox): void {
     this.server.outboxFilled(outbox);
-    this.heartbeat.sent();
+    if (!outbox.barriers.any) this.heartbeat.sent();
   }
 
   outboxOverfull(): void {

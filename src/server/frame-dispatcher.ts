@@ -31,6 +31,8 @@ import { handleChannelMethod } from './handlers/dispatch.ts';
 export class FrameDispatcher implements FrameSink {
   frameMax: number;
   paused = false;
+  /** Whether more was read already behind the method at hand: its peer does not wait for the answer. */
+  pipelined = false;
   private readonly connection: Connection;
 
   constructor(connection: Connection, frameMax: number) {
@@ -159,6 +161,7 @@ export class FrameDispatcher implements FrameSink {
       const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
       channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
     } else {
+      this.pipelined = bytes.length > end + 1;
       handleChannelMethod(this.connection, channel, this.decode(bytes, start, end));
       // A chunk may hold thousands of methods, each of them short.
       if (this.connection.broker.slices.spent) this.connection.acts.rest();

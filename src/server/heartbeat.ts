@@ -12,7 +12,7 @@ const SILENT_INTERVALS = 2;
 
 /** What a heartbeat needs of its connection. */
 export interface HeartbeatConnection {
-  readonly outbox: { append(frame: Buffer): void };
+  readonly outbox: { beat(frame: Buffer): void };
   /** Whether the broker itself does not read now, so that silence means nothing. */
   readonly paused: boolean;
   abort(reason: string): void;
@@ -72,7 +72,7 @@ export class Heartbeat {
     }
     const halfMs = this.intervalMs / 2;
     if (nowMs - this.sentMs >= halfMs) {
-      this.connection.outbox.append(HEARTBEAT_FRAME);
+      this.connection.outbox.beat(HEARTBEAT_FRAME);
       this.sentMs = nowMs;
     }
     this.wheel.schedule(this.timer, Math.max(0, this.sentMs + halfMs - nowMs));

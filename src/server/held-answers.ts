@@ -4,6 +4,12 @@
 /** How many go on before others have their turn. */
 const RESUMED_AT_ONCE = 256;
 
+/** The output of a connection that goes on reading while its answers wait. */
+export interface HeldOutput {
+  /** Lets go what waited for batches up to `durableBatch`; returns whether more waits. */
+  durable(durableBatch: number): boolean;
+}
+
 interface Held {
   readonly batch: number;
   readonly resume: () => void;
@@ -12,10 +18,16 @@ interface Held {
 /** Whoever waits, in order of coming. */
 export class HeldAnswers {
   private held: Held[] = [];
+  private outputs = new Set<HeldOutput>();
 
   /** Whether anybody waits. */
   get any(): boolean {
-    return this.held.length > 0;
+    return this.held.length > 0 || this.outputs.size > 0;
+  }
+
+  /** Has an output told what is durable, until nothing of it waits. */
+  addOutput(output: HeldOutput): void {
+    this.outputs.add(output);
   }
 
   /** Has `resume` called once `batch` is durable. */
@@ -28,6 +40,10 @@ export class HeldAnswers {
    * thousands of connections may have declared something at once. Returns whether more are due.
    */
   resume(durableBatch: number): boolean {
+    for (const output of this.outputs) {
+      if (!output.durable(durableBatch)) this.outputs.delete(output);
+    }
+    if (this.held.length === 0) return false;
     const waiting: Held[] = [];
     const due: Held[] = [];
     for (const each of this.held) {

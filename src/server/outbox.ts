@@ -6,6 +6,7 @@ import { type CalledLines, type DeliveryLink, LinkLine } from '../broker/queue/w
 import type { MessageLog } from '../message/log.ts';
 import type { Segment } from '../message/segment.ts';
 import { viewOf } from '../util/bytes.ts';
+import { Barriers } from './connection/barriers.ts';
 
 /** Size of the buffers that output is encoded into. */
 const ARENA_BYTES = 128 * 1024;
@@ -35,6 +36,7 @@ export interface OutboxListener {
 /*
  *   pieces        [arena part] [segment part] [arena part] ...      the arena now
  *                  not yet given to the socket, in order             |start ... end|
+ *                  behind a barrier it waits for a batch of the store
  *   held, pinned   arenas and segments that some write still reads, each with the number of the
  *                  last one that does: the writes begun are 1, 2, ..., and end in that order
  */
@@ -51,6 +53,10 @@ export class Outbox implements DeliveryLink {
   end = 0;
   /** Whether the server has it on its list of outboxes to flush. */
   filled = false;
+  /** Where it stops until the disk has a batch. */
+  readonly barriers = new Barriers();
+  /** The socket is to end when all is written. */
+  private ending = false;
   private arena: Arena | null = null;
   private start = 0;
   private readonly pieces: Buffer[] = [];
@@ -106,10 +112,7 @@ export class Outbox implements DeliveryLink {
   /** Makes room for a frame of that many bytes in the arena; returns the offset to write it at. */
   reserve(length: number): number {
     if (this.arena === null || this.end + length > this.bytes.length) this.nextArena(length);
-    if (!this.filled) {
-      this.filled = true;
-      this.listener.outboxFilled(this);
-    }
+    if (!this.filled) this.fill();
     return this.end;
   }
 
@@ -139,6 +142,36 @@ export class Outbox implements DeliveryLink {
     this.pinnedUntil.push(this.writesBegun + 1);
   }
 
+  /** What is appended from now on, one answer and all behind it, is written when `batch` is durable. */
+  holdUntil(batch: number): void {
+    this.cut();
+    this.barriers.add(this.pieces.length, batch);
+  }
+
+  /** Told that batches are durable: what waited for them is written in this turn. Returns whether more waits. */
+  durable(durableBatch: number): boolean {
+    if (this.barriers.pass(durableBatch) && !this.filled) this.fill();
+    return this.barriers.any;
+  }
+
+  /** Sends a heartbeat, ahead of what waits for the disk: a broker with a slow disk is not dead. */
+  beat(frame: Buffer): void {
+    if (!this.barriers.any) {
+      this.append(frame);
+      return;
+    }
+    this.pieces.splice(this.barriers.first, 0, frame);
+    this.pieceBytes += frame.length;
+    this.barriers.move(1);
+    if (!this.filled) this.fill();
+  }
+
+  /** Ends the socket once all that was appended is written. */
+  endSocket(): void {
+    this.ending = true;
+    this.flush();
+  }
+
   reopen(): void {
     this.full = this.stopped || this.waitingBytes >= this.highWatermark;
   }
@@ -148,35 +181,45 @@ export class Outbox implements DeliveryLink {
     if (this.pieceBytes + (this.end - this.start) >= this.highWatermark) this.full = true;
   }
 
-  /** Gives all that was gathered to the socket. */
+  /** Gives what was gathered to the socket: all of it, or up to where the disk is waited for. */
   flush(): void {
     this.filled = false;
     this.cut();
-    const { pieces, socket } = this;
-    if (pieces.length === 0) return;
-    if (socket.destroyed) {
+    const { pieces, socket, barriers } = this;
+    if (pieces.length > 0 && socket.destroyed) {
       this.drop();
       return;
     }
-    if (socket.writableEnded) {
+    if (pieces.length > 0 && socket.writableEnded) {
       this.forget();
       return;
     }
+    const count = barriers.any ? barriers.first : pieces.length;
+    if (count > 0) this.write(count);
+    if (this.ending && !barriers.any) socket.end();
+  }
+
+  private write(count: number): void {
+    const { pieces, socket } = this;
     this.writesBegun += 1;
-    if (pieces.length === 1) {
+    const last = count - 1;
+    if (last === 0) {
       socket.write(pieces[0] as Buffer, this.written);
     } else {
       socket.cork();
-      const last = pieces.length - 1;
       for (let i = 0; i < last; i++) socket.write(pieces[i] as Buffer);
       socket.write(pieces[last] as Buffer, this.written);
       socket.uncork();
     }
-    pieces.length = 0;
-    this.pieceBytes = 0;
+    if (count === pieces.length) {
+      pieces.length = 0;
+      this.pieceBytes = 0;
+    } else {
+      this.leaveRest(count);
+    }
     if (socket.writableLength === 0) this.release(this.writesBegun);
     const wasFull = this.full;
-    const over = socket.writableLength >= this.highWatermark;
+    const over = this.pieceBytes + socket.writableLength >= this.highWatermark;
     this.full = over || this.stopped;
     if (wasFull && !over) this.listener.outboxDrained();
   }
@@ -185,6 +228,14 @@ export class Outbox implements DeliveryLink {
   stop(): void {
     this.stopped = true;
     this.full = true;
+  }
+
+  /** Keeps what stands behind a barrier, and all that it may be read from, for a later write. */
+  private leaveRest(count: number): void {
+    for (const piece of this.pieces.splice(0, count)) this.pieceBytes -= piece.length;
+    this.barriers.move(-count);
+    readUntil(this.heldUntil, this.writesBegun, this.writesBegun + 1);
+    readUntil(this.pinnedUntil, this.writesBegun, this.writesBegun + 1);
   }
 
   /** Forgets what was not written: the socket is gone. */
@@ -199,13 +250,9 @@ export class Outbox implements DeliveryLink {
     this.pieceBytes = 0;
     this.start = this.end;
     this.full = true;
-    const { heldUntil, pinnedUntil, writesBegun } = this;
-    for (let i = heldUntil.length; i > 0 && (heldUntil[i - 1] as number) > writesBegun; i--) {
-      heldUntil[i - 1] = writesBegun;
-    }
-    for (let i = pinnedUntil.length; i > 0 && (pinnedUntil[i - 1] as number) > writesBegun; i--) {
-      pinnedUntil[i - 1] = writesBegun;
-    }
+    this.barriers.clear();
+    readUntil(this.heldUntil, this.writesBegun + 1, this.writesBegun);
+    readUntil(this.pinnedUntil, this.writesBegun + 1, this.writesBegun);
     this.release(this.writesDone);
   }
 
@@ -213,10 +260,15 @@ export class Outbox implements DeliveryLink {
     this.writesDone += 1;
     if (this.socket.destroyed) return;
     this.release(this.writesDone);
-    if (this.full && this.socket.writableLength < this.highWatermark) {
+    if (this.full && this.pieceBytes + this.socket.writableLength < this.highWatermark) {
       this.full = this.stopped;
       this.listener.outboxDrained();
     }
+  }
+
+  private fill(): void {
+    this.filled = true;
+    this.listener.outboxFilled(this);
   }
 
   /** Turns what the arena holds into a piece. */
@@ -278,6 +330,11 @@ export class Outbox implements DeliveryLink {
       arenaPool.push(arena);
     }
   }
+}
+
+/** Of things by the write that reads them last: those of write `from` and later are read last by write `to`. */
+function readUntil(writes: number[], from: number, to: number): void {
+  for (let i = writes.length; i > 0 && (writes[i - 1] as number) >= from; i--) writes[i - 1] = to;
 }
 
 /** What Node.js keeps in `_handle`; that of TLS has the one that writes as its parent. */

@@ -307,6 +307,12 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.awaitBatch();
   }
 
+  /** Keeps what an outbox is given from now on until `batch` is durable. */
+  holdOutput(outbox: Outbox, batch: number): void {
+    outbox.holdUntil(batch);
+    this.held.addOutput(outbox);
+  }
+
   outboxFilled(outbox: Outbox): void {
     this.outboxes.push(outbox);
     this.turnWanted();

@@ -22,7 +22,7 @@ beforeEach(() => {
   paused = false;
   startMs = clock.nowMs;
   const outbox = {
-    append: (frame: Buffer) => {
+    beat: (frame: Buffer) => {
       frames.push(frame);
       // As the outbox of a connection does: a heartbeat is something that goes out.
       heartbeat.sent();
@@ -164,7 +164,7 @@ test('a jump of the wall clock changes nothing', () => {
   };
   const reasons: string[] = [];
   const connection = {
-    outbox: { append: () => {} },
+    outbox: { beat: () => {} },
     paused: false,
     abort: (reason: string) => reasons.push(reason),
   };

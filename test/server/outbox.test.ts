@@ -20,6 +20,7 @@ interface Write {
  */
 class FakeSocket {
   readonly left: Buffer[] = [];
+  leftBytes = 0;
   writableLength = 0;
   destroyed = false;
   writableEnded = false;
@@ -77,6 +78,7 @@ class FakeSocket {
 
   private leave(bytes: Buffer): void {
     this.left.push(Buffer.from(bytes));
+    this.leftBytes += bytes.length;
     this.writableLength -= bytes.length;
   }
 }
@@ -173,6 +175,71 @@ describe('a socket that takes everything', () => {
   });
 });
 
+describe('output that waits for the disk', () => {
+  test('stops where it has to wait, and goes on from there', () => {
+    outbox.append(Buffer.from('before '));
+    outbox.holdUntil(7);
+    outbox.append(Buffer.from('behind'));
+    outbox.flush();
+    expect(socket.content.toString()).toBe('before ');
+    outbox.append(Buffer.from(' it'));
+    outbox.flush();
+    expect(outbox.durable(6)).toBe(true);
+    outbox.flush();
+    expect(socket.content.toString()).toBe('before ');
+    expect(outbox.durable(7)).toBe(false);
+    outbox.flush();
+    expect(socket.content.toString()).toBe('before behind it');
+  });
+
+  test('is overtaken by heartbeats, in order among themselves', () => {
+    outbox.append(Buffer.from('1'));
+    outbox.holdUntil(7);
+    outbox.append(Buffer.from('4'));
+    outbox.beat(Buffer.from('2'));
+    outbox.beat(Buffer.from('3'));
+    outbox.flush();
+    expect(socket.content.toString()).toBe('123');
+    outbox.durable(7);
+    outbox.flush();
+    expect(socket.content.toString()).toBe('1234');
+    outbox.beat(Buffer.from('5'));
+    outbox.flush();
+    expect(socket.content.toString()).toBe('12345');
+  });
+
+  test('counts as waiting for the socket does, so that no more is delivered than there is room for', () => {
+    outbox.holdUntil(7);
+    outbox.append(Buffer.alloc(HIGH_WATERMARK));
+    outbox.checkFull();
+    outbox.flush();
+    expect(outbox.full).toBe(true);
+    expect(drained).toBe(0);
+    outbox.durable(7);
+    outbox.flush();
+    expect(outbox.full).toBe(false);
+    expect(drained).toBe(1);
+  });
+
+  test('is written before the socket ends', () => {
+    let ended = '';
+    const ending = Object.assign(socket, {
+      end: () => {
+        ended = socket.content.toString();
+      },
+    });
+    outbox = makeOutbox(ending);
+    outbox.holdUntil(7);
+    outbox.append(Buffer.from('answer'));
+    outbox.endSocket();
+    expect(ended).toBe('');
+    expect(socket.content.toString()).toBe('');
+    outbox.durable(7);
+    outbox.flush();
+    expect(ended).toBe('answer');
+  });
+});
+
 describe('a socket that is slow', () => {
   beforeEach(() => {
     socket.open = false;
@@ -196,6 +263,43 @@ describe('a socket that is slow', () => {
     outbox.flush();
     socket.finishAll();
     expect(socket.content.equals(Buffer.concat(expected))).toBe(true);
+    expect(heldCount()).toBe(0);
+    expectArenasApart();
+  });
+
+  test('gets nothing that stands behind a batch before it is durable, and all of it as it was appended', () => {
+    const random = new Random(4);
+    const appended: Buffer[] = [];
+    const barriers: { batch: number; at: number }[] = [];
+    let length = 0;
+    let batch = 0;
+    let durable = 0;
+    for (let round = 0; round < 2000; round++) {
+      if (random.below(6) === 0) {
+        batch += random.below(2);
+        outbox.holdUntil(batch);
+        if (batch > durable) barriers.push({ batch, at: length });
+      }
+      const frame = random.bytes(1 + random.below(3000));
+      if (random.below(3) === 0)
+        outbox.appendSegment(segmentOf(Buffer.from(frame)), 0, frame.length);
+      else outbox.append(frame);
+      appended.push(frame);
+      length += frame.length;
+      if (random.below(3) === 0) outbox.flush();
+      if (random.below(4) === 0) socket.finishWrite();
+      expect(socket.leftBytes).toBeLessThanOrEqual(barriers[0]?.at ?? length);
+      if (random.below(12) === 0) {
+        durable += random.below(batch - durable + 1);
+        outbox.durable(durable);
+        while (barriers.length > 0 && (barriers[0]?.batch as number) <= durable) barriers.shift();
+      }
+    }
+    expect(outbox.durable(batch)).toBe(false);
+    expect(outbox.barriers.answers).toBe(0);
+    outbox.flush();
+    socket.finishAll();
+    expect(socket.content.equals(Buffer.concat(appended))).toBe(true);
     expect(heldCount()).toBe(0);
     expectArenasApart();
   });

@@ -25,7 +25,7 @@ const STOP_TIMEOUT_MS = 5000;
 export interface EndingConnection {
   state: number;
   readonly log: Logger;
-  readonly outbox: { flush(): void };
+  readonly outbox: { endSocket(): void };
   readonly heartbeat: { stop(): void };
   readonly facts: { readonly heartbeatSeconds: number };
   send<N extends MethodName>(name: N, fields: MethodFields<N>): void;
@@ -125,8 +125,7 @@ export class Closing {
     connection.state = CLOSED;
     connection.giveUp();
     connection.heartbeat.stop();
-    connection.outbox.flush();
-    socket.end();
+    connection.outbox.endSocket();
     // What the peer still sends is thrown away, so that its end is seen.
     socket.resume();
     this.wheel.schedule(this.deadline, HANG_UP_TIMEOUT_MS);
