@@ -1,6 +1,7 @@
 // Owns finding a route by the bytes of an address as they stand on the wire, without making strings
 // of them. Never computes a route: router.ts does.
 
+import { RECORD_HEAD_BYTES, recordExchange } from '../message/record.ts';
 import type { Grants } from './access/grants.ts';
 import type { Route } from './route.ts';
 
@@ -51,6 +52,17 @@ export function sameBytes(address: Buffer, bytes: Buffer, start: number, length:
   if (address.length !== length) return false;
   for (let i = 0; i < length; i++) if (address[i] !== bytes[start + i]) return false;
   return true;
+}
+
+/** The name of the exchange of a record: that of the last address, if the bytes are the same. */
+export function exchangeOf(last: Address | null, bytes: Buffer, start: number): string {
+  if (last === null) return recordExchange(bytes, start);
+  const address = start + RECORD_HEAD_BYTES;
+  const length = bytes[address] as number;
+  for (let i = 0; i <= length; i++) {
+    if (last.bytes[i] !== bytes[address + i]) return recordExchange(bytes, start);
+  }
+  return last.route.exchange.name;
 }
 
 function placeOf(bytes: Buffer, start: number, length: number, grants: Grants | null): number {

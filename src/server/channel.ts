@@ -121,8 +121,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.publisher = new Publisher(broker, vhost, this, settings);
   }
 
-  act(steps: Steps, then: () => void = () => {}, whole = false): void {
-    this.connection.acts.act(steps, this.number, 0, then, whole);
+  act(steps: Steps, then: () => void = () => {}, whole = false, key = 0): void {
+    this.connection.acts.act(steps, this.number, key, then, whole);
   }
 
   rest(): void {

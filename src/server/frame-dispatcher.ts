@@ -26,6 +26,7 @@ import {
 import type { FrameSink } from './frame-reader.ts';
 import { handleConnectionMethod, outOfState } from './handlers/connection.ts';
 import { handleChannelMethod } from './handlers/dispatch.ts';
+import { publishLater, type RecordPlace } from './long-route.ts';
 
 /** The frames of one connection. */
 export class FrameDispatcher implements FrameSink {
@@ -55,9 +56,17 @@ export class FrameDispatcher implements FrameSink {
     try {
       channel.publisher.publish(chunk, start, addressEnd, headerFrame, end);
     } catch (error) {
-      this.connection.failed(error, number, BASIC_PUBLISH);
+      this.publishLater(channel, error, chunk, start, addressEnd, headerFrame, end);
     }
     return true;
+  }
+
+  private publishLater(channel: Channel, error: unknown, ...record: RecordPlace): void {
+    try {
+      publishLater(channel.publisher, channel, error, ...record);
+    } catch (failure) {
+      this.connection.failed(failure, channel.number, BASIC_PUBLISH);
+    }
   }
 
   methodFrame(number: number, bytes: Buffer, start: number, end: number): void {

@@ -26,7 +26,7 @@ export interface PublisherChannel extends TracedChannel {
   /** Sends basic.return for a record that no queue takes. */
   returnUnroutable(chunk: Chunk, record: number): void;
   /** Does a long act in slices, and then `then`; what is published behind it waits. */
-  act(steps: Steps, then: () => void, whole: boolean): void;
+  act(steps: Steps, then: () => void, whole: boolean, key?: number): void;
   /** Lets others have their turn before it publishes more. */
   rest(): void;
   /** Asks that confirms be sent at the end of the turn. */

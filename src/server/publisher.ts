@@ -26,7 +26,7 @@ import {
   PUSH_STORED,
 } from '../broker/queue/host.ts';
 import type { Route } from '../broker/route.ts';
-import { type Address, sameBytes } from '../broker/route-memo.ts';
+import { type Address, exchangeOf, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { Chunk } from '../message/chunk.ts';
 import { withHeaderPayload } from '../message/other-header.ts';
@@ -44,6 +44,7 @@ import {
 } from '../message/record.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
+import { publishLater } from './long-route.ts';
 import {
   BAD_EXPIRY,
   checkExpiry,
@@ -89,6 +90,8 @@ export class Publisher {
   /** The exchange that the user was allowed to write to last, in which topology. */
   private permitted: Exchange | null = null;
   private permittedAt = 0;
+  /** Whether a route that takes long to find is waited for; set by long-route.ts. */
+  patient = true;
 
   constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, limits: PublishLimits) {
     this.broker = broker;
@@ -107,6 +110,8 @@ export class Publisher {
     const { chunk, headerFrame, end } = this.assembly;
     try {
       this.publish(chunk, 0, headerFrame - 2, headerFrame, end);
+    } catch (error) {
+      publishLater(this, this.channel, error, chunk, 0, headerFrame - 2, headerFrame, end);
     } finally {
       chunk.unload();
     }
@@ -339,10 +344,11 @@ export class Publisher {
   private lookUp(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): Route {
     const { grants, permitted } = this;
     const { router } = this.vhost;
-    const name = this.exchangeName(bytes, start);
+    const name = exchangeOf(this.lastAddress, bytes, start);
     const routingKey = recordRoutingKey(bytes, start);
     const message = router.message.read(bytes, flagsAt);
-    const found = router.route(name, routingKey, message);
+    const found = router.route(name, routingKey, message, this.patient);
+    if (router.costly && this.broker.slices.spent) this.channel.rest();
     // What a user may do changes with the topology, so that what was allowed for it holds till then.
     if (found === null || permitted !== found.exchange || this.permittedAt !== found.topology) {
       grants?.requireExchange('write', name);
@@ -359,23 +365,13 @@ export class Publisher {
     return route;
   }
 
-  /** The name of the exchange: that of the last address, if the bytes are the same. */
-  private exchangeName(bytes: Buffer, start: number): string {
-    const last = this.lastAddress;
-    const address = start + RECORD_HEAD_BYTES;
-    const length = bytes[address] as number;
-    if (last === null) return recordExchange(bytes, start);
-    for (let i = 0; i <= length; i++) {
-      if (last.bytes[i] !== bytes[address + i]) return recordExchange(bytes, start);
-    }
-    return last.route.exchange.name;
-  }
-
   /** The route by all keys, once it is sure that they may be published to. */
   private find(exchange: string, keys: readonly string[], message: RoutedMessage): Route {
     const { grants, vhost } = this;
     grants?.requireExchange('write', exchange);
-    const route = this.checked(exchange, vhost.router.routeAll(exchange, keys, message));
+    const found = vhost.router.routeAll(exchange, keys, message, this.patient);
+    if (vhost.router.costly && this.broker.slices.spent) this.channel.rest();
+    const route = this.checked(exchange, found);
     if (grants !== null) for (const key of keys) grants.requireTopic('write', route.exchange, key);
     return route;
   }

@@ -200,3 +200,77 @@ test('a long commit goes into one batch', async () => {
   expect([...filled].filter((full) => full > 0 && full < count)).toEqual([]);
   expect(queueOf(broker, 'q').readyCount).toBe(count);
 });
+
+/** Has a topic exchange whose walk for one key is long; returns that key. */
+async function windingTopics(raw: RawConnection): Promise<string> {
+  await raw.call(1, 'exchange.declare', { exchange: 'winding', type: 'topic' });
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  for (let ones = 1; ones <= 60; ones++) {
+    const pattern = `${'*.'.repeat(ones)}${'#.a.'.repeat(Math.floor((250 - ones * 2) / 4))}#`;
+    await raw.call(1, 'queue.bind', { queue: 'q', exchange: 'winding', routingKey: pattern });
+  }
+  return Array.from({ length: 127 }, () => 'a').join('.');
+}
+
+test('a publish whose route takes long to find waits for it, and what comes behind it too', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const other = await broker.open();
+  const routingKey = await windingTopics(raw);
+  await raw.call(1, 'queue.declare', { queue: 'late' });
+  await raw.call(1, 'confirm.select');
+  clock.creeps = true;
+  const goOn = holdActs(broker);
+  raw.write(
+    Buffer.concat([
+      publication(1, { exchange: 'winding', routingKey }, {}, Buffer.from('first')),
+      publication(1, { routingKey: 'q' }, {}, Buffer.from('behind')),
+    ]),
+  );
+  await eventually(() => broker.server.broker.slices.any, 'the walk');
+  const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(seen['messageCount'], 'a bystander is answered in the midst of it').toBe(0);
+  // Bindings that change meanwhile count: the walk begins anew.
+  const vhost = broker.server.broker.vhost('/');
+  vhost.bind(vhost.exchange('winding'), queueOf(broker, 'late'), '#', new Map());
+  goOn();
+  const tags = new Set<number>();
+  while (!tags.has(2)) tags.add((await raw.next(1))['deliveryTag'] as number);
+  clock.creeps = false;
+  expect(queueOf(broker, 'late').readyCount).toBe(1);
+  for (const body of ['first', 'behind']) {
+    raw.send(1, 'basic.get', { queue: 'q', noAck: true });
+    expect((await raw.message(1)).body.toString()).toBe(body);
+  }
+});
+
+test('a large message with copies waits for the routes of all its keys', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const routingKey = await windingTopics(raw);
+  await raw.call(1, 'confirm.select');
+  clock.creeps = true;
+  const headers = { CC: [routingKey.replace('a', 'b'), routingKey] };
+  const body = Buffer.alloc(300_000, 7);
+  raw.publish(1, { exchange: 'winding', routingKey: 'none' }, { headers }, body);
+  expect((await raw.next(1)).name).toBe('basic.ack');
+  clock.creeps = false;
+  raw.send(1, 'basic.get', { queue: 'q', noAck: true });
+  expect((await raw.message(1)).body.equals(body)).toBe(true);
+});
+
+test('a publisher who may not write to the topic is refused after the walk, with the method named', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const routingKey = await windingTopics(raw);
+  await raw.call(1, 'exchange.declare', { exchange: 'inside', type: 'topic', internal: true });
+  await raw.call(1, 'exchange.bind', {
+    source: 'inside',
+    destination: 'winding',
+    routingKey: '#',
+  });
+  clock.creeps = true;
+  raw.publish(1, { exchange: 'inside', routingKey }, {}, Buffer.from('m'));
+  expect(await raw.next(1)).toMatchObject({ name: 'channel.close', classId: 60, methodId: 40 });
+  clock.creeps = false;
+});

@@ -2,6 +2,7 @@
 // Never holds rules itself: each exchange type is a file of its own, listed in registry.ts.
 
 import type { Field } from '../../amqp/field-table.ts';
+import type { Steps } from '../core/slices.ts';
 import type { Binding } from './binding.ts';
 import type { HeaderName } from './header-name.ts';
 
@@ -31,4 +32,9 @@ export interface Router<D> {
    * there already: an exchange without one hands the message to its alternate exchange.
    */
   route(routingKey: string, message: RoutedMessage, found: Found<D>): boolean;
+  /**
+   * Where the answer for a key takes long to find, a walk over more than `nodesMax` nodes: steps, after which
+   * `route` has it at hand. Else null.
+   */
+  longWalk?(routingKey: string, nodesMax: number): Steps | null;
 }

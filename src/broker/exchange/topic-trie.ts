@@ -9,12 +9,18 @@
 // are kept in one order, so that the ways to write the same pattern share their nodes.
 
 import { assert } from '../../util/assert.ts';
+import type { Steps } from '../core/slices.ts';
 import { DestinationList } from './destinations.ts';
 import type { Found } from './router.ts';
 
 const SEPARATOR = '.';
 const ONE_WORD = '*';
 const ANY_WORDS = '#';
+
+/** A walk that looks at so many nodes takes a few milliseconds. */
+export const LONG_WALK_NODES = 100_000;
+/** Nodes between two moments at which others may have their turn. */
+const NODES_PER_STEP = 2048;
 
 class TrieNode<D> {
   /** The word or wildcard on the edge that leads here. */
@@ -73,8 +79,12 @@ export class TopicTrie<D> {
     this.prune(node);
   }
 
-  /** Adds to `found` the destinations of every pattern that matches `key`. */
-  match(key: string, found: Found<D>): void {
+  /**
+   * Adds to `found` the destinations of every pattern that matches `key`. Returns whether the walk came to its
+   * end: one that looks at more nodes than `nodesMax` is broken off, with nothing found.
+   */
+  match(key: string, found: Found<D>, nodesMax = Infinity): boolean {
+    let nodesLeft = nodesMax;
     this.step++;
     this.nextCount = 0;
     this.reach(this.root);
@@ -82,12 +92,42 @@ export class TopicTrie<D> {
     for (let from = start; from <= key.length && this.nextCount > 0; ) {
       const dot = key.indexOf(SEPARATOR, from);
       const to = dot < 0 ? key.length : dot;
+      nodesLeft -= this.nextCount;
+      if (nodesLeft < 0) return false;
       this.advance(key.slice(from, to));
       from = to + 1;
     }
     for (let i = 0; i < this.nextCount; i++) {
       const ending = (this.next[i] as TrieNode<D>).ending;
       if (ending !== null) ending.collect(found);
+    }
+    return true;
+  }
+
+  /** The same for a walk that is `LONG_WALK_NODES` long or more, step by step. Patterns may change meanwhile. */
+  *matching(key: string, found: Found<D>): Steps {
+    let nodes = 0;
+    // Other walks come in between, so that marks would mean nothing.
+    let next = new Set<TrieNode<D>>();
+    const reach = (node: TrieNode<D> | null): void => {
+      for (let at = node; at !== null; at = at.anyWords) next.add(at);
+    };
+    reach(this.root);
+    for (const word of key === '' ? [] : key.split(SEPARATOR)) {
+      const here = next;
+      next = new Set();
+      for (const node of here) {
+        reach(literal(node, word));
+        reach(node.oneWord);
+        if (node.word === ANY_WORDS) reach(node);
+        nodes += 1;
+        if (nodes % NODES_PER_STEP === 0) yield;
+      }
+    }
+    for (const { ending } of next) {
+      ending?.collect(found);
+      nodes += 1;
+      if (nodes % NODES_PER_STEP === 0) yield;
     }
   }
 

@@ -1,6 +1,7 @@
 // Owns routing by patterns of words (§3.1.3.3): the type `topic`, and the cache of its answers.
 // Never reads the message: a topic exchange looks at the routing key alone. The trie is next door.
 
+import type { Steps } from '../core/slices.ts';
 import type { Binding } from './binding.ts';
 import type { Found, RoutedMessage, Router } from './router.ts';
 import { TopicTrie } from './topic-trie.ts';
@@ -28,6 +29,8 @@ export class TopicRouter<D> implements Router<D> {
   private young = new Map<string, readonly D[]>();
   private old = new Map<string, readonly D[]>();
   private youngReferences = 0;
+  /** Counts the changes of the bindings. */
+  private changes = 0;
 
   constructor(cacheReferences = TOPIC_CACHE_REFERENCES) {
     this.cacheReferences = cacheReferences;
@@ -49,19 +52,41 @@ export class TopicRouter<D> implements Router<D> {
     return known.length > 0;
   }
 
+  longWalk(routingKey: string, nodesMax: number): Steps | null {
+    if (this.young.has(routingKey) || this.old.has(routingKey)) return null;
+    const matched = new Set<D>();
+    if (!this.trie.match(routingKey, matched, nodesMax)) return this.walking(routingKey);
+    this.remember(routingKey, matched);
+    return null;
+  }
+
+  private *walking(routingKey: string): Steps {
+    const { changes } = this;
+    const matched = new Set<D>();
+    yield* this.trie.matching(routingKey, matched);
+    if (changes === this.changes) this.remember(routingKey, matched);
+  }
+
   /** How many nodes the trie has besides its root; zero when all bindings are gone. */
   get size(): number {
     return this.trie.size;
   }
 
-  /** The answer for a key that is not in the young generation, which it enters if it fits. */
+  /** The answer for a key that is not in the young generation. */
   private recall(routingKey: string): readonly D[] {
-    let answer = this.old.get(routingKey);
-    if (answer === undefined) {
-      const matched = new Set<D>();
-      this.trie.match(routingKey, matched);
-      answer = matched.size === 0 ? NOWHERE : [...matched];
-    }
+    const answer = this.old.get(routingKey);
+    if (answer !== undefined) return this.keep(routingKey, answer);
+    const matched = new Set<D>();
+    this.trie.match(routingKey, matched);
+    return this.remember(routingKey, matched);
+  }
+
+  private remember(routingKey: string, matched: ReadonlySet<D>): readonly D[] {
+    return this.keep(routingKey, matched.size === 0 ? NOWHERE : [...matched]);
+  }
+
+  /** Puts an answer into the young generation, if it fits. */
+  private keep(routingKey: string, answer: readonly D[]): readonly D[] {
     const references = answer.length + 1;
     if (references > this.cacheReferences) return answer;
     if (this.youngReferences + references > this.cacheReferences) {
@@ -75,6 +100,7 @@ export class TopicRouter<D> implements Router<D> {
   }
 
   private forget(): void {
+    this.changes += 1;
     if (this.young.size > 0) this.young = new Map();
     if (this.old.size > 0) this.old = new Map();
     this.youngReferences = 0;
