@@ -3,8 +3,7 @@
 
 import { BASIC_GET_OK, BASIC_RETURN } from '../amqp/constants.ts';
 import { REPLY_CODES } from '../amqp/errors.ts';
-import type { Field } from '../amqp/field-table.ts';
-import { isQuorum } from '../broker/queue/arguments.ts';
+import { COUNT_HEADER, countField, gotCount } from '../broker/queue/got-count.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import type { Chunk } from '../message/chunk.ts';
@@ -16,8 +15,6 @@ import type { Outbox } from './outbox.ts';
 
 const NO_ROUTE_TEXT = 'NO_ROUTE';
 const NOTHING = Buffer.alloc(0);
-/** In place of a count: the message is sent as it was published. */
-const UNCOUNTED = -1;
 
 /** Where the frames of one channel go. */
 export interface FrameTarget {
@@ -40,17 +37,12 @@ export interface SeenMessage {
 /** Reads a message that came back to a queue which counts that. All that can fail does so here. */
 export function seeCounted(log: MessageLog, queue: Queue, seq: number, position: number) {
   const returns = queue.messages.returnsOf(seq);
-  return see(log, position, returns > 0 ? returns : UNCOUNTED);
+  return see(log, position, returns > 0 ? returns : null);
 }
 
-/**
- * Reads a message for basic.get-ok. As in RabbitMQ, a quorum queue counts for basic.get from 0 on, while a
- * first delivery to a consumer carries no count.
- */
-export function seeGot(log: MessageLog, queue: Queue, { seq, position, redelivered }: TakenEntry) {
-  const returns = redelivered && queue.countsReturns ? queue.messages.returnsOf(seq) : 0;
-  const counted = returns > 0 || (queue.countsReturns && isQuorum(queue.arguments));
-  return see(log, position, counted ? returns : UNCOUNTED);
+/** Reads a message for basic.get-ok. */
+export function seeGot(log: MessageLog, queue: Queue, taken: TakenEntry) {
+  return see(log, taken.position, gotCount(queue, taken));
 }
 
 /** Writes basic.deliver for a message that came back to a queue which counts that. */
@@ -102,11 +94,11 @@ function writeMessage(
   writeContent(link, prefix, suffix, number, connection.peerFrameMax, bytes, record, segment);
 }
 
-function see(log: MessageLog, position: number, count: number): SeenMessage {
-  if (count !== UNCOUNTED) {
-    const field: Field = { type: 'l', value: count };
+/** Reads a message as it was published, or with a count; null: none. */
+function see(log: MessageLog, position: number, count: number | null): SeenMessage {
+  if (count !== null) {
     const message = readMessage(log, position);
-    const bytes = recordWithHeader(message, 'x-delivery-count', field);
+    const bytes = recordWithHeader(message, COUNT_HEADER, countField(count));
     return { bytes, record: 0, segment: null };
   }
   const segment = log.readable(position);

@@ -65,3 +65,29 @@ test('what a peer does not take comes back to the queue', async () => {
   await until(async () => ((await counts('cut')) as { ready: number }).ready === 30);
   expect(await counts('cut')).toEqual({ ready: 30, unacked: 0 });
 });
+
+test('a message that is got says how often it came before, from 0 on in a quorum queue', async () => {
+  const got = async (queue: string): Promise<unknown> => {
+    const asked = { ackmode: 'ack_requeue_true', count: 1, encoding: 'auto' };
+    const { json } = await api.call('POST', `/queues/%2F/${queue}/get`, asked);
+    await until(async () => ((await counts(queue)) as { unacked: number }).unacked === 0);
+    return (json as { properties: { headers?: unknown } }[])[0]?.properties.headers;
+  };
+  const publish = async (queue: string, type: string): Promise<void> => {
+    const traits = { durable: true, arguments: { 'x-queue-type': type } };
+    await api.call('PUT', `/queues/%2F/${queue}`, traits);
+    await api.call('POST', '/exchanges/%2F/amq.default/publish', {
+      routing_key: queue,
+      payload: 'm',
+      payload_encoding: 'string',
+      properties: { headers: { mine: 1 } },
+    });
+  };
+  await publish('counted', 'quorum');
+  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 0 });
+  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 1 });
+  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 2 });
+  await publish('uncounted', 'classic');
+  expect(await got('uncounted')).toEqual({ mine: 1 });
+  expect(await got('uncounted')).toEqual({ mine: 1 });
+});

@@ -12,6 +12,7 @@ import { argumentsFromJson } from '../definitions/arguments-json.ts';
 import type { Binding } from '../exchange/binding.ts';
 import type { Destination, Exchange } from '../exchange/exchange.ts';
 import type { JsonValue } from '../json.ts';
+import { COUNT_HEADER, countField, gotCount } from '../queue/got-count.ts';
 import type { Queue } from '../queue/queue.ts';
 import { redriveMessage } from '../redrive.ts';
 import { Refusal } from '../refusal.ts';
@@ -223,9 +224,11 @@ export class Actor {
     try {
       while (messages.length < count && chars < TAKEN_CHARS_MAX && !queue.deleted) {
         let view: MessageView | undefined;
-        const entry = queue.get(false, ({ position, redelivered }) => {
-          const message = readMessage(this.broker.log, position);
-          view = viewMessage(message, redelivered, encoding, truncate);
+        const entry = queue.get(false, (seen) => {
+          const message = readMessage(this.broker.log, seen.position);
+          const earlier = gotCount(queue, seen);
+          if (earlier !== null) message.headers.set(COUNT_HEADER, countField(earlier));
+          view = viewMessage(message, seen.redelivered, encoding, truncate);
         });
         if (entry === null) {
           if (!queue.waitsForMark) break;

@@ -1,0 +1,25 @@
+// Owns the count of earlier deliveries that a message carries when a client gets it. Never counts: the pages of the
+// queue's messages do.
+
+import type { Field } from '../../amqp/field-table.ts';
+import { isQuorum } from './arguments.ts';
+import type { Queue } from './queue.ts';
+import type { TakenEntry } from './queue-entries.ts';
+
+/** The header that says how often a message came before. */
+export const COUNT_HEADER = 'x-delivery-count';
+
+/** A count as that header has it. */
+export function countField(count: number): Field {
+  return { type: 'l', value: count };
+}
+
+/**
+ * What a message that is got, over AMQP or HTTP, says of how often it came before; null: nothing. As in
+ * RabbitMQ, a quorum queue counts from 0 on, while a first delivery to a consumer carries no count.
+ */
+export function gotCount(queue: Queue, { seq, redelivered }: TakenEntry): number | null {
+  if (!queue.countsReturns) return null;
+  const returns = redelivered ? queue.messages.returnsOf(seq) : 0;
+  return returns > 0 || isQuorum(queue.arguments) ? returns : null;
+}
