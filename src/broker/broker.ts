@@ -117,7 +117,8 @@ export class Broker implements QueueHost, CompactionHost {
     this.floods = new Floods(floods);
     this.lines = new CalledLines(this, listener);
     this.dirty = new DirtyQueues(clock);
-    this.slices = new Slices(clock, () => listener.turnWanted());
+    const awaited = (): boolean => this.batchAwaited;
+    this.slices = new Slices(clock, () => listener.turnWanted(), awaited);
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
     this.refusedLetters = new RefusedLetters(this.log, this.slices, clock);
@@ -148,8 +149,6 @@ export class Broker implements QueueHost, CompactionHost {
     this.nowMs = this.time.now();
     recoverBroker(this, first);
   }
-
-  // --- vhosts ---
 
   /** The vhost of that name; throws a Refusal when there is none. */
   vhost(name: string): Vhost {
@@ -349,6 +348,7 @@ export class Broker implements QueueHost, CompactionHost {
     // written, and once all before it is durable, so is this batch.
     const nothingToWrite = !this.store.dirty && !this.store.busy;
     this.store.seal();
+    this.slices.sealed();
     if (nothingToWrite) this.batchDurable(batch);
     if (this.sweeps.any) this.awaitBatch();
   }

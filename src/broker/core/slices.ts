@@ -22,20 +22,27 @@ interface Act {
 export class Slices {
   private readonly clock: Clock;
   private readonly turnWanted: () => void;
+  private readonly batchAwaited: () => boolean;
   private acts: Act[] = [];
   /** How many have to be in one batch. */
   private wholeCount = 0;
+  /** Those of them that have not begun, in order. */
+  private line: Act[] = [];
+  /** Whether the batch being gathered has one of them that took more than one slice. */
+  private wholeUnsealed = false;
   /** When acts of this turn have had their share; -1: none has begun. */
   private endMs = -1;
 
-  constructor(clock: Clock, turnWanted: () => void) {
+  /** `batchAwaited`: whether anybody waits for the batch being gathered. */
+  constructor(clock: Clock, turnWanted: () => void, batchAwaited: () => boolean = () => false) {
     this.clock = clock;
     this.turnWanted = turnWanted;
+    this.batchAwaited = batchAwaited;
   }
 
   /** Whether any act is under way. */
   get any(): boolean {
-    return this.acts.length > 0;
+    return this.acts.length > 0 || this.line.length > 0;
   }
 
   /** Whether an act is half done that has to be in one batch: none may be sealed now. */
@@ -56,9 +63,15 @@ export class Slices {
 
   /**
    * Begins an act and calls `done` at its end: before this returns, if it is short. Returns whether it was.
-   * `whole`: the store must have all of it in one batch.
+   * `whole`: the store must have all of it in one batch. Such acts go one after the other, and where anybody
+   * waits for the batch it is sealed in between: however many there are, nobody waits for all of them.
    */
   begin(steps: Steps, done: () => void, whole = false): boolean {
+    if (whole && (this.line.length > 0 || !this.wholeMayBegin)) {
+      this.line.push({ steps, done, whole });
+      this.turnWanted();
+      return false;
+    }
     if (this.advance(steps)) {
       done();
       return true;
@@ -67,6 +80,16 @@ export class Slices {
     this.acts.push({ steps, done, whole });
     this.turnWanted();
     return false;
+  }
+
+  /** Told that a batch was sealed. */
+  sealed(): void {
+    this.wholeUnsealed = false;
+    if (this.line.length > 0) this.turnWanted();
+  }
+
+  private get wholeMayBegin(): boolean {
+    return this.wholeCount === 0 && !(this.wholeUnsealed && this.batchAwaited());
   }
 
   /** Calls `act` in the next turn, behind what is under way. */
@@ -78,6 +101,10 @@ export class Slices {
   /** Told once a turn: goes on with what is under way. Returns whether more is left. */
   run(): boolean {
     this.endMs = -1;
+    if (this.line.length > 0 && this.wholeMayBegin) {
+      this.wholeCount += 1;
+      this.acts.push(this.line.shift() as Act);
+    }
     if (this.acts.length === 0) return false;
     // Each begins where the last turn stopped, so that none is left behind by a longer one.
     const { acts } = this;
@@ -90,14 +117,17 @@ export class Slices {
     }
     const [current, ...others] = acts.slice(at);
     if (current !== undefined) this.acts = [...others, ...this.acts, current];
-    return this.acts.length > 0;
+    return this.acts.length > 0 || (this.line.length > 0 && this.wholeMayBegin);
   }
 
   /** Brings all to their end: the broker stops. */
   finish(): void {
-    while (this.acts.length > 0) {
-      const acts = this.acts;
+    while (this.any) {
+      const acts = [...this.acts, ...this.line];
       this.acts = [];
+      // Those that wait in line are counted as they begin.
+      this.wholeCount += this.line.length;
+      this.line = [];
       for (const act of acts) {
         finish(act.steps);
         this.end(act);
@@ -106,7 +136,10 @@ export class Slices {
   }
 
   private end({ done, whole }: Act): void {
-    if (whole) this.wholeCount -= 1;
+    if (whole) {
+      this.wholeCount -= 1;
+      this.wholeUnsealed = true;
+    }
     done();
   }
 

@@ -92,3 +92,41 @@ test('at a stop all acts come to their end', () => {
   expect(seen).toHaveLength(100);
   expect(slices.sealable).toBe(true);
 });
+
+test('acts that have to be whole go one after the other, and a batch that is awaited is sealed between', () => {
+  let awaited = true;
+  slices = new Slices(
+    clock,
+    () => {
+      turns += 1;
+    },
+    () => awaited,
+  );
+  const ended: string[] = [];
+  const begin = (name: string) => slices.begin(act(name, 8, 1), () => ended.push(name), true);
+  for (const name of ['a', 'b', 'c']) expect(begin(name)).toBe(false);
+  while (slices.run()) expect(slices.sealable).toBe(false);
+  expect(ended).toEqual(['a']);
+  expect(slices.sealable).toBe(true);
+  expect(slices.any).toBe(true);
+  expect(begin('d'), 'one that is short waits behind them').toBe(false);
+  turns = 0;
+  slices.sealed();
+  expect(turns).toBe(1);
+  while (slices.run()) expect(slices.sealable).toBe(false);
+  expect(ended).toEqual(['a', 'b']);
+  // Nobody waits any more: they need not either.
+  awaited = false;
+  while (slices.run()) {}
+  expect(ended).toEqual(['a', 'b', 'c', 'd']);
+  expect(slices.any).toBe(false);
+  expect(seen.map((step) => step[0]).join('')).toMatch(/^a+b+c+d+$/);
+});
+
+test('a broker that stops ends acts that have not begun', () => {
+  const ended: string[] = [];
+  for (const name of ['a', 'b']) slices.begin(act(name, 20, 1), () => ended.push(name), true);
+  slices.finish();
+  expect(ended).toEqual(['a', 'b']);
+  expect(slices.sealable).toBe(true);
+});
