@@ -17,6 +17,7 @@ import type { BrokerListener } from './core/broker-listener.ts';
 import { BrokerTime } from './core/broker-time.ts';
 import { ChangeLine } from './core/change-line.ts';
 import { DirtyQueues } from './core/dirty-queues.ts';
+import { QueueIds } from './core/queue-ids.ts';
 import type { RecordHolder } from './core/record-holder.ts';
 import { Slices } from './core/slices.ts';
 import { TouchedQueues } from './core/touched-queues.ts';
@@ -67,6 +68,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly counts = new BrokerCounts();
   readonly rates = new Rates();
   readonly line = new ChangeLine();
+  readonly queueIds = new QueueIds();
   readonly setAside: SetAsideMessages;
   readonly setAsideRows: SetAsideDefinitions;
   readonly time: BrokerTime;
@@ -95,7 +97,6 @@ export class Broker implements QueueHost, CompactionHost {
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Queue>();
-  private nextQueueId = 1;
 
   /**
    * `memoryBytesMax` bounds what is in memory of stored messages, and of transient ones, where that is
@@ -124,12 +125,12 @@ export class Broker implements QueueHost, CompactionHost {
     this.refusedLetters = new RefusedLetters(this.log, this.slices, clock);
     this.touched = new TouchedQueues(this.floods, this.lines, clock, this.refusedLetters);
     this.setAsideRows = new SetAsideDefinitions(store);
-    this.definitionRows = new DefinitionRows(store, this.setAsideRows);
+    this.definitionRows = new DefinitionRows(store, this.setAsideRows, this.line);
     this.queueRows = new QueueRows(store, this.setAsideRows);
     this.sweeps = new Sweeps(store, this.queueRows);
-    this.policyRows = new PolicyRows(store, this.changes, this.setAsideRows);
+    this.policyRows = new PolicyRows(store, this.changes, this.setAsideRows, this.line);
     this.globalParameters = new GlobalParameters(this.policyRows, () => this.definitionChanged());
-    this.access = new Access(store, this.changes, this.setAsideRows, clock, {
+    this.access = new Access(store, this.changes, this.setAsideRows, clock, this.line, {
       definitionChanged: () => this.definitionChanged(),
       hasVhost: (name) => this.vhosts.has(name),
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),
@@ -160,36 +161,42 @@ export class Broker implements QueueHost, CompactionHost {
   /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
   putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
     checkVhostTraits(name, traits);
-    let vhost = this.vhosts.get(name);
-    if (vhost === undefined) {
-      vhost = this.addVhost(name, {});
-      // One that was set aside has its own row again, and all that is in it.
-      if (this.setAsideRows.vhostError(name) !== null) recoverVhost(this, vhost);
-    }
-    vhost.setTraits(traits);
-    this.access.rows.putVhost(vhost.snapshot());
-    this.definitionChanged();
+    const known = this.vhosts.get(name);
+    const vhost = known ?? new Vhost(name, this);
+    const wasAside = known === undefined && this.setAsideRows.vhostError(name) !== null;
+    this.storeVhost(vhost, traits, () => {
+      this.vhosts.set(name, vhost);
+      if (wasAside) recoverVhost(this, vhost);
+    });
     return vhost;
   }
 
   /** Sets all limits of a vhost: those not given are taken away. */
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
-    const vhost = this.vhost(name);
-    vhost.setTraits({ limits: checkLimits(VHOST_LIMITS, limits) });
-    this.access.rows.putVhost(vhost.snapshot());
-    this.definitionChanged();
+    this.storeVhost(this.vhost(name), { limits: checkLimits(VHOST_LIMITS, limits) });
+  }
+
+  /** Changes what is given of a vhost, on disk and in memory; `also` belongs to that change. */
+  private storeVhost(vhost: Vhost, traits: Partial<VhostTraits>, also = (): void => {}): void {
+    this.access.rows.putVhost({ ...vhost.snapshot(), ...traits });
+    this.line.change(() => {
+      also();
+      vhost.setTraits(traits);
+      this.definitionChanged();
+    });
   }
 
   /** Deletes a vhost with all that is in it and all permissions in it, and ends its connections. */
   deleteVhost(name: string): void {
     const vhost = this.vhost(name);
-    this.vhosts.delete(name);
     this.listener.connectionsForced(vhost, `vhost '${name}' is deleted`);
-    vhost.drop();
-    this.definitionRows.removeVhost(name);
-    this.access.forgetVhost(name);
-    this.access.rows.removeVhost(name);
-    this.definitionChanged();
+    this.line.change(() => {
+      this.vhosts.delete(name);
+      vhost.drop();
+      this.definitionRows.removeVhost(name);
+      this.access.forgetVhost(name);
+      this.definitionChanged();
+    });
   }
 
   /** Makes a vhost that is not stored yet, or was read from the store. */
@@ -200,19 +207,9 @@ export class Broker implements QueueHost, CompactionHost {
     return vhost;
   }
 
-  /** A number for a new queue, never used by a queue that still has rows. */
-  takeQueueId(): number {
-    return this.nextQueueId++;
-  }
-
   /** Keeps the ids of rows that no queue is known to have from being given out. */
   reserveStrayQueueIds(): void {
-    this.reserveQueueId(this.queueRows.highestId(this.nextQueueId - 1));
-  }
-
-  /** Makes sure that ids up to one read from the store are not given out again. */
-  reserveQueueId(id: number): void {
-    this.nextQueueId = Math.max(this.nextQueueId, id + 1);
+    this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
   }
 
   touch(queue: Queue): void {

@@ -17,6 +17,7 @@ import {
   isQuorum,
 } from './queue/arguments.ts';
 import type { QueueTraits } from './queue/host.ts';
+import type { Queue } from './queue/queue.ts';
 
 const QUEUE_TYPE = 'x-queue-type';
 /**
@@ -117,6 +118,22 @@ export function checkQueueLimit(
   if (count < max) return;
   const limit = `queue limit in vhost '${vhost}' (${max}) is reached`;
   throw new AmqpError('PRECONDITION_FAILED', `cannot declare queue '${queue}': ${limit}`);
+}
+
+/** Throws PRECONDITION_FAILED when a queue is in use or not empty, and must not be deleted then. */
+export function checkQueueDeletion(
+  vhost: string,
+  queue: Queue,
+  ifUnused: boolean,
+  ifEmpty: boolean,
+): void {
+  const where = `queue '${queue.name}' in vhost '${vhost}'`;
+  if (ifUnused && queue.consumers.length > 0) {
+    throw new AmqpError('PRECONDITION_FAILED', `${where} in use`);
+  }
+  if (ifEmpty && queue.readyCount > 0) {
+    throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
+  }
 }
 
 /** Who lets a queue dead-letter must be allowed to read it, and to write where that leads. */

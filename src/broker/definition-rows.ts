@@ -6,6 +6,7 @@ import { decodeTable, encodeTable, type FieldTable } from '../amqp/field-table.t
 import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_DEFINITIONS } from '../store/tables.ts';
+import { ChangeLine } from './core/change-line.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
 import {
   encodeRow,
@@ -48,10 +49,12 @@ export interface StoredBinding {
 export class DefinitionRows {
   private readonly store: Store;
   private readonly aside: RowsAside;
+  private readonly line: ChangeLine;
 
-  constructor(store: Store, aside: RowsAside = NOT_ASIDE) {
+  constructor(store: Store, aside: RowsAside = NOT_ASIDE, line = new ChangeLine()) {
     this.store = store;
     this.aside = aside;
+    this.line = line;
   }
 
   putExchange(vhost: string, exchange: ExchangeTraits): void {
@@ -148,9 +151,13 @@ export class DefinitionRows {
     }
   }
 
+  /** A row that cannot be written is refused before the line. */
   private put(key: Buffer, json: Json): void {
-    this.store.put(TABLE_DEFINITIONS, key, encodeRow(json));
-    this.aside.replaced(TABLE_DEFINITIONS, key);
+    const value = encodeRow(json);
+    this.line.change(() => {
+      this.store.put(TABLE_DEFINITIONS, key, value);
+      this.aside.replaced(TABLE_DEFINITIONS, key);
+    });
   }
 
   private read<T>(kind: string, vhost: string, make: (row: Json) => T): Keyed<T>[] {

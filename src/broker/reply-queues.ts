@@ -43,7 +43,7 @@ export class ReplyQueues {
     const name = generateName(PREFIX);
     const traits = { name, durable: false, autoDelete: false, owner: null, arguments: new Map() };
     const { log, queueRows } = broker;
-    const queue = new Queue(broker.takeQueueId(), traits, log, broker, this.home, queueRows);
+    const queue = new Queue(broker.queueIds.take(), traits, log, broker, this.home, queueRows);
     this.queues.set(name, queue);
     return queue;
   }

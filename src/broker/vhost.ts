@@ -15,6 +15,7 @@ import {
   checkExchangeDeclaration,
   checkName,
   checkQueueDeclaration,
+  checkQueueDeletion,
   checkQueueLimit,
   lockedQueue,
   refuseDefaultExchange,
@@ -166,11 +167,13 @@ export class Vhost implements QueueHome {
     const exchange = new Exchange(traits);
     // What could refuse comes before any change in memory: the rows too.
     if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
-    this.exchanges.set(name, exchange);
-    this.policies.applyToExchange(exchange);
-    this.router.topologyChanged();
-    this.broker.changes.exchange('declared', this.name, exchange);
-    if (exchange.durable) this.broker.definitionChanged();
+    this.broker.line.change(() => {
+      this.exchanges.set(name, exchange);
+      this.policies.applyToExchange(exchange);
+      this.router.topologyChanged();
+      this.broker.changes.exchange('declared', this.name, exchange);
+      if (exchange.durable) this.broker.definitionChanged();
+    });
   }
 
   /** Deletes an exchange with its bindings; one that is not there is no error. */
@@ -218,7 +221,7 @@ export class Vhost implements QueueHome {
   }
 
   private createQueue(traits: QueueTraits): Queue {
-    const id = this.broker.takeQueueId();
+    const id = this.broker.queueIds.take();
     if (traits.durable) this.broker.definitionRows.putQueue(this.name, { ...traits, id });
     this.broker.line.begin();
     const queue = this.addQueue(id, traits);
@@ -235,13 +238,7 @@ export class Vhost implements QueueHome {
    * ready. PRECONDITION_FAILED when it is in use or not empty and that was asked for.
    */
   deleteQueue(queue: Queue, ifUnused: boolean, ifEmpty: boolean): number {
-    const where = `queue '${queue.name}' in vhost '${this.name}'`;
-    if (ifUnused && queue.consumers.length > 0) {
-      throw new AmqpError('PRECONDITION_FAILED', `${where} in use`);
-    }
-    if (ifEmpty && queue.readyCount > 0) {
-      throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
-    }
+    checkQueueDeletion(this.name, queue, ifUnused, ifEmpty);
     const count = queue.readyCount;
     this.broker.line.begin();
     this.broker.counts.queuesDeleted += 1;
@@ -280,19 +277,21 @@ export class Vhost implements QueueHome {
   /** Binds a destination to a source exchange; doing so again changes nothing. */
   bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
     checkBinding(source.type, bindingKey, args);
-    const identity = this.addBinding(source, destination, bindingKey, args);
-    if (identity === null) return;
-    this.router.topologyChanged();
-    this.broker.changes.binding('declared', this.name, source, destination, bindingKey);
-    if (!source.durable || !destination.durable) return;
-    this.broker.definitionRows.putBinding(this.name, identity, {
-      source: source.name,
-      destination: destination.name,
-      toExchange: isExchange(destination),
-      bindingKey,
-      arguments: args,
+    const toExchange = isExchange(destination);
+    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
+    if (source.bindings.has(identity)) return;
+    const durable = source.durable && destination.durable;
+    const { broker, name } = this;
+    if (durable) {
+      const ends = { source: source.name, destination: destination.name, toExchange };
+      broker.definitionRows.putBinding(name, identity, { ...ends, bindingKey, arguments: args });
+    }
+    broker.line.change(() => {
+      this.addBinding(source, destination, bindingKey, args);
+      this.router.topologyChanged();
+      broker.changes.binding('declared', name, source, destination, bindingKey);
+      if (durable) broker.definitionChanged();
     });
-    this.broker.definitionChanged();
   }
 
   /** The bindings that lead to a destination, each as its source and its identity there. */
@@ -309,7 +308,9 @@ export class Vhost implements QueueHome {
   unbind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    if (this.removeBinding(source, identity)) this.unused.look(source);
+    this.broker.line.change(() => {
+      if (this.removeBinding(source, identity)) this.unused.look(source);
+    });
   }
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
@@ -340,19 +341,17 @@ export class Vhost implements QueueHome {
     return queue;
   }
 
-  /** Returns the identity of the new binding, or null when it was there already. */
+  /** Adds a binding, also for recovery; one that is there already stays. */
   addBinding(
     source: Exchange,
     destination: Destination,
     bindingKey: string,
     args: FieldTable,
-  ): string | null {
+  ): void {
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
     const binding: Binding<Destination> = { destination, bindingKey, arguments: args };
-    if (!source.addBinding(identity, binding)) return null;
-    this.sources.add(destination, source, identity);
-    return identity;
+    if (source.addBinding(identity, binding)) this.sources.add(destination, source, identity);
   }
 
   private removeBinding(source: Exchange, identity: string): boolean {
@@ -377,14 +376,18 @@ export class Vhost implements QueueHome {
   }
 
   private removeExchange(exchange: Exchange): void {
+    const { line, changes, definitionRows } = this.broker;
+    line.begin();
     this.exchanges.delete(exchange.name);
     exchange.deleted = true;
     for (const identity of [...exchange.bindings.keys()]) this.removeBinding(exchange, identity);
     this.removeBindingsTo(exchange);
     this.router.topologyChanged();
-    this.broker.changes.exchange('deleted', this.name, exchange);
-    if (!exchange.durable) return;
-    this.broker.definitionRows.removeExchange(this.name, exchange.name);
-    this.broker.definitionChanged();
+    changes.exchange('deleted', this.name, exchange);
+    if (exchange.durable) {
+      definitionRows.removeExchange(this.name, exchange.name);
+      this.broker.definitionChanged();
+    }
+    line.end();
   }
 }

@@ -115,7 +115,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const { broker, vhost, settings } = connection;
     this.vhost = vhost;
     this.credit = new SharedCredit(broker.lines);
-    this.deliveries = new Deliveries(this);
+    this.deliveries = new Deliveries(this, broker.line);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
     this.publisher = new Publisher(broker, vhost, this, settings);
@@ -244,13 +244,20 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
    */
   *committing(transaction: Transaction, outcome: CommitOutcome): Steps {
     const { publishes, tags, ways } = transaction;
+    const { line } = this.connection.broker;
+    line.begin();
     transaction.clear();
     for (let i = 0; i < publishes.length; i++) {
       const verdict = this.publisher.publishHeld(publishes[i] as HeldPublish);
       if (verdict === TAKEN_STORED) outcome.stored = true;
       if (verdict === REFUSED) outcome.refused = true;
-      if (i % PUBLISHES_PER_STEP === PUBLISHES_PER_STEP - 1) yield;
+      if (i % PUBLISHES_PER_STEP !== PUBLISHES_PER_STEP - 1) continue;
+      // What throws once others have had their turn comes out of a turn: that is behind the line anyway.
+      line.end();
+      yield;
+      line.begin();
     }
+    line.end();
     yield* this.deliveries.settleAll(tags, ways, outcome);
   }
 

@@ -2,6 +2,7 @@
 // commit of a transaction. Never delivers.
 
 import { AmqpError } from '../amqp/errors.ts';
+import type { ChangeLine } from '../broker/core/change-line.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { MessageCounts } from '../broker/counts.ts';
 import type { Queue } from '../broker/queue/queue.ts';
@@ -39,10 +40,12 @@ export class Deliveries {
   /** Deliveries taken back after their timeout: settling one of them means nothing any more. */
   private readonly takenBack = new Set<number>();
   private readonly channel: SettlingChannel;
+  private readonly line: ChangeLine;
   private readonly settleEach = (tag: number): void => this.settleOne(tag);
 
-  constructor(channel: SettlingChannel) {
+  constructor(channel: SettlingChannel, line: ChangeLine) {
     this.channel = channel;
+    this.line = line;
   }
 
   /** Acks one delivery, or all up to it; tag 0 with `multiple` means all. */
@@ -165,9 +168,11 @@ export class Deliveries {
 
   private settleOne(tag: number): void {
     const queue = this.unacked.queueOf(tag) as Queue;
+    this.line.begin();
     this.channel.counts.acked += 1;
     if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
     this.release(tag);
+    this.line.end();
   }
 
   private rejectOne(tag: number, requeue: boolean): void {
@@ -177,14 +182,18 @@ export class Deliveries {
 
   private deadLetterOne(tag: number): void {
     const queue = this.unacked.queueOf(tag) as Queue;
+    this.line.begin();
     if (!queue.deleted) queue.reject(this.unacked.seqOf(tag));
     this.release(tag);
+    this.line.end();
   }
 
   private requeueOne(tag: number): void {
     const queue = this.unacked.queueOf(tag) as Queue;
+    this.line.begin();
     if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
     this.release(tag);
+    this.line.end();
   }
 
   /** Takes a delivery off the list and gives its credit back. */

@@ -5,6 +5,7 @@ import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
 import { Broker } from '../../src/broker/broker.ts';
+import type { BrokerListener } from '../../src/broker/core/broker-listener.ts';
 import { MessageProperties } from '../../src/broker/message-properties.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import { PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../../src/broker/queue/host.ts';
@@ -49,14 +50,20 @@ export class SmallBroker {
   /** How far the time of day was set since the start of the test. */
   jumpedMs: number;
 
-  constructor(disk = new Disk(), nowMs = NOW_MS, jumpedMs = 0) {
+  constructor(
+    disk = new Disk(),
+    nowMs = NOW_MS,
+    jumpedMs = 0,
+    store = new ControlledStore(disk),
+    listener: BrokerListener = LISTENER,
+  ) {
     this.disk = disk;
     this.nowMs = nowMs;
     this.jumpedMs = jumpedMs;
-    this.store = new ControlledStore(disk);
+    this.store = store;
     const wallMs = (): number => this.nowMs + this.jumpedMs;
     const clock = { wallMs, monotonicMs: () => this.nowMs };
-    this.broker = new Broker(this.store, clock, LISTENER);
+    this.broker = new Broker(this.store, clock, listener);
     this.broker.recover({ vhost: '/', user: null });
     this.vhost = this.broker.vhost('/');
   }

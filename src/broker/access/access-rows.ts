@@ -4,6 +4,7 @@
 import type { Store } from '../../store/port.ts';
 import { TABLE_ACCESS } from '../../store/tables.ts';
 import type { Changes } from '../changes.ts';
+import { ChangeLine } from '../core/change-line.ts';
 import { encodeRow, type Json, type RowsAside, readRows, requireTexts, rowKey } from '../row.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
@@ -36,16 +37,20 @@ export class AccessRows {
   private readonly store: Store;
   private readonly changes: Changes;
   private readonly aside: RowsAside;
+  /** What a row says, and what is in memory, change on the same side of it. */
+  readonly line: ChangeLine;
 
-  constructor(store: Store, changes: Changes, aside: RowsAside) {
+  constructor(store: Store, changes: Changes, aside: RowsAside, line = new ChangeLine()) {
     this.store = store;
     this.changes = changes;
     this.aside = aside;
+    this.line = line;
   }
 
   putUser(user: UserSnapshot): void {
-    this.put(rowKey('u', user.name), { ...user });
-    this.changes.tell('user', 'set', { user: user.name, tags: user.tags });
+    this.put(rowKey('u', user.name), { ...user }, () =>
+      this.changes.tell('user', 'set', { user: user.name, tags: user.tags }),
+    );
   }
 
   removeUser(name: string): void {
@@ -58,8 +63,9 @@ export class AccessRows {
   }
 
   putVhost(vhost: VhostSnapshot): void {
-    this.put(rowKey('v', vhost.name), { ...vhost });
-    this.changes.tell('vhost', 'set', { vhost: vhost.name });
+    this.put(rowKey('v', vhost.name), { ...vhost }, () =>
+      this.changes.tell('vhost', 'set', { vhost: vhost.name }),
+    );
   }
 
   removeVhost(name: string): void {
@@ -72,8 +78,9 @@ export class AccessRows {
   }
 
   putPermission(permission: PermissionSnapshot): void {
-    this.put(rowKey('p', permission.user, permission.vhost), { ...permission });
-    this.changes.tell('permission', 'set', { ...permission });
+    this.put(rowKey('p', permission.user, permission.vhost), { ...permission }, () =>
+      this.changes.tell('permission', 'set', { ...permission }),
+    );
   }
 
   removePermission(user: string, vhost: string): void {
@@ -87,8 +94,9 @@ export class AccessRows {
 
   putTopicPermission(permission: TopicPermissionSnapshot): void {
     const { user, vhost, exchange } = permission;
-    this.put(rowKey('t', user, vhost, exchange), { ...permission });
-    this.changes.tell('topic permission', 'set', { ...permission });
+    this.put(rowKey('t', user, vhost, exchange), { ...permission }, () =>
+      this.changes.tell('topic permission', 'set', { ...permission }),
+    );
   }
 
   removeTopicPermission(user: string, vhost: string, exchange: string): void {
@@ -100,9 +108,14 @@ export class AccessRows {
     return this.read<TopicPermissionSnapshot>('t', ['user', 'vhost', 'exchange', 'write', 'read']);
   }
 
-  private put(key: Buffer, row: Json): void {
-    this.store.put(TABLE_ACCESS, key, encodeRow(row));
-    this.aside.replaced(TABLE_ACCESS, key);
+  /** A row that cannot be written is refused before the line. */
+  private put(key: Buffer, row: Json, told: () => void): void {
+    const value = encodeRow(row);
+    this.line.change(() => {
+      this.store.put(TABLE_ACCESS, key, value);
+      this.aside.replaced(TABLE_ACCESS, key);
+      told();
+    });
   }
 
   /** The rows of a kind that have these fields: texts, and lists of texts. */

@@ -5,6 +5,7 @@ import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern.ts';
 import type { Changes } from '../changes.ts';
+import type { ChangeLine } from '../core/change-line.ts';
 import { Refusal } from '../refusal.ts';
 import type { RowsAside } from '../row.ts';
 import {
@@ -42,6 +43,7 @@ export interface NewUser {
 export class Access {
   readonly rows: AccessRows;
   readonly login: Login;
+  private readonly line: ChangeLine;
   private readonly listener: AccessListener;
   private readonly known = new Map<string, User>();
   /** By user and vhost. */
@@ -56,9 +58,11 @@ export class Access {
     changes: Changes,
     aside: RowsAside,
     clock: Clock,
+    line: ChangeLine,
     listener: AccessListener,
   ) {
-    this.rows = new AccessRows(store, changes, aside);
+    this.line = line;
+    this.rows = new AccessRows(store, changes, aside, line);
     this.listener = listener;
     this.login = new Login(this.known, clock);
   }
@@ -102,11 +106,7 @@ export class Access {
     checkPasswordHash(passwordHash, hashingAlgorithm);
     const { name, tags } = user;
     const limits = this.checkUser(user);
-    const current = this.known.get(name);
-    const next = { name, passwordHash, hashingAlgorithm, tags: [...new Set(tags)], limits };
-    if (current === undefined) this.known.set(name, new User(next));
-    else Object.assign(current, next);
-    this.storeUser(name);
+    this.keepUser({ name, passwordHash, hashingAlgorithm, tags: [...new Set(tags)], limits });
   }
 
   /** Sets a password, and leaves all else. */
@@ -124,28 +124,29 @@ export class Access {
   /** Sets the tags of a user. */
   setUserTags(name: string, tags: readonly string[]): void {
     checkTags(tags);
-    this.existing(name).tags = [...new Set(tags)];
-    this.storeUser(name);
+    this.keepUser({ ...this.existing(name).snapshot(), tags: [...new Set(tags)] });
   }
 
   /** Sets all limits of a user: those not given are taken away. */
   setUserLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
-    this.existing(name).limits = checkLimits(USER_LIMITS, limits);
-    this.storeUser(name);
+    const current = this.existing(name).snapshot();
+    this.keepUser({ ...current, limits: checkLimits(USER_LIMITS, limits) });
   }
 
   /** Deletes a user with its permissions, and ends its connections. */
   deleteUser(name: string): void {
     const user = this.existing(name);
-    for (const { vhost } of this.permissionsOf(name)) this.clearPermission(name, vhost);
-    for (const each of this.topicPermissions()) {
-      if (each.user === name) this.clearTopicPermission(name, each.vhost, each.exchange);
-    }
-    this.known.delete(name);
-    this.inUse.delete(name);
-    this.login.forget(name);
-    this.rows.removeUser(name);
-    this.listener.definitionChanged();
+    this.line.change(() => {
+      for (const { vhost } of this.permissionsOf(name)) this.clearPermission(name, vhost);
+      for (const each of this.topicPermissions()) {
+        if (each.user === name) this.clearTopicPermission(name, each.vhost, each.exchange);
+      }
+      this.known.delete(name);
+      this.inUse.delete(name);
+      this.login.forget(name);
+      this.rows.removeUser(name);
+      this.listener.definitionChanged();
+    });
     this.listener.userDeleted(user);
   }
 
@@ -168,15 +169,21 @@ export class Access {
     const kept = { user, vhost, configure, write, read };
     checkPatterns(() => compilePermission(kept));
     this.rows.putPermission(kept);
-    this.keepPermission(kept);
-    this.changedIn(user, vhost);
+    this.line.change(() => {
+      this.keepPermission(kept);
+      this.changedIn(user, vhost);
+    });
   }
 
   /** Takes away all that a user may do in a vhost; nothing there is no error. */
   clearPermission(user: string, vhost: string): void {
-    if (this.granted.get(user)?.delete(vhost) !== true) return;
-    this.rows.removePermission(user, vhost);
-    this.changedIn(user, vhost);
+    const ofUser = this.granted.get(user);
+    if (ofUser?.has(vhost) !== true) return;
+    this.line.change(() => {
+      ofUser.delete(vhost);
+      this.rows.removePermission(user, vhost);
+      this.changedIn(user, vhost);
+    });
   }
 
   /** All topic permissions, in order of users, vhosts and exchanges. */
@@ -193,19 +200,23 @@ export class Access {
     const kept = { user, vhost, exchange, write, read };
     checkPatterns(() => compileTopicPermission(kept, user, vhost));
     this.rows.putTopicPermission(kept);
-    this.keepTopicPermission(kept);
-    this.changedIn(user, vhost);
+    this.line.change(() => {
+      this.keepTopicPermission(kept);
+      this.changedIn(user, vhost);
+    });
   }
 
   /** Lets a user use all routing keys again: of one exchange, or of all in the vhost. */
   clearTopicPermission(user: string, vhost: string, exchange?: string): void {
     const exchanges = this.topics.get(user)?.get(vhost);
     if (exchanges === undefined) return;
-    for (const name of exchange === undefined ? [...exchanges.keys()] : [exchange]) {
-      if (!exchanges.delete(name)) continue;
-      this.rows.removeTopicPermission(user, vhost, name);
-    }
-    this.changedIn(user, vhost);
+    this.line.change(() => {
+      for (const name of exchange === undefined ? [...exchanges.keys()] : [exchange]) {
+        if (!exchanges.delete(name)) continue;
+        this.rows.removeTopicPermission(user, vhost, name);
+      }
+      this.changedIn(user, vhost);
+    });
   }
 
   /** What a user may do in a vhost, for as long as both are there. */
@@ -220,13 +231,14 @@ export class Access {
     return grants;
   }
 
-  /** Takes away all permissions in a vhost that is deleted. */
+  /** Takes away a vhost that is deleted, and all permissions in it. */
   forgetVhost(vhost: string): void {
     for (const user of this.known.keys()) {
       this.clearPermission(user, vhost);
       this.clearTopicPermission(user, vhost);
       this.inUse.get(user)?.delete(vhost);
     }
+    this.rows.removeVhost(vhost);
   }
 
   private fill(grants: Grants): void {
@@ -274,9 +286,15 @@ export class Access {
     if (!this.listener.hasVhost(vhost)) throw noVhost(vhost);
   }
 
-  private storeUser(name: string): void {
-    this.rows.putUser(this.existing(name).snapshot());
-    this.listener.definitionChanged();
+  /** Makes a user, or lets one that is there be like this. */
+  private keepUser(next: UserSnapshot): void {
+    this.rows.putUser(next);
+    this.line.change(() => {
+      const current = this.known.get(next.name);
+      if (current === undefined) this.known.set(next.name, new User(next));
+      else Object.assign(current, next);
+      this.listener.definitionChanged();
+    });
   }
 }
 

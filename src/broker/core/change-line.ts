@@ -21,6 +21,13 @@ export class ChangeLine {
     this.ended = (this.ended + 1) | 0;
   }
 
+  /** Runs one change that is seldom made; what may refuse it has been asked before. */
+  change(act: () => void): void {
+    this.begin();
+    act();
+    this.end();
+  }
+
   /** Whether something that was begun is not whole. */
   get underWay(): boolean {
     return this.begun !== this.ended;

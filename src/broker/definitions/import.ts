@@ -21,10 +21,13 @@ export function importDefinitions(
   if (only !== null) broker.vhost(only);
   const definitions = readDefinitions(json, only);
   const { left, warnings } = checkDefinitions(broker, definitions);
-  broker.changes.bulk(() => {
-    applyAccess(broker, definitions);
-    applyTopology(broker, definitions, left);
-  });
+  // They have been checked in whole: what fails from here on would leave a part of them behind.
+  broker.line.change(() =>
+    broker.changes.bulk(() => {
+      applyAccess(broker, definitions);
+      applyTopology(broker, definitions, left);
+    }),
+  );
   return warnings;
 }
 

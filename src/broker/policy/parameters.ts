@@ -27,14 +27,20 @@ export class Parameters {
 
   set(parameter: Parameter): void {
     this.rows.putParameter(this.vhost, parameter);
-    this.keep(parameter);
-    this.changed();
+    this.rows.line.change(() => {
+      this.keep(parameter);
+      this.changed();
+    });
   }
 
   clear(component: string, name: string): void {
-    if (!this.byKey.delete(keyOf(component, name))) throw noParameter();
-    this.rows.removeParameter(this.vhost, component, name);
-    this.changed();
+    const key = keyOf(component, name);
+    if (!this.byKey.has(key)) throw noParameter();
+    this.rows.line.change(() => {
+      this.byKey.delete(key);
+      this.rows.removeParameter(this.vhost, component, name);
+      this.changed();
+    });
   }
 
   /** Takes all off the disk: the vhost is deleted. */
@@ -70,14 +76,19 @@ export class GlobalParameters {
 
   set(parameter: GlobalParameter): void {
     this.rows.putGlobalParameter(parameter);
-    this.byName.set(parameter.name, parameter);
-    this.changed();
+    this.rows.line.change(() => {
+      this.byName.set(parameter.name, parameter);
+      this.changed();
+    });
   }
 
   clear(name: string): void {
-    if (!this.byName.delete(name)) throw noParameter();
-    this.rows.removeGlobalParameter(name);
-    this.changed();
+    if (!this.byName.has(name)) throw noParameter();
+    this.rows.line.change(() => {
+      this.byName.delete(name);
+      this.rows.removeGlobalParameter(name);
+      this.changed();
+    });
   }
 }
 

@@ -66,10 +66,13 @@ export class Policies {
 
   /** Adds a policy or puts it in the place of one with its name, and applies it at once. */
   set(layer: PolicyLayer, policy: Policy): void {
-    this.rows.putPolicy(this.home.name, layer, policy);
     const others = this.layers[layer].filter(({ name }) => name !== policy.name);
-    this.layers[layer] = [...others, policy].sort(byPrecedence);
-    this.changed();
+    const next = [...others, policy].sort(byPrecedence);
+    this.rows.putPolicy(this.home.name, layer, policy);
+    this.rows.line.change(() => {
+      this.layers[layer] = next;
+      this.changed();
+    });
   }
 
   /** Takes a policy away, and lets what it held for go by the next. */
@@ -78,9 +81,11 @@ export class Policies {
     if (others.length === this.layers[layer].length) {
       throw new Refusal('not-found', 'Parameter does not exist');
     }
-    this.layers[layer] = others;
-    this.rows.removePolicy(this.home.name, layer, name);
-    this.changed();
+    this.rows.line.change(() => {
+      this.layers[layer] = others;
+      this.rows.removePolicy(this.home.name, layer, name);
+      this.changed();
+    });
   }
 
   /** Takes all policies off the disk: the vhost is deleted. */

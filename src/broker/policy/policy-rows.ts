@@ -4,6 +4,7 @@
 import type { Store } from '../../store/port.ts';
 import { TABLE_POLICIES } from '../../store/tables.ts';
 import type { Changes } from '../changes.ts';
+import { ChangeLine } from '../core/change-line.ts';
 import type { JsonValue } from '../json.ts';
 import {
   encodeRow,
@@ -50,23 +51,23 @@ export class PolicyRows {
   private readonly store: Store;
   private readonly changes: Changes;
   private readonly aside: RowsAside;
+  /** What a row says, and what is in memory, change on the same side of it. */
+  readonly line: ChangeLine;
 
-  constructor(store: Store, changes: Changes, aside: RowsAside) {
+  constructor(store: Store, changes: Changes, aside: RowsAside, line = new ChangeLine()) {
     this.store = store;
     this.changes = changes;
     this.aside = aside;
+    this.line = line;
   }
 
   putPolicy(vhost: string, layer: PolicyLayer, policy: Policy): void {
     const { name, pattern, applyTo, priority, definition } = policy;
     const row = { name, pattern: pattern.text, applyTo, priority, definition };
-    this.put(rowKey(LETTERS[layer], vhost, name), row);
-    this.changes.tell(WORDS[layer], 'set', {
-      vhost,
-      policy: name,
-      pattern: pattern.text,
-      priority,
-    });
+    const told = { vhost, policy: name, pattern: pattern.text, priority };
+    this.put(rowKey(LETTERS[layer], vhost, name), row, () =>
+      this.changes.tell(WORDS[layer], 'set', told),
+    );
   }
 
   removePolicy(vhost: string, layer: PolicyLayer, name: string): void {
@@ -84,8 +85,9 @@ export class PolicyRows {
   }
 
   putParameter(vhost: string, { component, name, value }: Parameter): void {
-    this.put(rowKey('r', vhost, component, name), { component, name, value });
-    this.changes.tell('parameter', 'set', { vhost, component, parameter: name });
+    this.put(rowKey('r', vhost, component, name), { component, name, value }, () =>
+      this.changes.tell('parameter', 'set', { vhost, component, parameter: name }),
+    );
   }
 
   removeParameter(vhost: string, component: string, name: string): void {
@@ -102,8 +104,9 @@ export class PolicyRows {
   }
 
   putGlobalParameter({ name, value }: GlobalParameter): void {
-    this.put(rowKey('g', name), { name, value });
-    this.changes.tell('global parameter', 'set', { parameter: name });
+    this.put(rowKey('g', name), { name, value }, () =>
+      this.changes.tell('global parameter', 'set', { parameter: name }),
+    );
   }
 
   removeGlobalParameter(name: string): void {
@@ -125,12 +128,17 @@ export class PolicyRows {
   }
 
   putImportHash(hash: string): void {
-    this.put(rowKey('h'), { hash });
+    this.put(rowKey('h'), { hash }, () => {});
   }
 
-  private put(key: Buffer, row: Json): void {
-    this.store.put(TABLE_POLICIES, key, encodeRow(row));
-    this.aside.replaced(TABLE_POLICIES, key);
+  /** A row that cannot be written is refused before the line. */
+  private put(key: Buffer, row: Json, told: () => void): void {
+    const value = encodeRow(row);
+    this.line.change(() => {
+      this.store.put(TABLE_POLICIES, key, value);
+      this.aside.replaced(TABLE_POLICIES, key);
+      told();
+    });
   }
 
   private read<T>(from: Buffer, make: (row: Json) => T): T[] {

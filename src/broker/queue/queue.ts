@@ -258,8 +258,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
       const returns = this.messages.countReturn(seq);
       if (returns > this.rules.deliveryLimit) return this.endings.die(seq, 'delivery_limit');
     }
+    this.host.line.begin();
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
+    this.host.line.end();
     // As in RabbitMQ, what is too much goes before any consumer is looked for.
     if (this.bounded && isOver(this.rules, this.messages, 0, 0)) this.atOnce(false);
   }
@@ -267,7 +269,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
   /** Removes all ready messages; returns how many. */
   purge(): number {
     this.catchUp();
-    return this.messages.purge();
+    this.host.line.begin();
+    const count = this.messages.purge();
+    this.host.line.end();
+    return count;
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */

@@ -11,7 +11,7 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
   const { access, definitionRows, setAside, setAsideRows, sweeps, log } = broker;
   broker.globalParameters.recover();
   access.recover();
-  for (const id of sweeps.recover()) broker.reserveQueueId(id);
+  for (const id of sweeps.recover()) broker.queueIds.reserve(id);
   if (sweeps.any) broker.awaitBatch();
   const stored = access.rows.vhosts();
   // What cannot be read was written by somebody: such a store is not new.
@@ -25,7 +25,7 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
   setAside.recover();
   for (const { kind, name } of [...setAsideRows.list()]) {
     if (kind !== 'vhost') continue;
-    for (const { value } of definitionRows.queues(name)) broker.reserveQueueId(value.id);
+    for (const { value } of definitionRows.queues(name)) broker.queueIds.reserve(value.id);
   }
   broker.reserveStrayQueueIds();
   if (setAsideRows.keepsRecords) log.keepAll();

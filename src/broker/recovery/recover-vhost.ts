@@ -18,7 +18,7 @@ export function recoverVhost(broker: Broker, vhost: Vhost): void {
   for (const exchange of vhost.exchanges.values()) vhost.policies.applyToExchange(exchange);
   const ids = new Set<number>();
   for (const { key, value } of rows.queues(vhost.name)) {
-    broker.reserveQueueId(value.id);
+    broker.queueIds.reserve(value.id);
     attempt(broker, key, () => {
       if (ids.has(value.id)) throw new Error(`its id ${value.id} is that of another queue`);
       ids.add(value.id);

@@ -4,6 +4,7 @@
 import type { MessageLog } from '../../message/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { ChangeLine } from '../core/change-line.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
 import { PUSH_STORED } from '../queue/host.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -23,6 +24,7 @@ export interface SetAsideHost {
   readonly log: MessageLog;
   readonly store: Store;
   readonly clock: Clock;
+  readonly line: ChangeLine;
   /** A record changes hands: a walk over all that hold records may have missed it. */
   recordsMoved(): void;
   definitionChanged(): void;
@@ -125,17 +127,20 @@ export class SetAsideMessages implements RecordHolder {
 
   /** Puts a message back into a queue, at its tail; false: the queue is full and refuses it. */
   retry(message: SetAsideMessage, queue: Queue): boolean {
-    const { log } = this.host;
+    const { line, log } = this.host;
     const { position, bodyBytes, traits } = message;
+    line.begin();
     log.retain(position, bodyBytes);
-    if (!queue.push(position, bodyBytes, traits)) return false;
-    this.drop(message);
-    return true;
+    const taken = queue.push(position, bodyBytes, traits);
+    if (taken) this.drop(message);
+    line.end();
+    return taken;
   }
 
   /** Lets go of a message for good. */
   drop(message: SetAsideMessage): void {
-    const { log } = this.host;
+    const { line, log } = this.host;
+    line.begin();
     this.byId.delete(message.id);
     this.countOne(message.queueId, -1);
     if (isStored(message)) this.rows.remove(message.id);
@@ -143,6 +148,7 @@ export class SetAsideMessages implements RecordHolder {
     log.unref(log.segmentOf(message.position), message.bodyBytes);
     this.host.recordsMoved();
     this.host.definitionChanged();
+    line.end();
   }
 
   /** Lets go of all that are of a queue which was deleted on purpose; returns how many. */

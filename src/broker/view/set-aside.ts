@@ -143,11 +143,13 @@ export function dropSetAsideRow(broker: Broker, id: string): void {
     throw new Refusal('invalid', text);
   }
   const { vhost, name, kind } = definition;
-  if (kind === 'queue' && vhost !== null) {
-    broker.vhosts.get(vhost)?.removeStandIn(name);
-    const stored = broker.definitionRows.queues(vhost).find(({ value }) => value.name === name);
+  const queueOf = kind === 'queue' ? vhost : null;
+  const rows = queueOf === null ? [] : broker.definitionRows.queues(queueOf);
+  const stored = rows.find(({ value }) => value.name === name);
+  broker.line.change(() => {
+    if (queueOf !== null) broker.vhosts.get(queueOf)?.removeStandIn(name);
     if (stored !== undefined) broker.queueRows.removeAll(stored.value.id);
-  }
-  broker.setAsideRows.drop(definition);
-  broker.definitionChanged();
+    broker.setAsideRows.drop(definition);
+    broker.definitionChanged();
+  });
 }
