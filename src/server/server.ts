@@ -185,6 +185,7 @@ export class Server implements BrokerListener, Acceptor {
     this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
     this.broker.setAsideRows.listener = (row, error) => setAsideLog.definition(row, error);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
+    setAsideLog.started(this.broker.setAside.count, this.broker.setAsideRows.count);
     logChanges(this.broker.changes, log, this.lines);
   }
 

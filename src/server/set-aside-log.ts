@@ -23,6 +23,13 @@ export class SetAsideLog {
     this.clock = clock;
   }
 
+  /** What is set aside once a start is done, if anything is. */
+  started(messages: number, definitions: number): void {
+    if (messages === 0 && definitions === 0) return;
+    const text = 'something is set aside, and not served: see `leveret list set-aside`';
+    this.log.error({ messages, definitions }, text);
+  }
+
   /** A row could not be read at the start. */
   definition({ id, kind, vhost, name }: SetAsideDefinition, cause: unknown): void {
     this.log.error(

@@ -547,7 +547,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond.test.ts, backup.test.ts and set-aside tests: they take a client, or a disk. */
+/** Tried in beyond.test.ts, backup.test.ts and set-aside.test.ts: they take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',

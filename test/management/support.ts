@@ -3,7 +3,7 @@
 
 import pino from 'pino';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
-import { type RunningBroker, startBroker } from '../../src/main.ts';
+import { type Embedding, type RunningBroker, startBroker } from '../../src/main.ts';
 
 /** An answer of the API. */
 export interface Answer {
@@ -67,7 +67,10 @@ export class Api {
 }
 
 /** Starts a broker in memory with a port for tools, or finds the one that the environment names. */
-export async function startApi(changes: Partial<Settings> = {}): Promise<Api> {
+export async function startApi(
+  changes: Partial<Settings> = {},
+  embedding: Embedding | null = null,
+): Promise<Api> {
   const given = process.env['MANAGEMENT_URL'];
   if (given !== undefined && given !== '') {
     return new Api(given, process.env['AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672', null);
@@ -80,7 +83,7 @@ export async function startApi(changes: Partial<Settings> = {}): Promise<Api> {
     prometheusPort: null,
     ...changes,
   };
-  const broker = await startBroker(settings, pino({ level: 'silent' }));
+  const broker = await startBroker(settings, pino({ level: 'silent' }), embedding);
   const portOf = (key: string) => broker.addresses.find((each) => each.key === key)?.port;
   const url = `http://127.0.0.1:${portOf('management.tcp')}`;
   const amqpUrl = `amqp://guest:guest@127.0.0.1:${portOf('listeners.tcp.default')}`;

@@ -43,6 +43,7 @@ export class SetAsideMessages implements RecordHolder {
   private readonly rows: SetAsideRows;
   private readonly byId = new Map<number, SetAsideMessage>();
   private readonly counts = new Map<number, number>();
+  private readonly countsByVhost = new Map<string, number>();
   /** One text for all that failed alike. */
   private readonly errors = new Map<string, string>();
   private transient = 0;
@@ -61,6 +62,11 @@ export class SetAsideMessages implements RecordHolder {
   /** How many there are of the queue with that number. */
   countOf(queueId: number): number {
     return this.counts.get(queueId) ?? 0;
+  }
+
+  /** How many there are in a vhost. */
+  countIn(vhost: string): number {
+    return this.countsByVhost.get(vhost) ?? 0;
   }
 
   /**
@@ -142,7 +148,7 @@ export class SetAsideMessages implements RecordHolder {
     const { line, log } = this.host;
     line.begin();
     this.byId.delete(message.id);
-    this.countOne(message.queueId, -1);
+    this.countOne(message, -1);
     if (isStored(message)) this.rows.remove(message.id);
     else this.transient -= 1;
     log.unref(log.segmentOf(message.position), message.bodyBytes);
@@ -161,14 +167,13 @@ export class SetAsideMessages implements RecordHolder {
 
   private keep(message: SetAsideMessage): void {
     this.byId.set(message.id, message);
-    this.countOne(message.queueId, 1);
+    this.countOne(message, 1);
     if (!isStored(message)) this.transient += 1;
   }
 
-  private countOne(queueId: number, one: number): void {
-    const count = this.countOf(queueId) + one;
-    if (count === 0) this.counts.delete(queueId);
-    else this.counts.set(queueId, count);
+  private countOne({ queueId, vhost }: SetAsideMessage, one: number): void {
+    addTo(this.counts, queueId, one);
+    addTo(this.countsByVhost, vhost, one);
   }
 
   private dropOldestTransient(): void {
@@ -187,6 +192,12 @@ export class SetAsideMessages implements RecordHolder {
     this.errors.set(text, text);
     return text;
   }
+}
+
+function addTo<K>(counts: Map<K, number>, key: K, one: number): void {
+  const count = (counts.get(key) ?? 0) + one;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }
 
 function isStored({ traits }: SetAsideMessage): boolean {

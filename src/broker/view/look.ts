@@ -21,7 +21,13 @@ import type { Vhost } from '../vhost.ts';
 import type { RateView, ViewHost } from './host.ts';
 import { propertiesKeyOf } from './properties-key.ts';
 import { type CountsView, valuesOf } from './rates.ts';
-import { type SetAsideView, viewSetAsideDefinition, viewSetAsideMessage } from './set-aside.ts';
+import {
+  isSeen,
+  type SetAsideCounts,
+  type SetAsideView,
+  viewSetAsideDefinition,
+  viewSetAsideMessage,
+} from './set-aside.ts';
 import { type BindingView, viewBinding, viewVhost } from './snapshots.ts';
 import {
   type ConsumerRow,
@@ -280,21 +286,25 @@ export class Look {
   *setAsideIn(vhosts: VhostNames, global: boolean): Iterable<SetAsideView> {
     const { setAside, setAsideRows } = this.broker;
     for (const each of setAsideRows.list()) {
-      const seen =
-        each.vhost === null || each.kind === 'vhost' ? global : vhosts.includes(each.vhost);
-      if (seen) yield viewSetAsideDefinition(each);
+      if (isSeen(each, vhosts, global)) yield viewSetAsideDefinition(each);
     }
     for (const each of setAside.list()) {
       if (vhosts.includes(each.vhost)) yield viewSetAsideMessage(each);
     }
   }
 
+  /** How much that is. */
+  countSetAside(vhosts: VhostNames, global: boolean): SetAsideCounts {
+    const { setAside, setAsideRows } = this.broker;
+    let messages = 0;
+    let definitions = 0;
+    for (const name of vhosts) messages += setAside.countIn(name);
+    for (const each of setAsideRows.list()) if (isSeen(each, vhosts, global)) definitions += 1;
+    return { messages, definitions };
+  }
+
   /** How much is set aside now, and how many messages were since the start. */
-  setAside(): {
-    readonly messages: number;
-    readonly total: number;
-    readonly definitions: number;
-  } {
+  setAside(): SetAsideCounts & { readonly total: number } {
     const { count, total } = this.broker.setAside;
     return { messages: count, total, definitions: this.broker.setAsideRows.count };
   }

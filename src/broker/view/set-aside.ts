@@ -34,6 +34,21 @@ export interface SetAsideView {
   readonly set_aside_at?: number;
 }
 
+/** How much is set aside. */
+export interface SetAsideCounts {
+  readonly messages: number;
+  readonly definitions: number;
+}
+
+/** Whether a row is shown to those who see these vhosts; `global`: and what belongs to none. */
+export function isSeen(
+  { vhost, kind }: SetAsideDefinition,
+  vhosts: readonly string[],
+  global: boolean,
+): boolean {
+  return vhost === null || kind === 'vhost' ? global : vhosts.includes(vhost);
+}
+
 /** A message with its bytes, as far as they can be read. */
 export interface SetAsideExport extends SetAsideView {
   /** The message; null where it cannot be told apart. */

@@ -34,6 +34,7 @@ export const HEALTH_ROUTES: readonly Route[] = [
     if (protocols.includes(named)) return { status: 'ok', protocol: wanted };
     return failed('No active listener', { missing: wanted, protocols });
   }),
+  probe('/health/checks/set-aside', setAside),
   get('/healthchecks/node', 'management', alarms),
   get('/healthchecks/node/:node', 'management', alarms),
   get('/aliveness-test/:vhost', 'management', aliveness),
@@ -87,6 +88,13 @@ function alarms(call: Call): Result {
   return failed('There are alarms in effect in the cluster', {
     alarms: on.map((resource) => ({ node, resource })),
   });
+}
+
+/** Says that something is set aside, but not what: probes without a password may ask. */
+function setAside(call: Call): Result {
+  const { messages, definitions } = call.view.look.setAside();
+  if (messages === 0 && definitions === 0) return ok();
+  return failed('Messages or definitions are set aside: see `leveret list set-aside`', {});
 }
 
 const UNIT_DAYS: Readonly<Record<string, number>> = { days: 1, weeks: 7, months: 30, years: 365 };

@@ -96,6 +96,7 @@ function overview(call: Call): object {
       messages_unacknowledged_details: unacked,
     },
     object_totals: objects,
+    set_aside: look.countSetAside(vhosts, call.reaches('administrator')),
     latency: look.latency(),
     ...(call.reaches('monitoring') ? { listeners: listeners(call), contexts: contexts(call) } : {}),
   };

@@ -10,6 +10,7 @@ import * as overview from './views/overview.js';
 import * as policies from './views/policies.js';
 import * as queue from './views/queue.js';
 import * as queues from './views/queues.js';
+import * as setAside from './views/set-aside.js';
 import * as topology from './views/topology.js';
 
 const REFRESH_MS = 2000;
@@ -20,6 +21,7 @@ const REFRESH_MS = 2000;
  */
 const VIEWS = {
   '': { title: 'Overview', show: overview.show },
+  'set-aside': { under: '', show: setAside.show },
   queues: { title: 'Queues', show: queues.show },
   queue: { under: 'queues', show: queue.show },
   exchanges: { title: 'Exchanges', show: exchanges.showAll },

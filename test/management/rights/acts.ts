@@ -82,6 +82,7 @@ const HEALTH: readonly Act[] = [
   act('GET /health/checks/alarms', '/health/checks/alarms'),
   act('GET /health/checks/local-alarms', '/health/checks/local-alarms'),
   act('GET /health/checks/virtual-hosts', '/health/checks/virtual-hosts'),
+  act('GET /health/checks/set-aside', '/health/checks/set-aside', { own: true }),
   act('GET /health/checks/is-in-service', '/health/checks/is-in-service', { own: true }),
   act('GET /health/checks/ready-to-serve-clients', '/health/checks/ready-to-serve-clients', {
     own: true,

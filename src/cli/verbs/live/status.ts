@@ -15,6 +15,8 @@ interface Overview {
   readonly object_totals: Readonly<Record<string, number>>;
   readonly queue_totals: Readonly<Record<string, number>>;
   readonly message_stats: Readonly<Record<string, number>>;
+  /** RabbitMQ has none. */
+  readonly set_aside?: { readonly messages: number; readonly definitions: number };
   readonly listeners?: readonly {
     readonly protocol: string;
     readonly ip_address: string;
@@ -59,6 +61,7 @@ function summary(overview: Overview, node: Node): string {
     ['Memory', `${mib(node.mem_used)} of ${mib(node.mem_limit)}`],
     ['Disk free', mib(node.disk_free)],
     ['Alarms', alarms.length === 0 ? 'none' : `${alarms.join(', ')}: publishers are blocked`],
+    ...setAsideRow(overview),
     ['Messages', `${totals['messages_ready']} ready, ${totals['messages_unacknowledged']} unacked`],
     [
       'Objects',
@@ -72,6 +75,14 @@ function summary(overview: Overview, node: Node): string {
     ]),
   ];
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
+}
+
+/** What an operator has to look into; nothing where nothing is set aside. */
+function setAsideRow({ set_aside: aside }: Overview): [string, string][] {
+  if (aside === undefined || aside.messages + aside.definitions === 0) return [];
+  const { messages, definitions } = aside;
+  const what = `${messages} messages, ${definitions} definitions`;
+  return [['Set aside', `${what}: see \`leveret list set-aside\``]];
 }
 
 /** The URL may be that of a RabbitMQ, which has the same API. */

@@ -5,6 +5,7 @@ import { chart, Speed } from '../chart.js';
 import { bytes, count, facts, h, moment, rate, span, tag } from '../dom.js';
 import { update } from '../morph.js';
 import { table } from '../table.js';
+import * as setAside from './set-aside.js';
 
 export async function show() {
   const tiles = h('div', { class: 'tiles' });
@@ -44,7 +45,7 @@ export async function show() {
       const overview = await get('/overview');
       const nodes = await get('/nodes').catch(() => []);
       drawTiles(tiles, overview);
-      drawBanner(banner, nodes[0]);
+      drawBanner(banner, nodes[0], overview);
       const { message_stats: stats, queue_totals: totals } = overview;
       const of = (name) => stats[name] ?? 0;
       rates.add(speed.of([of('publish'), of('deliver_get'), of('ack'), of('confirm')]));
@@ -86,7 +87,7 @@ function drawTiles(tiles, { object_totals: objects, queue_totals: totals }) {
   );
 }
 
-function drawBanner(banner, node) {
+function drawBanner(banner, node, overview) {
   const alarms = [
     node?.mem_alarm ? 'Memory is short' : null,
     node?.disk_free_alarm ? 'The disk is nearly full' : null,
@@ -100,6 +101,7 @@ function drawBanner(banner, node) {
           { class: 'banner', role: 'alert' },
           `${alarms.join(' and ')}: whoever publishes is blocked until messages are consumed or purged, or the limit is raised.`,
         ),
+    setAside.banner(overview.set_aside),
   );
 }
 

@@ -11,6 +11,7 @@ import { histogram } from './overview.js';
 import { button } from './parts.js';
 import { bind, publish, purge, redrive, remove, take } from './queue-actions.js';
 import { traits } from './queues.js';
+import { sectionOf } from './set-aside.js';
 
 export async function show([vhost, name]) {
   const path = at`/queues/${vhost}/${name}`;
@@ -23,6 +24,7 @@ export async function show([vhost, name]) {
   const consumers = consumerTable();
   const bindings = bindingTable(vhost);
   const browser = browse(path);
+  const aside = sectionOf(vhost, name);
   const again = () => refresh();
   const refresh = async () => {
     const queue = await get(path);
@@ -39,6 +41,7 @@ export async function show([vhost, name]) {
       );
     }
     consumers.show(queue.consumer_details ?? []);
+    await aside.refresh();
     bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
   };
   return {
@@ -59,6 +62,7 @@ export async function show([vhost, name]) {
       ),
       tiles,
       h('div', { class: 'grid' }, depth.element, rates.element),
+      aside.element,
       browser.element,
       latencies,
       about,
