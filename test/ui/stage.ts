@@ -20,6 +20,40 @@ export const HOSTILE = [
   '🐇 hare'.repeat(12),
 ];
 
+interface PageOptions {
+  readonly dark?: boolean;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+}
+
+/** A page of a broker that has logged in; what it complains of is kept in `complaints`. */
+export async function logIn(
+  browser: Browser,
+  url: string,
+  complaints: string[],
+  options: PageOptions = {},
+): Promise<Page> {
+  const { dark = false, width = 1280, height = 860 } = options;
+  const page = await browser.newPage({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  await page.goto(url);
+  await page.getByLabel('User').fill('guest');
+  await page.getByLabel('Password').fill('guest');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  return page;
+}
+
 /** A browser, and a broker that it looks at. */
 export class Stage {
   readonly api: Api;
@@ -33,8 +67,7 @@ export class Stage {
 
   static async open(): Promise<Stage> {
     const api = await startApi({ statisticsIntervalMs: 500 });
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-    return new Stage(api, browser);
+    return new Stage(api, await launch());
   }
 
   /** A client of the broker. */
@@ -46,25 +79,8 @@ export class Stage {
   }
 
   /** A page that has logged in; what it complains of is kept in `complaints`. */
-  async page(
-    complaints: string[],
-    options: { dark?: boolean; width?: number; height?: number } = {},
-  ): Promise<Page> {
-    const { dark = false, width = 1280, height = 860 } = options;
-    const page = await this.browser.newPage({
-      viewport: { width, height },
-      colorScheme: dark ? 'dark' : 'light',
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    await page.goto(this.api.url);
-    await page.getByLabel('User').fill('guest');
-    await page.getByLabel('Password').fill('guest');
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Overview' }).waitFor();
-    return page;
+  page(complaints: string[], options: PageOptions = {}): Promise<Page> {
+    return logIn(this.browser, this.api.url, complaints, options);
   }
 
   async close(): Promise<void> {
