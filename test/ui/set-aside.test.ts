@@ -42,9 +42,9 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
     await setMessagesAside(stage, 'work', ['one', 'two', 'three'], '<b>unreadable</b>');
     const [first, second, third] = (await idsIn('work')) as [string, string, string];
     page = await logIn(browser, stage.api.url, complaints);
-    const banner = page.getByRole('alert').filter({ hasText: 'set aside' });
+    const banner = page.getByRole('alert').filter({ hasText: 'Set aside' });
     await banner.waitFor();
-    expect(await banner.textContent()).toContain('3 messages set aside');
+    expect(await banner.textContent()).toContain('Set aside and not served: 3 messages.');
     await banner.getByRole('link').press('Enter');
     await page.getByRole('heading', { name: 'Set aside' }).waitFor();
     await page.getByRole('link', { name: 'work' }).first().press('Enter');
@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
   test('a definition that is set aside is dropped after a question', async () => {
     setQueueAside(stage, 'lost', 'its page is damaged');
     page = await logIn(browser, stage.api.url, complaints);
-    await page.getByText('1 definition set aside').waitFor();
+    await page.getByText('Set aside and not served: 1 definition.').waitFor();
     await open('/set-aside');
     await page.getByText('start: Error: its page is damaged').waitFor();
     await page.getByRole('button', { name: 'Drop' }).click();

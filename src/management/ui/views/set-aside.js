@@ -70,9 +70,8 @@ export function banner({ messages = 0, definitions = 0 } = {}) {
   return h(
     'div',
     { class: 'banner', role: 'alert' },
-    `${what.join(' and ')} set aside, and not served: `,
-    link('/set-aside', 'look at what it is'),
-    '.',
+    `Set aside and not served: ${what.join(' and ')}. `,
+    link('/set-aside', 'Look at what it is'),
   );
 }
 
@@ -96,16 +95,19 @@ function asideTable(again) {
       {
         title: 'Why',
         name: true,
-        cell: ({ doing, error, set_aside_at: ms, payload_bytes: size }) => [
-          `${doing}: ${error}`,
-          ms === undefined
-            ? null
-            : h('div', { class: 'quiet small' }, bytes(size), ', ', moment(ms)),
+        cell: (row) => [
+          `${row.doing}: ${row.error}`,
+          row.set_aside_at === undefined ? null : h('div', { class: 'quiet small' }, about(row)),
+          // A phone has no place for a column of their own.
+          h('div', { class: 'acts' }, acts(row, again)),
         ],
       },
-      { title: '', num: true, cell: (row) => acts(row, again) },
     ],
   });
+}
+
+function about({ payload_bytes: size, set_aside_at: ms }) {
+  return `${bytes(size)}, ${moment(ms)}`;
 }
 
 function acts({ kind, vhost, name, id }, again) {
