@@ -182,10 +182,9 @@ export class Server implements BrokerListener, Acceptor {
     this.peers = new Peers(this);
     this.tls = new TlsFiles(settings, clock, log);
     const setAsideLog = new SetAsideLog(log, clock);
-    this.broker.setAside.listener = (message, error) => setAsideLog.message(message, error);
-    this.broker.setAsideRows.listener = (row, error) => setAsideLog.definition(row, error);
+    setAsideLog.follow(this.broker);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
-    setAsideLog.started(this.broker.setAside.count, this.broker.setAsideRows.count);
+    setAsideLog.started(this.broker);
     logChanges(this.broker.changes, log, this.lines);
   }
 

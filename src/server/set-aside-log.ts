@@ -2,6 +2,7 @@
 // than an operator can read.
 
 import type { Logger } from 'pino';
+import type { Broker } from '../broker/broker.ts';
 import type { SetAsideDefinition } from '../broker/set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../broker/set-aside/set-aside-rows.ts';
 import type { Clock } from '../util/clock.ts';
@@ -23,15 +24,23 @@ export class SetAsideLog {
     this.clock = clock;
   }
 
+  /** Writes all that a broker sets aside from now on. */
+  follow({ setAside, setAsideRows }: Broker): void {
+    setAside.listener = (message, error) => this.message(message, error);
+    setAsideRows.listener = (row, error) => this.definition(row, error);
+  }
+
   /** What is set aside once a start is done, if anything is. */
-  started(messages: number, definitions: number): void {
+  started({ setAside, setAsideRows }: Broker): void {
+    const { count: messages } = setAside;
+    const { count: definitions } = setAsideRows;
     if (messages === 0 && definitions === 0) return;
     const text = 'something is set aside, and not served: see `leveret list set-aside`';
     this.log.error({ messages, definitions }, text);
   }
 
   /** A row could not be read at the start. */
-  definition({ id, kind, vhost, name }: SetAsideDefinition, cause: unknown): void {
+  private definition({ id, kind, vhost, name }: SetAsideDefinition, cause: unknown): void {
     this.log.error(
       { id, kind, vhost, name, err: cause },
       `a ${kind} could not be read and is set aside: see \`leveret list set-aside\``,
@@ -39,7 +48,7 @@ export class SetAsideLog {
   }
 
   /** A message was set aside, because of `error`. */
-  message(
+  private message(
     { id, vhost, queue, seq, position, doing, error }: SetAsideMessage,
     cause: unknown,
   ): void {
