@@ -49,6 +49,9 @@ export class Closing {
   private readonly wheel: TimerWheel;
   private readonly lines: LineQuota;
   private readonly deadline = new WheelTimer(() => this.deadlinePassed());
+  /** Whether the peer's close waits for its answer. */
+  private answering = false;
+  private peerHasEnded = false;
 
   /** The time for the handshake begins now. */
   constructor(
@@ -102,7 +105,15 @@ export class Closing {
   byPeer(replyCode: number, replyText: string): void {
     const text = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
     this.ending = { by: 'client', code: replyCode, key: 0, text };
-    this.wait(ANSWERED, () => this.connection.send('connection.close-ok', {}));
+    this.answering = true;
+    this.wait(ANSWERED, () => this.answer());
+  }
+
+  /** All is given back, which may take turns: a peer that has ended its side meanwhile is answered too. */
+  private answer(): void {
+    this.answering = false;
+    this.connection.send('connection.close-ok', {});
+    if (this.peerHasEnded) this.hangUp();
   }
 
   /** Nothing is acted upon any more but the closes of the peer; a deadline ends the wait. */
@@ -143,7 +154,8 @@ export class Closing {
     if (this.connection.state < CLOSING && this.ending.text === '') {
       this.ending.text = 'the peer hung up without connection.close';
     }
-    this.hangUp();
+    this.peerHasEnded = true;
+    if (!this.answering) this.hangUp();
   }
 
   /** The socket is of no use any more: it is cut. */
