@@ -283,7 +283,8 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
 
   /**
    * Does at once what would wait for the end of the turn: any client that looks at the queue, or takes
-   * from it, finds it as if each message had gone to a consumer as it came.
+   * from it, finds it as if each message had gone to a consumer as it came. One round has to do, so that no
+   * look is a long turn: behind a longer backlog the next message may go to a `basic.get`, as in RabbitMQ.
    */
   catchUp(): void {
     if (this.touched && (this.consumers.length > 0 || this.bounded)) this.atOnce(true);
