@@ -18,7 +18,12 @@ export function trialStart(store: Store, known: readonly Damage[]): Damage[] {
     broker.recover({ vhost: '/', user: null });
     return [...broker.setAsideRows.list()].flatMap(({ kind, table, key, vhost, name, error }) => {
       const hex = key.toString('hex');
-      // Queues are aside over their pages, which are damage by themselves, and can be mended.
+      // A queue is aside over its pages, as a rule: they are damage by themselves, and can be mended. Where
+      // none is known, taking its definition out would cost all its messages: that is for an operator.
+      if (kind === 'queue' && known.length === 0) {
+        const text = `a start sets queue '${name}' in vhost '${vhost}' aside: ${error}`;
+        return [{ kind: 'start', table: 0, key: '', what: text, queue: null }];
+      }
       if (kind === 'queue' || kind === 'vhost') return [];
       if (known.some((each) => each.table === table && each.key === hex)) return [];
       const what = `${name} of vhost ${vhost ?? '-'}: ${error}`;
