@@ -557,6 +557,7 @@ const ELSEWHERE: readonly string[] = [
   'GET /channels/:name',
   'GET /queues/:vhost/:name/messages',
   'POST /queues/:vhost/:name/redrive',
+  'GET /health/checks/set-aside',
   'GET /set-aside',
   'GET /set-aside/:vhost',
   'DELETE /set-aside/rows/:id',
