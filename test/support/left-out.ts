@@ -33,6 +33,8 @@ const OTHERS = 'see the test for its condition';
 /** A reporter for vitest. */
 export class LeftOut implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
+    // What a pattern of names leaves out is what its author asked for.
+    if (process.argv.some((each) => each === '-t' || each.startsWith('--testNamePattern'))) return;
     process.stdout.write(`\n${paragraph(modules)}\n`);
   }
 }
