@@ -5,8 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './support/break-build.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** One file of what is run: the files of a bundle are written together. */
+const BUNDLE = join(ROOT, 'dist/bundle/leveret.js');
 
 /** Builds dist/ when any source is newer than what was built from it. */
 export default function setup(): void {
@@ -14,6 +17,7 @@ export default function setup(): void {
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const built = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT });
   // A type error in one file stops no test of another: tsc has written them all the same.
+  bundle(ROOT);
   if (isStale()) throw new Error(`the build wrote nothing:\n${built.stdout}${built.stderr}`);
 }
 
@@ -23,6 +27,7 @@ function isStale(): boolean {
   return sources.some((source) => {
     if (!source.endsWith('.ts')) return false;
     const built = join(ROOT, 'dist', source.replace(/\.ts$/, '.js'));
-    return !existsSync(built) || statSync(built).mtimeMs < statSync(join(src, source)).mtimeMs;
+    const { mtimeMs } = statSync(join(src, source));
+    return [built, BUNDLE].some((file) => !existsSync(file) || statSync(file).mtimeMs < mtimeMs);
   });
 }

@@ -63,7 +63,7 @@ describe('a broker inside a program', () => {
 
   test('leaves a process that has closed it nothing to wait for, and no file', () => {
     const folder = newFolder();
-    const module = new URL('../../dist/embed/start-broker.js', import.meta.url).href;
+    const module = new URL('../../dist/bundle/start-broker.js', import.meta.url).href;
     const program = `
       import { startBroker } from '${module}';
       const brokers = await Promise.all([startBroker(), startBroker({ memory: true })]);

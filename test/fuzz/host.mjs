@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 
 const root = process.argv[2];
 const { startBroker } = await import(
-  pathToFileURL(join(root, 'dist', 'embed', 'start-broker.js')).href
+  pathToFileURL(join(root, 'dist', 'bundle', 'start-broker.js')).href
 );
 const { pino } = createRequire(join(root, 'package.json'))('pino');
 const heartbeat = monitorEventLoopDelay({ resolution: 5 });

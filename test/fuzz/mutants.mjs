@@ -1,7 +1,5 @@
 // Owns builds that are broken on purpose: each puts a fault back that odd messages or requests once led to,
 // and names the fuzzers that have to find it. Never runs one.
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** @type {{ name: string, fuzzers: string[], changes: { file: string, from: string | RegExp, to: string }[] }[]} */
 export const MUTANTS = [
@@ -41,18 +39,3 @@ export const MUTANTS = [
     ],
   },
 ];
-
-/** Copies the build of `root` to `folder` and breaks it; throws when there is no place to break. */
-export function breakBuild(root, folder, changes) {
-  for (const name of ['bin', 'dist', 'package.json']) {
-    cpSync(join(root, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  for (const { file, from, to } of changes) {
-    const path = join(folder, 'dist', file);
-    const before = readFileSync(path, 'utf8');
-    const after = before.replace(from, to);
-    if (after === before) throw new Error(`${file} has no place to break any more`);
-    writeFileSync(path, after);
-  }
-}

@@ -4,11 +4,12 @@
 // --prove: the same with a disk that does not sync, with confirms sent too early, and with acks that are
 // not written. Each has to be found.
 import { fork, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { breakBuild } from '../support/break-build.mjs';
 import { record } from './load.mjs';
 import { randomOf } from './random.mjs';
 
@@ -39,20 +40,6 @@ export function buildRecorder(folder) {
   const { status, error, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the recorder needs a C compiler, cc: ${error ?? stderr}`);
   return library;
-}
-
-/** A copy of the build with one thing broken; returns its program. */
-export function breakBuild(folder, { file, from, to }) {
-  for (const name of ['bin', 'dist', 'package.json']) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const path = join(folder, 'dist', file);
-  const before = readFileSync(path, 'utf8');
-  const after = before.replace(from, to);
-  if (after === before) throw new Error(`${file} has no place to break any more`);
-  writeFileSync(path, after);
-  return join(folder, 'bin', 'leveret');
 }
 
 /** Records a run and judges so many images of it. */
@@ -133,7 +120,7 @@ async function main() {
 export async function prove(folder, recorder, seed, messages, images = 60) {
   const builds = [['the disk does not sync', { env: { POWER_NO_SYNC: '1' } }]];
   for (const [what, change] of Object.entries(BROKEN)) {
-    const program = breakBuild(mkdtempSync(join(folder, 'broken-')), change);
+    const program = breakBuild(ROOT, mkdtempSync(join(folder, 'broken-')), [change]);
     builds.push([what, { program }]);
   }
   let missed = 0;

@@ -2,8 +2,10 @@
 // a folder that starts, or says in one line why not. Each folder starts before the repair, too.
 
 import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DefinitionRows } from '../../src/broker/definition-rows.ts';
 import { encodeRow, rowKey } from '../../src/broker/row.ts';
 import { withChecksum } from '../../src/store/checksum.ts';
@@ -28,10 +30,13 @@ function check(dataDir: string, ...args: string[]): { code: number | null; out: 
   return { code: status, out: stdout + stderr };
 }
 
-/** The folder of a stopped broker: two queues with a message each, an exchange, a policy, and deaths. */
-async function stopped(): Promise<string> {
-  const dataDir = processes.folder();
-  const broker = await processes.start(dataDir);
+/** What each test gets a copy of. */
+let pattern = '';
+
+/** The folder of a stopped broker: two queues with a message each, and an exchange. */
+beforeAll(async () => {
+  pattern = mkdtempSync(join(tmpdir(), 'leveret-repair-'));
+  const broker = await processes.start(pattern);
   const channel = await processes.channel(broker);
   await channel.assertQueue('whole', { durable: true });
   await channel.assertQueue('spoilt', { durable: true });
@@ -42,6 +47,15 @@ async function stopped(): Promise<string> {
   }
   await channel.waitForConfirms();
   expect((await broker.end('SIGTERM')).code).toBe(0);
+});
+
+afterAll(() => rmSync(pattern, { recursive: true, force: true }));
+
+/** A copy of that folder. */
+function stopped(): string {
+  const dataDir = processes.folder();
+  // Not its lock, which has a socket.
+  cpSync(join(pattern, 'store'), join(dataDir, 'store'), { recursive: true });
   return dataDir;
 }
 
@@ -123,7 +137,7 @@ const DAMAGES: Record<string, (store: Store) => void> = {
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
   test(`${what}: a start and a repair each end in a broker that serves`, async () => {
-    const dataDir = await stopped();
+    const dataDir = stopped();
     await change(dataDir, damage);
     const before = await processes.start(dataDir);
     await before.end('SIGKILL');
@@ -162,7 +176,7 @@ test('messages with any kind of x-death are sound, and a start serves them', asy
 });
 
 test('a folder of a later version is left as it is, and one line says why', async () => {
-  const dataDir = await stopped();
+  const dataDir = stopped();
   await change(dataDir, (store) => {
     const [row] = store.range(TABLE_META, Buffer.alloc(0), BEHIND);
     const { key, value } = row as { key: Buffer; value: Buffer };
