@@ -247,9 +247,8 @@ export class Model {
     const stored = message.persistent && targets.some((target) => target.spec.durable);
     let refused = false;
     for (const target of targets) {
-      // A full queue looks for what has expired before it refuses.
-      if (target.full) this.expire(target, nowMs);
-      if (target.full) refused = true;
+      // A full queue drops what has expired before it refuses.
+      if (target.full && this.overdue(target, nowMs).length === 0) refused = true;
       else target.push(message, stored, nowMs);
     }
     if (refused) return 'refused';
@@ -263,15 +262,6 @@ export class Model {
       if (!heads.has(entry.priority)) heads.set(entry.priority, entry);
     }
     return [...heads.values()].filter((entry) => entry.dueMs <= dueMs);
-  }
-
-  /** Drops all that is overdue from a queue without dead letters; returns how many. */
-  expire(queue: ModelQueue, dueMs: number): number {
-    for (let count = 0; ; count++) {
-      const [dead] = this.overdue(queue, dueMs);
-      if (dead === undefined) return count;
-      queue.ready.splice(queue.ready.indexOf(dead), 1);
-    }
   }
 
   /** Moves a dead message on to where its queue's dead letters go, unless it has been there. */

@@ -75,6 +75,7 @@ export class World implements BrokerListener {
   private readonly sweptPerBatch: number;
   private readonly sparseBytesMin: number;
   private ticks = 0;
+  private readonly watched = new WeakSet<Queue>();
   private readonly disk = new Disk();
   private broker!: Broker;
   /** What the disk must bring back, by the batch from which on it must. */
@@ -133,7 +134,7 @@ export class World implements BrokerListener {
       );
       return publisher;
     });
-    this.watchDeaths();
+    for (const queue of this.queues) this.watchDeaths(queue);
     this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.lines, this.onDelivery));
     this.checkTopology();
     this.checkCounts();
@@ -178,7 +179,7 @@ export class World implements BrokerListener {
         owner: null,
         arguments: argumentsOf(spec),
       };
-      this.vhost.declareQueue(traits, OWNER);
+      this.watchDeaths(this.vhost.declareQueue(traits, OWNER));
       if (!this.model.queues.has(name)) this.model.queues.set(name, new ModelQueue(spec));
     }
     for (const binding of BINDINGS) {
@@ -198,15 +199,15 @@ export class World implements BrokerListener {
   }
 
   deleteQueue(queue: Queue): void {
-    this.settleTurn(queue);
-    const ready = this.model.queues.get(queue.name)?.ready.length;
-    same('messages deleted', this.vhost.deleteQueue(queue, false, false), ready);
+    queue.use();
+    const { ready } = this.modelQueue(queue);
+    same('messages deleted', this.vhost.deleteQueue(queue, false, false), ready.length);
     this.model.deleteQueue(queue.name);
   }
 
   purge(queue: Queue): void {
     const { ready } = this.modelQueue(queue);
-    this.settleTurn(queue);
+    queue.use();
     same('messages purged', this.vhost.purgeQueue(queue), ready.length);
     ready.length = 0;
   }
@@ -277,7 +278,6 @@ export class World implements BrokerListener {
     const tag = `consumer-${this.nextTag++}`;
     const consumer = new Consumer(queue, channel, tag, noAck, false, prefetch, args);
     channel.consumers.push(consumer);
-    this.settleTurn(queue);
     queue.addConsumer(consumer);
     this.modelQueue(queue).consumers.add(consumer);
   }
@@ -300,7 +300,6 @@ export class World implements BrokerListener {
   /** As basic.get. */
   get(channel: SimChannel, queue: Queue): void {
     const taken = queue.get();
-    this.expire(queue, this.nowMs);
     if (taken === null) {
       const { ready } = this.modelQueue(queue);
       if (ready.length > 0 && !queue.waitsForMark) throw new Error('get finds a full queue empty');
@@ -358,9 +357,11 @@ export class World implements BrokerListener {
     redelivered: boolean,
   ): Delivery {
     const modelQueue = this.modelQueue(queue);
-    if (consumer !== null) this.expire(queue, this.nowMs - 1);
     const entry = modelQueue.ready.shift();
     if (entry === undefined) throw new Error(`${queue.name} gives out what is not there`);
+    // What expires in this very millisecond may still be given out.
+    const late = entry.dueMs < this.nowMs && consumer !== null;
+    if (late) throw new Error(`${queue.name} gives out what has expired`);
     this.checkRecord(queue, position, entry.message);
     const what = `the message ${entry.message.id} of ${queue.name}, redelivered`;
     if (entry.given || !entry.doubtful) same(what, redelivered, entry.given);
@@ -405,14 +406,19 @@ export class World implements BrokerListener {
     channel.release(delivery);
   }
 
-  /** Lets the model follow dead letters at the moment that they are made. */
-  private watchDeaths(): void {
-    const { vhost } = this;
-    const move = vhost.deadLetter.bind(vhost);
-    vhost.deadLetter = (queue, position, reason) => {
+  /**
+   * Lets the model follow messages of a queue that expire or are too many at the moment that they go: how
+   * many go in which turn, and in which queue first, is for the broker to say.
+   */
+  private watchDeaths(queue: Queue): void {
+    if (this.watched.has(queue)) return;
+    this.watched.add(queue);
+    const { endings } = queue;
+    const die = endings.die.bind(endings);
+    endings.die = (seq, reason) => {
       const modelQueue = this.modelQueue(queue);
       if (reason === 'expired') {
-        const body = readRecord(this.broker.log, position).body;
+        const { body } = readRecord(this.broker.log, queue.messages.positionOf(seq));
         const dead = this.model
           .overdue(modelQueue, this.nowMs)
           .find(({ message }) => message.body.equals(body));
@@ -425,26 +431,13 @@ export class World implements BrokerListener {
         this.counts.surplus += 1;
         this.die(modelQueue, modelQueue.ready[0] as Entry, reason);
       }
-      move(queue, position, reason);
+      die(seq, reason);
     };
   }
 
   private die(modelQueue: ModelQueue, entry: Entry, reason: Reason): void {
     modelQueue.ready.splice(modelQueue.ready.indexOf(entry), 1);
     this.model.deadLetter(modelQueue, entry, reason, this.nowMs);
-  }
-
-  /** Has a queue do what waits for the end of the turn, as it does before it is looked at. */
-  private settleTurn(queue: Queue): void {
-    queue.use();
-    this.expire(queue, this.nowMs);
-  }
-
-  /** Drops what has expired where nobody is told of it. */
-  private expire(queue: Queue, dueMs: number): void {
-    const modelQueue = this.modelQueue(queue);
-    if (modelQueue.spec.deadLetterExchange !== null) return;
-    this.counts.expired += this.model.expire(modelQueue, dueMs);
   }
 
   /** Lets time go by. */
@@ -460,7 +453,6 @@ export class World implements BrokerListener {
     this.broker.tick();
     for (const { consumers } of this.model.queues.values()) consumers.turnEnds();
     const more = this.broker.deliver();
-    for (const queue of this.queues) this.expire(queue, this.nowMs);
     if (!more) this.checkLimits();
     if (seal && this.broker.sealable && this.broker.prepareSeal()) this.seal();
     this.checkConfirms();
