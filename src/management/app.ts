@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Breather } from './breather.ts';
 import { Call } from './call.ts';
 import type { Context } from './context.ts';
 import { Answers } from './http/answers.ts';
@@ -56,14 +57,25 @@ const SECURITY_HEADERS = {
 
 const CHALLENGE = 'Basic realm="Leveret Management"';
 
-/** Makes the application on a server that is there; `take` is given what handles its requests. */
+/** No route has a schema: what would compile one takes a tenth of a second to load. */
+const noSchemas = (): never => {
+  throw new Error('no route has a schema');
+};
+const NO_SCHEMAS = { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } };
+
+/**
+ * Makes the application on a server that is there; `take` is given what handles its requests. It is made a few
+ * routes at a time: `breather` leaves the event loop to others in between.
+ */
 export async function buildApp(
   context: Context,
   server: Server,
   take: (handler: Handler) => void,
+  breather: Breather,
 ): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
+    schemaController: NO_SCHEMAS,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX, ignoreTrailingSlash: true },
     serverFactory: (handler) => {
       take(handler);
@@ -91,13 +103,24 @@ export async function buildApp(
   });
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendError(context, notFound(), request, reply));
-  addRoutes(app, context);
-  serveFiles(app);
+  await addRoutes(app, context, breather);
+  await serveFiles(app, () => rest(app, breather));
   await app.ready();
   return app;
 }
 
-function addRoutes(app: FastifyInstance, context: Context): void {
+/** Lets the library settle what it was given so far, and others have their turn. */
+async function rest(app: FastifyInstance, breather: Breather): Promise<void> {
+  if (!breather.due) return;
+  await app.after();
+  await breather.rest();
+}
+
+async function addRoutes(
+  app: FastifyInstance,
+  context: Context,
+  breather: Breather,
+): Promise<void> {
   const attempts = new Attempts();
   const answers = new Answers();
   const methods = new Map<string, string[]>();
@@ -127,8 +150,12 @@ function addRoutes(app: FastifyInstance, context: Context): void {
         return send(context, reply, answers, await route.run(call));
       },
     });
+    await rest(app, breather);
   }
-  for (const [url, known] of methods) refuseOthers(app, url, known);
+  for (const [url, known] of methods) {
+    refuseOthers(app, url, known);
+    await rest(app, breather);
+  }
 }
 
 /** A request that was let in, on its way to its route. */

@@ -5,7 +5,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Guard } from '../util/guard.ts';
+import { Breather } from './breather.ts';
 import type { Context, OpenPort } from './context.ts';
+import { loadPieces } from './http/load-pieces.ts';
 import { type Handler, Requests } from './http/requests.ts';
 import { LOOK_MS, ToolSockets } from './http/sockets.ts';
 
@@ -37,15 +39,20 @@ export type LoadHandler = (server: Server) => Promise<Handler>;
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
   return new ToolServer(context, async (server) => {
+    const breather = new Breather(context.clock);
+    await loadPieces(breather);
     const { buildApp } = await import('./app.ts');
+    await breather.rest();
     const { acceptWebSockets } = await import('./web-socket.ts');
+    await breather.rest();
     const { startSampling } = await import('./sampling.ts');
+    let handler: Handler = () => {};
+    const take = (given: Handler): void => {
+      handler = given;
+    };
+    await buildApp(context, server, take, breather);
     startSampling(context);
     acceptWebSockets(context, server);
-    let handler: Handler = () => {};
-    await buildApp(context, server, (given) => {
-      handler = given;
-    });
     return handler;
   });
 }

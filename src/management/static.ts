@@ -20,8 +20,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.ico': 'image/x-icon',
 };
 
-/** Adds a route for each file. */
-export function serveFiles(app: FastifyInstance): void {
+/** Adds a route for each file, and calls `rest` behind each. */
+export async function serveFiles(app: FastifyInstance, rest: () => Promise<void>): Promise<void> {
   const kept = new Map<string, Buffer>();
   // However many ask for it, a file is in memory once.
   const read = (path: string): Buffer => {
@@ -36,6 +36,7 @@ export function serveFiles(app: FastifyInstance): void {
       reply.header('content-type', type).header('content-length', bytes.length);
       return reply.send(streamOf(bytes));
     });
+    await rest();
   }
 }
 
