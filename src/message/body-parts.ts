@@ -3,7 +3,11 @@
 
 /** A part of at least so many bytes may stay in the chunk it was read in. */
 const VIEW_BYTES_MIN = 4096;
-/** It has to be at least this part of the chunk, which it keeps in memory as a whole. */
+/**
+ * It has to be at least this part of the chunk, which it keeps in memory as a whole. The first and the last
+ * part of a body may be less of theirs: that is two chunks at most, and a stream of bodies has such parts at
+ * each of its ends.
+ */
 const VIEW_PART = 2;
 /** Smaller ones are copied into blocks; the first is small, and none is larger than what came so far. */
 const BLOCK_BYTES_MIN = 4096;
@@ -19,6 +23,8 @@ export class BodyParts {
   readonly list: Buffer[] = [];
   private bytesLeft: number;
   private received = 0;
+  /** The memory of the chunk that the last part stayed in. */
+  private viewed: ArrayBufferLike | null = null;
   private block = NOTHING;
   /** Where the bytes of the block begin that are not in the list yet, and where they end. */
   private from = 0;
@@ -36,10 +42,11 @@ export class BodyParts {
   add(bytes: Buffer, start: number, end: number): number {
     const length = end - start;
     let held = 0;
-    if (length >= VIEW_BYTES_MIN && length * VIEW_PART >= bytes.buffer.byteLength) {
+    if (this.mayStay(bytes.buffer, length)) {
       this.endBlock();
       this.list.push(bytes.subarray(start, end));
-      held = length + BUFFER_BYTES;
+      held = BUFFER_BYTES + (this.viewed === bytes.buffer ? 0 : bytes.buffer.byteLength);
+      this.viewed = bytes.buffer;
     } else {
       held = this.copy(bytes, start, end);
     }
@@ -52,6 +59,14 @@ export class BodyParts {
   end(): Buffer[] {
     this.endBlock();
     return this.list;
+  }
+
+  /** Whether a part stays where it was read, which keeps all of that chunk. */
+  private mayStay(chunk: ArrayBufferLike, length: number): boolean {
+    if (chunk === this.viewed) return true;
+    if (length < VIEW_BYTES_MIN) return false;
+    const atAnEnd = this.received === 0 || length === this.bytesLeft;
+    return atAnEnd || length * VIEW_PART >= chunk.byteLength;
   }
 
   private copy(bytes: Buffer, start: number, end: number): number {
