@@ -8,7 +8,12 @@ import { Broker } from '../../src/broker/broker.ts';
 import type { BrokerListener } from '../../src/broker/core/broker-listener.ts';
 import { MessageProperties } from '../../src/broker/message-properties.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
-import { PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../../src/broker/queue/host.ts';
+import {
+  PUSH_EXPIRES,
+  PUSH_PRIORITY,
+  PUSH_PRIORITY_SHIFT,
+  PUSH_STORED,
+} from '../../src/broker/queue/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import {
@@ -84,8 +89,9 @@ export class SmallBroker {
     const view = viewOf(record);
     const persistent = properties.deliveryMode === 2;
     const flags = persistent ? FLAG_PERSISTENT : 0;
-    const { priority } = properties;
-    writeRecordHead(view, 0, flags, priority ?? 0, this.nowMs, NO_EXPIRY);
+    const { priority, expiration } = properties;
+    const expiryMs = expiration === undefined ? NO_EXPIRY : Number(expiration);
+    writeRecordHead(view, 0, flags, priority ?? 0, this.nowMs, expiryMs);
     const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
     const route = this.vhost.router.route(exchange, routingKey, message);
     if (route === null || route.queues.length === 0) return;
@@ -93,6 +99,7 @@ export class SmallBroker {
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.hold(route.queues.length, body.length);
     let traits = stored ? PUSH_STORED : 0;
+    if (expiration !== undefined) traits |= PUSH_EXPIRES;
     if (priority !== undefined) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
     for (const queue of route.queues) queue.push(position, body.length, traits);
   }

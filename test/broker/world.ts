@@ -302,7 +302,8 @@ export class World implements BrokerListener {
     const taken = queue.get();
     if (taken === null) {
       const { ready } = this.modelQueue(queue);
-      if (ready.length > 0 && !queue.waitsForMark) throw new Error('get finds a full queue empty');
+      const waits = queue.waitsForMark || queue.endings.overdue;
+      if (ready.length > 0 && !waits) throw new Error('get finds a full queue empty');
       return;
     }
     const { seq, position, redelivered } = taken;
@@ -359,9 +360,9 @@ export class World implements BrokerListener {
     const modelQueue = this.modelQueue(queue);
     const entry = modelQueue.ready.shift();
     if (entry === undefined) throw new Error(`${queue.name} gives out what is not there`);
-    // What expires in this very millisecond may still be given out.
-    const late = entry.dueMs < this.nowMs && consumer !== null;
-    if (late) throw new Error(`${queue.name} gives out what has expired`);
+    // A consumer may still be given what expires in this very millisecond.
+    const aliveMs = consumer === null ? this.nowMs + 1 : this.nowMs;
+    if (entry.dueMs < aliveMs) throw new Error(`${queue.name} gives out what has expired`);
     this.checkRecord(queue, position, entry.message);
     const what = `the message ${entry.message.id} of ${queue.name}, redelivered`;
     if (entry.given || !entry.doubtful) same(what, redelivered, entry.given);
@@ -531,11 +532,12 @@ export class World implements BrokerListener {
     }
   }
 
-  /** After a turn nothing may be left that has expired, and no queue may be too long. */
+  /** After a turn nothing may be left that has expired, unless its turn is still to come, and no queue may be too long. */
   private checkLimits(): void {
     for (const queue of this.queues) {
       const modelQueue = this.modelQueue(queue);
-      if (this.model.overdue(modelQueue, this.nowMs).length > 0 && !queue.touched) {
+      const due = queue.touched || queue.watchedMs <= this.nowMs;
+      if (this.model.overdue(modelQueue, this.nowMs).length > 0 && !due) {
         throw new Error(`${queue.name} keeps a message that has expired`);
       }
       if (modelQueue.ready.length > modelQueue.spec.lengthMax && !modelQueue.spec.refusing) {

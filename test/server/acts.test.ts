@@ -274,3 +274,25 @@ test('a publisher who may not write to the topic is refused after the walk, with
   expect(await raw.next(1)).toMatchObject({ name: 'channel.close', classId: 60, methodId: 40 });
   clock.creeps = false;
 });
+
+test('a get behind more that expired than one turn has time for is answered with what lives', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'dead' });
+  const letters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
+  await raw.call(1, 'queue.declare', { queue: 'q', arguments: letters });
+  clock.creeps = true;
+  const expired = publication(1, { routingKey: 'q' }, { expiration: '0' }, Buffer.from('late'));
+  raw.write(
+    Buffer.concat([
+      ...Array.from({ length: 100 }, () => expired),
+      publication(1, { routingKey: 'q' }, {}, Buffer.from('lives')),
+      encodeMethod(1, 'basic.get', { queue: 'q', noAck: true }),
+      encodeMethod(1, 'basic.get', { queue: 'dead', noAck: true }),
+    ]),
+  );
+  expect((await raw.message(1)).body.toString()).toBe('lives');
+  expect((await raw.message(1)).body.toString()).toBe('late');
+  clock.creeps = false;
+  expect(queueOf(broker, 'dead').readyCount).toBe(99);
+});

@@ -1,6 +1,7 @@
 // Owns how messages of one queue end that no consumer acked: expired, too many, rejected, returned too
 // often; and what becomes of one that cannot be looked at. Never decides that a message is dead: queue.ts does.
 
+import type { Steps } from '../core/slices.ts';
 import { expiredLane, nextExpiryMs } from './expiry.ts';
 import type { DeathReason, QueueHome, QueueHost } from './host.ts';
 import type { Lane } from './lane.ts';
@@ -94,6 +95,19 @@ export class Endings {
       this.dropHead(lane, 'expired');
     }
     return this.queue.messages.readyCount > 0;
+  }
+
+  /** Whether a message at the head of a lane has expired and is still there: it must not be given out. */
+  get overdue(): boolean {
+    return this.expiredLane(this.host.nowMs) !== null;
+  }
+
+  /** Drops all that has expired, in as many turns as that takes. */
+  *droppingExpired(): Steps {
+    while (!this.queue.deleted && this.overdue) {
+      this.dropExpired(this.host.nowMs);
+      yield;
+    }
   }
 
   /** Whether a message that was just taken can be read by `look`; else it is set aside. */

@@ -187,21 +187,22 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     counts.delivered += n - noAcks;
     counts.deliveredNoAck += noAcks;
     if (this.bounded && !more) more = this.endings.dropExcess();
-    if (this.timed && !more) {
-      more = !this.endings.dropExpired(this.host.nowMs) && this.readyCount > 0;
+    if (this.timed) {
+      if (!more) more = !this.endings.dropExpired(this.host.nowMs) && this.readyCount > 0;
       this.refreshDeadline();
     }
     return more;
   }
 
   /**
-   * As `take`, for basic.get: what has expired is dropped first. `look` reads what will be sent; a message
-   * that it cannot read is set aside, and the next is taken.
+   * As `take`, for basic.get: what has expired is dropped first; null also where more has than there is time
+   * for, see `endings.overdue`. `look` reads what will be sent; what it cannot read is set aside.
    */
   get(noAck = false, look: (entry: TakenEntry) => void = () => {}): TakenEntry | null {
     this.use();
-    let entry = this.take();
-    while (entry !== null && !this.endings.seen(entry, look)) entry = this.take();
+    let entry: TakenEntry | null;
+    do entry = this.endings.overdue ? null : this.take();
+    while (entry !== null && !this.endings.seen(entry, look));
     if (this.timed) this.refreshDeadline();
     if (entry !== null) {
       this.counts.countGet(entry, noAck);

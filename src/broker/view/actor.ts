@@ -231,6 +231,10 @@ export class Actor {
           view = viewMessage(message, seen.redelivered, encoding, truncate);
         });
         if (entry === null) {
+          if (queue.endings.overdue) {
+            await this.dropExpired(queue);
+            continue;
+          }
           if (!queue.waitsForMark) break;
           // A message may go out only once the disk knows that it may have been delivered.
           await this.host.durable(this.broker.store.batch);
@@ -247,6 +251,10 @@ export class Actor {
       throw error;
     }
     return { messages, settle: settleAll };
+  }
+
+  private dropExpired({ endings }: Queue): Promise<void> {
+    return new Promise((done) => this.broker.slices.begin(endings.droppingExpired(), done));
   }
 
   /** How many messages of a queue are ready. */

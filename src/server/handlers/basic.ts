@@ -81,6 +81,9 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
   });
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck, seen as SeenMessage);
+  } else if (queue.endings.overdue) {
+    const again = (): void => get(connection, channel, method);
+    channel.act(queue.endings.droppingExpired(), again, false, BASIC_GET);
   } else if (queue.waitsForMark) {
     // The message may go out only once the disk knows that it may have been delivered.
     const { batch } = connection.broker.store;
