@@ -33,12 +33,12 @@ export interface Secure {
   readonly handshakeTimeoutMs: number;
 }
 
-/** What is loaded when the first request comes. */
-export type LoadHandler = (server: Server) => Promise<Handler>;
+/** What is loaded when the first request comes. It may take a socket over from HTTP, and then calls `takenOver`. */
+export type LoadHandler = (server: Server, takenOver: (socket: Socket) => void) => Promise<Handler>;
 
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
-  return new ToolServer(context, async (server) => {
+  return new ToolServer(context, async (server, takenOver) => {
     const breather = new Breather(context.clock);
     await loadPieces(breather);
     const { buildApp } = await import('./app.ts');
@@ -52,7 +52,7 @@ export function managementServer(context: Context): ToolServer {
     };
     await buildApp(context, server, take, breather);
     startSampling(context);
-    acceptWebSockets(context, server);
+    acceptWebSockets(context, server, takenOver);
     return handler;
   });
 }
@@ -173,7 +173,8 @@ async function serve(load: LoadHandler, guard: Guard, sockets: ToolSockets): Pro
   const server = createHttpServer({ connectionsCheckingInterval: CHECK_MS });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
-  const handler = await load(server);
+  // Until then a socket counts here, has its deadlines here, and gives way to others.
+  const handler = await load(server, (socket) => sockets.remove(socket));
   const requests = new Requests(guard, handler);
   const take = (request: IncomingMessage, response: ServerResponse): void =>
     requests.take(request, response);
@@ -183,7 +184,5 @@ async function serve(load: LoadHandler, guard: Guard, sockets: ToolSockets): Pro
   server.on('checkContinue', guard.listener('request', take, cut));
   // It never listens itself, and would not look after its timeouts without being told that it does.
   server.emit('listening');
-  // What carries something else than HTTP is ended by what took it over.
-  server.on('upgrade', (request) => sockets.remove(request.socket));
   return server;
 }

@@ -47,8 +47,15 @@ function refusalOf(
 const answerOf = (status: string): string =>
   `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
 
-/** Takes connections that are upgraded. They log in by AMQP, as any other. */
-export function acceptWebSockets(context: Context, server: Server): void {
+/**
+ * Takes connections that are upgraded. They log in by AMQP, as any other; `takenOver` is told of each, whose
+ * deadlines are those of AMQP from then on.
+ */
+export function acceptWebSockets(
+  context: Context,
+  server: Server,
+  takenOver: (socket: IncomingMessage['socket']) => void,
+): void {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -66,6 +73,7 @@ export function acceptWebSockets(context: Context, server: Server): void {
     }
     const { socket: tcp } = request;
     const upgraded = (webSocket: WebSocket): void => {
+      takenOver(tcp);
       const stream = new WebSocketStream(webSocket, tcp, context.guard);
       answerPings(context, webSocket, tcp);
       const hasLoggedIn = context.acceptAmqp(stream, tcp);

@@ -3,7 +3,7 @@
 
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Api, startApi } from './support.ts';
+import { type Api, startApi, until } from './support.ts';
 
 let api: Api;
 let metricsPort: number;
@@ -116,3 +116,31 @@ test('an odd target has an answer, and an upgrade of one is refused', async () =
   const upgrade = `GET // HTTP/1.1\r\nhost: x\r\n${UPGRADE}\r\n`;
   expect(await speak(port, upgrade)).toMatch(/^HTTP\/1\.1 404/);
 });
+
+test('an upgrade that nothing takes is answered, and its connection counts like any other', async () => {
+  const upgrade = `GET /nowhere HTTP/1.1\r\nhost: x\r\n${UPGRADE}\r\n`;
+  expect(await speak(metricsPort, upgrade)).toMatch(/^HTTP\/1\.1 404/);
+  // None of these reads, so that answers wait; refused upgrades behind them are no way to stay.
+  const behind = `${'GET /vendor/uPlot.esm.js HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(4)}GET /x HTTP/1.1\r\nhost: x\r\n${UPGRADE}\r\n`;
+  const port = Number(new URL(api.url).port);
+  for (const [at, text] of [
+    [metricsPort, upgrade],
+    [port, behind],
+  ] as const) {
+    let gone = 0;
+    const sockets = Array.from({ length: 600 }, () => {
+      const socket = connect(at, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        gone += 1;
+      });
+      socket.write(text);
+      return socket;
+    });
+    await until(async () => {
+      for (const socket of sockets) socket.resume();
+      return gone >= 600 - 512;
+    });
+    for (const socket of sockets) socket.destroy();
+  }
+}, 120_000);

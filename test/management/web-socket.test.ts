@@ -70,6 +70,7 @@ async function open(settings: Partial<ServerSettings> = {}): Promise<Opened> {
       acceptAmqp: (stream, below) => server.streams.accept(stream, below),
     } as Partial<Context> as Context,
     http,
+    () => {},
   );
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

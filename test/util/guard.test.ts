@@ -214,11 +214,6 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'takes a member out of a map, and does nothing else',
   },
   {
-    file: 'src/management/listen.ts',
-    text: 'sockets.remove(request.socket)',
-    why: 'takes a member out of a map, and does nothing else',
-  },
-  {
     file: 'src/server/stream-socket.ts',
     text: "stream.once('close'",
     why: 'counts, and does nothing else',
