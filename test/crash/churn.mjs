@@ -5,6 +5,8 @@ import { connect } from 'amqplib';
 import { FORBIDDEN, FULL } from './topology.mjs';
 
 const KEEP_AT_MOST = 12;
+/** So many channels declare at the same time. */
+const AT_ONCE = 8;
 const ANSWER_LIMIT_MS = 10_000;
 /** Set before the first kill, and each shows itself by what it refuses. */
 const STANDING = [
@@ -75,9 +77,17 @@ export class Churn {
     await this.verify(model);
     const channel = await model.createChannel();
     channel.on('error', () => {});
+    const others = [];
+    for (let n = 0; n < AT_ONCE; n++) {
+      const other = await model.createChannel();
+      other.on('error', () => {});
+      others.push(other);
+    }
     for (;;) {
       await sleep(this.random.int(5, 120));
       await this.declareSome(channel);
+      // One answer behind the other on one connection: they wait for the disk together.
+      if (this.random.chance(0.3)) await this.declareAtOnce(others);
       if (this.kept.length > KEEP_AT_MOST || this.random.chance(0.3)) await this.deleteOne(channel);
     }
   }
@@ -96,6 +106,21 @@ export class Churn {
       await channel.assertQueue(`${name}.t`, { durable: false });
       this.gone.push({ what: 'transient queue', name: `${name}.t` });
     }
+  }
+
+  /** Channels declare and bind at the same time, and delete at the same time. */
+  async declareAtOnce(channels) {
+    const declaring = channels.map(async (channel) => {
+      const name = `crash.churn.${++this.number}`;
+      await channel.assertQueue(`${name}.q`, { durable: true });
+      this.kept.push({ what: 'queue', name: `${name}.q` });
+      await channel.assertExchange(`${name}.x`, 'topic', { durable: true });
+      this.kept.push({ what: 'exchange', name: `${name}.x` });
+      await channel.bindQueue(`${name}.q`, `${name}.x`, 'key', {});
+      this.kept.push({ what: 'binding', name });
+    });
+    await Promise.all(declaring);
+    await Promise.all(channels.slice(1).map((channel) => this.deleteOne(channel)));
   }
 
   async deleteOne(channel) {

@@ -183,10 +183,31 @@ function corrupt(history) {
 }
 
 function resurrect(history) {
-  const place = find(history, 'dlv', ({ queue }) => queue === 'crash.fan.1');
-  if (place === null) return false;
-  redeliver(history, place, {});
-  return true;
+  for (const place of entriesOf(history, 'dlv')) {
+    const { journal, at, entry } = place;
+    if (entry.queue !== 'crash.fan.1') continue;
+    const settledAt = journal.findIndex(
+      ({ e, conn, tag, how, multiple }, index) =>
+        index > at &&
+        e === 'settle' &&
+        conn === entry.conn &&
+        how === 'ack' &&
+        (multiple ? tag >= entry.tag : tag === entry.tag),
+    );
+    if (settledAt < 0 || passedBehind(journal, settledAt) === undefined) continue;
+    redeliver(history, place, {});
+    return true;
+  }
+  return false;
+}
+
+/** The entry that says that a barrier behind another entry of a journal was passed. */
+function passedBehind(journal, settledAt) {
+  const { conn } = journal[settledAt];
+  const barrier = journal.find(
+    (entry, index) => index > settledAt && entry.e === 'barrier' && entry.conn === conn,
+  );
+  return journal.find(({ e, conn: on, n }) => e === 'passed' && on === conn && n === barrier?.n);
 }
 
 function repeatUnflagged(history) {
@@ -386,13 +407,8 @@ function loseDurableCount(history) {
         tag === entry.tag,
     );
     if (settledAt < 0) return false;
-    const barrier = journal.find(
-      ({ e, conn }, index) => index > settledAt && e === 'barrier' && conn === entry.conn,
-    );
-    return journal.some(
-      ({ e, conn, n, t }) =>
-        e === 'passed' && conn === entry.conn && n === barrier?.n && t < second.entry.t,
-    );
+    const passed = passedBehind(journal, settledAt);
+    return passed !== undefined && passed.t < second.entry.t;
   };
   return spoilCount(history, accept, ({ count }) => count);
 }
