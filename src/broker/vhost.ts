@@ -7,6 +7,7 @@ import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import type { Steps } from './core/slices.ts';
+import { atOnce, type LongAct, Unbinding } from './core/unbinding.ts';
 import { UnusedExchanges } from './core/unused-exchanges.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
@@ -62,7 +63,7 @@ export class Vhost implements QueueHome {
   private readonly broker: Broker;
   private readonly sources = new Sources();
   private readonly unused = new UnusedExchanges((exchange) => this.removeExchange(exchange));
-
+  private readonly unbinding: Unbinding;
   private readonly owned = new OwnedQueues();
 
   constructor(name: string, broker: Broker) {
@@ -73,6 +74,7 @@ export class Vhost implements QueueHome {
     const definitionChanged = (): void => broker.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
     const { queues, exchanges } = this;
+    this.unbinding = new Unbinding(name, broker, this.sources, this.unused, routesChanged);
     const act = (steps: Steps): boolean => broker.slices.begin(steps, () => {});
     const home = { name, queues, exchanges, definitionChanged, routesChanged, act };
     this.policies = new Policies(home, broker.policyRows);
@@ -91,7 +93,7 @@ export class Vhost implements QueueHome {
     if (queue === undefined || queue.unreadable === null) return;
     this.queues.delete(name);
     queue.deleted = true;
-    this.removeBindingsTo(queue);
+    this.unbinding.removeTo(queue);
     this.router.topologyChanged();
   }
 
@@ -176,20 +178,20 @@ export class Vhost implements QueueHome {
     });
   }
 
-  /** Deletes an exchange with its bindings; one that is not there is no error. */
-  deleteExchange(name: string, ifUnused: boolean): void {
+  /** Deletes an exchange with its bindings, by `act` where they are many; one that is not there is no error. */
+  deleteExchange(name: string, ifUnused: boolean, act = atOnce, then = (): void => {}): void {
     refuseDefaultExchange(name);
     refuseSystemExchange(this.name, name);
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) {
       this.broker.setAsideRows.refuse('exchange', this.name, name);
-      return;
+      return then();
     }
     if (ifUnused && exchange.bindings.size > 0) {
       const what = `exchange '${name}' in vhost '${this.name}' in use`;
       throw new AmqpError('PRECONDITION_FAILED', what);
     }
-    this.removeExchange(exchange);
+    this.unbinding.whenUnbound(exchange, act, () => this.removeExchange(exchange), then);
   }
 
   /**
@@ -239,13 +241,37 @@ export class Vhost implements QueueHome {
    */
   deleteQueue(queue: Queue, ifUnused: boolean, ifEmpty: boolean): number {
     checkQueueDeletion(this.name, queue, ifUnused, ifEmpty);
+    return this.removeQueue(queue);
+  }
+
+  /**
+   * The same by `act` where it has many bindings; `then` is given what `deleteQueue` returns. What is published
+   * meanwhile goes with the queue.
+   */
+  deleteQueueBy(
+    act: LongAct,
+    queue: Queue,
+    ifUnused = false,
+    ifEmpty = false,
+    then = (_count: number): void => {},
+  ): void {
+    checkQueueDeletion(this.name, queue, ifUnused, ifEmpty);
+    let count = 0;
+    const last = (): void => {
+      count = this.removeQueue(queue);
+    };
+    this.unbinding.whenUnbound(queue, act, last, () => then(count));
+  }
+
+  private removeQueue(queue: Queue): number {
+    if (queue.deleted) return 0;
     const count = queue.readyCount;
     this.broker.line.begin();
     this.broker.counts.queuesDeleted += 1;
     this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
     this.owned.remove(queue);
-    this.removeBindingsTo(queue);
+    this.unbinding.removeTo(queue);
     queue.discard();
     this.router.topologyChanged();
     if (queue.durable) {
@@ -268,8 +294,8 @@ export class Vhost implements QueueHome {
   /** Deletes the queues that a connection owns, step by step, as it closes. */
   *deletingQueuesOf(connection: object): Steps {
     for (const queue of this.owned.take(connection)) {
-      if (queue.deleted) continue;
-      this.deleteQueue(queue, false, false);
+      // None of them is durable, nor are their bindings.
+      yield* this.unbinding.steps(queue, () => this.removeQueue(queue));
       yield;
     }
   }
@@ -309,14 +335,14 @@ export class Vhost implements QueueHome {
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
     this.broker.line.change(() => {
-      if (this.removeBinding(source, identity)) this.unused.look(source);
+      if (this.unbinding.remove(source, identity)) this.unused.look(source);
     });
   }
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
-  lastConsumerLeft(queue: Queue): void {
-    if (this.replies.close(queue)) return;
-    if (queue.autoDelete && !queue.deleted) this.deleteQueue(queue, false, false);
+  lastConsumerLeft(queue: Queue, act = this.broker.slices.whole, then = (): void => {}): void {
+    if (this.replies.close(queue) || !queue.autoDelete) return then();
+    this.deleteQueueBy(act, queue, false, false, then);
   }
 
   deadLetter(queue: Queue, position: number, reason: DeathReason): void {
@@ -328,7 +354,7 @@ export class Vhost implements QueueHome {
   }
 
   queueExpired(queue: Queue): void {
-    this.deleteQueue(queue, false, false);
+    this.deleteQueueBy(this.broker.slices.whole, queue);
   }
 
   /** Makes a queue, also for recovery. */
@@ -354,34 +380,14 @@ export class Vhost implements QueueHome {
     if (source.addBinding(identity, binding)) this.sources.add(destination, source, identity);
   }
 
-  private removeBinding(source: Exchange, identity: string): boolean {
-    const binding = source.removeBinding(identity);
-    if (binding === undefined) return false;
-    this.router.topologyChanged();
-    const { destination, bindingKey } = binding;
-    this.broker.changes.binding('deleted', this.name, source, destination, bindingKey);
-    this.sources.remove(destination, source, identity);
-    if (source.durable && destination.durable) {
-      this.broker.definitionRows.removeBinding(this.name, source.name, identity);
-      this.broker.definitionChanged();
-    }
-    return true;
-  }
-
-  private removeBindingsTo(destination: Destination): void {
-    for (const { source, identity } of this.sources.bindingsTo(destination)) {
-      this.removeBinding(source, identity);
-      this.unused.look(source);
-    }
-  }
-
   private removeExchange(exchange: Exchange): void {
+    if (exchange.deleted) return;
     const { line, changes, definitionRows } = this.broker;
     line.begin();
     this.exchanges.delete(exchange.name);
     exchange.deleted = true;
-    for (const identity of [...exchange.bindings.keys()]) this.removeBinding(exchange, identity);
-    this.removeBindingsTo(exchange);
+    for (const identity of exchange.bindings.keys()) this.unbinding.remove(exchange, identity);
+    this.unbinding.removeTo(exchange);
     this.router.topologyChanged();
     changes.exchange('deleted', this.name, exchange);
     if (exchange.durable) {

@@ -1,7 +1,7 @@
 // Owns one channel: its consumers, what is sent to them, its prefetch limits, confirms and commits.
 // Never reads frames; the handlers and the publisher do.
 
-import { BASIC_ACK, BASIC_DELIVER, BASIC_NACK } from '../amqp/constants.ts';
+import { BASIC_ACK, BASIC_CANCEL, BASIC_DELIVER, BASIC_NACK } from '../amqp/constants.ts';
 import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
@@ -9,6 +9,7 @@ import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Steps } from '../broker/core/slices.ts';
+import type { LongAct } from '../broker/core/unbinding.ts';
 import { MessageCounts } from '../broker/counts.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
 import type { Queue } from '../broker/queue/queue.ts';
@@ -283,9 +284,11 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     if (!consumer.noAck) this.timeouts.expect(consumer, consumer.queue);
   }
 
-  /** Ends a subscription; what it has not settled stays outstanding. */
-  removeConsumer(consumer: Consumer): void {
-    if (this.detach(consumer)) this.connection.vhost.lastConsumerLeft(consumer.queue);
+  /** Ends a subscription, and then calls `then`; what it has not settled stays outstanding. */
+  removeConsumer(consumer: Consumer, then: () => void): void {
+    if (!this.detach(consumer)) return then();
+    const act: LongAct = (steps, end) => this.act(steps, end, true, BASIC_CANCEL);
+    this.connection.vhost.lastConsumerLeft(consumer.queue, act, then);
   }
 
   /** Takes a consumer off; returns whether it was the last one of a queue that is still there. */

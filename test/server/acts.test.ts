@@ -102,6 +102,48 @@ test('thousands that are acked at once are settled before the next method of tha
   clock.creeps = false;
 });
 
+test('what has many bindings is gone when its deletion is answered, and others are served before', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const other = await broker.open();
+  await raw.call(1, 'queue.declare', { queue: 'q', autoDelete: true });
+  await raw.call(1, 'exchange.declare', { exchange: 'x', type: 'direct', durable: true });
+  await raw.call(1, 'basic.consume', { queue: 'q', consumerTag: 'c' });
+  const vhost = broker.server.broker.vhost('/');
+  const bindAll = (): void => {
+    for (let i = 0; i < 1000; i++) {
+      vhost.bind(vhost.exchange('x'), queueOf(broker, 'q'), `k${i}`, new Map());
+    }
+  };
+  const deletions = [
+    ['basic.cancel', { consumerTag: 'c' }],
+    ['queue.delete', { queue: 'q' }],
+    ['exchange.delete', { exchange: 'x' }],
+  ] as const;
+  for (const [name, fields] of deletions) {
+    await raw.call(1, 'queue.declare', { queue: 'q', autoDelete: true });
+    bindAll();
+    clock.creeps = true;
+    const goOn = holdActs(broker);
+    const again = encodeMethod(1, 'exchange.declare', { exchange: 'x', type: 'direct' });
+    const declared = encodeMethod(1, 'queue.declare', { queue: 'q', passive: true });
+    const behind = name === 'exchange.delete' ? again : declared;
+    raw.write(Buffer.concat([encodeMethod(1, name, fields), behind]));
+    await eventually(() => broker.server.broker.slices.any, 'the act');
+    await other.call(1, 'queue.declare', { queue: 'q', passive: true });
+    goOn();
+    expect((await raw.next(1)).name, name).toBe(`${name}-ok`);
+    const answer = await raw.next(1);
+    clock.creeps = false;
+    if (name === 'exchange.delete') expect(answer.name).toBe('exchange.declare-ok');
+    else {
+      expect(answer).toMatchObject({ name: 'channel.close', replyCode: 404 });
+      raw.send(1, 'channel.close-ok', {});
+      await raw.call(1, 'channel.open', {});
+    }
+  }
+});
+
 test('a channel that closes has given everything back when it is answered', async () => {
   const broker = await creep();
   const raw = await broker.open();

@@ -82,6 +82,11 @@ export class Slices {
     return false;
   }
 
+  /** Begins an act that the store must have in one batch, and that holds no connection. */
+  readonly whole = (steps: Steps, done: () => void): void => {
+    this.begin(steps, done, true);
+  };
+
   /** Told that a batch was sealed. */
   sealed(): void {
     this.wholeUnsealed = false;

@@ -114,11 +114,13 @@ export class Actor {
     return isNew;
   }
 
-  deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): void {
+  async deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): Promise<void> {
     this.grants.requireQueue('configure', name);
     const queue = this.vhost.queue(name, NOBODY);
     queue.catchUp();
-    this.vhost.deleteQueue(queue, ifUnused, ifEmpty);
+    await new Promise((resolve) =>
+      this.vhost.deleteQueueBy(this.broker.slices.whole, queue, ifUnused, ifEmpty, resolve),
+    );
     this.broker.setAside.dropOf(queue.id);
   }
 
@@ -144,10 +146,12 @@ export class Actor {
     return isNew;
   }
 
-  deleteExchange(name: string, ifUnused: boolean): void {
+  async deleteExchange(name: string, ifUnused: boolean): Promise<void> {
     this.vhost.exchange(name);
     this.grants.requireExchange('configure', name);
-    this.vhost.deleteExchange(name, ifUnused);
+    await new Promise<void>((resolve) =>
+      this.vhost.deleteExchange(name, ifUnused, this.broker.slices.whole, resolve),
+    );
   }
 
   // --- bindings ---

@@ -30,8 +30,8 @@ export const EXCHANGE_ROUTES: readonly Route[] = [
       );
     return saved(call, isNew);
   }),
-  remove('/exchanges/:vhost/:name', 'management', (call) => {
-    call.actor().deleteExchange(call.exchange('name'), call.flag('if-unused'));
+  remove('/exchanges/:vhost/:name', 'management', async (call) => {
+    await call.actor().deleteExchange(call.exchange('name'), call.flag('if-unused'));
     return done(call);
   }),
   get('/exchanges/:vhost/:name/bindings/source', 'management', (call) => {

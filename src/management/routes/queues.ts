@@ -47,8 +47,9 @@ export const QUEUE_ROUTES: readonly Route[] = [
     });
     return saved(call, isNew);
   }),
-  remove('/queues/:vhost/:name', 'management', (call) => {
-    call.actor().deleteQueue(call.param('name'), call.flag('if-unused'), call.flag('if-empty'));
+  remove('/queues/:vhost/:name', 'management', async (call) => {
+    const [unused, empty] = [call.flag('if-unused'), call.flag('if-empty')];
+    await call.actor().deleteQueue(call.param('name'), unused, empty);
     return done(call);
   }),
   remove('/queues/:vhost/:name/contents', 'management', (call) => {

@@ -147,13 +147,14 @@ function newConsumerTag(connection: Connection, channel: Channel, wanted: string
   return tag;
 }
 
-function cancel(channel: Channel, method: Method<'basic.cancel'>): void {
-  const consumer = channel.consumers.get(method.consumerTag);
-  if (consumer !== undefined) {
-    consumer.queue.catchUp();
-    channel.removeConsumer(consumer);
-  }
-  if (!method.noWait) channel.send('basic.cancel-ok', { consumerTag: method.consumerTag });
+function cancel(channel: Channel, { consumerTag, noWait }: Method<'basic.cancel'>): void {
+  const then = (): void => {
+    if (!noWait) channel.send('basic.cancel-ok', { consumerTag });
+  };
+  const consumer = channel.consumers.get(consumerTag);
+  if (consumer === undefined) return then();
+  consumer.queue.catchUp();
+  channel.removeConsumer(consumer, then);
 }
 
 /** RabbitMQ's meaning: not global is for each consumer to come, global for the whole channel. */

@@ -1,7 +1,9 @@
 // Owns the methods of class exchange. Never holds rules: the vhost does.
 
+import { EXCHANGE_DELETE } from '../../amqp/constants.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { checkBindingRights, checkExchangeRights } from '../../broker/binding-rights.ts';
+import type { LongAct } from '../../broker/core/unbinding.ts';
 import {
   refuseDefaultExchange,
   refuseSystemExchange,
@@ -33,9 +35,11 @@ export function handleExchangeMethod(
       refuseDefaultExchange(name);
       refuseSystemExchange(vhost.name, name);
       grants.requireExchange('configure', name);
-      vhost.deleteExchange(name, method.ifUnused);
-      if (method.noWait) return;
-      replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
+      const act: LongAct = (steps, end) => channel.act(steps, end, true, EXCHANGE_DELETE);
+      vhost.deleteExchange(name, method.ifUnused, act, () => {
+        if (method.noWait) return;
+        replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
+      });
       return;
     }
     case 'exchange.bind': {

@@ -1,8 +1,10 @@
 // Owns the methods of class queue. Never holds rules: the vhost does.
 
+import { QUEUE_DELETE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { checkBindingRights } from '../../broker/binding-rights.ts';
+import type { LongAct } from '../../broker/core/unbinding.ts';
 import { REPLY_TO } from '../../broker/reply-queues.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
@@ -137,18 +139,21 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
   const { vhost } = connection;
   const name = resolveQueueName(channel, stripLineBreaks(method.queue));
   connection.grants.requireQueue('configure', name);
-  let messageCount = 0;
-  if (vhost.queues.has(name)) {
-    const queue = vhost.queue(name, connection);
-    queue.catchUp();
-    if (!method.noWait) channel.holdNotices();
-    messageCount = vhost.deleteQueue(queue, method.ifUnused, method.ifEmpty);
+  const then = (messageCount: number): void => {
+    if (method.noWait) return;
+    replyWhenDurable(connection, channel, () => {
+      channel.send('queue.delete-ok', { messageCount });
+      channel.sendNotices();
+    });
+  };
+  if (!vhost.queues.has(name)) return then(0);
+  const queue = vhost.queue(name, connection);
+  queue.catchUp();
+  if (!method.noWait) channel.holdNotices();
+  const act: LongAct = (steps, end) => channel.act(steps, end, true, QUEUE_DELETE);
+  vhost.deleteQueueBy(act, queue, method.ifUnused, method.ifEmpty, (messageCount) => {
     connection.broker.setAside.dropOf(queue.id);
-  }
-  if (method.noWait) return;
-  replyWhenDurable(connection, channel, () => {
-    channel.send('queue.delete-ok', { messageCount });
-    channel.sendNotices();
+    then(messageCount);
   });
 }
 

@@ -1,0 +1,118 @@
+// Owns taking bindings away: one, or all of a queue or exchange that is going to be deleted, step by step where they
+// are many. Never decides what may be deleted.
+
+import type { Changes } from '../changes.ts';
+import type { DefinitionRows } from '../definition-rows.ts';
+import { type Destination, type Exchange, isExchange } from '../exchange/exchange.ts';
+import type { Sources } from '../exchange/sources.ts';
+import type { ChangeLine } from './change-line.ts';
+import { finish, type Steps } from './slices.ts';
+import type { UnusedExchanges } from './unused-exchanges.ts';
+
+/** What has more bindings is not deleted in one go. */
+const AT_ONCE = 256;
+/** So many are taken away between two moments at which others may have their turn. */
+const PER_STEP = 32;
+
+/** Does a long act, all of which has to be in one batch, and calls `then`. */
+export type LongAct = (steps: Steps, then: () => void) => void;
+
+/** For acts that nobody can wait for. */
+export function atOnce(steps: Steps, then: () => void): void {
+  finish(steps);
+  then();
+}
+
+/** What it needs of the broker. */
+export interface UnbindingBroker {
+  readonly line: ChangeLine;
+  readonly changes: Changes;
+  readonly definitionRows: DefinitionRows;
+  definitionChanged(): void;
+}
+
+/** The bindings of one vhost, as they go. */
+export class Unbinding {
+  private readonly vhost: string;
+  private readonly broker: UnbindingBroker;
+  private readonly sources: Sources;
+  private readonly unused: UnusedExchanges;
+  private readonly routesChanged: () => void;
+
+  constructor(
+    vhost: string,
+    broker: UnbindingBroker,
+    sources: Sources,
+    unused: UnusedExchanges,
+    routesChanged: () => void,
+  ) {
+    this.vhost = vhost;
+    this.broker = broker;
+    this.sources = sources;
+    this.unused = unused;
+    this.routesChanged = routesChanged;
+  }
+
+  /** Takes one binding away; returns whether it was there. */
+  remove(source: Exchange, identity: string): boolean {
+    const binding = source.removeBinding(identity);
+    if (binding === undefined) return false;
+    this.routesChanged();
+    const { destination, bindingKey } = binding;
+    const { broker, vhost } = this;
+    broker.changes.binding('deleted', vhost, source, destination, bindingKey);
+    this.sources.remove(destination, source, identity);
+    if (source.durable && destination.durable) {
+      broker.definitionRows.removeBinding(vhost, source.name, identity);
+      broker.definitionChanged();
+    }
+    return true;
+  }
+
+  /** Takes all bindings to a destination away. */
+  removeTo(destination: Destination): void {
+    for (const { source, identity } of this.sources.bindingsTo(destination)) {
+      this.remove(source, identity);
+      this.unused.look(source);
+    }
+  }
+
+  /**
+   * Calls `last`, which deletes a queue or exchange, and `then`: at once, or by `act` after its bindings went step
+   * by step, where they are many.
+   */
+  whenUnbound(end: Destination, act: LongAct, last: () => void, then: () => void): void {
+    if (this.count(end) > AT_ONCE) return act(this.steps(end, last), then);
+    last();
+    then();
+  }
+
+  private count(end: Destination): number {
+    return this.sources.count(end) + (isExchange(end) ? end.bindings.size : 0);
+  }
+
+  /**
+   * Takes the bindings away that a queue or exchange has now, step by step, and then calls `last`, which deletes
+   * it with those that came meanwhile: binding it anew does not keep it alive.
+   */
+  *steps(end: Destination, last: () => void): Steps {
+    let left = this.count(end);
+    for (const [source, identity] of this.bindingsOf(end)) {
+      if (left === 0) break;
+      const { line } = this.broker;
+      line.begin();
+      this.remove(source, identity);
+      if (source !== end) this.unused.look(source);
+      line.end();
+      left -= 1;
+      if (left % PER_STEP === 0) yield;
+    }
+    last();
+  }
+
+  private *bindingsOf(end: Destination): Generator<readonly [Exchange, string], void> {
+    for (const { source, identity } of this.sources.bindingsTo(end)) yield [source, identity];
+    if (!isExchange(end)) return;
+    for (const identity of end.bindings.keys()) yield [end, identity];
+  }
+}
