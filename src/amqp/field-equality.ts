@@ -2,6 +2,7 @@
 // Never decides which arguments matter, nor touches bytes on the wire.
 import { Buffer } from 'node:buffer';
 import { assertNever } from '../util/assert.ts';
+import { type IntegerField, isIntegerField } from './field-integers.ts';
 import type { Field, FieldTable, FieldType } from './field-table.ts';
 
 /**
@@ -22,7 +23,7 @@ export function sameField(a: Field, b: Field): boolean {
     case 'i':
     case 'l':
     case 'T':
-      return isInteger(b) && sameInteger(a.value, b.value);
+      return isWhole(b) && sameInteger(a.value, b.value);
     case 'f':
     case 'd':
       return (b.type === 'f' || b.type === 'd') && a.value === b.value;
@@ -46,8 +47,8 @@ export function sameField(a: Field, b: Field): boolean {
 
 /** As sameField, but an integer equals a float of the same value: so headers meet conditions. */
 export function sameValue(a: Field, b: Field): boolean {
-  if (isInteger(a) && isFloat(b)) return Number(a.value) === b.value;
-  if (isFloat(a) && isInteger(b)) return a.value === Number(b.value);
+  if (isWhole(a) && isFloat(b)) return Number(a.value) === b.value;
+  if (isFloat(a) && isWhole(b)) return a.value === Number(b.value);
   return sameField(a, b);
 }
 
@@ -70,11 +71,6 @@ function sameBytes(a: string | Buffer, b: string | Buffer): boolean {
   return Buffer.from(a as string).equals(Buffer.from(b as string));
 }
 
-type IntegerField = Extract<
-  Field,
-  { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i' } | { type: 'l' | 'T' }
->;
-
 function sameInteger(a: number | bigint, b: number | bigint): boolean {
   return a === b || (typeof a !== typeof b && BigInt(a) === BigInt(b));
 }
@@ -85,8 +81,9 @@ function isFloat(field: Field): field is FloatField {
   return field.type === 'f' || field.type === 'd';
 }
 
-function isInteger(field: Field): field is IntegerField {
-  return 'bBsuIilT'.includes(field.type);
+/** Integers, and timestamps, which compare with them. */
+function isWhole(field: Field): field is IntegerField | Extract<Field, { type: 'T' }> {
+  return field.type === 'T' || isIntegerField(field);
 }
 
 const TYPE_NAMES: Readonly<Record<FieldType, string>> = {

@@ -2,9 +2,14 @@
 
 import type { Field } from './field-table.ts';
 
-/** The value of a field of any integer type; null: it is there with another type, or not at all. */
-export function integerOf(field: Field | undefined): number | bigint | null {
-  switch (field?.type) {
+/** A field of an integer type. */
+export type IntegerField =
+  | { readonly type: 'b' | 'B' | 's' | 'u' | 'I' | 'i'; readonly value: number }
+  | { readonly type: 'l'; readonly value: number | bigint };
+
+/** Whether a field is of an integer type. A timestamp, which is one on the wire, does not count. */
+export function isIntegerField(field: Field): field is IntegerField {
+  switch (field.type) {
     case 'b':
     case 'B':
     case 's':
@@ -12,8 +17,13 @@ export function integerOf(field: Field | undefined): number | bigint | null {
     case 'I':
     case 'i':
     case 'l':
-      return field.value;
+      return true;
     default:
-      return null;
+      return false;
   }
+}
+
+/** The value of a field of any integer type; null: it is there with another type, or not at all. */
+export function integerOf(field: Field | undefined): number | bigint | null {
+  return field !== undefined && isIntegerField(field) ? field.value : null;
 }

@@ -2,11 +2,9 @@
 // two rounds: whoever writes leaves a count, and that is read here.
 
 import type { Clock } from '../util/clock.ts';
-import { type TimerWheel, WheelTimer } from '../util/timers.ts';
+import type { TimerWheel } from '../util/timers.ts';
+import { Rounds } from './backpressure/rounds.ts';
 import type { Outbox } from './outbox.ts';
-
-/** So many times in the timeout each connection is looked at: it is closed late by one part. */
-const ROUNDS_PER_TIMEOUT = 4;
 
 /** What the watch needs of a connection. */
 export interface WatchedConnection {
@@ -18,9 +16,8 @@ export interface WatchedConnection {
 export class SendWatch {
   private readonly timeoutMs: number;
   private readonly connections: ReadonlySet<WatchedConnection>;
-  private readonly wheel: TimerWheel;
   private readonly clock: Clock;
-  private readonly timer = new WheelTimer(() => this.round());
+  private readonly rounds: Rounds;
 
   /** `timeoutMs` is how long a write may take; `Infinity` lets it take for ever. */
   constructor(
@@ -31,17 +28,16 @@ export class SendWatch {
   ) {
     this.timeoutMs = timeoutMs;
     this.connections = connections;
-    this.wheel = wheel;
     this.clock = clock;
+    this.rounds = new Rounds(timeoutMs, wheel, () => this.round());
   }
 
   start(): void {
-    if (this.timeoutMs === Number.POSITIVE_INFINITY) return;
-    this.wheel.schedule(this.timer, this.timeoutMs / ROUNDS_PER_TIMEOUT);
+    this.rounds.start();
   }
 
   stop(): void {
-    this.wheel.cancel(this.timer);
+    this.rounds.stop();
   }
 
   private round(): void {
@@ -52,6 +48,5 @@ export class SendWatch {
         `the peer took nothing for ${this.timeoutMs} ms, see tcp_listen_options.send_timeout`,
       );
     }
-    this.start();
   }
 }

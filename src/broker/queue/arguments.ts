@@ -3,6 +3,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType, describeFieldValue, sameField } from '../../amqp/field-equality.ts';
+import { isIntegerField } from '../../amqp/field-integers.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 
@@ -25,10 +26,8 @@ export interface QueueArgument {
 export const EXPIRY_MAX_MS = 315_360_000_000;
 export const PRIORITY_MAX = 255;
 
-const INTEGER_TYPES = new Set(['b', 'B', 's', 'u', 'I', 'i', 'l']);
-
 const integer: Check = (field) =>
-  INTEGER_TYPES.has(field.type) ? null : `"expected integer, got ${describeFieldType(field)}"`;
+  isIntegerField(field) ? null : `"expected integer, got ${describeFieldType(field)}"`;
 
 const nonNegative: Check = (field, args) =>
   integer(field, args) ?? (Number(field.value) < 0 ? `{value_negative,${field.value}}` : null);

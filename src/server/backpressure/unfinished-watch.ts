@@ -3,13 +3,12 @@
 
 import { BASIC_PUBLISH } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
-import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
+import type { TimerWheel } from '../../util/timers.ts';
 import { RUNNING } from '../connection-state.ts';
 import type { ContentAssembly } from '../content-assembly.ts';
 import type { Holdings } from './holdings.ts';
+import { ROUNDS_PER_TIMEOUT, Rounds } from './rounds.ts';
 
-/** So many times in the timeout each connection is looked at: it is closed late by one part. */
-const ROUNDS_PER_TIMEOUT = 4;
 /** In an alarm, what is stuck may keep this part of the memory limit. */
 const STUCK_PART = 0.125;
 
@@ -33,8 +32,7 @@ export class UnfinishedWatch {
   private readonly timeoutMs: number;
   private readonly connections: ReadonlySet<UnfinishedConnection>;
   private readonly all: { round: number };
-  private readonly wheel: TimerWheel;
-  private readonly timer = new WheelTimer(() => this.round());
+  private readonly rounds: Rounds;
 
   /** `timeoutMs` is how long nothing may come of what was begun; `Infinity`: for ever. */
   constructor(
@@ -46,16 +44,15 @@ export class UnfinishedWatch {
     this.timeoutMs = timeoutMs;
     this.connections = connections;
     this.all = all;
-    this.wheel = wheel;
+    this.rounds = new Rounds(timeoutMs, wheel, () => this.round());
   }
 
   start(): void {
-    if (this.timeoutMs === Number.POSITIVE_INFINITY) return;
-    this.wheel.schedule(this.timer, this.timeoutMs / ROUNDS_PER_TIMEOUT);
+    this.rounds.start();
   }
 
   stop(): void {
-    this.wheel.cancel(this.timer);
+    this.rounds.stop();
   }
 
   private round(): void {
@@ -63,7 +60,6 @@ export class UnfinishedWatch {
     for (const connection of [...this.connections]) {
       if (connection.state === RUNNING && this.isStuck(connection)) this.end(connection);
     }
-    this.start();
   }
 
   private isStuck({ paused, reader, channels }: UnfinishedConnection): boolean {
