@@ -17,6 +17,8 @@ const ANSWER_MS = 60_000;
 const HTTP_MS = 60_000;
 /** A process whose sockets have closed is gone after that time, if it goes. */
 const GONE_MS = 1000;
+/** So many ports are tried at a start. */
+const PORT_TRIES = 5;
 export const LOGIN = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
 
 /** What a case found wrong: a kind, so that a smaller case can be seen to find the same, and words. */
@@ -64,24 +66,31 @@ export class FuzzBroker {
 
   /** Starts it; a start that fails is a finding. */
   async start(): Promise<void> {
-    this.metricsPort ||= await freePort();
+    this.child ??= await this.spawn();
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.startOnce();
+        return;
+      } catch (error) {
+        const { message } = error as Error;
+        // A free port may be taken before it is used, by a connection of another program too.
+        const taken = message.includes('EADDRINUSE') && tries < PORT_TRIES;
+        if (!taken) throw new Finding('start', `the broker does not start: ${message}`);
+      }
+    }
+  }
+
+  private async startOnce(): Promise<void> {
+    this.metricsPort = await freePort();
     const settings = {
       'prometheus.tcp.port': this.metricsPort,
       // Fuzzers connect often, and one that is refused would look like a broker that is gone.
       'disk_free_limit.absolute': 1_000_000,
     };
-    this.child ??= await this.spawn();
     const options = { dataDir: this.folder, managementPort: 0, settings };
-    try {
-      const told = (await this.ask('start', { options })) as {
-        port: number;
-        managementUrl: string;
-      };
-      this.port = told.port;
-      this.managementUrl = told.managementUrl;
-    } catch (error) {
-      throw new Finding('start', `the broker does not start: ${(error as Error).message}`);
-    }
+    const told = (await this.ask('start', { options })) as { port: number; managementUrl: string };
+    this.port = told.port;
+    this.managementUrl = told.managementUrl;
   }
 
   /** Ends it, cleanly or with SIGKILL, and starts it on the same folder. */
