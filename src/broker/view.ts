@@ -9,7 +9,12 @@ import type { User, UserSnapshot } from './access/user.ts';
 import type { VhostTraits } from './access/vhost-traits.ts';
 import type { Broker } from './broker.ts';
 import { exportDefinitions, exportVhost, parametersOf } from './definitions/export.ts';
-import { importDefinitions } from './definitions/import.ts';
+import {
+  applyInSlices,
+  importDefinitions,
+  type Prepared,
+  prepareImport,
+} from './definitions/import.ts';
 import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './definitions/read.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.ts';
@@ -207,6 +212,15 @@ export class View {
   /** Takes in definitions, all or none; returns warnings. See definitions/import.ts. */
   importDefinitions(json: unknown, vhost?: string): readonly string[] {
     return importDefinitions(this.broker, json as JsonValue, vhost ?? null);
+  }
+
+  /** The same in two parts, for as many as there may be: what can be refused, and what changes. */
+  prepareImport(json: unknown, vhost?: string): ReturnType<typeof prepareImport> {
+    return prepareImport(this.broker, json as JsonValue, vhost ?? null);
+  }
+
+  applyImport(prepared: Prepared): Promise<void> {
+    return applyInSlices(this.broker, prepared);
   }
 
   // --- users ---

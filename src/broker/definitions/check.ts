@@ -29,9 +29,26 @@ interface Planned {
   readonly queues: Map<string, QueueTraits>;
 }
 
-/** Throws a Refusal that names the first item that cannot be had. */
-export function checkDefinitions(broker: Broker, definitions: Definitions): Checked {
+/** Throws a Refusal that names the first item that cannot be had. Stops on the way for others to have their turn. */
+export function checkDefinitions(
+  broker: Broker,
+  definitions: Definitions,
+): Generator<undefined, Checked, undefined> {
   return new Check(broker, definitions).run();
+}
+
+/** So many items between two moments at which others may have their turn. */
+export const ITEMS_PER_STEP = 16;
+
+/** Does something with each item of a list, in steps. */
+export function* inSteps<T>(
+  items: readonly T[],
+  act: (item: T) => void,
+): Generator<undefined, void, undefined> {
+  for (const [at, item] of items.entries()) {
+    act(item);
+    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+  }
 }
 
 class Check {
@@ -46,7 +63,7 @@ class Check {
     this.definitions = definitions;
   }
 
-  run(): Checked {
+  *run(): Generator<undefined, Checked, undefined> {
     const { definitions } = this;
     for (const vhost of this.broker.vhosts.values()) this.plan(vhost);
     for (const { value } of definitions.vhosts) {
@@ -55,10 +72,10 @@ class Check {
     const { vhostLimits, parameters, policies } = definitions;
     for (const each of [...vhostLimits, ...parameters, ...policies]) this.in(each);
     this.checkUsers();
-    for (const exchange of definitions.exchanges) this.checkExchange(exchange);
-    for (const queue of definitions.queues) this.checkQueue(queue);
+    yield* inSteps(definitions.exchanges, (exchange) => this.checkExchange(exchange));
+    yield* inSteps(definitions.queues, (queue) => this.checkQueue(queue));
     this.checkQueueLimits();
-    for (const binding of definitions.bindings) this.checkBinding(binding);
+    yield* inSteps(definitions.bindings, (binding) => this.checkBinding(binding));
     return { left: this.left, warnings: this.warnings };
   }
 

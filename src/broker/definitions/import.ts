@@ -1,12 +1,26 @@
 // Owns taking definitions into a broker: all of them or none. Never reads a file: who has one hands
 // over what it says.
 
+import { AmqpError } from '../../amqp/errors.ts';
+import { HASHING_SCRYPT, hashPassword } from '../access/password.ts';
 import type { Broker } from '../broker.ts';
+import { finish, type Steps } from '../core/slices.ts';
 import type { JsonValue } from '../json.ts';
+import { Refusal } from '../refusal.ts';
 import type { Vhost } from '../vhost.ts';
-import { checkDefinitions } from './check.ts';
-import type { Item } from './item.ts';
-import { type BindingDefinition, type Definitions, readDefinitions } from './read.ts';
+import { type Checked, checkDefinitions, inSteps } from './check.ts';
+import {
+  type BindingDefinition,
+  type Definitions,
+  type InVhost,
+  readDefinitions,
+  type UserDefinition,
+} from './read.ts';
+
+/** Definitions that were read and checked in whole. */
+export interface Prepared extends Checked {
+  readonly definitions: Definitions;
+}
 
 /**
  * Takes in definitions, in one turn: what they change is one batch of the store. Throws a Refusal
@@ -18,52 +32,116 @@ export function importDefinitions(
   json: JsonValue,
   only: string | null = null,
 ): readonly string[] {
-  if (only !== null) broker.vhost(only);
-  const definitions = readDefinitions(json, only);
-  const { left, warnings } = checkDefinitions(broker, definitions);
-  // They have been checked in whole: what fails from here on would leave a part of them behind.
-  broker.line.change(() =>
-    broker.changes.bulk(() => {
-      applyAccess(broker, definitions);
-      applyTopology(broker, definitions, left);
-    }),
-  );
-  return warnings;
+  const steps = prepareImport(broker, json, only);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done !== true) continue;
+    finish(applying(broker, step.value));
+    return step.value.warnings;
+  }
 }
 
-function applyAccess(broker: Broker, definitions: Definitions): void {
-  const { access } = broker;
-  for (const { value: user } of definitions.users) {
-    if (user.password !== null) access.putUserNow(user, user.password);
-    else access.putUserWithHash(user, user.passwordHash, user.hashingAlgorithm);
+/** Reads and checks definitions, and changes nothing. Stops on the way for others to have their turn. */
+export function* prepareImport(
+  broker: Broker,
+  json: JsonValue,
+  only: string | null,
+): Generator<undefined, Prepared, undefined> {
+  if (only !== null) broker.vhost(only);
+  const definitions = readDefinitions(json, only);
+  yield;
+  return { definitions, ...(yield* checkDefinitions(broker, definitions)) };
+}
+
+/** Takes in what was prepared, as a long act: all of it is one batch of the store. */
+export async function applyInSlices(broker: Broker, prepared: Prepared): Promise<void> {
+  const users = [];
+  for (const { item, value } of prepared.definitions.users) {
+    users.push({ item, value: await hashed(value) });
   }
-  for (const { value } of definitions.vhosts) {
-    const { name, ...traits } = value;
-    broker.putVhost(name, traits);
-  }
-  for (const { vhost, value } of definitions.vhostLimits) broker.setVhostLimits(vhost, value);
-  for (const { vhost, value } of definitions.permissions) {
-    access.setPermission({ ...value, vhost });
-  }
-  for (const { vhost, value } of definitions.topicPermissions) {
-    access.setTopicPermission({ ...value, vhost });
+  const definitions = { ...prepared.definitions, users };
+  const steps = applying(broker, { ...prepared, definitions });
+  await new Promise<void>((resolve) => broker.slices.whole(steps, resolve));
+}
+
+/** A user with the hash of its password: to make that takes long, and is done beside the event loop. */
+async function hashed(user: UserDefinition): Promise<UserDefinition> {
+  if (user.password === null) return user;
+  const passwordHash = await hashPassword(user.password);
+  return { ...user, password: null, passwordHash, hashingAlgorithm: HASHING_SCRYPT };
+}
+
+/** All has been checked: what fails amid a step would leave a part of it behind. */
+function* applying(broker: Broker, { definitions, left }: Prepared): Steps {
+  const steps = everything(broker, definitions, (each) => left.has(each.item));
+  for (;;) {
+    broker.line.begin();
+    const { done } = broker.changes.bulk(() => steps.next());
+    broker.line.end();
+    if (done === true) return;
+    yield;
   }
 }
 
 /** Policies come before queues, so that a queue goes by them from its first moment. */
-function applyTopology(broker: Broker, definitions: Definitions, left: ReadonlySet<Item>): void {
-  for (const { value } of definitions.globalParameters) broker.globalParameters.set(value);
-  for (const { vhost, value } of definitions.parameters) broker.vhost(vhost).parameters.set(value);
-  for (const { vhost, value } of definitions.policies) {
-    broker.vhost(vhost).policies.set(value.layer, value.policy);
-  }
-  for (const { item, vhost, value } of definitions.exchanges) {
-    if (!left.has(item)) broker.vhost(vhost).declareExchange(value);
-  }
-  for (const { vhost, value } of definitions.queues) broker.vhost(vhost).restoreQueue(value);
-  for (const { item, vhost, value } of definitions.bindings) {
-    if (!left.has(item)) bind(broker.vhost(vhost), value);
-  }
+function* everything(
+  broker: Broker,
+  definitions: Definitions,
+  isLeft: (each: InVhost<unknown>) => boolean,
+): Steps {
+  yield* applyAccess(broker, definitions);
+  const { globalParameters, parameters, policies, exchanges, queues, bindings } = definitions;
+  for (const { value } of globalParameters) broker.globalParameters.set(value);
+  yield* inVhosts(broker, parameters, (vhost, value) => vhost.parameters.set(value));
+  yield* inVhosts(broker, policies, (vhost, value) => {
+    vhost.policies.set(value.layer, value.policy);
+  });
+  const wanted = exchanges.filter((each) => !isLeft(each));
+  yield* inVhosts(broker, wanted, (vhost, value) => vhost.declareExchange(value));
+  yield* inVhosts(broker, queues, (vhost, value) => vhost.restoreQueue(value));
+  const tied = bindings.filter((each) => !isLeft(each));
+  yield* inVhosts(broker, tied, (vhost, value) => bind(vhost, value));
+}
+
+function* applyAccess(broker: Broker, definitions: Definitions): Steps {
+  const { access } = broker;
+  yield* inSteps(definitions.users, ({ value: user }) => {
+    if (user.password !== null) access.putUserNow(user, user.password);
+    else access.putUserWithHash(user, user.passwordHash, user.hashingAlgorithm);
+  });
+  yield* inSteps(definitions.vhosts, ({ value: { name, ...traits } }) => {
+    broker.putVhost(name, traits);
+  });
+  yield* inVhosts(broker, definitions.vhostLimits, ({ name }, value) => {
+    broker.setVhostLimits(name, value);
+  });
+  yield* inVhosts(broker, definitions.permissions, ({ name: vhost }, value) => {
+    access.setPermission({ ...value, vhost });
+  });
+  yield* inVhosts(broker, definitions.topicPermissions, ({ name: vhost }, value) => {
+    access.setTopicPermission({ ...value, vhost });
+  });
+}
+
+/**
+ * Takes in items of vhosts, in steps. What was changed by others since the check, so that an item cannot be had
+ * any more, counts as done after this: the item is passed over.
+ */
+function inVhosts<T>(
+  broker: Broker,
+  items: readonly InVhost<T>[],
+  act: (vhost: Vhost, value: T) => void,
+): Steps {
+  return inSteps(items, (item) => {
+    const vhost = broker.vhosts.get(item.vhost);
+    if (vhost === undefined) return;
+    const { depth } = broker.line;
+    try {
+      act(vhost, item.value);
+    } catch (error) {
+      const refused = error instanceof Refusal || error instanceof AmqpError;
+      if (!refused || broker.line.depth !== depth) throw error;
+    }
+  });
 }
 
 function bind(vhost: Vhost, binding: BindingDefinition): void {

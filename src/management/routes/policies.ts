@@ -158,7 +158,12 @@ function* texts(rows: Iterable<JsonObject>): Iterable<string> {
 
 async function imported(call: Call, vhost?: string): Promise<undefined> {
   const json = call.object();
-  for (const warning of call.view.importDefinitions(json, vhost)) {
+  const breather = new Breather(call.context.clock);
+  const steps = call.view.prepareImport(json, vhost);
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) if (breather.due) await breather.rest();
+  await call.view.applyImport(step.value);
+  for (const warning of step.value.warnings) {
     call.context.log.warn({ user: call.person.name }, warning);
   }
   call.context.log.info({ user: call.person.name, vhost }, 'definitions imported');
