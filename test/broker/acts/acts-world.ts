@@ -19,6 +19,8 @@ export const SOFT = Array.from({ length: 80 }, (_, i) => `soft-${i}`);
 export const DEEP = ['deep-0', 'deep-1'];
 export const SOFT_MAX = 2;
 const OWNED = 40;
+/** A queue with more than 256 bindings is deleted in slices. */
+const KNOTS = 300;
 const TURNS_MAX = 20_000;
 const NOBODY = {};
 
@@ -52,6 +54,7 @@ export class ActsWorld implements BrokerListener {
     commits: 0,
     refused: 0,
     dead: 0,
+    deletions: 0,
   };
   /** How long a look at the clock of acts takes, of the 5 ms that they have of a turn. */
   pace = 1;
@@ -161,6 +164,26 @@ export class ActsWorld implements BrokerListener {
       if (!WIDE.includes(name) && !SOFT.includes(name)) continue;
       this.vhost.bind(this.vhost.exchange('wide'), queue, '', new Map());
     }
+    this.bindKnots();
+  }
+
+  private bindKnots(): void {
+    const { vhost } = this;
+    if (vhost.queues.has('bound')) return;
+    const traits = { durable: true, autoDelete: false, arguments: new Map() };
+    vhost.declareExchange({ ...traits, name: 'knots', type: 'direct', internal: false });
+    const queue = vhost.declareQueue({ ...traits, name: 'bound', owner: null }, NOBODY);
+    this.mirrorOf(queue);
+    const knots = vhost.exchange('knots');
+    for (let i = 0; i < KNOTS; i++) vhost.bind(knots, queue, `key-${i}`, new Map());
+  }
+
+  /** By a client, step by step. */
+  deleteBound(actor: Actor): void {
+    const queue = this.vhost.queues.get('bound');
+    if (queue === undefined) return;
+    this.counts.deletions += 1;
+    this.vhost.deleteQueueBy((steps, then) => actor.act(steps, then, true), queue);
   }
 
   mirrorOf(queue: Queue): Mirror {
@@ -285,7 +308,9 @@ export class ActsWorld implements BrokerListener {
 
   /** What a disk would hold now. */
   private contents(): Contents {
-    const lasting = [...this.mirrors.values()].filter(({ queue }) => queue.durable);
+    const lasting = [...this.mirrors.values()].filter(
+      ({ queue }) => queue.durable && !queue.deleted,
+    );
     return new Map(lasting.map((mirror) => [mirror.queue.name, mirror.ids]));
   }
 
@@ -312,6 +337,8 @@ export class ActsWorld implements BrokerListener {
     };
     const first = idsIn('wide-0');
     for (const name of WIDE) same(`wide messages in ${name}`, idsIn(name), first);
+    const knots = this.vhost.exchanges.get('knots')?.bindings.size ?? 0;
+    same('bindings to a queue', knots, this.vhost.queues.has('bound') ? KNOTS : 0);
     const ledger = idsIn('ledger');
     for (let at = 0; at < ledger.length; ) {
       const commit = this.commitOf(ledger[at] as number);

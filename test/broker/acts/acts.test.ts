@@ -106,10 +106,17 @@ const deleteSome: Step = (world, random) => {
   if (random.below(4) === 0) world.deleteQueue(random.pick(DEEP));
 };
 
+const deleteBound: Step = (world, random) => {
+  const actor = freeActor(world, random);
+  if (actor !== null) world.deleteBound(actor);
+};
+
 const turn: Step = (world, random) => {
   world.turn();
   if (random.bool()) world.store.sync(random.below(3));
 };
+
+const SHORT = [deleteSome, deleteBound, policy, purge, settle];
 
 /** Several wide messages and commits at once, and something else before they are over. */
 const amidWhole: Step = (world, random) => {
@@ -120,7 +127,7 @@ const amidWhole: Step = (world, random) => {
   }
   for (let n = random.below(8); n > 0; n--) {
     turn(world, random);
-    if (random.below(4) === 0) random.pick([deleteSome, policy, purge, settle])(world, random);
+    if (random.below(4) === 0) random.pick(SHORT)(world, random);
   }
   world.store.sync(random.below(3));
   const dice = random.below(5);
@@ -143,6 +150,7 @@ const WEIGHTS: readonly (readonly [weight: number, step: Step])[] = [
   [5, amidWhole],
   [1, purge],
   [2, deleteSome],
+  [2, deleteBound],
   [2, (world) => world.declareMissing()],
   [3, (world) => world.ownQueues()],
   [2, (world) => world.check()],
