@@ -8,7 +8,7 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { Steps } from '../broker/core/slices.ts';
+import { finish, type Steps } from '../broker/core/slices.ts';
 import type { LongAct } from '../broker/core/unbinding.ts';
 import { MessageCounts } from '../broker/counts.ts';
 import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
@@ -49,6 +49,8 @@ import type { Unacked } from './unacked.ts';
 
 /** Publishes of a commit between two moments at which others may have their turn. */
 const PUBLISHES_PER_STEP = 16;
+/** Consumers of a closing channel, likewise. */
+const CONSUMERS_PER_STEP = 64;
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
@@ -310,9 +312,19 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   sendNotices(): void {
-    const tags = this.heldNotices ?? [];
+    const steps = this.sendingNotices(this.heldNotices ?? []);
+    const few = (this.heldNotices?.length ?? 0) <= CONSUMERS_PER_STEP;
     this.heldNotices = null;
-    for (const consumerTag of tags) this.send('basic.cancel', { consumerTag, noWait: true });
+    if (few) finish(steps);
+    else this.act(steps);
+  }
+
+  private *sendingNotices(tags: readonly string[]): Steps {
+    for (const [at, consumerTag] of tags.entries()) {
+      if (this.state !== CHANNEL_OPEN_STATE) return;
+      this.send('basic.cancel', { consumerTag, noWait: true });
+      if (at % CONSUMERS_PER_STEP === CONSUMERS_PER_STEP - 1) yield;
+    }
   }
 
   private forget(consumer: Consumer): void {
@@ -371,9 +383,12 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     // A transaction that is under way is rolled back: what it would settle returns as well.
     this.transaction?.clear();
     this.transaction = null;
+    // A limit that admits nothing: while others are taken off, none of them is given anything.
+    this.credit.limit = -1;
     const left: Queue[] = [];
-    for (const consumer of [...this.consumers.values()].reverse()) {
+    for (const [at, consumer] of [...this.consumers.values()].reverse().entries()) {
       if (this.detach(consumer)) left.push(consumer.queue);
+      if (at % CONSUMERS_PER_STEP === CONSUMERS_PER_STEP - 1) yield;
     }
     yield* this.deliveries.requeueAll();
     for (const queue of left) {

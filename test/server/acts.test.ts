@@ -102,6 +102,57 @@ test('thousands that are acked at once are settled before the next method of tha
   clock.creeps = false;
 });
 
+/** Subscribes so many consumers to `q` on channel 1. */
+async function subscribeMany(broker: TestServer, raw: RawConnection, count: number): Promise<void> {
+  await raw.call(1, 'queue.declare', { queue: 'q' });
+  const frames = Array.from({ length: count }, (_, i) =>
+    encodeMethod(1, 'basic.consume', { queue: 'q', consumerTag: `c${i}` }),
+  );
+  raw.write(Buffer.concat(frames));
+  for (let i = 0; i < count; i++) expect((await raw.next(1)).name).toBe('basic.consume-ok');
+  expect(queueOf(broker, 'q').consumers).toHaveLength(count);
+}
+
+test('thousands of consumers end with their channel, and are given nothing meanwhile', async () => {
+  const broker = await creep();
+  const raw = await broker.open();
+  const other = await broker.open();
+  await subscribeMany(broker, raw, 3000);
+  clock.creeps = true;
+  const goOn = holdActs(broker);
+  raw.send(1, 'channel.close', { replyCode: 200 });
+  await eventually(() => broker.server.broker.slices.any, 'the act');
+  other.write(publication(1, { routingKey: 'q' }, {}, Buffer.from('later')));
+  const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(seen['consumerCount'], 'some are there yet').toBeGreaterThan(0);
+  goOn();
+  expect((await raw.next(1)).name).toBe('channel.close-ok');
+  clock.creeps = false;
+  expect(queueOf(broker, 'q').consumers).toHaveLength(0);
+  other.send(1, 'basic.get', { queue: 'q', noAck: true });
+  const { method, body } = await other.message(1);
+  expect([method['redelivered'], body.toString()]).toEqual([false, 'later']);
+});
+
+test('thousands of consumers hear in their order of a queue that is deleted step by step', async () => {
+  const broker = await creep();
+  const raw = await broker.open({ capabilities: { consumer_cancel_notify: true } });
+  const other = await broker.open();
+  await subscribeMany(broker, raw, 1000);
+  clock.creeps = true;
+  const goOn = holdActs(broker);
+  raw.send(1, 'queue.delete', { queue: 'q' });
+  await eventually(() => broker.server.broker.slices.any, 'the act');
+  const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
+  expect(seen['consumerCount']).toBeGreaterThan(0);
+  goOn();
+  expect((await raw.next(1)).name).toBe('queue.delete-ok');
+  clock.creeps = false;
+  for (let i = 0; i < 1000; i++) {
+    expect(await raw.next(1)).toMatchObject({ name: 'basic.cancel', consumerTag: `c${i}` });
+  }
+});
+
 test('what has many bindings is gone when its deletion is answered, and others are served before', async () => {
   const broker = await creep();
   const raw = await broker.open();

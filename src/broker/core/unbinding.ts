@@ -1,15 +1,16 @@
-// Owns taking bindings away: one, or all of a queue or exchange that is going to be deleted, step by step where they
-// are many. Never decides what may be deleted.
+// Owns taking bindings away: one, or all of a queue or exchange that is going to be deleted, and the consumers of a
+// queue, step by step where they are many. Never decides what may be deleted.
 
 import type { Changes } from '../changes.ts';
 import type { DefinitionRows } from '../definition-rows.ts';
 import { type Destination, type Exchange, isExchange } from '../exchange/exchange.ts';
 import type { Sources } from '../exchange/sources.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { ChangeLine } from './change-line.ts';
 import { finish, type Steps } from './slices.ts';
 import type { UnusedExchanges } from './unused-exchanges.ts';
 
-/** What has more bindings is not deleted in one go. */
+/** What has more bindings and consumers is not deleted in one go. */
 const AT_ONCE = 256;
 /** So many are taken away between two moments at which others may have their turn. */
 const PER_STEP = 32;
@@ -78,8 +79,8 @@ export class Unbinding {
   }
 
   /**
-   * Calls `last`, which deletes a queue or exchange, and `then`: at once, or by `act` after its bindings went step
-   * by step, where they are many.
+   * Calls `last`, which deletes a queue or exchange, and `then`: at once, or by `act` after its consumers and bindings
+   * went step by step, where they are many.
    */
   whenUnbound(end: Destination, act: LongAct, last: () => void, then: () => void): void {
     if (this.count(end) > AT_ONCE) return act(this.steps(end, last), then);
@@ -88,14 +89,15 @@ export class Unbinding {
   }
 
   private count(end: Destination): number {
-    return this.sources.count(end) + (isExchange(end) ? end.bindings.size : 0);
+    return this.sources.count(end) + (isExchange(end) ? end.bindings.size : end.consumers.length);
   }
 
   /**
-   * Takes the bindings away that a queue or exchange has now, step by step, and then calls `last`, which deletes
-   * it with those that came meanwhile: binding it anew does not keep it alive.
+   * Takes the consumers and bindings away that a queue or exchange has now, step by step, and then calls `last`,
+   * which deletes it with those that came meanwhile: binding it anew does not keep it alive.
    */
   *steps(end: Destination, last: () => void): Steps {
+    if (!isExchange(end)) yield* this.unsubscribing(end);
     let left = this.count(end);
     for (const [source, identity] of this.bindingsOf(end)) {
       if (left === 0) break;
@@ -108,6 +110,17 @@ export class Unbinding {
       if (left % PER_STEP === 0) yield;
     }
     last();
+  }
+
+  /** In the order in which they subscribed, which is that of their notices. */
+  private *unsubscribing({ subscribed }: Queue): Steps {
+    for (let left = subscribed.list.length; left > 0; left -= PER_STEP) {
+      const { line } = this.broker;
+      line.begin();
+      for (const consumer of subscribed.clear(PER_STEP)) consumer.channel.consumerGone(consumer);
+      line.end();
+      yield;
+    }
   }
 
   private *bindingsOf(end: Destination): Generator<readonly [Exchange, string], void> {

@@ -55,13 +55,14 @@ export class ConsumerSet {
     this.changed();
   }
 
-  /** Takes all consumers off and returns them: their queue is gone. */
-  clear(): Consumer[] {
-    const all = this.list.splice(0);
-    this.next = 0;
-    this.activeConsumer = null;
+  /** Takes all consumers off, or the first of them, and returns them: their queue is gone, or going. */
+  clear(countMax = this.list.length): Consumer[] {
+    const gone = this.list.splice(0, countMax);
+    this.next = Math.max(0, this.next - gone.length);
+    if (this.activeConsumer !== null && gone.includes(this.activeConsumer))
+      this.activeConsumer = null;
     this.changed();
-    return all;
+    return gone;
   }
 
   /** The consumer that has the queue to itself, if any. */
