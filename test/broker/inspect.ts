@@ -14,6 +14,7 @@ import {
   recordRoutingKey,
 } from '../../src/message/record.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/segment.ts';
+import type { Clock } from '../../src/util/clock.ts';
 
 /** A record read back from the log. */
 export interface ReadRecord {
@@ -155,6 +156,12 @@ export function hasReadyConsumer(queue: Queue): boolean {
 export function limitPages(broker: Broker, loadedMax: number, sweptPerBatch: number): void {
   Object.assign(broker.queueRows.loaded, { max: loadedMax });
   Object.assign(broker.sweeps, { batchPages: sweptPerBatch, firstPages: sweptPerBatch });
+}
+
+/** Has long acts, dead letters and deliveries have their shares of a turn by another clock. */
+export function paceTurns(broker: Broker, clock: Clock): void {
+  const parts = [broker.slices, broker.refusedLetters, broker['touched']];
+  for (const part of parts) Object.assign(part, { clock });
 }
 
 /** How many pages of a queue are in the store only. */

@@ -9,6 +9,9 @@ import type { World } from './world.ts';
 /** Past so many messages, nothing is published until some are gone. */
 const LIVE_MAX = 3_000;
 
+/** From all that there is to do in a turn to one dead letter or one step. */
+const LOOKS_MS = [0, 0, 1 / 8, 1, 5];
+
 type Step = (world: World, random: Random) => void;
 
 function send(world: World, publisher: SimPublisher, random: Random, bodyBytes: number): void {
@@ -295,6 +298,7 @@ const WEIGHT = STEPS.reduce((sum, [weight]) => sum + weight, 0);
 /** Does one random step and compares what is cheap to compare. */
 export function randomStep(world: World, random: Random): void {
   world.advance(random.below(20));
+  world.lookMs = random.pick(LOOKS_MS);
   let dice = random.next() * WEIGHT;
   for (const [weight, step] of STEPS) {
     dice -= weight;

@@ -15,6 +15,7 @@ import { ControlledStore, Disk } from './controlled-store.ts';
 import {
   hasReadyConsumer,
   limitPages,
+  paceTurns,
   pagePlaces,
   pagesAway,
   positionsOf,
@@ -75,6 +76,9 @@ export class World implements BrokerListener {
   private readonly sweptPerBatch: number;
   private readonly sparseBytesMin: number;
   private ticks = 0;
+  /** How long a look at the clock takes for what has a share of each turn, commonly 5 ms. */
+  lookMs = 1 / 8;
+  private creptMs = 0;
   private readonly watched = new WeakSet<Queue>();
   private readonly disk = new Disk();
   private broker!: Broker;
@@ -124,6 +128,7 @@ export class World implements BrokerListener {
       handedOver(segment);
     };
     limitPages(this.broker, this.loadedPagesMax, this.sweptPerBatch);
+    paceTurns(this.broker, { wallMs: clock.wallMs, monotonicMs: () => this.creep() });
     this.broker.recover({ vhost: '/', user: null });
     if (this.broker.sweeps.any) this.counts.resumed += 1;
     this.vhost = this.broker.vhost('/');
@@ -138,6 +143,11 @@ export class World implements BrokerListener {
     this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.lines, this.onDelivery));
     this.checkTopology();
     this.checkCounts();
+  }
+
+  private creep(): number {
+    this.creptMs += this.lookMs;
+    return this.nowMs + this.creptMs;
   }
 
   /** Power fails: what is not durable is gone, and so are all connections. */

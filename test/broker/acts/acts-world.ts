@@ -9,7 +9,7 @@ import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../../src/broker/vhost.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
-import { positionsOf, wrongReferences } from '../inspect.ts';
+import { paceTurns, positionsOf, wrongReferences } from '../inspect.ts';
 import { Actor, type Committed } from './actor.ts';
 import { idsAt, Mirror } from './mirror.ts';
 
@@ -94,9 +94,7 @@ export class ActsWorld implements BrokerListener {
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs };
     this.broker = new Broker(this.store, clock, this);
     const creeping = { wallMs: clock.wallMs, monotonicMs: () => this.creep() };
-    for (const part of [this.broker.slices, this.broker.refusedLetters]) {
-      Object.assign(part, { clock: creeping });
-    }
+    paceTurns(this.broker, creeping);
     this.broker.recover({ vhost: '/', user: null });
     this.vhost = this.broker.vhost('/');
     this.mirrors = new Map();
