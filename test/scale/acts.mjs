@@ -40,6 +40,26 @@ async function taken(connection, queue, count) {
   return { channel, message: { fields: { deliveryTag: last } } };
 }
 
+/** Has so many consumers of one queue. */
+async function subscribed(channel, queue) {
+  await channel.assertQueue(queue);
+  await each(COUNT, (i) => channel.consume(queue, () => {}, { consumerTag: `t${i}` }));
+}
+
+/** A request to the HTTP API, whose end it awaits. */
+async function request(broker, method, path, body) {
+  const answer = await fetch(`http://127.0.0.1:${broker.ports.management}/api${path}`, {
+    method,
+    headers: {
+      authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status}`);
+  await answer.text();
+}
+
 /** Each prepares something and returns the act, whose end it awaits. */
 const ACTS = {
   'a publish to N queues of a fanout exchange': async ({ channel, connection }) => {
@@ -54,25 +74,57 @@ const ACTS = {
       await channel.waitForConfirms();
     };
   },
-  'a policy over N queues':
+  'the first request to the HTTP API':
     async ({ broker }) =>
-    async () => {
-      const { management } = broker.ports;
-      const answer = await fetch(`http://127.0.0.1:${management}/api/policies/%2F/all`, {
-        method: 'PUT',
-        headers: {
-          authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
-          'content-type': 'application/json',
-        },
-        body: JSON.stringify({
-          pattern: '.*',
-          definition: { 'max-length': 10 },
-          'apply-to': 'all',
-        }),
+    () =>
+      request(broker, 'GET', '/whoami'),
+  'a policy over N queues': async ({ broker, channel }) => {
+    await each(COUNT, (n) => channel.assertQueue(`p${n}`));
+    await request(broker, 'GET', '/whoami');
+    return async () => {
+      await request(broker, 'PUT', '/policies/%2F/all', {
+        pattern: '.*',
+        definition: { 'max-length': 10 },
+        'apply-to': 'all',
       });
-      if (!answer.ok) throw new Error(`policy: ${answer.status}`);
       await channelTurn(broker);
-    },
+    };
+  },
+  'an import of N queues with their bindings': async ({ broker }) => {
+    await request(broker, 'GET', '/whoami');
+    const names = Array.from({ length: COUNT }, (_, i) => ({ name: `i${i}`, vhost: '/' }));
+    const queues = names.map((each) => ({ ...each, durable: true, arguments: {} }));
+    const bindings = names.map(({ name, vhost }) => ({
+      source: 'amq.direct',
+      vhost,
+      destination: name,
+      destination_type: 'queue',
+      routing_key: name,
+      arguments: {},
+    }));
+    return () => request(broker, 'POST', '/definitions', { queues, bindings });
+  },
+  'the deletion of a vhost with N queues': async ({ broker }) => {
+    await request(broker, 'PUT', '/vhosts/going', {});
+    const queues = Array.from({ length: COUNT }, (_, i) => ({
+      name: `v${i}`,
+      vhost: 'going',
+      durable: true,
+      arguments: {},
+    }));
+    await request(broker, 'POST', '/definitions', { queues });
+    return () => request(broker, 'DELETE', '/vhosts/going');
+  },
+  'the close of a channel with N consumers': async ({ connection }) => {
+    const channel = await connection.createChannel();
+    await subscribed(channel, 'heard');
+    return () => channel.close();
+  },
+  'the deletion of a queue with N consumers': async ({ connection }) => {
+    const channel = await connection.createChannel();
+    await subscribed(channel, 'heard2');
+    return () => channel.deleteQueue('heard2');
+  },
   'nack with requeue of N at once': async ({ channel, connection }) => {
     await filled(channel, 'requeued', COUNT);
     const { channel: own, message } = await taken(connection, 'requeued', COUNT);
@@ -193,7 +245,6 @@ async function measure(name, prepare) {
     connection.on('error', () => {});
     const channel = await connection.createConfirmChannel();
     channel.on('error', () => {});
-    if (name.startsWith('a policy')) await each(COUNT, (n) => channel.assertQueue(`p${n}`));
     const act = await prepare({ broker, connection, channel });
     await new Promise((resolve) => setTimeout(resolve, 500));
     await broker.longestTurn();
