@@ -27,10 +27,13 @@ export interface SlowColumn {
   of(row: Row): Key | null;
 }
 
-/** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
+/**
+ * Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. A null
+ * among the rows is one that was looked at and is none of them.
+ */
 export async function list(
   call: Call,
-  rows: Iterable<Row>,
+  rows: Iterable<Row | null>,
   order: readonly string[] = ['vhost', 'name'],
   slow: SlowColumn | null = null,
 ): Promise<Pieces> {
@@ -45,6 +48,9 @@ export async function list(
   const all: Kept[] = [];
   let total = 0;
   for (const row of rows) {
+    // Rows that are not wanted take their time too.
+    if (breather.due) await breather.rest();
+    if (row === null) continue;
     total += 1;
     if (!wanted(String((row as { name?: unknown }).name ?? ''))) continue;
     const keys =
@@ -52,7 +58,6 @@ export async function list(
     // Text is easier to keep than objects are: the collector of garbage need not look into it.
     const kept = paging === null ? JSON.stringify(pick(row, columns)) : row;
     all.push({ keys, kept });
-    if (breather.due) await breather.rest();
   }
   const sorted = await sortSlowly(all, comparing(query['sort_reverse'] === 'true'), breather);
   if (paging === null) {

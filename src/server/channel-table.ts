@@ -82,7 +82,6 @@ export class ChannelTable {
 
   /** Closes all channels, step by step: what they have not settled goes back to its queues. */
   *closing(): Steps {
-    // The last first, as each does with its consumers: see ConsumerSet.remove.
     for (const channel of this.all().reverse()) {
       if (channel.state === CHANNEL_CLOSED) continue;
       yield* channel.closing();

@@ -25,6 +25,7 @@ import type { Holdings } from './backpressure/holdings.ts';
 import { Confirms } from './confirms.ts';
 import { type ConnectionFacts, channelDetails } from './connection-facts.ts';
 import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from './connection-state.ts';
+import { consumersByQueue } from './consumers-by-queue.ts';
 import {
   asBytes,
   type Bytes,
@@ -288,15 +289,15 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   /** Ends a subscription, and then calls `then`; what it has not settled stays outstanding. */
   removeConsumer(consumer: Consumer, then: () => void): void {
-    if (!this.detach(consumer)) return then();
+    if (!this.detach(consumer.queue, [consumer])) return then();
     const act: LongAct = (steps, end) => this.act(steps, end, true, BASIC_CANCEL);
     this.connection.vhost.lastConsumerLeft(consumer.queue, act, then);
   }
 
-  /** Takes a consumer off; returns whether it was the last one of a queue that is still there. */
-  private detach(consumer: Consumer): boolean {
-    this.forget(consumer);
-    return !consumer.queue.deleted && consumer.queue.removeConsumer(consumer);
+  /** Takes consumers off a queue; returns whether none is left, where the queue is still there. */
+  private detach(queue: Queue, consumers: readonly Consumer[]): boolean {
+    for (const consumer of consumers) this.forget(consumer);
+    return !queue.deleted && queue.removeConsumers(consumers);
   }
 
   consumerGone(consumer: Consumer): void {
@@ -386,9 +387,9 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     // A limit that admits nothing: while others are taken off, none of them is given anything.
     this.credit.limit = -1;
     const left: Queue[] = [];
-    for (const [at, consumer] of [...this.consumers.values()].reverse().entries()) {
-      if (this.detach(consumer)) left.push(consumer.queue);
-      if (at % CONSUMERS_PER_STEP === CONSUMERS_PER_STEP - 1) yield;
+    for (const [queue, consumers] of consumersByQueue(this.consumers.values())) {
+      if (this.detach(queue, consumers)) left.push(queue);
+      yield;
     }
     yield* this.deliveries.requeueAll();
     for (const queue of left) {

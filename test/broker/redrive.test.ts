@@ -22,7 +22,7 @@ function withDeadLetters(count: number): SmallBroker {
   const given = small.consume(queue);
   small.run();
   for (const { seq } of given.splice(0)) queue.reject(seq);
-  queue.removeConsumer(queue.consumers[0] as Queue['consumers'][number]);
+  queue.removeConsumers([queue.consumers[0] as Queue['consumers'][number]]);
   small.run();
   return small;
 }

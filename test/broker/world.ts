@@ -294,7 +294,7 @@ export class World implements BrokerListener {
 
   cancel(channel: SimChannel, consumer: Consumer): void {
     channel.consumerGone(consumer);
-    consumer.queue.removeConsumer(consumer);
+    consumer.queue.removeConsumers([consumer]);
     const handedOver = this.modelQueue(consumer.queue).consumers.remove(consumer);
     if (handedOver) this.counts.handedOver += 1;
   }

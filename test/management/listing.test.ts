@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Breather, sortSlowly } from '../../src/management/breather.ts';
-import { nameFilter, pick } from '../../src/management/listing.ts';
+import type { Call } from '../../src/management/call.ts';
+import { list, nameFilter, pick } from '../../src/management/listing.ts';
 
 const STILL = { wallMs: () => 0, monotonicMs: () => 0 };
 
@@ -32,6 +33,25 @@ test('work that takes long leaves the loop to others', async () => {
   for (let n = 0; n < 50; n++) await breather.rest();
   clearInterval(timer);
   expect(turns).toBeGreaterThan(0);
+});
+
+test('a list leaves the loop to others while it looks at rows that are not wanted', async () => {
+  let ms = 0;
+  const context = { clock: { wallMs: () => 0, monotonicMs: () => ms } };
+  const seen: number[] = [];
+  function* rows() {
+    for (let n = 0; n < 40; n++) {
+      seen.push(n);
+      ms += 1;
+      yield n % 2 === 0 ? null : { name: 'other' };
+    }
+  }
+  const call = { query: { name: 'wanted' }, context } as unknown as Call;
+  const listed = list(call, rows());
+  // What it does before it lets others be served, it does at once.
+  expect(seen.length).toBeLessThan(10);
+  expect((await listed).pieces.join('')).toBe('[]');
+  expect(seen.length).toBe(40);
 });
 
 test('columns are what a row has itself, however deep, and never what all objects have', () => {

@@ -10,13 +10,17 @@ import type { Binding } from './binding.ts';
 import { type HashSource, hashSourceOf } from './hash-source.ts';
 import type { Found, RoutedMessage, Router } from './router.ts';
 
-/** A destination, with the weights of its bindings and their sum. */
+/** A destination, with how many bindings it has and the sum of their weights. */
 interface Share<D> {
   readonly destination: D;
   readonly seed: number;
-  /** A sum of great numbers loses small ones, so that it cannot tell whether a binding is left. */
-  readonly weights: number[];
+  bindings: number;
+  /** Exact, however great: the same after any order of bindings that come and go. */
+  sum: bigint;
+  /** The sum as lots are weighed by it. */
   weight: number;
+  /** Its place among the shares. */
+  at: number;
 }
 
 /** Throws RabbitMQ's errors for a binding key that is no weight. */
@@ -41,6 +45,9 @@ export function checkWeight(bindingKey: string): void {
  */
 export class ConsistentHashRouter<D> implements Router<D> {
   private readonly shares: Share<D>[] = [];
+  private readonly shareOf = new Map<D, Share<D>>();
+  /** How many shares have each weight. */
+  private readonly ofWeight = new Map<number, number>();
   private readonly hashOf: HashSource;
   private readonly labelOf: (destination: D) => string;
   /** Whether all weights are the same, so that lots compare as they are. */
@@ -51,27 +58,28 @@ export class ConsistentHashRouter<D> implements Router<D> {
     this.labelOf = labelOf;
   }
 
+  /** The cost does not grow with how many bindings there are: one deletion takes thousands away. */
   add({ destination, bindingKey }: Binding<D>): void {
-    const known = this.shares.find((share) => share.destination === destination);
-    const weight = Number(bindingKey);
-    if (known !== undefined) {
-      known.weights.push(weight);
-      known.weight = sumOf(known.weights);
-    } else {
+    let share = this.shareOf.get(destination);
+    if (share === undefined) {
       const seed = hashText(this.labelOf(destination));
-      this.shares.push({ destination, seed, weights: [weight], weight });
+      share = { destination, seed, bindings: 0, sum: 0n, weight: 0, at: this.shares.length };
+      this.shares.push(share);
+      this.shareOf.set(destination, share);
     }
-    this.weigh();
+    this.weigh(share, 1, BigInt(bindingKey));
   }
 
   remove({ destination, bindingKey }: Binding<D>): void {
-    const at = this.shares.findIndex((share) => share.destination === destination);
-    assert(at >= 0, 'a binding to remove was added before');
-    const share = this.shares[at] as Share<D>;
-    share.weights.splice(share.weights.indexOf(Number(bindingKey)), 1);
-    share.weight = sumOf(share.weights);
-    if (share.weights.length === 0) this.shares.splice(at, 1);
-    this.weigh();
+    const share = this.shareOf.get(destination);
+    assert(share !== undefined, 'a binding to remove was added before');
+    this.weigh(share, -1, -BigInt(bindingKey));
+    if (share.bindings > 0) return;
+    this.shareOf.delete(destination);
+    const last = this.shares.pop() as Share<D>;
+    if (last === share) return;
+    this.shares[share.at] = last;
+    last.at = share.at;
   }
 
   route(routingKey: string, message: RoutedMessage, found: Found<D>): boolean {
@@ -88,16 +96,20 @@ export class ConsistentHashRouter<D> implements Router<D> {
     return this.shares.length;
   }
 
-  private weigh(): void {
-    const first = this.shares[0]?.weight;
-    this.even = this.shares.every((share) => share.weight === first);
+  private weigh(share: Share<D>, bindings: number, weight: bigint): void {
+    if (share.bindings > 0) this.count(share.weight, -1);
+    share.bindings += bindings;
+    share.sum += weight;
+    share.weight = Number(share.sum);
+    if (share.bindings > 0) this.count(share.weight, 1);
+    this.even = this.ofWeight.size <= 1;
   }
-}
 
-function sumOf(weights: readonly number[]): number {
-  let sum = 0;
-  for (const weight of weights) sum += weight;
-  return sum;
+  private count(weight: number, more: number): void {
+    const count = (this.ofWeight.get(weight) ?? 0) + more;
+    if (count > 0) this.ofWeight.set(weight, count);
+    else this.ofWeight.delete(weight);
+  }
 }
 
 function highest<D>(shares: readonly Share<D>[], hash: number): number {

@@ -8,6 +8,8 @@ import type { Found, RoutedMessage, Router } from './router.ts';
 /** A message goes over one binding, each as likely as the next. */
 export class RandomRouter<D> implements Router<D> {
   private readonly bindings: Binding<D>[] = [];
+  /** The place of each binding: one deletion takes thousands away. */
+  private readonly places = new Map<Binding<D>, number>();
   private readonly random: () => number;
 
   /** `random` gives numbers from 0 to below 1. */
@@ -16,14 +18,18 @@ export class RandomRouter<D> implements Router<D> {
   }
 
   add(binding: Binding<D>): void {
+    this.places.set(binding, this.bindings.length);
     this.bindings.push(binding);
   }
 
   remove(binding: Binding<D>): void {
-    const at = this.bindings.indexOf(binding);
-    assert(at >= 0, 'a binding to remove was added before');
+    const at = this.places.get(binding);
+    assert(at !== undefined, 'a binding to remove was added before');
+    this.places.delete(binding);
     const last = this.bindings.pop() as Binding<D>;
-    if (at < this.bindings.length) this.bindings[at] = last;
+    if (last === binding) return;
+    this.bindings[at] = last;
+    this.places.set(last, at);
   }
 
   route(_routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {

@@ -5,6 +5,8 @@ import type { Consumer } from './consumer.ts';
 
 /** A turn is searched for among so many at no further thought. */
 const SEARCH_SHORT = 16;
+/** So many consumers that leave together are taken off one by one; for more, the list is made anew. */
+const LEAVE_SINGLY = 16;
 /** When longer searches come to so many looks at consumers, other queues have their turn. */
 const LOOKS_MAX = 65_536;
 
@@ -20,6 +22,8 @@ export class ConsumerSet {
   private activeConsumer: Consumer | null = null;
   /** Whether consumers differ in priority. */
   private ranked = false;
+  /** How many consumers have joined so far. */
+  private joined = 0;
   private next = 0;
   private servings = 0;
   /** Looks of long searches since it paused last. */
@@ -37,22 +41,57 @@ export class ConsumerSet {
   }
 
   add(consumer: Consumer): void {
-    const { list } = this;
-    let at = list.length;
-    while (at > 0 && (list[at - 1] as Consumer).priority < consumer.priority) at -= 1;
-    list.splice(at, 0, consumer);
+    this.joined += 1;
+    consumer.joined = this.joined;
+    this.list.splice(this.placeOf(consumer), 0, consumer);
     this.changed();
   }
 
-  /** Takes a consumer off, which must be there. */
-  remove(consumer: Consumer): void {
-    // Channels take off their last one first, so that thousands of them end in no time.
-    const index = this.list.lastIndexOf(consumer);
-    assert(index >= 0, 'a consumer leaves the queue that it consumes from');
+  /**
+   * Takes off consumers that are there. A search through the list for each of tens of thousands would hold
+   * up the broker for seconds.
+   */
+  remove(leaving: readonly Consumer[]): void {
+    if (leaving.length <= LEAVE_SINGLY) for (const consumer of leaving) this.removeOne(consumer);
+    else this.removeMany(new Set(leaving));
+    const { activeConsumer } = this;
+    if (activeConsumer !== null && leaving.includes(activeConsumer)) this.activeConsumer = null;
+    this.changed();
+  }
+
+  private removeOne(consumer: Consumer): void {
+    const index = this.placeOf(consumer);
+    assert(this.list[index] === consumer, 'a consumer leaves the queue that it consumes from');
     this.list.splice(index, 1);
     if (this.next > index) this.next -= 1;
-    if (this.activeConsumer === consumer) this.activeConsumer = null;
-    this.changed();
+  }
+
+  private removeMany(leaving: ReadonlySet<Consumer>): void {
+    const { list, next } = this;
+    const count = list.length;
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const consumer = list[i] as Consumer;
+      if (!leaving.has(consumer)) list[kept++] = consumer;
+      else if (next > i) this.next -= 1;
+    }
+    list.length = kept;
+    assert(kept === count - leaving.size, 'consumers leave the queue that they consume from');
+  }
+
+  /** Where a consumer stands, or would stand if it came. */
+  private placeOf({ priority, joined }: Consumer): number {
+    const { list } = this;
+    let [from, to] = [0, list.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const other = list[middle] as Consumer;
+      const first =
+        other.priority > priority || (other.priority === priority && other.joined < joined);
+      if (first) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 
   /** Takes all consumers off, or the first of them, and returns them: their queue is gone, or going. */

@@ -42,6 +42,8 @@ export class Consumer {
   readonly timeoutMs: number | null;
   /** Deliveries not settled yet. */
   unacked = 0;
+  /** How many had joined the queue when it did, itself counted; its set numbers them. */
+  joined = 0;
   /** When it was served last, as its set counts; only kept while priorities matter. */
   served = 0;
   /** The round of its connection's line that has a place for its queue, see waiting-line.ts. */

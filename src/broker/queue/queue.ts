@@ -325,9 +325,9 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable
     this.wake();
   }
 
-  /** Takes a consumer off; returns whether it was the last one. */
-  removeConsumer(consumer: Consumer): boolean {
-    this.subscribed.remove(consumer);
+  /** Takes consumers off; returns whether none is left. */
+  removeConsumers(leaving: readonly Consumer[]): boolean {
+    this.subscribed.remove(leaving);
     this.wake();
     const last = this.consumers.length === 0;
     if (last && this.timed) {

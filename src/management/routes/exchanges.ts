@@ -1,6 +1,7 @@
 // Owns the routes of exchanges and bindings, and publishing.
 
 import type { BindingEnd } from '../../broker/view/actor.ts';
+import { Breather } from '../breather.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { list, pick } from '../listing.ts';
@@ -67,8 +68,12 @@ export const BINDING_ROUTES: readonly Route[] = [
     const location = `${encodeURIComponent(name)}/${encodeURIComponent(made)}`;
     return new Answer(201, null, { location });
   }),
-  get('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) => {
-    for (const row of between(call)) if (row.properties_key === call.param('key')) return row;
+  get('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', async (call) => {
+    const breather = new Breather(call.context.clock);
+    for (const row of between(call)) {
+      if (row?.properties_key === call.param('key')) return row;
+      if (breather.due) await breather.rest();
+    }
     throw notFound();
   }),
   remove('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) => {
@@ -103,11 +108,12 @@ function end(call: Call): BindingEnd {
   throw notFound();
 }
 
+/** The bindings of a source, with null for those that lead elsewhere. */
 function* between(call: Call) {
   const { kind, name } = end(call);
   const source = call.exchange('source');
   for (const row of call.view.look.bindingsFrom(call.vhost(), source)) {
-    if (row.destination_type === kind && row.destination === name) yield row;
+    yield row.destination_type === kind && row.destination === name ? row : null;
   }
 }
 

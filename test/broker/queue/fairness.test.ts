@@ -62,7 +62,7 @@ class Peer extends SimChannel {
 
   cancel(consumer: Consumer): void {
     this.consumerGone(consumer);
-    consumer.queue.removeConsumer(consumer);
+    consumer.queue.removeConsumers([consumer]);
   }
 
   /** Whether what holds this consumer back is its own doing: it has to ack, or its socket is full. */

@@ -94,7 +94,7 @@ test('an unused queue is deleted once its time has come, and not before', () => 
   small.consume(queue);
   small.pass(5_000);
   expect(queue.deleted).toBe(false);
-  queue.removeConsumer(queue.consumers[0] as never);
+  queue.removeConsumers([queue.consumers[0] as never]);
   small.pass(999);
   expect(queue.deleted).toBe(false);
   small.pass(1);

@@ -115,7 +115,7 @@ test('after a clean stop nothing is redelivered that nobody was given', () => {
   // A consumer comes and goes while its first message waits for the disk.
   small.consume(queue);
   small.broker.deliver();
-  queue.removeConsumer(queue.consumers[0] as (typeof queue.consumers)[0]);
+  queue.removeConsumers([queue.consumers[0] as (typeof queue.consumers)[0]]);
   const again = small.restarted();
   const given = again.consume(again.queue('q'));
   again.run();
