@@ -123,15 +123,15 @@ export class View {
 
   // --- what there is ---
 
-  /** Memory and disk as they were when they were looked at last. */
+  /** Memory and disk when looked at last, in whole bytes: clients decode these into integers. */
   resources(): ResourcesView {
     const { memory, disk } = this.broker.alarms;
     return {
-      mem_used: memory.now,
-      mem_limit: memory.limit,
+      mem_used: Math.floor(memory.now),
+      mem_limit: Math.floor(memory.limit),
       mem_alarm: memory.alarm,
-      disk_free: disk.now,
-      disk_free_limit: disk.limit,
+      disk_free: Math.floor(disk.now),
+      disk_free_limit: Math.floor(disk.limit),
       disk_free_alarm: disk.alarm,
     };
   }
