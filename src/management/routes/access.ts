@@ -7,6 +7,12 @@ import { badRequest, notFound } from '../http-error.ts';
 import { list } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 
+/** An exchange in the path says which one to delete; otherwise the body names it, as in RabbitMQ. */
+const TOPIC_PATHS = [
+  '/topic-permissions/:vhost/:user',
+  '/topic-permissions/:vhost/:user/:exchange',
+];
+
 export const USER_ROUTES: readonly Route[] = [
   get('/whoami', 'management', ({ person }) => ({ name: person.name, tags: person.tags })),
   get('/users', 'administrator', (call) => list(call, call.view.look.users(), ['name'])),
@@ -178,30 +184,11 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     return done(call);
   }),
   get('/topic-permissions', 'administrator', (call) => call.view.topicPermissions()),
-  get('/topic-permissions/:vhost/:user', 'administrator', (call) => {
-    const all = topicPermissions(call);
-    if (all.length === 0) throw notFound();
-    return all;
-  }),
-  put('/topic-permissions/:vhost/:user', 'administrator', (call) => {
-    const body = call.object('exchange', 'write', 'read');
-    const { vhost, user } = ends(call);
-    const exchange = textOf('exchange', body['exchange']);
-    const known = topicPermissions(call).some((each) => each.exchange === exchange);
-    call.view.setTopicPermission({
-      user,
-      vhost,
-      exchange,
-      write: textOf('write', body['write']),
-      read: textOf('read', body['read']),
-    });
-    return saved(call, !known);
-  }),
-  remove('/topic-permissions/:vhost/:user', 'administrator', (call) => {
-    const { exchange } = call.query;
-    call.view.clearTopicPermission(call.param('user'), call.param('vhost'), exchange);
-    return done(call);
-  }),
+  ...TOPIC_PATHS.flatMap((path) => [
+    get(path, 'administrator', grantedTopics),
+    put(path, 'administrator', grantTopic),
+    remove(path, 'administrator', revokeTopic),
+  ]),
 ];
 
 /** The user and the vhost of the path, which must be there. */
@@ -216,6 +203,34 @@ function permission(call: Call): object {
   const [vhost, user] = [call.param('vhost'), call.param('user')];
   const all = call.view.permissions();
   return call.found(all.find((each) => each.vhost === vhost && each.user === user));
+}
+
+function grantedTopics(call: Call) {
+  const all = topicPermissions(call);
+  if (all.length === 0) throw notFound();
+  return all;
+}
+
+function grantTopic(call: Call) {
+  const body = call.object('exchange', 'write', 'read');
+  const { vhost, user } = ends(call);
+  const exchange = textOf('exchange', body['exchange']);
+  const known = topicPermissions(call).some((each) => each.exchange === exchange);
+  call.view.setTopicPermission({
+    user,
+    vhost,
+    exchange,
+    write: textOf('write', body['write']),
+    read: textOf('read', body['read']),
+  });
+  return saved(call, !known);
+}
+
+function revokeTopic(call: Call) {
+  grantedTopics(call);
+  const { exchange } = { ...call.query, ...call.params };
+  call.view.clearTopicPermission(call.param('user'), call.param('vhost'), exchange);
+  return done(call);
 }
 
 function topicPermissions(call: Call) {

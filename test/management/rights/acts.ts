@@ -166,15 +166,16 @@ const PERMISSIONS: readonly Act[] = [
     before: [USER, ['PUT', `/permissions/${VHOST}/${OTHER}`, ALL]],
   }),
   act('GET /topic-permissions', '/topic-permissions'),
-  act('GET /topic-permissions/:vhost/:user', `/topic-permissions/${VHOST}/${OTHER}`, {
-    before: [USER, ['PUT', `/topic-permissions/${VHOST}/${OTHER}`, TOPIC]],
-  }),
-  act('PUT /topic-permissions/:vhost/:user', `/topic-permissions/${VHOST}/${OTHER}`, {
-    body: TOPIC,
-    before: [USER],
-  }),
-  act('DELETE /topic-permissions/:vhost/:user', `/topic-permissions/${VHOST}/${OTHER}`, {
-    before: [USER, ['PUT', `/topic-permissions/${VHOST}/${OTHER}`, TOPIC]],
+  ...[
+    ['/topic-permissions/:vhost/:user', `/topic-permissions/${VHOST}/${OTHER}`],
+    ['/topic-permissions/:vhost/:user/:exchange', `/topic-permissions/${VHOST}/${OTHER}/theirs-x`],
+  ].flatMap(([route = '', path = '']) => {
+    const before: readonly Request[] = [USER, ['PUT', path, TOPIC]];
+    return [
+      act(`GET ${route}`, path, { before }),
+      act(`PUT ${route}`, path, { body: TOPIC, before: [USER] }),
+      act(`DELETE ${route}`, path, { before }),
+    ];
   }),
 ];
 
