@@ -36,6 +36,7 @@ import { Scratch } from './store/scratch.ts';
 import { Tools } from './tools.ts';
 import { type Clock, systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
+import { safeLogger } from './util/safe-logger.ts';
 
 /** How a broker is made that shares its process with the program that started it. */
 export interface Embedding {
@@ -79,9 +80,10 @@ interface OpenStore {
  */
 export async function startBroker(
   settings: Settings,
-  logger: Logger,
+  given: Logger,
   embedding: Embedding | null = null,
 ): Promise<RunningBroker> {
+  const logger = safeLogger(given);
   const version = readVersion();
   const definitions = await readDefinitionFiles(settings.loadDefinitions);
   // What is wrong by itself is found before anything is made.

@@ -4,8 +4,8 @@
 import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { cutFields, cutMessage } from '../util/log-fields.ts';
 import { printable } from '../util/printable.ts';
+import { safeLogger } from '../util/safe-logger.ts';
 import { descriptorOf } from './log/descriptor.ts';
 import { LineSink } from './log/line-sink.ts';
 
@@ -42,18 +42,19 @@ export async function makeLogger(
   const { target } = output;
   const stream = typeof target === 'number' ? new LineSink(descriptorOf(target)) : target;
   const pretty = logFormatter === 'auto' ? output.terminal : logFormatter === 'pretty';
-  const logger = pino(
+  const written = pino(
     {
       level: logConsole ? logLevel : 'silent',
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: cutFields },
-      hooks: { logMethod: cutMessage },
+      formatters: { level: (label) => ({ level: label }) },
     },
     pretty
       ? await forPeople(stream, output.colours)
       : { write: (line) => stream.write(printable(line)) },
   );
+  // A line is spelt out as a whole, so that a program that reads it gets names as they are.
+  const logger = safeLogger(written, (text) => text);
   if (stream instanceof LineSink) {
     stream.onDropped = (dropped, code) => {
       logger.warn({ dropped, ...(code === '' ? {} : { code }) }, 'lines of the log were dropped');

@@ -152,6 +152,20 @@ describe('options', () => {
     expect(lines.join('')).toContain('connection opened');
   });
 
+  test('get names of clients cut and spelt out in their own log', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) });
+    const broker = await start({ logger });
+    const options = { clientProperties: { connection_name: 'x'.repeat(3000) } };
+    const channel = await (await connect(broker.url, options)).createChannel();
+    await channel.assertQueue('a\u001b[2Jb\u202e', { durable: false });
+    const fields = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const texts = fields.flatMap((each) => Object.values(each)).map(String);
+    expect(texts).toContain('a\\u001b[2Jb\\u202e');
+    expect(texts.filter((each) => each.length > 255)).toEqual([]);
+    expect(lines.join('')).not.toContain('\u202e');
+  });
+
   test.each<[string, BrokerOptions, string]>([
     ['a setting that is not there', { settings: { hartbeat: 1 } }, "did you mean 'heartbeat'?"],
     ['a value that is none', { settings: { heartbeat: 'x' } }, 'expected a whole number'],
