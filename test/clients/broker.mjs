@@ -14,10 +14,18 @@ export class OwnBroker {
   async start() {
     this.folder = mkdtempSync(join(tmpdir(), 'leveret-clients-'));
     const { folder } = this;
-    const plan = { broker: 'leveret', leveret: 'bin/leveret', folder, definitions: null };
     const port = await findFreePort();
+    const managementPort = await findFreePort();
+    const plan = {
+      broker: 'leveret',
+      leveret: 'bin/leveret',
+      folder,
+      definitions: null,
+      managementPort,
+    };
     this.broker = new Broker(plan, port, 0);
     this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.httpUrl = `http://guest:guest@127.0.0.1:${managementPort}`;
     this.broker.spawn();
     await this.broker.listening();
   }
@@ -44,6 +52,10 @@ export class BrokerAtUrl {
 
   constructor(url) {
     this.url = url;
+    const { username, password, hostname, port } = new URL(url);
+    // As RabbitMQ's ports are by default: 5672 and 15672.
+    const login = `${username || 'guest'}:${password || 'guest'}`;
+    this.httpUrl = `http://${login}@${hostname}:${Number(port || 5672) + 10_000}`;
     this.title = `the one at ${new URL(url).host}; steps that need its restart are left out`;
   }
 

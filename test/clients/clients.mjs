@@ -29,7 +29,15 @@ export const CLIENTS = {
     'go',
     ['golang-github-rabbitmq-amqp091-go-dev', 'golang-go'],
     // Debian's sources as they lie there, and no module fetched from anywhere.
-    ['/usr/bin/env', 'GO111MODULE=off', 'GOPATH=/usr/share/gocode', 'go', 'run', 'main.go'],
+    [
+      '/usr/bin/env',
+      'GO111MODULE=off',
+      'GOPATH=/usr/share/gocode',
+      'go',
+      'run',
+      'main.go',
+      'http.go',
+    ],
   ),
   java: debian(
     'java',

@@ -3,7 +3,7 @@
 //   failed STEP: WHY    and ends
 //   skipped STEP: WHY
 //   restart             it waits on its standard input for a line once the broker has restarted
-// AMQP_URL names the broker; AMQP_RESTARTS is 1 where `restart` may be asked for.
+// AMQP_URL names the broker, HTTP_URL its HTTP API; AMQP_RESTARTS is 1 where `restart` may be asked for.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,6 +22,7 @@ export async function runProgram({ command, folder }, broker, print) {
     env: {
       ...process.env,
       AMQP_URL: broker.url,
+      HTTP_URL: broker.httpUrl,
       AMQP_RESTARTS: broker.restarts ? '1' : '0',
       SCRATCH: scratch,
     },

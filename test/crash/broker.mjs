@@ -36,7 +36,8 @@ export class Broker {
    * @param {number} port the same for each start
    * @param {number} distPort RabbitMQ's port for other nodes
    */
-  constructor({ broker: kind, leveret, folder, definitions = DEFINITIONS }, port, distPort) {
+  constructor(plan, port, distPort) {
+    const { broker: kind, leveret, folder, definitions = DEFINITIONS, managementPort } = plan;
     this.kind = kind;
     this.port = port;
     this.url = `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
@@ -46,7 +47,7 @@ export class Broker {
     this.spawns = [];
     this.command =
       kind === 'leveret'
-        ? startLeveret(leveret, folder, port, definitions)
+        ? startLeveret(leveret, folder, port, definitions, managementPort)
         : startRabbitmq(folder, port, distPort);
   }
 
@@ -133,8 +134,9 @@ export class Broker {
 }
 
 /** Without definitions it has the user that a first start makes. */
-function startLeveret(leveret, folder, port, definitions) {
+function startLeveret(leveret, folder, port, definitions, managementPort = 'none') {
   const args = [leveret, 'start', '--port', String(port), '--data-dir', join(folder, 'data')];
+  args.push('--management-port', String(managementPort));
   const env = definitions === null ? {} : { LEVERET_LOAD_DEFINITIONS: writeDefinitions(folder) };
   return [process.execPath, args, {}, env];
 }

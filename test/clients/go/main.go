@@ -342,6 +342,7 @@ func main() {
 		{"nack without requeue, and find it dead-lettered with x-death", false, t.deadLetter},
 		{"route through a binding between exchanges", false, t.bindExchanges},
 		{"be told why a channel was closed", false, t.closeChannelByError},
+		{"read counts and sizes of the HTTP API into integers", false, t.readIntegers},
 		{"reconnect after a cut socket", false, t.reconnectAfterCut},
 		{"go on after a restart of the broker", true, t.goOnAfterRestart},
 		{"close 300 connections, none of them with an error", false, t.closeCleanly},
