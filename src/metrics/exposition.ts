@@ -77,7 +77,9 @@ export class Exposition {
     } catch (error) {
       // Who scrapes may hang up: that is no failure of ours.
       if (response.destroyed && response.errored === null) return;
-      this.context.log.error({ err: error }, 'the metrics were not written to their end');
+      const text = 'the metrics were not written to their end';
+      const { log, admitsLine } = this.context;
+      if (admitsLine(text)) log.error({ err: error }, text);
     }
   }
 

@@ -252,7 +252,8 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   failed(error: unknown, number: number, key: number): void {
     if (!(error instanceof AmqpError)) {
       if (this.server.isFatal(error)) return;
-      this.log.error({ err: error }, 'internal error: the connection is closed');
+      const text = 'internal error: the connection is closed';
+      if (this.server.lines.admits(text)) this.log.error({ err: error }, text);
       this.close(new AmqpError('INTERNAL_ERROR', 'internal error, see the log of the broker'), key);
       return;
     }

@@ -253,6 +253,7 @@ export class Server implements BrokerListener, Acceptor {
     this.watches.stop();
     this.resources.stop();
     this.flow.stop();
+    this.lines.stop();
     this.wheel.stop();
     this.expiry.clear();
   }

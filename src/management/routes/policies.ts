@@ -163,9 +163,12 @@ async function imported(call: Call, vhost?: string): Promise<undefined> {
   let step = steps.next();
   for (; step.done !== true; step = steps.next()) if (breather.due) await breather.rest();
   await call.view.applyImport(step.value);
+  const { log, admitsLine } = call.context;
+  const user = call.person.name;
   for (const warning of step.value.warnings) {
-    call.context.log.warn({ user: call.person.name }, warning);
+    if (admitsLine('warning of an import')) log.warn({ user }, warning);
   }
-  call.context.log.info({ user: call.person.name, vhost }, 'definitions imported');
+  const text = 'definitions imported';
+  if (admitsLine(text)) log.info({ user, vhost }, text);
   return done(call);
 }

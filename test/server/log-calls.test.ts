@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Programs of their own; and what hands on the lines of others. */
+const OTHER_ROOMS = ['src/cli/', 'src/perf/', 'src/management/ui/', 'src/util/safe-logger.ts'];
+const LOG_CALL = /\blog(?:ger)?\??\.(?:trace|debug|info|warn|error|fatal)\(/;
+const QUOTA = /\badmits(?:Line)?\(/;
+/** The quota is asked right before the line, or in a condition a few lines above. */
+const LINES_BEFORE = 4;
+
+/** Lines without a quota, by a part of their text, with the reason. */
+const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
+  {
+    file: 'src/main.ts',
+    text: 'warnings ?? []) logger.warn(warning)',
+    why: 'once, before a port is open',
+  },
+  {
+    file: 'src/main.ts',
+    text: 'definitions are unchanged: not loaded',
+    why: 'once, before a port is open',
+  },
+  {
+    file: 'src/main.ts',
+    text: 'logger.warn({ file: path }, warning)',
+    why: 'the files of the settings, once, before a port is open',
+  },
+  {
+    file: 'src/main.ts',
+    text: 'definitions loaded',
+    why: 'one for each file of the settings, before a port is open',
+  },
+  { file: 'src/tools.ts', text: 'listener failed', why: 'the system took a port away' },
+  { file: 'src/tools.ts', text: 'another program has the port', why: 'once for each port' },
+  {
+    file: 'src/util/guard.ts',
+    text: 'err: error, where',
+    why: 'the guard has a bound of its own: LINES_MAX in SPAN_MS',
+  },
+  { file: 'src/server/listener.ts', text: 'listener failed', why: 'the system took a port away' },
+  {
+    file: 'src/server/line-quota.ts',
+    text: 'more lines of one kind',
+    why: 'the quota itself: one for each kind in a span',
+  },
+  {
+    file: 'src/server/change-log.ts',
+    text: 'log.info(names, text)',
+    why: 'what clients make has a quota; what rights, policies and vhosts become is an audit, always written',
+  },
+  {
+    file: 'src/server/change-log.ts',
+    text: 'log.debug(names, text)',
+    why: 'the same; what an import brings, row by row, is for `debug` alone',
+  },
+  {
+    file: 'src/server/clock-watch.ts',
+    text: '{ jumpMs }',
+    why: 'one a look of the clock, when the time of day was set',
+  },
+  {
+    file: 'src/server/resource-watch.ts',
+    text: 'cannot read how much of the disk is free',
+    why: 'once, until it can be read again',
+  },
+  {
+    file: 'src/server/resource-watch.ts',
+    text: 'WARNINGS[name]',
+    why: 'an alarm stays on for ALARM_MS_MIN at least',
+  },
+  {
+    file: 'src/server/resource-watch.ts',
+    text: 'alarm is off',
+    why: 'an alarm stays on for ALARM_MS_MIN at least',
+  },
+  { file: 'src/server/room.ts', text: 'this.refused }', why: 'one in SAY_INTERVAL_MS' },
+  {
+    file: 'src/server/server.ts',
+    text: 'certificates read again',
+    why: 'when an operator asks for it',
+  },
+  {
+    file: 'src/server/tls-files.ts',
+    text: 'certificates not read again',
+    why: 'when an operator asks for it',
+  },
+  {
+    file: 'src/server/tls-files.ts',
+    text: 'context.warnings',
+    why: 'at the start, and when an operator asks for it',
+  },
+  {
+    file: 'src/server/set-aside-log.ts',
+    text: '{ messages, definitions }',
+    why: 'once, before a port is open',
+  },
+  {
+    file: 'src/server/set-aside-log.ts',
+    text: '{ id, kind, vhost, name, err: cause }',
+    why: 'one for each row that a start cannot read',
+  },
+  {
+    file: 'src/server/set-aside-log.ts',
+    text: '{ id, vhost, queue, seq, position',
+    why: 'LINES_MAX in PERIOD_MS',
+  },
+  {
+    file: 'src/management/web-socket.ts',
+    text: 'AMQP over WebSocket is refused',
+    why: 'one in SAY_INTERVAL_MS',
+  },
+];
+
+test('no peer can fill the log: each line has a quota, or a reason to need none', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `src/${file}`);
+  const unbounded: string[] = [];
+  const used = new Set<object>();
+  let found = 0;
+  for (const file of files) {
+    if (OTHER_ROOMS.some((room) => file.startsWith(room))) continue;
+    const lines = readFileSync(join(ROOT, file), 'utf8').split('\n');
+    for (const [at, line] of lines.entries()) {
+      if (!LOG_CALL.test(line) || /^\s*(?:\/\/|\*)/.test(line)) continue;
+      found += 1;
+      // What a call is given may stand on the lines below it.
+      const call = lines.slice(at, at + 3).join('\n');
+      const row = EXPLAINED.find(
+        (each) => each.file === file && call.includes(each.text) && !used.has(each),
+      );
+      if (row !== undefined) used.add(row);
+      else if (!QUOTA.test(lines.slice(Math.max(0, at - LINES_BEFORE), at + 1).join('\n'))) {
+        unbounded.push(`${file}:${at + 1}: ${line.trim()}`);
+      }
+    }
+  }
+  expect(unbounded).toEqual([]);
+  expect(EXPLAINED.filter((row) => !used.has(row))).toEqual([]);
+  expect(found).toBeGreaterThan(EXPLAINED.length);
+});
