@@ -21,6 +21,7 @@ import { QueueIds } from './core/queue-ids.ts';
 import type { RecordHolder } from './core/record-holder.ts';
 import { Slices } from './core/slices.ts';
 import { TouchedQueues } from './core/touched-queues.ts';
+import { VhostDeletions } from './core/vhost-deletions.ts';
 import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
@@ -54,6 +55,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly log: MessageLog;
   readonly clock: Clock;
   readonly vhosts = new Map<string, Vhost>();
+  readonly vhostDeletions: VhostDeletions;
   readonly access: Access;
   readonly definitionRows: DefinitionRows;
   readonly queueRows: QueueRows;
@@ -136,6 +138,9 @@ export class Broker implements QueueHost, CompactionHost {
       permissionsChanged: (name) => this.vhosts.get(name)?.router.topologyChanged(),
       userDeleted: (user) => listener.connectionsForced(user, `user '${user.name}' is deleted`),
     });
+    this.vhostDeletions = new VhostDeletions(this, (vhost) =>
+      listener.connectionsForced(vhost, `vhost '${vhost.name}' is deleted`),
+    );
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);
     store.onDurable((batch) => this.batchDurable(batch));
@@ -161,6 +166,7 @@ export class Broker implements QueueHost, CompactionHost {
   /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
   putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
     checkVhostTraits(name, traits);
+    this.vhostDeletions.finish(name);
     const known = this.vhosts.get(name);
     const vhost = known ?? new Vhost(name, this);
     const wasAside = known === undefined && this.setAsideRows.vhostError(name) !== null;
@@ -188,15 +194,7 @@ export class Broker implements QueueHost, CompactionHost {
 
   /** Deletes a vhost with all that is in it and all permissions in it, and ends its connections. */
   deleteVhost(name: string): void {
-    const vhost = this.vhost(name);
-    this.listener.connectionsForced(vhost, `vhost '${name}' is deleted`);
-    this.line.change(() => {
-      this.vhosts.delete(name);
-      vhost.drop();
-      this.definitionRows.removeVhost(name);
-      this.access.forgetVhost(name);
-      this.definitionChanged();
-    });
+    this.vhostDeletions.atOnce(name);
   }
 
   /** Makes a vhost that is not stored yet, or was read from the store. */
@@ -285,7 +283,8 @@ export class Broker implements QueueHost, CompactionHost {
   }
 
   recordHolders(): RecordHolder[] {
-    const queues = [...this.vhosts.values()].flatMap((vhost) => vhost.everyQueue());
+    const vhosts = [...this.vhosts.values(), ...this.vhostDeletions.vhosts];
+    const queues = vhosts.flatMap((vhost) => vhost.everyQueue());
     return [this.setAside, this.refusedLetters, ...queues];
   }
 

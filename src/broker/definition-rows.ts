@@ -7,6 +7,7 @@ import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_DEFINITIONS } from '../store/tables.ts';
 import { ChangeLine } from './core/change-line.ts';
+import type { Steps } from './core/slices.ts';
 import type { ExchangeTraits } from './exchange/exchange.ts';
 import {
   encodeRow,
@@ -27,6 +28,9 @@ import {
  *          'b' vhost source hash          SHA-256 of the binding's identity, see exchange.ts
  *   value  JSON as below (arguments: a field table as on the wire, base64) | u32 CRC32 of it
  */
+
+/** So many rows are removed between two moments at which others may have their turn. */
+const PER_STEP = 32;
 
 /** A durable queue as it is stored. */
 export interface StoredQueue {
@@ -148,6 +152,17 @@ export class DefinitionRows {
     for (const kind of ['x', 'q', 'b']) {
       const from = rowKey(kind, vhost);
       this.store.removeRange(TABLE_DEFINITIONS, from, rowsBehind(from));
+    }
+  }
+
+  /** Removes the durable rows of one kind of a vhost, step by step: `b` bindings, `x` exchanges. */
+  *removing(kind: 'b' | 'x', vhost: string): Steps {
+    const from = rowKey(kind, vhost);
+    let count = 0;
+    for (const key of this.store.keys(TABLE_DEFINITIONS, from, rowsBehind(from))) {
+      this.store.remove(TABLE_DEFINITIONS, key);
+      count += 1;
+      if (count % PER_STEP === 0) yield;
     }
   }
 

@@ -119,20 +119,18 @@ export class Vhost implements QueueHome {
     return { name: this.name, ...this.traits };
   }
 
-  /** Lets go of all that is in it, as it is deleted; its connections are gone. */
-  drop(): void {
-    for (const queue of this.queues.values()) {
-      queue.discard();
-      this.broker.setAside.dropOf(queue.id);
-      for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
-    }
-    this.queues.clear();
+  /** Lets go of its queues, step by step, as it is deleted; its connections and stored bindings are gone. */
+  *dropping(): Steps {
+    const { broker } = this;
     this.exchanges.clear();
-    this.policies.discard();
-    this.parameters.discard();
     this.sources.clear();
     this.owned.clear();
     this.router.topologyChanged();
+    for (const queue of this.queues.values()) {
+      yield* this.unbinding.steps(queue, () => broker.changes.bulk(() => this.removeQueue(queue)));
+      broker.setAside.dropOf(queue.id);
+      yield;
+    }
   }
 
   /** The exchange of that name, or NOT_FOUND. */

@@ -25,6 +25,7 @@ import { Actor } from './view/actor.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';
 import { Look } from './view/look.ts';
 import { putUser } from './view/put-user.ts';
+import type { ResourcesView } from './view/resources-view.ts';
 import { dropSetAsideRow } from './view/set-aside.ts';
 import {
   type BindingView,
@@ -40,16 +41,6 @@ import {
   viewQueue,
   viewVhost,
 } from './view/snapshots.ts';
-
-/** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
-export interface ResourcesView {
-  readonly mem_used: number;
-  readonly mem_limit: number;
-  readonly mem_alarm: boolean;
-  readonly disk_free: number;
-  readonly disk_free_limit: number;
-  readonly disk_free_alarm: boolean;
-}
 
 /** A parameter of a vhost; operator policies and limits are among them, as RabbitMQ has it. */
 export interface ParameterView {
@@ -292,6 +283,16 @@ export class View {
 
   deleteVhost(name: string): void {
     this.broker.deleteVhost(name);
+  }
+
+  /** The same step by step; resolves when all of it is gone. */
+  deleteVhostInSteps(name: string): Promise<void> {
+    return this.broker.vhostDeletions.inSteps(name, () => this.settled());
+  }
+
+  /** Resolves when no vhost of that name is being deleted. */
+  vhostGone(name: string): Promise<void> {
+    return this.broker.vhostDeletions.over(name);
   }
 
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {

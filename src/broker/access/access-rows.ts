@@ -14,10 +14,16 @@ import type { VhostSnapshot } from './vhost-traits.ts';
  * One row of the table of access, see row.ts for keys and values:
  *
  *   'u' user                   name, passwordHash, hashingAlgorithm, tags, limits
- *   'v' vhost                  name, description, tags, defaultQueueType, limits, tracing
+ *   'v' vhost                  name, description, tags, defaultQueueType, limits, tracing; going, as it is deleted
  *   'p' user vhost             user, vhost, configure, write, read
  *   't' user vhost exchange    user, vhost, exchange, write, read
  */
+
+/** A vhost as it is stored. */
+export interface StoredVhost extends VhostSnapshot {
+  /** Whether its deletion has begun: then it is no vhost any more, and a start goes on with that. */
+  readonly going?: boolean;
+}
 
 /** The permission of a user in a vhost. */
 export interface PermissionSnapshot extends Permission {
@@ -68,13 +74,19 @@ export class AccessRows {
     );
   }
 
+  /** Notes that a vhost is being deleted. */
+  markVhost(vhost: VhostSnapshot): void {
+    const row: StoredVhost = { ...vhost, going: true };
+    this.store.put(TABLE_ACCESS, rowKey('v', vhost.name), encodeRow({ ...row }));
+  }
+
   removeVhost(name: string): void {
     this.store.remove(TABLE_ACCESS, rowKey('v', name));
     this.changes.tell('vhost', 'deleted', { vhost: name });
   }
 
-  vhosts(): VhostSnapshot[] {
-    return this.read<VhostSnapshot>('v', ['name'], ['tags']);
+  vhosts(): StoredVhost[] {
+    return this.read<StoredVhost>('v', ['name'], ['tags']);
   }
 
   putPermission(permission: PermissionSnapshot): void {

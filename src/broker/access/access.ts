@@ -6,6 +6,7 @@ import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern.ts';
 import type { Changes } from '../changes.ts';
 import type { ChangeLine } from '../core/change-line.ts';
+import type { Steps } from '../core/slices.ts';
 import { Refusal } from '../refusal.ts';
 import type { RowsAside } from '../row.ts';
 import {
@@ -19,6 +20,9 @@ import { Login } from './login.ts';
 import { checkNewName, checkTags, noUser, noVhost } from './names.ts';
 import { checkPasswordHash, HASHING_SCRYPT, hashPassword, hashPasswordNow } from './password.ts';
 import { User, type UserSnapshot } from './user.ts';
+
+/** So many users are looked at between two moments at which others may have their turn. */
+const USERS_PER_STEP = 32;
 
 /** What the broker is told, and asked, about users. */
 export interface AccessListener {
@@ -231,14 +235,16 @@ export class Access {
     return grants;
   }
 
-  /** Takes away a vhost that is deleted, and all permissions in it. */
-  forgetVhost(vhost: string): void {
+  /** Takes away all permissions in a vhost that is deleted, step by step. */
+  *forgettingVhost(vhost: string): Steps {
+    let count = 0;
     for (const user of this.known.keys()) {
       this.clearPermission(user, vhost);
       this.clearTopicPermission(user, vhost);
       this.inUse.get(user)?.delete(vhost);
+      count += 1;
+      if (count % USERS_PER_STEP === 0) yield;
     }
-    this.rows.removeVhost(vhost);
   }
 
   private fill(grants: Grants): void {

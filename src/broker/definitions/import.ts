@@ -59,6 +59,8 @@ export async function applyInSlices(broker: Broker, prepared: Prepared): Promise
     users.push({ item, value: await hashed(value) });
   }
   const definitions = { ...prepared.definitions, users };
+  // One that goes has to be gone before it is made anew.
+  for (const { value } of definitions.vhosts) await broker.vhostDeletions.over(value.name);
   const steps = applying(broker, { ...prepared, definitions });
   await new Promise<void>((resolve) => broker.slices.whole(steps, resolve));
 }

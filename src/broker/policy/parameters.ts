@@ -1,6 +1,7 @@
 // Owns the parameters of a vhost or of the broker: they are kept, listed and exported, and mean
 // nothing here. Policies and limits, which RabbitMQ counts among them, have homes of their own.
 
+import type { Steps } from '../core/slices.ts';
 import { Refusal } from '../refusal.ts';
 import type { GlobalParameter, Parameter, PolicyRows } from './policy-rows.ts';
 
@@ -44,8 +45,11 @@ export class Parameters {
   }
 
   /** Takes all off the disk: the vhost is deleted. */
-  discard(): void {
-    for (const { component, name } of this.list()) this.clear(component, name);
+  *discarding(): Steps {
+    for (const { component, name } of this.list()) {
+      this.clear(component, name);
+      yield;
+    }
   }
 
   private keep(parameter: Parameter): void {

@@ -89,10 +89,11 @@ export class Policies {
   }
 
   /** Takes all policies off the disk: the vhost is deleted. */
-  discard(): void {
+  *discarding(): Steps {
     for (const layer of LAYERS) {
       for (const { name } of this.layers[layer]) {
         this.rows.removePolicy(this.home.name, layer, name);
+        yield;
       }
       this.layers[layer] = [];
     }

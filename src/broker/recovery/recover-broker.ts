@@ -2,8 +2,10 @@
 // over one row: what cannot be read is set aside, and nothing that it may need is let go of.
 
 import { TABLE_SET_ASIDE } from '../../store/tables.ts';
+import type { VhostSnapshot } from '../access/vhost-traits.ts';
 import type { Broker } from '../broker.ts';
 import type { FirstStart } from '../first-start.ts';
+import { Vhost } from '../vhost.ts';
 import { recoverVhost } from './recover-vhost.ts';
 
 /** See Broker.recover. */
@@ -16,7 +18,10 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
   const stored = access.rows.vhosts();
   // What cannot be read was written by somebody: such a store is not new.
   const fresh = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
-  for (const traits of stored) recoverVhost(broker, broker.addVhost(traits.name, traits));
+  for (const { going, ...traits } of stored) {
+    if (going === true) recoverGoing(broker, traits);
+    else recoverVhost(broker, broker.addVhost(traits.name, traits));
+  }
   const names = fresh ? [first.vhost, ...definitionRows.vhosts()] : [];
   for (const name of names) {
     if (!broker.vhosts.has(name)) recoverVhost(broker, broker.putVhost(name));
@@ -34,4 +39,12 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
   const { name, password, tags, permission, logCost } = first.user;
   access.putUserNow({ name, tags }, password, logCost);
   access.setPermission({ ...permission, user: name, vhost: first.vhost });
+}
+
+/** What is left of a vhost is read back, so that its deletion can let go of it. */
+function recoverGoing(broker: Broker, traits: VhostSnapshot): void {
+  const vhost = new Vhost(traits.name, broker);
+  vhost.setTraits(traits);
+  recoverVhost(broker, vhost);
+  broker.vhostDeletions.goOn(vhost);
 }

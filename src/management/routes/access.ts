@@ -90,6 +90,7 @@ export const VHOST_ROUTES: readonly Route[] = [
   put('/vhosts/:vhost', 'administrator', async (call) => {
     const name = call.param('vhost');
     const body = call.object();
+    await call.view.vhostGone(name);
     const isNew = !call.view.look.vhostNames.includes(name);
     const type = body['default_queue_type'];
     call.view.putVhost(name, {
@@ -107,8 +108,8 @@ export const VHOST_ROUTES: readonly Route[] = [
     }
     return saved(call, isNew);
   }),
-  remove('/vhosts/:vhost', 'administrator', (call) => {
-    call.view.deleteVhost(call.vhost());
+  remove('/vhosts/:vhost', 'administrator', async (call) => {
+    await call.view.deleteVhostInSteps(call.vhost());
     return done(call);
   }),
   post('/vhosts/:vhost/start/:node', 'administrator', (call) => {
