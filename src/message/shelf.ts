@@ -10,6 +10,9 @@ import { readSegment } from './segment-rows.ts';
 /** By what part of the limit the sum must have grown before it is looked at again. */
 const STEP_PART = 8;
 
+/** So many may be listed before those that are gone are looked for. */
+const LISTED_MIN = 1024;
+
 /** The segments of one log, between memory and its store. */
 export class Shelf {
   /** What those in memory may take together. */
@@ -18,8 +21,10 @@ export class Shelf {
   store: Store | null;
   /** The newest batch of the store that can be read. */
   readableBatch = 0;
-  /** The closed ones in memory, the oldest first. */
+  /** The closed ones in memory, the oldest first, and some that are gone meanwhile. */
   private list: Segment[] = [];
+  /** How long the list gets before the ones that are gone are taken out. */
+  private listedMax = LISTED_MIN;
   private bytes = 0;
   /** The sum that brings the next look. */
   private lookBytes: number;
@@ -34,6 +39,13 @@ export class Shelf {
   enter(segment: Segment): void {
     this.list.push(segment);
     this.bytes += segment.residentBytes;
+    // The sum may never bring a look: where there is no limit, or where all are small.
+    if (this.list.length > this.listedMax) this.forgetGone();
+  }
+
+  /** How many are listed: at most twice as many as are in memory, and a thousand. */
+  get listed(): number {
+    return this.list.length;
   }
 
   /** Puts into memory what was away, or is to stay there for a while. */
@@ -58,6 +70,12 @@ export class Shelf {
   /** Whether it is time to let some leave. */
   get crowded(): boolean {
     return this.bytes > this.lookBytes;
+  }
+
+  private forgetGone(): void {
+    this.list = this.list.filter((segment) => segment.bytes !== null);
+    this.bytes = this.list.reduce((sum, segment) => sum + segment.residentBytes, 0);
+    this.listedMax = Math.max(LISTED_MIN, 2 * this.list.length);
   }
 
   /**
