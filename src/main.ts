@@ -7,8 +7,19 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
 import { Broker } from './broker/broker.ts';
-import { type CheckReport, checkStore, reportOfTrees } from './broker/check/check-store.ts';
-import { repairStore } from './broker/check/repair-store.ts';
+import {
+  type CheckReport,
+  checkStore,
+  type Damage,
+  reportOfTrees,
+} from './broker/check/check-store.ts';
+import {
+  isMendable,
+  notAmong,
+  REPAIR_ROUNDS_MAX,
+  repairStore,
+  UNFINISHED,
+} from './broker/check/repair-store.ts';
 import { trialStart } from './broker/check/trial-start.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { passwordToJson } from './broker/definitions/password-json.ts';
@@ -200,15 +211,24 @@ export async function checkData(
     // Nothing that such a tree says can be relied on, and LMDB may end the process over it.
     return wrong.length > 0 ? reportOfTrees(wrong) : checkStart(store, progress);
   });
-  const mendable = report.damage.some(({ key }) => key !== '');
-  if (!repair || !mendable) return { report, copy: null };
+  if (!repair || !isMendable(report.damage)) return { report, copy: null };
   const file = join(settings.dataDir, 'store', 'data.mdb');
   const copy = join(settings.dataDir, `data.mdb.damaged-${systemClock.wallMs()}`);
   await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  await withStore(settings, (store) => repairStore(store, report));
-  // A repair is over when a start succeeds, or it says what is in its way.
-  const left = await withStore(settings, (store) => trialStart(store, []));
-  return { report: { ...report, damage: [...report.damage, ...left] }, copy };
+  const damage = [...report.damage];
+  let found = report;
+  let fresh: readonly Damage[] = damage;
+  // What is taken out may leave other rows without what they need. A repair is over when a start succeeds,
+  // or it says what is in its way.
+  for (let round = 0; round < REPAIR_ROUNDS_MAX && isMendable(fresh); round++) {
+    const known = found;
+    await withStore(settings, (store) => repairStore(store, known));
+    found = await withStore(settings, (store) => checkStart(store, progress));
+    fresh = notAmong(damage, found.damage);
+    damage.push(...fresh);
+  }
+  if (isMendable(fresh)) damage.push(UNFINISHED);
+  return { report: { ...report, damage }, copy };
 }
 
 /**

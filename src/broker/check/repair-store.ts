@@ -10,6 +10,31 @@ import { encodePage } from '../queue/page-row.ts';
 import { LANE_PAGES, readPageRow } from '../queue/queue-rows.ts';
 import type { CheckReport, Damage } from './check-store.ts';
 
+/** So many times a store is repaired and looked at again before that is given up. */
+export const REPAIR_ROUNDS_MAX = 16;
+
+/** What is said when even that was not enough. */
+export const UNFINISHED: Damage = {
+  kind: 'repair',
+  table: 0,
+  key: '',
+  what: `more is damaged after ${REPAIR_ROUNDS_MAX} rounds: repair again`,
+  queue: null,
+};
+
+/** Whether a repair can do anything about some of it. */
+export function isMendable(damage: readonly Damage[]): boolean {
+  return damage.some(({ key }) => key !== '');
+}
+
+/** What of `found` is not known yet: a row that stays damaged is not mended by another round. */
+export function notAmong(known: readonly Damage[], found: readonly Damage[]): Damage[] {
+  const nameOf = ({ table, key, what }: Damage): string =>
+    key === '' ? `${table} ${what}` : `${table} ${key}`;
+  const names = new Set(known.map(nameOf));
+  return found.filter((each) => !names.has(nameOf(each)));
+}
+
 /** Puts into the store's batch what makes it sound again; returns how many rows that changes. */
 export function repairStore(store: Store, { damage }: CheckReport): number {
   const segments = damage.filter(({ table }) => table === TABLE_SEGMENTS);
@@ -31,7 +56,9 @@ export function repairStore(store: Store, { damage }: CheckReport): number {
   }
   for (const each of damage) {
     if (each.table === TABLE_SEGMENTS || each.key === '') continue;
-    const page = each.table === TABLE_PAGES ? mended(store, each, known) : null;
+    // A page of no queue is of no use, sound as its messages may be: the copy has them.
+    const ofQueue = each.table === TABLE_PAGES && each.queue !== null;
+    const page = ofQueue ? mended(store, each, known) : null;
     if (page === null) store.remove(each.table, bytesOf(each.key));
     else store.put(TABLE_PAGES, bytesOf(each.key), page);
     changed += 1;
