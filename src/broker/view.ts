@@ -25,7 +25,7 @@ import { Actor } from './view/actor.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';
 import { Look } from './view/look.ts';
 import { putUser } from './view/put-user.ts';
-import type { ResourcesView } from './view/resources-view.ts';
+import type { ParameterView, ResourcesView } from './view/resources-view.ts';
 import { dropSetAsideRow } from './view/set-aside.ts';
 import {
   type BindingView,
@@ -41,14 +41,6 @@ import {
   viewQueue,
   viewVhost,
 } from './view/snapshots.ts';
-
-/** A parameter of a vhost; operator policies and limits are among them, as RabbitMQ has it. */
-export interface ParameterView {
-  readonly vhost: string;
-  readonly component: string;
-  readonly name: string;
-  readonly value: JsonValue;
-}
 
 /** The same with a value that nobody has looked at. */
 type Unchecked<T> = Omit<T, 'value'> & { readonly value: unknown };
@@ -232,6 +224,12 @@ export class View {
 
   deleteUser(name: string): void {
     this.broker.access.deleteUser(name);
+  }
+
+  /** The same step by step; resolves when it is done, all in one batch. */
+  deleteUserInSteps(name: string): Promise<void> {
+    const steps = this.broker.access.deletingUser(name);
+    return new Promise((resolve) => this.broker.slices.whole(steps, resolve));
   }
 
   changePassword(name: string, password: string): Promise<void> {

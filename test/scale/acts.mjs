@@ -115,6 +115,14 @@ const ACTS = {
     await request(broker, 'POST', '/definitions', { queues });
     return () => request(broker, 'DELETE', '/vhosts/going');
   },
+  'the deletion of a user with N permissions': async ({ broker }) => {
+    await request(broker, 'PUT', '/users/leaving', { password: 'p', tags: '' });
+    const vhosts = Array.from({ length: COUNT }, (_, i) => ({ name: `u${i}` }));
+    const all = { configure: '.*', write: '.*', read: '.*' };
+    const permissions = vhosts.map(({ name }) => ({ user: 'leaving', vhost: name, ...all }));
+    await request(broker, 'POST', '/definitions', { vhosts, permissions });
+    return () => request(broker, 'DELETE', '/users/leaving');
+  },
   'the close of a channel with N consumers': async ({ connection }) => {
     const channel = await connection.createChannel();
     await subscribed(channel, 'heard');

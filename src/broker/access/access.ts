@@ -6,7 +6,7 @@ import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern.ts';
 import type { Changes } from '../changes.ts';
 import type { ChangeLine } from '../core/change-line.ts';
-import type { Steps } from '../core/slices.ts';
+import { finish, type Steps } from '../core/slices.ts';
 import { Refusal } from '../refusal.ts';
 import type { RowsAside } from '../row.ts';
 import {
@@ -21,8 +21,8 @@ import { checkNewName, checkTags, noUser, noVhost } from './names.ts';
 import { checkPasswordHash, HASHING_SCRYPT, hashPassword, hashPasswordNow } from './password.ts';
 import { User, type UserSnapshot } from './user.ts';
 
-/** So many users are looked at between two moments at which others may have their turn. */
-const USERS_PER_STEP = 32;
+/** So many users or permissions are looked at between two moments at which others may have their turn. */
+const PER_STEP = 32;
 
 /** What the broker is told, and asked, about users. */
 export interface AccessListener {
@@ -56,6 +56,8 @@ export class Access {
   private readonly topics = new Map<string, Map<string, Map<string, TopicPermissionSnapshot>>>();
   /** By user and vhost: what connections hold. */
   private readonly inUse = new Map<string, Map<string, Grants>>();
+  /** Of users that are deleted, what is still to be done. */
+  private readonly going = new Map<string, Steps>();
 
   constructor(
     store: Store,
@@ -139,19 +141,48 @@ export class Access {
 
   /** Deletes a user with its permissions, and ends its connections. */
   deleteUser(name: string): void {
-    const user = this.existing(name);
+    finish(this.deletingUser(name));
+  }
+
+  /** The same step by step, all of which has to be in one batch. A Refusal comes at once. */
+  deletingUser(name: string): Steps {
+    return this.deleting(this.existing(name));
+  }
+
+  private *deleting(user: User): Steps {
+    const { name } = user;
+    if (this.known.get(name) !== user) return;
     this.line.change(() => {
-      for (const { vhost } of this.permissionsOf(name)) this.clearPermission(name, vhost);
-      for (const each of this.topicPermissions()) {
-        if (each.user === name) this.clearTopicPermission(name, each.vhost, each.exchange);
-      }
       this.known.delete(name);
-      this.inUse.delete(name);
       this.login.forget(name);
+      this.going.set(name, this.losing(name));
+    });
+    this.listener.userDeleted(user);
+    // One of that name that is made meanwhile finds the steps done.
+    yield* this.going.get(name) as Steps;
+  }
+
+  /** Takes away what a user had that is known no more. */
+  private *losing(name: string): Steps {
+    let count = 0;
+    for (const vhost of this.granted.get(name)?.keys() ?? []) {
+      this.clearPermission(name, vhost);
+      count += 1;
+      if (count % PER_STEP === 0) yield;
+    }
+    for (const [vhost, exchanges] of this.topics.get(name) ?? []) {
+      for (const exchange of exchanges.keys()) {
+        this.clearTopicPermission(name, vhost, exchange);
+        count += 1;
+        if (count % PER_STEP === 0) yield;
+      }
+    }
+    this.line.change(() => {
+      this.inUse.delete(name);
+      this.going.delete(name);
       this.rows.removeUser(name);
       this.listener.definitionChanged();
     });
-    this.listener.userDeleted(user);
   }
 
   // --- permissions ---
@@ -243,7 +274,7 @@ export class Access {
       this.clearTopicPermission(user, vhost);
       this.inUse.get(user)?.delete(vhost);
       count += 1;
-      if (count % USERS_PER_STEP === 0) yield;
+      if (count % PER_STEP === 0) yield;
     }
   }
 
@@ -294,6 +325,8 @@ export class Access {
 
   /** Makes a user, or lets one that is there be like this. */
   private keepUser(next: UserSnapshot): void {
+    const going = this.going.get(next.name);
+    if (going !== undefined) finish(going);
     this.rows.putUser(next);
     this.line.change(() => {
       const current = this.known.get(next.name);

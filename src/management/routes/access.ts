@@ -21,13 +21,13 @@ export const USER_ROUTES: readonly Route[] = [
     const without = call.view.look.users().filter(({ name }) => !granted.has(String(name)));
     return list(call, without, ['name']);
   }),
-  post('/users/bulk-delete', 'administrator', (call) => {
+  post('/users/bulk-delete', 'administrator', async (call) => {
     const { users } = call.object('users');
     if (!Array.isArray(users)) throw badRequest('users must be a list of names');
     const names = new Set(users.map((name: JsonValue) => textOf('the name of a user', name)));
     // All are looked for first, so that nothing is deleted when one is not there.
     for (const name of names) call.view.existingUser(name);
-    for (const name of names) call.view.deleteUser(name);
+    await Promise.all([...names].map((name) => call.view.deleteUserInSteps(name)));
     return done(call);
   }),
   get('/users/:user', 'administrator', (call) => user(call)),
@@ -39,9 +39,9 @@ export const USER_ROUTES: readonly Route[] = [
     await call.view.putUser(name, body);
     return saved(call, isNew);
   }),
-  remove('/users/:user', 'administrator', (call) => {
+  remove('/users/:user', 'administrator', async (call) => {
     user(call);
-    call.view.deleteUser(call.param('user'));
+    await call.view.deleteUserInSteps(call.param('user'));
     return done(call);
   }),
   get('/users/:user/permissions', 'administrator', (call) => {
