@@ -96,7 +96,8 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const logger = safeLogger(given);
   const version = readVersion();
-  const definitions = await readDefinitionFiles(settings.loadDefinitions);
+  const { loadDefinitions: places, managementBodyBytesMax } = settings;
+  const definitions = await readDefinitionFiles(places, managementBodyBytesMax);
   // What is wrong by itself is found before anything is made.
   for (const { path, json } of definitions.files) {
     naming(path, () => readDefinitions(json as JsonValue));

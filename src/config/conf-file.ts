@@ -11,6 +11,9 @@ export interface ConfLine {
   readonly value: string;
 }
 
+/** How files of Erlang terms begin: with a list, or a comment. */
+const CLASSIC = /^[[%]/;
+
 /**
  * The settings of a file, in order. A `#` starts a comment, in a value too unless it stands between
  * single quotes; a dot that is part of a name is written `\.`.
@@ -21,6 +24,13 @@ export function parseConf(file: string, content: string): ConfLine[] {
   for (const [index, raw] of lines.entries()) {
     const trimmed = raw.trim();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
+    if (settings.length === 0 && CLASSIC.test(trimmed)) {
+      throw new ConfigError(
+        `${file}:${index + 1}`,
+        'this is the classic format of RabbitMQ (Erlang terms), which is not read',
+        `write lines 'key = value', as in rabbitmq.conf`,
+      );
+    }
     settings.push(parseLine(file, index + 1, trimmed));
   }
   return settings;

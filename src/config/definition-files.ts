@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJsonText } from '../util/json-input.ts';
+import { readWholeFile, UnfitFileError } from '../util/whole-file.ts';
 import { ConfigError } from './config-error.ts';
 
 /** A file of JSON. */
@@ -20,18 +21,24 @@ export interface DefinitionFiles {
   readonly hash: string;
 }
 
+/** No text of this runtime is longer. */
+const BYTES_MAX = 2 ** 29 - 32;
+
 const WAY_OUT = 'correct load_definitions, or leave it out';
 
 /**
  * Reads the files that paths, patterns and folders name: those of a pattern or a folder (its *.json)
- * in order of their names. Rejects with a ConfigError.
+ * in order of their names. None may have more than `bytesMax` bytes. Rejects with a ConfigError.
  */
-export async function readDefinitionFiles(places: readonly string[]): Promise<DefinitionFiles> {
+export async function readDefinitionFiles(
+  places: readonly string[],
+  bytesMax = BYTES_MAX,
+): Promise<DefinitionFiles> {
   const paths = new Set<string>();
   for (const place of places) for (const path of await find(place)) paths.add(path);
   const hash = createHash('sha256');
   const files = [...paths].map((path): DefinitionFile => {
-    const text = readText(path);
+    const text = readText(path, bytesMax);
     hash.update(text).update('\0');
     return { path, json: parse(path, text) };
   });
@@ -40,7 +47,7 @@ export async function readDefinitionFiles(places: readonly string[]): Promise<De
 
 /** Reads one file, or standard input for `-`. Throws a ConfigError. */
 export function readDefinitionFile(path: string): DefinitionFile {
-  const text = path === '-' ? readFileSync(0, 'utf8') : readText(path);
+  const text = path === '-' ? readFileSync(0, 'utf8') : readText(path, BYTES_MAX);
   return { path, json: parse(path, text) };
 }
 
@@ -59,10 +66,13 @@ async function find(place: string): Promise<readonly string[]> {
   throw new ConfigError(`load_definitions: ${place}`, 'no file is found there', WAY_OUT);
 }
 
-function readText(path: string): string {
+function readText(path: string, bytesMax: number): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readWholeFile(path, bytesMax).toString('utf8');
   } catch (error) {
+    if (error instanceof UnfitFileError) {
+      throw new ConfigError(path, `cannot be read: ${error.message}`, error.hint);
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new ConfigError(path, `cannot be read (${why})`, 'give this user the right to read it');
   }

@@ -1,7 +1,8 @@
 // Owns the order of the layers: defaults < config files < environment < flags, and the message when
 // one of them is wrong. Never knows a single setting by name: the table does.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { readWholeFile, SMALL_FILE_BYTES_MAX, UnfitFileError } from '../util/whole-file.ts';
 import { parseConf } from './conf-file.ts';
 import { ConfigError } from './config-error.ts';
 import { nearest } from './nearest.ts';
@@ -154,8 +155,11 @@ async function filesOf(glob: string): Promise<readonly string[]> {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readWholeFile(file, SMALL_FILE_BYTES_MAX).toString('utf8');
   } catch (error) {
+    if (error instanceof UnfitFileError) {
+      throw new ConfigError(file, `cannot be read: ${error.message}`, error.hint);
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new ConfigError(file, `cannot be read (${why})`, 'give this user the right to read it');
   }

@@ -2,8 +2,8 @@
 // line what is wrong with them. Never listens: listener.ts does.
 
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext, createServer, getCiphers, type SecureContextOptions } from 'node:tls';
+import { readWholeFile, SMALL_FILE_BYTES_MAX, UnfitFileError } from '../util/whole-file.ts';
 
 /** The settings that TLS looks at; see config/tls-settings.ts for their meaning. */
 export interface TlsSettings {
@@ -145,8 +145,11 @@ function keyFor(
 
 function readFile(setting: string, file: string): Buffer {
   try {
-    return readFileSync(file);
+    return readWholeFile(file, SMALL_FILE_BYTES_MAX);
   } catch (error) {
+    if (error instanceof UnfitFileError) {
+      throw new TlsError(`${setting} ${file} cannot be read: ${error.message}`, error.hint);
+    }
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (code === 'ENOENT') {
       throw new TlsError(`${setting} ${file} is not there`, 'correct the path, or make the file');

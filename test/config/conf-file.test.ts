@@ -47,7 +47,13 @@ test('every setting knows its file and its line', () => {
   ]);
 });
 
+const CLASSIC =
+  'a.conf:2: this is the classic format of RabbitMQ (Erlang terms), which is not read; ' +
+  "write lines 'key = value', as in rabbitmq.conf";
+
 test.each([
+  ['[{rabbit, [{heartbeat, 60}]}].', CLASSIC],
+  ['%% from "a=b"', CLASSIC],
   ['heartbeat 60', "a.conf:2: heartbeat: there is no '='; write 'heartbeat = value'"],
   ['heartbeat: 60', "a.conf:2: heartbeat: there is no '='; write 'heartbeat = value'"],
   ['= 60', "a.conf:2: there is no key before '='; write 'key = value'"],

@@ -1,6 +1,6 @@
 // Owns the verb `perf`: its options, and printing. Never measures: src/perf/ does.
 
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
 import { describe, type Options, parseInteger } from '../offline.ts';
@@ -8,7 +8,13 @@ import { print, printError } from '../print.ts';
 import { VerbError } from '../verb-error.ts';
 
 const number = (flags: string, about: string, initial: number, shown?: string): Option =>
-  new Option(flags, about).argParser(parseInteger).default(initial, shown ?? String(initial));
+  new Option(flags, about).argParser(parseCount).default(initial, shown ?? String(initial));
+
+function parseCount(text: string): number {
+  const count = parseInteger(text);
+  if (count < 0) throw new InvalidArgumentError('It must be 0 or more.');
+  return count;
+}
 
 /** The command `leveret perf`. */
 export function perfCommand(): Command {
