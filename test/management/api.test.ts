@@ -547,7 +547,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond.test.ts, backup.test.ts and set-aside.test.ts: they take a client, a disk, or damage. */
+/** Tried in beyond, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',
@@ -558,6 +558,9 @@ const ELSEWHERE: readonly string[] = [
   'GET /queues/:vhost/:name/messages',
   'POST /queues/:vhost/:name/redrive',
   'GET /health/checks/set-aside',
+  'GET /topic-permissions/:vhost/:user/:exchange',
+  'PUT /topic-permissions/:vhost/:user/:exchange',
+  'DELETE /topic-permissions/:vhost/:user/:exchange',
   'GET /set-aside',
   'GET /set-aside/:vhost',
   'DELETE /set-aside/rows/:id',
