@@ -96,8 +96,7 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const logger = safeLogger(given);
   const version = readVersion();
-  const { loadDefinitions: places, managementBodyBytesMax } = settings;
-  const definitions = await readDefinitionFiles(places, managementBodyBytesMax);
+  const definitions = await readDefinitionFiles(settings.loadDefinitions);
   // What is wrong by itself is found before anything is made.
   for (const { path, json } of definitions.files) {
     naming(path, () => readDefinitions(json as JsonValue));

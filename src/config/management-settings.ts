@@ -84,8 +84,8 @@ export const MANAGEMENT_SETTINGS = {
   managementBodyBytesMax: integer({
     key: 'management.http.max_body_size',
     about:
-      'The largest file of definitions that a request or `load_definitions` may bring. Other requests may ' +
-      'have 256 KiB, those that publish a message 8 MiB.',
+      'The largest file of definitions that a request may bring. Other requests may have 256 KiB, those ' +
+      'that publish a message 8 MiB.',
     initial: 20_000_000,
     min: 1024,
     max: 2 ** 29,
