@@ -13,7 +13,7 @@ import { DEFINITIONS, LOGIN } from './topology.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RABBITMQ = '/usr/lib/rabbitmq/bin/rabbitmq-server';
-const START_LIMIT_MS = { leveret: 20_000, rabbitmq: 90_000 };
+const START_LIMIT_MS = { leveret: 90_000, rabbitmq: 90_000 };
 
 /** Several brokers run at a time: none of them opens the ports of tools. */
 const WITHOUT_TOOLS = {

@@ -17,9 +17,9 @@ import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, QUEUES } from './topol
 const PART_ROUNDS = 20;
 /** How many rounds leave the queues to grow, so that a kill and a start meet long ones too. */
 const REST_SHARE = 0.25;
-const STOP_LIMIT_MS = 15_000;
-const CONFIRM_LIMIT_MS = 15_000;
-const DRAIN_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 60_000;
+const CONFIRM_LIMIT_MS = 60_000;
+const DRAIN_LIMIT_MS = 90_000;
 const VIOLATIONS_KEPT = 20;
 
 /**

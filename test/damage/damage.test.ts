@@ -3,17 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-
-const LIMIT_MS = 90_000;
+import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 
 test('no damage makes a broker deliver what is wrong, and what a check calls sound is whole', {
-  timeout: LIMIT_MS,
+  timeout: SCRIPT_TIMEOUT_MS,
 }, async () => {
   const path = fileURLToPath(new URL('run.mjs', import.meta.url));
   const args = ['--cases', '80', '--seed', 'every run', '--verbose'];
   const child = spawn(process.execPath, [path, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: LIMIT_MS - 5_000,
+    timeout: SCRIPT_TIMEOUT_MS - 5_000,
   });
   let report = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

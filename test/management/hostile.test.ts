@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ROUTES } from '../../src/management/app.ts';
+import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 import { type Api, startApi } from './support.ts';
 
 let api: Api;
@@ -62,7 +63,7 @@ const QUERIES = [
   '?cursor=1e9.1&count=x&encoding=z',
 ];
 
-test('no route answers a hostile request with 500', { timeout: 240_000 }, async () => {
+test('no route answers a hostile request with 500', { timeout: SCRIPT_TIMEOUT_MS }, async () => {
   let [calls, n] = [0, 0];
   const passes = [0, 1, 2];
   for (const { method, path } of passes.flatMap(() => ROUTES)) {

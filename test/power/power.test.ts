@@ -4,19 +4,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 import { buildRecorder } from './compiler.ts';
-
-const LIMIT_MS = 120_000;
 
 test.runIf(buildRecorder() !== null)(
   'a power cut at any moment loses nothing confirmed and brings back nothing acked, and broken builds do',
-  { timeout: LIMIT_MS },
+  { timeout: SCRIPT_TIMEOUT_MS },
   async () => {
     const path = fileURLToPath(new URL('run.mjs', import.meta.url));
-    const args = ['--images', '60', '--messages', '300', '--seed', 'every run', '--prove'];
+    const args = ['--images', '40', '--messages', '300', '--seed', 'every run', '--prove'];
     const child = spawn(process.execPath, [path, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: LIMIT_MS - 5_000,
+      timeout: SCRIPT_TIMEOUT_MS - 5_000,
     });
     let report = '';
     for (const stream of [child.stdout, child.stderr]) {

@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 import { pause, useProcesses } from './support.ts';
 
 const processes = useProcesses();
@@ -11,7 +12,7 @@ const QUEUES = 2_000;
 const ROUNDS = 7;
 
 test('kill -9 amid an import leaves all of a file, or nothing of it', {
-  timeout: 240_000,
+  timeout: SCRIPT_TIMEOUT_MS,
 }, async () => {
   const file = join(processes.folder(), 'definitions.json');
   const queues = Array.from({ length: QUEUES }, (_, n) => {

@@ -3,17 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-
-const LIMIT_MS = 60_000;
+import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 
 test.each([
   ['sparse', ['--messages', '20000', '--patterns', '1']],
   ['transient', ['--messages', '600000', '--limit-mib', '512']],
-])('%s in small', { timeout: LIMIT_MS }, async (name, args) => {
+])('%s in small', { timeout: SCRIPT_TIMEOUT_MS }, async (name, args) => {
   const path = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: LIMIT_MS - 5_000,
+    timeout: SCRIPT_TIMEOUT_MS - 5_000,
   });
   let report = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
