@@ -83,9 +83,13 @@ export class Unbinding {
    * went step by step, where they are many.
    */
   whenUnbound(end: Destination, act: LongAct, last: () => void, then: () => void): void {
-    if (this.count(end) > AT_ONCE) return act(this.steps(end, last), then);
+    if (this.isMany(end)) return act(this.steps(end, last), then);
     last();
     then();
+  }
+
+  private isMany(end: Destination): boolean {
+    return this.count(end) > AT_ONCE;
   }
 
   private count(end: Destination): number {
@@ -94,9 +98,11 @@ export class Unbinding {
 
   /**
    * Takes the consumers and bindings away that a queue or exchange has now, step by step, and then calls `last`,
-   * which deletes it with those that came meanwhile: binding it anew does not keep it alive.
+   * which deletes it with those that came meanwhile: binding it anew does not keep it alive. Where they are few,
+   * there is that one step.
    */
   *steps(end: Destination, last: () => void): Steps {
+    if (!this.isMany(end)) return last();
     if (!isExchange(end)) yield* this.unsubscribing(end);
     let left = this.count(end);
     for (const [source, identity] of this.bindingsOf(end)) {
