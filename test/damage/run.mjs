@@ -108,20 +108,15 @@ async function judge(first) {
   return now + 1;
 }
 
-function note({ n, what, check, started, right, wrong, again }) {
+function note({ n, what, check, started, right, wrong }) {
   totals.cases += 1;
   const kind = check === 'sound' ? 'sound' : check.startsWith('refused') ? 'refused' : 'damaged';
   totals[kind] += 1;
   if (started) totals.started += 1;
   const all = Object.values(queues).reduce((sum, numbers) => sum + numbers.length, 0);
   if (values.verbose)
-    console.log(
-      `${n}: ${what}: ${check}; ${right} of ${all} right, ${wrong} wrong, ${again} again`,
-    );
+    console.log(`${n}: ${what}: ${check}; ${right} of ${all} right, ${wrong} wrong`);
   if (wrong > 0) failures.push(`case ${n}, ${what}: ${wrong} messages are wrong (${check})`);
-  // An old copy of a page in the place of its newer self is a state that was: only a check can tell.
-  const isOldPage = what.startsWith('page ') && kind !== 'sound';
-  if (again > 0 && !isOldPage) failures.push(`case ${n}, ${what}: ${again} acked ones are back`);
   if (kind === 'sound' && right !== all) {
     failures.push(
       `case ${n}, ${what}: called sound, but only ${right} of ${all} messages are there`,
