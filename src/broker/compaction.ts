@@ -1,8 +1,8 @@
 // Owns making room where segments have become sparse: it finds the records that are still held,
 // and has only these kept. Never decides which segments are sparse: message/sparse.ts does.
 
+import { heldRecordEnd, type SegmentBytes } from '../message/held.ts';
 import type { MessageLog } from '../message/log.ts';
-import { recordEnd } from '../message/record.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../message/segment.ts';
 import { packedBytes } from '../message/segment-rows.ts';
 import type { Store } from '../store/port.ts';
@@ -152,22 +152,31 @@ export class Compaction {
     const { log } = this.host;
     // It may be gone by now; and what is being purged weighs until it is swept.
     if (!log.isStored(segment) || weight < segment.liveWeight) return;
-    const bytes = log.bytesOf(segment);
-    const ranges = rangesOf(bytes, offsets);
+    const read = log.bytesOf(segment);
+    const ranges = rangesOf(read, offsets, segment.end);
+    // Something of it is gone: what there is stays as it is, for a check to see.
+    if (ranges === null) {
+      log.reweigh(segment, segment.storedBytes);
+      return;
+    }
     const kept = bytesIn(ranges);
     const before = segment.storedBytes;
     if (kept > before * WORTHWHILE_PART) {
       log.reweigh(segment, kept);
       return;
     }
-    log.pack(segment, bytes, ranges);
+    log.pack(segment, read, ranges);
     this.done.segments += 1;
     this.done.bytes += before - segment.storedBytes;
   }
 }
 
-/** The stretches of a segment that hold the records at these offsets: offsets and lengths in turn. */
-function rangesOf(bytes: Buffer, offsets: number[]): number[] {
+/**
+ * The stretches of a segment that hold the records at these offsets: offsets and lengths in turn. Null: one of
+ * the records is not there wholly.
+ */
+function rangesOf({ bytes, held }: SegmentBytes, offsets: number[], all: number): number[] | null {
+  const whole = held ?? [0, all];
   const view = viewOf(bytes);
   offsets.sort((a, b) => a - b);
   const ranges: number[] = [];
@@ -177,7 +186,8 @@ function rangesOf(bytes: Buffer, offsets: number[]): number[] {
     if (offset >= from && offset < end) continue;
     if (end >= 0 && offset - end >= GAP_BYTES_MIN) ranges.push(from, end - from);
     if (end < 0 || offset - end >= GAP_BYTES_MIN) from = offset;
-    end = recordEnd(bytes, view, offset);
+    end = heldRecordEnd(bytes, view, whole, offset);
+    if (end < 0) return null;
   }
   if (end >= 0) ranges.push(from, end - from);
   return ranges;

@@ -4,11 +4,12 @@
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import { assert } from '../util/assert.ts';
-import { copyBytes } from '../util/bytes.ts';
+import { copyBytes, viewOf } from '../util/bytes.ts';
 import type { Chunk } from './chunk.ts';
+import { heldRecordEnd, type SegmentBytes } from './held.ts';
 import { recoverSegments } from './recover-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
-import { packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
+import { cutRecord, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
 import { Shelf } from './shelf.ts';
 import { Sparse, settledWhenSparse } from './sparse.ts';
 import { putAll, Spill } from './spill.ts';
@@ -180,14 +181,26 @@ export class MessageLog {
     return segment;
   }
 
-  /** As `segmentOf`, with the bytes in memory; throws CorruptRecordError when they are damaged. */
+  /**
+   * As `segmentOf`, with the bytes in memory; throws CorruptRecordError when they are damaged, or when the
+   * store has not all of the record that begins there.
+   */
   readable(position: number): Segment {
     const segment = this.segmentOf(position);
     if (segment.bytes === null) {
       const shelf = this.shelfOf(segment);
       shelf.put(segment, shelf.read(segment));
     }
+    if (segment.held !== null) checkHeld(segment, position, segment as SegmentBytes);
     return segment;
+  }
+
+  /** The bytes of a segment for one look at the record at a position: what is away stays away. */
+  glimpse(position: number): Buffer {
+    const segment = this.segmentOf(position);
+    const read = this.bytesOf(segment);
+    checkHeld(segment, position, read);
+    return read.bytes;
   }
 
   /** Holds a recovered record for one queue; false when the store lacks it. */
@@ -301,22 +314,22 @@ export class MessageLog {
     return this.segments.get(segment.id) === segment && this.shelfOf(segment).has(segment);
   }
 
-  /** The bytes of a segment, read for this call alone if they are not in memory. */
-  bytesOf(segment: Segment): Buffer {
-    return segment.bytes ?? this.shelfOf(segment).read(segment);
+  /** The bytes of a segment, read for this call alone if they are not in memory; `held` as there. */
+  bytesOf(segment: Segment): SegmentBytes {
+    return segment.bytes === null ? this.shelfOf(segment).read(segment) : (segment as SegmentBytes);
   }
 
   /**
    * Keeps of a stored segment some ranges of its `bytes`, given as offsets and lengths in turn, in the
    * batch being gathered. Positions stay as they are; what lies between will read as zeros.
    */
-  pack(segment: Segment, bytes: Buffer, ranges: readonly number[]): void {
+  pack(segment: Segment, read: SegmentBytes, ranges: readonly number[]): void {
     const shelf = this.shelfOf(segment);
     const store = shelf.store as Store;
     // Reads see durable batches only: until this one is, the bytes stay in memory.
-    if (segment.bytes === null) shelf.put(segment, bytes);
+    if (segment.bytes === null) shelf.put(segment, read);
     this.sparse.storedBytes -= segment.storedBytes;
-    packSegment(store, segment, bytes, ranges);
+    packSegment(store, segment, read.bytes, ranges);
     this.sparse.storedBytes += segment.storedBytes;
     segment.sealedBatch = store.batch;
     this.reweigh(segment, segment.storedBytes);
@@ -382,10 +395,19 @@ export class MessageLog {
     if (whole && this.pool.length < POOL_BUFFERS_MAX) this.pool.push(segment.bytes);
     segment.bytes = null;
     segment.view = null;
+    segment.held = null;
     segment.parts = null;
   }
 
   private shelfOf(segment: Segment): Shelf {
     return segment.persistent ? this.stored : this.passing;
   }
+}
+
+/** Throws a CorruptRecordError unless the whole record at a position is there. */
+function checkHeld(segment: Segment, position: number, { bytes, held }: SegmentBytes): void {
+  if (held === null) return;
+  const offset = position - positionOf(segment.id, 0);
+  const view = segment.view ?? viewOf(bytes);
+  if (heldRecordEnd(bytes, view, held, offset) < 0) throw cutRecord(segment, offset);
 }

@@ -29,7 +29,7 @@ import {
   recordPriority,
   recordRoutingKey,
 } from './record.ts';
-import { positionOf } from './segment.ts';
+import { positionOf, SEGMENT_SPAN } from './segment.ts';
 
 /** A message in parts. Buffers are views of the log: use them within this turn. */
 export interface ReadMessage {
@@ -61,9 +61,7 @@ export function arrivedMsAt(log: MessageLog, position: number): number {
 
 /** The same, where nobody is about to read the message: what is away from memory stays away. */
 export function glimpseArrivedMs(log: MessageLog, position: number): number {
-  const segment = log.segmentOf(position);
-  const view = segment.view ?? viewOf(log.bytesOf(segment));
-  return recordArrivedMs(view, position - positionOf(segment.id, 0));
+  return recordArrivedMs(viewOf(log.glimpse(position)), position % SEGMENT_SPAN);
 }
 
 /** Reads a record that is whole in a buffer, its head written. */

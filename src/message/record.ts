@@ -41,6 +41,8 @@ export const LARGE_BODY_BYTES_MIN = 32 * 1024;
 export const NO_EXPIRY = 0xff_ffff_ffff;
 
 const U32 = 0x1_0000_0000;
+/** Where the body size in a content-header frame ends, from the beginning of the frame on. */
+const BODY_SIZE_END = 19;
 
 /** Writes the head over the first 13 bytes of a record that starts at `start`. */
 export function writeRecordHead(
@@ -98,12 +100,25 @@ export function bodyBytesAt(view: DataView, headerFrame: number): number {
   return view.getUint32(headerFrame + 11) * U32 + view.getUint32(headerFrame + 15);
 }
 
-/** Where a record ends that lies in one piece. */
-export function recordEnd(bytes: Buffer, view: DataView, start: number): number {
-  const headerFrame = headerFrameStart(bytes, start);
+/**
+ * Where a record ends that lies in one piece below `limit`; -1: it does not. For bytes that may be cut off
+ * anywhere: it reads nothing from `limit` on.
+ */
+export function recordEndBelow(
+  bytes: Buffer,
+  view: DataView,
+  start: number,
+  limit: number,
+): number {
+  const end = Math.min(limit, bytes.length);
+  const key = start + RECORD_HEAD_BYTES + 1 + (bytes[start + RECORD_HEAD_BYTES] ?? end);
+  const headerFrame = key + 1 + (bytes[key] ?? end) + 2;
+  if (headerFrame + BODY_SIZE_END > end) return -1;
   const bodyBytes = bodyBytesAt(view, headerFrame);
   const bodyFrame = headerFrame + 8 + view.getUint32(headerFrame + 3);
-  return bodyBytes === 0 ? bodyFrame : bodyFrame + 8 + bodyBytes;
+  const endOctet = bodyBytes >= LARGE_BODY_BYTES_MIN ? 0 : 1;
+  const recordEnd = bodyBytes === 0 ? bodyFrame : bodyFrame + 7 + bodyBytes + endOctet;
+  return recordEnd <= end ? recordEnd : -1;
 }
 
 /** The exchange name of a record. */

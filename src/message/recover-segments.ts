@@ -3,7 +3,7 @@
 
 import type { Store } from '../store/port.ts';
 import { Segment } from './segment.ts';
-import { noteSegmentRow, segmentIdOfKey, segmentKeys } from './segment-rows.ts';
+import { isSegmentKey, noteSegmentRow, segmentIdOfKey, segmentKeys } from './segment-rows.ts';
 import type { Sparse } from './sparse.ts';
 
 /** Fills in the segments that the store holds; returns an id above those of all. */
@@ -14,6 +14,8 @@ export function recoverSegments(
 ): number {
   let nextId = 1;
   for (const key of segmentKeys(store)) {
+    // What such a row held is missed where a record of it is wanted; a check names the row.
+    if (!isSegmentKey(key)) continue;
     const id = segmentIdOfKey(key);
     let segment = segments.get(id);
     if (segment === undefined) {

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_SEGMENTS } from '../store/tables.ts';
+import { addHeld, type HeldRanges, type StoredBytes } from './held.ts';
 import type { Segment } from './segment.ts';
 
 /*
@@ -101,6 +102,25 @@ export function noteSegmentRow(segment: Segment, key: Buffer): void {
   segment.end = Math.max(segment.end, place >= PACKED ? place - PACKED : place + length);
 }
 
+/**
+ * What a store has of a segment, as far as its keys tell: of a packed one all up to its end, since only the row
+ * itself names the ranges.
+ */
+export function heldByKeys({ rows, end }: Segment): HeldRanges {
+  const held: number[] = [];
+  for (let at = 0; at < rows.length; at += ROW_FIELDS) {
+    const place = rows[at] as number;
+    if (place >= PACKED) return [0, end];
+    addHeld(held, place, place + (rows[at + 1] as number));
+  }
+  return held;
+}
+
+/** Whether a key is as long as all of this table are: others are damaged, and tell nothing. */
+export function isSegmentKey(key: Buffer): boolean {
+  return key.length === KEY_BYTES;
+}
+
 /** The segment that a row belongs to. */
 export function segmentIdOfKey(key: Buffer): number {
   return key.readUIntBE(0, 6);
@@ -113,10 +133,12 @@ export function segmentKeys(store: Store): Iterable<Buffer> {
 
 /**
  * Reads a segment's rows into a buffer of its own. What the store does not hold reads as zeros.
- * Throws a CorruptRecordError when a row does not match its checksum or lies outside.
+ * Throws a CorruptRecordError when a row does not match its checksum or lies outside. Rows that are gone
+ * cannot be noticed here: a reader of a record asks whether it is held wholly.
  */
-export function readSegment(store: Store, segment: Segment): Buffer {
+export function readSegment(store: Store, segment: Segment): StoredBytes {
   const { rows, end } = segment;
+  const held: number[] = [];
   let bytes: Buffer | null = null;
   let filled = 0;
   for (let at = 0; at < rows.length; at += ROW_FIELDS) {
@@ -125,14 +147,15 @@ export function readSegment(store: Store, segment: Segment): Buffer {
     const place = rows[at] as number;
     if (place >= PACKED) return unpack(key, value, end);
     if (place < filled || place + value.length > end) throw damaged(key, 'its length is wrong');
+    addHeld(held, place, place + value.length);
     // Most segments have one row, and that is the buffer itself.
-    if (value.length === end) return value;
+    if (value.length === end) return { bytes: value, held };
     bytes ??= Buffer.allocUnsafeSlow(end);
     bytes.fill(0, filled, place);
     value.copy(bytes, place);
     filled = place + value.length;
   }
-  return bytes === null ? Buffer.alloc(end) : bytes.fill(0, filled);
+  return { bytes: bytes === null ? Buffer.alloc(end) : bytes.fill(0, filled), held };
 }
 
 /** Reads one row of the table of segments; throws a CorruptRecordError where it cannot be trusted. */
@@ -147,19 +170,25 @@ export function readRow(store: Store, key: Buffer): Buffer {
 }
 
 /** Puts the ranges of a packed row back to their places. */
-function unpack(key: Buffer, value: Buffer, end: number): Buffer {
+function unpack(key: Buffer, value: Buffer, end: number): StoredBytes {
   const bytes = Buffer.alloc(end);
-  const count = value.readUInt16BE();
+  const held: number[] = [];
+  const count = value.length < PACKED_HEAD_BYTES ? 0 : value.readUInt16BE();
   let body = packedBytes(count, 0);
+  if (body > value.length) throw damaged(key, 'its ranges are cut off');
   for (let n = 0; n < count; n++) {
     const head = PACKED_HEAD_BYTES + n * PACKED_RANGE_BYTES;
     const from = value.readUInt16BE(head);
     const length = value.readUInt16BE(head + 2);
-    if (from + length > end || body + length > value.length) throw damaged(key, 'a range is wrong');
+    const last = held.length === 0 ? 0 : (held[held.length - 1] as number);
+    if (from < last || from + length > end || body + length > value.length) {
+      throw damaged(key, 'a range is wrong');
+    }
     value.copy(bytes, from, body, body + length);
+    addHeld(held, from, from + length);
     body += length;
   }
-  return bytes;
+  return { bytes, held };
 }
 
 function putRow(store: Store, segment: Segment, place: number, value: Buffer): void {
@@ -168,12 +197,26 @@ function putRow(store: Store, segment: Segment, place: number, value: Buffer): v
   store.put(TABLE_SEGMENTS, keyOfRow(segment, segment.rows.length - ROW_FIELDS), value);
 }
 
-function keyOfRow({ id, rows }: Segment, at: number): Buffer {
+function keyOfRow({ id, rows }: Pick<Segment, 'id' | 'rows'>, at: number): Buffer {
   const key = Buffer.allocUnsafe(KEY_BYTES);
   key.writeUIntBE(id, 0, 6);
   key.writeUInt32BE(rows[at] as number, 6);
   key.writeUInt32BE(rows[at + 1] as number, 10);
   key.writeUInt32BE(rows[at + 2] as number, 14);
+  return key;
+}
+
+/** What is thrown where a record of a segment is wanted that the store does not hold wholly. */
+export function cutRecord({ id, rows }: Segment, offset: number): CorruptRecordError {
+  const what = `the record at byte ${offset} of segment ${id} is not there, or cut off`;
+  const key = rows.length > 0 ? keyOfRow({ id, rows }, rows.length - ROW_FIELDS) : keyOfSegment(id);
+  return damaged(key, what);
+}
+
+/** What the keys of all rows of a segment begin with. */
+function keyOfSegment(id: number): Buffer {
+  const key = Buffer.alloc(6);
+  key.writeUIntBE(id, 0, 6);
   return key;
 }
 

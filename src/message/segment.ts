@@ -2,6 +2,7 @@
 // parts of it a store holds. Never knows what a record means.
 
 import { viewOf } from '../util/bytes.ts';
+import type { HeldRanges } from './held.ts';
 
 /**
  * Positions are `segment id x SEGMENT_SPAN + offset`, plain numbers below 2^53. A record that is
@@ -37,6 +38,8 @@ export class Segment {
   view: DataView | null;
   /** What comes behind `bytes`, for the segment of one large record: its body as it was read. */
   parts: readonly Buffer[] | null = null;
+  /** Where `bytes` came from a store: what of them it had. Null: all of them are as they were placed. */
+  held: HeldRanges | null = null;
   /** Records lie below this offset. */
   end = 0;
   /** What lies below this offset has been handed to the store, or was not worth it. */

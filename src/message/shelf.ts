@@ -4,6 +4,7 @@
 import type { Store } from '../store/port.ts';
 import { assert } from '../util/assert.ts';
 import { viewOf } from '../util/bytes.ts';
+import type { SegmentBytes, StoredBytes } from './held.ts';
 import type { Segment } from './segment.ts';
 import { readSegment } from './segment-rows.ts';
 
@@ -49,14 +50,15 @@ export class Shelf {
   }
 
   /** Puts into memory what was away, or is to stay there for a while. */
-  put(segment: Segment, bytes: Buffer): void {
+  put(segment: Segment, { bytes, held }: SegmentBytes): void {
     segment.bytes = bytes;
     segment.view = viewOf(bytes);
+    segment.held = held;
     this.enter(segment);
   }
 
   /** Reads a segment that is away; throws CorruptRecordError when it is damaged. */
-  read(segment: Segment): Buffer {
+  read(segment: Segment): StoredBytes {
     assert(this.store !== null, 'a segment that left memory is in a store');
     return readSegment(this.store, segment);
   }

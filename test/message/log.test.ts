@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest';
 import { Chunk } from '../../src/message/chunk.ts';
 import { MessageLog } from '../../src/message/log.ts';
+import { buildRecord, RECORD_HEAD_BYTES } from '../../src/message/record.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/segment.ts';
 import { ROW_BYTES_MAX } from '../../src/message/segment-rows.ts';
 import { CorruptRecordError } from '../../src/store/checksum.ts';
@@ -30,10 +31,24 @@ function open(residentBytesMax = MIB, disk = new Disk()): Bench {
   return { disk, store, log };
 }
 
-/** Bytes that differ by `mark`, standing in for a record: the log never looks into one. */
+/** A content header without properties, for a body of so many bytes. */
+function headerOf(bodyBytes: number): Buffer {
+  const payload = Buffer.alloc(14);
+  payload.writeUInt16BE(60);
+  payload.writeUIntBE(bodyBytes, 6, 6);
+  return payload;
+}
+
+/** How long a record without a body is, and with one of a byte. */
+const BARE_BYTES = buildRecord('', '', headerOf(0), Buffer.alloc(0)).length;
+const SMALLEST_BYTES = buildRecord('', '', headerOf(1), Buffer.alloc(1)).length;
+
+/** A record of that length, with a body that differs by `mark`. */
 function recordOf(length: number, mark: number): Buffer {
-  const record = Buffer.alloc(length);
-  for (let i = 0; i < length; i++) record[i] = (i * 7 + mark) & 0xff;
+  const body = Buffer.alloc(length - SMALLEST_BYTES + 1);
+  for (let i = 0; i < body.length; i++) body[i] = (i * 7 + mark) & 0xff;
+  const record = buildRecord('', '', headerOf(body.length), body);
+  record.fill(mark & 0xff, 0, RECORD_HEAD_BYTES);
   return record;
 }
 
@@ -73,7 +88,7 @@ function unref(log: MessageLog, position: number, bodyBytes = KIB): void {
 test('records read back as they were, from one segment to the next', () => {
   const { log } = open();
   for (const persistent of [false, true]) {
-    const records = Array.from({ length: 300 }, (_, n) => recordOf(1 + n * 3, n));
+    const records = Array.from({ length: 300 }, (_, n) => recordOf(SMALLEST_BYTES + n * 3, n));
     const positions = records.map((record) => append(log, record, persistent));
     positions.forEach((position, n) => {
       const record = records[n] as Buffer;
@@ -86,8 +101,8 @@ test('records read back as they were, from one segment to the next', () => {
 
 test('persistent and transient records never share a segment', () => {
   const { log } = open();
-  const position = append(log, recordOf(10, 1), true);
-  const other = append(log, recordOf(10, 2), false);
+  const position = append(log, recordOf(60, 1), true);
+  const other = append(log, recordOf(60, 2), false);
   expect(log.segmentOf(position).persistent).toBe(true);
   expect(log.segmentOf(other).persistent).toBe(false);
 });
@@ -109,7 +124,8 @@ test('a record too large to share a segment has one of its own', () => {
 test('a large chunk becomes a segment itself, its records uncopied', () => {
   const bench = open();
   const { log } = bench;
-  const bytes = recordOf(20 * KIB, 1);
+  const bytes = Buffer.alloc(20 * KIB);
+  for (const n of [0, 1, 2]) recordOf(5_000, n).copy(bytes, 100 + n * 5_000);
   const chunk = new Chunk();
   chunk.load(bytes, true);
   const positions = [0, 1, 2].map((n) => {
@@ -241,10 +257,10 @@ test('only what was added since the last batch is handed to the store', () => {
 
 test('after a restart the log reads what was durable and appends elsewhere', () => {
   const bench = open();
-  const records = [10, 20_000, ROW_BYTES_MAX, ROW_BYTES_MAX + 1, 300_000, 10].map(recordOf);
+  const records = [60, 20_000, ROW_BYTES_MAX, ROW_BYTES_MAX + 1, 300_000, 60].map(recordOf);
   const positions = records.map((record) => append(bench.log, record));
   commit(bench);
-  const lost = append(bench.log, recordOf(5, 5));
+  const lost = append(bench.log, recordOf(60, 5));
   bench.log.sealInto();
   bench.store.seal();
 
@@ -254,7 +270,7 @@ test('after a restart the log reads what was durable and appends elsewhere', () 
     log.recoverRef(position, record.length);
     expect(readBack(log, position, record.length).equals(record)).toBe(true);
   });
-  const fresh = append(log, recordOf(10, 9));
+  const fresh = append(log, recordOf(60, 9));
   for (const position of positions) {
     expect(log.segmentOf(fresh)).not.toBe(log.segmentOf(position));
   }
@@ -275,7 +291,7 @@ test('a restart drops segments that no queue refers to', () => {
 });
 
 test.each([
-  ['a byte that changed', (value: Buffer) => value.fill(1, 7, 8)],
+  ['a byte that changed', (value: Buffer) => value.fill(0xee, 7, 8)],
   ['a value cut short', (value: Buffer) => value.subarray(0, 100)],
   ['a value gone', () => null],
 ])('reading a segment with %s throws CorruptRecordError', (_, damage) => {
@@ -289,6 +305,45 @@ test.each([
   if (damaged === null) table.remove(key);
   else table.put(key, damaged);
   expect(() => log.readable(position)).toThrow(CorruptRecordError);
+});
+
+test('where a row of a segment is gone each record is right or noticed, never cut', () => {
+  const lengths = [BARE_BYTES, 300, 2_000, 60, 100_000, 500, BARE_BYTES, 60, 200_000, 40_000];
+  const records = lengths.map((length, n) =>
+    length === BARE_BYTES ? buildRecord('', '', headerOf(0), Buffer.alloc(0)) : recordOf(length, n),
+  );
+  const bench = open();
+  const positions: number[] = [];
+  // Each commit ends a row: small records share a segment of many rows, large ones have several of their own.
+  for (const record of records) {
+    positions.push(append(bench.log, record));
+    if (positions.length % 2 === 0) commit(bench);
+  }
+  commit(bench);
+  const keys = bench.disk.keys(TABLE_SEGMENTS);
+  expect(keys.length).toBeGreaterThan(8);
+  let noticed = 0;
+  for (const gone of keys) {
+    const table = bench.disk.table(TABLE_SEGMENTS);
+    const value = table.get(gone) as Buffer;
+    table.remove(gone);
+    const { log } = open(MIB, bench.disk);
+    positions.forEach((position, n) => {
+      if (!log.recoverRef(position, lengths[n] as number)) {
+        noticed += 1;
+        return;
+      }
+      try {
+        const record = records[n] as Buffer;
+        expect(readBack(log, position, record.length).equals(record), `record ${n}`).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(CorruptRecordError);
+        noticed += 1;
+      }
+    });
+    table.put(gone, value);
+  }
+  expect(noticed).toBeGreaterThanOrEqual(keys.length);
 });
 
 test('segments the store holds leave memory past the limit, and come back when read', () => {

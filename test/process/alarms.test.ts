@@ -107,8 +107,15 @@ test('a disk that was full and holds nothing any more serves at once, and is giv
   let channel = await publisher.createConfirmChannel();
   await channel.assertQueue('q', { durable: true });
   const body = Buffer.alloc(40_000, 'x');
-  for (let n = 0; n < 6000; n++) channel.sendToQueue('q', body, { persistent: true });
-  await eventually(() => blocked > 0, 'connection.blocked');
+  // In portions: what one batch holds that does not fit any more is gone with the broker.
+  let confirmed = 0;
+  const count = (): void => {
+    confirmed += 1;
+  };
+  for (let sent = 0; blocked === 0; sent += 200) {
+    for (let n = 0; n < 200; n++) channel.sendToQueue('q', body, { persistent: true }, count);
+    await eventually(() => blocked > 0 || confirmed === sent + 200, 'confirms, or a full disk');
+  }
   await broker.end('SIGKILL');
 
   broker = await processes.spawn(args, env).listening();

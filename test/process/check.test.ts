@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
+  cpSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,6 +13,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { segmentIdOfKey } from '../../src/message/segment-rows.ts';
+import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { ROOT, useProcesses } from './support.ts';
 
 const processes = useProcesses();
@@ -101,6 +105,32 @@ test('a damaged message is named with its queue, and a repair takes out that one
   expect(left).toEqual(numbers.map((n) => 'spoilt '.concat(String(n))));
   expect(await messagesIn(dataDir, 'sound')).toHaveLength(10);
   expect(readdirSync(dataDir).some((name) => name.startsWith('data.mdb.damaged-'))).toBe(true);
+});
+
+test.each([
+  ['first', 0],
+  ['last', -1],
+])('a message whose %s row is gone is lost alone, and never delivered cut', async (_, which) => {
+  const dataDir = await stopped();
+  const store = await openLmdbStore(join(dataDir, 'store'));
+  const rows = [...store.range(TABLE_SEGMENTS, Buffer.alloc(0), Buffer.alloc(64, 0xff))];
+  const spoilt = rows.find(({ value }) => value.includes(MARK)) as { key: Buffer };
+  const ofMessage = rows.filter(({ key }) => segmentIdOfKey(key) === segmentIdOfKey(spoilt.key));
+  expect(ofMessage.length).toBeGreaterThan(1);
+  store.remove(TABLE_SEGMENTS, (ofMessage.at(which) as { key: Buffer }).key);
+  await store.close();
+
+  const { code, out } = check(dataDir);
+  expect(code).toBe(1);
+  expect(out).toContain("queue 'spoilt' in vhost '/': 1 lost, 9 sound");
+  const copy = processes.folder();
+  cpSync(join(dataDir, 'store'), join(copy, 'store'), { recursive: true });
+  expect(check(copy, '--repair').out).toMatch(/repaired/);
+  expect(check(copy).out).toContain('sound');
+  const numbers = [0, 1, 2, 3, 5, 6, 7, 8, 9];
+  for (const folder of [copy, dataDir]) {
+    expect(await messagesIn(folder, 'spoilt')).toEqual(numbers.map((n) => `spoilt ${n}`));
+  }
 });
 
 test('a broker never delivers a damaged message: it sets it aside, says so, and goes on', async () => {

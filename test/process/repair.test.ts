@@ -18,6 +18,7 @@ import {
   TABLE_META,
   TABLE_PAGES,
   TABLE_POLICIES,
+  TABLE_SEGMENTS,
 } from '../../src/store/tables.ts';
 import { ROOT, useProcesses } from './support.ts';
 
@@ -123,6 +124,27 @@ const DAMAGES: Record<string, (store: Store) => void> = {
   'pages that were cut': (store) => cut(store, TABLE_PAGES),
   'pages with keys of other lengths': (store) =>
     store.put(TABLE_PAGES, Buffer.of(1, 2, 3), withChecksum(Buffer.from('odd'))),
+  'segments with keys of other lengths': (store) => {
+    const [first] = store.range(TABLE_SEGMENTS, Buffer.alloc(0), BEHIND);
+    const { key, value } = first as { key: Buffer; value: Buffer };
+    store.put(TABLE_SEGMENTS, Buffer.of(1, 2, 3), Buffer.from('odd'));
+    store.remove(TABLE_SEGMENTS, key);
+    store.put(TABLE_SEGMENTS, key.subarray(0, 12), value);
+  },
+  'segments whose keys name no range': (store) => {
+    const [first] = store.range(TABLE_SEGMENTS, Buffer.alloc(0), BEHIND);
+    const { key, value } = first as { key: Buffer; value: Buffer };
+    for (const [place, length] of [
+      [0xffff_ffff, 0xffff_ffff],
+      [0x7fff_ffff, 4],
+      [0x8000_0000, 1],
+    ] as const) {
+      const odd = Buffer.from(key);
+      odd.writeUInt32BE(place, 6);
+      odd.writeUInt32BE(length, 10);
+      store.put(TABLE_SEGMENTS, odd, value);
+    }
+  },
   'marks of another layout': (store) =>
     store.put(TABLE_MARKS, Buffer.of(0, 0, 0, 1), withChecksum(Buffer.of(99))),
   'definitions of queues that were cut': (store) => cut(store, TABLE_DEFINITIONS, Buffer.from('q')),

@@ -1,8 +1,8 @@
 // Owns the inspection of a store: every row, every checksum, and whether queues name messages that are
 // there. Never changes anything, and never holds more of a message than one segment.
 
-import { SEGMENT_SPAN, Segment } from '../../message/segment.ts';
-import { noteSegmentRow, readSegment, segmentIdOfKey } from '../../message/segment-rows.ts';
+import { SEGMENT_SPAN } from '../../message/segment.ts';
+import { isSegmentKey } from '../../message/segment-rows.ts';
 import { CorruptRecordError, verifyChecksum } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
 import {
@@ -15,14 +15,15 @@ import {
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
-import { isSettled, Page } from '../queue/page.ts';
-import { LANE_PAGES, type PurgedRange, QueueRows, readPageRow } from '../queue/queue-rows.ts';
+import { Page } from '../queue/page.ts';
+import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/queue-rows.ts';
 import { decodeRow } from '../row.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
+import { HeldRecords } from './held-records.ts';
+import { canRead, livePositions, readPage } from './stored-page.ts';
 
 const LOWEST = Buffer.alloc(0);
 const HIGHEST = Buffer.alloc(1024, 0xff);
-const SEGMENT_KEY_BYTES = 18;
 const PAGE_KEY_BYTES = 10;
 
 /** One thing that is wrong. */
@@ -84,9 +85,9 @@ class Inspection {
   private readonly progress: () => void;
   private readonly damage: Damage[] = [];
   private readonly queues = new Map<number, CheckedQueue>();
-  /** Where each sound segment ends; those that are not are missing here. */
-  private readonly ends = new Map<number, number>();
-  private readonly used = new Set<number>();
+  private readonly records = new HeldRecords();
+  /** The page that was read last. */
+  private readonly page = new Page(0);
   private rows = 0;
   private lastKey: Buffer = LOWEST;
 
@@ -102,10 +103,10 @@ class Inspection {
     }
     this.each(TABLE_MARKS, (key, value) => verifyChecksum(TABLE_MARKS, key, value));
     const purged = this.purges();
-    this.segments();
+    this.segments(purged);
     this.pages(purged);
     this.setAside();
-    const unused = [...this.ends.keys()].filter((id) => !this.used.has(id)).length;
+    const { unused } = this.records;
     return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
   }
 
@@ -128,47 +129,46 @@ class Inspection {
     }
   }
 
-  private segments(): void {
-    let segment: Segment | null = null;
-    const finish = (): void => {
-      if (segment === null) return;
+  private segments(purged: readonly PurgedRange[]): void {
+    this.eachKey(TABLE_SEGMENTS, (key) => {
+      if (!isSegmentKey(key)) throw wrongKey(TABLE_SEGMENTS, key);
+      this.records.noteRow(key);
+    });
+    this.noteWanted(purged);
+    // Only the keys are held; a large message is one segment, and is read as a whole.
+    for (const id of this.records.ids()) {
+      this.progress();
       try {
-        readSegment(this.store, segment);
-        this.ends.set(segment.id, segment.end);
+        this.records.read(this.store, id);
       } catch (error) {
         this.found(TABLE_SEGMENTS, error);
       }
-    };
-    // Only the keys are held; a large message is one segment, and is read as a whole.
-    this.eachKey(TABLE_SEGMENTS, (key) => {
-      if (key.length !== SEGMENT_KEY_BYTES) throw wrongKey(TABLE_SEGMENTS, key);
-      const id = segmentIdOfKey(key);
-      if (segment === null || segment.id !== id) {
-        finish();
-        segment = new Segment(id, true, null, false);
+    }
+  }
+
+  /** A first look at the pages, for the places of their messages. What is wrong with them is found later. */
+  private noteWanted(purged: readonly PurgedRange[]): void {
+    try {
+      for (const { key, value } of this.store.range(TABLE_PAGES, LOWEST, HIGHEST)) {
+        if (key.length !== PAGE_KEY_BYTES || isPurged(key, purged)) continue;
+        if (!canRead(key, value, this.page)) continue;
+        for (const position of livePositions(this.page)) this.records.noteWanted(position);
       }
-      noteSegmentRow(segment, key);
-    });
-    finish();
+    } catch {
+      // The table cannot be read on: the second look says so.
+    }
   }
 
   private pages(purged: readonly PurgedRange[]): void {
-    const page = new Page(0);
     this.each(TABLE_PAGES, (key, value) => {
       if (key.length !== PAGE_KEY_BYTES) throw wrongKey(TABLE_PAGES, key);
-      const queueId = key.readUInt32BE(0);
-      const number = key.readUIntBE(4, 6) % LANE_PAGES;
-      const lane = Math.floor(key.readUIntBE(4, 6) / LANE_PAGES);
-      const within = (each: PurgedRange): boolean =>
-        each.queueId === queueId && each.lane === lane && number >= each.from && number < each.to;
-      if (purged.some(within)) return;
-      page.reset(number);
-      readPageRow(key, value, page);
-      const queue = this.queues.get(queueId);
+      if (isPurged(key, purged)) return;
+      readPage(key, value, this.page);
+      const queue = this.queues.get(key.readUInt32BE(0));
       if (queue === undefined) {
         throw new CorruptRecordError(TABLE_PAGES, key, 'it is of a queue that is not there');
       }
-      const missing = this.countEntries(page, queue);
+      const missing = this.countEntries(this.page, queue);
       if (missing === 0) return;
       throw new CorruptRecordError(
         TABLE_PAGES,
@@ -182,19 +182,15 @@ class Inspection {
   private setAside(): void {
     this.each(TABLE_SET_ASIDE, (key, value) => {
       const { position } = readSetAsideRow(key, value);
-      this.used.add(Math.floor(position / SEGMENT_SPAN));
+      this.records.use(Math.floor(position / SEGMENT_SPAN));
     });
   }
 
   /** Counts the messages of a page; returns how many of them are not to be had. */
   private countEntries(page: Page, queue: CheckedQueue): number {
     let missing = 0;
-    for (let slot = 0; slot < page.count; slot++) {
-      if (isSettled(page, slot)) continue;
-      const position = page.positions[slot] as number;
-      const id = Math.floor(position / SEGMENT_SPAN);
-      this.used.add(id);
-      if (position - id * SEGMENT_SPAN < (this.ends.get(id) ?? 0)) queue.messages += 1;
+    for (const position of livePositions(page)) {
+      if (this.records.has(position)) queue.messages += 1;
       else missing += 1;
     }
     queue.lost += missing;
@@ -267,4 +263,16 @@ class Inspection {
 
 function wrongKey(table: number, key: Buffer): CorruptRecordError {
   return new CorruptRecordError(table, key, 'its key is not one of this table');
+}
+
+/** Whether a page belongs to a purge that is not swept yet. */
+function isPurged(key: Buffer, purged: readonly PurgedRange[]): boolean {
+  const queueId = key.readUInt32BE(0);
+  const place = key.readUIntBE(4, 6);
+  const number = place % LANE_PAGES;
+  const lane = Math.floor(place / LANE_PAGES);
+  return purged.some(
+    (each) =>
+      each.queueId === queueId && each.lane === lane && number >= each.from && number < each.to,
+  );
 }
