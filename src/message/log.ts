@@ -4,18 +4,17 @@
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import { assert } from '../util/assert.ts';
-import { copyBytes, viewOf } from '../util/bytes.ts';
+import { copyBytes } from '../util/bytes.ts';
+import { BufferPool } from './buffer-pool.ts';
 import type { Chunk } from './chunk.ts';
-import { heldRecordEnd, type SegmentBytes } from './held.ts';
+import type { SegmentBytes } from './held.ts';
 import { recoverSegments } from './recover-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
-import { cutRecord, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
+import { checkHeld, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
 import { Shelf } from './shelf.ts';
 import { Sparse, settledWhenSparse } from './sparse.ts';
 import { putAll, Spill } from './spill.ts';
 
-/** Buffers of SEGMENT_SPAN bytes kept for reuse: fresh memory costs a page fault every 4 KiB. */
-const POOL_BUFFERS_MAX = 64;
 /** A record beyond this size gets a segment of its own. */
 const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
 /** About what a record holds beside its body, for records that only their entries tell of. */
@@ -43,7 +42,7 @@ export class MessageLog {
   private readonly passing: Shelf;
   private readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
-  private readonly pool: Buffer[] = [];
+  private readonly pool = new BufferPool(SEGMENT_SPAN);
   private found: Segment;
   private nextId = 1;
   private transientTail: Segment;
@@ -84,9 +83,7 @@ export class MessageLog {
 
   /** After recovery: removes segments that nothing refers to. */
   dropUnreferenced(): void {
-    for (const segment of [...this.segments.values()]) {
-      if (!segment.open) this.watch(segment);
-    }
+    for (const segment of [...this.segments.values()]) if (!segment.open) this.watch(segment);
   }
 
   /**
@@ -365,8 +362,7 @@ export class MessageLog {
   }
 
   private openShared(persistent: boolean): Segment {
-    const bytes = this.pool.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_SPAN);
-    const segment = new Segment(this.nextId++, persistent, bytes, true);
+    const segment = new Segment(this.nextId++, persistent, this.pool.take(), true);
     this.segments.set(segment.id, segment);
     return segment;
   }
@@ -391,8 +387,7 @@ export class MessageLog {
   private recycle(segment: Segment): void {
     if (segment.bytes === null) return;
     // One that was read back from the store is only as long as what it held.
-    const whole = segment.pooled && segment.bytes.length === SEGMENT_SPAN;
-    if (whole && this.pool.length < POOL_BUFFERS_MAX) this.pool.push(segment.bytes);
+    if (segment.pooled) this.pool.give(segment.bytes);
     segment.bytes = null;
     segment.view = null;
     segment.held = null;
@@ -402,12 +397,4 @@ export class MessageLog {
   private shelfOf(segment: Segment): Shelf {
     return segment.persistent ? this.stored : this.passing;
   }
-}
-
-/** Throws a CorruptRecordError unless the whole record at a position is there. */
-function checkHeld(segment: Segment, position: number, { bytes, held }: SegmentBytes): void {
-  if (held === null) return;
-  const offset = position - positionOf(segment.id, 0);
-  const view = segment.view ?? viewOf(bytes);
-  if (heldRecordEnd(bytes, view, held, offset) < 0) throw cutRecord(segment, offset);
 }

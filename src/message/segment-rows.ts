@@ -5,8 +5,15 @@ import { crc32 } from 'node:zlib';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
 import { TABLE_SEGMENTS } from '../store/tables.ts';
-import { addHeld, type HeldRanges, type StoredBytes } from './held.ts';
-import type { Segment } from './segment.ts';
+import { viewOf } from '../util/bytes.ts';
+import {
+  addHeld,
+  type HeldRanges,
+  heldRecordEnd,
+  type SegmentBytes,
+  type StoredBytes,
+} from './held.ts';
+import { positionOf, type Segment } from './segment.ts';
 
 /*
  * One row of the table of segments:
@@ -206,8 +213,15 @@ function keyOfRow({ id, rows }: Pick<Segment, 'id' | 'rows'>, at: number): Buffe
   return key;
 }
 
-/** What is thrown where a record of a segment is wanted that the store does not hold wholly. */
-export function cutRecord({ id, rows }: Segment, offset: number): CorruptRecordError {
+/** Throws a CorruptRecordError unless the whole record at a position is among what the store had. */
+export function checkHeld(segment: Segment, position: number, read: SegmentBytes): void {
+  if (read.held === null) return;
+  const offset = position - positionOf(segment.id, 0);
+  const view = segment.view ?? viewOf(read.bytes);
+  if (heldRecordEnd(read.bytes, view, read.held, offset) < 0) throw cutRecord(segment, offset);
+}
+
+function cutRecord({ id, rows }: Segment, offset: number): CorruptRecordError {
   const what = `the record at byte ${offset} of segment ${id} is not there, or cut off`;
   const key = rows.length > 0 ? keyOfRow({ id, rows }, rows.length - ROW_FIELDS) : keyOfSegment(id);
   return damaged(key, what);

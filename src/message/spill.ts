@@ -1,5 +1,5 @@
 // Owns putting transient segments into the scratch store, which nothing else of the log may wait for.
-// Never decides which of them leave memory: residents.ts does.
+// Never decides which of them leave memory: shelf.ts does.
 
 import type { Scratch } from '../store/scratch.ts';
 import type { Segment } from './segment.ts';

@@ -1,18 +1,17 @@
 // Owns the simulation: random publishes, deliveries, settlings, crashes and restarts, compared with
 // a small model. SEED=... plays one run again, SIMULATION_RUNS=... looks for longer.
 
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { Random } from '../amqp/random.ts';
 import { TEST_TIMEOUT_MS } from '../support/patience.ts';
+import { runSimulation, runsMin, withSeed } from '../support/simulation-runs.ts';
 import { randomStep } from './steps.ts';
 import { World } from './world.ts';
 
 /** Short runs see a queue's first batches, long ones its backlog and its pages. */
 const STEPS = [40, 400];
-/** So many runs at least, and more until each event has come about. */
-const RUNS_MIN = Number(process.env['SIMULATION_RUNS'] ?? 12);
-const RUNS_MAX = RUNS_MIN + 300;
-const SEED = process.env['SEED'];
+const RUNS_MIN = runsMin(12);
+const RUNS_MORE = 300;
 
 function simulate(seed: number): World {
   const random = new Random(seed);
@@ -27,36 +26,23 @@ function simulate(seed: number): World {
     random.pick([0, 0, 50_000]),
   );
   let step = 0;
-  try {
-    for (const steps = random.pick(STEPS); step < steps; step++) randomStep(world, random);
-    world.drain();
-    world.restart();
-    world.drain();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`SEED=${seed}, step ${step}: ${reason}`, { cause });
-  }
-  return world;
+  return withSeed(
+    seed,
+    () => step,
+    () => {
+      for (const steps = random.pick(STEPS); step < steps; step++) randomStep(world, random);
+      world.drain();
+      world.restart();
+      world.drain();
+      return world;
+    },
+  );
 }
 
 test(
   'queues do what the model does, through crashes and restarts',
   () => {
-    const first = Number(SEED ?? Math.floor(Math.random() * 2 ** 32));
-    const totals = new Map<string, number>();
-    let runs = 0;
-    let missing: string[] = [];
-    do {
-      const { counts } = simulate(first + runs);
-      for (const [what, count] of Object.entries(counts)) {
-        totals.set(what, (totals.get(what) ?? 0) + count);
-      }
-      runs += 1;
-      // A simulation in which something never happens would prove nothing about it; one run may.
-      missing = [...totals].filter(([, count]) => count === 0).map(([what]) => what);
-    } while (SEED === undefined && (runs < RUNS_MIN || (missing.length > 0 && runs < RUNS_MAX)));
-    console.log(`${runs} runs from SEED=${first}:`, Object.fromEntries(totals));
-    if (SEED === undefined) expect(missing).toEqual([]);
+    runSimulation(RUNS_MIN, RUNS_MORE, (seed) => simulate(seed).counts);
   },
   TEST_TIMEOUT_MS + RUNS_MIN * 2_000,
 );

@@ -8,40 +8,23 @@ import { afterEach, expect, test } from 'vitest';
 import type { Context } from '../../src/management/context.ts';
 import { acceptWebSockets } from '../../src/management/web-socket.ts';
 import { ANSWERED } from '../../src/server/connection-state.ts';
-import type { Machine } from '../../src/server/machine.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
 import { publication } from '../server/scripted.ts';
 import { FakeClock, type TestServer, useServers } from '../server/support.ts';
 import { eventually } from '../support/amqp.ts';
 import { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
+import { FakeMachine } from '../support/fake-machine.ts';
+import { BEFORE_LEAVING, CLOSE } from '../support/leaving.ts';
 import { WebSocketPeer } from '../support/web-socket-peer.ts';
 
 const start = useServers();
 const MIB = 2 ** 20;
-const CLOSE = encodeMethod(0, 'connection.close', { replyCode: 200, replyText: 'bye' });
 const https: HttpServer[] = [];
 
 afterEach(() => {
   for (const http of https.splice(0)) http.close();
 });
-
-/** A machine whose memory is as full as the test says. */
-class FakeMachine implements Machine {
-  readonly memoryTotal = 1000 * MIB;
-  readonly socketMax = Number.POSITIVE_INFINITY;
-  inUse = 0;
-
-  memoryInUse(): number {
-    return this.inUse;
-  }
-
-  diskFree(): Promise<number> {
-    return Promise.resolve(Number.POSITIVE_INFINITY);
-  }
-
-  collectGarbage(): void {}
-}
 
 interface Opened {
   readonly machine: FakeMachine;
@@ -55,7 +38,7 @@ interface Opened {
 /** A broker whose time stands still, and a connection over WebSocket to it. */
 async function open(settings: Partial<ServerSettings> = {}): Promise<Opened> {
   const clock = new FakeClock();
-  const machine = new FakeMachine();
+  const machine = new FakeMachine(Number.POSITIVE_INFINITY);
   const broker = await start({ heartbeatSeconds: 0, ...settings }, clock, machine);
   const { server } = broker;
   const http = createServer();
@@ -103,14 +86,8 @@ const LEAVING: Record<string, (peer: WebSocketPeer) => void> = {
   },
   'sends what is no frame': (peer) => peer.tcp.write(Buffer.alloc(64, 0xff)),
 };
-const BEFORE: Record<string, (raw: RawConnection) => Promise<unknown> | unknown> = {
-  'says no more': () => {},
-  'sends its close': (raw) => raw.write(CLOSE),
-  'has its answer': (raw) => {
-    raw.write(CLOSE);
-    return raw.next();
-  },
-  'was sent a close': (raw) => raw.call(0, 'channel.open'),
+const BEFORE: typeof BEFORE_LEAVING = {
+  ...BEFORE_LEAVING,
   'has half a frame on its way': (raw) => raw.write(Buffer.from([1, 0, 1, 0])),
 };
 

@@ -1,32 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Machine } from '../../src/server/machine.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { encodeContent, encodeMethod } from '../support/amqp-wire.ts';
+import { FakeMachine } from '../support/fake-machine.ts';
 import { FakeClock, type TestServer, useServers } from './support.ts';
 
 const start = useServers();
 
 const CAPABILITIES = { authentication_failure_close: true, 'connection.blocked': true };
 const MIB = 2 ** 20;
-
-/** A machine with as much in use as the test says. */
-class FakeMachine implements Machine {
-  readonly memoryTotal = 1000 * MIB;
-  readonly socketMax = 1000;
-  inUse = 0;
-  free = Number.POSITIVE_INFINITY;
-
-  memoryInUse(): number {
-    return this.inUse;
-  }
-
-  diskFree(): Promise<number> {
-    return Promise.resolve(this.free);
-  }
-
-  collectGarbage(): void {}
-}
 
 /** A broker on a machine and a clock of the test's own. */
 class Scene {

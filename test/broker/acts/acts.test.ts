@@ -2,16 +2,16 @@
 // in order, end, and are whole on disk where that is promised. SEED=... plays one run again, SIMULATION_RUNS=...
 // looks for longer.
 
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { Random } from '../../amqp/random.ts';
 import { TEST_TIMEOUT_MS } from '../../support/patience.ts';
+import { runSimulation, runsMin, withSeed } from '../../support/simulation-runs.ts';
 import type { Actor } from './actor.ts';
 import { ActsWorld, DEEP, SOFT, SOFT_MAX } from './acts-world.ts';
 
 const STEPS = 150;
-const RUNS_MIN = Number(process.env['SIMULATION_RUNS'] ?? 6);
-const RUNS_MAX = RUNS_MIN + 50;
-const SEED = process.env['SEED'];
+const RUNS_MIN = runsMin(6);
+const RUNS_MORE = 50;
 /** Past so many messages in the deep queues, no more are published. */
 const DEEP_MAX = 1_500;
 
@@ -163,44 +163,33 @@ const WEIGHT = WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
 function simulate(seed: number): ActsWorld {
   const random = new Random(seed);
   let at = 0;
-  try {
-    const world = new ActsWorld();
-    for (; at < STEPS; at++) {
-      // From one step of all acts in a turn to many.
-      world.pace = random.pick([5, 5, 2, 1, 0.1]);
-      let dice = random.next() * WEIGHT;
-      const found = WEIGHTS.find(([weight]) => {
-        dice -= weight;
-        return dice < 0;
-      });
-      found?.[1](world, random);
-    }
-    world.quiesce();
-    world.restart();
-    world.quiesce();
-    return world;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`SEED=${seed}, step ${at}: ${reason}`, { cause });
-  }
+  return withSeed(
+    seed,
+    () => at,
+    () => {
+      const world = new ActsWorld();
+      for (; at < STEPS; at++) {
+        // From one step of all acts in a turn to many.
+        world.pace = random.pick([5, 5, 2, 1, 0.1]);
+        let dice = random.next() * WEIGHT;
+        const found = WEIGHTS.find(([weight]) => {
+          dice -= weight;
+          return dice < 0;
+        });
+        found?.[1](world, random);
+      }
+      world.quiesce();
+      world.restart();
+      world.quiesce();
+      return world;
+    },
+  );
 }
 
 test(
   'acts that are cut anywhere come in order, end, and are whole on disk',
   () => {
-    const first = Number(SEED ?? Math.floor(Math.random() * 2 ** 32));
-    const totals = new Map<string, number>();
-    let missing: string[] = [];
-    let runs = 0;
-    do {
-      for (const [what, count] of Object.entries(simulate(first + runs).counts)) {
-        totals.set(what, (totals.get(what) ?? 0) + count);
-      }
-      runs += 1;
-      missing = [...totals].filter(([, count]) => count === 0).map(([what]) => what);
-    } while (SEED === undefined && (runs < RUNS_MIN || (missing.length > 0 && runs < RUNS_MAX)));
-    console.log(`${runs} runs from SEED=${first}:`, Object.fromEntries(totals));
-    if (SEED === undefined) expect(missing).toEqual([]);
+    runSimulation(RUNS_MIN, RUNS_MORE, (seed) => simulate(seed).counts);
   },
   TEST_TIMEOUT_MS + RUNS_MIN * 10_000,
 );

@@ -2,11 +2,11 @@
 // together, and for how long.
 
 import { expect, test } from 'vitest';
-import type { Machine } from '../../../src/server/machine.ts';
 import type { ServerSettings } from '../../../src/server/server.ts';
 import { eventually } from '../../support/amqp.ts';
 import type { RawConnection } from '../../support/amqp-raw.ts';
 import { encodeContent, encodeFrame, encodeMethod } from '../../support/amqp-wire.ts';
+import { FakeMachine } from '../../support/fake-machine.ts';
 import { FakeClock, type TestServer, useServers } from '../support.ts';
 
 const start = useServers();
@@ -14,23 +14,6 @@ const start = useServers();
 const MIB = 2 ** 20;
 const FRAME_BODY = 3;
 const EMPTY_FRAME = encodeFrame(FRAME_BODY, 1, Buffer.alloc(0));
-
-/** A machine with as much in use as the test says; the broker may use 400 MiB. */
-class FakeMachine implements Machine {
-  readonly memoryTotal = 1000 * MIB;
-  readonly socketMax = 1000;
-  inUse = 0;
-
-  memoryInUse(): number {
-    return this.inUse;
-  }
-
-  diskFree(): Promise<number> {
-    return Promise.resolve(Number.POSITIVE_INFINITY);
-  }
-
-  collectGarbage(): void {}
-}
 
 /** A broker on a machine and a clock of the test's own. */
 class Scene {

@@ -7,11 +7,11 @@ import { eventually } from '../../support/amqp.ts';
 import { RawConnection } from '../../support/amqp-raw.ts';
 import { encodeFrame, encodeMethod, HEARTBEAT } from '../../support/amqp-wire.ts';
 import { makeCertificates, writeServerFiles } from '../../support/certificates.ts';
+import { BEFORE_LEAVING, CLOSE } from '../../support/leaving.ts';
 import { publication } from '../scripted.ts';
 import { FakeClock, type TestServer, useServers } from '../support.ts';
 
 const start = useServers();
-const CLOSE = encodeMethod(0, 'connection.close', { replyCode: 200, replyText: 'bye' });
 const { authority, server: certificate } = makeCertificates();
 const tlsFiles = writeServerFiles(
   mkdtempSync(join(tmpdir(), 'leveret-closing-')),
@@ -203,18 +203,9 @@ const LEAVING: Record<string, (raw: RawConnection) => void> = {
   'hangs up': (raw) => raw.socket.destroy(),
   resets: (raw) => raw.socket.resetAndDestroy(),
 };
-const BEFORE: Record<string, (raw: RawConnection) => Promise<unknown> | unknown> = {
-  'says no more': () => {},
-  'sends its close': (raw) => raw.write(CLOSE),
-  'has its answer': (raw) => {
-    raw.write(CLOSE);
-    return raw.next();
-  },
-  'was sent a close': (raw) => raw.call(0, 'channel.open'),
-};
 
 for (const tls of [false, true]) {
-  for (const [before, prepare] of Object.entries(BEFORE)) {
+  for (const [before, prepare] of Object.entries(BEFORE_LEAVING)) {
     for (const [leaves, leave] of Object.entries(LEAVING)) {
       if (tls && leaves === 'resets') continue;
       test(`a peer that ${before} and ${leaves}${tls ? ' over TLS' : ''} leaves nothing behind, without a timeout`, async () => {
