@@ -1,5 +1,5 @@
 // Owns what every line of the log goes through, whichever logger writes it: names and texts that peers chose
-// are cut, and spelt out where that is not done to the whole line. Never decides what is logged.
+// are cut, and spelt out where that is not done to the whole line. Never decides what is logged, never throws.
 
 import type { Logger } from 'pino';
 import { cutMessage, type Spell, safeFields } from './log-fields.ts';
@@ -30,12 +30,25 @@ class SafeLogger {
     return this.logger.level;
   }
 
+  /** Whether a line of this level is written; no where the logger fails to say so. */
   isLevelEnabled(level: Level): boolean {
-    return this.logger.isLevelEnabled(level);
+    try {
+      return this.logger.isLevelEnabled(level);
+    } catch {
+      return false;
+    }
   }
 
+  /** A logger whose lines carry these fields; this one without them where the logger fails to make it. */
   child(bindings: Record<string, unknown>): Logger {
-    return safeLogger(this.logger.child(safeFields(bindings, this.spell)), this.spell);
+    const { logger, spell } = this;
+    try {
+      const child: unknown = logger.child(safeFields(bindings, spell));
+      if (typeof child === 'object' && child !== null) return safeLogger(child as Logger, spell);
+    } catch {
+      // Its lines lack these fields, which is better than none.
+    }
+    return this as unknown as Logger;
   }
 
   trace(first: object | string, text?: string): void {
@@ -62,16 +75,26 @@ class SafeLogger {
     this.write('fatal', first, text);
   }
 
+  /** A line that cannot be written is dropped: no caller can do anything about it, least of all a guard. */
   private write(level: Level, first: object | string, text: string | undefined): void {
-    const { logger, spell } = this;
-    if (!logger.isLevelEnabled(level)) return;
-    if (typeof first === 'string') {
-      logger[level](cutMessage(first, spell));
-      return;
+    try {
+      const written: unknown = this.hand(level, first, text);
+      // A logger of a program may write by promises, which nobody else looks at.
+      if (written instanceof Promise) written.catch(dropped);
+    } catch {
+      dropped();
     }
+  }
+
+  private hand(level: Level, first: object | string, text: string | undefined): unknown {
+    const { logger, spell } = this;
+    if (!logger.isLevelEnabled(level)) return undefined;
+    if (typeof first === 'string') return logger[level](cutMessage(first, spell));
     const given = first instanceof Error ? { err: first } : first;
     const fields = safeFields(given as Record<string, unknown>, spell);
-    if (text === undefined) logger[level](fields);
-    else logger[level](fields, cutMessage(text, spell));
+    if (text === undefined) return logger[level](fields);
+    return logger[level](fields, cutMessage(text, spell));
   }
 }
+
+function dropped(): void {}

@@ -1,5 +1,5 @@
-import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { type Logger, pino } from 'pino';
+import { describe, expect, test } from 'vitest';
 import { safeLogger } from '../../src/util/safe-logger.ts';
 
 /** A logger of some program, with what it writes. */
@@ -56,4 +56,53 @@ test('nothing is made ready for a level that is off', () => {
 test('a logger is made safe once', () => {
   const { logger } = programLogger();
   expect(safeLogger(logger)).toBe(logger);
+});
+
+describe('a logger that fails costs its lines and nothing else', () => {
+  const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+  const nothing = (): void => {};
+  const fail = (): never => {
+    throw new Error('the logger fails');
+  };
+  /** A logger all of whose methods are these. */
+  const made = (line: () => unknown, child: () => unknown, isLevelEnabled: () => boolean) =>
+    safeLogger({
+      ...Object.fromEntries(LEVELS.map((level) => [level, line])),
+      child,
+      isLevelEnabled,
+    } as unknown as Logger);
+  const loggers: Record<string, Logger> = {
+    'its lines throw': made(fail, fail, () => true),
+    'its levels throw': made(nothing, fail, fail),
+    'its children are nothing': made(nothing, nothing, () => true),
+    'its lines reject': made(
+      () => Promise.reject(new Error('the logger rejects')),
+      fail,
+      () => true,
+    ),
+    'it cannot be looked at': safeLogger(new Proxy({}, { get: fail }) as Logger),
+  };
+
+  test.each(Object.keys(loggers))('%s', async (name) => {
+    const rejected: unknown[] = [];
+    const note = (error: unknown) => rejected.push(error);
+    process.on('unhandledRejection', note);
+    const logger = loggers[name] as Logger;
+    const child = logger.child({ peer: 'a' });
+    for (const level of LEVELS) {
+      logger[level]('text');
+      child[level]({ a: 1 }, 'text');
+      expect(child.isLevelEnabled(level)).toBeTypeOf('boolean');
+    }
+    await new Promise((turn) => setImmediate(turn));
+    process.off('unhandledRejection', note);
+    expect(rejected).toEqual([]);
+  });
+
+  test('fields that cannot be read cost their line', () => {
+    const { logger, last } = programLogger();
+    logger.info(Object.defineProperty({}, 'a', { enumerable: true, get: fail }), 'lost');
+    logger.info('kept');
+    expect(last()).toMatchObject({ msg: 'kept' });
+  });
 });
