@@ -46,6 +46,16 @@ async function subscribed(channel, queue) {
   await each(COUNT, (i) => channel.consume(queue, () => {}, { consumerTag: `t${i}` }));
 }
 
+/** Has as many durable queues behind a fanout exchange. */
+async function bindWide(channel, connection) {
+  const other = await connection.createChannel();
+  await channel.assertExchange('wide', 'fanout');
+  await each(COUNT, async (i) => {
+    await other.assertQueue(`w${i}`, { durable: true });
+    await other.bindQueue(`w${i}`, 'wide', '');
+  });
+}
+
 /** A request to the HTTP API, whose end it awaits. */
 async function request(broker, method, path, body) {
   const answer = await fetch(`http://127.0.0.1:${broker.ports.management}/api${path}`, {
@@ -63,15 +73,106 @@ async function request(broker, method, path, body) {
 /** Each prepares something and returns the act, whose end it awaits. */
 const ACTS = {
   'a publish to N queues of a fanout exchange': async ({ channel, connection }) => {
-    const other = await connection.createChannel();
-    await channel.assertExchange('wide', 'fanout');
-    await each(COUNT, async (i) => {
-      await other.assertQueue(`w${i}`, { durable: true });
-      await other.bindQueue(`w${i}`, 'wide', '');
-    });
+    await bindWide(channel, connection);
     return async () => {
       channel.publish('wide', '', Buffer.from('m'), { persistent: true });
       await channel.waitForConfirms();
+    };
+  },
+  'a publish to a headers exchange with N bindings': async ({ channel }) => {
+    await channel.assertExchange('h', 'headers');
+    await channel.assertQueue('headed');
+    // Numbers lie on no shelf: each binding is tried.
+    await each(COUNT, (i) => channel.bindQueue('headed', 'h', '', { 'x-match': 'any', n: i }));
+    return async () => {
+      channel.publish('h', '', Buffer.from('m'), { headers: { n: -1 } });
+      await channel.waitForConfirms();
+    };
+  },
+  'a publish through N exchanges bound in a row': async ({ channel }) => {
+    await each(COUNT, (i) => channel.assertExchange(`row${i}`, 'fanout'));
+    await each(COUNT - 1, (i) => channel.bindExchange(`row${i + 1}`, `row${i}`, ''));
+    return async () => {
+      channel.publish('row0', '', Buffer.from('m'));
+      await channel.waitForConfirms();
+    };
+  },
+  'a publish through N alternate exchanges': async ({ channel }) => {
+    await each(COUNT, (i) =>
+      channel.assertExchange(`alt${i}`, 'direct', { alternateExchange: `alt${i + 1}` }),
+    );
+    return async () => {
+      channel.publish('alt0', '', Buffer.from('m'));
+      await channel.waitForConfirms();
+    };
+  },
+  'a dead letter to N queues': async ({ channel, connection }) => {
+    await bindWide(channel, connection);
+    await channel.assertQueue('last', { arguments: { 'x-dead-letter-exchange': 'wide' } });
+    channel.sendToQueue('last', Buffer.from('m'), { persistent: true });
+    await channel.waitForConfirms();
+    const { channel: own, message } = await taken(connection, 'last', 1);
+    return async () => {
+      own.nack(message, false, false);
+      await own.checkQueue('last');
+      channel.sendToQueue('last', Buffer.from('m'), { persistent: true });
+      await channel.waitForConfirms();
+    };
+  },
+  'a publish with N keys in CC': async ({ channel }) => {
+    // An entry of the header has 4,096 at most.
+    const CC = Array.from({ length: Math.min(COUNT, 4000) }, (_, i) => `c${i}`);
+    await channel.assertExchange('copied', 'topic');
+    await channel.assertQueue('copies');
+    await channel.bindQueue('copies', 'copied', '#.b.#');
+    return async () => {
+      channel.publish('copied', 'a', Buffer.from('m'), { CC });
+      await channel.waitForConfirms();
+    };
+  },
+  'deliveries of one publish to N consumers': async ({ channel, connection }) => {
+    const own = await connection.createChannel();
+    await channel.assertExchange('heard', 'fanout');
+    let heard = 0;
+    await each(COUNT, async (i) => {
+      await own.assertQueue(`h${i}`, { durable: false });
+      await own.bindQueue(`h${i}`, 'heard', '');
+      await own.consume(`h${i}`, () => heard++, { noAck: true });
+    });
+    return async () => {
+      channel.publish('heard', '', Buffer.from('m'));
+      while (heard < COUNT) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+  },
+  'a commit of 20 publishes to N queues': async ({ channel, connection }) => {
+    await bindWide(channel, connection);
+    const own = await connection.createChannel();
+    await transact(own, 'tx.select');
+    for (let i = 0; i < 20; i++) own.publish('wide', '', Buffer.from('m'), { persistent: true });
+    return () => transact(own, 'tx.commit');
+  },
+  'the deletion of a user with 500 connections': async ({ broker }) => {
+    await request(broker, 'PUT', '/users/many', { password: 'p', tags: '' });
+    const all = { configure: '.*', write: '.*', read: '.*' };
+    await request(broker, 'PUT', '/permissions/%2F/many', all);
+    const { port } = broker.address;
+    let open = 0;
+    await each(
+      500,
+      async () => {
+        const connection = await amqp.connect({ port, username: 'many', password: 'p' });
+        open += 1;
+        connection.on('error', () => {});
+        connection.on('close', () => open--);
+        const channel = await connection.createChannel();
+        channel.on('error', () => {});
+        for (let n = 0; n < 10; n++) await channel.assertQueue('', { exclusive: true });
+      },
+      25,
+    );
+    return async () => {
+      await request(broker, 'DELETE', '/users/many');
+      while (open > 0) await new Promise((resolve) => setTimeout(resolve, 10));
     };
   },
   'the first request to the HTTP API':

@@ -84,7 +84,7 @@ export class ScaleBroker {
     return (await this.#stalls()).longestMs;
   }
 
-  /** The most processor time that all its threads took in one turn since the last call, in ms. */
+  /** The most processor time that its main thread took in one turn since the last call, in ms. */
   async longestTurn() {
     return (await this.#stalls()).longestCpuMs;
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Queue } from '../queue/queue.ts';
 
 /** So many are put in one go. */
-const AT_ONCE = 1024;
+const AT_ONCE = 512;
 /** More are put in slices of this length. */
 const SLICE_MS = 5;
 const QUEUES_PER_LOOK = 32;
