@@ -46,29 +46,41 @@ export async function sortSlowly<T>(
   for (let width = RUN; width < from.length; width *= 2) {
     const to: T[] = [];
     for (let start = 0; start < from.length; start += 2 * width) {
-      merge(from, start, start + width, start + 2 * width, compare, to);
-      if (breather.due) await breather.rest();
+      const merging = new Merging(from, start, width);
+      while (merging.some(compare, to)) if (breather.due) await breather.rest();
     }
     from = to;
   }
   return from;
 }
 
-function merge<T>(
-  from: readonly T[],
-  left: number,
-  middle: number,
-  end: number,
-  compare: (a: T, b: T) => number,
-  to: T[],
-): void {
-  let a = left;
-  let b = Math.min(middle, from.length);
-  const [aEnd, bEnd] = [b, Math.min(end, from.length)];
-  while (a < aEnd && b < bEnd) {
-    const takeB = compare(from[b] as T, from[a] as T) < 0;
-    to.push(from[takeB ? b++ : a++] as T);
+/** Two runs side by side that become one. They may be all rows there are, so that it is done in parts. */
+class Merging<T> {
+  private readonly from: readonly T[];
+  private left: number;
+  private right: number;
+  private readonly leftEnd: number;
+  private readonly rightEnd: number;
+
+  constructor(from: readonly T[], start: number, width: number) {
+    this.from = from;
+    this.left = start;
+    this.leftEnd = Math.min(start + width, from.length);
+    this.right = this.leftEnd;
+    this.rightEnd = Math.min(start + 2 * width, from.length);
   }
-  while (a < aEnd) to.push(from[a++] as T);
-  while (b < bEnd) to.push(from[b++] as T);
+
+  /** Adds the next rows in order to `to`; returns whether there were any. */
+  some(compare: (a: T, b: T) => number, to: T[]): boolean {
+    const { from, leftEnd, rightEnd } = this;
+    const end = to.length + Math.min(RUN, leftEnd - this.left + rightEnd - this.right);
+    if (end === to.length) return false;
+    while (to.length < end) {
+      const takeRight =
+        this.left === leftEnd ||
+        (this.right < rightEnd && compare(from[this.right] as T, from[this.left] as T) < 0);
+      to.push(from[takeRight ? this.right++ : this.left++] as T);
+    }
+    return true;
+  }
 }

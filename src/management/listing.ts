@@ -61,8 +61,7 @@ export async function list(
   }
   const sorted = await sortSlowly(all, comparing(query['sort_reverse'] === 'true'), breather);
   if (paging === null) {
-    const texts = sorted.map(({ kept }) => kept as string);
-    return { pieces: await piecesOf('[', texts, ']', breather) };
+    return { pieces: await piecesOf('[', textsOf(sorted), ']', breather) };
   }
   const { page, pageSize } = paging;
   const pageCount = Math.ceil(sorted.length / pageSize);
@@ -70,19 +69,25 @@ export async function list(
     const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`;
     throw new HttpError(400, 'page_out_of_range', reason);
   }
-  const items = sorted
-    .slice((page - 1) * pageSize, page * pageSize)
-    .map(({ kept }) => JSON.stringify(pick(withSlow(kept as Row, slow), columns)));
+  const shown = sorted.slice((page - 1) * pageSize, page * pageSize);
   const head = {
     filtered_count: sorted.length,
-    item_count: items.length,
+    item_count: shown.length,
     page,
     page_count: pageCount,
     page_size: pageSize,
     total_count: total,
   };
   const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
-  return { pieces: await piecesOf(start, items, ']}', breather) };
+  const items = function* (): Iterable<string> {
+    for (const { kept } of shown) yield JSON.stringify(pick(withSlow(kept as Row, slow), columns));
+  };
+  return { pieces: await piecesOf(start, items(), ']}', breather) };
+}
+
+/** The JSON of rows that were kept so. */
+function* textsOf(rows: readonly Kept[]): Iterable<string> {
+  for (const { kept } of rows) yield kept as string;
 }
 
 function withSlow(row: Row, slow: SlowColumn | null): Row {

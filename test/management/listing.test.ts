@@ -18,6 +18,23 @@ test('sorting slowly is sorting, and keeps the order of equals', async () => {
   }
 });
 
+test('however many rows are sorted, few are compared between two rests', async () => {
+  let compared = 0;
+  let most = 0;
+  const rest = async (): Promise<void> => {
+    most = Math.max(most, compared);
+    compared = 0;
+  };
+  const rows = Array.from({ length: 50_000 }, (_, n) => (n * 48_271) % 50_021);
+  const compare = (a: number, b: number): number => {
+    compared += 1;
+    return a - b;
+  };
+  const sorted = await sortSlowly(rows, compare, { due: true, rest } as unknown as Breather);
+  expect(sorted).toEqual([...rows].sort((a, b) => a - b));
+  expect(Math.max(most, compared)).toBeLessThan(512 * 10);
+});
+
 test('work that takes long leaves the loop to others', async () => {
   let ms = 0;
   const breather = new Breather({ wallMs: () => 0, monotonicMs: () => ms++ });

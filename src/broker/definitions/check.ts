@@ -1,7 +1,7 @@
 // Owns whether definitions can be had beside what a broker holds: all that applying them could meet.
 // Never changes anything.
 
-import { limitOf } from '../access/limits.ts';
+import { limitOf, type VhostLimits } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
 import {
   checkBinding,
@@ -13,6 +13,7 @@ import type { ExchangeTraits } from '../exchange/exchange.ts';
 import type { QueueTraits } from '../queue/host.ts';
 import { Refusal } from '../refusal.ts';
 import { Vhost } from '../vhost.ts';
+import { inSteps, type Stepwise } from './in-steps.ts';
 import type { Item } from './item.ts';
 import type { BindingDefinition, Definitions, InVhost } from './read.ts';
 
@@ -22,7 +23,7 @@ export interface Checked {
   readonly warnings: readonly string[];
 }
 
-/** A vhost as it will be. */
+/** What a vhost will have beside what it has. */
 interface Planned {
   readonly vhost: Vhost;
   readonly exchanges: Map<string, ExchangeTraits>;
@@ -30,25 +31,8 @@ interface Planned {
 }
 
 /** Throws a Refusal that names the first item that cannot be had. Stops on the way for others to have their turn. */
-export function checkDefinitions(
-  broker: Broker,
-  definitions: Definitions,
-): Generator<undefined, Checked, undefined> {
+export function checkDefinitions(broker: Broker, definitions: Definitions): Stepwise<Checked> {
   return new Check(broker, definitions).run();
-}
-
-/** So many items between two moments at which others may have their turn. */
-export const ITEMS_PER_STEP = 16;
-
-/** Does something with each item of a list, in steps. */
-export function* inSteps<T>(
-  items: readonly T[],
-  act: (item: T) => void,
-): Generator<undefined, void, undefined> {
-  for (const [at, item] of items.entries()) {
-    act(item);
-    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
-  }
 }
 
 class Check {
@@ -63,83 +47,93 @@ class Check {
     this.definitions = definitions;
   }
 
-  *run(): Generator<undefined, Checked, undefined> {
+  *run(): Stepwise<Checked> {
     const { definitions } = this;
-    for (const vhost of this.broker.vhosts.values()) this.plan(vhost);
-    for (const { value } of definitions.vhosts) {
-      if (!this.planned.has(value.name)) this.plan(new Vhost(value.name, this.broker));
-    }
+    yield* inSteps(definitions.vhosts, ({ value: { name } }) => {
+      this.plan(name, this.broker.vhosts.get(name) ?? new Vhost(name, this.broker));
+    });
     const { vhostLimits, parameters, policies } = definitions;
-    for (const each of [...vhostLimits, ...parameters, ...policies]) this.in(each);
-    this.checkUsers();
+    for (const each of [vhostLimits, parameters, policies]) {
+      yield* inSteps<InVhost<unknown>>(each, (item) => this.in(item));
+    }
+    yield* this.checkUsers();
     yield* inSteps(definitions.exchanges, (exchange) => this.checkExchange(exchange));
     yield* inSteps(definitions.queues, (queue) => this.checkQueue(queue));
-    this.checkQueueLimits();
+    yield* this.checkQueueLimits();
     yield* inSteps(definitions.bindings, (binding) => this.checkBinding(binding));
     return { left: this.left, warnings: this.warnings };
   }
 
-  private plan(vhost: Vhost): void {
-    const { exchanges, queues } = vhost;
-    const planned = { vhost, exchanges: new Map(exchanges), queues: new Map(queues) };
-    this.planned.set(vhost.name, planned);
+  private plan(name: string, vhost: Vhost): Planned {
+    const planned = this.planned.get(name) ?? { vhost, exchanges: new Map(), queues: new Map() };
+    this.planned.set(name, planned);
+    return planned;
   }
 
   /** The vhost of an item. */
   private in({ item, vhost }: InVhost<unknown>): Planned {
     const planned = this.planned.get(vhost);
-    if (planned === undefined) throw item.refusal(`there is no vhost '${vhost}'`);
-    return planned;
+    if (planned !== undefined) return planned;
+    const found = this.broker.vhosts.get(vhost);
+    if (found === undefined) throw item.refusal(`there is no vhost '${vhost}'`);
+    return this.plan(vhost, found);
   }
 
-  private checkUsers(): void {
+  private *checkUsers(): Stepwise<void> {
     const { users, permissions, topicPermissions } = this.definitions;
-    const names = new Set(users.map(({ value }) => value.name));
-    for (const permission of [...permissions, ...topicPermissions]) {
-      this.in(permission);
-      const { user } = permission.value;
-      if (names.has(user) || this.broker.access.user(user) !== null) continue;
-      throw permission.item.refusal(`there is no user '${user}'`);
+    const names = new Set<string>();
+    yield* inSteps(users, ({ value }) => names.add(value.name));
+    for (const each of [permissions, topicPermissions]) {
+      yield* inSteps<InVhost<{ readonly user: string }>>(each, (permission) => {
+        this.in(permission);
+        const { user } = permission.value;
+        if (names.has(user) || this.broker.access.user(user) !== null) return;
+        throw permission.item.refusal(`there is no user '${user}'`);
+      });
     }
   }
 
   private checkExchange(exchange: InVhost<ExchangeTraits>): void {
     const { item, vhost, value } = exchange;
-    const { exchanges } = this.in(exchange);
+    const planned = this.in(exchange);
     // They are there from the start, or belong to a plugin of RabbitMQ.
     if (value.name === '' || value.name.startsWith(RESERVED_PREFIX)) {
       this.left.add(item);
       return;
     }
-    item.attempt(() => checkExchangeDeclaration(vhost, exchanges.get(value.name), value));
-    exchanges.set(value.name, value);
+    const found = exchangeOf(planned, value.name);
+    item.attempt(() => checkExchangeDeclaration(vhost, found, value));
+    planned.exchanges.set(value.name, value);
   }
 
   private checkQueue(queue: InVhost<QueueTraits>): void {
     const { item, vhost, value } = queue;
-    const { queues } = this.in(queue);
-    item.attempt(() => checkQueueDeclaration(vhost, queues.get(value.name), value, null));
-    if (!queues.has(value.name)) queues.set(value.name, value);
+    const planned = this.in(queue);
+    const found = queueOf(planned, value.name);
+    item.attempt(() => checkQueueDeclaration(vhost, found, value, null));
+    if (found === undefined) planned.queues.set(value.name, value);
   }
 
-  private checkQueueLimits(): void {
-    for (const { vhost, queues } of this.planned.values()) {
-      const given = this.definitions.vhostLimits.findLast((each) => each.vhost === vhost.name);
-      const limits = given?.value ?? vhost.traits.limits;
-      const more = queues.size - vhost.queues.size;
+  private *checkQueueLimits(): Stepwise<void> {
+    const given = new Map<string, VhostLimits>();
+    yield* inSteps(this.definitions.vhostLimits, ({ vhost, value }) => given.set(vhost, value));
+    yield* inSteps([...this.planned.values()], ({ vhost, queues }) => {
+      const limits = given.get(vhost.name) ?? vhost.traits.limits;
+      const more = queues.size;
       const max = limitOf(limits['max-queues']);
-      if (more === 0 || queues.size <= max) continue;
+      if (more === 0 || vhost.queues.size + more <= max) return;
       const what = `Adding ${more} queue(s) to virtual host "${vhost.name}"`;
       throw new Refusal('invalid', `${what} would exceed the limit of ${max} queue(s).`);
-    }
+    });
   }
 
   /** RabbitMQ's exports hold bindings of queues that they leave out. */
   private checkBinding(binding: InVhost<BindingDefinition>): void {
     const { item, value } = binding;
-    const { exchanges, queues } = this.in(binding);
-    const source = exchanges.get(value.source);
-    const destination = (value.toExchange ? exchanges : queues).get(value.destination);
+    const planned = this.in(binding);
+    const source = exchangeOf(planned, value.source);
+    const find = value.toExchange ? exchangeOf : queueOf;
+    const destination = find(planned, value.destination);
     if (value.source === '') {
       this.left.add(item);
       return;
@@ -152,4 +146,12 @@ class Check {
     }
     item.attempt(() => checkBinding(source.type, value.bindingKey, value.arguments));
   }
+}
+
+function exchangeOf({ exchanges, vhost }: Planned, name: string): ExchangeTraits | undefined {
+  return exchanges.get(name) ?? vhost.exchanges.get(name);
+}
+
+function queueOf({ queues, vhost }: Planned, name: string): QueueTraits | undefined {
+  return queues.get(name) ?? vhost.queues.get(name);
 }

@@ -8,12 +8,13 @@ import { finish, type Steps } from '../core/slices.ts';
 import type { JsonValue } from '../json.ts';
 import { Refusal } from '../refusal.ts';
 import type { Vhost } from '../vhost.ts';
-import { type Checked, checkDefinitions, inSteps } from './check.ts';
+import { type Checked, checkDefinitions } from './check.ts';
+import { inSteps, type Stepwise } from './in-steps.ts';
 import {
   type BindingDefinition,
   type Definitions,
   type InVhost,
-  readDefinitions,
+  readInSteps,
   type UserDefinition,
 } from './read.ts';
 
@@ -45,10 +46,9 @@ export function* prepareImport(
   broker: Broker,
   json: JsonValue,
   only: string | null,
-): Generator<undefined, Prepared, undefined> {
+): Stepwise<Prepared> {
   if (only !== null) broker.vhost(only);
-  const definitions = readDefinitions(json, only);
-  yield;
+  const definitions = yield* readInSteps(json, only);
   return { definitions, ...(yield* checkDefinitions(broker, definitions)) };
 }
 
@@ -92,7 +92,7 @@ function* everything(
 ): Steps {
   yield* applyAccess(broker, definitions);
   const { globalParameters, parameters, policies, exchanges, queues, bindings } = definitions;
-  for (const { value } of globalParameters) broker.globalParameters.set(value);
+  yield* inSteps(globalParameters, ({ value }) => broker.globalParameters.set(value));
   yield* inVhosts(broker, parameters, (vhost, value) => vhost.parameters.set(value));
   yield* inVhosts(broker, policies, (vhost, value) => {
     vhost.policies.set(value.layer, value.policy);

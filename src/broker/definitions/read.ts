@@ -14,6 +14,7 @@ import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from '../
 import type { QueueTraits } from '../queue/host.ts';
 import { Refusal } from '../refusal.ts';
 import { argumentsFromJson, WIRE_KEY } from './arguments-json.ts';
+import { inSteps, mapInSteps, type Stepwise } from './in-steps.ts';
 import { Item } from './item.ts';
 import { passwordFromJson } from './password-json.ts';
 
@@ -94,52 +95,71 @@ const UNSAID: readonly (JsonValue | undefined)[] = [undefined, null, 'undefined'
 /** What RabbitMQ takes a hash for that does not say how it was made. */
 const DEFAULT_HASHING = 'rabbit_password_hashing_sha256';
 
+/** Reads definitions at once, as {@link readInSteps} does in steps. */
+export function readDefinitions(json: JsonValue): Definitions {
+  const steps = readInSteps(json, null);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /**
  * Reads definitions; throws a Refusal that names the first item that is wrong. With a vhost, all
  * items belong to it, whatever they say, and the lists that are not of vhosts are left out.
+ * Stops on the way for others to have their turn.
  */
-export function readDefinitions(json: JsonValue, only: string | null = null): Definitions {
+export function* readInSteps(json: JsonValue, only: string | null): Stepwise<Definitions> {
   if (!isObject(json)) throw new Refusal('invalid', 'definitions must be an object');
-  const items = (list: string): Item[] => itemsOf(json, list);
-  const broad = (list: string): Item[] => (only === null ? items(list) : []);
+  const items = (list: string) => itemsOf(json, list);
+  const broad = function* (list: string): Stepwise<Item[]> {
+    return only === null ? yield* items(list) : [];
+  };
   const inVhost = <T>(list: readonly Item[], read: (item: Item, vhost: string) => T) =>
-    list.map((item): InVhost<T> => {
+    mapInSteps(list, (item): InVhost<T> => {
       const vhost = only ?? item.text('vhost');
       return { item, vhost, value: item.attempt(() => read(item, vhost)) };
     });
   const each = <T>(list: readonly Item[], read: (item: Item) => T) =>
-    list.map((item): Read<T> => ({ item, value: item.attempt(() => read(item)) }));
-  const parameters = items('parameters');
-  const of = (component: string): Item[] =>
-    parameters.filter((item) => item.raw('component') === component);
-  const own = [OPERATOR_POLICY, VHOST_LIMITS_COMPONENT];
+    mapInSteps(list, (item): Read<T> => ({ item, value: item.attempt(() => read(item)) }));
+  const parameters = yield* parametersOf(yield* items('parameters'));
   return {
-    users: each(broad('users'), readUser),
-    vhosts: each(broad('vhosts'), readVhost),
-    permissions: inVhost(broad('permissions'), readPermission),
-    topicPermissions: inVhost(broad('topic_permissions'), readTopicPermission),
-    vhostLimits: inVhost(of(VHOST_LIMITS_COMPONENT), (item) =>
+    users: yield* each(yield* broad('users'), readUser),
+    vhosts: yield* each(yield* broad('vhosts'), readVhost),
+    permissions: yield* inVhost(yield* broad('permissions'), readPermission),
+    topicPermissions: yield* inVhost(yield* broad('topic_permissions'), readTopicPermission),
+    vhostLimits: yield* inVhost(parameters.limits, (item) =>
       checkLimits(VHOST_LIMITS, item.object('value')),
     ),
-    globalParameters: each(broad('global_parameters'), readGlobalParameter),
-    parameters: inVhost(
-      parameters.filter((item) => !own.some((each) => each === item.raw('component'))),
-      readParameter,
-    ),
-    policies: [
-      ...inVhost(items('policies'), (item) => readPolicyItem('policy', item)),
-      ...inVhost(of(OPERATOR_POLICY), (item) => readOperatorPolicy(item)),
-    ],
-    exchanges: inVhost(items('exchanges'), readExchange),
-    queues: inVhost(items('queues'), readQueue),
-    bindings: inVhost(items('bindings'), readBinding),
+    globalParameters: yield* each(yield* broad('global_parameters'), readGlobalParameter),
+    parameters: yield* inVhost(parameters.others, readParameter),
+    policies: (yield* inVhost(yield* items('policies'), (item) =>
+      readPolicyItem('policy', item),
+    )).concat(yield* inVhost(parameters.policies, readOperatorPolicy)),
+    exchanges: yield* inVhost(yield* items('exchanges'), readExchange),
+    queues: yield* inVhost(yield* items('queues'), readQueue),
+    bindings: yield* inVhost(yield* items('bindings'), readBinding),
   };
 }
 
-function itemsOf(json: JsonObject, list: string): Item[] {
+function* itemsOf(json: JsonObject, list: string): Stepwise<Item[]> {
   const found = json[list] ?? [];
   if (!Array.isArray(found)) throw new Refusal('invalid', `'${list}' must be an array`);
-  return found.map((each: JsonValue, index) => new Item(`${list}[${index}]`, each));
+  return yield* mapInSteps(found, (each: JsonValue, index) => new Item(`${list}[${index}]`, each));
+}
+
+/** Parameters by whether their component has a home of its own. */
+function* parametersOf(
+  items: readonly Item[],
+): Stepwise<{ policies: Item[]; limits: Item[]; others: Item[] }> {
+  const sorted = { policies: [] as Item[], limits: [] as Item[], others: [] as Item[] };
+  yield* inSteps(items, (item) => {
+    const component = item.raw('component');
+    if (component === OPERATOR_POLICY) sorted.policies.push(item);
+    else if (component === VHOST_LIMITS_COMPONENT) sorted.limits.push(item);
+    else sorted.others.push(item);
+  });
+  return sorted;
 }
 
 function readUser(item: Item): UserDefinition {

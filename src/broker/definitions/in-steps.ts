@@ -1,0 +1,30 @@
+// Owns going through items of definitions in steps. Never knows what is done with them.
+
+/** Stops where others may have their turn, and comes to a value. */
+export type Stepwise<T> = Generator<undefined, T, undefined>;
+
+/** So many items between two moments at which others may have their turn. */
+const ITEMS_PER_STEP = 16;
+
+/** Does something with each item of a list, in steps. */
+export function* inSteps<T>(
+  items: readonly T[],
+  act: (item: T, index: number) => void,
+): Stepwise<void> {
+  for (const [at, item] of items.entries()) {
+    act(item, at);
+    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+  }
+}
+
+/** Makes something of each item of a list, in steps. */
+export function* mapInSteps<T, Made>(
+  items: readonly T[],
+  make: (item: T, index: number) => Made,
+): Stepwise<Made[]> {
+  const made: Made[] = [];
+  yield* inSteps(items, (item, index) => {
+    made.push(make(item, index));
+  });
+  return made;
+}
