@@ -19,6 +19,8 @@ export interface DataFolder {
 }
 
 const LOCK_FOLDER = 'lock';
+/** No broker starts so often; a higher number would not be found again. */
+const LOCK_NUMBER_MAX = 999_999_999_999_999;
 /** How long to wait for the holder to name itself, if its event loop is busy. */
 const ANSWER_PATIENCE_MS = 500;
 /** Unix sockets take paths of 107 bytes, on some systems of 103. */
@@ -174,6 +176,10 @@ class FolderLock {
     for (;;) {
       const highest = Math.max(0, ...(await this.numbers()));
       if (highest > 0) await this.refuseAlive(highest);
+      if (highest >= LOCK_NUMBER_MAX) {
+        const what = `${join(this.locks, String(highest))} is no lock of a broker, and none can follow it`;
+        throw new StoreError(what, 'remove it');
+      }
       const number = highest + 1;
       const lock = join(this.locks, String(number));
       if (!(await linked(own, lock))) continue;

@@ -153,3 +153,10 @@ test.runIf(process.getuid?.() !== 0)('a folder without the right to write is nam
   );
   chmodSync(join(path, 'lock'), 0o700);
 });
+
+test('a lock with the highest number, after which none can follow, is named and not waited for', async () => {
+  const path = newFolder();
+  await (await openDataFolder(path)).release();
+  writeFileSync(join(path, 'lock', '999999999999999'), '');
+  await expect(openDataFolder(path)).rejects.toThrow('999999999999999 is no lock of a broker');
+});

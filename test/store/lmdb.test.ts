@@ -1,5 +1,13 @@
 import { pbkdf2 } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -128,6 +136,15 @@ describe('a store that cannot be opened says so, with a way out', () => {
       const folder = newFolder();
       mkdirSync(join(folder, name), { recursive: true });
       expect(await refusalOf(folder)).toContain('EISDIR');
+    }
+  });
+
+  test('when a pipe or a device lies in place of a file', async () => {
+    for (const name of ['data.mdb', 'lock.mdb']) {
+      const folder = newFolder();
+      mkdirSync(folder, { recursive: true });
+      symlinkSync('/dev/zero', join(folder, name));
+      expect(await refusalOf(folder)).toContain(`${name} is not a regular file`);
     }
   });
 });

@@ -2,7 +2,7 @@
 // with a signal instead of an error. Never looks further than the head of the data.
 
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /*
  * Both meta pages, the first at 0 and the second one page further, in the byte order of the machine
@@ -49,6 +49,8 @@ async function withFile(path: string, check: (file: FileHandle) => Promise<void>
     throw error;
   }
   try {
+    // A pipe or a device opens well, and mapping it ends the process by a signal.
+    if (!(await file.stat()).isFile()) throw new Error(`${basename(path)} is not a regular file`);
     await check(file);
   } finally {
     await file.close();
