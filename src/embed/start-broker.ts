@@ -4,7 +4,6 @@
 import type { Broker } from '../broker/broker.ts';
 import { importDefinitions } from '../broker/definitions/import.ts';
 import type { JsonValue } from '../broker/json.ts';
-import { ConfigError } from '../config/config-error.ts';
 import { settingsOf } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Embedding, type RunningBroker, startBroker as startInProcess } from '../main.ts';
@@ -12,6 +11,7 @@ import type { Server } from '../server/server.ts';
 import { assert } from '../util/assert.ts';
 import { MovableClock } from '../util/clock.ts';
 import { checkedJson } from '../util/json-input.ts';
+import { checkOptions } from './check-options.ts';
 import { EmbeddedClock } from './clock.ts';
 import { EmbeddedFaults } from './faults.ts';
 import { untilIdle } from './idle.ts';
@@ -53,8 +53,8 @@ const MANAGEMENT_KEY = 'management.tcp';
  * with an error that says what is wrong with the options, or with the error of the system.
  */
 export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBroker> {
+  checkOptions(PLACE, given);
   const options = { ...given, ...textsOf(given) };
-  checkOptions(options);
   const settings = readSettings(options);
   const logger = options.logger ?? silentLogger;
   const clock = new MovableClock();
@@ -137,23 +137,6 @@ class Embedded implements EmbeddedBroker {
 function textsOf({ users, vhosts, definitions }: BrokerOptions): Partial<BrokerOptions> {
   const named = Object.entries({ users, vhosts, definitions }).filter(([, value]) => value);
   return Object.fromEntries(named.map(([key, value]) => [key, checkedJson(value)]));
-}
-
-function checkOptions({ memory, dataDir, definitions, users }: BrokerOptions): void {
-  if (memory === true && dataDir !== undefined) {
-    const wayOut = 'leave out memory to keep data in the folder, or dataDir to keep nothing';
-    throw new ConfigError(PLACE, 'memory and dataDir exclude each other', wayOut);
-  }
-  if (memory === false && dataDir === undefined) {
-    throw new ConfigError(PLACE, 'memory is false, and dataDir is not given', 'name a folder');
-  }
-  if (definitions !== undefined && (typeof definitions !== 'object' || definitions === null)) {
-    const wayOut = 'hand over what JSON.parse made of the file';
-    throw new ConfigError(`${PLACE}: definitions`, 'expected an object', wayOut);
-  }
-  if (users?.length === 0) {
-    throw new ConfigError(`${PLACE}: users`, 'nobody could log in', 'name one, or leave it out');
-  }
 }
 
 /** What the program sets comes after what fits a broker inside a program, and so wins over it. */

@@ -178,6 +178,41 @@ describe('options', () => {
     await expect(start(options)).rejects.toThrow(expected);
   });
 
+  const ODD: readonly unknown[] = [5, 'x', true, Symbol('x'), 10n, [], [{}], [null], {}, null];
+  const TAKEN: Readonly<Record<string, (odd: unknown) => boolean>> = {
+    memory: (odd) => odd === true,
+    dataDir: (odd) => odd === 'x',
+    port: (odd) => odd === 5,
+    host: (odd) => odd === 'x',
+    managementPort: (odd) => odd === 5 || odd === null,
+    users: () => false,
+    vhosts: (odd) => Array.isArray(odd) && odd.length === 0,
+    definitions: (odd) => typeof odd === 'object' && odd !== null && !Array.isArray(odd),
+    settings: (odd) => typeof odd === 'object' && odd !== null && !Array.isArray(odd),
+    logger: () => false,
+    hots: () => false,
+    toString: () => false,
+  };
+  test.each(Object.keys(TAKEN))('are refused by name when of a wrong type: %s', async (name) => {
+    for (const odd of ODD.filter((each) => !TAKEN[name]?.(each))) {
+      const options = { [name]: odd } as unknown as BrokerOptions;
+      await expect(start(options)).rejects.toThrow(`startBroker: ${name}`);
+    }
+  });
+
+  test('are refused by name where they name users oddly', async () => {
+    const user = { name: 'a', password: 'b' };
+    const refused = (odd: unknown, place: string) =>
+      expect(start({ users: [user, odd] } as BrokerOptions)).rejects.toThrow(place);
+    await refused(null, 'startBroker: users[1]: expected an object');
+    await refused({ name: 'a' }, 'startBroker: users[1]: password: expected a text');
+    await refused({ ...user, name: 5 }, 'startBroker: users[1]: name: expected a text');
+    await refused({ ...user, tags: 'monitoring' }, 'startBroker: users[1]: tags');
+    await refused({ ...user, permission: { read: '' } }, 'startBroker: users[1]: permission');
+    await refused({ ...user, pass: 'b' }, 'there is no option of this name');
+    await expect(start(5 as unknown as BrokerOptions)).rejects.toThrow('expected an object');
+  });
+
   test('that nobody can start with leave nothing open', async () => {
     const { port } = await start();
     await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });

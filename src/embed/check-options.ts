@@ -1,0 +1,106 @@
+// Owns what the options of a broker inside a program may be: names, types and what excludes what. Never
+// reads what the values say: the settings and the definitions are judged where they are used.
+
+import { ConfigError } from '../config/config-error.ts';
+import type { BrokerOptions, BrokerUser } from './options.ts';
+
+/** What a value has to be, and a test for it. */
+interface Kind {
+  readonly expected: string;
+  readonly fits: (value: unknown) => boolean;
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isScalar = (value: unknown): boolean =>
+  ['string', 'number', 'boolean'].includes(typeof value);
+const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const LINES = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'child', 'isLevelEnabled'];
+const canLog = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  LINES.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+
+const TEXT: Kind = { expected: 'a text', fits: isText };
+const NUMBER: Kind = { expected: 'a number', fits: (value) => typeof value === 'number' };
+const OBJECT: Kind = { expected: 'an object', fits: isObject };
+const TEXTS: Kind = { expected: 'an array of texts', fits: isTextList };
+
+const OPTIONS: { readonly [name in keyof Required<BrokerOptions>]: Kind } = {
+  memory: { expected: 'true or false', fits: (value) => typeof value === 'boolean' },
+  dataDir: TEXT,
+  port: NUMBER,
+  host: TEXT,
+  managementPort: {
+    expected: 'a number, or null for none',
+    fits: (value) => typeof value === 'number' || value === null,
+  },
+  users: { expected: 'an array of users', fits: Array.isArray },
+  vhosts: TEXTS,
+  definitions: OBJECT,
+  settings: {
+    expected: 'an object of texts, numbers and booleans',
+    fits: (value) => isObject(value) && Object.values(value).every(isScalar),
+  },
+  logger: { expected: 'a logger of pino', fits: canLog },
+};
+
+const USER: { readonly [name in keyof Required<BrokerUser>]: Kind } = {
+  name: TEXT,
+  password: TEXT,
+  tags: TEXTS,
+  permission: {
+    expected: 'an object with the texts configure, write and read',
+    fits: (value) =>
+      isObject(value) && ['configure', 'write', 'read'].every((name) => isText(value[name])),
+  },
+};
+const USER_NEEDS = ['name', 'password'];
+
+/** Throws a ConfigError that names the first option that cannot be meant. */
+export function checkOptions(place: string, options: BrokerOptions): void {
+  checkFields(place, options, OPTIONS, [], 'hand over an object such as { memory: true }');
+  const { memory, dataDir, users } = options;
+  if (memory === true && dataDir !== undefined) {
+    const wayOut = 'leave out memory to keep data in the folder, or dataDir to keep nothing';
+    throw new ConfigError(place, 'memory and dataDir exclude each other', wayOut);
+  }
+  if (memory === false && dataDir === undefined) {
+    throw new ConfigError(place, 'memory is false, and dataDir is not given', 'name a folder');
+  }
+  if (users?.length === 0) {
+    throw new ConfigError(`${place}: users`, 'nobody could log in', 'name one, or leave it out');
+  }
+  for (const [at, user] of (users ?? []).entries()) {
+    const wayOut = "write for example { name: 'guest', password: 'guest' }";
+    checkFields(`${place}: users[${at}]`, user, USER, USER_NEEDS, wayOut);
+  }
+}
+
+/** Looks at each field of an object; one that is undefined is left out. */
+function checkFields(
+  place: string,
+  given: unknown,
+  kinds: Readonly<Record<string, Kind>>,
+  needs: readonly string[],
+  wayOut: string,
+): void {
+  if (!isObject(given)) throw new ConfigError(place, 'expected an object', wayOut);
+  for (const [name, value] of Object.entries(given)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) {
+      const known = `remove it; there are ${Object.keys(kinds).join(', ')}`;
+      throw new ConfigError(`${place}: ${name}`, 'there is no option of this name', known);
+    }
+    if (value !== undefined && !kind.fits(value)) refuse(`${place}: ${name}`, kind);
+  }
+  for (const name of needs) {
+    if (given[name] === undefined) refuse(`${place}: ${name}`, kinds[name] as Kind);
+  }
+}
+
+/** What was given is not repeated: it may be a password. */
+function refuse(place: string, { expected }: Kind): never {
+  throw new ConfigError(place, `expected ${expected}`, 'correct the option, or leave it out');
+}
