@@ -43,7 +43,7 @@ import {
   writeReturn,
 } from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher, type PublishLimits, REFUSED, TAKEN_STORED } from './publisher.ts';
+import { Publisher, type PublishLimits } from './publisher.ts';
 import type { PublisherChannel } from './publisher-channel.ts';
 import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
@@ -252,12 +252,11 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     line.begin();
     transaction.clear();
     for (let i = 0; i < publishes.length; i++) {
-      const verdict = this.publisher.publishHeld(publishes[i] as HeldPublish);
-      if (verdict === TAKEN_STORED) outcome.stored = true;
-      if (verdict === REFUSED) outcome.refused = true;
-      if (i % PUBLISHES_PER_STEP !== PUBLISHES_PER_STEP - 1) continue;
+      const left = this.publisher.publishHeld(publishes[i] as HeldPublish, outcome);
+      if (left === null && i % PUBLISHES_PER_STEP !== PUBLISHES_PER_STEP - 1) continue;
       // What throws once others have had their turn comes out of a turn: that is behind the line anyway.
       line.end();
+      if (left !== null) yield* left;
       yield;
       line.begin();
     }

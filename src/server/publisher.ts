@@ -16,6 +16,7 @@ import type { TableLimits } from '../amqp/table-limits.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { Steps } from '../broker/core/slices.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
 import type { Firehose } from '../broker/firehose.ts';
@@ -56,8 +57,8 @@ import {
   wantsDirectReply,
 } from './publish-properties.ts';
 import type { PublisherChannel } from './publisher-channel.ts';
-import type { HeldPublish } from './transaction.ts';
-import { pushWide, WIDE_ROUTE } from './wide-push.ts';
+import type { CommitOutcome, HeldPublish } from './transaction.ts';
+import { pushingAll, pushWide, WIDE_ROUTE } from './wide-push.ts';
 
 /** Bits of basic.publish. */
 const BIT_MANDATORY = 1;
@@ -65,11 +66,6 @@ const BIT_IMMEDIATE = 2;
 const DELIVERY_MODE_PERSISTENT = 2;
 /** Property flags of a message that has a delivery mode and nothing else: the commonest. */
 const ONLY_DELIVERY_MODE = 1 << BIT_DELIVERY_MODE;
-/** What became of a publish: the disk need not know of it, or must, or some queue was too full. */
-export const TAKEN = 0;
-export const TAKEN_STORED = 1;
-export const REFUSED = 2;
-
 /** How large a message and its headers may be. */
 export interface PublishLimits extends TableLimits {
   readonly maxMessageBytes: number;
@@ -292,8 +288,11 @@ export class Publisher {
     this.publish(other.chunk, 0, addressEnd - start, headerFrame - start, other.end, route);
   }
 
-  /** Publishes what waited for a commit, to those queues of its route that are still there. */
-  publishHeld(held: HeldPublish): number {
+  /**
+   * Publishes what waited for a commit, to those queues of its route that are still there. Returns the steps that
+   * are left where these are many, or null.
+   */
+  publishHeld(held: HeldPublish, outcome: CommitOutcome): Steps | null {
     const { broker } = this;
     const { bytes, end, bodyBytes } = held;
     const queues = held.route.queues.filter((queue) => !queue.deleted);
@@ -305,7 +304,7 @@ export class Publisher {
     exchange.publishedOut += queues.length;
     if (queues.length === 0) {
       this.unroutable(held.mandatory, chunk, 0);
-      return TAKEN;
+      return null;
     }
     // What it says of the time to live counts from the commit on.
     const { view } = chunk;
@@ -317,12 +316,14 @@ export class Publisher {
     const position = broker.log.place(chunk, 0, end, stored);
     broker.log.placed.hold(queues.length, bodyBytes);
     const traits = stored ? held.traits | PUSH_STORED : held.traits;
-    let refused = false;
-    for (const queue of queues) {
-      if (!queue.push(position, bodyBytes, traits)) refused = true;
+    if (stored) outcome.stored = true;
+    if (queues.length >= WIDE_ROUTE) {
+      return pushingAll(broker, queues, position, bodyBytes, traits, outcome);
     }
-    if (refused) return REFUSED;
-    return stored ? TAKEN_STORED : TAKEN;
+    for (const queue of queues) {
+      if (!queue.push(position, bodyBytes, traits)) outcome.refused = true;
+    }
+    return null;
   }
 
   /** The route, from an earlier publish if one had the same address and nothing changed since. */

@@ -3,7 +3,6 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { Queue } from '../broker/queue/queue.ts';
-import type { MessageLog } from '../message/log.ts';
 
 /** Queues between two moments at which others may have their turn. */
 const QUEUES_PER_STEP = 128;
@@ -34,25 +33,33 @@ export function pushWide(
   then: (refused: boolean) => void,
 ): void {
   const outcome = { refused: false };
-  const steps = pushingAll(broker.log, queues, position, bodyBytes, traits, outcome);
+  const steps = pushingAll(broker, queues, position, bodyBytes, traits, outcome);
   channel.act(steps, () => then(outcome.refused), true);
   // Many in a chunk, each of them short, are long as well.
   if (broker.slices.spent) channel.rest();
 }
 
-/** Queues that are deleted meanwhile are left out. */
-function* pushingAll(
-  log: MessageLog,
+/**
+ * Pushes a message that the log holds for all of its queues, and notes in `outcome` whether one refused it. Queues
+ * that are deleted meanwhile are left out.
+ */
+export function* pushingAll(
+  { log, line }: Broker,
   queues: readonly Queue[],
   position: number,
   bodyBytes: number,
   traits: number,
   outcome: { refused: boolean },
 ): Steps {
-  for (let i = 0; i < queues.length; i++) {
-    const queue = queues[i] as Queue;
-    if (queue.deleted) log.unref(log.segmentOf(position), bodyBytes);
-    else if (!queue.push(position, bodyBytes, traits)) outcome.refused = true;
-    if (i % QUEUES_PER_STEP === QUEUES_PER_STEP - 1) yield;
+  for (let from = 0; from < queues.length; from += QUEUES_PER_STEP) {
+    if (from > 0) yield;
+    const end = Math.min(queues.length, from + QUEUES_PER_STEP);
+    line.begin();
+    for (let i = from; i < end; i++) {
+      const queue = queues[i] as Queue;
+      if (queue.deleted) log.unref(log.segmentOf(position), bodyBytes);
+      else if (!queue.push(position, bodyBytes, traits)) outcome.refused = true;
+    }
+    line.end();
   }
 }
