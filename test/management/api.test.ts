@@ -391,6 +391,8 @@ describe('access', () => {
     await expectAnswer(['POST', '/definitions', '{'], 400, { error: 'bad_request' });
     const everywhere = queues.map((queue) => ({ ...queue, vhost: V }));
     await expectAnswer(['POST', '/definitions', { queues: everywhere }], 204);
+    await expectAnswer(['POST', '/all-configuration', { queues: everywhere }], 204);
+    await expectAnswer(['GET', '/all-configuration'], 200, { queues: expect.any(Array) });
   });
 });
 
@@ -475,6 +477,8 @@ describe('the broker as a whole', () => {
     const name = encodeURIComponent(node?.name ?? '');
     await expectAnswer(['GET', `/nodes/${name}`], 200, { name: node?.name });
     await expectAnswer(['GET', `/nodes/${name}/memory`], 200, { memory: {} });
+    const relative = { memory: { total: 100, binary: expect.any(Number) } };
+    await expectAnswer(['GET', `/nodes/${name}/memory/relative`], 200, relative);
     await expectAnswer(['GET', '/nodes/elsewhere'], isOracle ? 500 : 404);
     await expectAnswer(['GET', '/cluster-name'], 200, { name: expect.any(String) });
     await expectAnswer(['GET', '/extensions'], 200);

@@ -39,6 +39,15 @@ test('an exchange in the path names the one topic permission that is deleted', a
   expect((await api.call('GET', PATH)).status).toBe(404);
 });
 
+test('the first topic permission of a user in a vhost is new, each further one a change', async () => {
+  expect(await grant('one')).toBe(201);
+  expect(await grant('two')).toBe(204);
+  expect(await grant('one')).toBe(204);
+  expect((await api.call('DELETE', PATH)).status).toBe(204);
+  expect(await grant('two')).toBe(201);
+  expect((await api.call('DELETE', PATH)).status).toBe(204);
+});
+
 test('without a topic permission there is none to delete', async () => {
   expect((await api.call('DELETE', PATH)).status).toBe(404);
   expect((await api.call('DELETE', `${PATH}/one`)).status).toBe(404);

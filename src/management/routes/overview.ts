@@ -22,6 +22,10 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
     ofThisNode(call);
     return { memory: memory(call) };
   }),
+  get('/nodes/:node/memory/relative', 'monitoring', (call) => {
+    ofThisNode(call);
+    return { memory: percentages(memory(call)) };
+  }),
   get('/cluster-name', 'management', (call) => ({ name: clusterName(call) })),
   put('/cluster-name', 'administrator', (call) => {
     call.view.setGlobalParameter(CLUSTER_NAME, call.object('name')['name']);
@@ -180,7 +184,25 @@ function finite(value: number): number {
   return Number.isFinite(value) ? value : Number.MAX_SAFE_INTEGER;
 }
 
-function memory(call: Call): object {
+/** Each number as a whole percentage of the memory that is taken, as RabbitMQ gives them. */
+function percentages({ strategy: _, total, ...parts }: Memory): Record<string, number> {
+  const share = (bytes: number): number => Math.round((100 * bytes) / Math.max(1, total.allocated));
+  const shares = Object.entries(parts).map(([name, bytes]) => [name, share(bytes)]);
+  return { total: 100, ...Object.fromEntries(shares) };
+}
+
+/** What the memory of the process is taken by, in bytes, in RabbitMQ's names. */
+interface Memory {
+  readonly binary: number;
+  readonly code: number;
+  readonly other_system: number;
+  readonly queue_procs: number;
+  readonly other_proc: number;
+  readonly strategy: 'rss';
+  readonly total: { readonly erlang: number; readonly rss: number; readonly allocated: number };
+}
+
+function memory(call: Call): Memory {
   const { heapUsed, external, rss } = process.memoryUsage();
   const resident = call.context.facts.residentBytes();
   return {

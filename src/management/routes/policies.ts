@@ -127,6 +127,9 @@ export const DEFINITION_ROUTES: readonly Route[] = [
   get('/definitions', 'administrator', (call) => exported(call, null)),
   get('/definitions/:vhost', 'administrator', (call) => exported(call, call.vhost())),
   post('/definitions', 'administrator', (call) => imported(call), 'definitions'),
+  // What old tools call the same.
+  get('/all-configuration', 'administrator', (call) => exported(call, null)),
+  post('/all-configuration', 'administrator', (call) => imported(call), 'definitions'),
   post(
     '/definitions/:vhost',
     'administrator',

@@ -65,6 +65,7 @@ const OVERVIEW: readonly Act[] = [
   act('GET /nodes', '/nodes'),
   act('GET /nodes/:node', `/nodes/${NODE}`),
   act('GET /nodes/:node/memory', `/nodes/${NODE}/memory`),
+  act('GET /nodes/:node/memory/relative', `/nodes/${NODE}/memory/relative`),
   act('GET /cluster-name', '/cluster-name'),
   act('PUT /cluster-name', '/cluster-name', { body: { name: 'rights' } }),
   act('GET /version', '/version', { own: true }),
@@ -219,6 +220,8 @@ const DEFINITIONS: readonly Act[] = [
   act('GET /definitions', '/definitions'),
   act('GET /definitions/:vhost', `/definitions/${VHOST}`),
   act('POST /definitions', '/definitions', { body: { users: [] } }),
+  act('GET /all-configuration', '/all-configuration'),
+  act('POST /all-configuration', '/all-configuration', { body: { users: [] } }),
   act('POST /definitions/:vhost', `/definitions/${VHOST}`, { body: { queues: [] } }),
 ];
 
