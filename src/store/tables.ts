@@ -19,3 +19,5 @@ export const TABLE_POLICIES = 7;
 export const TABLE_PURGES = 8;
 /** Messages that were set aside, since looking at them failed. */
 export const TABLE_SET_ASIDE = 9;
+/** One row, all changes of a batch that is committed in parts; gone with the last of them. */
+export const TABLE_REDO = 10;

@@ -7,6 +7,7 @@ import type { PerfPlan } from '../../src/perf/plan.ts';
 import { intervalLine, resultToJson, summary } from '../../src/perf/report.ts';
 import { type PerfResult, runPerf } from '../../src/perf/run.ts';
 import { type Api, startApi } from '../management/support.ts';
+import { eventually } from '../support/amqp.ts';
 
 let api: Api;
 
@@ -108,12 +109,15 @@ test('what another run left in a queue is received, and not timed', async () => 
 
 test('a stop ends it in good order', async () => {
   const stop = new AbortController();
-  setTimeout(() => stop.abort(), 200);
-  const result = await run(
-    { messages: Infinity, seconds: Infinity, queues: ['endless'] },
-    stop.signal,
-  );
-  expect(result.sent).toBeGreaterThan(0);
+  const ended = run({ messages: Infinity, seconds: Infinity, queues: ['endless'] }, stop.signal);
+  const published = async (): Promise<boolean> => {
+    const { json } = await api.call('GET', '/queues/%2F/endless');
+    const { message_stats: counts } = json as { message_stats?: { publish?: number } };
+    return (counts?.publish ?? 0) > 0;
+  };
+  await eventually(published, 'a message');
+  stop.abort();
+  expect((await ended).sent).toBeGreaterThan(0);
 });
 
 test('the end is told in a table and a histogram, or in JSON', async () => {

@@ -18,6 +18,7 @@ import {
   TABLE_META,
   TABLE_PAGES,
   TABLE_POLICIES,
+  TABLE_REDO,
   TABLE_SEGMENTS,
 } from '../../src/store/tables.ts';
 import { ROOT, useProcesses } from './support.ts';
@@ -145,6 +146,8 @@ const DAMAGES: Record<string, (store: Store) => void> = {
       store.put(TABLE_SEGMENTS, odd, value);
     }
   },
+  'a batch under way that was cut': (store) =>
+    store.put(TABLE_REDO, Buffer.from('redo'), Buffer.from('cut')),
   'marks of another layout': (store) =>
     store.put(TABLE_MARKS, Buffer.of(0, 0, 0, 1), withChecksum(Buffer.of(99))),
   'definitions of queues that were cut': (store) => cut(store, TABLE_DEFINITIONS, Buffer.from('q')),

@@ -12,6 +12,7 @@ import {
   TABLE_PAGES,
   TABLE_POLICIES,
   TABLE_PURGES,
+  TABLE_REDO,
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
@@ -65,6 +66,7 @@ export function reportOfTrees(wrong: readonly string[]): CheckReport {
 
 /** How rows are named to people. */
 const KINDS: ReadonlyMap<number, string> = new Map([
+  [TABLE_REDO, 'batch under way'],
   [TABLE_DEFINITIONS, 'definition'],
   [TABLE_SEGMENTS, 'segment of the log'],
   [TABLE_PAGES, 'page of a queue'],
@@ -97,6 +99,7 @@ class Inspection {
   }
 
   run(): CheckReport {
+    this.unfinished();
     this.definitions();
     for (const table of [TABLE_ACCESS, TABLE_POLICIES]) {
       this.each(table, (key, value) => decodeRow(table, key, value));
@@ -108,6 +111,17 @@ class Inspection {
     this.setAside();
     const { unused } = this.records;
     return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
+  }
+
+  /** A batch that was under way when the broker ended is finished as the store opens, unless it is damaged. */
+  private unfinished(): void {
+    this.each(TABLE_REDO, (key) => {
+      throw new CorruptRecordError(
+        TABLE_REDO,
+        key,
+        'it cannot be finished: nothing of it was confirmed, and parts of it may be there',
+      );
+    });
   }
 
   private definitions(): void {

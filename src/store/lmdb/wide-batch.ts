@@ -4,6 +4,7 @@
 import type { RootDatabase } from 'lmdb';
 import { Batch, PUT } from '../batch.ts';
 import { CHECKSUM_BYTES, CorruptRecordError, verifyChecksum, writeChecksum } from '../checksum.ts';
+import { TABLE_REDO } from '../tables.ts';
 import type { TableKeys } from './table-keys.ts';
 
 /** A batch of more small changes than this is wide: to hand over so many takes up to 20 ms. */
@@ -13,8 +14,6 @@ const PART_CHANGES = 2048;
 /** A table with a value this large is not worth to be written twice: its changes go with the first commit. */
 const LARGE_BYTES = 4096;
 
-/** No table has this number, so that nobody finds the row. */
-const TABLE_REDO = 0;
 const REDO_KEY = Buffer.from('redo');
 
 /*
@@ -88,7 +87,7 @@ export class WideBatch {
 
 /**
  * Brings a wide batch to its end that was under way when the process ended. A row that is damaged is left where
- * it is: that batch was never called durable.
+ * it is: nothing of that batch was confirmed, though parts of it may be there. A check names it.
  */
 export async function redo(db: RootDatabase<Buffer, Buffer>, keys: TableKeys): Promise<void> {
   keys.table = TABLE_REDO;
