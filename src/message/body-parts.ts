@@ -23,8 +23,8 @@ export class BodyParts {
   readonly list: Buffer[] = [];
   private bytesLeft: number;
   private received = 0;
-  /** The memory of the chunk that the last part stayed in. */
-  private viewed: ArrayBufferLike | null = null;
+  /** The chunk that the last part stayed in. */
+  private viewed: Buffer | null = null;
   private block = NOTHING;
   /** Where the bytes of the block begin that are not in the list yet, and where they end. */
   private from = 0;
@@ -42,11 +42,13 @@ export class BodyParts {
   add(bytes: Buffer, start: number, end: number): number {
     const length = end - start;
     let held = 0;
-    if (this.mayStay(bytes.buffer, length)) {
-      this.endBlock();
+    // To ask a buffer for the memory below it takes as long as to make a view: it is done once for each chunk.
+    const memory = bytes === this.viewed ? 0 : bytes.buffer.byteLength;
+    if (memory === 0 || this.mayStay(memory, length)) {
+      if (this.used > this.from) this.endBlock();
       this.list.push(bytes.subarray(start, end));
-      held = BUFFER_BYTES + (this.viewed === bytes.buffer ? 0 : bytes.buffer.byteLength);
-      this.viewed = bytes.buffer;
+      held = BUFFER_BYTES + memory;
+      this.viewed = bytes;
     } else {
       held = this.copy(bytes, start, end);
     }
@@ -61,12 +63,11 @@ export class BodyParts {
     return this.list;
   }
 
-  /** Whether a part stays where it was read, which keeps all of that chunk. */
-  private mayStay(chunk: ArrayBufferLike, length: number): boolean {
-    if (chunk === this.viewed) return true;
+  /** Whether a part stays where it was read, which keeps all of the memory of that chunk. */
+  private mayStay(memory: number, length: number): boolean {
     if (length < VIEW_BYTES_MIN) return false;
     const atAnEnd = this.received === 0 || length === this.bytesLeft;
-    return atAnEnd || length * VIEW_PART >= chunk.byteLength;
+    return atAnEnd || length * VIEW_PART >= memory;
   }
 
   private copy(bytes: Buffer, start: number, end: number): number {
