@@ -1,7 +1,7 @@
 // Owns what tools are told of connections and channels, and what they may have done through the
 // server. Never decides who may look: management/ does.
 
-import { AmqpError } from '../amqp/errors.ts';
+import type { AmqpError } from '../amqp/errors.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { MessageCounts } from '../broker/counts.ts';
@@ -22,6 +22,7 @@ import { type Rates, valuesOf } from '../broker/view/rates.ts';
 import { idleSince } from '../broker/view/statistics.ts';
 import type { Channel } from './channel.ts';
 import { ClosedList } from './closed-list.ts';
+import { forceClose } from './connection/forced-close.ts';
 import type { Connection } from './connection.ts';
 import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from './connection-state.ts';
 import { HELD_BY_ALARM, HELD_BY_FLOW, HELD_BY_STORE } from './input-gate.ts';
@@ -113,13 +114,9 @@ export class Peers implements ViewHost {
     return this.server.certificates;
   }
 
-  closeConnection(name: string, reason: string): boolean {
-    for (const connection of this.server.openConnections) {
-      if (connection.name !== name) continue;
-      connection.close(new AmqpError('CONNECTION_FORCED', reason), 0);
-      return true;
-    }
-    return false;
+  closeConnections(names: ReadonlySet<string>, reason: string): void {
+    const named = [...this.server.openConnections].filter(({ name }) => names.has(name));
+    forceClose(named, reason, this.server.broker.slices);
   }
 
   durable(batch: number): Promise<void> {

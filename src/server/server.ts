@@ -23,6 +23,7 @@ import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Committer } from './committer.ts';
+import { forceClose } from './connection/forced-close.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
 import { ExpiryAlarm } from './expiry-alarm.ts';
@@ -279,9 +280,8 @@ export class Server implements BrokerListener, Acceptor {
   }
 
   connectionsForced(of: Vhost | User, reason: string): void {
-    for (const connection of [...this.connections]) {
-      if (connection.isOf(of)) connection.close(new AmqpError('CONNECTION_FORCED', reason), 0);
-    }
+    const theirs = [...this.connections].filter((connection) => connection.isOf(of));
+    forceClose(theirs, reason, this.broker.slices);
   }
 
   /** Something has become short, or is short no more. */

@@ -6,20 +6,11 @@ import { CLOSED } from '../../src/server/connection-state.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
+import { CreepingClock, holdActs } from './creeping.ts';
 import { publication } from './scripted.ts';
-import { FakeClock, type TestServer, useServers } from './support.ts';
+import { type TestServer, useServers } from './support.ts';
 
 const start = useServers();
-
-/** Every look takes a millisecond, once it creeps: an act gets about five steps in a turn. */
-class CreepingClock extends FakeClock {
-  creeps = false;
-
-  override monotonicMs(): number {
-    if (this.creeps) this.nowMs += 1;
-    return this.nowMs;
-  }
-}
 
 const clock = new CreepingClock();
 
@@ -27,16 +18,6 @@ async function creep(): Promise<TestServer> {
   clock.creeps = false;
   const broker = await start({ heartbeatSeconds: 0, unfinishedTimeoutMs: Infinity }, clock);
   return broker;
-}
-
-/** Has acts that began stand still after their first slice; returns how to let them go on. */
-function holdActs(broker: TestServer): () => void {
-  const { slices } = broker.server.broker;
-  const run = slices.run.bind(slices);
-  slices.run = () => slices.any;
-  return () => {
-    slices.run = run;
-  };
 }
 
 function queueOf(broker: TestServer, name: string) {

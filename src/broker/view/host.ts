@@ -148,8 +148,8 @@ export interface ViewHost {
   channelCounts(): Iterable<MessageCounts>;
   /** Objects whose traffic is counted, with their bytes in and out. */
   traffic(): Iterable<{ readonly key: object; readonly values: readonly number[] }>;
-  /** Ends a connection with 320 and this reason; false when there is none of that name. */
-  closeConnection(name: string, reason: string): boolean;
+  /** Ends the connections of these names with 320 and this reason. */
+  closeConnections(names: ReadonlySet<string>, reason: string): void;
   /** Resolves when `batch` is durable. */
   durable(batch: number): Promise<void>;
   /** Publishes as a client would; resolves, once it is safe, with whether any queue took it. */
@@ -165,7 +165,7 @@ export const NO_HOST: ViewHost = {
   certificates: () => [],
   channelCounts: () => [],
   traffic: () => [],
-  closeConnection: () => false,
+  closeConnections: () => {},
   durable: () => Promise.resolve(),
   publish: () => Promise.reject(new Error('the broker does not run')),
 };

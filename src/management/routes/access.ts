@@ -144,11 +144,11 @@ export const VHOST_ROUTES: readonly Route[] = [
 ];
 
 function vhosts(call: Call) {
-  const names = call.watchedVhosts();
+  const names = new Set(call.watchedVhosts());
   const { node } = call.view.look;
   return call.view.look
     .vhosts()
-    .filter(({ name }) => names.includes(name))
+    .filter(({ name }) => names.has(name))
     .map((vhost) => ({
       ...vhost,
       metadata: { description: vhost.description, tags: vhost.tags },

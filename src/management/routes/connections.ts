@@ -129,7 +129,7 @@ function close(call: Call, names: readonly string[]): undefined {
     const text = 'connection closed through the API';
     const { log, admitsLine } = call.context;
     if (admitsLine(text)) log.warn({ connection: name, user, reason }, text);
-    call.view.look.host.closeConnection(name, reason);
   }
+  call.view.look.host.closeConnections(new Set(names), reason);
   return undefined;
 }

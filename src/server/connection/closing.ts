@@ -52,6 +52,8 @@ export class Closing {
   /** Whether the peer's close waits for its answer. */
   private answering = false;
   private peerHasEnded = false;
+  /** Whether it is closed soon: nothing is acted upon any more, but the peer does not know. */
+  private frozen = false;
 
   /** The time for the handshake begins now. */
   constructor(
@@ -71,9 +73,19 @@ export class Closing {
     this.wheel.cancel(this.deadline);
   }
 
+  /** Has a running connection act upon nothing any more, until `byBroker` closes it. */
+  freeze(): void {
+    const { connection } = this;
+    if (connection.state !== RUNNING) return;
+    this.frozen = true;
+    connection.state = CLOSING;
+  }
+
   /** Sends connection.close and waits for the answer; `key` is the method to blame, 0 for none. */
   byBroker(error: AmqpError, key: number): void {
     const { connection } = this;
+    if (this.frozen && connection.state === CLOSING) connection.state = RUNNING;
+    this.frozen = false;
     if (connection.state >= CLOSING) return;
     const text = 'connection closed by the broker';
     if (this.lines.admits(text)) connection.log.warn({ reason: error.replyText }, text);
