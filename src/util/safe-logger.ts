@@ -79,7 +79,7 @@ class SafeLogger {
   private write(level: Level, first: object | string, text: string | undefined): void {
     try {
       const written: unknown = this.hand(level, first, text);
-      // A logger of a program may write by promises, which nobody else looks at.
+      // A logger of a program may write by promises, that nothing else looks at.
       if (written instanceof Promise) written.catch(dropped);
     } catch {
       dropped();

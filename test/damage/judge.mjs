@@ -23,7 +23,7 @@ import { randomOf } from '../power/random.mjs';
 const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };
 const PAGE_BYTES = 4096;
 
-process.once('message', async ({ file, folder, seed, first, last, usedBytes, queues }) => {
+process.once('message', async ({ file, folder, seed, first, last, usedBytes, queues, pages }) => {
   for (let n = first; n < last; n++) {
     process.send({ begins: n });
     const random = randomOf(`${seed} ${n}`);
@@ -31,19 +31,19 @@ process.once('message', async ({ file, folder, seed, first, last, usedBytes, que
     mkdirSync(folder, { recursive: true });
     const path = join(folder, 'data.mdb');
     copyFileSync(file, path);
-    const what = spoil(path, usedBytes, random);
+    const what = spoil(path, usedBytes, random, pages);
     process.send({ n, what, ...(await look(folder, queues)) });
   }
   process.disconnect();
 });
 
 /** Does one thing to a file that happens to files; returns what. */
-function spoil(path, usedBytes, random) {
+function spoil(path, usedBytes, random, pagesOnly) {
   const fd = openSync(path, 'r+');
   const pages = Math.floor(usedBytes / PAGE_BYTES);
   const at = random.below(usedBytes);
   try {
-    switch (random.below(6)) {
+    switch (pagesOnly ? 2 : random.below(6)) {
       case 0:
         ftruncateSync(fd, at);
         return `cut at ${at}`;

@@ -1,4 +1,4 @@
-// Damaged data files: npm run damage -- [--cases 500] [--seed word] [--verbose]
+// Damaged data files: npm run damage -- [--cases 500] [--seed word] [--pages] [--verbose]
 // A broker fills a folder; then bits are flipped, pages zeroed or swapped, and files cut, one at a time.
 // What `leveret check` calls sound has to hold every message, and a broker must never deliver a wrong
 // byte, whatever it does otherwise. Exit code 1: it was not so.
@@ -23,6 +23,8 @@ const { values } = parseArgs({
   options: {
     cases: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(Date.now()) },
+    // Pages are exchanged, and nothing else is done.
+    pages: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -96,6 +98,7 @@ async function judge(first) {
     last,
     usedBytes,
     queues,
+    pages: values.pages,
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), 120_000);
   await new Promise((resolve) => child.once('exit', resolve));

@@ -1,4 +1,4 @@
-// Owns batches of so many changes that handing them to LMDB in one go would hold up everybody: one row has all
+// Owns batches of so many changes that handing them to LMDB in one go would hold up all clients: one row has all
 // of them, and the changes follow in parts. Never decides when a commit begins.
 
 import type { RootDatabase } from 'lmdb';
