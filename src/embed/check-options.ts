@@ -70,7 +70,7 @@ export function checkOptions(place: string, options: BrokerOptions): void {
     throw new ConfigError(place, 'memory is false, and dataDir is not given', 'name a folder');
   }
   if (users?.length === 0) {
-    throw new ConfigError(`${place}: users`, 'nobody could log in', 'name one, or leave it out');
+    throw new ConfigError(`${place}: users`, 'no user could log in', 'name one, or leave it out');
   }
   for (const [at, user] of (users ?? []).entries()) {
     const wayOut = "write for example { name: 'guest', password: 'guest' }";

@@ -172,7 +172,7 @@ describe('options', () => {
     ['a port that is none', { port: 70_000 }, 'expected a port'],
     ['a folder for memory', { memory: true, dataDir: 'x' }, 'exclude each other'],
     ['no folder for a disk', { memory: false }, 'name a folder'],
-    ['nobody', { users: [] }, 'nobody could log in'],
+    ['nobody', { users: [] }, 'no user could log in'],
     ['definitions that are none', { definitions: { queues: [{}] } }, 'queue'],
   ])('are refused with a way out: %s', async (_what, options, expected) => {
     await expect(start(options)).rejects.toThrow(expected);
