@@ -40,9 +40,11 @@ async function stopped(): Promise<string> {
   for (const queue of ['sound', 'spoilt']) {
     await channel.assertQueue(queue);
     for (let n = 0; n < 10; n++) {
-      // Each large enough for a segment of its own.
-      const body = Buffer.alloc(40_000, `${queue} ${n} `);
-      if (queue === 'spoilt' && n === 4) body.write(MARK, 20_000);
+      // Each large enough for a segment of its own, and the one with the mark too large for one row,
+      // however the chunks and the batches fell.
+      const marked = queue === 'spoilt' && n === 4;
+      const body = Buffer.alloc(marked ? 100_000 : 40_000, `${queue} ${n} `);
+      if (marked) body.write(MARK, 20_000);
       channel.sendToQueue(queue, body, { persistent: true });
     }
     await channel.waitForConfirms();

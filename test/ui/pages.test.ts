@@ -112,6 +112,9 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
     await page.getByRole('heading', { name: 'Queues' }).waitFor();
     const left = await stage.api.call('GET', '/queues/%2F/by%20keyboard');
     expect(left.status).toBe(404);
+    // A refresh of the page may be under way as the queue goes: the browser notes its answer of 404.
+    const rest = complaints.splice(0).filter((text) => !text.includes('status of 404'));
+    expect(rest).toEqual([]);
   });
 
   test('what the broker refuses is said in its words, and the form stays', async () => {
