@@ -5,6 +5,8 @@ import type { ReadMessage } from '../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { type ExactText, viewOf } from '../util/bytes.ts';
 import type { Broker } from './broker.ts';
+import type { Steps } from './core/slices.ts';
+import { pushingAll } from './pushing.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 
@@ -44,19 +46,40 @@ export function prepareCopy(broker: Broker, message: ReadMessage, copy: Copy): P
 /** Puts a copy into queues, of which there is one at least; false: one refused it. */
 export function placeCopy(
   broker: Broker,
-  { record, view, bodyBytes, persistent, traits }: PreparedCopy,
+  prepared: PreparedCopy,
   targets: readonly Queue[],
 ): boolean {
-  const { line, log } = broker;
-  line.begin();
+  broker.line.begin();
+  const { position, traits } = store(broker, prepared, targets);
+  let taken = true;
+  for (const target of targets) {
+    if (!target.push(position, prepared.bodyBytes, traits)) taken = false;
+  }
+  broker.line.end();
+  return taken;
+}
+
+/** The same for very many queues, step by step: one batch must have all of it. */
+export function* placingCopy(
+  broker: Broker,
+  prepared: PreparedCopy,
+  targets: readonly Queue[],
+): Steps {
+  broker.line.begin();
+  const { position, traits } = store(broker, prepared, targets);
+  broker.line.end();
+  const outcome = { refused: false };
+  yield* pushingAll(broker, targets, position, prepared.bodyBytes, traits, outcome);
+}
+
+/** Has the log take a copy and hold it for so many queues. */
+function store(
+  { log }: Broker,
+  { record, view, bodyBytes, persistent, traits }: PreparedCopy,
+  targets: readonly Queue[],
+): { readonly position: number; readonly traits: number } {
   const stored = persistent && targets.some((target) => target.durable);
   const position = log.append(record, view, 0, record.length, stored);
   log.placed.hold(targets.length, bodyBytes);
-  const pushed = stored ? traits | PUSH_STORED : traits;
-  let taken = true;
-  for (const target of targets) {
-    if (!target.push(position, bodyBytes, pushed)) taken = false;
-  }
-  line.end();
-  return taken;
+  return { position, traits: stored ? traits | PUSH_STORED : traits };
 }

@@ -6,8 +6,10 @@ import { readMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
 import type { Broker } from './broker.ts';
 import { copyKeys } from './copy-keys.ts';
-import { placeCopy, prepareCopy } from './copy-message.ts';
+import { placeCopy, placingCopy, prepareCopy } from './copy-message.ts';
+import type { Steps } from './core/slices.ts';
 import { MessageProperties } from './message-properties.ts';
+import { WIDE_ROUTE } from './pushing.ts';
 import type { DeathReason } from './queue/host.ts';
 import type { Queue } from './queue/queue.ts';
 import { queuesOfCycle, recordDeath } from './republish/deaths.ts';
@@ -16,7 +18,8 @@ import type { Vhost } from './vhost.ts';
 /**
  * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
  * exists. The caller then settles it in `queue` within the same turn, so that one batch holds both:
- * on disk the message is here or there, never in both and never in none.
+ * on disk the message is here or there, never in both and never in none. Where it goes to very many queues,
+ * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last.
  */
 export function deadLetter(
   broker: Broker,
@@ -24,9 +27,9 @@ export function deadLetter(
   queue: Queue,
   position: number,
   reason: DeathReason,
-): void {
+): Steps | null {
   const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
-  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return;
+  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return null;
   const message = readMessage(broker.log, position);
   const { headers, expiration, address } = message;
   const atMs = broker.clock.wallMs();
@@ -39,11 +42,13 @@ export function deadLetter(
   const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
   const cycle = queuesOfCycle(headers, reason);
   const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
-  if (targets.length === 0) return;
+  if (targets.length === 0) return null;
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
   const prepared = prepareCopy(broker, message, { ...copy, expiryMs: NO_EXPIRY });
   // Up to here the message was looked at; from here on there is no way back.
   broker.counts.deadLettered[reason] += 1;
+  if (targets.length > WIDE_ROUTE) return placingCopy(broker, prepared, targets);
   placeCopy(broker, prepared, targets);
+  return null;
 }

@@ -343,8 +343,8 @@ export class Vhost implements QueueHome {
     this.deleteQueueBy(act, queue, false, false, then);
   }
 
-  deadLetter(queue: Queue, position: number, reason: DeathReason): void {
-    deadLetter(this.broker, this, queue, position, reason);
+  deadLetter(queue: Queue, position: number, reason: DeathReason): Steps | null {
+    return deadLetter(this.broker, this, queue, position, reason);
   }
 
   setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void {

@@ -20,6 +20,7 @@ import type { Steps } from '../broker/core/slices.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
 import type { Firehose } from '../broker/firehose.ts';
+import { pushingAll, WIDE_ROUTE } from '../broker/pushing.ts';
 import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
@@ -58,7 +59,7 @@ import {
 } from './publish-properties.ts';
 import type { PublisherChannel } from './publisher-channel.ts';
 import type { CommitOutcome, HeldPublish } from './transaction.ts';
-import { pushingAll, pushWide, WIDE_ROUTE } from './wide-push.ts';
+import { pushWide } from './wide-push.ts';
 
 /** Bits of basic.publish. */
 const BIT_MANDATORY = 1;

@@ -2,6 +2,7 @@
 // often; and what becomes of one that cannot be looked at. Never decides that a message is dead: queue.ts does.
 
 import type { Steps } from '../core/slices.ts';
+import { DeathLine } from './death-line.ts';
 import { expiredLane, nextExpiryMs } from './expiry.ts';
 import type { DeathReason, QueueHome, QueueHost } from './host.ts';
 import type { Lane } from './lane.ts';
@@ -15,11 +16,21 @@ export const DELIVERIES_PER_TURN = 4096;
 /** Dropping one that is dead-lettered takes much longer: it is read, changed, and published anew. */
 const DEAD_LETTERS_PER_TURN = 256;
 
+/** What became of a message that was handed on. */
+interface HandedOn {
+  /** Its dead letter, not begun, where that takes many steps. */
+  readonly letter: Steps | null;
+  readonly failed: { readonly error: unknown } | null;
+}
+
+const AT_ONCE: HandedOn = { letter: null, failed: null };
+
 /** The endings of one queue. */
 export class Endings {
   private readonly queue: Queue;
   private readonly host: QueueHost;
   private readonly home: QueueHome;
+  private readonly line: DeathLine;
   private readonly headFailed = (lane: Lane, error: unknown): void => {
     this.setAside(this.queue.messages.skipHead(lane), 'expiry', error);
   };
@@ -28,6 +39,7 @@ export class Endings {
     this.queue = queue;
     this.host = host;
     this.home = home;
+    this.line = new DeathLine(queue, host, ({ seq, reason }) => this.endNow(seq, reason));
   }
 
   /** A lane whose head had to be delivered by `nowMs`; null: none. */
@@ -76,7 +88,8 @@ export class Endings {
     const { messages, rules } = this.queue;
     if (rules.overflow !== 'drop-head') return false;
     for (let left = this.perTurn; left > 0; left--) {
-      if (messages.readyCount === 0 || !isOver(rules, messages, 0, 0)) return false;
+      if (this.line.busy || messages.readyCount === 0 || !isOver(rules, messages, 0, 0))
+        return false;
       this.dropHead(messages.topLane(), 'maxlen');
       if (this.spent) return true;
     }
@@ -91,7 +104,7 @@ export class Endings {
     for (let left = this.perTurn; ; left--) {
       const lane = this.expiredLane(nowMs);
       if (lane === null) break;
-      if (left === 0 || (left < this.perTurn && this.spent)) return false;
+      if (this.line.busy || left === 0 || (left < this.perTurn && this.spent)) return false;
       this.dropHead(lane, 'expired');
     }
     return this.queue.messages.readyCount > 0;
@@ -124,12 +137,23 @@ export class Endings {
     }
   }
 
-  /** Ends the life of a message that is not ready, and hands it on. */
+  /** Ends the life of a message that is not ready, and hands it on; at once, if that is short. */
   die(seq: number, reason: DeathReason): void {
+    if (this.line.busy) {
+      this.line.add(seq, reason);
+      return;
+    }
+    const letter = this.endNow(seq, reason);
+    if (letter !== null) this.line.begin(seq, letter);
+  }
+
+  /** The same; what is long is returned instead, and the message has not ended then. */
+  private endNow(seq: number, reason: DeathReason): Steps | null {
     const { messages } = this.queue;
-    const error = this.handOn(messages.positionOf(seq), reason);
-    if (error === null) messages.end(seq);
-    else this.setAside(seq, reason, error.thrown);
+    const { letter, failed } = this.handOn(messages.positionOf(seq), reason);
+    if (failed !== null) this.setAside(seq, reason, failed.error);
+    else if (letter === null) messages.end(seq);
+    return letter;
   }
 
   /** A message that a full queue refuses goes where its dead letters go, as soon as it is its turn. */
@@ -138,18 +162,19 @@ export class Endings {
     this.host.refusedLetters.add(this.queue, position, bodyBytes, traits);
   }
 
-  /** It is the turn of one that was refused. */
-  handOnRefused(position: number, bodyBytes: number, traits: number): void {
+  /** It is the turn of one that was refused. Returns what is to be done in steps, one batch for all. */
+  handOnRefused(position: number, bodyBytes: number, traits: number): Steps | null {
     const { messages } = this.queue;
-    const error = this.handOn(position, 'maxlen');
-    if (error === null) return;
+    const { letter, failed } = this.handOn(position, 'maxlen');
+    if (failed === null) return letter;
     // To be set aside it has to be a message of this queue.
     this.home.setAside(
       this.queue,
       { seq: messages.pushedCount, position, bodyBytes, traits: messages.maskTraits(traits) },
       'maxlen',
-      error.thrown,
+      failed.error,
     );
+    return null;
   }
 
   /** Takes a message out that is not ready and cannot be looked at. */
@@ -179,17 +204,17 @@ export class Endings {
     }
   }
 
-  /** Null, or what was thrown before anything changed. What is thrown after that goes on its way. */
-  private handOn(position: number, reason: DeathReason): { readonly thrown: unknown } | null {
-    if (this.queue.rules.deadLetterExchange === null) return null;
+  /** What is thrown before anything changed is noted as failed; what is thrown after that goes on its way. */
+  private handOn(position: number, reason: DeathReason): HandedOn {
+    if (this.queue.rules.deadLetterExchange === null) return AT_ONCE;
     const { line } = this.host;
     const { begun } = line;
     try {
-      this.home.deadLetter(this.queue, position, reason);
-      return null;
-    } catch (thrown) {
-      if (line.begun !== begun) throw thrown;
-      return { thrown };
+      const letter = this.home.deadLetter(this.queue, position, reason);
+      return letter === null ? AT_ONCE : { letter, failed: null };
+    } catch (error) {
+      if (line.begun !== begun) throw error;
+      return { letter: null, failed: { error } };
     }
   }
 }

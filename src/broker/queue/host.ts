@@ -3,6 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ChangeLine } from '../core/change-line.ts';
+import type { Slices, Steps } from '../core/slices.ts';
 import type { RefusedLetters } from '../republish/refused-letters.ts';
 import type { Queue } from './queue.ts';
 import type { HeldEntry } from './queue-messages.ts';
@@ -22,6 +23,7 @@ export interface QueueHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
   readonly line: ChangeLine;
+  readonly slices: Slices;
   readonly refusedLetters: RefusedLetters;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed: number;
@@ -42,8 +44,11 @@ export interface QueueHost {
 
 /** What a queue needs of its vhost. */
 export interface QueueHome {
-  /** Hands a message on to where the queue's dead letters go; it is still in the queue. */
-  deadLetter(queue: Queue, position: number, reason: DeathReason): void;
+  /**
+   * Hands a message on to where the queue's dead letters go; it is still in the queue. Returns the steps of that,
+   * not begun, where they are too many for one turn: the batch of the last one must have all of them.
+   */
+  deadLetter(queue: Queue, position: number, reason: DeathReason): Steps | null;
   /** Takes over a message that cannot be looked at; the queue lets go of it in the same turn. */
   setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void;
   /** The queue was unused for as long as it may be. */

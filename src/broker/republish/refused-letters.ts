@@ -4,7 +4,7 @@
 import type { MessageLog } from '../../message/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
-import type { Slices, Steps } from '../core/slices.ts';
+import { finish, type Slices, type Steps } from '../core/slices.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PositionVisitor } from '../queue/queue-entries.ts';
 
@@ -49,6 +49,8 @@ export class RefusedLetters implements RecordHolder {
   /** Those that the letter led to that is being handed on; null: none is. */
   private led: Refused[] | null = null;
   private underWay = false;
+  /** The letter under way that goes to very many queues; null: none does. */
+  private wide: Steps | null = null;
   /** When to give up what waits; -1: not at all. */
   private lastMs = -1;
 
@@ -86,14 +88,8 @@ export class RefusedLetters implements RecordHolder {
       return;
     }
     this.roots.push(refused);
-    if (this.underWay) {
-      if (this.count > WAITING_MAX) this.handOnNext();
-      return;
-    }
-    this.underWay = true;
-    this.slices.begin(this.steps(), () => {
-      this.underWay = false;
-    });
+    if (!this.underWay && this.wide === null) this.begin();
+    else if (this.count > WAITING_MAX) this.handOnAtOnce();
   }
 
   /** Visits them all: they are few. */
@@ -109,23 +105,69 @@ export class RefusedLetters implements RecordHolder {
     this.lastMs = this.clock.monotonicMs() + STOP_MS;
   }
 
+  private begin(): void {
+    this.underWay = true;
+    this.slices.begin(this.steps(), () => {
+      this.underWay = false;
+    });
+  }
+
   private *steps(): Steps {
     while (this.count > 0 && (this.lastMs < 0 || this.clock.monotonicMs() < this.lastMs)) {
-      this.handOnNext();
+      const letter = this.handOnNext();
+      if (letter !== null) this.beginWide(letter);
+      // Its end goes on with the others.
+      if (this.wide !== null) return;
       yield;
     }
   }
 
-  private handOnNext(): void {
-    const refused = this.following.pop() ?? this.nextRoot();
-    const { queue, position, bodyBytes, traits } = refused;
+  private beginWide(letter: Steps): void {
+    const steps = this.leading(letter);
+    this.wide = steps;
+    this.slices.whole(steps, () => {
+      if (this.wide === steps) this.wide = null;
+      if (this.count > 0 && !this.underWay && this.wide === null) this.begin();
+    });
+  }
+
+  /** Too many wait for each to have its turn. */
+  private handOnAtOnce(): void {
+    if (this.wide !== null) finish(this.wide);
+    this.wide = null;
+    const letter = this.handOnNext();
+    if (letter !== null) finish(this.leading(letter));
+  }
+
+  /** Returns what is to be done in steps. */
+  private handOnNext(): Steps | null {
+    const { queue, position, bodyBytes, traits } = this.following.pop() ?? this.nextRoot();
     const led: Refused[] = [];
     this.led = led;
     // Without a finally: what throws here does so in the midst of a change, and ends the process.
-    if (!queue.deleted) queue.endings.handOnRefused(position, bodyBytes, traits);
+    const letter = queue.deleted ? null : queue.endings.handOnRefused(position, bodyBytes, traits);
     this.led = null;
-    for (let i = led.length - 1; i >= 0; i--) this.following.push(led[i] as Refused);
+    this.follow(led, this.following.length);
     this.log.unref(this.log.segmentOf(position), bodyBytes);
+    return letter;
+  }
+
+  /** The steps of a letter, each with the refusals that it leads to. */
+  private *leading(letter: Steps): Steps {
+    // What earlier steps led to comes before what later ones do.
+    const floor = this.following.length;
+    for (let done = false; !done; ) {
+      const led: Refused[] = [];
+      this.led = led;
+      done = letter.next().done === true;
+      this.led = null;
+      this.follow(led, floor);
+      if (!done) yield;
+    }
+  }
+
+  private follow(led: readonly Refused[], at: number): void {
+    if (led.length > 0) this.following.splice(at, 0, ...led.toReversed());
   }
 
   private nextRoot(): Refused {

@@ -21,7 +21,7 @@ function slowLetters(small: SmallBroker): void {
   const deadLetter = vhost.deadLetter.bind(vhost);
   vhost.deadLetter = (...args) => {
     small.nowMs += 1;
-    deadLetter(...args);
+    return deadLetter(...args);
   };
 }
 

@@ -24,7 +24,7 @@ function watchLetters(small: SmallBroker): { deepest: number; letters: number } 
     seen.deepest = Math.max(seen.deepest, depth);
     seen.letters += 1;
     small.nowMs += 1;
-    deadLetter(...args);
+    return deadLetter(...args);
   };
   return seen;
 }
