@@ -74,7 +74,7 @@ export class View {
 
   /** Whether a user may open a vhost. */
   mayEnter(user: string, vhost: string): boolean {
-    return this.broker.access.permissionsOf(user).some((each) => each.vhost === vhost);
+    return this.broker.access.permission(user, vhost) !== null;
   }
 
   /**

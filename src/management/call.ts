@@ -81,7 +81,7 @@ export class Call {
   /** The vhost of the path, which the person has a permission in, or is an administrator of. */
   vhost(): string {
     const name = this.param('vhost');
-    if (!this.view.look.vhostNames.includes(name)) throw notFound();
+    if (!this.view.look.hasVhost(name)) throw notFound();
     if (!this.reaches('administrator') && !this.view.mayEnter(this.person.name, name)) {
       throw notAuthorised('User not authorised to access virtual host');
     }

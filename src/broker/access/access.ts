@@ -192,6 +192,11 @@ export class Access {
     return sorted([...this.granted.values()].flatMap((vhosts) => [...vhosts.values()]));
   }
 
+  /** The permission of a user in a vhost; null: it has none. */
+  permission(user: string, vhost: string): PermissionSnapshot | null {
+    return this.granted.get(user)?.get(vhost) ?? null;
+  }
+
   /** The permissions of one user. */
   permissionsOf(user: string): PermissionSnapshot[] {
     return sorted([...(this.granted.get(user)?.values() ?? [])]);

@@ -100,6 +100,10 @@ export class Look {
     return [...this.broker.vhosts.keys()];
   }
 
+  hasVhost(name: string): boolean {
+    return this.broker.vhosts.has(name);
+  }
+
   /** Throws a Refusal when there is no vhost of that name. */
   requireVhost(name: string): void {
     this.broker.vhost(name);

@@ -91,7 +91,7 @@ export const VHOST_ROUTES: readonly Route[] = [
     const name = call.param('vhost');
     const body = call.object();
     await call.view.vhostGone(name);
-    const isNew = !call.view.look.vhostNames.includes(name);
+    const isNew = !call.view.look.hasVhost(name);
     const type = body['default_queue_type'];
     call.view.putVhost(name, {
       ...(body['description'] === undefined
@@ -195,7 +195,7 @@ export const PERMISSION_ROUTES: readonly Route[] = [
 /** The user and the vhost of the path, which must be there. */
 function ends(call: Call): { readonly vhost: string; readonly user: string } {
   const [vhost, user] = [call.param('vhost'), call.param('user')];
-  const there = call.view.look.vhostNames.includes(vhost) && find(call) !== undefined;
+  const there = call.view.look.hasVhost(vhost) && find(call) !== undefined;
   if (!there) throw badRequest('vhost_or_user_not_found');
   return { vhost, user };
 }
