@@ -2,7 +2,7 @@
 // Never reads flags or variables, never ends the process: that is cli/.
 
 import { constants } from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
@@ -37,13 +37,12 @@ import type { ListenAddress } from './server/listener.ts';
 import { BOUNDLESS, thisMachine } from './server/machine.ts';
 import { Server } from './server/server.ts';
 import { type BackupReport, backUp, hasData, putBack } from './store/backup.ts';
-import { type CompactReport, compactStore, dropUnfinished } from './store/compact.ts';
+import { type CompactReport, compactStore } from './store/compact.ts';
 import { StoreError } from './store/errors.ts';
-import { type DataFolder, openDataFolder } from './store/folder.ts';
-import { checkFormat } from './store/format.ts';
-import { openMemoryStore } from './store/memory/engine.ts';
+import { openDataFolder } from './store/folder.ts';
+import { markData, signOfData } from './store/has-data.ts';
+import { closeStore, openStore } from './store/opened-store.ts';
 import type { Store } from './store/port.ts';
-import { Scratch } from './store/scratch.ts';
 import { Tools } from './tools.ts';
 import { type Clock, systemClock } from './util/clock.ts';
 import { HeapGrowth } from './util/heap-growth.ts';
@@ -77,14 +76,6 @@ export interface OpenBroker {
   close(): Promise<void>;
 }
 
-/** A store with the folder that it holds locked, if it has one. */
-interface OpenStore {
-  readonly store: Store;
-  readonly folder: DataFolder | null;
-  /** Where messages go that memory is too small for and no restart needs. */
-  readonly scratch: Scratch | null;
-}
-
 /**
  * Opens the store and the listener. When it rejects, nothing is left open. Without an
  * `embedding`, the process is the broker's own, and the engine of the language is set up for it.
@@ -101,11 +92,10 @@ export async function startBroker(
   for (const { path, json } of definitions.files) {
     naming(path, () => readDefinitions(json as JsonValue));
   }
-  const opened = await openStore(settings);
+  const opened = await openStore(settings, version);
   const { store } = opened;
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
-    checkFormat(store, version);
     const access = { ...accessSettings(settings), ...embedding?.access };
     // Who brings users wants no other, least of all one whose password everybody knows.
     if (bringsUsers(definitions)) access.user = null;
@@ -127,6 +117,7 @@ export async function startBroker(
     });
     // Nobody logs in as a user whom the disk does not know yet.
     await Promise.race([server.definitionsDurable(), broken]);
+    if (opened.folder !== null) await noteData(opened.folder.path, logger);
     const heapGrowth = new HeapGrowth();
     if (embedding === null) heapGrowth.start();
     const amqp = await server.listen(listenAddresses(settings));
@@ -171,9 +162,8 @@ function backupOf(server: Server, store: Store, dataDir: string) {
 /** Opens a data folder without listening. When it rejects, nothing is left open. */
 export async function openBroker(settings: Settings): Promise<OpenBroker> {
   const version = readVersion();
-  const opened = await openStore(settings);
+  const opened = await openStore(settings, version);
   try {
-    checkFormat(opened.store, version);
     const nobody = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
     const broker = new Broker(opened.store, systemClock, nobody);
     const { user, vhost, ...rest } = accessSettings(settings);
@@ -187,6 +177,11 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
     await closeStore(opened);
     throw error;
   }
+}
+
+/** Whether a folder has the data of a broker. Rejects with a StoreError when it had, and that is gone. */
+export async function holdsData(dataDir: string): Promise<boolean> {
+  return (await signOfData(dataDir)) !== null || hasData(dataDir);
 }
 
 /** What a check of a data folder found, and where the data lies as it was before a repair. */
@@ -263,9 +258,8 @@ export async function restoreData(
  * which leaves the data as it was.
  */
 export async function compactData(settings: Settings): Promise<CompactReport> {
-  const opened = await openStore(settings);
+  const opened = await openStore(settings, readVersion());
   try {
-    checkFormat(opened.store, readVersion());
     return await compactStore(opened.store, settings.dataDir);
   } finally {
     await closeStore(opened);
@@ -274,9 +268,8 @@ export async function compactData(settings: Settings): Promise<CompactReport> {
 
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
 async function withStore<T>(settings: Settings, run: (store: Store) => T | Promise<T>): Promise<T> {
-  const opened = await openStore(settings);
+  const opened = await openStore(settings, readVersion());
   try {
-    checkFormat(opened.store, readVersion());
     return await run(opened.store);
   } finally {
     await closeStore(opened);
@@ -356,32 +349,12 @@ function listenAddresses({ tcpListeners, sslListeners }: Settings): ListenAddres
   return [...of('tcp', tcpListeners, false), ...of('ssl', sslListeners, true)];
 }
 
-async function openStore(settings: Settings): Promise<OpenStore> {
-  if (settings.memory) return { store: openMemoryStore(), folder: null, scratch: null };
-  const folder = await openDataFolder(settings.dataDir);
+/** From now on a start without the data of this folder is refused. */
+async function noteData(dataDir: string, logger: Logger): Promise<void> {
   try {
-    const { openLmdbStore } = await import('./store/lmdb/engine.ts');
-    const { commitTimeoutMs } = settings;
-    const store = await openLmdbStore(join(folder.path, 'store'), { commitTimeoutMs });
-    const scratchPath = join(folder.path, 'scratch');
-    await rm(scratchPath, { recursive: true, force: true });
-    await dropUnfinished(folder.path);
-    const scratch = new Scratch(() =>
-      openLmdbStore(scratchPath, { commitTimeoutMs, lasting: false }),
-    );
-    return { store, folder, scratch };
-  } catch (error) {
-    await folder.release();
-    throw error;
-  }
-}
-
-async function closeStore({ store, folder, scratch }: OpenStore): Promise<void> {
-  try {
-    await store.close();
-    await scratch?.close();
-    if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
-  } finally {
-    await folder?.release();
+    await markData(dataDir);
+  } catch (err) {
+    // A broker whose disk is full has to start all the same, for its consumers.
+    logger.warn({ err }, 'that the data folder holds data could not be noted there');
   }
 }

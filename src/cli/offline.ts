@@ -1,8 +1,7 @@
 // Owns how a verb gets at the data folder of a stopped broker, and how it ends. Never does what the
 // verb does.
 
-import { realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { realpathSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
@@ -223,7 +222,7 @@ async function runOnFolder(
   options: Options,
   api: HttpApi,
 ): Promise<Answer> {
-  requireData(settings);
+  await requireData(settings);
   let broker: OpenBroker;
   try {
     broker = await (await import('../main.ts')).openBroker(settings);
@@ -259,11 +258,13 @@ export function settingsFor(options: Options): Promise<Settings> {
   return loadSettings({ configGlobs: options['config'] as string[], env: process.env, flags });
 }
 
-/** Refuses a folder without a broker's data, which opening it would make. */
-export function requireData({ dataDir, memory }: Settings): void {
+/**
+ * Refuses a folder without a broker's data, which opening it would make: rejects with a VerbError where none
+ * has been, and with a StoreError where it is gone.
+ */
+export async function requireData({ dataDir, memory }: Settings): Promise<void> {
   if (memory) throw new VerbError('a broker with --memory has no data folder to work on');
-  const there = statSync(join(dataDir, 'store'), { throwIfNoEntry: false });
-  if (there?.isDirectory()) return;
+  if (await (await import('../main.ts')).holdsData(dataDir)) return;
   const wayOut = 'name its folder with --data-dir, or start a broker there first';
   throw new VerbError(`there is no data of a broker in ${dataDir}: ${wayOut}`);
 }

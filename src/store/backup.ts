@@ -5,6 +5,7 @@ import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promi
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
+import { markData, unmarkData } from './has-data.ts';
 import type { Store } from './port.ts';
 import { syncFile, syncFolder } from './sync-folder.ts';
 
@@ -43,10 +44,12 @@ export async function backUp(store: Store, dataDir: string, target: string): Pro
     const data = join(folder, DATA);
     await chmod(data, 0o600);
     await syncFile(data);
+    await markData(path);
     for (const each of [folder, path, dirname(path)]) await syncFolder(each);
     return { path, bytes: (await stat(data)).size };
   } catch (cause) {
     await rm(folder, { recursive: true, force: true });
+    await unmarkData(path);
     if (cause instanceof StoreError) throw cause;
     throw new StoreError(
       `the copy to ${path} failed (${causeText(cause)}), and nothing of it is kept`,
@@ -106,7 +109,7 @@ export async function putBack(
 /** Whether a folder holds the data of a broker. */
 export function hasData(folder: string): Promise<boolean> {
   return stat(join(resolve(folder), STORE, DATA)).then(
-    (found) => found.isFile(),
+    (found) => found.isFile() && found.size > 0,
     () => false,
   );
 }

@@ -58,6 +58,11 @@ function checkVersion(value: Buffer): number {
   );
 }
 
+/** Whether a store holds nothing at all, as one that was just made. */
+export function isNew(store: Store): boolean {
+  return store.get(TABLE_META, KEY) === null && isEmpty(store);
+}
+
 function isEmpty(store: Store): boolean {
   for (let table = 1; table <= TABLE_LAST; table += 1) {
     for (const _key of store.keys(table, LOWEST, HIGHEST)) return false;

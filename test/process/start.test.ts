@@ -50,7 +50,7 @@ describe('a start that works', () => {
   test('makes the data folder, for this user alone, with all that leads to it', async () => {
     const folder = join(processes.folder(), 'a', 'b');
     await processes.start(folder);
-    expect(readdirSync(folder).sort()).toEqual(['lock', 'store']);
+    expect(readdirSync(folder).sort()).toEqual(['has-data', 'lock', 'store']);
   });
 
   test('in a folder that others may read logs a warning', async () => {

@@ -52,7 +52,7 @@ async function checkHere(options: Options): Promise<void> {
   let settings = null;
   try {
     settings = await settingsFor(options);
-    requireData(settings);
+    await requireData(settings);
     const { checkData } = await import('../../main.ts');
     const repair = options['repair'] === true;
     tell({ checked: await checkData(settings, repair, () => tell({ progress: true })) });

@@ -20,7 +20,7 @@ export function compactCommand(): Command {
       let settings = null;
       try {
         settings = await settingsFor(options);
-        requireData(settings);
+        await requireData(settings);
         const { compactData } = await import('../../main.ts');
         const { bytesBefore, bytesAfter } = await compactData(settings);
         const sizes = `${mib(bytesBefore)} before, ${mib(bytesAfter)} now`;

@@ -1,8 +1,8 @@
 // Owns the LMDB engine of the store: one environment, one commit under way at a time. Never knows
 // what its tables hold, and never writes synchronously once it is open.
 
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
@@ -55,26 +55,36 @@ export async function openLmdbStore(
   folder: string,
   options: LmdbStoreOptions = {},
 ): Promise<Store> {
+  const file = join(folder, 'data.mdb');
+  let fresh = false;
+  let db: RootDatabase<Buffer, Buffer> | null = null;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, 'data.mdb');
-    const fresh = !existsSync(file);
     const keys = tableKeys();
     const mapBytes = options.mapBytes ?? MAP_BYTES;
     await checkFiles(folder, mapBytes);
+    // An empty file was made, and nothing was written: it is as good as none.
+    fresh = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
     const { lasting = true } = options;
-    const db = openEnvironment(folder, keys, mapBytes, lasting);
+    db = openEnvironment(folder, keys, mapBytes, lasting);
     if (fresh && lasting) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
     await redo(db, keys);
     const { commitTimeoutMs = COMMIT_TIMEOUT_MS, wideChanges = WIDE_CHANGES } = options;
     return new LmdbStore(db, keys, commitTimeoutMs, wideChanges);
   } catch (cause) {
+    await db?.close();
+    if (fresh) await removeFiles(folder);
     throw new StoreError(
       `cannot open the store in ${folder}: ${causeText(cause)}`,
       'check the permissions and free space of this folder; if its data.mdb is damaged, restore the folder from a backup',
       { cause },
     );
   }
+}
+
+/** What is left of a store that could not be made would look like one whose data is gone. */
+async function removeFiles(folder: string): Promise<void> {
+  for (const name of ['data.mdb', 'lock.mdb']) await rm(join(folder, name), { force: true });
 }
 
 /*

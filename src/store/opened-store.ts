@@ -1,0 +1,85 @@
+// Owns opening all that a broker keeps its data in, and closing it: the locked folder, the store, the scratch
+// store. Never reads what the store holds, but for its format.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { dropUnfinished } from './compact.ts';
+import { type DataFolder, openDataFolder } from './folder.ts';
+import { checkFormat, isNew } from './format.ts';
+import { dataGone, signOfData } from './has-data.ts';
+import { openMemoryStore } from './memory/engine.ts';
+import type { Store } from './port.ts';
+import { Scratch } from './scratch.ts';
+
+/** A store with the folder that it holds locked, if it has one. */
+export interface OpenedStore {
+  readonly store: Store;
+  readonly folder: DataFolder | null;
+  /** Where messages go that memory is too small for and no restart needs. */
+  readonly scratch: Scratch | null;
+}
+
+/** Where the store lies, and how it is written. */
+export interface StorePlace {
+  readonly dataDir: string;
+  readonly memory: boolean;
+  readonly commitTimeoutMs: number;
+}
+
+/**
+ * Opens the store, making it when the folder is new. Rejects with a StoreError when the folder cannot be
+ * used, its data cannot be read by this broker, or is gone; nothing is left open then.
+ */
+export async function openStore(place: StorePlace, brokerVersion: string): Promise<OpenedStore> {
+  if (place.memory) {
+    const store = openMemoryStore();
+    checkFormat(store, brokerVersion);
+    return { store, folder: null, scratch: null };
+  }
+  const folder = await openDataFolder(place.dataDir);
+  try {
+    const { store, scratch } = await openIn(folder.path, place.commitTimeoutMs, brokerVersion);
+    return { store, folder, scratch };
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+async function openIn(
+  dataDir: string,
+  commitTimeoutMs: number,
+  brokerVersion: string,
+): Promise<{ store: Store; scratch: Scratch }> {
+  const sign = await signOfData(dataDir);
+  const { openLmdbStore } = await import('./lmdb/engine.ts');
+  const path = join(dataDir, 'store');
+  const store = await openLmdbStore(path, { commitTimeoutMs });
+  try {
+    if (sign !== null && isNew(store)) {
+      throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
+    }
+    checkFormat(store, brokerVersion);
+    const scratchPath = join(dataDir, 'scratch');
+    await rm(scratchPath, { recursive: true, force: true });
+    await dropUnfinished(dataDir);
+    const scratch = new Scratch(() =>
+      openLmdbStore(scratchPath, { commitTimeoutMs, lasting: false }),
+    );
+    return { store, scratch };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Closes all of it; what the store was given is durable then, and others may have the folder. */
+export async function closeStore({ store, folder, scratch }: OpenedStore): Promise<void> {
+  try {
+    await store.close();
+    await scratch?.close();
+    if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
+  } finally {
+    await folder?.release();
+  }
+}
