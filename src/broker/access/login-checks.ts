@@ -1,6 +1,7 @@
 // Owns whose password is checked next, and how often an address may be wrong. Never compares a password:
 // login.ts gives it that to do.
 
+import { assert } from '../../util/assert.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { LoginAnswer } from './login.ts';
 
@@ -10,22 +11,26 @@ import type { LoginAnswer } from './login.ts';
  *
  * Addresses take turns, and in each address the groups do. So neither 3,000 wrong logins from elsewhere nor
  * as many from the same address, for other names, make a user wait for more than a few checks.
+ *
+ * Of two checks one is for addresses that were not wrong lately, the other for those that were: however many
+ * addresses guess, another one waits for the checks under way, and for twice the addresses like it before it.
  */
 
 /** So many checks run at a time: each takes a thread of the pool of four that also writes commits. */
 const RUNNING_MAX = 2;
 /** So many passwords of one name wait in a line, whether there is such a user or not. */
 const NAME_MAX = 16;
-/** So many checks of names that are not there wait in a line, and in all. */
+/** So many checks of names that are not there wait in a line. */
 const STRANGERS_MAX = 1024;
-const ALL_STRANGERS_MAX = 4096;
 /** So many logins of one connection wait; requests that are pipelined past that are refused. */
 const OWNER_MAX = 4;
-/** So many checks wait in all. */
+/** So many checks wait in all; beyond, the newest of the line that has most gives way. */
 const WAITING_MAX = 8192;
 /** An address may be wrong so often at once, and gains so many tries a second. */
 const TRIES_MAX = 20;
 const TRIES_PER_SECOND = 5;
+/** An address that was wrong is told from the others for so long. */
+const WRONG_LATELY_MS = 60_000;
 /** So many addresses without a check are remembered for having been wrong. */
 const REMEMBERED_MAX = 4096;
 
@@ -80,24 +85,33 @@ interface Check {
 
 /** All that comes from one address. */
 interface Line {
+  readonly place: string;
   /** By name, the checks that wait; the name whose turn it is comes first. */
   readonly groups: Map<string, Map<string, Check>>;
   /** How many checks of each name wait. */
   readonly counts: Map<string, number>;
   /** All that are not answered, as they came. */
   readonly open: Set<Check>;
+  /** How many checks wait. */
+  waiting: number;
   tries: number;
   countedMs: number;
+  /** When it was wrong last. */
+  wrongMs: number;
 }
 
 /** The checks of all addresses. */
 export class LoginChecks {
   private readonly host: CheckHost;
-  /** By address; the one whose turn it is comes first. */
+  /** By address; the one whose last turn is longest ago comes first. */
   private readonly lines = new Map<string, Line>();
   private readonly owned = new WeakMap<object, Set<Ticket>>();
   private running = 0;
   private waiting = 0;
+  /** Those with checks that wait; the one whose turn it is comes first. */
+  private readonly busy = new Set<Line>();
+  /** Whether the next check is for an address that was wrong lately, if there is any. */
+  private wrongNext = false;
 
   constructor(host: CheckHost) {
     this.host = host;
@@ -154,62 +168,94 @@ export class LoginChecks {
     if (same !== undefined) return same;
     const count = line.counts.get(name) ?? 0;
     const strangers = known ? 0 : group.size;
-    const all = known ? WAITING_MAX : ALL_STRANGERS_MAX;
-    if (count >= NAME_MAX || strangers >= STRANGERS_MAX || this.waiting >= all) return null;
+    if (count >= NAME_MAX || strangers >= STRANGERS_MAX) return null;
+    if (this.waiting >= WAITING_MAX && !this.makeRoom(line)) return null;
     const tickets = new Set<Ticket>();
     const check: Check = { key, name, run, tickets, line, group, running: false, refusal: null };
     group.set(key, check);
     line.groups.set(groupName, group);
     line.counts.set(name, count + 1);
     line.open.add(check);
+    this.busy.add(line);
+    line.waiting += 1;
     this.waiting += 1;
     return check;
+  }
+
+  /** Refuses one check of the line that has most, unless that is the one that asks. */
+  private makeRoom(asking: Line): boolean {
+    // A flood has more than its share, so that none of its logins looks through all lines.
+    if (asking.waiting * this.busy.size > this.waiting) return false;
+    let most = asking;
+    for (const line of this.busy) if (line.waiting > most.waiting) most = line;
+    if (most.waiting <= asking.waiting + 1) return false;
+    let largest = new Map<string, Check>();
+    for (const group of most.groups.values()) if (group.size > largest.size) largest = group;
+    const newest = [...largest.values()].at(-1);
+    assert(newest !== undefined, 'a line whose checks wait has a group of them');
+    for (const ticket of this.ticketsOf(newest)) ticket.resolve(BUSY);
+    this.close(newest);
+    return true;
   }
 
   private addLine(place: string): Line {
     if (this.lines.size >= REMEMBERED_MAX) this.forgetLines();
     const countedMs = this.host.clock.monotonicMs();
     const line: Line = {
+      place,
       groups: new Map(),
       counts: new Map(),
       open: new Set(),
+      waiting: 0,
       tries: TRIES_MAX,
       countedMs,
+      wrongMs: Number.NEGATIVE_INFINITY,
     };
     this.lines.set(place, line);
     return line;
   }
 
-  /** Forgets addresses that wait for nothing: those with all their tries, or else the oldest half. */
+  /** Forgets addresses that wait for nothing: those not wrong lately, or else the oldest half. */
   private forgetLines(): void {
     const idle = [...this.lines].filter(([, { open }]) => open.size === 0);
-    const clean = idle.filter(([, line]) => this.refill(line) >= TRIES_MAX);
+    const nowMs = this.host.clock.monotonicMs();
+    const clean = idle.filter(([, line]) => !isWrongLately(line, nowMs));
     const gone = clean.length > 0 ? clean : idle.slice(0, Math.ceil(idle.length / 2));
     for (const [place] of gone) this.lines.delete(place);
   }
 
   /** The next check of the next line that may try; null, with a call to come, when none may now. */
   private next(): Check | null {
+    const nowMs = this.host.clock.monotonicMs();
     let soonestMs = Infinity;
-    for (const [place, line] of this.lines) {
-      if (line.groups.size === 0) continue;
-      const tries = this.refill(line);
+    let line: Line | null = null;
+    for (const each of this.busy) {
+      const tries = this.refill(each);
       if (tries < 1) {
         soonestMs = Math.min(soonestMs, ((1 - tries) * 1000) / TRIES_PER_SECOND);
         continue;
       }
-      // Whoever had its turn goes to the end, of addresses and of names.
-      this.lines.delete(place);
-      this.lines.set(place, line);
-      const [[name, group]] = line.groups as unknown as [[string, Map<string, Check>]];
-      line.groups.delete(name);
-      const [check] = group.values() as unknown as [Check];
-      this.leave(check);
-      if (group.size > 0) line.groups.set(name, group);
-      return check;
+      line ??= each;
+      if (isWrongLately(each, nowMs) !== this.wrongNext) continue;
+      line = each;
+      break;
     }
-    if (soonestMs < Infinity) this.host.wake(soonestMs);
-    return null;
+    if (line === null) {
+      if (soonestMs < Infinity) this.host.wake(soonestMs);
+      return null;
+    }
+    this.wrongNext = !isWrongLately(line, nowMs);
+    // What had its turn goes to the end, of addresses and of names.
+    this.lines.delete(line.place);
+    this.lines.set(line.place, line);
+    this.busy.delete(line);
+    this.busy.add(line);
+    const [[name, group]] = line.groups as unknown as [[string, Map<string, Check>]];
+    line.groups.delete(name);
+    const [check] = group.values() as unknown as [Check];
+    this.leave(check);
+    if (group.size > 0) line.groups.set(name, group);
+    return check;
   }
 
   private refill(line: Line): number {
@@ -245,6 +291,7 @@ export class LoginChecks {
     const { line } = check;
     if (answer.user === null) {
       check.refusal = answer;
+      line.wrongMs = this.host.clock.monotonicMs();
     } else {
       // What was right costs no try, so that many clients of one address come back at once.
       line.tries = Math.min(TRIES_MAX, line.tries + 1);
@@ -267,6 +314,8 @@ export class LoginChecks {
   private leave({ key, name, group, line }: Check): void {
     group.delete(key);
     this.waiting -= 1;
+    line.waiting -= 1;
+    if (line.waiting === 0) this.busy.delete(line);
     const count = (line.counts.get(name) ?? 1) - 1;
     if (count === 0) line.counts.delete(name);
     else line.counts.set(name, count);
@@ -289,6 +338,10 @@ export class LoginChecks {
     for (const [name, each] of line.groups) if (each.size === 0) line.groups.delete(name);
     this.release(line);
   }
+}
+
+function isWrongLately(line: Line, nowMs: number): boolean {
+  return nowMs - line.wrongMs < WRONG_LATELY_MS;
 }
 
 /** What counts as one address: of IPv6 the /64, which one customer has for itself. */

@@ -183,3 +183,67 @@ test('one customer of IPv6 is one address', () => {
   expect(placeOf('::1')).not.toBe(placeOf('127.0.0.1'));
   expect(placeOf('')).toBe('');
 });
+
+test('while 200 addresses guess, another waits for the checks under way and one more', async () => {
+  const stage = new Stage();
+  const guess = (): void => {
+    for (let n = 0; n < 200; n++) {
+      void stage.ask('guest', { address: `10.9.0.${n}`, password: `p${stage.begun.length}` });
+    }
+  };
+  guess();
+  await stage.finish();
+  for (let round = 0; round < 20; round++) {
+    guess();
+    const before = stage.begun.length;
+    const login = stage.ask('alice', { address: '10.0.0.1', password: `${round}`, right: true });
+    await stage.passes(1000);
+    expect((await login).user).not.toBeNull();
+    expect(stage.begun.indexOf('alice', before) - before).toBeLessThanOrEqual(2);
+  }
+});
+
+test('addresses that were wrong have each second check, however many others come', async () => {
+  const stage = new Stage();
+  void stage.ask('mallory');
+  await stage.finish();
+  for (let n = 0; n < 500; n++)
+    void stage.ask('app', { address: `10.8.${n >> 8}.${n & 255}`, password: `${n}`, right: true });
+  const before = stage.begun.length;
+  void stage.ask('mallory', { password: 'y' });
+  await stage.finish();
+  expect(stage.begun.indexOf('mallory', before) - before).toBeLessThanOrEqual(3);
+});
+
+test('an address is as any other a minute after it was wrong', async () => {
+  const stage = new Stage();
+  void stage.ask('alice');
+  await stage.finish();
+  stage.nowMs += 60_000;
+  for (let n = 0; n < 100; n++) {
+    void stage.ask('guest', { address: `10.9.0.${n}` });
+    await stage.finish();
+  }
+  for (let n = 0; n < 100; n++) void stage.ask('guest', { address: `10.9.0.${n}`, password: 'y' });
+  const before = stage.begun.length;
+  const login = stage.ask('alice', { password: 'y', right: true });
+  await stage.finish();
+  expect((await login).user).not.toBeNull();
+  expect(stage.begun.indexOf('alice', before) - before).toBeLessThanOrEqual(2);
+});
+
+test('where too many logins wait in all, those of the addresses with most of them give way', async () => {
+  const stage = new Stage();
+  for (let n = 0; n < 8192; n++) {
+    void stage.ask(`user${n >> 4}`, { address: `10.9.0.${n % 4}`, password: `p${n}` });
+  }
+  const waiting = stage.checks.size.waiting;
+  expect(waiting).toBeGreaterThan(8180);
+  for (let n = 0; n < 100; n++) void stage.ask(`late${n}`, { address: '10.9.0.1' });
+  const logins = Array.from({ length: 50 }, (_, n) =>
+    stage.ask(`app${n}`, { address: `10.0.0.${n}`, right: true }),
+  );
+  expect(stage.checks.size.waiting).toBeLessThanOrEqual(8192);
+  await stage.finish();
+  expect((await Promise.all(logins)).every(({ user }) => user !== null)).toBe(true);
+});
