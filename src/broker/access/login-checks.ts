@@ -12,8 +12,9 @@ import type { LoginAnswer } from './login.ts';
  * Addresses take turns, and in each address the groups do. So neither 3,000 wrong logins from elsewhere nor
  * as many from the same address, for other names, make a user wait for more than a few checks.
  *
- * Of two checks one is for addresses that were not wrong lately, the other for those that were: however many
- * addresses guess, another one waits for the checks under way, and for twice the addresses like it before it.
+ * Of two checks one goes by turns, the other to an address that was not wrong lately, and of these to the one
+ * for which fewest checks wait. So however many addresses guess, another one waits for the checks under way, one
+ * more, and those of addresses like it that came before; and turns come to all.
  */
 
 /** So many checks run at a time: each takes a thread of the pool of four that also writes commits. */
@@ -110,8 +111,8 @@ export class LoginChecks {
   private waiting = 0;
   /** Those with checks that wait; the one whose turn it is comes first. */
   private readonly busy = new Set<Line>();
-  /** Whether the next check is for an address that was wrong lately, if there is any. */
-  private wrongNext = false;
+  /** Whether the next check goes by turns. */
+  private byTurns = false;
 
   constructor(host: CheckHost) {
     this.host = host;
@@ -235,16 +236,14 @@ export class LoginChecks {
         soonestMs = Math.min(soonestMs, ((1 - tries) * 1000) / TRIES_PER_SECOND);
         continue;
       }
-      line ??= each;
-      if (isWrongLately(each, nowMs) !== this.wrongNext) continue;
-      line = each;
-      break;
+      if (line === null || isAhead(each, line, nowMs)) line = each;
+      if (this.byTurns) break;
     }
     if (line === null) {
       if (soonestMs < Infinity) this.host.wake(soonestMs);
       return null;
     }
-    this.wrongNext = !isWrongLately(line, nowMs);
+    this.byTurns = !this.byTurns;
     // What had its turn goes to the end, of addresses and of names.
     this.lines.delete(line.place);
     this.lines.set(line.place, line);
@@ -338,6 +337,13 @@ export class LoginChecks {
     for (const [name, each] of line.groups) if (each.size === 0) line.groups.delete(name);
     this.release(line);
   }
+}
+
+/** Whether a line goes before another where turns do not decide. */
+function isAhead(line: Line, other: Line, nowMs: number): boolean {
+  const wrong = isWrongLately(line, nowMs);
+  if (wrong !== isWrongLately(other, nowMs)) return !wrong;
+  return line.waiting < other.waiting;
 }
 
 function isWrongLately(line: Line, nowMs: number): boolean {

@@ -203,16 +203,30 @@ test('while 200 addresses guess, another waits for the checks under way and one 
   }
 });
 
-test('addresses that were wrong have each second check, however many others come', async () => {
+test('addresses that were wrong have their turns, however many others come', async () => {
   const stage = new Stage();
-  void stage.ask('mallory');
+  void stage.ask('mallory', { address: '10.9.0.1' });
   await stage.finish();
-  for (let n = 0; n < 500; n++)
-    void stage.ask('app', { address: `10.8.${n >> 8}.${n & 255}`, password: `${n}`, right: true });
+  void stage.ask('mallory', { address: '10.9.0.1', password: 'y' });
+  void stage.ask('mallory', { address: '10.9.0.1', password: 'z' });
+  for (let n = 0; n < 500; n++) {
+    const address = `10.8.${n >> 8}.${n & 255}`;
+    void stage.ask('app', { address, password: `${n}`, right: true });
+  }
+  await stage.finish();
+  expect(stage.begun.lastIndexOf('mallory')).toBeLessThanOrEqual(1010 / 2);
+});
+
+test('a login is before those of new addresses for which more wait', async () => {
+  const stage = new Stage();
+  for (let n = 0; n < 2000; n++) {
+    void stage.ask(`user${n % 10}`, { address: `10.9.0.${n % 200}`, password: `p${n}` });
+  }
   const before = stage.begun.length;
-  void stage.ask('mallory', { password: 'y' });
+  const login = stage.ask('alice', { address: '10.0.0.1', right: true });
   await stage.finish();
-  expect(stage.begun.indexOf('mallory', before) - before).toBeLessThanOrEqual(3);
+  expect((await login).user).not.toBeNull();
+  expect(stage.begun.indexOf('alice') - before).toBeLessThanOrEqual(2);
 });
 
 test('an address is as any other a minute after it was wrong', async () => {
