@@ -1,6 +1,7 @@
 // Owns the window through which tools see a broker and act on it: plain values out, and the very
 // functions that AMQP uses in. Never lets anything out that is alive, and checks no rights.
 
+import { atOnce } from '../util/rows.ts';
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
 import type { UserLimits, VhostLimits } from './access/limits.ts';
@@ -22,6 +23,7 @@ import type { GlobalParameter } from './policy/policy-rows.ts';
 import { Refusal } from './refusal.ts';
 import type { Vhost } from './vhost.ts';
 import { Actor } from './view/actor.ts';
+import { Defined } from './view/defined.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';
 import { Look } from './view/look.ts';
 import { putUser } from './view/put-user.ts';
@@ -52,6 +54,7 @@ const NOBODY = {};
 export class View {
   readonly version: string;
   readonly look: Look;
+  readonly defined: Defined;
   private readonly broker: Broker;
   private readonly host: ViewHost;
 
@@ -61,6 +64,7 @@ export class View {
     this.version = version;
     this.host = host;
     this.look = new Look(broker, host);
+    this.defined = new Defined(broker);
   }
 
   /** Acts in a vhost with the rights of a user. Throws a Refusal when there is no such vhost. */
@@ -120,7 +124,7 @@ export class View {
   }
 
   vhosts(): VhostView[] {
-    return [...this.broker.vhosts.values()].map(viewVhost);
+    return [...this.broker.vhosts.values()].map((vhost) => atOnce(viewVhost(vhost)));
   }
 
   queues(vhost?: string): QueueView[] {
@@ -168,7 +172,7 @@ export class View {
 
   parameters(vhost?: string): ParameterView[] {
     return this.each(vhost, (one) =>
-      parametersOf(one).map((parameter) => ({ ...parameter, vhost: one.name })),
+      [...parametersOf(one)].map((parameter) => ({ ...parameter, vhost: one.name })),
     );
   }
 

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { Answers } from './http/answers.ts';
 import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
 import { readJson } from './http/json-body.ts';
+import { jsonPieces } from './http/json-pieces.ts';
 import { checkHost, checkPage, checkType, isOfBrowser } from './http/origins.ts';
 import type { Handler } from './http/requests.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
@@ -147,7 +148,7 @@ async function addRoutes(
         const type = request.headers['content-type'];
         const body = await readJson(bytes, type, kind, context.clock);
         const call = new Call(context, person, attempts, request, body);
-        return send(context, reply, answers, await route.run(call));
+        return send(call, reply, answers, await route.run(call));
       },
     });
     await rest(app, breather);
@@ -206,18 +207,18 @@ async function admit(
   return person;
 }
 
-function send(
-  context: Context,
+async function send(
+  { context, breather }: Call,
   reply: FastifyReply,
   answers: Answers,
   result: Result,
-): FastifyReply {
+): Promise<FastifyReply> {
   if (result === undefined) return reply.code(204).send();
   if (result instanceof Answer) {
     reply.code(result.status).headers(result.headers);
     return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
   }
-  const pieces = isPieces(result) ? result.pieces : [JSON.stringify(result)];
+  const pieces = isPieces(result) ? result.pieces : await jsonPieces(result, breather);
   const sent = isPieces(result) ? result.sent : undefined;
   if (sent !== undefined) whenSent(context, reply, sent);
   // What is short goes out at once, with its length.

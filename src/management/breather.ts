@@ -1,6 +1,7 @@
 // Owns leaving the event loop to others during work that takes long. Never decides what the work is.
 
 import type { Clock } from '../util/clock.ts';
+import { type Rows, sorting } from '../util/rows.ts';
 import { setImmediate } from '../util/runtime.ts';
 
 /** How long one may go on before others have their turn. */
@@ -28,59 +29,30 @@ export class Breather {
   }
 }
 
-/** So many rows are sorted at a time without a look at the clock. */
-const RUN = 512;
+/** Takes the steps of some work, with rests between them; returns what it comes to. */
+export async function walked<T>(walk: Iterator<unknown, T>, breather: Breather): Promise<T> {
+  for (;;) {
+    const step = walk.next();
+    if (step.done === true) return step.value;
+    if (breather.due) await breather.rest();
+  }
+}
+
+/** All rows of a list, with rests on the way. */
+export async function collected<T>(rows: Rows<T>, breather: Breather): Promise<T[]> {
+  const all: T[] = [];
+  for (const row of rows) {
+    if (row !== null) all.push(row);
+    if (breather.due) await breather.rest();
+  }
+  return all;
+}
 
 /** Sorts by keys that compare with `<`; stable. Rests on the way. */
-export async function sortSlowly<T>(
+export function sortSlowly<T>(
   rows: readonly T[],
   compare: (a: T, b: T) => number,
   breather: Breather,
 ): Promise<T[]> {
-  let from = [...rows];
-  for (let start = 0; start < from.length; start += RUN) {
-    const run = from.slice(start, start + RUN).sort(compare);
-    for (let i = 0; i < run.length; i++) from[start + i] = run[i] as T;
-    if (breather.due) await breather.rest();
-  }
-  for (let width = RUN; width < from.length; width *= 2) {
-    const to: T[] = [];
-    for (let start = 0; start < from.length; start += 2 * width) {
-      const merging = new Merging(from, start, width);
-      while (merging.some(compare, to)) if (breather.due) await breather.rest();
-    }
-    from = to;
-  }
-  return from;
-}
-
-/** Two runs side by side that become one. They may be all rows there are, so that it is done in parts. */
-class Merging<T> {
-  private readonly from: readonly T[];
-  private left: number;
-  private right: number;
-  private readonly leftEnd: number;
-  private readonly rightEnd: number;
-
-  constructor(from: readonly T[], start: number, width: number) {
-    this.from = from;
-    this.left = start;
-    this.leftEnd = Math.min(start + width, from.length);
-    this.right = this.leftEnd;
-    this.rightEnd = Math.min(start + 2 * width, from.length);
-  }
-
-  /** Adds the next rows in order to `to`; returns whether there were any. */
-  some(compare: (a: T, b: T) => number, to: T[]): boolean {
-    const { from, leftEnd, rightEnd } = this;
-    const end = to.length + Math.min(RUN, leftEnd - this.left + rightEnd - this.right);
-    if (end === to.length) return false;
-    while (to.length < end) {
-      const takeRight =
-        this.left === leftEnd ||
-        (this.right < rightEnd && compare(from[this.right] as T, from[this.left] as T) < 0);
-      to.push(from[takeRight ? this.right++ : this.left++] as T);
-    }
-    return true;
-  }
+  return walked(sorting(rows, compare), breather);
 }

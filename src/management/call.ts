@@ -2,6 +2,8 @@
 
 import { type JsonObject, type JsonValue, numberOf } from '../broker/json.ts';
 import type { Actor } from '../broker/view/actor.ts';
+import type { Rows, Walk } from '../util/rows.ts';
+import { Breather, collected, walked } from './breather.ts';
 import type { Context } from './context.ts';
 import { badRequest, HttpError, notAuthorised, notFound } from './http-error.ts';
 import { type Attempts, type Level, type Person, reaches } from './person.ts';
@@ -17,6 +19,8 @@ export class Call {
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly attempts: Attempts;
+  /** What leaves the event loop to others while this is answered. */
+  readonly breather: Breather;
   private readonly body: () => JsonValue;
 
   constructor(
@@ -31,6 +35,7 @@ export class Call {
     body: () => JsonValue,
   ) {
     this.context = context;
+    this.breather = new Breather(context.clock);
     this.person = person;
     this.attempts = attempts;
     this.params = request.params as Record<string, string>;
@@ -67,14 +72,17 @@ export class Call {
   }
 
   /** The vhosts whose objects lists show to the person: those it may enter; all to administrators. */
-  vhosts(): string[] {
+  vhosts(): Rows<string> {
     const all = this.view.look.vhostNames;
-    if (this.reaches('administrator')) return all;
-    return all.filter((vhost) => this.view.mayEnter(this.person.name, vhost));
+    return this.reaches('administrator') ? all : this.entered(all);
+  }
+
+  private *entered(names: readonly string[]): Rows<string> {
+    for (const vhost of names) yield this.view.mayEnter(this.person.name, vhost) ? vhost : null;
   }
 
   /** The vhosts that the person sees the figures and limits of: all of them from `monitoring` on. */
-  watchedVhosts(): string[] {
+  watchedVhosts(): Rows<string> {
     return this.reaches('monitoring') ? this.view.look.vhostNames : this.vhosts();
   }
 
@@ -89,7 +97,7 @@ export class Call {
   }
 
   /** The vhost of the path alone, or all that lists show to the person where it has none. */
-  vhostOrAll(): string[] {
+  vhostOrAll(): Rows<string> {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()];
   }
 
@@ -100,6 +108,36 @@ export class Call {
       throw notAuthorised('User not authorised to access virtual host');
     }
     return this.view.actor(this.person.name, vhost);
+  }
+
+  // --- looking at many things ---
+
+  /** What a walk comes to, with rests on the way. */
+  walked<T>(walk: Walk<T>): Promise<T> {
+    return walked(walk, this.breather);
+  }
+
+  /** All rows of a list, with rests on the way. */
+  collected<T>(rows: Rows<T>): Promise<T[]> {
+    return collected(rows, this.breather);
+  }
+
+  /** The first row that is wanted, with rests on the way; 404 where there is none. */
+  async first<T>(rows: Rows<T>, wanted: (row: T) => boolean = () => true): Promise<T> {
+    return this.found(await this.firstOf(rows, wanted));
+  }
+
+  /** Whether any row is wanted, with rests on the way. */
+  async any<T>(rows: Rows<T>, wanted: (row: T) => boolean): Promise<boolean> {
+    return (await this.firstOf(rows, wanted)) !== null;
+  }
+
+  private async firstOf<T>(rows: Rows<T>, wanted: (row: T) => boolean): Promise<T | null> {
+    for (const row of rows) {
+      if (row !== null && wanted(row)) return row;
+      if (this.breather.due) await this.breather.rest();
+    }
+    return null;
   }
 
   // --- the body ---

@@ -2,8 +2,10 @@
 // any number of rows without holding up the broker. Never knows what the rows are.
 
 import { compilePattern, PatternError } from '../util/pattern.ts';
-import { Breather, sortSlowly } from './breather.ts';
+import type { Rows } from '../util/rows.ts';
+import { sortSlowly } from './breather.ts';
 import type { Call } from './call.ts';
+import { piecesOf } from './http/json-pieces.ts';
 import { badRequest, HttpError } from './http-error.ts';
 
 /** A row of a list. */
@@ -18,8 +20,6 @@ export interface Pieces {
 
 const PAGE_SIZE_MAX = 500;
 const PAGE_SIZE = 100;
-/** About so many characters are sent at a time. */
-const PIECE_CHARS = 64 * 1024;
 
 /** A column that takes a while to find out: looked up for the rows of a page, and for all to sort by it. */
 export interface SlowColumn {
@@ -27,18 +27,14 @@ export interface SlowColumn {
   of(row: Row): Key | null;
 }
 
-/**
- * Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. A null
- * among the rows is one that was looked at and is none of them.
- */
+/** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
 export async function list(
   call: Call,
-  rows: Iterable<Row | null>,
+  rows: Rows<Row>,
   order: readonly string[] = ['vhost', 'name'],
   slow: SlowColumn | null = null,
 ): Promise<Pieces> {
-  const { query, context } = call;
-  const breather = new Breather(context.clock);
+  const { query, breather } = call;
   const wanted = nameFilter(query['name'], query['use_regex'] === 'true');
   const paging = readPaging(query);
   const columns = query['columns'];
@@ -170,6 +166,12 @@ function valueAt(row: Row, path: readonly string[]): unknown {
   return value;
 }
 
+/** Whether the query wants that column of a row, or a part of it. */
+export function wantsColumn(columns: string | undefined, name: string): boolean {
+  if (columns === undefined || columns === '') return true;
+  return columns.split(',').some((column) => column.trim().split('.')[0] === name);
+}
+
 /** The columns of a row, where the query names some. */
 export function pick(row: Row, columns: string | undefined): Row {
   if (columns === undefined || columns === '') return row;
@@ -188,27 +190,4 @@ export function pick(row: Row, columns: string | undefined): Row {
     place[path[path.length - 1] as string] = value;
   }
   return picked;
-}
-
-/** Puts texts together, with commas between them, in pieces of a size to be sent. */
-export async function piecesOf(
-  start: string,
-  texts: Iterable<string>,
-  end: string,
-  breather: Breather,
-): Promise<string[]> {
-  const pieces: string[] = [];
-  let piece = start;
-  let first = true;
-  for (const text of texts) {
-    piece += first ? text : `,${text}`;
-    first = false;
-    if (piece.length >= PIECE_CHARS) {
-      pieces.push(piece);
-      piece = '';
-    }
-    if (breather.due) await breather.rest();
-  }
-  pieces.push(piece + end);
-  return pieces;
 }

@@ -1,6 +1,6 @@
 // Owns when rates are taken: from the first look on, every so often, a little at a time.
 
-import { Breather } from './breather.ts';
+import { Breather, walked } from './breather.ts';
 import type { Context } from './context.ts';
 
 /** Takes samples until the broker stops. */
@@ -12,8 +12,7 @@ export function startSampling(context: Context): void {
   const round = async (): Promise<void> => {
     if (busy) return;
     busy = true;
-    const breather = new Breather(context.clock);
-    for (const _ of context.view.look.sample()) if (breather.due) await breather.rest();
+    await walked(context.view.look.sample(), new Breather(context.clock));
     free();
   };
   const take = (): void => context.guard.promise('sampling', round(), free);

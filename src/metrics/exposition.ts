@@ -7,11 +7,12 @@ import { pipeline } from 'node:stream/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
-import { Breather } from '../management/breather.ts';
+import { Breather, walked } from '../management/breather.ts';
 import type { Context } from '../management/context.ts';
 import { Answers } from '../management/http/answers.ts';
 import { pathOf } from '../management/http/target.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
+import type { Rows } from '../util/rows.ts';
 import {
   CHANNEL_FAMILIES,
   CONNECTION_FAMILIES,
@@ -25,7 +26,7 @@ import {
 /** What is read of one kind of object. */
 interface Objects<T> {
   readonly families: readonly ObjectFamily<T>[];
-  readonly rows: (context: Context) => Iterable<T>;
+  readonly rows: (context: Context) => Rows<T>;
   readonly labels: (row: T) => Labels;
 }
 
@@ -86,19 +87,17 @@ export class Exposition {
   private async *write(perObject: boolean): AsyncIterable<string> {
     const { context } = this;
     const { look } = context.view;
-    this.facts = {
-      context,
-      counts: look.messageCounts(),
-      totals: look.totals(look.vhostNames),
-      openFiles: await context.facts.openFiles(),
-    };
-    yield `${await this.registry.metrics()}\n`;
     const breather = new Breather(context.clock);
+    const { counts, publishers } = await walked(look.messageCounts(), breather);
+    const totals = await walked(look.totals(look.vhostNames), breather);
+    const openFiles = await context.facts.openFiles();
+    this.facts = { context, counts, publishers, totals, openFiles };
+    yield `${await this.registry.metrics()}\n`;
     await breather.rest();
     yield* writeObjects(context, QUEUES, perObject, breather);
     yield* writeObjects(context, CHANNELS, perObject, breather);
     yield* writeObjects(context, CONNECTIONS, perObject, breather);
-    const { enqueueToDeliver, deliverToAck } = look.latencies();
+    const { enqueueToDeliver, deliverToAck } = await walked(look.latencies(), breather);
     yield writeHistogram(
       'leveret_wait_seconds',
       'From publish to delivery',
@@ -175,13 +174,14 @@ async function* writeObjects<T>(
   const values = families.map((): number[] => []);
   const sums = families.map(() => 0);
   for (const row of rows(context)) {
+    if (breather.due) await breather.rest();
+    if (row === null) continue;
     if (perObject) names.push(writeLabels(labels(row)));
     for (const [i, { read }] of families.entries()) {
       const value = read(row);
       sums[i] = (sums[i] as number) + value;
       if (perObject) (values[i] as number[]).push(value);
     }
-    if (breather.due) await breather.rest();
   }
   for (const [i, { name, type, help }] of families.entries()) {
     let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;

@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
-import type { ChannelDetails, ConnectionView } from '../broker/view/host.ts';
+import { type ChannelDetails, type ConnectionView, channelName } from '../broker/view/host.ts';
 import { distinguishedName } from './certificate-names.ts';
 import type { TlsPeer } from './listener.ts';
 
@@ -117,7 +117,7 @@ export function channelDetails(
 ): ChannelDetails {
   return {
     connection_name: facts.name,
-    name: `${facts.name} (${number})`,
+    name: channelName(facts.name, number),
     node: NODE_NAME,
     number,
     peer_host: facts.peerHost,

@@ -9,17 +9,21 @@ import { argumentsToJson } from '../broker/definitions/arguments-json.ts';
 import type { JsonObject } from '../broker/json.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
 import type { Vhost } from '../broker/vhost.ts';
-import type {
-  CertificateView,
-  ChannelView,
-  ClosedView,
-  ConnectionView,
-  ListenerView,
-  ToolMessage,
-  ViewHost,
+import {
+  type CertificateView,
+  type ChannelView,
+  type ClosedView,
+  type ConnectionView,
+  channelName,
+  type ListenerView,
+  type PeerFilter,
+  type PeerPlace,
+  type ToolMessage,
+  type ViewHost,
 } from '../broker/view/host.ts';
 import { type Rates, valuesOf } from '../broker/view/rates.ts';
 import { idleSince } from '../broker/view/statistics.ts';
+import type { Rows } from '../util/rows.ts';
 import type { Channel } from './channel.ts';
 import { ClosedList } from './closed-list.ts';
 import { forceClose } from './connection/forced-close.ts';
@@ -43,6 +47,8 @@ export function byBroker(error: AmqpError, key: number): Ending {
   return { by: 'broker', code: error.code, key, text: error.replyText };
 }
 
+const EVERY: PeerFilter = () => true;
+
 /** What is needed of the server. */
 export interface PeersServer {
   readonly broker: Broker;
@@ -62,15 +68,21 @@ export class Peers implements ViewHost {
     this.server = server;
   }
 
-  *connections(): Iterable<ConnectionView> {
+  *connections(wanted: PeerFilter = EVERY): Rows<ConnectionView> {
+    const { rates } = this.server.broker;
     for (const connection of this.server.openConnections) {
-      yield viewConnection(connection, this.server.broker.rates);
+      yield wanted(placeOf(connection, 0)) ? viewConnection(connection, rates) : null;
     }
   }
 
-  *channels(): Iterable<ChannelView> {
-    for (const [connection, channel] of this.openChannels()) {
-      yield viewChannel(connection, channel, this.server.broker.rates);
+  *channels(wanted: PeerFilter = EVERY): Rows<ChannelView> {
+    const { rates } = this.server.broker;
+    for (const connection of this.server.openConnections) {
+      yield null;
+      for (const channel of connection.channels.all()) {
+        const place = placeOf(connection, channel.number);
+        yield wanted(place) ? viewChannel(connection, channel, rates) : null;
+      }
     }
   }
 
@@ -141,6 +153,10 @@ export class Peers implements ViewHost {
   }
 }
 
+function placeOf({ name, place }: Connection, channel: number): PeerPlace {
+  return { connection: name, user: place.user, vhost: place.vhost, channel };
+}
+
 function viewConnection(connection: Connection, rates: Rates): ConnectionView {
   const { facts, channels } = connection;
   const { tls } = facts;
@@ -191,7 +207,7 @@ function viewChannel(connection: Connection, channel: Channel, rates: Rates): Ch
   const { facts } = connection;
   const { confirms, transaction } = channel;
   return {
-    name: `${connection.name} (${channel.number})`,
+    name: channelName(connection.name, channel.number),
     number: channel.number,
     node: NODE_NAME,
     ...connection.place,

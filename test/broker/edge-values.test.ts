@@ -20,6 +20,7 @@ import {
 import { redriveMessage } from '../../src/broker/redrive.ts';
 import { browse, Walk } from '../../src/broker/view/browse.ts';
 import { View } from '../../src/broker/view.ts';
+import { found } from '../../src/util/rows.ts';
 import { EDGE_FIELDS } from '../amqp/edge-fields.ts';
 import { SmallBroker } from './small-broker.ts';
 
@@ -42,9 +43,9 @@ function shown(small: SmallBroker): string {
   const view = new View(small.broker, '0');
   return JSON.stringify([
     view.exportDefinitions(),
-    [...view.look.queues(['/'])],
-    [...view.look.exchanges(['/'])],
-    [...view.look.bindings(['/'])],
+    [...found(view.look.queues(['/']))],
+    [...found(view.look.exchanges(['/']))],
+    [...found(view.look.bindings(['/']))],
   ]);
 }
 

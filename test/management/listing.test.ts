@@ -54,7 +54,7 @@ test('work that takes long leaves the loop to others', async () => {
 
 test('a list leaves the loop to others while it looks at rows that are not wanted', async () => {
   let ms = 0;
-  const context = { clock: { wallMs: () => 0, monotonicMs: () => ms } };
+  const breather = new Breather({ wallMs: () => 0, monotonicMs: () => ms });
   const seen: number[] = [];
   function* rows() {
     for (let n = 0; n < 40; n++) {
@@ -63,7 +63,7 @@ test('a list leaves the loop to others while it looks at rows that are not wante
       yield n % 2 === 0 ? null : { name: 'other' };
     }
   }
-  const call = { query: { name: 'wanted' }, context } as unknown as Call;
+  const call = { query: { name: 'wanted' }, breather } as unknown as Call;
   const listed = list(call, rows());
   // What it does before it lets others be served, it does at once.
   expect(seen.length).toBeLessThan(10);

@@ -4,11 +4,18 @@
 import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern.ts';
+import { found, type Rows } from '../../util/rows.ts';
 import type { Changes } from '../changes.ts';
 import type { ChangeLine } from '../core/change-line.ts';
 import { finish, type Steps } from '../core/slices.ts';
 import { Refusal } from '../refusal.ts';
 import type { RowsAside } from '../row.ts';
+import {
+  type PermissionsOf,
+  permissionRows,
+  topicPermissionRows,
+  userRows,
+} from './access-lists.ts';
 import {
   AccessRows,
   type PermissionSnapshot,
@@ -84,7 +91,12 @@ export class Access {
 
   /** All users in order of their names. */
   users(): UserSnapshot[] {
-    return byName([...this.known.values()]).map((user) => user.snapshot());
+    return [...found(this.userRows())];
+  }
+
+  /** The same one by one. */
+  userRows(): Rows<UserSnapshot> {
+    return userRows(this.known);
   }
 
   /** The user of that name, or null. */
@@ -187,9 +199,19 @@ export class Access {
 
   // --- permissions ---
 
+  /** Whether a user has a permission in any vhost. */
+  hasPermissions(user: string): boolean {
+    return (this.granted.get(user)?.size ?? 0) > 0;
+  }
+
   /** All permissions, in order of users and vhosts. */
   permissions(): PermissionSnapshot[] {
-    return sorted([...this.granted.values()].flatMap((vhosts) => [...vhosts.values()]));
+    return [...found(this.permissionRows({}))];
+  }
+
+  /** Those of a user, in a vhost or of all, one by one and in the same order. */
+  permissionRows(of: PermissionsOf): Rows<PermissionSnapshot> {
+    return permissionRows(this.granted, of);
   }
 
   /** The permission of a user in a vhost; null: it has none. */
@@ -199,7 +221,7 @@ export class Access {
 
   /** The permissions of one user. */
   permissionsOf(user: string): PermissionSnapshot[] {
-    return sorted([...(this.granted.get(user)?.values() ?? [])]);
+    return [...found(this.permissionRows({ user }))];
   }
 
   /** Sets what a user may do in a vhost. Throws a Refusal, also for a pattern that is none. */
@@ -228,8 +250,12 @@ export class Access {
 
   /** All topic permissions, in order of users, vhosts and exchanges. */
   topicPermissions(): TopicPermissionSnapshot[] {
-    const vhosts = [...this.topics.values()].flatMap((each) => [...each.values()]);
-    return sorted(vhosts.flatMap((exchanges) => [...exchanges.values()]));
+    return [...found(this.topicPermissionRows({}))];
+  }
+
+  /** Those of a user, in a vhost or of all, one by one and in the same order. */
+  topicPermissionRows(of: PermissionsOf): Rows<TopicPermissionSnapshot> {
+    return topicPermissionRows(this.topics, of);
   }
 
   /** Sets which routing keys of a topic exchange a user may use. Throws as `setPermission` does. */
@@ -349,20 +375,4 @@ function checkPatterns(compile: () => void): void {
     if (error instanceof PatternError) throw new Refusal('invalid', error.message);
     throw error;
   }
-}
-
-function byName<T extends { readonly name: string }>(list: readonly T[]): T[] {
-  return [...list].sort((a, b) => compare(a.name, b.name));
-}
-
-/** In order of what identifies each: user, vhost, exchange. */
-function sorted<T extends PermissionSnapshot | TopicPermissionSnapshot>(list: readonly T[]): T[] {
-  const place = (each: T): string =>
-    JSON.stringify([each.user, each.vhost, 'exchange' in each ? each.exchange : '']);
-  return [...list].sort((a, b) => compare(place(a), place(b)));
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -1,6 +1,8 @@
 // Owns definitions as JSON, in RabbitMQ's format: of the whole broker, or of one vhost. Never writes
 // a file: who asks for them does.
 
+import { found, type Rows } from '../../util/rows.ts';
+import type { UserSnapshot } from '../access/user.ts';
 import type { Broker } from '../broker.ts';
 import { RESERVED_PREFIX } from '../declare-rules.ts';
 import { type Exchange, isExchange } from '../exchange/exchange.ts';
@@ -16,7 +18,7 @@ import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } fro
 export const FORMAT_VERSION = '3.13.0';
 
 /** A part of definitions: its key, and its value or the rows of its list one by one. */
-export type Section = readonly [key: string, value: JsonValue | Iterable<JsonObject>];
+export type Section = readonly [key: string, value: JsonValue | Rows<JsonObject>];
 
 /** All definitions of a broker. Exclusive queues end with their connections and are not among them. */
 export function exportDefinitions(broker: Broker, version: string): JsonObject {
@@ -31,19 +33,20 @@ export function exportVhost(vhost: Vhost, version: string): JsonObject {
 /** The same as `exportDefinitions`, for who takes the rows one by one. */
 export function brokerSections(broker: Broker, version: string): Section[] {
   const { access } = broker;
-  const vhosts = [...broker.vhosts.values()];
-  const all = function* (list: (vhost: Vhost) => Iterable<JsonObject>): Iterable<JsonObject> {
-    for (const vhost of vhosts)
-      for (const each of list(vhost)) yield { ...each, vhost: vhost.name };
+  const all = function* (list: (vhost: Vhost) => Rows<JsonObject>): Rows<JsonObject> {
+    for (const vhost of broker.vhosts.values()) {
+      yield null;
+      for (const each of list(vhost)) yield each === null ? null : { ...each, vhost: vhost.name };
+    }
   };
   return [
     ...Object.entries(head(version, 'cluster')),
     ['users', usersOf(broker)],
-    ['vhosts', vhosts.map(vhostToJson)],
-    ['permissions', access.permissions().map((permission) => ({ ...permission }))],
-    ['topic_permissions', access.topicPermissions().map((permission) => ({ ...permission }))],
-    ['parameters', all((vhost) => parametersOf(vhost).map((parameter) => ({ ...parameter })))],
-    ['global_parameters', broker.globalParameters.list().map((parameter) => ({ ...parameter }))],
+    ['vhosts', vhostsOf(broker)],
+    ['permissions', copies(access.permissionRows({}))],
+    ['topic_permissions', copies(access.topicPermissionRows({}))],
+    ['parameters', all((vhost) => copies(parametersOf(vhost)))],
+    ['global_parameters', copies(broker.globalParameters.list())],
     ['policies', all(policiesOf)],
     ['queues', all(queuesOf)],
     ['exchanges', all(exchangesOf)],
@@ -54,14 +57,15 @@ export function brokerSections(broker: Broker, version: string): Section[] {
 /** The same as `exportVhost`, for who takes the rows one by one. */
 export function vhostSections(vhost: Vhost, version: string): Section[] {
   const { name, description, tags, defaultQueueType } = vhost.snapshot();
-  const named = (list: readonly JsonObject[]): JsonObject[] =>
-    list.map((each) => ({ ...each, vhost: name }));
+  const named = function* (list: Rows<JsonObject>): Rows<JsonObject> {
+    for (const each of list) yield each === null ? null : { ...each, vhost: name };
+  };
   return [
     ...Object.entries(head(version, 'single_virtual_host')),
     ['original_vhost_name', name],
     ['explanation', `Definitions of virtual host '${name}'`],
     ['metadata', { description, tags, ...queueType(defaultQueueType) }],
-    ['parameters', named(parametersOf(vhost).map((parameter) => ({ ...parameter })))],
+    ['parameters', named(copies(parametersOf(vhost)))],
     ['policies', named(policiesOf(vhost))],
     ['queues', queuesOf(vhost)],
     ['exchanges', exchangesOf(vhost)],
@@ -70,23 +74,33 @@ export function vhostSections(vhost: Vhost, version: string): Section[] {
 }
 
 /** The users with what their passwords are known by. */
-export function usersOf({ access }: Broker): JsonObject[] {
-  return access.users().map((user) => ({
+export function* usersOf({ access }: Broker): Rows<JsonObject> {
+  for (const user of access.userRows()) yield user === null ? null : userToJson(user);
+}
+
+/** One user in the same way. */
+export function userToJson(user: UserSnapshot): JsonObject {
+  return {
     name: user.name,
     ...passwordToJson(user.passwordHash, user.hashingAlgorithm),
     tags: user.tags,
     limits: { ...user.limits },
-  }));
+  };
+}
+
+/** Rows as plain objects, which no one else has. */
+function* copies(rows: Rows<object>): Rows<JsonObject> {
+  for (const row of rows) yield row === null ? null : { ...row };
 }
 
 function whole(sections: readonly Section[]): JsonObject {
   return Object.fromEntries(
-    sections.map(([key, value]) => [key, isRows(value) ? [...value] : value]),
+    sections.map(([key, value]) => [key, isRows(value) ? [...found(value)] : value]),
   );
 }
 
 /** Whether a section is a list whose rows come one by one. */
-export function isRows(value: Section[1]): value is Iterable<JsonObject> {
+export function isRows(value: Section[1]): value is Rows<JsonObject> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
@@ -98,6 +112,10 @@ function head(version: string, format: string): JsonObject {
     product_version: version,
     rabbitmq_definition_format: format,
   };
+}
+
+function* vhostsOf({ vhosts }: Broker): Rows<JsonObject> {
+  for (const vhost of vhosts.values()) yield vhostToJson(vhost);
 }
 
 function vhostToJson(vhost: Vhost): JsonObject {
@@ -112,34 +130,31 @@ function queueType(type: string | null): JsonObject {
 }
 
 /** Operator policies and limits are parameters too, as RabbitMQ has it. */
-export function parametersOf(vhost: Vhost): ParameterDefinition[] {
+export function* parametersOf(vhost: Vhost): Generator<ParameterDefinition, void, undefined> {
+  for (const policy of vhost.policies.list(OPERATOR_POLICY)) {
+    yield { value: policyToJson(policy), component: OPERATOR_POLICY, name: policy.name };
+  }
   const { limits } = vhost.traits;
-  const operator = vhost.policies.list(OPERATOR_POLICY).map((policy) => ({
-    value: policyToJson(policy),
-    component: OPERATOR_POLICY,
-    name: policy.name,
-  }));
-  const limited = { value: { ...limits }, component: VHOST_LIMITS_COMPONENT, name: 'limits' };
-  return [
-    ...operator,
-    ...(Object.keys(limits).length === 0 ? [] : [limited]),
-    ...vhost.parameters.list().map(({ component, name, value }) => ({ value, component, name })),
-  ];
+  if (Object.keys(limits).length > 0) {
+    yield { value: { ...limits }, component: VHOST_LIMITS_COMPONENT, name: 'limits' };
+  }
+  for (const { component, name, value } of vhost.parameters.list())
+    yield { value, component, name };
 }
 
-function policiesOf(vhost: Vhost): JsonObject[] {
-  return vhost.policies.list('policy').map((policy) => ({
-    name: policy.name,
-    ...policyToJson(policy),
-  }));
+function* policiesOf(vhost: Vhost): Rows<JsonObject> {
+  for (const policy of vhost.policies.list('policy')) {
+    yield { name: policy.name, ...policyToJson(policy) };
+  }
 }
 
 function policyToJson({ pattern, definition, priority, applyTo }: Policy): JsonObject {
   return { pattern: pattern.text, 'apply-to': applyTo, definition, priority };
 }
 
-function* queuesOf(vhost: Vhost): Iterable<JsonObject> {
+function* queuesOf(vhost: Vhost): Rows<JsonObject> {
   for (const queue of vhost.queues.values()) {
+    yield null;
     // What stands for a queue that cannot be read knows nothing of it.
     if (queue.unreadable !== null) continue;
     if (queue.owner !== null) continue;
@@ -152,25 +167,32 @@ function* queuesOf(vhost: Vhost): Iterable<JsonObject> {
   }
 }
 
-function exchangesOf(vhost: Vhost): JsonObject[] {
-  const declared = [...vhost.exchanges.values()].filter(({ name }) => isDeclared(name));
-  return declared.map((exchange) => ({
+function* exchangesOf(vhost: Vhost): Rows<JsonObject> {
+  for (const exchange of vhost.exchanges.values()) {
+    yield isDeclared(exchange.name) ? exchangeToJson(exchange) : null;
+  }
+}
+
+function exchangeToJson(exchange: Exchange): JsonObject {
+  return {
     name: exchange.name,
     type: exchange.type,
     durable: exchange.durable,
     auto_delete: exchange.autoDelete,
     internal: exchange.internal,
     ...argumentsToJson(exchange.arguments),
-  }));
+  };
 }
 
 function isDeclared(exchange: string): boolean {
   return exchange !== '' && !exchange.startsWith(RESERVED_PREFIX);
 }
 
-function* bindingsOf(vhost: Vhost): Iterable<JsonObject> {
+function* bindingsOf(vhost: Vhost): Rows<JsonObject> {
   for (const source of vhost.exchanges.values()) {
+    yield null;
     for (const { destination, bindingKey, arguments: args } of source.bindings.values()) {
+      yield null;
       if (!isLasting(destination)) continue;
       yield {
         source: source.name,

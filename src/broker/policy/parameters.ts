@@ -78,6 +78,10 @@ export class GlobalParameters {
     return [...this.byName.values()];
   }
 
+  find(name: string): GlobalParameter | null {
+    return this.byName.get(name) ?? null;
+  }
+
   set(parameter: GlobalParameter): void {
     this.rows.putGlobalParameter(parameter);
     this.rows.line.change(() => {

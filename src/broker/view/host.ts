@@ -1,6 +1,7 @@
 // Owns the words between the window and the server around the broker: what it tells of connections
 // and channels, and what it does for tools. Never does anything.
 
+import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
 import type { MessageCounts } from '../counts.ts';
 import type { JsonObject } from '../json.ts';
@@ -135,10 +136,28 @@ export interface ToolMessage {
   readonly body: Buffer;
 }
 
+/** What connections and channels are chosen by, before anything else of them is looked at. */
+export interface PeerPlace {
+  /** The name of the connection. */
+  readonly connection: string;
+  readonly user: string;
+  readonly vhost: string;
+  /** The number of the channel; 0 for a connection. */
+  readonly channel: number;
+}
+
+/** Which connections or channels are wanted. */
+export type PeerFilter = (place: PeerPlace) => boolean;
+
+/** The name of a channel: that of its connection, and its number. */
+export function channelName(connection: string, channel: number): string {
+  return `${connection} (${channel})`;
+}
+
 /** What the window needs of the server around a broker. */
 export interface ViewHost {
-  connections(): Iterable<ConnectionView>;
-  channels(): Iterable<ChannelView>;
+  connections(wanted?: PeerFilter): Rows<ConnectionView>;
+  channels(wanted?: PeerFilter): Rows<ChannelView>;
   /** What closed last, the newest first. */
   closed(): readonly ClosedView[];
   listeners(): readonly ListenerView[];

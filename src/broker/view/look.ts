@@ -2,20 +2,15 @@
 // made. Never hands out anything that is alive.
 
 import type { Histogram } from '../../util/histogram.ts';
+import type { Rows, Walk } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
 import { MessageCounts } from '../counts.ts';
-import {
-  brokerSections,
-  isRows,
-  type Section,
-  usersOf,
-  vhostSections,
-} from '../definitions/export.ts';
+import { brokerSections, isRows, type Section, vhostSections } from '../definitions/export.ts';
 import { isExchange } from '../exchange/exchange.ts';
 import { exchangeTypes } from '../exchange/registry.ts';
 import type { JsonObject } from '../json.ts';
 import { NODE_NAME } from '../node-name.ts';
-import { QueueLatency } from '../queue/latency.ts';
+import type { QueueLatency } from '../queue/latency.ts';
 import { Refusal } from '../refusal.ts';
 import type { Vhost } from '../vhost.ts';
 import type { RateView, ViewHost } from './host.ts';
@@ -28,8 +23,9 @@ import {
   viewSetAsideDefinition,
   viewSetAsideMessage,
 } from './set-aside.ts';
-import { type BindingView, viewBinding, viewVhost } from './snapshots.ts';
+import { type BindingView, type VhostView, viewBinding, viewVhost } from './snapshots.ts';
 import {
+  type ConsumerFilter,
   type ConsumerRow,
   detailOfQueue,
   type ExchangeRow,
@@ -43,6 +39,13 @@ import {
   sample,
   viewLatency,
 } from './statistics.ts';
+import {
+  type CountSums,
+  sumOfCounts,
+  sumOfLatencies,
+  sumOfVhosts,
+  type VhostSums,
+} from './sums.ts';
 
 /** A binding with what stands for it in paths. */
 export interface BindingRow extends BindingView {
@@ -50,21 +53,15 @@ export interface BindingRow extends BindingView {
 }
 
 /** Names of vhosts. */
-export type VhostNames = readonly string[];
-
-/** Which of the queues or exchanges are wanted, by name. */
-export type NameFilter = (name: string) => boolean;
+export type VhostNames = Rows<string>;
 
 /** What the overview adds up. */
-export interface Totals {
+export interface Totals extends PeerCounts, VhostSums {}
+
+/** How many connections and channels are open. */
+export interface PeerCounts {
   readonly connections: number;
   readonly channels: number;
-  readonly consumers: number;
-  readonly exchanges: number;
-  readonly queues: number;
-  readonly messages: number;
-  readonly messages_ready: number;
-  readonly messages_unacknowledged: number;
 }
 
 /** Counts of events since the start. */
@@ -81,7 +78,7 @@ export interface Churn {
 /** What the rates of the churn are kept under. */
 const CHURN_KEY = {};
 
-const EVERY: NameFilter = () => true;
+const EVERY: ConsumerFilter = () => true;
 
 /** The window's way to look. Where vhosts are named that are not there, they are passed over. */
 export class Look {
@@ -109,10 +106,11 @@ export class Look {
     this.broker.vhost(name);
   }
 
-  *queues(vhosts: VhostNames, wanted: NameFilter = EVERY): Iterable<QueueRow> {
+  *queues(vhosts: VhostNames): Rows<QueueRow> {
     for (const vhost of this.each(vhosts)) {
-      for (const queue of vhost.queues.values()) {
-        if (wanted(queue.name)) yield rowOfQueue(vhost, queue, this.broker.rates);
+      yield null;
+      for (const queue of vhost?.queues.values() ?? []) {
+        yield rowOfQueue(vhost as Vhost, queue, this.broker.rates);
       }
     }
   }
@@ -132,28 +130,42 @@ export class Look {
     return queue === undefined ? null : oldestMessageMs(this.broker, queue);
   }
 
-  *exchanges(vhosts: VhostNames, wanted: NameFilter = EVERY): Iterable<ExchangeRow> {
+  *exchanges(vhosts: VhostNames): Rows<ExchangeRow> {
     for (const vhost of this.each(vhosts)) {
-      for (const exchange of vhost.exchanges.values()) {
-        if (wanted(exchange.name)) yield rowOfExchange(vhost, exchange, this.broker.rates);
+      yield null;
+      for (const exchange of vhost?.exchanges.values() ?? []) {
+        yield rowOfExchange(vhost as Vhost, exchange, this.broker.rates);
       }
     }
   }
 
-  *bindings(vhosts: VhostNames): Iterable<BindingRow> {
+  /** One exchange; null: it is not there. */
+  exchange(vhost: string, name: string): ExchangeRow | null {
+    const home = this.broker.vhost(vhost);
+    const exchange = home.exchanges.get(name);
+    return exchange === undefined ? null : rowOfExchange(home, exchange, this.broker.rates);
+  }
+
+  *bindings(vhosts: VhostNames): Rows<BindingRow> {
     for (const vhost of this.each(vhosts)) {
+      yield null;
+      if (vhost === null) continue;
       for (const queue of vhost.queues.values()) {
         yield bindingRow(vhost, '', 'queue', queue.name, queue.name, new Map());
       }
       for (const name of vhost.exchanges.keys()) {
-        if (name !== '') yield* this.bindingsFrom(vhost.name, name);
+        if (name !== '') yield* this.bindingsIn(vhost, name);
       }
     }
   }
 
   /** The bindings that have an exchange as their source. */
-  *bindingsFrom(vhostName: string, exchange: string): Iterable<BindingRow> {
-    const vhost = this.broker.vhost(vhostName);
+  bindingsFrom(vhost: string, exchange: string): Rows<BindingRow> {
+    return this.bindingsIn(this.broker.vhost(vhost), exchange);
+  }
+
+  private *bindingsIn(vhost: Vhost, exchange: string): Rows<BindingRow> {
+    yield null;
     if (exchange === '') {
       for (const { name } of vhost.queues.values()) {
         yield bindingRow(vhost, '', 'queue', name, name, new Map());
@@ -171,36 +183,42 @@ export class Look {
     vhost: string,
     kind: BindingView['destination_type'],
     name: string,
-  ): Iterable<BindingRow> {
+  ): Rows<BindingRow> {
     const home = this.broker.vhost(vhost);
     const destination = (kind === 'queue' ? home.queues : home.exchanges).get(name);
     if (destination === undefined) return;
     if (kind === 'queue') yield bindingRow(home, '', kind, name, name, new Map());
     for (const { source, identity } of home.bindingsTo(destination)) {
+      yield null;
       const binding = source.bindings.get(identity);
       if (binding === undefined) continue;
       yield bindingRow(home, source.name, kind, name, binding.bindingKey, binding.arguments);
     }
   }
 
-  *consumers(vhosts: VhostNames): Iterable<ConsumerRow> {
+  /** The consumers whose channels are wanted. */
+  *consumers(vhosts: VhostNames, wanted: ConsumerFilter = EVERY): Rows<ConsumerRow> {
     for (const vhost of this.each(vhosts)) {
-      for (const queue of vhost.queues.values()) yield* rowsOfConsumers(vhost, queue);
+      yield null;
+      for (const queue of vhost?.queues.values() ?? []) {
+        yield* rowsOfConsumers(vhost as Vhost, queue, wanted);
+      }
     }
   }
 
-  consumersOf(vhost: string, queue: string): ConsumerRow[] {
+  consumersOf(vhost: string, queue: string): Rows<ConsumerRow> {
     const home = this.broker.vhost(vhost);
-    const found = home.queues.get(queue);
-    return found === undefined ? [] : rowsOfConsumers(home, found);
+    const of = home.queues.get(queue);
+    return of === undefined ? [] : rowsOfConsumers(home, of, EVERY);
   }
 
-  vhosts(): ReturnType<typeof viewVhost>[] {
-    return [...this.broker.vhosts.values()].map(viewVhost);
+  *vhosts(vhosts: VhostNames): Rows<VhostView> {
+    for (const vhost of this.each(vhosts)) yield vhost === null ? null : yield* viewVhost(vhost);
   }
 
-  users(): JsonObject[] {
-    return usersOf(this.broker);
+  /** One vhost. Throws a Refusal when it is not there. */
+  vhost(name: string): Walk<VhostView> {
+    return viewVhost(this.broker.vhost(name));
   }
 
   /** All definitions, or those of one vhost, in parts. */
@@ -210,34 +228,23 @@ export class Look {
   }
 
   /** Whether a part of definitions is a list whose rows come one by one. */
-  isRows(value: Section[1]): value is Iterable<JsonObject> {
+  isRows(value: Section[1]): value is Rows<JsonObject> {
     return isRows(value);
   }
 
-  /** What there is in these vhosts, added up. */
-  totals(vhosts: VhostNames): Totals {
-    let [queues, exchanges, consumers, ready, unacked] = [0, 0, 0, 0, 0];
-    for (const vhost of this.each(vhosts)) {
-      queues += vhost.queues.size;
-      exchanges += vhost.exchanges.size;
-      for (const queue of vhost.queues.values()) {
-        queue.catchUp();
-        consumers += queue.consumers.length;
-        ready += queue.readyCount;
-        unacked += queue.unackedCount;
-      }
-    }
+  /** How many connections and channels are open. */
+  peerCounts(): PeerCounts {
     const { counts } = this.broker;
     return {
       connections: counts.connectionsOpened - counts.connectionsClosed,
       channels: counts.channelsOpened - counts.channelsClosed,
-      consumers,
-      exchanges,
-      queues,
-      messages: ready + unacked,
-      messages_ready: ready,
-      messages_unacknowledged: unacked,
     };
+  }
+
+  /** What there is in these vhosts, added up. */
+  *totals(vhosts: VhostNames): Walk<Totals> {
+    const sums = yield* sumOfVhosts(this.each(vhosts));
+    return { ...this.peerCounts(), ...sums };
   }
 
   churn(): Churn {
@@ -253,12 +260,11 @@ export class Look {
     };
   }
 
-  /** The counts of all messages since the start, as they are now. */
-  messageCounts(): MessageCounts {
+  /** The counts of all messages since the start, and how many channels have published. */
+  messageCounts(): Walk<CountSums> {
     const sum = new MessageCounts();
     sum.add(this.broker.counts.closed);
-    for (const counts of this.host.channelCounts()) sum.add(counts);
-    return sum;
+    return sumOfCounts(sum, this.host.channelCounts());
   }
 
   /** How fast one of the churn counts grows. */
@@ -267,17 +273,13 @@ export class Look {
   }
 
   /** The latencies of all queues together. */
-  latency(): LatenciesView {
-    return viewLatency(this.latencies());
+  *latency(): Walk<LatenciesView> {
+    return viewLatency(yield* this.latencies());
   }
 
   /** The same as they are counted. */
-  latencies(): QueueLatency {
-    const sum = new QueueLatency();
-    for (const vhost of this.broker.vhosts.values()) {
-      for (const { latency } of vhost.queues.values()) if (latency !== null) sum.add(latency);
-    }
-    return sum;
+  latencies(): Walk<QueueLatency> {
+    return sumOfLatencies(this.broker.vhosts.values());
   }
 
   /** How long commits take, and how much they write. */
@@ -287,23 +289,31 @@ export class Look {
   }
 
   /** What is set aside in these vhosts; `global`: also rows that belong to none. */
-  *setAsideIn(vhosts: VhostNames, global: boolean): Iterable<SetAsideView> {
+  *setAsideIn(vhosts: VhostNames, global: boolean): Rows<SetAsideView> {
     const { setAside, setAsideRows } = this.broker;
+    const names = yield* setOf(vhosts);
     for (const each of setAsideRows.list()) {
-      if (isSeen(each, vhosts, global)) yield viewSetAsideDefinition(each);
+      yield isSeen(each, names, global) ? viewSetAsideDefinition(each) : null;
     }
     for (const each of setAside.list()) {
-      if (vhosts.includes(each.vhost)) yield viewSetAsideMessage(each);
+      yield names.has(each.vhost) ? viewSetAsideMessage(each) : null;
     }
   }
 
   /** How much that is. */
-  countSetAside(vhosts: VhostNames, global: boolean): SetAsideCounts {
+  *countSetAside(vhosts: VhostNames, global: boolean): Walk<SetAsideCounts> {
     const { setAside, setAsideRows } = this.broker;
+    const names = yield* setOf(vhosts);
     let messages = 0;
     let definitions = 0;
-    for (const name of vhosts) messages += setAside.countIn(name);
-    for (const each of setAsideRows.list()) if (isSeen(each, vhosts, global)) definitions += 1;
+    for (const name of names) {
+      messages += setAside.countIn(name);
+      yield null;
+    }
+    for (const each of setAsideRows.list()) {
+      if (isSeen(each, names, global)) definitions += 1;
+      yield null;
+    }
     return { messages, definitions };
   }
 
@@ -318,9 +328,9 @@ export class Look {
   }
 
   /** The same counts with their rates, as they were sampled last. */
-  messageStats(): CountsView {
-    const sum = this.messageCounts();
-    return this.broker.rates.view(sum, this.broker.counts);
+  *messageStats(): Walk<CountsView> {
+    const { counts } = yield* this.messageCounts();
+    return this.broker.rates.view(counts, this.broker.counts);
   }
 
   /** How fast the messages that are there become more, and the ready ones of them. */
@@ -329,24 +339,33 @@ export class Look {
   }
 
   /** Takes a sample of all that has rates, a little with each step. */
-  *sample(): Iterable<void> {
+  *sample(): Walk<void> {
     const { broker } = this;
+    const { counts } = yield* this.messageCounts();
+    const totals = yield* this.totals(broker.vhosts.keys());
     const nowMs = broker.clock.monotonicMs();
     broker.rates.wallMs = broker.clock.wallMs();
-    broker.rates.take(broker.counts, valuesOf(this.messageCounts()), nowMs);
-    const { messages, messages_ready, messages_unacknowledged } = this.totals(this.vhostNames);
+    broker.rates.take(broker.counts, valuesOf(counts), nowMs);
+    const { messages, messages_ready, messages_unacknowledged } = totals;
     broker.rates.take(this, [messages, messages_ready, messages_unacknowledged], nowMs);
-    yield;
     broker.rates.take(CHURN_KEY, Object.values(this.churn()), nowMs);
     yield* sample(broker, this.host.traffic(), nowMs);
   }
 
-  private *each(names: VhostNames): Iterable<Vhost> {
+  private *each(names: VhostNames): Rows<Vhost> {
     for (const name of names) {
-      const vhost = this.broker.vhosts.get(name);
-      if (vhost !== undefined) yield vhost;
+      yield name === null ? null : (this.broker.vhosts.get(name) ?? null);
     }
   }
+}
+
+function* setOf(names: VhostNames): Walk<ReadonlySet<string>> {
+  const all = new Set<string>();
+  for (const name of names) {
+    if (name !== null) all.add(name);
+    yield null;
+  }
+  return all;
 }
 
 function bindingRow(

@@ -2,6 +2,7 @@
 // lets anybody see or touch more than the queue's own rights allow.
 
 import { readMessage } from '../../message/read-message.ts';
+import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker.ts';
 import { PUSH_STORED } from '../queue/host.ts';
@@ -43,10 +44,10 @@ export interface SetAsideCounts {
 /** Whether a row is shown to those who see these vhosts; `global`: and what belongs to none. */
 export function isSeen(
   { vhost, kind }: SetAsideDefinition,
-  vhosts: readonly string[],
+  vhosts: ReadonlySet<string>,
   global: boolean,
 ): boolean {
-  return vhost === null || kind === 'vhost' ? global : vhosts.includes(vhost);
+  return vhost === null || kind === 'vhost' ? global : vhosts.has(vhost);
 }
 
 /** A message with its bytes, as far as they can be read. */
@@ -92,8 +93,15 @@ export class SetAsideActor {
   }
 
   /** Those of a queue, which may be gone; the oldest first. */
-  list(queue: string): SetAsideView[] {
-    return this.of(queue, 'all').map(viewSetAsideMessage);
+  list(queue: string): Rows<SetAsideView> {
+    this.grants.requireQueue('read', queue);
+    return this.views(queue);
+  }
+
+  private *views(queue: string): Rows<SetAsideView> {
+    for (const message of this.broker.setAside.list(this.vhost.name)) {
+      yield message.queue === queue ? viewSetAsideMessage(message) : null;
+    }
   }
 
   /** A message with all that is known of it. Throws a Refusal when there is none of that id. */

@@ -1,6 +1,7 @@
 // Owns what tools see of vhosts, queues, exchanges, bindings and consumers: plain values, made when
 // asked for. Never keeps anything, and hands out nothing that is alive.
 
+import type { Walk } from '../../util/rows.ts';
 import { argumentsToJson } from '../definitions/arguments-json.ts';
 import { type Exchange, isExchange } from '../exchange/exchange.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
@@ -94,14 +95,16 @@ export interface PolicyListing {
   readonly priority: number;
 }
 
-export function viewVhost(vhost: Vhost): VhostView {
-  const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
+/** A vhost with what its queues add up to. */
+export function* viewVhost(vhost: Vhost): Walk<VhostView> {
   let ready = 0;
   let unacked = 0;
   for (const queue of vhost.queues.values()) {
     ready += queue.readyCount;
     unacked += queue.unackedCount;
+    yield null;
   }
+  const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
   return {
     name,
     description,

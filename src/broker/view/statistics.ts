@@ -3,11 +3,13 @@
 
 import { glimpseArrivedMs } from '../../message/read-message.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
+import type { Rows, Walk } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
 import type { MessageCounts } from '../counts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { isQuorum } from '../queue/arguments.ts';
+import type { Consumer } from '../queue/consumer.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vhost } from '../vhost.ts';
@@ -19,7 +21,6 @@ import {
   type ExchangeView,
   mergeDefinitions,
   type QueueView,
-  viewConsumer,
   viewExchange,
 } from './snapshots.ts';
 
@@ -97,6 +98,9 @@ export interface ConsumerRow extends Omit<ConsumerView, 'queue' | 'vhost'> {
   readonly queue: { readonly name: string; readonly vhost: string };
   readonly channel_details: ChannelDetails;
 }
+
+/** Which consumers are wanted, by their channels. */
+export type ConsumerFilter = (at: ChannelDetails) => boolean;
 
 /** What a queue's objects take in memory, about, and each message of it that is there. */
 const QUEUE_BYTES = 2048;
@@ -221,19 +225,39 @@ export function rowOfExchange(vhost: Vhost, exchange: Exchange, rates: Rates): E
   return { ...viewExchange(vhost, exchange), message_stats: stats };
 }
 
-export function rowsOfConsumers(vhost: Vhost, queue: Queue): ConsumerRow[] {
+/** The consumers of a queue, as they are when this begins; null for those that `wanted` refuses. */
+export function* rowsOfConsumers(
+  vhost: Vhost,
+  queue: Queue,
+  wanted: ConsumerFilter,
+): Rows<ConsumerRow> {
+  yield null;
+  // Others come and go while rows are made: the list is nobody's but ours.
+  for (const consumer of [...queue.consumers]) {
+    const at = consumer.channel.details();
+    yield wanted(at) ? rowOfConsumer(vhost, queue, consumer, at) : null;
+  }
+}
+
+function rowOfConsumer(
+  vhost: Vhost,
+  queue: Queue,
+  consumer: Consumer,
+  at: ChannelDetails,
+): ConsumerRow {
   const single = queue.rules.singleActiveConsumer;
-  return queue.consumers.map((consumer) => {
-    const active = !single || queue.subscribed.active === consumer;
-    const { queue: _name, vhost: _vhost, ...view } = viewConsumer(vhost, queue, consumer);
-    return {
-      ...view,
-      active,
-      activity_status: !active ? 'waiting' : single ? 'single_active' : 'up',
-      queue: { name: queue.name, vhost: vhost.name },
-      channel_details: consumer.channel.details(),
-    };
-  });
+  const active = !single || queue.subscribed.active === consumer;
+  return {
+    consumer_tag: consumer.tag,
+    ack_required: !consumer.noAck,
+    exclusive: consumer.exclusive,
+    prefetch_count: consumer.prefetch,
+    arguments: argumentsOf(consumer),
+    active,
+    activity_status: !active ? 'waiting' : single ? 'single_active' : 'up',
+    queue: { name: queue.name, vhost: vhost.name },
+    channel_details: at,
+  };
 }
 
 /** Takes a sample of all that has rates; the caller goes on when it has time. */
@@ -241,11 +265,11 @@ export function* sample(
   broker: Broker,
   traffic: Iterable<{ readonly key: object; readonly values: readonly number[] }>,
   nowMs: number,
-): Iterable<void> {
+): Walk<void> {
   const { rates } = broker;
   for (const { key, values } of traffic) {
     rates.take(key, values, nowMs);
-    yield;
+    yield null;
   }
   for (const vhost of broker.vhosts.values()) {
     for (const queue of vhost.queues.values()) {
@@ -254,10 +278,11 @@ export function* sample(
       const counts = tallyOf(queue);
       rates.take(counts, valuesOf(counts), nowMs);
       rates.take(messages, [readyCount + unackedCount, readyCount, unackedCount], nowMs);
-      yield;
+      yield null;
     }
     for (const exchange of vhost.exchanges.values()) {
       rates.take(exchange, [exchange.publishedIn, exchange.publishedOut], nowMs);
+      yield null;
     }
   }
 }

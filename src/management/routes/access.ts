@@ -2,6 +2,8 @@
 
 import type { JsonObject, JsonValue } from '../../broker/json.ts';
 import { readTags } from '../../broker/view/put-user.ts';
+import type { VhostView } from '../../broker/view/snapshots.ts';
+import type { Rows } from '../../util/rows.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { list } from '../listing.ts';
@@ -15,12 +17,10 @@ const TOPIC_PATHS = [
 
 export const USER_ROUTES: readonly Route[] = [
   get('/whoami', 'management', ({ person }) => ({ name: person.name, tags: person.tags })),
-  get('/users', 'administrator', (call) => list(call, call.view.look.users(), ['name'])),
-  get('/users/without-permissions', 'administrator', (call) => {
-    const granted = new Set(call.view.permissions().map(({ user }) => user));
-    const without = call.view.look.users().filter(({ name }) => !granted.has(String(name)));
-    return list(call, without, ['name']);
-  }),
+  get('/users', 'administrator', (call) => list(call, call.view.defined.users(), ['name'])),
+  get('/users/without-permissions', 'administrator', (call) =>
+    list(call, call.view.defined.usersWithoutPermissions(), ['name']),
+  ),
   post('/users/bulk-delete', 'administrator', async (call) => {
     const { users } = call.object('users');
     if (!Array.isArray(users)) throw badRequest('users must be a list of names');
@@ -35,7 +35,7 @@ export const USER_ROUTES: readonly Route[] = [
     const name = call.param('user');
     const body = call.object();
     if (body['tags'] === undefined) throw badRequest('tags_not_present');
-    const isNew = find(call) === undefined;
+    const isNew = find(call) === null;
     await call.view.putUser(name, body);
     return saved(call, isNew);
   }),
@@ -46,13 +46,13 @@ export const USER_ROUTES: readonly Route[] = [
   }),
   get('/users/:user/permissions', 'administrator', (call) => {
     user(call);
-    return call.view.permissions().filter((each) => each.user === call.param('user'));
+    return call.collected(call.view.defined.permissions({ user: call.param('user') }));
   }),
   get('/users/:user/topic-permissions', 'administrator', (call) => {
     user(call);
-    return call.view.topicPermissions().filter((each) => each.user === call.param('user'));
+    return call.collected(call.view.defined.topicPermissions({ user: call.param('user') }));
   }),
-  get('/user-limits', 'management', (call) => call.view.look.users().flatMap(limitsOfUser)),
+  get('/user-limits', 'management', (call) => call.collected(call.view.defined.userLimits())),
   get('/user-limits/:user', 'management', (call) => limitsOfUser(user(call))),
   put('/user-limits/:user/:name', 'administrator', (call) => {
     const { value } = call.object('value');
@@ -69,8 +69,8 @@ export const USER_ROUTES: readonly Route[] = [
   }),
 ];
 
-function find(call: Call): JsonObject | undefined {
-  return call.view.look.users().find(({ name }) => name === call.param('user'));
+function find(call: Call): JsonObject | null {
+  return call.view.defined.user(call.param('user'));
 }
 
 function user(call: Call): JsonObject {
@@ -83,10 +83,9 @@ function limitsOfUser({ name, limits }: JsonObject): object[] {
 
 export const VHOST_ROUTES: readonly Route[] = [
   get('/vhosts', 'management', (call) => list(call, vhosts(call), ['name'])),
-  get('/vhosts/:vhost', 'administrator', (call) => {
-    const name = call.vhost();
-    return call.found(vhosts(call).find((each) => each.name === name));
-  }),
+  get('/vhosts/:vhost', 'administrator', async (call) =>
+    shown(call, await call.walked(call.view.look.vhost(call.vhost()))),
+  ),
   put('/vhosts/:vhost', 'administrator', async (call) => {
     const name = call.param('vhost');
     const body = call.object();
@@ -117,17 +116,17 @@ export const VHOST_ROUTES: readonly Route[] = [
     return undefined;
   }),
   get('/vhosts/:vhost/permissions', 'administrator', (call) => {
-    const vhost = call.vhost();
-    return call.view.permissions().filter((each) => each.vhost === vhost);
+    return call.collected(call.view.defined.permissions({ vhost: call.vhost() }));
   }),
   get('/vhosts/:vhost/topic-permissions', 'administrator', (call) => {
-    const vhost = call.vhost();
-    return call.view.topicPermissions().filter((each) => each.vhost === vhost);
+    return call.collected(call.view.defined.topicPermissions({ vhost: call.vhost() }));
   }),
   get('/vhost-limits', 'management', (call) =>
-    call.watchedVhosts().flatMap((each) => limits(call, each)),
+    call.collected(call.view.defined.vhostLimits(call.watchedVhosts())),
   ),
-  get('/vhost-limits/:vhost', 'management', (call) => limits(call, call.vhost())),
+  get('/vhost-limits/:vhost', 'management', (call) =>
+    call.collected(call.view.defined.vhostLimits([call.vhost()])),
+  ),
   put('/vhost-limits/:vhost/:name', 'administrator', (call) => {
     const { value } = call.object('value');
     const vhost = call.vhost();
@@ -143,33 +142,27 @@ export const VHOST_ROUTES: readonly Route[] = [
   }),
 ];
 
-function vhosts(call: Call) {
-  const names = new Set(call.watchedVhosts());
-  const { node } = call.view.look;
-  return call.view.look
-    .vhosts()
-    .filter(({ name }) => names.has(name))
-    .map((vhost) => ({
-      ...vhost,
-      metadata: { description: vhost.description, tags: vhost.tags },
-      cluster_state: { [node]: 'running' },
-    }));
+function* vhosts(call: Call): Rows<object> {
+  for (const vhost of call.view.look.vhosts(call.watchedVhosts())) {
+    yield vhost === null ? null : shown(call, vhost);
+  }
 }
 
-function limits(call: Call, vhost: string): object[] {
-  const value = call.view.vhostLimits(vhost);
-  return Object.keys(value).length === 0 ? [] : [{ vhost, value }];
+function shown(call: Call, vhost: VhostView): object {
+  return {
+    ...vhost,
+    metadata: { description: vhost.description, tags: vhost.tags },
+    cluster_state: { [call.view.look.node]: 'running' },
+  };
 }
 
 export const PERMISSION_ROUTES: readonly Route[] = [
-  get('/permissions', 'administrator', (call) => call.view.permissions()),
+  get('/permissions', 'administrator', (call) => call.collected(call.view.defined.permissions({}))),
   get('/permissions/:vhost/:user', 'administrator', permission),
   put('/permissions/:vhost/:user', 'administrator', (call) => {
     const body = call.object('configure', 'write', 'read');
     const { vhost, user } = ends(call);
-    const known = call.view
-      .permissions()
-      .some((each) => each.user === user && each.vhost === vhost);
+    const known = call.view.defined.permission(user, vhost) !== null;
     call.view.setPermission({
       user,
       vhost,
@@ -184,7 +177,9 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     call.view.clearPermission(call.param('user'), call.param('vhost'));
     return done(call);
   }),
-  get('/topic-permissions', 'administrator', (call) => call.view.topicPermissions()),
+  get('/topic-permissions', 'administrator', (call) =>
+    call.collected(call.view.defined.topicPermissions({})),
+  ),
   ...TOPIC_PATHS.flatMap((path) => [
     get(path, 'administrator', grantedTopics),
     put(path, 'administrator', grantTopic),
@@ -195,29 +190,27 @@ export const PERMISSION_ROUTES: readonly Route[] = [
 /** The user and the vhost of the path, which must be there. */
 function ends(call: Call): { readonly vhost: string; readonly user: string } {
   const [vhost, user] = [call.param('vhost'), call.param('user')];
-  const there = call.view.look.hasVhost(vhost) && find(call) !== undefined;
+  const there = call.view.look.hasVhost(vhost) && find(call) !== null;
   if (!there) throw badRequest('vhost_or_user_not_found');
   return { vhost, user };
 }
 
 function permission(call: Call): object {
-  const [vhost, user] = [call.param('vhost'), call.param('user')];
-  const all = call.view.permissions();
-  return call.found(all.find((each) => each.vhost === vhost && each.user === user));
+  return call.found(call.view.defined.permission(call.param('user'), call.param('vhost')));
 }
 
-function grantedTopics(call: Call) {
-  const all = topicPermissions(call);
+async function grantedTopics(call: Call) {
+  const all = await topicPermissions(call);
   if (all.length === 0) throw notFound();
   return all;
 }
 
-function grantTopic(call: Call) {
+async function grantTopic(call: Call) {
   const body = call.object('exchange', 'write', 'read');
   const { vhost, user } = ends(call);
   const exchange = textOf('exchange', body['exchange']);
   // Another exchange of a user that has a permission in the vhost is a change, as with RabbitMQ.
-  const known = topicPermissions(call).length > 0;
+  const known = (await topicPermissions(call)).length > 0;
   call.view.setTopicPermission({
     user,
     vhost,
@@ -228,8 +221,8 @@ function grantTopic(call: Call) {
   return saved(call, !known);
 }
 
-function revokeTopic(call: Call) {
-  grantedTopics(call);
+async function revokeTopic(call: Call) {
+  await grantedTopics(call);
   const { exchange } = { ...call.query, ...call.params };
   call.view.clearTopicPermission(call.param('user'), call.param('vhost'), exchange);
   return done(call);
@@ -237,5 +230,5 @@ function revokeTopic(call: Call) {
 
 function topicPermissions(call: Call) {
   const [vhost, user] = [call.param('vhost'), call.param('user')];
-  return call.view.topicPermissions().filter((each) => each.vhost === vhost && each.user === user);
+  return call.collected(call.view.defined.topicPermissions({ user, vhost }));
 }

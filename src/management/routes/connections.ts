@@ -1,9 +1,15 @@
 // Owns the routes of connections, channels and consumers, and of those that are closed.
 
-import type { ChannelView, ConnectionView } from '../../broker/view/host.ts';
+import {
+  type ChannelView,
+  type ConnectionView,
+  channelName,
+  type PeerFilter,
+} from '../../broker/view/host.ts';
+import type { Rows } from '../../util/rows.ts';
 import type { Call } from '../call.ts';
-import { notAuthorised, notFound } from '../http-error.ts';
-import { list, pick } from '../listing.ts';
+import { notAuthorised } from '../http-error.ts';
+import { list, pick, wantsColumn } from '../listing.ts';
 import { type Level, REFUSALS } from '../person.ts';
 import { get, type Route, remove } from '../route.ts';
 
@@ -12,16 +18,18 @@ const CLOSE_REASON = 'Closed via management plugin';
 
 export const CONNECTION_ROUTES: readonly Route[] = [
   get('/connections', 'management', (call) => list(call, connections(call))),
-  get('/connections/:name', 'management', (call) => pick(connection(call), call.query['columns'])),
-  remove('/connections/:name', 'management', (call) => {
-    const { name } = connection(call, 'administrator');
+  get('/connections/:name', 'management', async (call) =>
+    pick(await connection(call), call.query['columns']),
+  ),
+  remove('/connections/:name', 'management', async (call) => {
+    const { name } = await connection(call, 'administrator');
     return close(call, [name]);
   }),
-  get('/connections/:name/channels', 'management', (call) => {
-    const { name } = connection(call);
+  get('/connections/:name/channels', 'management', async (call) => {
+    const { name } = await connection(call);
     return list(
       call,
-      channels(call, (each) => each.connection_details.name === name),
+      channels(call, (each) => each.connection === name),
     );
   }),
   get('/connections/username/:user', 'management', (call) =>
@@ -30,8 +38,8 @@ export const CONNECTION_ROUTES: readonly Route[] = [
       connections(call, ({ user }) => user === call.param('user')),
     ),
   ),
-  remove('/connections/username/:user', 'administrator', (call) => {
-    const all = [...connections(call, ({ user }) => user === call.param('user'))];
+  remove('/connections/username/:user', 'administrator', async (call) => {
+    const all = await call.collected(connections(call, ({ user }) => user === call.param('user')));
     return close(
       call,
       all.map(({ name }) => name),
@@ -52,21 +60,18 @@ export const CONNECTION_ROUTES: readonly Route[] = [
     );
   }),
   get('/channels', 'management', (call) => list(call, channels(call))),
-  get('/channels/:name', 'management', (call) => {
-    for (const each of call.view.look.host.channels()) {
-      if (each.name !== call.param('name')) continue;
-      if (!call.reaches('monitoring') && each.user !== call.person.name) {
-        throw notAuthorised(REFUSALS.policymaker);
-      }
-      const details = [...call.view.look.consumers(call.watchedVhosts())].filter(
-        ({ channel_details: at }) => at.name === each.name,
-      );
-      return pick(
-        { ...each, consumer_details: details, publishes: [], deliveries: [] },
-        call.query['columns'],
-      );
+  get('/channels/:name', 'management', async (call) => {
+    const name = call.param('name');
+    const channel = await call.first(
+      call.view.look.host.channels((each) => channelName(each.connection, each.channel) === name),
+    );
+    if (!call.reaches('monitoring') && channel.user !== call.person.name) {
+      throw notAuthorised(REFUSALS.policymaker);
     }
-    throw notFound();
+    const { columns } = call.query;
+    const consumers = call.view.look.consumers(call.watchedVhosts(), (at) => at.name === name);
+    const details = wantsColumn(columns, 'consumer_details') ? await call.collected(consumers) : [];
+    return pick({ ...channel, consumer_details: details, publishes: [], deliveries: [] }, columns);
   }),
   get('/consumers', 'management', (call) => list(call, consumers(call), CONSUMER_ORDER)),
   get('/consumers/:vhost', 'management', (call) => list(call, consumers(call), CONSUMER_ORDER)),
@@ -82,43 +87,33 @@ export const CONNECTION_ROUTES: readonly Route[] = [
 const CONSUMER_ORDER = ['queue.vhost', 'queue.name', 'consumer_tag'];
 
 /** Consumers of all users from `monitoring` on, and those of the person's own channels below. */
-function* consumers(call: Call): Iterable<object> {
+function consumers(call: Call): Rows<object> {
   const all = call.reaches('monitoring');
   const vhosts = call.params['vhost'] === undefined ? call.watchedVhosts() : [call.vhost()];
-  for (const each of call.view.look.consumers(vhosts)) {
-    if (all || each.channel_details.user === call.person.name) yield each;
-  }
+  return call.view.look.consumers(vhosts, ({ user }) => all || user === call.person.name);
 }
 
 /** Those of all users for who monitors, and one's own for anybody else. */
-function* connections(
-  call: Call,
-  wanted: (each: ConnectionView) => boolean = () => true,
-): Iterable<ConnectionView> {
-  const all = call.reaches('monitoring');
-  for (const each of call.view.look.host.connections()) {
-    if ((all || each.user === call.person.name) && wanted(each)) yield each;
-  }
+function connections(call: Call, wanted: PeerFilter = () => true): Rows<ConnectionView> {
+  return call.view.look.host.connections(seenBy(call, wanted));
 }
 
-function* channels(
-  call: Call,
-  wanted: (each: ChannelView) => boolean = () => true,
-): Iterable<ChannelView> {
+function channels(call: Call, wanted: PeerFilter = () => true): Rows<ChannelView> {
+  return call.view.look.host.channels(seenBy(call, wanted));
+}
+
+function seenBy(call: Call, wanted: PeerFilter): PeerFilter {
   const all = call.reaches('monitoring');
-  for (const each of call.view.look.host.channels()) {
-    if ((all || each.user === call.person.name) && wanted(each)) yield each;
-  }
+  return (each) => (all || each.user === call.person.name) && wanted(each);
 }
 
 /** The connection of the path: the person's own, or anybody's from that level on. */
-function connection(call: Call, level: Level = 'monitoring'): ConnectionView {
-  for (const each of call.view.look.host.connections()) {
-    if (each.name !== call.param('name')) continue;
-    if (call.reaches(level) || each.user === call.person.name) return each;
-    throw notAuthorised(REFUSALS.policymaker);
-  }
-  throw notFound();
+async function connection(call: Call, level: Level = 'monitoring'): Promise<ConnectionView> {
+  const name = call.param('name');
+  const all = call.view.look.host.connections((each) => each.connection === name);
+  const found = await call.first(all);
+  if (call.reaches(level) || found.user === call.person.name) return found;
+  throw notAuthorised(REFUSALS.policymaker);
 }
 
 function close(call: Call, names: readonly string[]): undefined {

@@ -1,7 +1,8 @@
 // Owns the routes of exchanges and bindings, and publishing.
 
 import type { BindingEnd } from '../../broker/view/actor.ts';
-import { Breather } from '../breather.ts';
+import type { BindingRow } from '../../broker/view/look.ts';
+import type { Rows } from '../../util/rows.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { list, pick } from '../listing.ts';
@@ -68,23 +69,18 @@ export const BINDING_ROUTES: readonly Route[] = [
     const location = `${encodeURIComponent(name)}/${encodeURIComponent(made)}`;
     return new Answer(201, null, { location });
   }),
-  get('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', async (call) => {
-    const breather = new Breather(call.context.clock);
-    for (const row of between(call)) {
-      if (row?.properties_key === call.param('key')) return row;
-      if (breather.due) await breather.rest();
-    }
-    throw notFound();
-  }),
+  get('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) =>
+    call.first(between(call), (row) => row.properties_key === call.param('key')),
+  ),
   remove('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) => {
     call.actor().unbind(call.exchange('source'), end(call), call.param('key'));
     return done(call);
   }),
 ];
 
-function* rows(call: Call): Iterable<object> {
+function* rows(call: Call): Rows<object> {
   for (const row of call.view.look.exchanges(call.vhostOrAll())) {
-    yield shown(row);
+    yield row === null ? null : shown(row);
   }
 }
 
@@ -94,11 +90,7 @@ function shown(row: { readonly policy: string; readonly operator_policy: string 
 }
 
 function existing(call: Call): object {
-  const name = call.exchange('name');
-  for (const row of call.view.look.exchanges([call.vhost()], (each) => each === name)) {
-    return shown(row);
-  }
-  throw notFound();
+  return shown(call.found(call.view.look.exchange(call.vhost(), call.exchange('name'))));
 }
 
 function end(call: Call): BindingEnd {
@@ -108,12 +100,12 @@ function end(call: Call): BindingEnd {
   throw notFound();
 }
 
-/** The bindings of a source, with null for those that lead elsewhere. */
-function* between(call: Call) {
+/** The bindings of a source that lead to the end of the path. */
+function* between(call: Call): Rows<BindingRow> {
   const { kind, name } = end(call);
   const source = call.exchange('source');
   for (const row of call.view.look.bindingsFrom(call.vhost(), source)) {
-    yield row.destination_type === kind && row.destination === name ? row : null;
+    yield row?.destination_type === kind && row.destination === name ? row : null;
   }
 }
 

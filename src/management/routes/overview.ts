@@ -12,7 +12,7 @@ const API_VERSION = '3.13.7';
 export const CLUSTER_NAME = 'cluster_name';
 
 export const OVERVIEW_ROUTES: readonly Route[] = [
-  get('/overview', 'management', (call) => pick(overview(call), call.query['columns'])),
+  get('/overview', 'management', async (call) => pick(await overview(call), call.query['columns'])),
   get('/nodes', 'monitoring', async (call) => [pick(await node(call), call.query['columns'])]),
   get('/nodes/:node', 'monitoring', async (call) => {
     ofThisNode(call);
@@ -57,7 +57,7 @@ function ofThisNode(call: Call): void {
 }
 
 function clusterName(call: Call): string {
-  const set = call.view.globalParameters().find(({ name }) => name === CLUSTER_NAME);
+  const set = call.view.defined.globalParameter(CLUSTER_NAME);
   return typeof set?.value === 'string' ? set.value : call.view.look.node;
 }
 
@@ -65,10 +65,14 @@ function exchangeTypes(call: Call): object[] {
   return call.view.look.exchangeTypes.map((name) => ({ name, description: '', enabled: true }));
 }
 
-function overview(call: Call): object {
+async function overview(call: Call): Promise<object> {
   const { look, version } = call.view;
-  const vhosts = call.watchedVhosts();
-  const { messages, messages_ready, messages_unacknowledged, ...objects } = look.totals(vhosts);
+  const totals = await call.walked(look.totals(call.watchedVhosts()));
+  const { messages, messages_ready, messages_unacknowledged, ...objects } = totals;
+  const messageStats = await call.walked(look.messageStats());
+  const global = call.reaches('administrator');
+  const setAside = await call.walked(look.countSetAside(call.watchedVhosts(), global));
+  const latency = await call.walked(look.latency());
   const [all, ready, unacked] = look.totalRates();
   const churn = Object.entries(look.churn()).flatMap(([name, value]) => [
     [name, value],
@@ -90,7 +94,7 @@ function overview(call: Call): object {
     enable_queue_totals: false,
     statistics_db_event_queue: 0,
     statistics_interval: call.context.statisticsIntervalMs,
-    message_stats: look.messageStats(),
+    message_stats: messageStats,
     churn_rates: Object.fromEntries(churn),
     queue_totals: {
       messages,
@@ -101,8 +105,8 @@ function overview(call: Call): object {
       messages_unacknowledged_details: unacked,
     },
     object_totals: objects,
-    set_aside: look.countSetAside(vhosts, call.reaches('administrator')),
-    latency: look.latency(),
+    set_aside: setAside,
+    latency,
     ...(call.reaches('monitoring') ? { listeners: listeners(call), contexts: contexts(call) } : {}),
   };
 }
@@ -136,7 +140,7 @@ async function node(call: Call): Promise<object> {
   const { facts, clock } = call.context;
   const { look } = call.view;
   const resources = call.view.resources();
-  const { connections } = look.totals([]);
+  const { connections, queues } = await call.walked(look.totals(look.vhostNames));
   return {
     name: look.node,
     type: 'disc',
@@ -154,7 +158,7 @@ async function node(call: Call): Promise<object> {
     fd_total: finite(facts.socketMax),
     sockets_used: connections,
     sockets_total: finite(facts.socketMax),
-    proc_used: look.totals(look.vhostNames).queues + connections,
+    proc_used: queues + connections,
     proc_total: 1_048_576,
     ...resources,
     mem_limit: finite(resources.mem_limit),

@@ -1,10 +1,14 @@
 // Owns the routes of policies, operator policies, parameters and definitions.
 
 import type { JsonObject } from '../../broker/json.ts';
-import { Breather } from '../breather.ts';
+import type { ParameterView } from '../../broker/view/resources-view.ts';
+import type { PolicyListing } from '../../broker/view/snapshots.ts';
+import type { Rows } from '../../util/rows.ts';
+import { walked } from '../breather.ts';
 import type { Call } from '../call.ts';
+import { piecesOf } from '../http/json-pieces.ts';
 import { notAuthorised } from '../http-error.ts';
-import { list, type Pieces, piecesOf } from '../listing.ts';
+import { list, type Pieces } from '../listing.ts';
 import { type Level, REFUSALS } from '../person.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 import { CLUSTER_NAME } from './overview.ts';
@@ -17,11 +21,11 @@ function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
     get(base, 'management', (call) => list(call, policies(call, layer))),
     get(`${base}/:vhost`, 'management', (call) => list(call, policies(call, layer))),
     get(`${base}/:vhost/:name`, level, (call) => policy(call, layer)),
-    put(`${base}/:vhost/:name`, level, (call) => {
+    put(`${base}/:vhost/:name`, level, async (call) => {
       const vhost = call.vhost();
       const name = call.param('name');
       const body = call.object('pattern', 'definition');
-      const isNew = !policies(call, layer).some((each) => each.name === name);
+      const isNew = !(await has(policies(call, layer), call));
       const priority = body['priority'] ?? 0;
       call.view.setPolicy(layer, vhost, name, {
         pattern: body['pattern'],
@@ -31,20 +35,30 @@ function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
       });
       return saved(call, isNew);
     }),
-    remove(`${base}/:vhost/:name`, level, (call) => {
-      policy(call, layer);
+    remove(`${base}/:vhost/:name`, level, async (call) => {
+      await policy(call, layer);
       call.view.clearPolicy(layer, call.vhost(), call.param('name'));
       return done(call);
     }),
   ];
 }
 
-function policies(call: Call, layer: Layer) {
-  return call.vhostOrAll().flatMap((vhost) => call.view.policies(layer, vhost));
+function policies(call: Call, layer: Layer): Rows<PolicyListing> {
+  return call.view.defined.policies(layer, call.vhostOrAll());
 }
 
-function policy(call: Call, layer: Layer): object {
-  return call.found(policies(call, layer).find((each) => each.name === call.param('name')));
+function policy(call: Call, layer: Layer): Promise<object> {
+  return named(policies(call, layer), call);
+}
+
+/** What has the name of the path; 404 where nothing has. */
+function named<T extends { readonly name: string }>(rows: Rows<T>, call: Call): Promise<T> {
+  return call.first(rows, ({ name }) => name === call.param('name'));
+}
+
+/** Whether anything has the name of the path. */
+function has(rows: Rows<{ readonly name: string }>, call: Call): Promise<boolean> {
+  return call.any(rows, ({ name }) => name === call.param('name'));
 }
 
 export const POLICY_ROUTES: readonly Route[] = [
@@ -57,29 +71,29 @@ export const PARAMETER_ROUTES: readonly Route[] = [
   get('/parameters/:component', 'policymaker', (call) => list(call, parameters(call))),
   get('/parameters/:component/:vhost', 'policymaker', (call) => list(call, parameters(call))),
   get('/parameters/:component/:vhost/:name', 'policymaker', (call) => parameter(call)),
-  put('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
+  put('/parameters/:component/:vhost/:name', 'policymaker', async (call) => {
     const { value } = call.object('value');
     const { component, name } = call.params as { component: string; name: string };
     checkComponent(call);
-    const isNew = !parameters(call).some((each) => each.name === name);
+    const isNew = !(await has(parameters(call), call));
     call.view.setParameter({ vhost: call.vhost(), component, name, value });
     return saved(call, isNew);
   }),
-  remove('/parameters/:component/:vhost/:name', 'policymaker', (call) => {
+  remove('/parameters/:component/:vhost/:name', 'policymaker', async (call) => {
     checkComponent(call);
-    parameter(call);
+    await parameter(call);
     call.view.clearParameter(call.vhost(), call.param('component'), call.param('name'));
     return done(call);
   }),
   get('/global-parameters', 'policymaker', (call) =>
-    list(call, call.view.globalParameters(), ['name']),
+    list(call, call.view.defined.globalParameters(), ['name']),
   ),
   get('/global-parameters/:name', 'policymaker', (call) => globalParameter(call)),
   put('/global-parameters/:name', 'policymaker', (call) => {
     const { value } = call.object('value');
     const name = call.param('name');
     checkGlobal(call);
-    const isNew = !call.view.globalParameters().some((each) => each.name === name);
+    const isNew = call.view.defined.globalParameter(name) === null;
     call.view.setGlobalParameter(name, value);
     return saved(call, isNew);
   }),
@@ -91,14 +105,15 @@ export const PARAMETER_ROUTES: readonly Route[] = [
   }),
 ];
 
-function parameters(call: Call) {
+function* parameters(call: Call): Rows<ParameterView> {
   const { component } = call.params;
-  const all = call.vhostOrAll().flatMap((vhost) => call.view.parameters(vhost));
-  return component === undefined ? all : all.filter((each) => each.component === component);
+  for (const each of call.view.defined.parameters(call.vhostOrAll())) {
+    yield component === undefined || each?.component === component ? each : null;
+  }
 }
 
-function parameter(call: Call): object {
-  return call.found(parameters(call).find((each) => each.name === call.param('name')));
+function parameter(call: Call): Promise<object> {
+  return named(parameters(call), call);
 }
 
 /** Limits of vhosts and operator policies are parameters too, and no policymaker's to change. */
@@ -119,8 +134,7 @@ function requireAdministrator(call: Call): void {
 }
 
 function globalParameter(call: Call): object {
-  const all = call.view.globalParameters();
-  return call.found(all.find((each) => each.name === call.param('name')));
+  return call.found(call.view.defined.globalParameter(call.param('name')));
 }
 
 export const DEFINITION_ROUTES: readonly Route[] = [
@@ -140,7 +154,6 @@ export const DEFINITION_ROUTES: readonly Route[] = [
 
 /** Definitions row by row, so that many of them hold up nobody. */
 async function exported(call: Call, vhost: string | null): Promise<Pieces> {
-  const breather = new Breather(call.context.clock);
   const pieces: string[] = [];
   const sections = call.view.look.definitions(call.view.version, vhost);
   for (const [at, [key, value]] of sections.entries()) {
@@ -149,26 +162,23 @@ async function exported(call: Call, vhost: string | null): Promise<Pieces> {
       pieces.push(start + JSON.stringify(value));
       continue;
     }
-    pieces.push(...(await piecesOf(`${start}[`, texts(value), ']', breather)));
+    pieces.push(...(await piecesOf(`${start}[`, texts(value), ']', call.breather)));
   }
   pieces.push('}');
   return { pieces };
 }
 
-function* texts(rows: Iterable<JsonObject>): Iterable<string> {
-  for (const row of rows) yield JSON.stringify(row);
+function* texts(rows: Rows<JsonObject>): Rows<string> {
+  for (const row of rows) yield row === null ? null : JSON.stringify(row);
 }
 
 async function imported(call: Call, vhost?: string): Promise<undefined> {
   const json = call.object();
-  const breather = new Breather(call.context.clock);
-  const steps = call.view.prepareImport(json, vhost);
-  let step = steps.next();
-  for (; step.done !== true; step = steps.next()) if (breather.due) await breather.rest();
-  await call.view.applyImport(step.value);
+  const prepared = await walked(call.view.prepareImport(json, vhost), call.breather);
+  await call.view.applyImport(prepared);
   const { log, admitsLine } = call.context;
   const user = call.person.name;
-  for (const warning of step.value.warnings) {
+  for (const warning of prepared.warnings) {
     if (admitsLine('warning of an import')) log.warn({ user }, warning);
   }
   const text = 'definitions imported';

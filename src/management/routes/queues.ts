@@ -6,10 +6,10 @@ import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/vie
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
 import { setImmediate } from '../../util/runtime.ts';
-import { Breather } from '../breather.ts';
 import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
+import { piecesOf } from '../http/json-pieces.ts';
 import { badRequest } from '../http-error.ts';
-import { list, type Pieces, pick, piecesOf } from '../listing.ts';
+import { list, type Pieces, pick, wantsColumn } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 import { isNamed } from '../shape.ts';
 
@@ -29,13 +29,15 @@ export const QUEUE_ROUTES: readonly Route[] = [
   get('/queues', 'management', queues),
   get('/queues/detailed', 'management', queues),
   get('/queues/:vhost', 'management', queues),
-  get('/queues/:vhost/:name', 'management', (call) => {
+  get('/queues/:vhost/:name', 'management', async (call) => {
     const vhost = call.vhost();
     const name = call.param('name');
     const queue = call.view.look.queue(vhost, name);
+    const { columns } = call.query;
     const consumers = call.view.look.consumersOf(vhost, name);
-    const all = { consumer_details: consumers, deliveries: [], incoming: [], ...queue };
-    return pick(all, call.query['columns']);
+    const details = wantsColumn(columns, 'consumer_details') ? await call.collected(consumers) : [];
+    const all = { consumer_details: details, deliveries: [], incoming: [], ...queue };
+    return pick(all, columns);
   }),
   put('/queues/:vhost/:name', 'management', (call) => {
     const body = call.object();
@@ -104,7 +106,7 @@ async function getMessages(call: Call): Promise<Pieces> {
   const count = integerOf('count', body['count'], 1, GET_MAX);
   const truncate = integerOf('truncate', body['truncate'], ALL_BYTES, ALL_BYTES);
   const encoding = readEncoding(body['encoding']);
-  const breather = new Breather(call.context.clock);
+  const { breather } = call;
   const { messages, settle } = await actor.take(
     call.param('name'),
     count,
@@ -140,7 +142,7 @@ async function browse(call: Call): Promise<object> {
     encoding: readEncoding(query['encoding']),
     truncate,
   };
-  const breather = new Breather(call.context.clock);
+  const { breather } = call;
   const messages: BrowsedMessage[] = [];
   let cursor: string | null = query['cursor'] ?? '';
   let scanned = 0;

@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { rowKey } from '../../../src/broker/row.ts';
 import { View } from '../../../src/broker/view.ts';
 import { TABLE_DEFINITIONS, TABLE_PAGES } from '../../../src/store/tables.ts';
+import { found } from '../../../src/util/rows.ts';
 import { SmallBroker } from '../small-broker.ts';
 import { damage, lettersIn, long, publishEach, restartedWithout, setAsideIn } from './damage.ts';
 
@@ -29,7 +30,7 @@ beforeEach(() => {
 });
 
 test('what is set aside is listed with its queue, its place and the error', () => {
-  expect([...view.look.setAsideIn(['/'], false)]).toMatchObject([
+  expect([...found(view.look.setAsideIn(['/'], false))]).toMatchObject([
     {
       id: '1',
       kind: 'message',
@@ -40,7 +41,7 @@ test('what is set aside is listed with its queue, its place and the error', () =
       persistent: true,
     },
   ]);
-  expect([...view.look.setAsideIn([], false)]).toEqual([]);
+  expect([...found(view.look.setAsideIn([], false))]).toEqual([]);
 });
 
 test('a message is exported with its bytes, or without them where they cannot be read', () => {
