@@ -1,8 +1,6 @@
 // Owns the wiring: it makes a running broker of its parts, and takes it down in the right order.
 // Never reads flags or variables, never ends the process: that is cli/.
 
-import { constants } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HASHING_SCRYPT, hashPassword } from './broker/access/password.ts';
@@ -36,7 +34,7 @@ import type { AccessSettings } from './server/access-settings.ts';
 import type { ListenAddress } from './server/listener.ts';
 import { BOUNDLESS, thisMachine } from './server/machine.ts';
 import { Server } from './server/server.ts';
-import { type BackupReport, backUp, hasData, putBack } from './store/backup.ts';
+import { type BackupReport, backUp, hasData, keepDamaged, putBack } from './store/backup.ts';
 import { type CompactReport, compactStore } from './store/compact.ts';
 import { StoreError } from './store/errors.ts';
 import { openDataFolder } from './store/folder.ts';
@@ -207,9 +205,7 @@ export async function checkData(
     return wrong.length > 0 ? reportOfTrees(wrong) : checkStart(store, progress);
   });
   if (!repair || !isMendable(report.damage)) return { report, copy: null };
-  const file = join(settings.dataDir, 'store', 'data.mdb');
-  const copy = join(settings.dataDir, `data.mdb.damaged-${systemClock.wallMs()}`);
-  await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const copy = await keepDamaged(settings.dataDir, systemClock.wallMs());
   const damage = [...report.damage];
   let found = report;
   let fresh: readonly Damage[] = damage;

@@ -3,6 +3,7 @@
 
 import type { Listeners } from '../config/members.ts';
 import type { Settings } from '../config/settings.ts';
+import { systemCode, wayOutOf } from '../util/system-error.ts';
 
 /** What the failures that only the system sees mean for the user; `settings` names the way out. */
 export function describeFailure(error: unknown, settings: Settings | null): string {
@@ -13,7 +14,14 @@ export function describeFailure(error: unknown, settings: Settings | null): stri
     return oneLine(message.includes(hint) ? message : `${message}: ${hint}`);
   }
   const known = settings === null ? null : describeSystemError(error, settings);
-  return known ?? error.stack ?? error.message;
+  return known ?? textOfSystemError(error) ?? error.stack ?? error.message;
+}
+
+/** What the system refuses is no fault of ours, whatever it was that failed. */
+function textOfSystemError(error: Error): string | null {
+  if (systemCode(error) === '') return null;
+  const wayOut = wayOutOf(error);
+  return oneLine(wayOut === null ? error.message : `${error.message}: ${wayOut}`);
 }
 
 /** What Node adds to the errors of the network. */

@@ -3,10 +3,12 @@
 
 import { Command } from 'commander';
 import { overrideExit } from './exit-codes.ts';
+import { quietLibraries } from './print.ts';
 import { startCommand } from './verbs/start.ts';
 
 /** Runs a command line, as `process.argv` has it. */
 export async function runLeveret(argv: readonly string[]): Promise<void> {
+  quietLibraries();
   const program =
     argv[2] === 'start' ? startProgram() : (await import('./program.ts')).buildProgram();
   await program.parseAsync(argv);

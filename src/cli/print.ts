@@ -12,3 +12,8 @@ export function print(text: string): void {
 export function printError(text: string): void {
   process.stderr.write(printable(text));
 }
+
+/** Keeps libraries from printing: what they have to say comes as an error too, and is said in our words. */
+export function quietLibraries(): void {
+  console.error = () => {};
+}

@@ -16,7 +16,7 @@ import {
   type Show,
 } from './offline.ts';
 import { type Listing, renderRows } from './output.ts';
-import { print, printError } from './print.ts';
+import { print, printError, quietLibraries } from './print.ts';
 import { OFFLINE_VERBS } from './program.ts';
 import { CTL_VERBS, type CtlVerb } from './verbs/ctl.ts';
 
@@ -62,6 +62,7 @@ export function readManner(args: readonly string[]): { manner: Manner; rest: str
 
 /** Runs a command line, `name` being the program's. */
 export async function runRabbitmqctl(name: string, args: readonly string[]): Promise<void> {
+  quietLibraries();
   const { manner, rest } = readManner(args);
   const show: Show = {
     before: (verb, given, options) => {

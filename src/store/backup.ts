@@ -1,8 +1,10 @@
 // Owns copies of the data of a broker that runs, and bringing one back: where they lie, that they are
 // whole and durable. Never reads what is in them.
 
+import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { systemCode, wayOutOf } from '../util/system-error.ts';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import { markData, unmarkData } from './has-data.ts';
@@ -87,13 +89,16 @@ export async function putBack(
   const from = join(resolve(backup), STORE, DATA);
   const store = join(resolve(dataDir), STORE);
   const fresh = `${store}.restoring`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { mode: 0o700 });
-  const data = join(fresh, DATA);
-  await copyFile(from, data);
-  await chmod(data, 0o600);
-  await syncFile(data);
-  await syncFolder(fresh);
+  try {
+    await copyInto(fresh, from);
+  } catch (cause) {
+    await rm(fresh, { recursive: true, force: true });
+    throw new StoreError(
+      `the copy could not be brought into ${dataDir} (${causeText(cause)}), and nothing is changed`,
+      wayOutOf(cause) ?? 'mend this, and try again',
+      { cause },
+    );
+  }
   let kept: string | null = null;
   if (await hasData(dataDir)) {
     kept = `${store}.before-${nowMs}`;
@@ -104,6 +109,39 @@ export async function putBack(
   await rename(fresh, store);
   await syncFolder(resolve(dataDir));
   return kept;
+}
+
+/** Makes a folder with a durable copy of a data file. */
+async function copyInto(folder: string, from: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o700 });
+  const data = join(folder, DATA);
+  await copyFile(from, data);
+  await chmod(data, 0o600);
+  await syncFile(data);
+  await syncFolder(folder);
+}
+
+/**
+ * Copies the data file of a stopped broker beside it, durably, before something changes it; returns where.
+ * Rejects with a StoreError; nothing of the copy is left then.
+ */
+export async function keepDamaged(dataDir: string, nowMs: number): Promise<string> {
+  const copy = join(dataDir, `data.mdb.damaged-${nowMs}`);
+  try {
+    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+    await copyFile(join(dataDir, STORE, DATA), copy, flags);
+    await syncFile(copy);
+    await syncFolder(dataDir);
+    return copy;
+  } catch (cause) {
+    if (systemCode(cause) !== 'EEXIST') await rm(copy, { force: true });
+    throw new StoreError(
+      `the data could not be copied to ${copy} before its repair (${causeText(cause)}), and nothing is changed`,
+      wayOutOf(cause) ?? 'mend this, and try again',
+      { cause },
+    );
+  }
 }
 
 /** Whether a folder holds the data of a broker. */

@@ -3,6 +3,7 @@
 
 import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode, wayOutOf } from '../util/system-error.ts';
 import { causeText, StoreError } from './errors.ts';
 import type { Store } from './port.ts';
 import { syncFile, syncFolder } from './sync-folder.ts';
@@ -41,12 +42,17 @@ export async function compactStore(store: Store, dataDir: string): Promise<Compa
   } catch (cause) {
     throw new StoreError(
       `the store in ${dataDir} could not be written anew (${causeText(cause)}), and is as it was`,
-      'make as much room on its disk as its messages take',
+      wayOut(cause),
       { cause },
     );
   } finally {
     await dropUnfinished(dataDir);
   }
+}
+
+function wayOut(cause: unknown): string {
+  const room = 'make as much room on its disk as its messages take';
+  return systemCode(cause) === 'ENOSPC' ? room : (wayOutOf(cause) ?? room);
 }
 
 /** Removes what a compaction left that did not come to its end. */

@@ -1,18 +1,46 @@
 // Owns the errors an operator sees when the store cannot be opened or trusted. Never used for bugs
 // of our own: that is assert.
 
+import { wayOutOf } from '../util/system-error.ts';
+
 /** Something outside the broker keeps the store from working; `hint` says how to mend it. */
 export class StoreError extends Error {
   override readonly name: string = 'StoreError';
   /** What the operator can do about it. */
   readonly hint: string;
+  /** Whether the data is to blame, and not what lies around it, such as the rights of a folder. */
+  readonly damaged: boolean;
 
   /** The message is one line: what happened and why, then the way out. */
-  constructor(what: string, hint: string, options?: ErrorOptions) {
+  constructor(what: string, hint: string, options: StoreErrorOptions = {}) {
     super(`${what}: ${hint}`, options);
     this.hint = hint;
+    this.damaged = options.damaged ?? false;
   }
 }
+
+export interface StoreErrorOptions extends ErrorOptions {
+  readonly damaged?: boolean;
+}
+
+/**
+ * A commit failed. What was durable before is on the disk as it was; nothing of this commit counts, and the
+ * store takes no more. `freeBytes` are those of its disk, -1 where that is not known.
+ */
+export class FailedCommitError extends StoreError {
+  override readonly name = 'FailedCommitError';
+
+  constructor(cause: unknown, freeBytes: number) {
+    // LMDB calls a write that was cut short EIO, and that is how a disk becomes full.
+    const full = freeBytes >= 0 && freeBytes < FULL_BYTES;
+    const hint = full ? 'make room on that disk' : (wayOutOf(cause) ?? 'look at the disk');
+    const free = freeBytes < 0 ? '' : `, with ${freeBytes} bytes free on its disk`;
+    super(`a commit has failed: ${causeText(cause)}${free}`, hint, { cause });
+  }
+}
+
+/** A disk with less room counts as full. */
+const FULL_BYTES = 2 ** 20;
 
 /** Another process works on the data folder. */
 export class FolderInUseError extends StoreError {

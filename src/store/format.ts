@@ -31,6 +31,7 @@ export function checkFormat(store: Store, brokerVersion: string): void {
     throw new StoreError(
       'the data folder holds records but does not say in which format',
       'it is damaged or not a data folder of Leveret; restore it from a backup or name another one',
+      { damaged: true },
     );
   }
   store.put(TABLE_META, KEY, formatRecord(FORMAT_VERSION, brokerVersion));

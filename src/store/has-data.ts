@@ -3,6 +3,7 @@
 
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wayOutOf } from '../util/system-error.ts';
 import { causeText, StoreError } from './errors.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -52,6 +53,7 @@ export function dataGone(dataDir: string, sign: string, found: string): StoreErr
     `the data of the broker in ${dataDir} is gone: ${found}, and ${sign} says that there was data`,
     "bring it back with 'leveret restore' from a copy, or, to begin anew with nothing, move all of that " +
       'folder away',
+    { damaged: true },
   );
 }
 
@@ -130,7 +132,7 @@ function isNotThere(cause: unknown): boolean {
 function unreadable(path: string, cause: unknown): StoreError {
   return new StoreError(
     `${path} cannot be looked at (${causeText(cause)})`,
-    'let the broker read it, or name another data folder',
+    wayOutOf(cause) ?? 'let the broker read it, or name another data folder',
     { cause },
   );
 }

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
-import { StoreError } from '../../src/store/errors.ts';
+import { FailedCommitError, StoreError } from '../../src/store/errors.ts';
 
 const settings = { ...defaultSettings(), dataDir: '/var/lib/leveret' };
 
@@ -109,8 +109,34 @@ test.each([
 
 test('what nobody foresaw keeps its stack', () => {
   expect(describeFailure(new TypeError('oops'), settings)).toMatch(/^TypeError: oops\n {4}at /);
-  expect(describeFailure(systemError({ code: 'EMFILE', syscall: 'listen' }), settings)).toContain(
-    '\n    at ',
+});
+
+test('what the system refuses is one line with a way out, whatever it was for', () => {
+  for (const code of [
+    'EMFILE',
+    'ENFILE',
+    'ENOMEM',
+    'EIO',
+    'EROFS',
+    'ENOSPC',
+    'ELOOP',
+    'EISDIR',
+    28,
+  ]) {
+    expect(describeFailure(systemError({ code, syscall: 'open' }), null)).toMatch(
+      /^failed: [^\n]+$/,
+    );
+  }
+  expect(describeFailure(systemError({ code: 'ECONNRESET' }), settings)).toBe('failed');
+  expect(describeFailure(new TypeError('a bug of ours'), settings)).toContain('\n    at ');
+});
+
+test('a commit that failed is one line, and names a full disk also where LMDB says EIO', () => {
+  const cause = Object.assign(new Error('Input/output error'), { code: 5 });
+  const full = describeFailure(new FailedCommitError(cause, 4096), settings);
+  expect(full).toBe(
+    'a commit has failed: Input/output error, with 4096 bytes free on its disk: make room on that disk',
   );
-  expect(describeFailure('a string', settings)).toBe('a string');
+  const broken = describeFailure(new FailedCommitError(cause, 1e9), settings);
+  expect(broken).toMatch(/1000000000 bytes free on its disk: look at the disk, which fails$/);
 });

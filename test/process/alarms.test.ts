@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/amqp.ts';
+import { freeOn, useSmallDisks } from './small-disk.ts';
 import { pause, ROOT, useProcesses } from './support.ts';
 
 const processes = useProcesses();
@@ -10,24 +11,8 @@ const processes = useProcesses();
 const MB = 1_000_000;
 const DISK_BYTES = 200 * 2 ** 20;
 const LIMIT_BYTES = 50 * MB;
-const mounted: string[] = [];
-
-afterEach(() => {
-  for (const folder of mounted.splice(0)) spawnSync('umount', ['-l', folder]);
-});
-
-/** Mounts a small disk on a folder; returns whether this user may. */
-function mountSmallDisk(folder: string): boolean {
-  const options = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', folder];
-  if (spawnSync('mount', options).status !== 0) return false;
-  mounted.push(folder);
-  return true;
-}
-
-function freeOn(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
-}
+const disks = useSmallDisks();
+const mountSmallDisk = (folder: string): boolean => disks.mount(folder, DISK_BYTES);
 
 test('with a watermark of 0 publishers are blocked from the start, and consumers are not', async () => {
   const broker = await processes

@@ -17,7 +17,7 @@ const NEEDS: readonly { readonly file: RegExp; readonly what: string; readonly h
     how: 'install a C compiler (Debian: `apt-get install gcc libc6-dev`); Linux only',
   },
   {
-    file: /^test\/process\/alarms/,
+    file: /^test\/process\/(alarms|full-disk)/,
     what: 'disks that are really full',
     how: 'run as root on Linux, where a tmpfs may be mounted',
   },

@@ -14,6 +14,15 @@ const NOT_CHECKED = 2;
 
 /** Reading that makes no progress for so long has lost its way in a damaged file. */
 const PATIENCE_MS = 60_000;
+/** What a process ends by that reads a damaged file; others come from outside, as when memory runs out. */
+const OF_DAMAGE: ReadonlySet<string> = new Set([
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGABRT',
+  'SIGILL',
+  'SIGFPE',
+  'SIGTRAP',
+]);
 /** Damage is shown up to so many lines. */
 const LINES_MAX = 50;
 const IN_CHILD = 'LEVERET_CHECK_CHILD';
@@ -58,10 +67,8 @@ async function checkHere(options: Options): Promise<void> {
     tell({ checked: await checkData(settings, repair, () => tell({ progress: true })) });
   } catch (error) {
     const refused = describe(error, settings);
-    const { name, cause } = error as Error & { readonly cause?: { readonly code?: string } };
-    const unreadable = name === 'CorruptRecordError' || name === 'StoreError';
-    const { code } = cause ?? {};
-    tell({ refused, damaged: unreadable && code !== 'EACCES' && code !== 'EPERM' });
+    const { name, damaged } = error as Error & { readonly damaged?: boolean };
+    tell({ refused, damaged: name === 'CorruptRecordError' || damaged === true });
   }
   process.disconnect();
 }
@@ -109,7 +116,18 @@ function answerOf(child: ChildProcess): Promise<Exclude<Told, { progress: true }
     });
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      resolve(`data.mdb cannot be read to its end (${signal ?? `exit code ${code}`})`);
+      if (signal !== null && OF_DAMAGE.has(signal)) {
+        resolve(`data.mdb cannot be read to its end (${signal})`);
+        return;
+      }
+      const how = signal ?? `exit code ${code}`;
+      const refused = `the process that checks ended before it was done (${how}): try again`;
+      resolve({ refused, damaged: false });
+    });
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      const refused = `no process can be started to check it: ${describe(error, null)}`;
+      resolve({ refused, damaged: false });
     });
   });
 }

@@ -22,6 +22,11 @@ const MAGIC = 0xbeefc0de;
 const VERSION = 2;
 const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 
+/** The files are not what they should be. */
+export class DamagedFileError extends Error {
+  override readonly name = 'DamagedFileError';
+}
+
 /** Throws an Error that says what is wrong when LMDB could not open the files of a folder. */
 export async function checkFiles(folder: string, mapBytes: number): Promise<void> {
   await checkAddressSpace(mapBytes);
@@ -32,7 +37,8 @@ export async function checkFiles(folder: string, mapBytes: number): Promise<void
     const first = await checkMeta(file, 0, size);
     const second = await checkMeta(file, first.pageBytes, size);
     const end = Math.max(first.end, second.end);
-    if (end > mapBytes) throw new Error('data.mdb is damaged: its head names pages that cannot be');
+    if (end > mapBytes)
+      throw new DamagedFileError('data.mdb is damaged: its head names pages that cannot be');
     // To read behind the end of a file that was cut short would end the process by a signal. Zeros do
     // not: they are no page of LMDB's, and match no checksum.
     if (size < end) await file.truncate(end);
@@ -50,7 +56,8 @@ async function withFile(path: string, check: (file: FileHandle) => Promise<void>
   }
   try {
     // A pipe or a device opens well, and mapping it ends the process by a signal.
-    if (!(await file.stat()).isFile()) throw new Error(`${basename(path)} is not a regular file`);
+    if (!(await file.stat()).isFile())
+      throw new DamagedFileError(`${basename(path)} is not a regular file`);
     await check(file);
   } finally {
     await file.close();
@@ -65,16 +72,16 @@ async function checkMeta(
 ): Promise<{ pageBytes: number; end: number }> {
   const meta = Buffer.alloc(META_BYTES);
   const { bytesRead } = await file.read(meta, 0, META_BYTES, at);
-  if (bytesRead < META_BYTES) throw new Error('data.mdb is cut short');
+  if (bytesRead < META_BYTES) throw new DamagedFileError('data.mdb is cut short');
   const pageBytes = meta.readUInt32LE(PAGE_SIZE_AT);
   const isMeta = meta.readUInt32LE(MAGIC_AT) === MAGIC && pageBytes >= 512 && pageBytes <= 65_536;
-  if (!isMeta) throw new Error('data.mdb is damaged, or not a file of LMDB');
+  if (!isMeta) throw new DamagedFileError('data.mdb is damaged, or not a file of LMDB');
   if (meta.readUInt16LE(VERSION_AT) !== VERSION) {
-    throw new Error('data.mdb is of another version of LMDB');
+    throw new DamagedFileError('data.mdb is of another version of LMDB');
   }
   const root = meta.readBigUInt64LE(ROOT_AT);
   if (root !== NO_ROOT && (root + 1n) * BigInt(pageBytes) > BigInt(fileBytes)) {
-    throw new Error('data.mdb is cut short');
+    throw new DamagedFileError('data.mdb is cut short');
   }
   const lastPage = Number(meta.readBigUInt64LE(LAST_PAGE_AT));
   return { pageBytes, end: (lastPage + 1) * pageBytes };
@@ -86,7 +93,6 @@ async function checkAddressSpace(mapBytes: number): Promise<void> {
   const limits = await readFile('/proc/self/limits', 'latin1');
   const limit = Number(/^Max address space +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
   if (limit > mapBytes) return;
-  throw new Error(
-    `the process may only use ${limit} bytes of address space, less than the store maps`,
-  );
+  const what = `the process may only use ${limit} bytes of address space, less than the ${mapBytes} that the store maps`;
+  throw Object.assign(new Error(what), { code: 'ENOMEM' });
 }

@@ -4,14 +4,14 @@
 import { statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
 import { Batch, REMOVE_RANGE } from '../batch.ts';
-import { causeText, StoreError, StuckCommitError } from '../errors.ts';
+import { FailedCommitError, StuckCommitError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { checkFiles } from './check-files.ts';
 import { openEnvironment, reserve } from './environment.ts';
+import { cannotOpen, commitReason, freeBytesAt } from './failures.ts';
 import { indexPuts } from './put-index.ts';
 import { reusableBytes } from './reusable-bytes.ts';
 import { type TableKeys, tableKeys } from './table-keys.ts';
@@ -70,15 +70,11 @@ export async function openLmdbStore(
     if (fresh && lasting) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
     await redo(db, keys);
     const { commitTimeoutMs = COMMIT_TIMEOUT_MS, wideChanges = WIDE_CHANGES } = options;
-    return new LmdbStore(db, keys, commitTimeoutMs, wideChanges);
+    return new LmdbStore(folder, db, keys, commitTimeoutMs, wideChanges);
   } catch (cause) {
     await db?.close();
     if (fresh) await removeFiles(folder);
-    throw new StoreError(
-      `cannot open the store in ${folder}: ${causeText(cause)}`,
-      'check the permissions and free space of this folder; if its data.mdb is damaged, restore the folder from a backup',
-      { cause },
-    );
+    throw cannotOpen(folder, cause);
   }
 }
 
@@ -93,6 +89,7 @@ async function removeFiles(folder: string): Promise<void> {
  *                                      in order        one commit
  */
 class LmdbStore implements Store {
+  private readonly folder: string;
   private readonly db: RootDatabase<Buffer, Buffer>;
   private readonly tableKeys: TableKeys;
   private readonly watchdog: Watchdog;
@@ -121,11 +118,13 @@ class LmdbStore implements Store {
   private settledListener: (() => void) | null;
 
   constructor(
+    folder: string,
     db: RootDatabase<Buffer, Buffer>,
     keys: TableKeys,
     commitTimeoutMs: number,
     wideChanges: number,
   ) {
+    this.folder = folder;
     this.db = db;
     this.tableKeys = keys;
     this.watchdog = new Watchdog(commitTimeoutMs, () => {
@@ -355,9 +354,9 @@ class LmdbStore implements Store {
   private readonly onRejected = (cause: unknown): void => {
     if (this.failure !== null) return;
     // From here on nothing becomes durable, also while the reason is being fetched.
-    this.failure = new Error(`a commit has failed: ${causeText(cause)}`, { cause });
+    this.failure = new FailedCommitError(cause, -1);
     void commitReason(cause).then((reason) => {
-      this.fail(new Error(`a commit has failed: ${causeText(reason)}`, { cause: reason }));
+      this.fail(new FailedCommitError(reason, freeBytesAt(this.folder)));
     });
   };
 
@@ -367,13 +366,6 @@ class LmdbStore implements Store {
     this.failureListener?.(error);
     this.settledListener?.();
   }
-}
-
-/** A rejected commit only says that it failed; the reason is a promise of its own, if it comes. */
-async function commitReason(cause: unknown): Promise<unknown> {
-  if (!(cause instanceof Error && 'commitError' in cause)) return cause;
-  const reason = Promise.resolve(cause.commitError).catch((error: unknown) => error);
-  return (await Promise.race([reason, nextTurn(null)])) ?? cause;
 }
 
 /** lmdb widens some of its buffers with a `length` of their own, which is slow to read. */
