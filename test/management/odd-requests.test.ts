@@ -143,4 +143,4 @@ test('an upgrade that nothing takes is answered, and its connection counts like 
     });
     for (const socket of sockets) socket.destroy();
   }
-}, 120_000);
+});

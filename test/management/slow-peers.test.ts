@@ -71,7 +71,7 @@ test('connections that pipeline and never read hold little, and others are serve
   expect((await api.call('GET', '/whoami')).status).toBe(200);
   // Without bounds it is some hundred MB.
   expect((inUse() - before) / 2 ** 20).toBeLessThan(40);
-}, 120_000);
+});
 
 test('pipelined requests are answered in order, each when the one before is', async () => {
   const socket = connect(portOf(), '127.0.0.1');
@@ -108,7 +108,7 @@ test('when all places are taken, the connection that rests longest gives way to 
   for (const socket of idle) socket.resume();
   await until(async () => idle.filter(({ gone }) => gone).length >= 600 + 1 - 512);
   expect(idle.slice(-300).every(({ gone }) => !gone)).toBe(true);
-}, 240_000);
+});
 
 /** A socket as the list of connections sees it. */
 function fake(remoteAddress: string, writableLength = 0) {

@@ -73,7 +73,7 @@ test('a fast fill stops at the limit of the disk, and goes on once messages are 
   expect(unblocked).toBeGreaterThan(0);
   expect(leastFree).toBeGreaterThan(LIMIT_BYTES / 2 - MB);
   expect(broker.entries.some(({ msg }) => String(msg).startsWith('disk alarm:'))).toBe(true);
-}, 240_000);
+});
 
 test('a disk that was full and holds nothing any more serves at once, and is given back', async (context) => {
   const disk = processes.folder();
@@ -130,4 +130,4 @@ test('a disk that was full and holds nothing any more serves at once, and is giv
   expect(statSync(file).size).toBeLessThan(4 * MB);
   broker = await processes.spawn(args, env).listening();
   expect((await (await processes.channel(broker)).checkQueue('q')).messageCount).toBe(0);
-}, 240_000);
+});

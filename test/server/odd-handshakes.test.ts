@@ -123,7 +123,7 @@ test('names and passwords that are no text, or hold zeros, are those of no user'
     }
   }
   await broker.expectServing();
-}, 240_000);
+});
 
 test.each<[Fields, string | number]>([
   [{ channelMax: 1, frameMax: 4096, heartbeat: 65_535 }, 'connection.open-ok'],

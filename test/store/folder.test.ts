@@ -85,7 +85,7 @@ test('one of twenty that start at once gets the folder, again and again', async 
     winner.process.kill('SIGKILL');
     await winner.ended;
   }
-}, 240_000);
+});
 
 test('twenty tries within one process at a dead lock leave one holder', async () => {
   const path = newFolder();

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await must(api, 'PUT', `/operator-policies/${VHOST}/op`, POLICY);
   await must(api, 'PUT', `/vhost-limits/${VHOST}/max-queues`, { value: 900 });
   victim = await openVictim(api);
-}, 120_000);
+});
 
 afterAll(async () => {
   await victim.close();

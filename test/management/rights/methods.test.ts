@@ -26,7 +26,7 @@ let stage: MethodStage;
 beforeAll(async () => {
   api = await startApi();
   stage = await MethodStage.open(api);
-}, 120_000);
+});
 
 afterAll(async () => {
   await stage.close();

@@ -41,7 +41,7 @@ beforeAll(async () => {
   api = await startApi();
   await setUp(api);
   node = ((await api.call('GET', '/overview')).json as { node: string }).node;
-}, 120_000);
+});
 
 afterAll(async () => {
   await tearDown(api);
