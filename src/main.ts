@@ -143,7 +143,7 @@ export async function startBroker(
     };
     return { addresses, failed, renewTls, close };
   } catch (error) {
-    await closeStore(opened);
+    await closeStore(opened, false);
     throw error;
   }
 }
@@ -172,7 +172,7 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
     };
     return { view: new View(broker, version), close };
   } catch (error) {
-    await closeStore(opened);
+    await closeStore(opened, false);
     throw error;
   }
 }

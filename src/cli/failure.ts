@@ -95,6 +95,12 @@ function whatSets(
   return (flag) => (tcp === undefined || tcp === 'default' ? flag : `listeners.tcp.${tcp}`);
 }
 
+/** What a file says may be quoted, and may be long. */
+const LINE_CHARS_MAX = 1200;
+
 function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ');
+  const line = text.replaceAll(/\s*\n\s*/g, ' ');
+  if (line.length <= LINE_CHARS_MAX) return line;
+  // The place stands at its beginning, and the way out at its end.
+  return `${line.slice(0, LINE_CHARS_MAX / 2)} ... ${line.slice(-LINE_CHARS_MAX / 2)}`;
 }

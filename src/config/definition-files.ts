@@ -1,10 +1,13 @@
 // Owns finding and reading the files that `load_definitions` names. Never knows what definitions are:
 // the broker does.
 
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseJsonText } from '../util/json-input.ts';
+import { faultIndex, placeAt } from '../util/json-fault.ts';
+import { JsonDepthError, parseJsonText } from '../util/json-input.ts';
+import { wayOutOf } from '../util/system-error.ts';
 import { readWholeFile, UnfitFileError } from '../util/whole-file.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -47,8 +50,9 @@ export async function readDefinitionFiles(
 
 /** Reads one file, or standard input for `-`. Throws a ConfigError. */
 export function readDefinitionFile(path: string): DefinitionFile {
-  const text = path === '-' ? readFileSync(0, 'utf8') : readText(path, BYTES_MAX);
-  return { path, json: parse(path, text) };
+  if (path !== '-') return { path, json: parse(path, readText(path, BYTES_MAX)) };
+  const name = 'standard input';
+  return { path: name, json: parse(name, textOf(name, readFileSync(0))) };
 }
 
 async function find(place: string): Promise<readonly string[]> {
@@ -67,22 +71,42 @@ async function find(place: string): Promise<readonly string[]> {
 }
 
 function readText(path: string, bytesMax: number): string {
+  return textOf(path, readBytes(path, bytesMax));
+}
+
+function readBytes(path: string, bytesMax: number): Buffer {
   try {
-    return readWholeFile(path, bytesMax).toString('utf8');
+    return readWholeFile(path, bytesMax);
   } catch (error) {
     if (error instanceof UnfitFileError) {
       throw new ConfigError(path, `cannot be read: ${error.message}`, error.hint);
     }
     const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(path, `cannot be read (${why})`, 'give this user the right to read it');
+    const wayOut = wayOutOf(error) ?? 'give this user the right to read it';
+    throw new ConfigError(path, `cannot be read (${why})`, wayOut);
   }
+}
+
+/** The text of a file of JSON, without its byte order mark; names in another encoding would come out as others. */
+function textOf(path: string, bytes: Buffer): string {
+  const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
+  if (isUtf8(bytes)) return text;
+  const { line, column } = placeAt(text, text.indexOf('\uFFFD'));
+  const where = `line ${line}, column ${column}`;
+  throw new ConfigError(path, `this is not UTF-8 (${where})`, 'save the file in that encoding');
 }
 
 function parse(path: string, text: string): unknown {
   try {
-    return parseJsonText(text.replace(/^\uFEFF/, ''));
+    return parseJsonText(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(path, `this is not JSON (${why})`, 'correct the file');
+    if (error instanceof JsonDepthError)
+      throw new ConfigError(path, error.message, 'correct the file');
+    // Not what the parser says: it quotes the file, which may have passwords, and seldom says where.
+    const index = faultIndex(text);
+    const { line, column } = placeAt(text, index < 0 ? text.length : index);
+    const early = index === text.length ? ': it ends too early' : '';
+    const where = `line ${line}, column ${column}${early}`;
+    throw new ConfigError(path, `this is not JSON (${where})`, 'correct the file');
   }
 }

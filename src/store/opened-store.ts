@@ -68,15 +68,22 @@ async function openIn(
     );
     return { store, scratch };
   } catch (error) {
-    await store.close();
+    await store.close(false);
     throw error;
   }
 }
 
-/** Closes all of it; what the store was given is durable then, and others may have the folder. */
-export async function closeStore({ store, folder, scratch }: OpenedStore): Promise<void> {
+/**
+ * Closes all of it; what the store was given is durable then, and others may have the folder. Where `keep` is
+ * false, after a start that failed, what is not sealed is forgotten: half of a first start, or of several files
+ * of definitions, would be taken for the whole by the next one.
+ */
+export async function closeStore(
+  { store, folder, scratch }: OpenedStore,
+  keep = true,
+): Promise<void> {
   try {
-    await store.close();
+    await store.close(keep);
     await scratch?.close();
     if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
   } finally {

@@ -62,6 +62,9 @@ export interface Store {
    */
   copyTo(folder: string, compact?: boolean): Promise<void>;
 
-  /** Seals what is gathered, waits until all is durable (rejects when that fails) and releases the files. */
-  close(): Promise<void>;
+  /**
+   * Seals what is gathered, or forgets it where `keep` is false, waits until all that was sealed is durable
+   * (rejects when that fails) and releases the files.
+   */
+  close(keep?: boolean): Promise<void>;
 }

@@ -62,3 +62,30 @@ test('what cannot be loaded is named', async () => {
   expect(() => readDefinitionFile(broken)).toThrow(`${broken}: this is not JSON (`);
   expect(() => readDefinitionFile(join(folder, 'x'))).toThrow('cannot be read (ENOENT');
 });
+
+test('a text that is not JSON is refused with line and column, and without what it says', () => {
+  const cases: [string, string][] = [
+    ['', 'line 1, column 1: it ends too early'],
+    ['{"queues":[\n  {"name":"a"', 'line 2, column 14: it ends too early'],
+    ['{"users":[\n{"password":secret}]}', 'line 2, column 13'],
+    ['{}\0', 'line 1, column 3'],
+    ['{} {}', 'line 1, column 4'],
+    ['{"a":1,}', 'line 1, column 8'],
+    ['[1,]', 'line 1, column 4'],
+    ['{"a":01}', 'line 1, column 7'],
+    ['"\\x"', 'line 1, column 1'],
+  ];
+  for (const [text, expected] of cases) {
+    const path = write('a.json', text);
+    expect(() => readDefinitionFile(path), text).toThrow(`${path}: this is not JSON (${expected})`);
+    expect(() => readDefinitionFile(path), text).not.toThrow('secret');
+  }
+});
+
+test('a file in another encoding is refused, and not read as if its names were others', () => {
+  const path = join(folder, 'a.json');
+  writeFileSync(path, Buffer.from('{\n"queues":[{"name":"caf\xe9"}]}', 'latin1'));
+  expect(() => readDefinitionFile(path)).toThrow(`${path}: this is not UTF-8 (line 2, column 23)`);
+  writeFileSync(path, Buffer.from('\uFEFF{}', 'utf16le'));
+  expect(() => readDefinitionFile(path)).toThrow(`${path}: this is not UTF-8 (line 1, column 1)`);
+});

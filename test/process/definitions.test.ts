@@ -53,6 +53,22 @@ test('files that bring users bring all there are, and others leave the default o
   await processes.channel(await start(other, 'policies.json').listening());
 });
 
+test('files of which one is refused leave nothing behind: the next start is as if it were the first', async () => {
+  const folder = processes.folder();
+  const users = [{ name: 'app', password_hash: GUEST_HASH, tags: [] }];
+  write(folder, 'a.json', { users, vhosts: [{ name: '/' }], queues: [queue('a')] });
+  write(folder, 'b.json', { queues: [{ ...queue('a'), arguments: { 'x-max-length': 1 } }] });
+  expect(await start(folder, '.').ended).toEqual({ code: 1, signal: null });
+  // Users that half of a start had brought would have kept the next one from making the first of its own.
+  const broker = await processes.start(join(folder, 'data'));
+  const channel = await processes.channel(broker);
+  await expect(channel.checkQueue('a')).rejects.toThrow('404');
+  expect((await broker.end('SIGTERM')).code).toBe(0);
+  expect(await start(folder, '.').ended).toEqual({ code: 1, signal: null });
+  const again = await processes.channel(await processes.start(join(folder, 'data')));
+  await expect(again.checkQueue('a')).rejects.toThrow('404');
+});
+
 test.each([
   ['{', /^leveret: bad\.json: this is not JSON \(.*\); correct the file\n$/],
   [

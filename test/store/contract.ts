@@ -382,6 +382,19 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(reported).toBe(2);
       });
 
+      it('forgets what is gathered when that is not to be kept, and finishes what is sealed', async () => {
+        let reported = 0;
+        store.onDurable((upTo) => {
+          reported = upTo;
+        });
+        store.put(T, bytes('a'), LOW);
+        store.seal();
+        store.put(T, bytes('b'), LOW);
+        await store.close(false);
+        expect(reported).toBe(1);
+        expect(store.dirty).toBe(false);
+      });
+
       it('takes no changes afterwards, and may be repeated', async () => {
         await store.close();
         await store.close();

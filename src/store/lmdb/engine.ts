@@ -243,12 +243,13 @@ class LmdbStore implements Store {
     return copy;
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.settleAndClose();
+  close(keep = true): Promise<void> {
+    this.closing ??= this.settleAndClose(keep);
     return this.closing;
   }
 
-  private async settleAndClose(): Promise<void> {
+  private async settleAndClose(keep: boolean): Promise<void> {
+    if (!keep) this.gathering = new Batch();
     if (this.dirty) this.seal();
     this.closed = true;
     if (this.busy && this.failure === null) {

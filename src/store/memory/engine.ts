@@ -107,12 +107,13 @@ class MemoryStore implements Store {
     return Promise.reject(new StoreError('a broker in memory has no data to copy', wayOut));
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.settle();
+  close(keep = true): Promise<void> {
+    this.closing ??= this.settle(keep);
     return this.closing;
   }
 
-  private async settle(): Promise<void> {
+  private async settle(keep: boolean): Promise<void> {
+    if (!keep) this.gathering = new Batch();
     if (this.dirty) this.seal();
     this.closed = true;
     if (!this.busy) return;
