@@ -8,11 +8,10 @@ import type { Context } from './context.ts';
 import { Answers } from './http/answers.ts';
 import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
 import { readJson } from './http/json-body.ts';
-import { jsonPieces } from './http/json-pieces.ts';
+import { isPieces, piecesOfResult } from './http/json-pieces.ts';
 import { checkHost, checkPage, checkType, isOfBrowser } from './http/origins.ts';
 import type { Handler } from './http/requests.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
-import type { Pieces } from './listing.ts';
 import { Attempts, authenticate, type Person, REFUSALS, reaches } from './person.ts';
 import { Answer, type Result, type Route } from './route.ts';
 import { PERMISSION_ROUTES, USER_ROUTES, VHOST_ROUTES } from './routes/access.ts';
@@ -218,7 +217,7 @@ async function send(
     reply.code(result.status).headers(result.headers);
     return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
   }
-  const pieces = isPieces(result) ? result.pieces : await jsonPieces(result, breather);
+  const pieces = await piecesOfResult(result, breather);
   const sent = isPieces(result) ? result.sent : undefined;
   if (sent !== undefined) whenSent(context, reply, sent);
   // What is short goes out at once, with its length.
@@ -238,10 +237,6 @@ function whenSent(context: Context, reply: FastifyReply, sent: (wholly: boolean)
 
 /** What is shorter needs no stream. */
 const SHORT_CHARS = 16 * 1024;
-
-function isPieces(result: object): result is Pieces {
-  return Array.isArray((result as Partial<Pieces>).pieces);
-}
 
 function sendJson(reply: FastifyReply, json: string | NodeJS.ReadableStream): FastifyReply {
   return reply.header('content-type', 'application/json').send(json);

@@ -77,7 +77,7 @@ export class Call {
     return this.reaches('administrator') ? all : this.entered(all);
   }
 
-  private *entered(names: readonly string[]): Rows<string> {
+  private *entered(names: Iterable<string>): Rows<string> {
     for (const vhost of names) yield this.view.mayEnter(this.person.name, vhost) ? vhost : null;
   }
 

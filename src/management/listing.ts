@@ -5,18 +5,11 @@ import { compilePattern, PatternError } from '../util/pattern.ts';
 import type { Rows } from '../util/rows.ts';
 import { sortSlowly } from './breather.ts';
 import type { Call } from './call.ts';
-import { piecesOf } from './http/json-pieces.ts';
+import { type Pieces, piecesOf } from './http/json-pieces.ts';
 import { badRequest, HttpError } from './http-error.ts';
 
 /** A row of a list. */
 export type Row = object;
-
-/** An answer that was made a piece at a time, and is sent so. */
-export interface Pieces {
-  readonly pieces: readonly string[];
-  /** Called once it is sent, with true, or cannot be, with false. */
-  readonly sent?: (wholly: boolean) => void;
-}
 
 const PAGE_SIZE_MAX = 500;
 const PAGE_SIZE = 100;

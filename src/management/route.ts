@@ -2,7 +2,7 @@
 
 import type { Call } from './call.ts';
 import type { BodyKind } from './http/bodies.ts';
-import type { Pieces } from './listing.ts';
+import type { Pieces } from './http/json-pieces.ts';
 import type { Level } from './person.ts';
 
 /** An answer with a status of its own. */

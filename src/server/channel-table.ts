@@ -96,7 +96,13 @@ export class ChannelTable {
 
   /** All that are open. */
   all(): Channel[] {
-    return [...this.slots, ...this.others.values()].filter((channel) => channel !== null);
+    return [...this.each()];
+  }
+
+  /** The same one by one. */
+  *each(): Iterable<Channel> {
+    for (const channel of this.slots) if (channel !== null) yield channel;
+    yield* this.others.values();
   }
 }
 

@@ -79,7 +79,7 @@ export class Peers implements ViewHost {
     const { rates } = this.server.broker;
     for (const connection of this.server.openConnections) {
       yield null;
-      for (const channel of connection.channels.all()) {
+      for (const channel of connection.channels.each()) {
         const place = placeOf(connection, channel.number);
         yield wanted(place) ? viewChannel(connection, channel, rates) : null;
       }
@@ -148,7 +148,7 @@ export class Peers implements ViewHost {
 
   private *openChannels(): Iterable<readonly [Connection, Channel]> {
     for (const connection of this.server.openConnections) {
-      for (const channel of connection.channels.all()) yield [connection, channel];
+      for (const channel of connection.channels.each()) yield [connection, channel];
     }
   }
 }

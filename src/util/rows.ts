@@ -41,7 +41,8 @@ export function* inOrder<T>(
 
 /** Sorts rows; equals stay as they came. */
 export function* sorting<T>(rows: readonly T[], compare: (a: T, b: T) => number): Walk<T[]> {
-  let from = [...rows];
+  // A copy by `slice` costs next to nothing, a spread as much as a look at each.
+  let from = rows.slice();
   for (let start = 0; start < from.length; start += RUN) {
     const run = from.slice(start, start + RUN).sort(compare);
     for (let i = 0; i < run.length; i++) from[start + i] = run[i] as T;

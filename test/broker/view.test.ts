@@ -61,7 +61,7 @@ test('the totals count what there is in those vhosts', () => {
   small.broker.putVhost('shop');
   const { version, look } = viewOf(small);
   expect(version).toBe('1.2.3');
-  expect(look.vhostNames).toEqual(['/', 'shop']);
+  expect([...look.vhostNames]).toEqual(['/', 'shop']);
   expect(atOnce(look.totals(['/', 'shop']))).toMatchObject({
     queues: 1,
     consumers: 0,

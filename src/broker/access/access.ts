@@ -312,7 +312,7 @@ export class Access {
   private fill(grants: Grants): void {
     const { user, vhost } = grants;
     grants.setPermission(this.granted.get(user.name)?.get(vhost) ?? null);
-    grants.setTopicPermissions(this.topics.get(user.name)?.get(vhost)?.values() ?? []);
+    grants.setTopicPermissions(this.topics.get(user.name)?.get(vhost) ?? null);
   }
 
   private keepPermission(permission: PermissionSnapshot): void {

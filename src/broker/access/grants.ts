@@ -43,7 +43,10 @@ export class Grants {
   /** Keeps what is remembered of one apart from what is remembered of others. */
   readonly seed: number;
   private permission: Readonly<Record<Verb, Pattern>> | null = null;
-  private readonly topics = new Map<string, Readonly<Record<'write' | 'read', Pattern>>>();
+  /** By exchange; null: none. */
+  private topics: ReadonlyMap<string, TopicPermission> | null = null;
+  /** Those of them that were asked for, compiled. */
+  private readonly topicPatterns = new Map<string, Readonly<Record<'write' | 'read', Pattern>>>();
   private readonly answers = new Map<string, number>();
 
   constructor(user: User, vhost: string) {
@@ -59,13 +62,13 @@ export class Grants {
     this.permission = permission === null ? null : compilePermission(permission, usable);
   }
 
-  /** Sets all topic permissions; an exchange without one lets every routing key pass. */
-  setTopicPermissions(all: Iterable<TopicPermission & { readonly exchange: string }>): void {
-    this.topics.clear();
-    for (const each of all) {
-      const { name } = this.user;
-      this.topics.set(each.exchange, compileTopicPermission(each, name, this.vhost, usable));
-    }
+  /**
+   * Sets all topic permissions, by exchange; one without lets every routing key pass. They may be thousands: each
+   * is compiled when it is asked for. Told again when any of them changes.
+   */
+  setTopicPermissions(all: ReadonlyMap<string, TopicPermission> | null): void {
+    this.topicPatterns.clear();
+    this.topics = all;
   }
 
   /** Whether the user may open the vhost at all. */
@@ -98,9 +101,20 @@ export class Grants {
   /** Throws ACCESS_REFUSED unless the user may use this routing key or binding key. */
   requireTopic(verb: 'write' | 'read', exchange: CheckedExchange, key: string): void {
     if (exchange.type !== 'topic') return;
-    const pattern = this.topics.get(exchange.name)?.[verb];
-    if (pattern === undefined || pattern.matches(key)) return;
+    const pattern = this.topicPattern(verb, exchange.name);
+    if (pattern === null || pattern.matches(key)) return;
     throw this.refused(verb, `topic '${key}' in exchange '${exchange.name}'`);
+  }
+
+  private topicPattern(verb: 'write' | 'read', exchange: string): Pattern | null {
+    if (this.topics === null) return null;
+    const known = this.topicPatterns.get(exchange);
+    if (known !== undefined) return known[verb];
+    const permission = this.topics.get(exchange);
+    if (permission === undefined) return null;
+    const compiled = compileTopicPermission(permission, this.user.name, this.vhost, usable);
+    this.topicPatterns.set(exchange, compiled);
+    return compiled[verb];
   }
 
   private refused(verb: Verb, what: string): AmqpError {

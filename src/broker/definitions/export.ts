@@ -46,7 +46,7 @@ export function brokerSections(broker: Broker, version: string): Section[] {
     ['permissions', copies(access.permissionRows({}))],
     ['topic_permissions', copies(access.topicPermissionRows({}))],
     ['parameters', all((vhost) => copies(parametersOf(vhost)))],
-    ['global_parameters', copies(broker.globalParameters.list())],
+    ['global_parameters', copies(broker.globalParameters.each())],
     ['policies', all(policiesOf)],
     ['queues', all(queuesOf)],
     ['exchanges', all(exchangesOf)],
@@ -138,7 +138,7 @@ export function* parametersOf(vhost: Vhost): Generator<ParameterDefinition, void
   if (Object.keys(limits).length > 0) {
     yield { value: { ...limits }, component: VHOST_LIMITS_COMPONENT, name: 'limits' };
   }
-  for (const { component, name, value } of vhost.parameters.list())
+  for (const { component, name, value } of vhost.parameters.each())
     yield { value, component, name };
 }
 

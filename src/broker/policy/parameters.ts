@@ -22,8 +22,13 @@ export class Parameters {
     for (const parameter of this.rows.parameters(this.vhost)) this.keep(parameter);
   }
 
+  /** All of them, one by one; others may come and go meanwhile. */
+  each(): Iterable<Parameter> {
+    return this.byKey.values();
+  }
+
   list(): Parameter[] {
-    return [...this.byKey.values()];
+    return [...this.each()];
   }
 
   set(parameter: Parameter): void {
@@ -74,8 +79,12 @@ export class GlobalParameters {
     }
   }
 
+  each(): Iterable<GlobalParameter> {
+    return this.byName.values();
+  }
+
   list(): GlobalParameter[] {
-    return [...this.byName.values()];
+    return [...this.each()];
   }
 
   find(name: string): GlobalParameter | null {

@@ -102,7 +102,7 @@ export class Defined {
   }
 
   globalParameters(): Rows<GlobalParameter> {
-    return this.broker.globalParameters.list();
+    return this.broker.globalParameters.each();
   }
 
   globalParameter(name: string): GlobalParameter | null {

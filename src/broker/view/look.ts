@@ -93,8 +93,8 @@ export class Look {
   }
 
   /** The names of all vhosts. */
-  get vhostNames(): string[] {
-    return [...this.broker.vhosts.keys()];
+  get vhostNames(): Iterable<string> {
+    return this.broker.vhosts.keys();
   }
 
   hasVhost(name: string): boolean {

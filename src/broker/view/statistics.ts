@@ -233,7 +233,7 @@ export function* rowsOfConsumers(
 ): Rows<ConsumerRow> {
   yield null;
   // Others come and go while rows are made: the list is nobody's but ours.
-  for (const consumer of [...queue.consumers]) {
+  for (const consumer of queue.consumers.slice()) {
     const at = consumer.channel.details();
     yield wanted(at) ? rowOfConsumer(vhost, queue, consumer, at) : null;
   }

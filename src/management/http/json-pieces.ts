@@ -2,6 +2,13 @@
 
 import type { Breather } from '../breather.ts';
 
+/** An answer that was made a piece at a time, and is sent so. */
+export interface Pieces {
+  readonly pieces: readonly string[];
+  /** Called once it is sent, with true, or cannot be, with false. */
+  readonly sent?: (wholly: boolean) => void;
+}
+
 /** About so many characters are sent at a time. */
 const PIECE_CHARS = 64 * 1024;
 /** Lists of no more rows than this are written in one step. */
@@ -32,8 +39,20 @@ export async function piecesOf(
   return pieces;
 }
 
+/** The JSON of what a route returns. */
+export async function piecesOfResult(
+  result: object | Pieces,
+  breather: Breather,
+): Promise<readonly string[]> {
+  return isPieces(result) ? result.pieces : jsonPieces(result, breather);
+}
+
+export function isPieces(result: object): result is Pieces {
+  return Array.isArray((result as Partial<Pieces>).pieces);
+}
+
 /** The JSON of a list, or of an object some of whose values are lists: row by row where those are long. */
-export async function jsonPieces(value: object, breather: Breather): Promise<string[]> {
+async function jsonPieces(value: object, breather: Breather): Promise<string[]> {
   if (isLong(value)) return piecesOf('[', textsOf(value), ']', breather);
   if (Array.isArray(value) || !Object.values(value).some(isLong)) return [JSON.stringify(value)];
   const pieces: string[] = [];

@@ -7,9 +7,9 @@ import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
 import { setImmediate } from '../../util/runtime.ts';
 import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
-import { piecesOf } from '../http/json-pieces.ts';
+import { type Pieces, piecesOf } from '../http/json-pieces.ts';
 import { badRequest } from '../http-error.ts';
-import { list, type Pieces, pick, wantsColumn } from '../listing.ts';
+import { list, pick, wantsColumn } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
 import { isNamed } from '../shape.ts';
 
