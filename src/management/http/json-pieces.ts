@@ -79,5 +79,6 @@ function isLong(value: unknown): value is readonly unknown[] {
 }
 
 function* textsOf(rows: readonly unknown[]): Iterable<string> {
-  for (const row of rows) yield JSON.stringify(row);
+  // Lists have null where there is nothing.
+  for (const row of rows) yield JSON.stringify(row) ?? 'null';
 }
