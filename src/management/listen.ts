@@ -9,7 +9,7 @@ import { Breather } from './breather.ts';
 import type { Context, OpenPort } from './context.ts';
 import { loadPieces } from './http/load-pieces.ts';
 import { type Handler, Requests } from './http/requests.ts';
-import { LOOK_MS, ToolSockets } from './http/sockets.ts';
+import { type HttpSockets, LOOK_MS, ToolSockets } from './http/sockets.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -33,12 +33,12 @@ export interface Secure {
   readonly handshakeTimeoutMs: number;
 }
 
-/** What is loaded when the first request comes. It may take a socket over from HTTP, and then calls `takenOver`. */
-export type LoadHandler = (server: Server, takenOver: (socket: Socket) => void) => Promise<Handler>;
+/** What is loaded when the first request comes. */
+export type LoadHandler = (server: Server, sockets: HttpSockets) => Promise<Handler>;
 
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
-  return new ToolServer(context, async (server, takenOver) => {
+  return new ToolServer(context, async (server, sockets) => {
     const breather = new Breather(context.clock);
     await loadPieces(breather);
     const { buildApp } = await import('./app.ts');
@@ -52,7 +52,7 @@ export function managementServer(context: Context): ToolServer {
     };
     await buildApp(context, server, take, breather);
     startSampling(context);
-    acceptWebSockets(context, server, takenOver);
+    acceptWebSockets(context, server, sockets);
     return handler;
   });
 }
@@ -174,8 +174,12 @@ async function serve(load: LoadHandler, guard: Guard, sockets: ToolSockets): Pro
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   // Until then a socket counts here, has its deadlines here, and gives way to others.
-  const handler = await load(server, (socket) => sockets.remove(socket));
-  const requests = new Requests(guard, handler);
+  let handler: Handler = () => {};
+  const requests = new Requests(guard, (request, response) => handler(request, response));
+  handler = await load(server, {
+    isAnswering: (socket) => requests.isAnswering(socket),
+    takenOver: (socket) => sockets.remove(socket),
+  });
   const take = (request: IncomingMessage, response: ServerResponse): void =>
     requests.take(request, response);
   const cut = (request: IncomingMessage): unknown => request.socket.destroy();

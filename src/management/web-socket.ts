@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from './context.ts';
 import { checkPage } from './http/origins.ts';
+import type { HttpSockets } from './http/sockets.ts';
 import { pathOf } from './http/target.ts';
 import { WebSocketStream } from './http/web-socket-stream.ts';
 import { HttpError } from './http-error.ts';
@@ -13,6 +14,9 @@ import { HttpError } from './http-error.ts';
 const PATHS = ['/ws/amqp', '/ws'];
 /** The largest WebSocket message taken; frames of AMQP are smaller, and may come several in one. */
 const MESSAGE_BYTES_MAX = 2 ** 20;
+/** In so many fragments a message may come, and in so many reads of the socket one fragment: each costs memory. */
+const FRAGMENTS_MAX = 1024;
+const CHUNKS_MAX = 4096;
 /** With so much waiting to be taken, pings are not answered. */
 const WAITING_BYTES_MAX = 64 * 1024;
 /** Refusals are said no more often than this. */
@@ -48,23 +52,26 @@ const answerOf = (status: string): string =>
   `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
 
 /**
- * Takes connections that are upgraded. They log in by AMQP, as any other; `takenOver` is told of each, whose
- * deadlines are those of AMQP from then on.
+ * Takes connections that are upgraded. They log in by AMQP, as any other, and `http` is told of each, whose
+ * deadlines are those of AMQP from then on. One that is upgraded while an answer to it is under way is cut.
  */
-export function acceptWebSockets(
-  context: Context,
-  server: Server,
-  takenOver: (socket: IncomingMessage['socket']) => void,
-): void {
+export function acceptWebSockets(context: Context, server: Server, http: HttpSockets): void {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     autoPong: false,
     maxPayload: MESSAGE_BYTES_MAX,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: CHUNKS_MAX,
     handleProtocols: (offered) => (offered.has('amqp') ? 'amqp' : false),
   });
   const say = sayer(context);
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // An answer that is still to come would stand among the frames of the WebSocket.
+    if (http.isAnswering(request.socket)) {
+      socket.destroy();
+      return;
+    }
     const refusal = refusalOf(context, request, say);
     if (refusal !== null) {
       // Nothing reads from it any more, so that its end would not be noticed.
@@ -73,9 +80,9 @@ export function acceptWebSockets(
     }
     const { socket: tcp } = request;
     const upgraded = (webSocket: WebSocket): void => {
-      takenOver(tcp);
+      http.takenOver(tcp);
       const stream = new WebSocketStream(webSocket, tcp, context.guard);
-      answerPings(context, webSocket, tcp);
+      answerPings(context, webSocket, tcp, stream);
       const hasLoggedIn = context.acceptAmqp(stream, tcp);
       if (hasLoggedIn !== null) boundUntilLogin(context, tcp, hasLoggedIn);
     };
@@ -110,8 +117,14 @@ function boundUntilLogin(
 }
 
 /** Answers pings of a peer that takes the answers. */
-function answerPings(context: Context, webSocket: WebSocket, tcp: IncomingMessage['socket']): void {
+function answerPings(
+  context: Context,
+  webSocket: WebSocket,
+  tcp: IncomingMessage['socket'],
+  stream: WebSocketStream,
+): void {
   const answer = (bytes: Buffer): void => {
+    stream.frameCame();
     if (tcp.writableLength < WAITING_BYTES_MAX) webSocket.pong(bytes);
   };
   webSocket.on(

@@ -99,6 +99,24 @@ test('pipelined requests are answered in order, each when the one before is', as
   ]);
 });
 
+test('an upgrade behind a request that is not answered yet ends the connection', async () => {
+  await api.call('GET', '/whoami');
+  const socket = await deaf(portOf());
+  const login = `authorization: Basic ${Buffer.from('guest:guest').toString('base64')}`;
+  let told = '';
+  socket.on('data', (bytes: Buffer) => {
+    told += bytes.toString('latin1');
+  });
+  socket.resume();
+  socket.write(
+    `GET /api/queues HTTP/1.1\r\nhost: localhost\r\n${login}\r\n\r\n` +
+      'GET /ws/amqp HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n' +
+      'sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  );
+  await until(async () => socket.gone);
+  expect(told).not.toContain('101 Switching');
+});
+
 test('when all places are taken, the connection that rests longest gives way to a new one', async () => {
   await api.call('GET', '/whoami');
   const idle = await Promise.all(Array.from({ length: 600 }, () => deaf(portOf())));

@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import type { Context } from '../../src/management/context.ts';
 import { acceptWebSockets } from '../../src/management/web-socket.ts';
+import type { Connection } from '../../src/server/connection.ts';
 import { ANSWERED } from '../../src/server/connection-state.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
 import { publication } from '../server/scripted.ts';
@@ -53,7 +54,7 @@ async function open(settings: Partial<ServerSettings> = {}): Promise<Opened> {
       acceptAmqp: (stream, below) => server.streams.accept(stream, below),
     } as Partial<Context> as Context,
     http,
-    () => {},
+    { isAnswering: () => false, takenOver: () => {} },
   );
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -167,6 +168,60 @@ test('a peer that closes and reads nothing of what it is owed is cut at the dead
   await eventually(() => connection?.state === ANSWERED);
   expect(connection?.outbox.waitingBytes).toBeGreaterThan(2 ** 20);
   skip(30_200);
+  await gone(broker);
+});
+
+test('of tens of thousands of tiny frames some are taken in a turn, then others have theirs', async () => {
+  const { broker, peer } = await open();
+  const [connection] = broker.server.openConnections as unknown as [Connection];
+  const onData = connection.onData.bind(connection);
+  const turns: number[] = [0];
+  connection.onData = (bytes) => {
+    turns[turns.length - 1] = (turns.at(-1) as number) + 1;
+    onData(bytes);
+  };
+  const heartbeats = 8000;
+  // Frames of a mask of zeros and one byte each, which together are heartbeats.
+  const octets = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
+  const frames = [...octets].map((octet) => Buffer.from([0x82, 0x81, 0, 0, 0, 0, octet]));
+  peer.tcp.write(Buffer.concat(Array.from({ length: heartbeats }, () => frames).flat()));
+  const taken = (): number => turns.reduce((sum, each) => sum + each, 0);
+  while (taken() < heartbeats * 8) {
+    turns.push(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // One chunk of 64 KiB at most.
+  expect(Math.max(...turns)).toBeLessThanOrEqual(2 ** 16 / 7 + 1);
+  await broker.expectServing();
+  peer.destroy();
+});
+
+test('pings count as frames do', async () => {
+  const { broker, peer } = await open();
+  const [connection] = broker.server.openConnections as unknown as [Connection];
+  const before = connection.facts.received;
+  const pings = 60_000;
+  peer.tcp.write(
+    Buffer.concat(Array.from({ length: pings }, () => Buffer.from([0x89, 0x80, 0, 0, 0, 0]))),
+  );
+  let most = 0;
+  let seen = before;
+  while (seen < before + pings * 6) {
+    await new Promise((resolve) => setImmediate(resolve));
+    most = Math.max(most, connection.facts.received - seen);
+    seen = connection.facts.received;
+  }
+  // A socket that is paused reads one chunk more.
+  expect(most).toBeLessThanOrEqual(2 ** 17);
+  peer.destroy();
+});
+
+test.each([
+  ['in more than 1,024 fragments', [0x02, 0x81, 0, 0, 0, 0, 1], [0x00, 0x81, 0, 0, 0, 0, 1]],
+])('a message %s ends its connection', async (_how, first, next) => {
+  const { broker, peer } = await open();
+  peer.tcp.write(Buffer.from(first));
+  peer.tcp.write(Buffer.concat(Array.from({ length: 1030 }, () => Buffer.from(next))));
   await gone(broker);
 });
 

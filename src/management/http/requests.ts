@@ -50,6 +50,11 @@ export class Requests {
     }
   }
 
+  /** Whether an answer to a request of this connection is under way. */
+  isAnswering(socket: Socket): boolean {
+    return this.turns.get(socket)?.answering === true;
+  }
+
   private turnOf(socket: Socket): Turn {
     const known = this.turns.get(socket);
     if (known !== undefined) return known;

@@ -13,6 +13,14 @@ export const ANSWER_TIMEOUT_MS = 300_000;
 /** How often to look. */
 export const LOOK_MS = 5000;
 
+/** What is told of the sockets of a tool, and told to it. */
+export interface HttpSockets {
+  /** Whether an answer is under way or a request waits for its turn. */
+  isAnswering(socket: Socket): boolean;
+  /** To be called when a socket carries something else than HTTP from now on. */
+  takenOver(socket: Socket): void;
+}
+
 /** One connection. */
 interface Entry {
   readonly socket: Socket;

@@ -4,6 +4,10 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Guard } from '../../util/guard.ts';
+import { setImmediate } from '../../util/runtime.ts';
+
+/** After so many frames a peer is read on in the next turn: a chunk may have ten thousand, a turn many chunks. */
+export const FRAMES_AT_ONCE = 256;
 
 /**
  * The stream of one WebSocket over one socket. That of the library never closes where the socket below is
@@ -12,17 +16,28 @@ import type { Guard } from '../../util/guard.ts';
  */
 export class WebSocketStream extends Duplex {
   private readonly webSocket: WebSocket;
+  private readonly guard: Guard;
   /** Nothing comes any more. */
   private ended = false;
+  /** What has come is to be taken before more is read. */
+  private full = false;
+  /** Others have their turn before more is read. */
+  private resting = false;
+  private frames = 0;
 
   constructor(webSocket: WebSocket, below: Socket, guard: Guard) {
     super();
     this.webSocket = webSocket;
+    this.guard = guard;
     const cut = (): void => {
       this.destroy();
     };
     const took = (bytes: Buffer): void => {
-      if (!this.ended && !this.push(bytes)) webSocket.pause();
+      if (!this.ended && !this.push(bytes)) {
+        this.full = true;
+        webSocket.pause();
+      }
+      this.frameCame();
     };
     const end = (): void => {
       if (this.ended) return;
@@ -39,8 +54,23 @@ export class WebSocketStream extends Duplex {
     below.once('finish', guard.listener('end of WebSocket', end, cut));
   }
 
+  /** Counts a frame: after some of them others have their turn. */
+  frameCame(): void {
+    this.frames += 1;
+    if (this.frames < FRAMES_AT_ONCE || this.resting) return;
+    this.frames = 0;
+    this.resting = true;
+    this.webSocket.pause();
+    const rested = (): void => {
+      this.resting = false;
+      if (!this.full) this.webSocket.resume();
+    };
+    setImmediate(this.guard.listener('rested WebSocket', rested, () => this.destroy()));
+  }
+
   override _read(): void {
-    if (this.webSocket.isPaused) this.webSocket.resume();
+    this.full = false;
+    if (!this.resting && this.webSocket.isPaused) this.webSocket.resume();
   }
 
   /** What the peer no longer takes is dropped. */
