@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { Random } from '../amqp/random.ts';
 import { encodeMethod, HEARTBEAT, typed } from '../support/amqp-wire.ts';
-import { PATIENCE_MS } from '../support/patience.ts';
+import { PATIENCE_MS, SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 import { HANG_UP, handshake, publication } from './scripted.ts';
 import { type TestServer, useServers } from './support.ts';
 
@@ -266,7 +266,9 @@ function memoryMib(): number {
   return Math.round((heapUsed + external) / 2 ** 20);
 }
 
-test('a dialogue that is cut at any byte leaves nothing behind', async () => {
+test('a dialogue that is cut at any byte leaves nothing behind', {
+  timeout: SCRIPT_TIMEOUT_MS,
+}, async () => {
   const broker = await start({ handshakeTimeoutMs: 1000 });
   const bytes = Buffer.concat(FRAMES);
   const codes = new Map<number, number>();
