@@ -5,10 +5,19 @@ import type { Listeners } from '../config/members.ts';
 import type { Settings } from '../config/settings.ts';
 import { systemCode, wayOutOf } from '../util/system-error.ts';
 
+/** Errors whose message is for the user as it stands. */
+const PLAIN: ReadonlySet<string> = new Set([
+  'AmqpError',
+  'ConfigError',
+  'PatternError',
+  'Refusal',
+  'VerbError',
+]);
+
 /** What the failures that only the system sees mean for the user; `settings` names the way out. */
 export function describeFailure(error: unknown, settings: Settings | null): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'ConfigError') return oneLine(error.message);
+  if (PLAIN.has(error.name)) return oneLine(error.message);
   if ('hint' in error && typeof error.hint === 'string') {
     const { hint, message } = error;
     return oneLine(message.includes(hint) ? message : `${message}: ${hint}`);

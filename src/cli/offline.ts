@@ -273,9 +273,6 @@ function formatOf(options: Options): Format {
   return options['formatter'] as Format;
 }
 
-/** Errors whose message is for the user as it stands. */
-const PLAIN: ReadonlySet<string> = new Set(['VerbError', 'Refusal', 'AmqpError', 'PatternError']);
-
 /** One line for what the user can mend; refusals and errors of AMQP say it themselves. */
 export function describe(error: unknown, settings: Settings | null): string {
   if (!(error instanceof Error)) return String(error);
@@ -286,9 +283,6 @@ export function describe(error: unknown, settings: Settings | null): string {
       `the broker is running ${where}: leave --data-dir and LEVERET_DATA_DIR away to reach it ` +
       'through its HTTP API, or stop it first, since this works on its data folder'
     );
-  }
-  if (PLAIN.has(error.name)) {
-    return error.message.replaceAll(/\s*\n\s*/g, ' ').trim();
   }
   return describeFailure(error, settings);
 }

@@ -1,6 +1,7 @@
 // Owns the format of a config file: `key = value` lines as in rabbitmq.conf. Never knows which keys
 // exist nor what their values mean.
 
+import { isUtf8 } from 'node:buffer';
 import { ConfigError } from './config-error.ts';
 
 /** One `key = value` line. */
@@ -18,9 +19,13 @@ const CLASSIC = /^[[%]/;
  * The settings of a file, in order. A `#` starts a comment, in a value too unless it stands between
  * single quotes; a dot that is part of a name is written `\.`.
  */
-export function parseConf(file: string, content: string): ConfLine[] {
+export function parseConf(file: string, content: string | Buffer): ConfLine[] {
   const settings: ConfLine[] = [];
-  const lines = content.replace(/^\uFEFF/, '').split(/\r?\n/);
+  // What is no UTF-8 becomes U+FFFD, which does no harm in a comment.
+  const odd = typeof content !== 'string' && !isUtf8(content);
+  const text = content.toString().replace(/^\uFEFF/, '');
+  if (odd && text.startsWith('\uFFFD')) throw notUtf8(`${file}:1`);
+  const lines = text.split(/\r?\n/);
   for (const [index, raw] of lines.entries()) {
     const trimmed = raw.trim();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
@@ -31,9 +36,25 @@ export function parseConf(file: string, content: string): ConfLine[] {
         `write lines 'key = value', as in rabbitmq.conf`,
       );
     }
-    settings.push(parseLine(file, index + 1, trimmed));
+    const setting = parseLine(file, index + 1, trimmed);
+    checkSigns(setting, odd);
+    settings.push(setting);
   }
   return settings;
+}
+
+/** Refuses what nobody can have meant: a password with half of a letter in it, a path with a NUL. */
+function checkSigns({ file, line, key, value }: ConfLine, odd: boolean): void {
+  const place = `${file}:${line}: ${key}`;
+  if (odd && `${key}${value}`.includes('\uFFFD')) throw notUtf8(place);
+  const sign = /\p{Cc}/u.exec(`${key}${value.replaceAll('\t', '')}`)?.[0];
+  if (sign === undefined) return;
+  const name = `U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+  throw new ConfigError(place, `there is a control character (${name})`, 'remove it');
+}
+
+function notUtf8(place: string): ConfigError {
+  return new ConfigError(place, 'this is not UTF-8', 'save the file in that encoding');
 }
 
 function parseLine(file: string, line: number, trimmed: string): ConfLine {

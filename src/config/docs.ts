@@ -74,6 +74,7 @@ loopback_users.guest = false
 - \`--config\` takes paths and patterns: \`leveret start --config /etc/leveret/*.conf\`. A path or a
   pattern that finds no file is an error.
 - When a key is set twice, the last one wins, across files too.
+- Files are UTF-8, of at most 1 MiB. Control characters other than tabs are refused, with the line.
 - \`listeners.tcp\` and \`listeners.ssl\` may have several members: \`listeners.tcp.local = 127.0.0.1:5673\`.
   The first that is set takes the place of the default. \`--port\` and \`--host\`, and their variables,
   are for \`listeners.tcp.default\`.

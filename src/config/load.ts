@@ -2,6 +2,7 @@
 // one of them is wrong. Never knows a single setting by name: the table does.
 
 import { statSync } from 'node:fs';
+import { wayOutOf } from '../util/system-error.ts';
 import { readWholeFile, SMALL_FILE_BYTES_MAX, UnfitFileError } from '../util/whole-file.ts';
 import { parseConf } from './conf-file.ts';
 import { ConfigError } from './config-error.ts';
@@ -53,7 +54,7 @@ export function settingsOf(place: string, lines: Iterable<readonly [string, stri
 }
 
 function applyFile(file: string, values: Map<string, unknown>): void {
-  for (const { line, key, value } of parseConf(file, readText(file))) {
+  for (const { line, key, value } of parseConf(file, readBytes(file))) {
     applyKey(`${file}:${line}: ${key}`, key, value, values);
   }
 }
@@ -117,7 +118,11 @@ function applySpelling(
   field: string,
   values: Map<string, unknown>,
 ): void {
-  const read = (): unknown => spelling.read(text, values.get(field));
+  const read = (): unknown => {
+    // What the system hands over is bytes; a password with half of a letter in it nobody has meant.
+    if (text.includes('\uFFFD')) throw new MalformedValue('this is not UTF-8');
+    return spelling.read(text, values.get(field));
+  };
   values.set(field, attempt(`${layer}: ${spelling.name}`, 'change or remove it', read));
 }
 
@@ -140,6 +145,8 @@ async function findFiles(globs: readonly string[]): Promise<string[]> {
 
 async function filesOf(glob: string): Promise<readonly string[]> {
   const place = `command line: --config ${glob}`;
+  if (glob === '')
+    throw new ConfigError(place, 'no path is given', 'write one, or leave the flag out');
   // A path is taken as it is, whatever signs of a pattern it holds.
   const there = statSync(glob, { throwIfNoEntry: false });
   if (there?.isDirectory()) {
@@ -153,14 +160,15 @@ async function filesOf(glob: string): Promise<readonly string[]> {
   throw new ConfigError(place, 'no file is found there', 'correct the path, or leave the flag out');
 }
 
-function readText(file: string): string {
+function readBytes(file: string): Buffer {
   try {
-    return readWholeFile(file, SMALL_FILE_BYTES_MAX).toString('utf8');
+    return readWholeFile(file, SMALL_FILE_BYTES_MAX);
   } catch (error) {
     if (error instanceof UnfitFileError) {
       throw new ConfigError(file, `cannot be read: ${error.message}`, error.hint);
     }
     const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(file, `cannot be read (${why})`, 'give this user the right to read it');
+    const wayOut = wayOutOf(error) ?? 'give this user the right to read it';
+    throw new ConfigError(file, `cannot be read (${why})`, wayOut);
   }
 }

@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net';
 import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
+import { compilePattern } from '../util/pattern.ts';
 
 /** Thrown by `read` when the text of a setting is no good; the loader adds where the text stood. */
 export class MalformedValue extends Error {
@@ -122,8 +123,9 @@ export function optionalDecimal(row: Common): Setting<number | null> {
 }
 
 function readDecimal(text: string, expects: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw expected(expects, text);
-  return Number(text);
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw expected(expects, text);
+  return value;
 }
 
 /** Any text that is not empty. */
@@ -141,6 +143,23 @@ export function text(
     read: (given) => {
       const long = row.short === true && !isShort(given);
       if (given === '' || long) throw expected(expects, given);
+      return given;
+    },
+    show: (value) => value,
+  });
+}
+
+/** A regular expression. */
+export function pattern(row: Common & { readonly initial: string }): Setting<string> {
+  const expects = 'text that is not empty';
+  return setting(row, '<pattern>', expects, {
+    read: (given) => {
+      if (given === '') throw expected(expects, given);
+      try {
+        compilePattern(given);
+      } catch (error) {
+        throw new MalformedValue(error instanceof Error ? error.message : String(error));
+      }
       return given;
     },
     show: (value) => value,
@@ -194,13 +213,21 @@ export function optionalText(row: Common & { readonly argument: string }): Setti
 
 /** A set of names: `none`, a list with commas, or `key.<name> = true|false` to add or remove one. */
 export function names(
-  row: Common & { readonly initial: readonly string[] },
+  row: Common & {
+    readonly initial: readonly string[];
+    /** They are names that have to fit into a short string. */
+    readonly short?: true;
+  },
 ): Setting<readonly string[]> {
+  const checked = (name: string): string => {
+    if (row.short !== true || isShort(name)) return name;
+    throw new MalformedValue(`'${name}' is longer than ${SHORT_BYTES_MAX} bytes`);
+  };
   const expects = 'none, or names with commas between them';
   const whole = setting(row, '<names>', expects, {
     read: (given) => {
       if (given === 'none') return [];
-      const list = given.split(',').map((name) => name.trim());
+      const list = given.split(',').map((name) => checked(name.trim()));
       if (list.includes('')) throw expected(expects, given);
       return [...new Set(list)];
     },
@@ -211,7 +238,7 @@ export function names(
     readMember: (member, given, before) => {
       if (given !== 'true' && given !== 'false') throw expected('true or false', given);
       const others = before.filter((name) => name !== member);
-      return given === 'true' ? [...others, member] : others;
+      return given === 'true' ? [...others, checked(member)] : others;
     },
   };
 }

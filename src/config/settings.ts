@@ -4,7 +4,16 @@
 import { MANAGEMENT_SETTINGS } from './management-settings.ts';
 import { listeners } from './members.ts';
 import { RESOURCE_SETTINGS } from './resource-settings.ts';
-import { boolean, choice, integer, names, type Setting, type Spelling, text } from './setting.ts';
+import {
+  boolean,
+  choice,
+  integer,
+  names,
+  pattern,
+  type Setting,
+  type Spelling,
+  text,
+} from './setting.ts';
 import { TLS_SETTINGS } from './tls-settings.ts';
 
 /**
@@ -97,25 +106,23 @@ export const SETTINGS = {
   }),
   defaultUserTags: names({
     key: 'default_user_tags',
+    short: true,
     about:
       'The tags of that user. `default_user_tags.<tag> = true` adds one, `false` takes it away.',
     initial: ['administrator'],
   }),
-  defaultConfigure: text({
+  defaultConfigure: pattern({
     key: 'default_permissions.configure',
-    argument: '<pattern>',
     about: 'What that user may configure in that vhost: a regular expression.',
     initial: '.*',
   }),
-  defaultWrite: text({
+  defaultWrite: pattern({
     key: 'default_permissions.write',
-    argument: '<pattern>',
     about: 'What it may write to.',
     initial: '.*',
   }),
-  defaultRead: text({
+  defaultRead: pattern({
     key: 'default_permissions.read',
-    argument: '<pattern>',
     about: 'What it may read from.',
     initial: '.*',
   }),
@@ -133,6 +140,7 @@ export const SETTINGS = {
   }),
   loopbackUsers: names({
     key: 'loopback_users',
+    short: true,
     about:
       'Users who may connect from this machine only. ' +
       '`loopback_users.<name> = false` takes one off the list; `none` empties it.',

@@ -79,3 +79,17 @@ test('a malformed line that may hold a password is not repeated', () => {
     expect.not.objectContaining({ message: expect.stringContaining('secret') }),
   );
 });
+
+test('control characters and what is not UTF-8 are refused where they mean something', () => {
+  const at = (text: string | Buffer) => () => parseConf('a.conf', text);
+  expect(at('heartbeat = 3\0')).toThrow(
+    'a.conf:1: heartbeat: there is a control character (U+0000)',
+  );
+  expect(at('a = 1\nb = 1\rc = 2')).toThrow('a.conf:2: b: there is a control character (U+000D)');
+  expect(at('\x1b[31ma = 1')).toThrow('there is a control character (U+001B)');
+  expect(parseConf('a.conf', '\ta\t=\t1\t2\t# c\n')).toMatchObject([{ key: 'a', value: '1\t2' }]);
+  const latin = (text: string) => Buffer.from(text, 'latin1');
+  expect(at(latin('a = 1\npass = caf\xe9'))).toThrow('a.conf:2: pass: this is not UTF-8');
+  expect(parseConf('a.conf', latin('# caf\xe9\na = 1 # caf\xe9'))).toMatchObject([{ value: '1' }]);
+  expect(at(Buffer.from('\uFEFFa = 1', 'utf16le'))).toThrow('a.conf:1: this is not UTF-8');
+});

@@ -227,3 +227,22 @@ test('what a program sets wrongly is refused with its place and a way out', () =
   );
   expect(() => settingsOf('here', [['heartbeat', 'often']])).toThrow(/^here: heartbeat: expected/);
 });
+
+test('a pattern that is none, a number beyond all and an empty path are refused by key', async () => {
+  const refused = (key: string, value: string) => () => settingsOf('here', [[key, value]]);
+  for (const right of ['configure', 'write', 'read']) {
+    const key = `default_permissions.${right}`;
+    expect(refused(key, '(')).toThrow(`here: ${key}: '(' is not a valid regular expression`);
+    expect(refused(key, 'a{1000}{1000}')).toThrow(`here: ${key}: `);
+  }
+  const huge = '9'.repeat(400);
+  expect(refused('vm_memory_high_watermark.relative', huge)).toThrow('expected a number from 0 on');
+  expect(await failure({ configGlobs: [''] })).toContain('no path is given');
+  const long = 'n'.repeat(256);
+  for (const key of ['default_user_tags', 'loopback_users']) {
+    expect(refused(key, `a, ${long}`)).toThrow(`here: ${key}: '${long}' is longer than 255 bytes`);
+    expect(refused(`${key}.${long}`, 'true')).toThrow('is longer than 255 bytes');
+  }
+  const env = { LEVERET_DEFAULT_PASS: 'caf\uFFFD' };
+  expect(await failure({ env })).toContain('environment: LEVERET_DEFAULT_PASS: this is not UTF-8');
+});
