@@ -1,8 +1,14 @@
-// Owns what the options of a broker inside a program may be: names, types and what excludes what. Never
-// reads what the values say: the settings and the definitions are judged where they are used.
+// Owns what the options of a broker inside a program, and of its calls, may be: names, types and what excludes
+// what. Never reads what the values say: the settings and the definitions are judged where they are used.
 
 import { ConfigError } from '../config/config-error.ts';
-import type { BrokerOptions, BrokerUser } from './options.ts';
+import type {
+  BrokerOptions,
+  BrokerUser,
+  ConnectionMatch,
+  IdleOptions,
+  PublishMatch,
+} from './options.ts';
 
 /** What a value has to be, and a test for it. */
 interface Kind {
@@ -57,6 +63,45 @@ const USER: { readonly [name in keyof Required<BrokerUser>]: Kind } = {
   },
 };
 const USER_NEEDS = ['name', 'password'];
+
+const IDLE: { readonly [name in keyof Required<IdleOptions>]: Kind } = {
+  queues: { expected: 'an array of names of queues', fits: isTextList },
+  vhost: TEXT,
+  timeoutMs: {
+    expected: 'milliseconds from 0 on',
+    fits: (value) => typeof value === 'number' && value >= 0,
+  },
+};
+const CONNECTION_MATCH: { readonly [name in keyof Required<ConnectionMatch>]: Kind } = {
+  name: TEXT,
+  user: TEXT,
+  vhost: TEXT,
+};
+const PUBLISH_MATCH: { readonly [name in keyof Required<PublishMatch>]: Kind } = {
+  exchange: TEXT,
+  routingKey: TEXT,
+};
+const ACK_MATCH = { queue: TEXT };
+
+/** Throws a ConfigError for options of `idle` that cannot be meant: a typo would wait for other queues. */
+export function checkIdle(options: unknown): void {
+  checkFields('idle', options, IDLE, [], "hand over an object such as { queues: ['jobs'] }");
+}
+
+/** The same for which connections a fault is about: a typo would mean all of them. */
+export function checkConnectionMatch(call: string, match: unknown): void {
+  checkFields(call, match, CONNECTION_MATCH, [], "hand over an object such as { user: 'app' }");
+}
+
+/** The same for which publishes a fault is about. */
+export function checkPublishMatch(call: string, match: unknown): void {
+  checkFields(call, match, PUBLISH_MATCH, [], "hand over an object such as { exchange: 'jobs' }");
+}
+
+/** The same for which acks a fault is about. */
+export function checkAckMatch(call: string, match: unknown): void {
+  checkFields(call, match, ACK_MATCH, [], "hand over an object such as { queue: 'jobs' }");
+}
 
 /** Throws a ConfigError that names the first option that cannot be meant. */
 export function checkOptions(place: string, options: BrokerOptions): void {

@@ -6,6 +6,8 @@ import { TICK_MS } from '../util/timers.ts';
 import type { BrokerClock } from './options.ts';
 import { turnsOver } from './turns.ts';
 
+/** The last moment that a broker can be at, the end of the year 9999: later ones few programs can read. */
+const LAST_MS = 253_402_300_799_999;
 /** A long time goes by in at most so many steps, beside those to what expires. */
 const STEPS_MAX = 1000;
 
@@ -13,12 +15,14 @@ const STEPS_MAX = 1000;
 export class EmbeddedClock implements BrokerClock {
   private readonly clock: MovableClock;
   private readonly server: Server;
-  /** Whoever moves the clock waits for those who do so already. */
-  private moving: Promise<void> = Promise.resolve();
+  private readonly isClosed: () => boolean;
+  /** What moves the clock waits for those calls that do so already. */
+  private moving: Promise<unknown> = Promise.resolve();
 
-  constructor(clock: MovableClock, server: Server) {
+  constructor(clock: MovableClock, server: Server, isClosed: () => boolean) {
     this.clock = clock;
     this.server = server;
+    this.isClosed = isClosed;
   }
 
   now(): Date {
@@ -30,8 +34,10 @@ export class EmbeddedClock implements BrokerClock {
       const text = `clock.advance(${ms}): time goes by in milliseconds, from 0 on; it never goes back`;
       return Promise.reject(new RangeError(text));
     }
-    this.moving = this.moving.then(() => this.move(ms));
-    return this.moving;
+    const moved = this.moving.then(() => this.move(ms));
+    // One that fails is its caller's to hear of; those behind it move on.
+    this.moving = moved.catch(() => undefined);
+    return moved;
   }
 
   /**
@@ -40,11 +46,16 @@ export class EmbeddedClock implements BrokerClock {
    */
   private async move(ms: number): Promise<void> {
     const { broker } = this.server;
+    const lastMs = LAST_MS - this.clock.wallMs();
+    if (ms > lastMs) {
+      throw new RangeError(`clock.advance(${ms}): that is beyond the year 9999`);
+    }
     const stepMs = Math.max(TICK_MS, ms / STEPS_MAX);
     // What was published just now is to wait all that time.
     await turnsOver();
     let left = ms;
     while (left > 0) {
+      if (this.isClosed()) throw new Error('clock.advance: the broker is closed');
       const untilDue = Math.max(1, Math.ceil(broker.nextDeadlineMs - broker.time.now()));
       const step = Math.min(left, stepMs, untilDue);
       this.clock.skip(step);

@@ -8,6 +8,7 @@ import type { Connection } from '../server/connection.ts';
 import { RUNNING } from '../server/connection-state.ts';
 import type { Server } from '../server/server.ts';
 import { WheelTimer } from '../util/timers.ts';
+import { checkAckMatch, checkConnectionMatch, checkPublishMatch } from './check-options.ts';
 import { Block, copyOf, holdInput, refuse } from './disturbances.ts';
 import { ArmedFault } from './fault.ts';
 import type { BrokerFaults, ConnectionMatch, Fault, PublishMatch } from './options.ts';
@@ -43,18 +44,22 @@ export class EmbeddedFaults implements BrokerFaults {
     this.server = server;
   }
 
-  dropNextAck({ queue = null }: { readonly queue?: string | null } = {}): Fault {
+  dropNextAck(match: { readonly queue?: string } = {}): Fault {
+    checkAckMatch('dropNextAck', match);
+    const { queue = null } = match;
     this.watchChannels();
     return this.arm(this.acks, { queue });
   }
 
   nackNextPublish(match: PublishMatch = {}): Fault {
+    checkPublishMatch('nackNextPublish', match);
     this.watchChannels();
     return this.arm(this.publishes, { match, delayMs: null });
   }
 
   delayNextPublish(delayMs: number, match: PublishMatch = {}): Fault {
     checkDelay('delayNextPublish', delayMs);
+    checkPublishMatch('delayNextPublish', match);
     this.watchChannels();
     return this.arm(this.publishes, { match, delayMs });
   }
@@ -81,20 +86,22 @@ export class EmbeddedFaults implements BrokerFaults {
 
   closeConnections(match: ConnectionMatch = {}): number {
     const text = "broker forced connection closure with reason 'a test asked for it'";
-    const chosen = this.matching(match);
+    const chosen = this.matching('closeConnections', match);
     for (const each of chosen) each.close(new AmqpError('CONNECTION_FORCED', text), 0);
     return chosen.length;
   }
 
   cutConnections(match: ConnectionMatch = {}): number {
-    const chosen = this.matching(match);
+    const chosen = this.matching('cutConnections', match);
     for (const each of chosen) each.abort('a test has cut it');
     return chosen.length;
   }
 
   blockPublishers(): { unblock(): void } {
     this.block ??= new Block(this.server);
-    return { unblock: () => this.unblock() };
+    const { block } = this;
+    // A block that was ended, and began anew, is not for an old handle to end.
+    return { unblock: () => this.block === block && this.unblock() };
   }
 
   reset(): void {
@@ -118,7 +125,9 @@ export class EmbeddedFaults implements BrokerFaults {
     return fault;
   }
 
-  private matching({ name, user, vhost }: ConnectionMatch): Connection[] {
+  private matching(call: string, match: ConnectionMatch): Connection[] {
+    checkConnectionMatch(call, match);
+    const { name, user, vhost } = match;
     return [...this.server.openConnections].filter((connection) => {
       if (name === undefined && user === undefined && vhost === undefined) return true;
       if (connection.state !== RUNNING) return false;

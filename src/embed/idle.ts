@@ -3,6 +3,7 @@
 import type { Queue } from '../broker/queue/queue.ts';
 import type { Server } from '../server/server.ts';
 import { systemClock } from '../util/clock.ts';
+import { checkIdle } from './check-options.ts';
 import type { IdleOptions } from './options.ts';
 import { realTime, turnsOver } from './turns.ts';
 
@@ -17,20 +18,29 @@ const QUIET_LOOKS = 5;
 /** So many queues are named to whoever waited too long. */
 const NAMED_MAX = 10;
 
-/** Resolves when all is settled; see BrokerOptions. */
-export async function untilIdle(server: Server, options: IdleOptions = {}): Promise<void> {
+/** Resolves when all is settled; see BrokerOptions. Rejects as soon as `isClosed` says that the broker is. */
+export async function untilIdle(
+  server: Server,
+  isClosed: () => boolean,
+  options: IdleOptions = {},
+): Promise<void> {
+  checkIdle(options);
   const { timeoutMs = TIMEOUT_MS } = options;
   const endMs = systemClock.monotonicMs() + timeoutMs;
   let octets = -1;
   let quiet = 0;
   while (quiet < QUIET_LOOKS) {
+    if (isClosed()) throw new Error('idle: the broker is closed');
     const unsettled = unsettledOf(server, options);
     const now = octetsOf(server);
     const moved = now !== octets;
+    const first = octets < 0;
     octets = now;
     const rests = unsettled.length === 0 && atRest(server);
     quiet = rests && !moved ? quiet + 1 : 0;
-    if (!rests && systemClock.monotonicMs() >= endMs) throw tooLong(timeoutMs, unsettled);
+    // A client that never rests, as one that polls, is not waited for without an end either.
+    const busy = !rests || (moved && !first);
+    if (busy && systemClock.monotonicMs() >= endMs) throw tooLong(timeoutMs, unsettled);
     // While consumers work, whoever waits for them does not take the processor from them.
     if (rests) await turnsOver(1);
     else await realTime(LOOK_MS);
@@ -86,7 +96,7 @@ function tooLong(timeoutMs: number, unsettled: readonly Unsettled[]): Error {
   if (more > 0) names.push(`and ${more} more queues`);
   const what =
     names.length === 0
-      ? 'something is still being sent or stored, or waits for the commit of a transaction'
+      ? 'something is still being sent or stored, or waits for the commit of a transaction, or a client polls'
       : names.join('; ');
   return new Error(
     `not idle after ${timeoutMs} ms: ${what}. Name the queues that are to be settled, as in ` +

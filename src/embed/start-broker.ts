@@ -113,13 +113,13 @@ class Embedded implements EmbeddedBroker {
     this.url = `amqp://${login}${authority(this.host, this.port)}`;
     this.managementUrl =
       management === undefined ? null : `http://${authority(management.host, management.port)}`;
-    this.clock = new EmbeddedClock(clock, server);
+    this.clock = new EmbeddedClock(clock, server, () => this.closing !== null);
     this.faults = new EmbeddedFaults(server);
     this.failed = failed;
   }
 
   idle(options?: IdleOptions): Promise<void> {
-    return untilIdle(this.server, options);
+    return untilIdle(this.server, () => this.closing !== null, options);
   }
 
   close(): Promise<void> {

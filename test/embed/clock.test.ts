@@ -101,4 +101,36 @@ describe('a clock that is moved on', () => {
     expect(broker.clock.now().getTime() - before).toBeGreaterThanOrEqual(2 * HOUR_MS);
     await expect(broker.clock.advance(-1)).rejects.toThrow('never goes back');
   });
+
+  test.each([1e15, 1e20, Number.MAX_VALUE])('does not go beyond the year 9999: %d', async (ms) => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs', { messageTtl: 1000 });
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await expect(broker.clock.advance(ms)).rejects.toThrow('beyond the year 9999');
+    // One that is refused is in the way of none that comes behind it.
+    await broker.clock.advance(1000);
+    expect(await channel.checkQueue('jobs')).toMatchObject({ messageCount: 0 });
+  });
+
+  test('goes to the year 9998 in one go', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs', { messageTtl: HOUR_MS });
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await broker.clock.advance(Date.UTC(9998, 0) - broker.clock.now().getTime());
+    expect(broker.clock.now().getUTCFullYear()).toBe(9998);
+    expect(await channel.checkQueue('jobs')).toMatchObject({ messageCount: 0 });
+    channel.sendToQueue('jobs', Buffer.from('y'));
+    await broker.clock.advance(HOUR_MS);
+    expect(await channel.checkQueue('jobs')).toMatchObject({ messageCount: 0 });
+  });
+
+  test('stands still once the broker is closed', async () => {
+    const { broker } = await setUp();
+    const moving = expect(broker.clock.advance(1000 * HOUR_MS)).rejects.toThrow('is closed');
+    await broker.close();
+    await moving;
+    await expect(broker.clock.advance(1)).rejects.toThrow('is closed');
+  });
 });

@@ -1,5 +1,7 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { describe, expect, test } from 'vitest';
+import type { BrokerFaults } from '../../src/embed/options.ts';
+import { eventually } from '../support/amqp.ts';
 import { client, consume, get, Inbox, setUp, take } from './support.ts';
 
 const TEXT = Buffer.from('text');
@@ -234,4 +236,49 @@ describe('connections', () => {
     const again = await get(third, 'jobs');
     expect(again.fields.redelivered).toBe(true);
   });
+});
+
+describe('what a fault is to look for', () => {
+  test.each<[string, (faults: BrokerFaults, odd: never) => unknown]>([
+    ['dropNextAck', (faults, odd) => faults.dropNextAck(odd)],
+    ['nackNextPublish', (faults, odd) => faults.nackNextPublish(odd)],
+    ['delayNextPublish', (faults, odd) => faults.delayNextPublish(1, odd)],
+    ['closeConnections', (faults, odd) => faults.closeConnections(odd)],
+    ['cutConnections', (faults, odd) => faults.cutConnections(odd)],
+  ])('is judged by %s: a typo would mean all there are', async (call, act) => {
+    const { broker, channel } = await setUp();
+    for (const odd of [
+      null,
+      5,
+      { exchnage: 'jobs' },
+      { queue: 5 },
+      { vhost: null },
+      { exchange: [] },
+    ]) {
+      expect(() => act(broker.faults, odd as never)).toThrow(call);
+    }
+    await channel.assertQueue('jobs');
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+  });
+});
+
+test('an old handle does not end a block that began anew', async () => {
+  const { broker, connection } = await setUp();
+  const old = broker.faults.blockPublishers();
+  old.unblock();
+  const block = broker.faults.blockPublishers();
+  let blocked = false;
+  connection.on('blocked', () => {
+    blocked = true;
+  });
+  connection.on('unblocked', () => {
+    blocked = false;
+  });
+  old.unblock();
+  const channel = await connection.createChannel();
+  channel.publish('', 'nowhere', Buffer.from('x'));
+  await eventually(() => blocked);
+  block.unblock();
+  await eventually(() => !blocked);
 });

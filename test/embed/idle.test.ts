@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import type { IdleOptions } from '../../src/embed/options.ts';
 import { endpointOf, RawConnection } from '../support/amqp-raw.ts';
 import { setUp } from './support.ts';
 
@@ -79,5 +80,42 @@ describe('idle', () => {
     await raw.call(1, 'tx.commit');
     await broker.idle();
     await raw.close();
+  });
+
+  test.each([
+    ['no object', null],
+    ['a text for the list of queues, in which names would be looked for', { queues: 'jobs' }],
+    ['a name that is no text', { queues: [5] }],
+    ['an option that is misspelt', { queue: ['jobs'] }],
+    ['a timeout that never comes', { timeoutMs: Number.NaN }],
+    ['a timeout in the past', { timeoutMs: -1 }],
+  ])('refuses %s', async (_what, options) => {
+    const { broker } = await setUp();
+    await expect(broker.idle(options as unknown as IdleOptions)).rejects.toThrow(/^idle: /);
+  });
+
+  test('gives up when a client polls without a rest', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    let polling = true;
+    const polls = (async (): Promise<void> => {
+      while (polling) await channel.get('jobs');
+    })();
+    await expect(broker.idle({ timeoutMs: 20 })).rejects.toThrow('a client polls');
+    polling = false;
+    await polls;
+  });
+
+  test('ends with the broker, however long it was to wait', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+    const waiting = expect(broker.idle({ timeoutMs: Number.POSITIVE_INFINITY })).rejects.toThrow(
+      'the broker is closed',
+    );
+    await broker.close();
+    await waiting;
+    await expect(broker.idle()).rejects.toThrow('the broker is closed');
   });
 });
