@@ -2,19 +2,19 @@
 
 import type { Clock } from '../util/clock.ts';
 import { type Rows, sorting } from '../util/rows.ts';
-import { setImmediate } from '../util/runtime.ts';
+import { type TurnShare, turnShareOf } from './turn-share.ts';
 
-/** How long one may go on before others have their turn. */
-const SLICE_MS = 4;
-
-/** Takes breath between steps of some work. */
+/** Takes breath between steps of some work. All of them share some of each turn of the event loop. */
 export class Breather {
   private readonly clock: Clock;
+  private readonly share: TurnShare;
   private untilMs: number;
+  private fresh = true;
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.untilMs = clock.monotonicMs() + SLICE_MS;
+    this.share = turnShareOf(clock);
+    this.untilMs = this.share.begin();
   }
 
   /** Whether it is time to call `rest`. Costs little, so it may be asked after each small step. */
@@ -24,8 +24,9 @@ export class Breather {
 
   /** Resolves once others have had their turn. */
   async rest(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.untilMs = this.clock.monotonicMs() + SLICE_MS;
+    const { share, fresh } = this;
+    this.fresh = false;
+    this.untilMs = await new Promise<number>((resolve) => share.wait(fresh, resolve));
   }
 }
 

@@ -4,6 +4,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
+import type { Clock } from '../util/clock.ts';
 import type { Guard } from '../util/guard.ts';
 import { Breather } from './breather.ts';
 import type { Context, OpenPort } from './context.ts';
@@ -65,12 +66,14 @@ export class ToolServer {
   readonly guard: Guard;
   /** Those of all its ports, in the handshake of TLS or behind it. */
   readonly sockets: ToolSockets;
+  private readonly clock: Clock;
   private readonly every: Context['every'];
   private readonly load: LoadHandler;
   private http: Promise<Server> | null = null;
 
   constructor({ guard, clock, every }: ToolContext, load: LoadHandler) {
     this.guard = guard;
+    this.clock = clock;
     this.sockets = new ToolSockets(clock);
     this.every = every;
     this.load = load;
@@ -95,7 +98,7 @@ export class ToolServer {
 
   private async serve(): Promise<Server> {
     this.every(LOOK_MS, () => this.sockets.look());
-    return serve(this.load, this.guard, this.sockets);
+    return serve(this.load, this.guard, this.clock, this.sockets);
   }
 }
 
@@ -168,14 +171,19 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /** Makes the server that speaks HTTP on sockets it is given. */
-async function serve(load: LoadHandler, guard: Guard, sockets: ToolSockets): Promise<Server> {
+async function serve(
+  load: LoadHandler,
+  guard: Guard,
+  clock: Clock,
+  sockets: ToolSockets,
+): Promise<Server> {
   const { createServer: createHttpServer } = await import('node:http');
   const server = createHttpServer({ connectionsCheckingInterval: CHECK_MS });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   // Until then a socket counts here, has its deadlines here, and gives way to others.
   let handler: Handler = () => {};
-  const requests = new Requests(guard, (request, response) => handler(request, response));
+  const requests = new Requests(guard, clock, (request, response) => handler(request, response));
   handler = await load(server, {
     isAnswering: (socket) => requests.isAnswering(socket),
     takenOver: (socket) => sockets.remove(socket),

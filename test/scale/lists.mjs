@@ -6,7 +6,8 @@ import { ScaleBroker } from './broker.mjs';
 
 const COUNT = option('--messages', 20_000);
 const TRIES = option('--tries', 3);
-const AUTHORIZATION = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
+const basic = (user) => `Basic ${Buffer.from(user).toString('base64')}`;
+const AUTHORIZATION = basic('guest:guest');
 const ALL = { configure: '.*', write: '.*', read: '.*' };
 
 function option(name, otherwise) {
@@ -56,7 +57,10 @@ const bound = (source, destination, routing_key) => ({
   arguments: {},
 });
 
-/** Each makes something and returns the paths to look at; `[path, body]` posts, `{user, path}` asks as a user. */
+/**
+ * Each makes something and returns the paths to look at; `[path, body]` posts, `{user, path}` asks as a user,
+ * `{atOnce, path}` as so many users at the same time.
+ */
 const SETS = {
   users: async ({ broker }) => {
     await define(broker, {
@@ -139,6 +143,7 @@ const SETS = {
       '/queues?page=1&page_size=100&sort=messages&sort_reverse=true',
       '/queues?page=1&page_size=100&name=q99&use_regex=true',
       '/queues?columns=name,messages',
+      { atOnce: 40, path: '/queues?page=1&page_size=1' },
       '/queues?sort=oldest_message_age_ms',
       '/queues/%2F',
       '/queues/%2F/q5',
@@ -341,10 +346,11 @@ async function longest(broker, asked) {
   for (let i = 0; i < TRIES; i++) {
     await broker.longestTurn();
     const [path, body] = Array.isArray(asked) ? asked : [asked.path ?? asked];
-    const { user = 'guest:guest' } = asked;
-    const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+    const authorization = basic(asked.user ?? 'guest:guest');
     const method = body === undefined ? 'GET' : 'POST';
-    ({ length: chars } = await request(broker, method, path, body, authorization));
+    const ask = (given) => request(broker, method, path, body, given);
+    if (asked.atOnce === undefined) ({ length: chars } = await ask(authorization));
+    else await Promise.all(many((n) => ask(basic(`many${n}:p`)), asked.atOnce));
     least = Math.min(least, await broker.longestTurn());
     if (least < 5) break;
   }
@@ -362,13 +368,18 @@ async function measure(set, prepare) {
   await request(broker, 'GET', '/whoami');
   await request(broker, 'GET', '/metrics');
   await request(broker, 'PUT', '/users/looker', { password: 'p', tags: 'management' });
+  for (let n = 0; n < 40; n++) {
+    await request(broker, 'PUT', `/users/many${n}`, { password: 'p', tags: 'administrator' });
+    await request(broker, 'GET', '/whoami', undefined, basic(`many${n}:p`));
+  }
   const paths = await prepare({ broker, connection, channel });
   await new Promise((resolve) => setTimeout(resolve, 500));
   for (const asked of paths) {
     const path = Array.isArray(asked) ? asked[0] : (asked.path ?? asked);
     if (!path.includes(process.env['PATH_HAS'] ?? '')) continue;
     const { least, chars } = await longest(broker, asked);
-    const who = asked.user === undefined ? '' : ' (tag management)';
+    const users = asked.atOnce === undefined ? '' : ` (${asked.atOnce} users at once)`;
+    const who = asked.user === undefined ? users : ' (tag management)';
     const shown = decodeURIComponent(path).replaceAll('|', ' ');
     console.log(
       `| ${set} | ${shown}${who} | ${(chars / 1024).toFixed(0)} KiB | ${least.toFixed(0)} ms |`,

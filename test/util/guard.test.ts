@@ -139,9 +139,14 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'returned to the route that waits for it',
   },
   {
-    file: 'src/management/breather.ts',
-    text: 'setImmediate(resolve)',
-    why: 'resolves a promise that is waited for',
+    file: 'src/management/turn-share.ts',
+    text: 'setImmediate(this.turn)',
+    why: 'resolves promises, or begins requests that are under the guard themselves',
+  },
+  {
+    file: 'src/management/turn-share.ts',
+    text: 'queueMicrotask(() => process.nextTick(this.next))',
+    why: 'the same',
   },
   {
     file: 'src/management/routes/queues.ts',

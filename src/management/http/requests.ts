@@ -6,7 +6,9 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '../../util/clock.ts';
 import type { Guard } from '../../util/guard.ts';
+import { type TurnShare, turnShareOf } from '../turn-share.ts';
 
 /** So many requests may wait behind one. No browser and hardly a library sends any. */
 export const WAITING_MAX = 8;
@@ -27,11 +29,13 @@ interface Turn {
 /** Hands requests to a handler, one at a time for each connection. */
 export class Requests {
   private readonly guard: Guard;
+  private readonly share: TurnShare;
   private readonly handler: Handler;
   private readonly turns = new WeakMap<Socket, Turn>();
 
-  constructor(guard: Guard, handler: Handler) {
+  constructor(guard: Guard, clock: Clock, handler: Handler) {
     this.guard = guard;
+    this.share = turnShareOf(clock);
     this.handler = handler;
   }
 
@@ -73,7 +77,13 @@ export class Requests {
     turn.answering = true;
     const next = (): void => this.next(turn);
     response.once('close', this.guard.listener('next request', next, cut));
-    this.guard.run('request', () => this.handler(request, response), cut);
+    const begin = (): void => {
+      // While it waited its peer may have gone.
+      if (!socket.destroyed) this.guard.run('request', () => this.handler(request, response), cut);
+    };
+    // Hundreds that come at once are begun in several turns.
+    if (this.share.spent) this.share.wait(true, begin);
+    else begin();
   }
 
   private next(turn: Turn): void {
