@@ -120,9 +120,32 @@ export function describeFieldValue(field: Field): string {
   return erlangTerm(field);
 }
 
-/** A text as Erlang prints it: `<<"text">>`, and `<<>>` when it is empty. */
+const ERLANG_ESCAPES: Readonly<Record<string, string>> = {
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\v': '\\v',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\u001b': '\\e',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+
+/**
+ * A text as Erlang prints it: `<<"text">>`, `<<>>` when it is empty, and its bytes when one of them is no
+ * character of Latin-1 that can be printed.
+ */
 export function erlangBinary(text: string): string {
-  return text === '' ? '<<>>' : `<<"${text}">>`;
+  if (text === '') return '<<>>';
+  const bytes = Buffer.from(text);
+  if (!bytes.every(isPrintedByErlang)) return `<<${bytes.join(',')}>>`;
+  const printed = Array.from(text, (each) => ERLANG_ESCAPES[each] ?? each);
+  return `<<"${printed.join('')}">>`;
+}
+
+function isPrintedByErlang(byte: number): boolean {
+  return (byte >= 32 && byte < 127) || byte >= 160 || (byte >= 8 && byte <= 13) || byte === 27;
 }
 
 function erlangTerm(field: Field): string {

@@ -108,6 +108,13 @@ it('consistent hash: refuses binding keys that are no weights', async () => {
     ['1e3', 'The binding key must be an integer: <<"1e3">>'],
     ['0', 'The binding key must be greater than 0'],
     ['-1', 'The binding key must be greater than 0'],
+    ['00', 'The binding key must be greater than 0'],
+    ['5\n', 'The binding key must be an integer: <<"5\\n">>'],
+    ['5\0', 'The binding key must be an integer: <<53,0>>'],
+    ['\u001b"\\', 'The binding key must be an integer: <<"\\e\\"\\\\">>'],
+    // Digits of other scripts: the bytes of the first are characters of Latin-1, those of the second are not.
+    ['\u0663', 'The binding key must be an integer: <<"\u0663">>'],
+    ['\uff11', 'The binding key must be an integer: <<239,188,145>>'],
   ];
   for (const [routingKey, text] of cases) {
     expect(await raw.attempt('queue.bind', { queue, exchange, routingKey })).toMatchObject(
