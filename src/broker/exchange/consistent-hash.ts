@@ -60,6 +60,8 @@ export class ConsistentHashRouter<D> implements Router<D> {
 
   /** The cost does not grow with how many bindings there are: one deletion takes thousands away. */
   add({ destination, bindingKey }: Binding<D>): void {
+    // What is read back may be no weight: that throws before anything is changed.
+    const weight = BigInt(bindingKey);
     let share = this.shareOf.get(destination);
     if (share === undefined) {
       const seed = hashText(this.labelOf(destination));
@@ -67,7 +69,7 @@ export class ConsistentHashRouter<D> implements Router<D> {
       this.shares.push(share);
       this.shareOf.set(destination, share);
     }
-    this.weigh(share, 1, BigInt(bindingKey));
+    this.weigh(share, 1, weight);
   }
 
   remove({ destination, bindingKey }: Binding<D>): void {

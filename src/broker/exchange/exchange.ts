@@ -76,8 +76,9 @@ export class Exchange implements ExchangeTraits, Findable {
   /** Adds a binding; false when it was there already. */
   addBinding(identity: string, binding: Binding<Destination>): boolean {
     if (this.bindings.has(identity)) return false;
-    this.bindings.set(identity, binding);
+    // One that is read back may be refused: then it is nowhere.
     this.router.add(binding);
+    this.bindings.set(identity, binding);
     return true;
   }
 

@@ -128,6 +128,25 @@ test('a binding to a queue that is not there is set aside, and all else is serve
   expect(lettersIn(small, 'other')).toBe('xyz');
 });
 
+test('a binding whose key its exchange cannot use is set aside, and leaves nothing in the exchange', () => {
+  const first = filled();
+  const { name, durable, autoDelete, internal, arguments: args } = first.vhost.exchange('topics');
+  const type = 'x-consistent-hash';
+  const row = { name, type, durable, autoDelete, internal, arguments: args };
+  first.broker.definitionRows.putExchange('/', row);
+  first.run();
+  const small = first.restarted();
+  expect([...small.broker.setAsideRows.list()]).toMatchObject([{ kind: 'binding', vhost: '/' }]);
+  const exchange = small.vhost.exchange('topics');
+  expect([exchange.type, exchange.bindings.size]).toEqual([type, 0]);
+  small.publish({ exchange: 'topics', routingKey: 'key' });
+  expect(lettersIn(small, 'good')).toBe('abc');
+  small.vhost.unbind(exchange, small.queue('good'), 'key', NONE);
+  small.vhost.bind(exchange, small.queue('good'), '1', NONE);
+  small.vhost.deleteExchange('topics', false);
+  expect(small.broker.line.underWay).toBe(false);
+});
+
 test('a message that its queue names and the log lacks is set aside alone', () => {
   const first = filled();
   const [lost] = first.disk.keys(TABLE_SEGMENTS);
