@@ -143,6 +143,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** The user has proven who it is. */
   authenticated(user: User): void {
     this.loggedIn = user;
+    this.server.room.newcomers.left(this);
   }
 
   /** Ends the handshake: methods other than the connection class's are taken from now on. */

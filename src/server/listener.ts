@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Guard } from '../util/guard.ts';
 import { certificatesBetween } from './certificate-chain.ts';
 import type { LineQuota } from './line-quota.ts';
+import type { Room } from './room.ts';
 import type { TlsContext, TlsSettings } from './tls-context.ts';
 
 /** An address to listen on; `key` is the setting that it came from. */
@@ -40,6 +41,7 @@ export interface Acceptor {
   readonly log: Logger;
   readonly lines: LineQuota;
   readonly peerGuard: Guard;
+  readonly room: Room;
   /** Whether there is room for one more socket. */
   mayAccept(): boolean;
   /** A socket is ready for AMQP; `peer` is null without TLS. */
@@ -56,8 +58,8 @@ export class Listener {
   private readonly tlsServer: TlsServer | null;
   private context: TlsContext | null;
   private readonly sockets = new Set<Socket>();
-  /** Who is in the handshake of TLS, by address and port. */
-  private readonly handshakes = new Set<string>();
+  /** The sockets in the handshake of TLS, by address and port of the peer. */
+  private readonly handshakes = new Map<string, Socket>();
   private closing = false;
 
   /** `context` is for a listener with TLS. */
@@ -137,7 +139,8 @@ export class Listener {
       return;
     }
     const peer = peerOf(socket);
-    this.handshakes.add(peer);
+    this.handshakes.set(peer, socket);
+    this.acceptor.room.newcomers.came(socket, socket.remoteAddress ?? '', () => socket.destroy());
     const brokenOff = (): void => this.brokenOff(peer);
     socket.once('close', this.acceptor.peerGuard.listener('broken handshake', brokenOff));
     this.tlsServer.emit('connection', socket);
@@ -168,7 +171,7 @@ export class Listener {
   private secured(socket: TLSSocket): void {
     const { settings } = this;
     const peer = peerOf(socket);
-    this.handshakes.delete(peer);
+    this.over(peer);
     if (this.closing) socket.destroy();
     // One that is gone already would never tell its connection so.
     if (socket.destroyed) return;
@@ -210,14 +213,22 @@ export class Listener {
 
   /** A socket is closed: if that was in the handshake, Node.js or the peer has closed it. */
   private brokenOff(peer: string): void {
-    if (!this.handshakes.delete(peer)) return;
+    if (!this.over(peer)) return;
     const reason = 'the peer hung up';
     const text = 'TLS handshake broken off';
     if (this.acceptor.lines.admits(text)) this.acceptor.log.info({ peer, reason }, text);
   }
 
+  /** The handshake of a peer is over; false: it was before. */
+  private over(peer: string): boolean {
+    const socket = this.handshakes.get(peer);
+    if (socket === undefined) return false;
+    this.acceptor.room.newcomers.left(socket);
+    return this.handshakes.delete(peer);
+  }
+
   private refuse(peer: string, reason: string): void {
-    this.handshakes.delete(peer);
+    this.over(peer);
     const text = 'TLS handshake failed';
     if (this.acceptor.lines.admits(text)) this.acceptor.log.warn({ peer, reason }, text);
   }

@@ -1,8 +1,9 @@
-// Owns whether there is room for one more socket, and saying so when there is none. Never closes one:
-// the listener does.
+// Owns whether there is room for one more socket, which gives way where there is none, and saying so. Never
+// closes one itself.
 
 import type { Logger } from 'pino';
 import type { Clock } from '../util/clock.ts';
+import { Newcomers } from './connection/newcomers.ts';
 
 /** So many sockets beyond `connection_max` may be open: those that log in, and will be refused. */
 const HANDSHAKES_MAX = 1000;
@@ -11,6 +12,8 @@ const SAY_INTERVAL_MS = 5000;
 
 /** How many sockets there may be, by the settings and by the system. */
 export class Room {
+  /** Those that give way to others, since they have not logged in. */
+  readonly newcomers = new Newcomers();
   private readonly connectionMax: number;
   private readonly socketMax: number;
   private readonly log: Logger;
@@ -26,8 +29,10 @@ export class Room {
     this.clock = clock;
   }
 
-  /** Whether another socket may stay, beside `sockets` that are open. */
+  /** Whether another socket may stay, beside `sockets` that are open; one without a login gives way to it. */
   admits(sockets: number): boolean {
+    const max = Math.min(this.socketMax, this.connectionMax + HANDSHAKES_MAX);
+    if (sockets < max || this.newcomers.giveWay()) return true;
     if (sockets >= this.socketMax) {
       this.refuse(
         `connection refused: ${this.socketMax} are open, and the system allows no more open files. ` +
@@ -35,7 +40,6 @@ export class Room {
       );
       return false;
     }
-    if (sockets < this.connectionMax + HANDSHAKES_MAX) return true;
     this.refuse(`connection refused: too many, connection_max is ${this.connectionMax}`);
     return false;
   }

@@ -113,7 +113,7 @@ export class Server implements BrokerListener, Acceptor {
   private readonly tls: TlsFiles;
   readonly watches: PeerWatches;
   private readonly resources: ResourceWatch;
-  private readonly room: Room;
+  readonly room: Room;
   private readonly brake: StoreBrake;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
@@ -335,6 +335,7 @@ export class Server implements BrokerListener, Acceptor {
 
   connectionGone(connection: Connection): void {
     this.connections.delete(connection);
+    this.room.newcomers.left(connection);
     if (this.draining !== null && this.connections.size === 0) this.draining();
   }
 
@@ -347,6 +348,8 @@ export class Server implements BrokerListener, Acceptor {
   accepted(socket: Socket, peer: TlsPeer | null): Connection {
     const connection = new Connection(this, socket, peer);
     this.connections.add(connection);
+    const cut = (): void => connection.abort('it had not logged in, and gave way to another one');
+    this.room.newcomers.came(connection, connection.facts.peerHost, cut);
     return connection;
   }
 

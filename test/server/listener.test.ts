@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
 import type { LineQuota } from '../../src/server/line-quota.ts';
 import { Listener } from '../../src/server/listener.ts';
+import { Room } from '../../src/server/room.ts';
 import type { Mechanism } from '../../src/server/sasl.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
 import { systemClock } from '../../src/util/clock.ts';
@@ -431,6 +432,7 @@ test('a socket for which there is no room is cut at once', async () => {
     log,
     peerGuard: new Guard(log, systemClock, () => false),
     lines: { admits: () => true } as unknown as LineQuota,
+    room: new Room(10, 10, log, systemClock),
     mayAccept: () => listener.socketCount < 1,
     accepted: (socket) => accepted.push(socket),
   });

@@ -1,6 +1,7 @@
 // Owns whose password is checked next, and how often an address may be wrong. Never compares a password:
 // login.ts gives it that to do.
 
+import { placeOf } from '../../util/address.ts';
 import { assert } from '../../util/assert.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { LoginAnswer } from './login.ts';
@@ -348,20 +349,4 @@ function isAhead(line: Line, other: Line, nowMs: number): boolean {
 
 function isWrongLately(line: Line, nowMs: number): boolean {
   return nowMs - line.wrongMs < WRONG_LATELY_MS;
-}
-
-/** What counts as one address: of IPv6 the /64, which one customer has for itself. */
-export function placeOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = (address.split('%', 1)[0] as string).toLowerCase().split('::');
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length);
-  const groups = [...first, ...Array.from({ length: zeros }, () => '0'), ...last];
-  return groups
-    .slice(0, 4)
-    .map((each) => each.replace(/^0+(?=.)/, ''))
-    .join(':');
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { LoginAnswer } from '../../../src/broker/access/login.ts';
-import { LoginChecks, placeOf } from '../../../src/broker/access/login-checks.ts';
+import { LoginChecks } from '../../../src/broker/access/login-checks.ts';
 import { User } from '../../../src/broker/access/user.ts';
+import { placeOf } from '../../../src/util/address.ts';
 import type { Clock } from '../../../src/util/clock.ts';
 
 const WRONG: LoginAnswer = { user: null, refusal: 'the password is wrong' };
