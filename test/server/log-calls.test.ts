@@ -34,6 +34,11 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'definitions loaded',
     why: 'one for each file of the settings, before a port is open',
   },
+  {
+    file: 'src/main.ts',
+    text: 'that the data folder holds data could not be noted there',
+    why: 'once in a start',
+  },
   { file: 'src/tools.ts', text: 'listener failed', why: 'the system took a port away' },
   { file: 'src/tools.ts', text: 'another program has the port', why: 'once for each port' },
   {
