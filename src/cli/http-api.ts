@@ -1,6 +1,7 @@
 // Owns talking to the HTTP API of a running broker: where it is, who asks, and what a user reads when
 // it does not go. Never knows a verb.
 
+import { plainPart, withoutLogin } from '../util/url-text.ts';
 import { VerbError } from './verb-error.ts';
 
 /** Where the API is unless somebody says: a broker of this machine, and its first user. */
@@ -42,6 +43,24 @@ const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
 /** A part of a path, escaped. */
 export const part = encodeURIComponent;
 
+/** An answer that only says something may take so long, from the first byte to the last. */
+const ANSWER_MS = 60_000;
+/** No text of this runtime is longer. */
+const ANSWER_BYTES_MAX = 2 ** 29 - 32;
+
+/** Throws a VerbError for what is no URL of HTTP. */
+function parseUrl(text: string): URL {
+  try {
+    const url = new URL(text.includes('://') ? text : `http://${text}`);
+    if (url.protocol === 'http:' || url.protocol === 'https:') return url;
+  } catch {
+    // Said below.
+  }
+  throw new VerbError(
+    `'${withoutLogin(text)}' is no URL of HTTP: write for example ${DEFAULT_URL}`,
+  );
+}
+
 /** The API of one broker. */
 export class HttpApi {
   /** Without name and password. */
@@ -51,18 +70,12 @@ export class HttpApi {
 
   /** Throws a VerbError when the URL is none. */
   constructor({ url }: Target) {
-    let parsed: URL;
-    try {
-      parsed = new URL(url.includes('://') ? url : `http://${url}`);
-    } catch {
-      throw new VerbError(`'${url}' is no URL: write for example ${DEFAULT_URL}`);
-    }
-    const name = decodeURIComponent(parsed.username) || firstUser('USER');
-    const password = decodeURIComponent(parsed.password) || firstUser('PASS');
+    const parsed = parseUrl(url);
+    const name = plainPart(parsed.username) || firstUser('USER');
+    const password = plainPart(parsed.password) || firstUser('PASS');
     this.user = name;
     this.authorization = basic(name, password);
-    parsed.username = '';
-    parsed.password = '';
+    for (const part of ['username', 'password', 'search', 'hash'] as const) parsed[part] = '';
     this.base = parsed.href.replace(/\/$/, '');
   }
 
@@ -89,15 +102,64 @@ export class HttpApi {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<unknown> {
     const response = await this.fetch(method, path, body, this.authorization, headers);
-    const text = await response.text();
+    const text = await this.textOf(response);
     if (!response.ok) throw this.errorOf(response.status, text);
-    return text === '' ? undefined : JSON.parse(text);
+    return text === '' ? undefined : this.valueOf(text);
+  }
+
+  /**
+   * Runs a verb. What it trips over in an answer is an answer that no broker gives, or one of another version:
+   * that ends in one line, too.
+   */
+  async understanding<T>(run: () => T | Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError)
+        throw this.notUnderstood(error.message);
+      throw error;
+    }
+  }
+
+  /** An answer of the API: an object, or a list of objects. */
+  private valueOf(text: string): unknown {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw this.notUnderstood('it is not JSON');
+    }
+    const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (parts.every((each) => typeof each === 'object' && each !== null)) return value;
+    throw this.notUnderstood('it is no object, and no list of them');
+  }
+
+  private async textOf(response: Response): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of response.body ?? []) {
+        bytes += chunk.length;
+        if (bytes > ANSWER_BYTES_MAX) break;
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw this.unreachable(error);
+    }
+    if (bytes > ANSWER_BYTES_MAX) throw this.notUnderstood('it has no end');
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  private notUnderstood(why: string): VerbError {
+    const wayOut =
+      'is that the HTTP API of a broker? name it with --url http://user:password@host:15672';
+    return new VerbError(`the answer of ${this.base} makes no sense (${why}): ${wayOut}`);
   }
 
   /** Whether somebody can log in with that password; tags do not matter. */
   async admits(name: string, password: string): Promise<boolean> {
     const response = await this.fetch('GET', '/whoami', undefined, basic(name, password), {});
-    return response.ok || (await response.text()).includes('Not management user');
+    return response.ok || (await this.textOf(response)).includes('Not management user');
   }
 
   private async fetch(
@@ -112,21 +174,28 @@ export class HttpApi {
         method,
         headers: { authorization, 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // What changes something may take its time, as a copy of all data does.
+        ...(method === 'GET' ? { signal: AbortSignal.timeout(ANSWER_MS) } : {}),
       });
     } catch (error) {
-      const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
-      const why = cause?.code ?? cause?.message ?? (error as Error).message;
-      if (UNTRUSTED.test(why)) {
-        throw new VerbError(
-          `the certificate of ${this.base} is not trusted (${why}): name the file of the authority that ` +
-            'signed it in the environment variable NODE_EXTRA_CA_CERTS',
-        );
-      }
-      throw new VerbError(
-        `no broker answers at ${this.base} (${why}): start one with 'leveret start', name another with ` +
-          "--url http://user:password@host:15672, or work on a stopped broker's folder with --data-dir",
+      throw this.unreachable(error);
+    }
+  }
+
+  /** The error for a call that got no answer, or half of one. */
+  private unreachable(error: unknown): VerbError {
+    const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
+    const why = cause?.code ?? cause?.message ?? (error as Error).message;
+    if (UNTRUSTED.test(why)) {
+      return new VerbError(
+        `the certificate of ${this.base} is not trusted (${why}): name the file of the authority that ` +
+          'signed it in the environment variable NODE_EXTRA_CA_CERTS',
       );
     }
+    return new VerbError(
+      `no broker answers at ${this.base} (${why}): start one with 'leveret start', name another with ` +
+        "--url http://user:password@host:15672, or work on a stopped broker's folder with --data-dir",
+    );
   }
 
   private errorOf(status: number, text: string): ApiError {

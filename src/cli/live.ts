@@ -47,7 +47,8 @@ export function liveCommand(verb: LiveVerb): Command {
     const args = given.slice(0, -2) as Arguments[];
     const options = given[args.length] as Options;
     try {
-      const answer = await verb.run(new HttpApi(targetOf(options['url'])), args, options);
+      const api = new HttpApi(targetOf(options['url']));
+      const answer = await api.understanding(() => verb.run(api, args, options));
       if (answer === undefined) return;
       const format = options['formatter'] as Format;
       print(typeof answer === 'string' ? answer : render(answer, format));

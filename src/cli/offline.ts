@@ -160,7 +160,7 @@ export function parseJsonOption(text: string): unknown {
 
 /** For options that take a whole number. */
 export function parseInteger(text: string): number {
-  if (/^-?\d+$/.test(text)) return Number(text);
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
 }
 
@@ -186,7 +186,7 @@ async function runVerb(
       const api = new HttpApi(targetOf(options['url']));
       answer = await (namesFolder(options)
         ? runOnFolder(verb, settings, args, options, api)
-        : verb.run(remoteView(api), args, options));
+        : api.understanding(() => verb.run(remoteView(api), args, options)));
     }
     if (answer === undefined) return;
     print(show.answer(answer, verb.name, options));
@@ -230,7 +230,7 @@ async function runOnFolder(
     // A variable names the folder for the broker too, which may run; the API must be that broker's.
     const inUse = error instanceof Error && error.name === 'FolderInUseError';
     if (!inUse || options['dataDir'] !== undefined || !(await serves(api, settings))) throw error;
-    return verb.run(remoteView(api), args, options);
+    return api.understanding(() => verb.run(remoteView(api), args, options));
   }
   try {
     return await verb.run(broker.view, args, options);

@@ -5,7 +5,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
 import { printableLine } from '../util/printable.ts';
-import { overrideExit } from './exit-codes.ts';
+import { overrideExit, refuseOddArguments } from './exit-codes.ts';
 import { HttpApi, targetOf } from './http-api.ts';
 import {
   type Answer,
@@ -16,7 +16,7 @@ import {
   type Show,
 } from './offline.ts';
 import { type Listing, renderRows } from './output.ts';
-import { print, printError, quietLibraries } from './print.ts';
+import { guardOutput, print, printError, quietLibraries } from './print.ts';
 import { OFFLINE_VERBS } from './program.ts';
 import { CTL_VERBS, type CtlVerb } from './verbs/ctl.ts';
 
@@ -63,6 +63,8 @@ export function readManner(args: readonly string[]): { manner: Manner; rest: str
 /** Runs a command line, `name` being the program's. */
 export async function runRabbitmqctl(name: string, args: readonly string[]): Promise<void> {
   quietLibraries();
+  guardOutput();
+  refuseOddArguments(name, args);
   const { manner, rest } = readManner(args);
   const show: Show = {
     before: (verb, given, options) => {
@@ -97,7 +99,8 @@ function ctlCommand(verb: CtlVerb, show: Show): Command {
     const options = given[args.length] as Options;
     print(show.before(verb.name, args, options));
     try {
-      const answer = await verb.run(new HttpApi(targetOf(options['url'])), args, options);
+      const api = new HttpApi(targetOf(options['url']));
+      const answer = await api.understanding(() => verb.run(api, args, options));
       if (answer !== undefined) print(show.answer(answer, verb.name, options));
     } catch (error) {
       printError(`${show.failure(error, null)}\n`);

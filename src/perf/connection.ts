@@ -17,6 +17,7 @@ import {
 import type { Field } from '../amqp/field-table.ts';
 import { decodeMethod, encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { AnyMethod, MethodFields, MethodName } from '../amqp/spec.ts';
+import { plainPart, withoutLogin } from '../util/url-text.ts';
 
 const U32 = 0x1_0000_0000;
 const HEAD = 7;
@@ -46,7 +47,7 @@ export function parseAmqpUrl(text: string): Address {
     url = new URL(text);
   } catch {
     throw new PerfError(
-      `'${text}' is no URL: write for example amqp://guest:guest@127.0.0.1:5672/`,
+      `'${withoutLogin(text)}' is no URL: write for example amqp://guest:guest@127.0.0.1:5672/`,
     );
   }
   const tls = url.protocol === 'amqps:';
@@ -58,9 +59,9 @@ export function parseAmqpUrl(text: string): Address {
     host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: url.port === '' ? (tls ? 5671 : 5672) : Number(url.port),
     tls,
-    user: decodeURIComponent(url.username) || 'guest',
-    password: decodeURIComponent(url.password) || 'guest',
-    vhost: path === '' ? '/' : decodeURIComponent(path),
+    user: plainPart(url.username) || 'guest',
+    password: plainPart(url.password) || 'guest',
+    vhost: path === '' ? '/' : plainPart(path),
   };
 }
 
@@ -102,7 +103,7 @@ export class PerfConnection {
     this.socket = socket;
     this.receiver = receiver;
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.feed(bytes));
+    socket.on('data', (bytes: Buffer) => this.feedGuarded(bytes));
     socket.on('drain', () => receiver.drained());
     socket.on('error', (error) => this.fail(error.message));
     socket.on('close', () => this.fail('the broker closed the connection'));
@@ -112,7 +113,12 @@ export class PerfConnection {
   static async open(address: Address, receiver: Receiver): Promise<PerfConnection> {
     const socket = await openSocket(address);
     const connection = new PerfConnection(socket, receiver);
-    await connection.handshake(address);
+    const timer = setTimeout(() => connection.fail('the broker does not answer'), CONNECT_MS);
+    try {
+      await connection.handshake(address);
+    } finally {
+      clearTimeout(timer);
+    }
     return connection;
   }
 
@@ -207,6 +213,15 @@ export class PerfConnection {
   }
 
   // --- what comes in ---
+
+  /** What cannot be read is no AMQP of a broker. */
+  private feedGuarded(chunk: Buffer): void {
+    try {
+      this.feed(chunk);
+    } catch (error) {
+      this.fail(`the answer is not AMQP 0-9-1 (${(error as Error).message})`);
+    }
+  }
 
   private feed(chunk: Buffer): void {
     const bytes = this.carry === null ? chunk : Buffer.concat([this.carry, chunk]);

@@ -1,8 +1,9 @@
 // Owns the verbs export_definitions and import_definitions. Never reads a definition: the broker
 // does.
 
-import { writeFileSync } from 'node:fs';
 import { readDefinitionFile } from '../../config/definition-files.ts';
+import { wayOutOf } from '../../util/system-error.ts';
+import { writeWholeFile } from '../../util/write-whole.ts';
 import type { Verb } from '../offline.ts';
 import { VerbError } from '../verb-error.ts';
 
@@ -21,9 +22,11 @@ export const definitionVerbs: readonly Verb[] = [
       const text = `${JSON.stringify(json, null, 2)}\n`;
       if (file === '-') return text;
       try {
-        writeFileSync(String(file), text, { mode: FILE_MODE });
+        writeWholeFile(String(file), text, FILE_MODE);
       } catch (error) {
-        throw new VerbError(`${file} cannot be written (${(error as Error).message})`);
+        const wayOut = wayOutOf(error);
+        const what = `${file} cannot be written (${(error as Error).message})`;
+        throw new VerbError(wayOut === null ? what : `${what}: ${wayOut}`);
       }
       return undefined;
     },

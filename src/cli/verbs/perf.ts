@@ -7,12 +7,28 @@ import { describe, type Options, parseInteger } from '../offline.ts';
 import { print, printError } from '../print.ts';
 import { VerbError } from '../verb-error.ts';
 
-const number = (flags: string, about: string, initial: number, shown?: string): Option =>
-  new Option(flags, about).argParser(parseCount).default(initial, shown ?? String(initial));
+const number = (
+  flags: string,
+  about: string,
+  initial: number,
+  shown?: string,
+  most = Number.MAX_SAFE_INTEGER,
+): Option =>
+  new Option(flags, about)
+    .argParser((text) => parseCount(text, most))
+    .default(initial, shown ?? String(initial));
 
-function parseCount(text: string): number {
+/** Each takes a connection or a queue; more are made by no machine. */
+const ENDS_MAX = 100_000;
+/** What the broker takes at most: `max_message_size`. */
+const BODY_BYTES_MAX = 2 ** 29;
+/** What basic.qos has room for. */
+const PREFETCH_MAX = 65_535;
+
+function parseCount(text: string, most: number): number {
   const count = parseInteger(text);
   if (count < 0) throw new InvalidArgumentError('It must be 0 or more.');
+  if (count > most) throw new InvalidArgumentError(`It must be ${most} at most.`);
   return count;
 }
 
@@ -35,22 +51,34 @@ export function perfCommand(): Command {
 
 const OPTIONS: readonly Option[] = [
   new Option('-H, --uri <url>', 'The broker.').default('amqp://guest:guest@127.0.0.1:5672/'),
-  number('-x, --producers <n>', 'How many publish, each on a connection of its own.', 1),
-  number('-y, --consumers <n>', 'How many consume.', 1),
+  number(
+    '-x, --producers <n>',
+    'How many publish, each on a connection of its own.',
+    1,
+    '1',
+    ENDS_MAX,
+  ),
+  number('-y, --consumers <n>', 'How many consume.', 1, '1', ENDS_MAX),
   new Option('-u, --queue <name>', 'The queue.').default('perf'),
-  number('--queues <n>', 'So many queues, name-1 to name-n, dealt out in turns.', 1),
+  number('--queues <n>', 'So many queues, name-1 to name-n, dealt out in turns.', 1, '1', ENDS_MAX),
   new Option('-e, --exchange <name>', 'The exchange.').default('', 'the default one'),
   new Option('-t, --type <type>', 'Its type.').default('direct'),
   new Option('-k, --routing-key <key>', 'The routing key, and the binding key.').default(
     null,
     'the name of the queue',
   ),
-  number('-s, --size <bytes>', 'The size of bodies; from 12 bytes on they carry a time.', 12),
+  number(
+    '-s, --size <bytes>',
+    'The size of bodies; from 12 bytes on they carry a time.',
+    12,
+    '12',
+    BODY_BYTES_MAX,
+  ),
   new Option('-f, --persistent', 'Persistent messages in durable queues.'),
   new Option('--mandatory', 'Have what no queue takes sent back.'),
   number('-c, --confirm <n>', 'So many publishes may wait for a confirm; 0: no confirms.', 0),
   number('-r, --rate <n>', 'Messages a second of each producer.', 0, 'as fast as it goes'),
-  number('-q, --qos <n>', 'The prefetch of each consumer; 0: no limit.', 0),
+  number('-q, --qos <n>', 'The prefetch of each consumer; 0: no limit.', 0, '0', PREFETCH_MAX),
   new Option('-a, --autoack', 'Consume without acks.'),
   number('-A, --multi-ack-every <n>', 'Ack so many at a time.', 1),
   number('-z, --time <seconds>', 'How long.', 0, 'until Ctrl-C'),
