@@ -5,7 +5,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Clock } from '../util/clock.ts';
+import { FairSlots } from '../util/fair-slots.ts';
 import type { Guard } from '../util/guard.ts';
+import { setImmediate } from '../util/runtime.ts';
+import { Alarm } from '../util/timers.ts';
 import { Breather } from './breather.ts';
 import type { Context, OpenPort } from './context.ts';
 import { loadPieces } from './http/load-pieces.ts';
@@ -64,9 +67,9 @@ export type ToolContext = Pick<Context, 'guard' | 'clock' | 'every'>;
 /** What speaks HTTP on the sockets of any number of ports. */
 export class ToolServer {
   readonly guard: Guard;
+  readonly clock: Clock;
   /** Those of all its ports, in the handshake of TLS or behind it. */
   readonly sockets: ToolSockets;
-  private readonly clock: Clock;
   private readonly every: Context['every'];
   private readonly load: LoadHandler;
   private http: Promise<Server> | null = null;
@@ -114,8 +117,10 @@ export async function listenForTool(
 ): Promise<ToolListener> {
   const accept = (socket: Socket): void => tool.take(socket);
   const take = tool.guard.listener('accept', accept, (socket) => socket.destroy());
-  const tls = secure === null ? null : makeTlsServer(secure, tool, take);
-  const listener: NetServer = tls ?? createServer(take);
+  const tls = secure === null ? null : new TlsPort(secure, tool, take);
+  const cut = (socket: Socket): unknown => socket.destroy();
+  const begin = tool.guard.listener('TLS handshake', (socket: Socket) => tls?.begin(socket), cut);
+  const listener: NetServer = createServer(tls === null ? take : begin);
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen({ host, port }, () => {
@@ -127,7 +132,7 @@ export async function listenForTool(
   const real = listener.address();
   return {
     address: { protocol, host, port: typeof real === 'object' ? (real?.port ?? port) : port },
-    renew: (options) => tls?.setSecureContext(options),
+    renew: (options) => tls?.server.setSecureContext(options),
     close: () =>
       new Promise((resolve) => {
         tool.close();
@@ -136,34 +141,56 @@ export async function listenForTool(
   };
 }
 
-function makeTlsServer(
-  secure: Secure,
-  { guard, sockets }: ToolServer,
-  take: (socket: Socket) => void,
-): TlsServer {
-  const { options, handshakeTimeoutMs } = secure;
+/** What speaks TLS on the sockets of one port, some at a time. */
+class TlsPort {
+  readonly server: TlsServer;
+  private readonly tool: ToolServer;
+  private readonly slots: FairSlots;
   /** Those in the handshake, by their peers: the socket below stands for them until it is over. */
-  const handshakes = new Map<string, Socket>();
-  const server = secure.createServer(
-    { ...options, handshakeTimeout: handshakeTimeoutMs },
-    guard.listener('TLS', (socket: TLSSocket) => {
-      const below = handshakes.get(peerOf(socket));
-      if (below !== undefined) sockets.remove(below);
+  private readonly handshakes = new Map<string, Socket>();
+
+  constructor(secure: Secure, tool: ToolServer, take: (socket: Socket) => void) {
+    const { options, handshakeTimeoutMs } = secure;
+    const { guard, sockets, clock } = tool;
+    this.tool = tool;
+    const alarm = new Alarm(guard.listener('TLS handshakes', () => this.slots.look()));
+    const wake = (delayMs: number): void => alarm.set(delayMs);
+    const pump = guard.listener('TLS handshakes', () => this.slots.pump());
+    const soon = (): unknown => setImmediate(pump);
+    this.slots = new FairSlots({ clock, wake, soon }, handshakeTimeoutMs);
+    const secured = (socket: TLSSocket): void => {
+      const below = this.handshakes.get(peerOf(socket));
+      if (below !== undefined) {
+        sockets.remove(below);
+        this.slots.left(below);
+      }
       take(socket);
-    }),
-  );
-  const begun = (socket: Socket): void => {
+    };
+    this.server = secure.createServer(
+      { ...options, handshakeTimeout: handshakeTimeoutMs },
+      guard.listener('TLS', secured),
+    );
+    this.server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  /** A socket begins its handshake, when it is its turn. */
+  begin(socket: Socket): void {
+    const { guard, sockets } = this.tool;
     const peer = peerOf(socket);
-    handshakes.set(peer, socket);
+    const cut = (): unknown => socket.destroy();
+    const over = (): void => {
+      this.handshakes.delete(peer);
+      this.slots.left(socket);
+    };
+    this.handshakes.set(peer, socket);
     sockets.add(socket);
-    socket.once('close', () => handshakes.delete(peer));
-  };
-  server.on(
-    'connection',
-    guard.listener('TLS handshake', begun, (socket) => socket.destroy()),
-  );
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  return server;
+    socket.on('error', cut);
+    socket.once('close', guard.listener('end of handshake', over));
+    const start = (): void => {
+      if (!socket.destroyed) this.server.emit('connection', socket);
+    };
+    this.slots.came(socket, socket.remoteAddress ?? '', start, cut);
+  }
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

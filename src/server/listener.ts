@@ -4,7 +4,11 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import type { Clock } from '../util/clock.ts';
+import { FairSlots } from '../util/fair-slots.ts';
 import type { Guard } from '../util/guard.ts';
+import { setImmediate } from '../util/runtime.ts';
+import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 import { certificatesBetween } from './certificate-chain.ts';
 import type { LineQuota } from './line-quota.ts';
 import type { Room } from './room.ts';
@@ -42,6 +46,8 @@ export interface Acceptor {
   readonly lines: LineQuota;
   readonly peerGuard: Guard;
   readonly room: Room;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
   /** Whether there is room for one more socket. */
   mayAccept(): boolean;
   /** A socket is ready for AMQP; `peer` is null without TLS. */
@@ -60,6 +66,8 @@ export class Listener {
   private readonly sockets = new Set<Socket>();
   /** The sockets in the handshake of TLS, by address and port of the peer. */
   private readonly handshakes = new Map<string, Socket>();
+  /** Who is at the handshake: it costs half a millisecond of the event loop and more, and many come at once. */
+  private readonly slots: FairSlots;
   private closing = false;
 
   /** `context` is for a listener with TLS. */
@@ -81,6 +89,12 @@ export class Listener {
     const accept = (socket: Socket): void => this.accept(socket);
     this.netServer = createServer(options, acceptor.peerGuard.listener('accept', accept, cut));
     this.context = context;
+    const { clock, wheel, peerGuard } = acceptor;
+    const timer = new WheelTimer(() => this.slots.look());
+    const wake = (delayMs: number): void => wheel.schedule(timer, delayMs);
+    const pump = peerGuard.listener('TLS handshakes', () => this.slots.pump());
+    const soon = (): unknown => setImmediate(pump);
+    this.slots = new FairSlots({ clock, wake, soon }, settings.sslHandshakeTimeoutMs);
     this.tlsServer = context === null ? null : this.makeTlsServer(context);
   }
 
@@ -143,7 +157,14 @@ export class Listener {
     this.acceptor.room.newcomers.came(socket, socket.remoteAddress ?? '', () => socket.destroy());
     const brokenOff = (): void => this.brokenOff(peer);
     socket.once('close', this.acceptor.peerGuard.listener('broken handshake', brokenOff));
-    this.tlsServer.emit('connection', socket);
+    const { tlsServer } = this;
+    const begin = (): void => {
+      if (!socket.destroyed) tlsServer.emit('connection', socket);
+    };
+    const giveUp = (): unknown => socket.destroy();
+    // Until its turn comes, nothing else listens.
+    socket.on('error', this.acceptor.peerGuard.listener('socket error', giveUp));
+    this.slots.came(socket, socket.remoteAddress ?? '', begin, giveUp);
   }
 
   private makeTlsServer(context: TlsContext): TlsServer {
@@ -224,6 +245,7 @@ export class Listener {
     const socket = this.handshakes.get(peer);
     if (socket === undefined) return false;
     this.acceptor.room.newcomers.left(socket);
+    this.slots.left(socket);
     return this.handshakes.delete(peer);
   }
 

@@ -15,6 +15,7 @@ import type { Mechanism } from '../../src/server/sasl.ts';
 import type { ServerSettings } from '../../src/server/server.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { Guard } from '../../src/util/guard.ts';
+import { TimerWheel } from '../../src/util/timers.ts';
 import { eventually } from '../support/amqp.ts';
 import type { OpenOptions } from '../support/amqp-raw.ts';
 import { encodeMethod, PROTOCOL_HEADER } from '../support/amqp-wire.ts';
@@ -433,6 +434,8 @@ test('a socket for which there is no room is cut at once', async () => {
     peerGuard: new Guard(log, systemClock, () => false),
     lines: { admits: () => true } as unknown as LineQuota,
     room: new Room(10, 10, log, systemClock),
+    clock: systemClock,
+    wheel: new TimerWheel(systemClock),
     mayAccept: () => listener.socketCount < 1,
     accepted: (socket) => accepted.push(socket),
   });

@@ -170,11 +170,6 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   },
   {
     file: 'src/management/listen.ts',
-    text: 'handshakes.delete(peer)',
-    why: 'takes a member out of a map, and does nothing else',
-  },
-  {
-    file: 'src/management/listen.ts',
     text: "server.on('tlsClientError'",
     why: 'destroys the socket, and does nothing else',
   },

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { Newcomers } from '../../../src/server/connection/newcomers.ts';
+import { PATIENCE_MS, SLOTS_MAX } from '../../../src/util/fair-slots.ts';
 import { eventually } from '../../support/amqp.ts';
 import { makeCertificates, writeServerFiles } from '../../support/certificates.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
@@ -84,4 +85,34 @@ test.each([
   expect(broker.server.room.newcomers.size).toBeLessThanOrEqual(10);
   for (const socket of sockets.splice(0)) socket.destroy();
   await eventually(() => broker.server.room.newcomers.size === 0);
+});
+
+test('a peer comes through the handshake of TLS while another address holds all places in it', async () => {
+  const made = makeCertificates();
+  const files = writeServerFiles(folder, made.authority, made.server);
+  const clock = new FakeClock();
+  const broker = await start(files, clock);
+  const { newcomers } = broker.server.room;
+  for (let n = 0; n < SLOTS_MAX + 20; n++) await mute(broker.tlsEndpoint.port);
+  await eventually(() => newcomers.size === SLOTS_MAX + 20);
+  let opened = false;
+  const opening = broker.openTls({ ca: made.authority.pem }).then((raw) => {
+    opened = true;
+    return raw;
+  });
+  await eventually(() => newcomers.size === SLOTS_MAX + 21);
+  expect(opened).toBe(false);
+  // Each of those that wait may have been looked at just before its second was over.
+  const skip = (): void => {
+    clock.nowMs += PATIENCE_MS;
+    broker.server.wheel.advance();
+  };
+  await eventually(() => {
+    if (!opened) skip();
+    return opened;
+  });
+  expect((await (await opening).call(1, 'queue.declare', { queue: 'q' })).name).toBe(
+    'queue.declare-ok',
+  );
+  for (const socket of sockets.splice(0)) socket.destroy();
 });
