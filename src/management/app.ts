@@ -221,8 +221,9 @@ async function send(
   const sent = isPieces(result) ? result.sent : undefined;
   if (sent !== undefined) whenSent(context, reply, sent);
   // What is short goes out at once, with its length.
-  if (pieces.length === 1 && (pieces[0] as string).length < SHORT_CHARS) {
-    return sendJson(reply, pieces[0] as string);
+  const [first] = pieces;
+  if (pieces.length === 1 && typeof first === 'string' && first.length < SHORT_CHARS) {
+    return sendJson(reply, first);
   }
   return sendJson(reply, answers.stream(pieces, reply.raw));
 }

@@ -3,9 +3,10 @@
 
 import { compilePattern, PatternError } from '../util/pattern.ts';
 import type { Rows } from '../util/rows.ts';
-import { sortSlowly } from './breather.ts';
+import { type Breather, sortSlowly } from './breather.ts';
 import type { Call } from './call.ts';
-import { type Pieces, piecesOf } from './http/json-pieces.ts';
+import { type Piece, type Pieces, piecesOf } from './http/json-pieces.ts';
+import { RowTexts } from './http/row-texts.ts';
 import { badRequest, HttpError } from './http-error.ts';
 
 /** A row of a list. */
@@ -34,8 +35,13 @@ export async function list(
   const { sort } = query;
   const slowly = slow !== null && slow.name === sort ? slow : null;
   const paths = (sort === undefined || sort === '' ? order : [sort]).map((path) => path.split('.'));
-  const all: Kept[] = [];
+  const compare = comparing(query['sort_reverse'] === 'true');
+  const kept =
+    paging === null
+      ? new AllRows(columns, compare)
+      : new RowsOfPage(paging.page * paging.pageSize, compare);
   let total = 0;
+  let filtered = 0;
   for (const row of rows) {
     // Rows that are not wanted take their time too.
     if (breather.due) await breather.rest();
@@ -44,23 +50,21 @@ export async function list(
     if (!wanted(String((row as { name?: unknown }).name ?? ''))) continue;
     const keys =
       slowly === null ? paths.map((path) => keyAt(row, path)) : [slowly.of(row) ?? undefined];
-    // Text is easier to keep than objects are: the collector of garbage need not look into it.
-    const kept = paging === null ? JSON.stringify(pick(row, columns)) : row;
-    all.push({ keys, kept });
+    kept.add(row, keys);
+    filtered += 1;
+    if (kept.tooMany) await kept.prune(breather);
   }
-  const sorted = await sortSlowly(all, comparing(query['sort_reverse'] === 'true'), breather);
-  if (paging === null) {
-    return { pieces: await piecesOf('[', textsOf(sorted), ']', breather) };
-  }
+  if (paging === null) return { pieces: await (kept as AllRows).pieces(breather) };
   const { page, pageSize } = paging;
-  const pageCount = Math.ceil(sorted.length / pageSize);
+  const pageCount = Math.ceil(filtered / pageSize);
   if (page > 1 && page > pageCount) {
-    const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`;
+    const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${filtered}`;
     throw new HttpError(400, 'page_out_of_range', reason);
   }
-  const shown = sorted.slice((page - 1) * pageSize, page * pageSize);
+  await kept.prune(breather);
+  const shown = (kept as RowsOfPage).from((page - 1) * pageSize);
   const head = {
-    filtered_count: sorted.length,
+    filtered_count: filtered,
     item_count: shown.length,
     page,
     page_count: pageCount,
@@ -69,24 +73,13 @@ export async function list(
   };
   const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
   const items = function* (): Iterable<string> {
-    for (const { kept } of shown) yield JSON.stringify(pick(withSlow(kept as Row, slow), columns));
+    for (const row of shown) yield JSON.stringify(pick(withSlow(row, slow), columns));
   };
   return { pieces: await piecesOf(start, items(), ']}', breather) };
 }
 
-/** The JSON of rows that were kept so. */
-function* textsOf(rows: readonly Kept[]): Iterable<string> {
-  for (const { kept } of rows) yield kept as string;
-}
-
 function withSlow(row: Row, slow: SlowColumn | null): Row {
   return slow === null ? row : { ...row, [slow.name]: slow.of(row) };
-}
-
-/** A row that is wanted: what it is sorted by, and itself, as JSON where all rows are. */
-interface Kept {
-  readonly keys: readonly Key[];
-  readonly kept: Row | string;
 }
 
 /** The filter that `name` and `use_regex` ask for. */
@@ -122,12 +115,15 @@ function readPaging(
 
 type Key = string | number | boolean | undefined;
 
-/** Compares rows by their keys. */
-function comparing(reverse: boolean): (a: Kept, b: Kept) => number {
+type Keys = readonly Key[];
+/** Compares so many keys from these places on. */
+type CompareKeys = (a: Keys, atA: number, b: Keys, atB: number, width: number) => number;
+
+function comparing(reverse: boolean): CompareKeys {
   const sign = reverse ? -1 : 1;
-  return (a, b) => {
-    for (let i = 0; i < a.keys.length; i++) {
-      const less = compareKeys(a.keys[i], b.keys[i]);
+  return (a, atA, b, atB, width) => {
+    for (let i = 0; i < width; i++) {
+      const less = compareKeys(a[atA + i], b[atB + i]);
       if (less !== 0) return less * sign;
     }
     return 0;
@@ -183,4 +179,77 @@ export function pick(row: Row, columns: string | undefined): Row {
     place[path[path.length - 1] as string] = value;
   }
   return picked;
+}
+
+/** All rows that are wanted, as JSON. */
+class AllRows {
+  readonly tooMany = false;
+  private readonly columns: string | undefined;
+  private readonly compare: CompareKeys;
+  private readonly texts = new RowTexts();
+  /** What each is sorted by, one behind the other: a list for each would be as many objects to keep. */
+  private readonly keys: Key[] = [];
+  private readonly places: number[] = [];
+
+  constructor(columns: string | undefined, compare: CompareKeys) {
+    this.columns = columns;
+    this.compare = compare;
+  }
+
+  add(row: Row, keys: Keys): void {
+    this.texts.add(JSON.stringify(pick(row, this.columns)));
+    for (const key of keys) this.keys.push(key);
+    this.places.push(this.places.length);
+  }
+
+  async prune(): Promise<void> {}
+
+  async pieces(breather: Breather): Promise<Piece[]> {
+    const { keys, texts, places } = this;
+    const width = keys.length / places.length;
+    const compare = (a: number, b: number): number =>
+      this.compare(keys, a * width, keys, b * width, width);
+    return texts.pieces(await sortSlowly(places, compare, breather), breather);
+  }
+}
+
+/** So many rows beyond those of a page are kept before the last in order are let go of. */
+const BEYOND = 2048;
+
+interface KeptRow {
+  readonly keys: Keys;
+  readonly row: Row;
+}
+
+/** The rows that are on a page or before it: all others are let go of on the way. */
+class RowsOfPage {
+  private readonly countMax: number;
+  private readonly compare: CompareKeys;
+  private kept: KeptRow[] = [];
+
+  constructor(countMax: number, compare: CompareKeys) {
+    this.countMax = countMax;
+    this.compare = compare;
+  }
+
+  get tooMany(): boolean {
+    return this.kept.length >= 2 * this.countMax + BEYOND;
+  }
+
+  /** Those from that place on. */
+  from(place: number): Row[] {
+    return this.kept.slice(place).map(({ row }) => row);
+  }
+
+  add(row: Row, keys: Keys): void {
+    this.kept.push({ keys, row });
+  }
+
+  /** Brings those that are kept in order, and lets go of what comes behind the page. */
+  async prune(breather: Breather): Promise<void> {
+    const compare = (a: KeptRow, b: KeptRow): number =>
+      this.compare(a.keys, 0, b.keys, 0, a.keys.length);
+    const sorted = await sortSlowly(this.kept, compare, breather);
+    this.kept = sorted.slice(0, this.countMax);
+  }
 }

@@ -88,3 +88,46 @@ test('names are found by a part of them, or by a pattern that cannot hold anybod
   expect(() => nameFilter('(', true)).toThrow('is not a valid regular expression');
   expect(nameFilter(undefined, true)('any')).toBe(true);
 });
+
+test.each([1, 2, 7, 40, 41])(
+  'page %i of many rows has those that are in its place',
+  async (page) => {
+    const rows = Array.from({ length: 20_400 }, (_, n) => ({
+      name: `r${n}`,
+      rank: (n * 48_271) % 97,
+    }));
+    const ordered = [...rows].sort((a, b) => b.rank - a.rank);
+    const query = { page: String(page), page_size: '500', sort: 'rank', sort_reverse: 'true' };
+    const call = { query, breather: new Breather(STILL) } as unknown as Call;
+    const { pieces } = await list(call, rows);
+    expect(JSON.parse(pieces.join(''))).toEqual({
+      filtered_count: 20_400,
+      item_count: Math.min(500, 20_400 - 500 * (page - 1)),
+      page,
+      page_count: 41,
+      page_size: 500,
+      total_count: 20_400,
+      items: ordered.slice(500 * (page - 1), 500 * page),
+    });
+  },
+);
+
+test('all rows come in order, whatever their texts are', async () => {
+  const names = [
+    'plain',
+    'ünïcödé',
+    '…'.repeat(30_000),
+    '\ud800',
+    '"',
+    '',
+    'x'.repeat(200_000),
+    'y'.repeat(900),
+  ];
+  const rows = Array.from({ length: 3000 }, (_, n) => ({
+    name: names[n % names.length],
+    rank: (n * 48_271) % 97,
+  })).filter(({ name }, n) => (name ?? '').length < 1000 || n < 100);
+  const call = { query: { sort: 'rank' }, breather: new Breather(STILL) } as unknown as Call;
+  const { pieces } = await list(call, rows);
+  expect(JSON.parse(pieces.join(''))).toEqual([...rows].sort((a, b) => a.rank - b.rank));
+});

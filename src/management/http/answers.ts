@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { setImmediate } from '../../util/runtime.ts';
 import { HttpError } from '../http-error.ts';
+import type { Piece } from './json-pieces.ts';
 
 /** So many answers are made or sent at a time for one user; the others wait for their turn. */
 const AT_ONCE_MAX = 6;
@@ -48,7 +49,7 @@ export class Answers {
    * A text in pieces, as a stream that gives out the next part when the peer has taken the last. Throws
    * with 503 when too much waits for others; what waits is given back when `response` is closed.
    */
-  stream(pieces: readonly string[], response: ServerResponse): Readable {
+  stream(pieces: readonly Piece[], response: ServerResponse): Readable {
     let chars = 0;
     for (const piece of pieces) chars += piece.length;
     if (this.held > 0 && this.held + chars > ALL_CHARS_MAX) {
@@ -65,11 +66,12 @@ export class Answers {
 }
 
 /** The bytes of texts, in parts; others have their turn after each piece, for sockets take a lot at once. */
-async function* parts(pieces: readonly string[]): AsyncIterable<Buffer> {
+async function* parts(pieces: readonly Piece[]): AsyncIterable<Buffer> {
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; ) {
-      const end = wholeEnd(piece, at + PART_CHARS);
-      yield Buffer.from(piece.slice(at, end));
+      const bytes = typeof piece !== 'string';
+      const end = bytes ? at + PART_CHARS : wholeEnd(piece, at + PART_CHARS);
+      yield bytes ? piece.subarray(at, end) : Buffer.from(piece.slice(at, end));
       at = end;
       if (at % TURN_CHARS < PART_CHARS) await new Promise<void>((resolve) => setImmediate(resolve));
     }

@@ -2,9 +2,12 @@
 
 import type { Breather } from '../breather.ts';
 
+/** A part of an answer: text, or its bytes in UTF-8. */
+export type Piece = string | Buffer;
+
 /** An answer that was made a piece at a time, and is sent so. */
 export interface Pieces {
-  readonly pieces: readonly string[];
+  readonly pieces: readonly Piece[];
   /** Called once it is sent, with true, or cannot be, with false. */
   readonly sent?: (wholly: boolean) => void;
 }
@@ -14,36 +17,60 @@ const PIECE_CHARS = 64 * 1024;
 /** Lists of no more rows than this are written in one step. */
 const SHORT_ROWS = 64;
 
+/** Writes an answer in pieces of a size to be sent. What is long waits outside of the heap. */
+class PieceWriter {
+  private readonly pieces: Piece[] = [];
+  private piece = '';
+
+  text(text: string): void {
+    this.piece += text;
+    if (this.piece.length < PIECE_CHARS) return;
+    this.pieces.push(Buffer.from(this.piece));
+    this.piece = '';
+  }
+
+  /** All that was written. A short answer is one text. */
+  end(): Piece[] {
+    if (this.piece !== '' || this.pieces.length === 0) this.pieces.push(this.piece);
+    return this.pieces;
+  }
+}
+
 /** Puts texts together, with commas between them, in pieces of a size to be sent. Null is none, but a step. */
 export async function piecesOf(
   start: string,
   texts: Iterable<string | null>,
   end: string,
   breather: Breather,
-): Promise<string[]> {
-  const pieces: string[] = [];
-  let piece = start;
+): Promise<Piece[]> {
+  const writer = new PieceWriter();
+  writer.text(start);
+  await writeRows(writer, texts, breather);
+  writer.text(end);
+  return writer.end();
+}
+
+async function writeRows(
+  writer: PieceWriter,
+  texts: Iterable<string | null>,
+  breather: Breather,
+): Promise<void> {
   let first = true;
   for (const text of texts) {
     if (text !== null) {
-      piece += first ? text : `,${text}`;
+      if (!first) writer.text(',');
+      writer.text(text);
       first = false;
-    }
-    if (piece.length >= PIECE_CHARS) {
-      pieces.push(piece);
-      piece = '';
     }
     if (breather.due) await breather.rest();
   }
-  pieces.push(piece + end);
-  return pieces;
 }
 
 /** The JSON of what a route returns. */
 export async function piecesOfResult(
   result: object | Pieces,
   breather: Breather,
-): Promise<readonly string[]> {
+): Promise<readonly Piece[]> {
   return isPieces(result) ? result.pieces : jsonPieces(result, breather);
 }
 
@@ -52,26 +79,25 @@ export function isPieces(result: object): result is Pieces {
 }
 
 /** The JSON of a list, or of an object some of whose values are lists: row by row where those are long. */
-async function jsonPieces(value: object, breather: Breather): Promise<string[]> {
+async function jsonPieces(value: object, breather: Breather): Promise<Piece[]> {
   if (isLong(value)) return piecesOf('[', textsOf(value), ']', breather);
   if (Array.isArray(value) || !Object.values(value).some(isLong)) return [JSON.stringify(value)];
-  const pieces: string[] = [];
-  let start = '{';
+  const writer = new PieceWriter();
+  let sign = '{';
   for (const [key, each] of Object.entries(value)) {
     const rows = isLong(each);
     const json = rows ? '' : JSON.stringify(each);
     // What is not there is left out.
     if (json === undefined) continue;
-    start += `${JSON.stringify(key)}:${json}`;
-    if (rows) {
-      pieces.push(...(await piecesOf(`${start}[`, textsOf(each), ']', breather)));
-      start = '';
-    }
-    start += ',';
+    writer.text(`${sign}${JSON.stringify(key)}:${json}`);
+    sign = ',';
+    if (!rows) continue;
+    writer.text('[');
+    await writeRows(writer, textsOf(each), breather);
+    writer.text(']');
   }
-  // The comma behind the last.
-  pieces.push(`${start.slice(0, -1)}}`);
-  return pieces;
+  writer.text('}');
+  return writer.end();
 }
 
 function isLong(value: unknown): value is readonly unknown[] {

@@ -6,7 +6,7 @@ import type { PolicyListing } from '../../broker/view/snapshots.ts';
 import type { Rows } from '../../util/rows.ts';
 import { walked } from '../breather.ts';
 import type { Call } from '../call.ts';
-import { type Pieces, piecesOf } from '../http/json-pieces.ts';
+import { type Piece, type Pieces, piecesOf } from '../http/json-pieces.ts';
 import { notAuthorised } from '../http-error.ts';
 import { list } from '../listing.ts';
 import { type Level, REFUSALS } from '../person.ts';
@@ -154,7 +154,7 @@ export const DEFINITION_ROUTES: readonly Route[] = [
 
 /** Definitions row by row, so that many of them hold up nobody. */
 async function exported(call: Call, vhost: string | null): Promise<Pieces> {
-  const pieces: string[] = [];
+  const pieces: Piece[] = [];
   const sections = call.view.look.definitions(call.view.version, vhost);
   for (const [at, [key, value]] of sections.entries()) {
     const start = `${at === 0 ? '{' : ','}${JSON.stringify(key)}:`;
