@@ -41,7 +41,7 @@ export class FairSlots {
   private readonly entries = new Map<object, Entry>();
   /** By address, those that have a slot, the oldest first. */
   private readonly busy = new Map<string, Set<Entry>>();
-  /** By address, those that wait, the oldest first. */
+  /** By address, those that wait, the oldest first; the address whose turn it is comes first. */
   private readonly lines = new Map<string, Set<Entry>>();
   private taken = 0;
   private looking = false;
@@ -150,6 +150,12 @@ export class FairSlots {
     const [entry] = chosen ?? [];
     if (entry === undefined) return;
     leave(this.lines, entry);
+    // Of addresses with as many slots, the one whose last turn is longest ago comes first.
+    const rest = this.lines.get(entry.place);
+    if (rest !== undefined) {
+      this.lines.delete(entry.place);
+      this.lines.set(entry.place, rest);
+    }
     this.start(entry);
   }
 

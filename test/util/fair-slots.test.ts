@@ -125,3 +125,20 @@ test('16 begin in one turn, however many come and go', () => {
   stage.pump();
   expect(stage.begun).toHaveLength(100);
 });
+
+test('addresses with as many slots take turns, also where each slot is left at once', () => {
+  const stage = new Stage(1);
+  const peers: object[] = [];
+  for (const name of ['a', 'b', 'c']) {
+    for (let n = 0; n < 3; n++) peers.push(stage.come(name, `10.0.0.${name}`));
+  }
+  stage.pump();
+  while (stage.begun.length < 9) {
+    // Names and peers are in the same order: the one that began last is the first of its name that is there.
+    const at = 'abc'.indexOf(stage.begun.at(-1) as string) * 3;
+    const nth = stage.begun.filter((each) => each === stage.begun.at(-1)).length - 1;
+    stage.slots.left(peers[at + nth] as object);
+    stage.pump();
+  }
+  expect(stage.begun.join('')).toBe('abcabcabc');
+});
