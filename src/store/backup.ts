@@ -4,7 +4,8 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { systemCode, wayOutOf } from '../util/system-error.ts';
+import { wayOutOf } from '../util/system-error.ts';
+import { COPYING, RESTORING } from './compact.ts';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import { markData, unmarkData } from './has-data.ts';
@@ -88,7 +89,7 @@ export async function putBack(
 ): Promise<string | null> {
   const from = join(resolve(backup), STORE, DATA);
   const store = join(resolve(dataDir), STORE);
-  const fresh = `${store}.restoring`;
+  const fresh = join(resolve(dataDir), RESTORING);
   try {
     await copyInto(fresh, from);
   } catch (cause) {
@@ -128,14 +129,16 @@ async function copyInto(folder: string, from: string): Promise<void> {
  */
 export async function keepDamaged(dataDir: string, nowMs: number): Promise<string> {
   const copy = join(dataDir, `data.mdb.damaged-${nowMs}`);
+  const fresh = join(dataDir, COPYING);
   try {
-    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
-    await copyFile(join(dataDir, STORE, DATA), copy, flags);
-    await syncFile(copy);
+    await rm(fresh, { force: true });
+    await copyFile(join(dataDir, STORE, DATA), fresh, constants.COPYFILE_FICLONE);
+    await syncFile(fresh);
+    await rename(fresh, copy);
     await syncFolder(dataDir);
     return copy;
   } catch (cause) {
-    if (systemCode(cause) !== 'EEXIST') await rm(copy, { force: true });
+    await rm(fresh, { force: true });
     throw new StoreError(
       `the data could not be copied to ${copy} before its repair (${causeText(cause)}), and nothing is changed`,
       wayOutOf(cause) ?? 'mend this, and try again',

@@ -11,6 +11,10 @@ import { syncFile, syncFolder } from './sync-folder.ts';
 const STORE = 'store';
 const DATA = 'data.mdb';
 const FRESH = 'store.compacting';
+/** The folder that a restore brings its copy to, before that takes the place of the store. */
+export const RESTORING = 'store.restoring';
+/** The copy that a repair keeps, while it is being made. */
+export const COPYING = 'data.mdb.copying';
 
 /** How large the file was and is, bytes. */
 export interface CompactReport {
@@ -55,7 +59,12 @@ function wayOut(cause: unknown): string {
   return systemCode(cause) === 'ENOSPC' ? room : (wayOutOf(cause) ?? room);
 }
 
-/** Removes what a compaction left that did not come to its end. */
-export function dropUnfinished(dataDir: string): Promise<void> {
-  return rm(join(dataDir, FRESH), { recursive: true, force: true });
+/**
+ * Removes what a compaction, a restore or a repair left that did not come to its end. Only where the data is in
+ * its place: what such a one has put aside may be all there is.
+ */
+export async function dropUnfinished(dataDir: string): Promise<void> {
+  for (const name of [FRESH, RESTORING, COPYING]) {
+    await rm(join(dataDir, name), { recursive: true, force: true });
+  }
 }

@@ -56,6 +56,7 @@ function checkVersion(value: Buffer): number {
   throw new StoreError(
     `the data folder was written by a newer Leveret, ${writer} (format ${format}, this one reads up to ${FORMAT_VERSION})`,
     `start Leveret ${writer} or later on it, or name another data folder`,
+    { damaged: true },
   );
 }
 

@@ -133,6 +133,18 @@ test('a folder whose data is gone takes a copy back', async () => {
   expect((await channel.checkQueue('kept')).messageCount).toBe(1);
 });
 
+test('what a restore, a repair and a compaction left that were killed is cleared away by the next start', async () => {
+  for (const name of ['store.restoring', 'store.compacting']) {
+    mkdirSync(join(dataDir, name));
+    writeFileSync(join(dataDir, name, 'data.mdb'), 'half');
+  }
+  writeFileSync(join(dataDir, 'data.mdb.copying'), 'half');
+  const broker = await processes.start(dataDir);
+  const channel = await processes.channel(broker);
+  expect((await channel.checkQueue('kept')).messageCount).toBe(1);
+  expect(readdirSync(dataDir).sort()).toEqual(['has-data', 'lock', 'store']);
+});
+
 describe('a folder is new', () => {
   test('when a start was killed before its first batch: locks, an empty store, no commit', async () => {
     for (const name of ['has-data', 'store']) rmSync(join(dataDir, name), { recursive: true });
