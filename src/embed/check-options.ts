@@ -106,7 +106,7 @@ export function checkAckMatch(call: string, match: unknown): void {
 /** Throws a ConfigError that names the first option that cannot be meant. */
 export function checkOptions(place: string, options: BrokerOptions): void {
   checkFields(place, options, OPTIONS, [], 'hand over an object such as { memory: true }');
-  const { memory, dataDir, users } = options;
+  const { memory, dataDir, users, settings } = options;
   if (memory === true && dataDir !== undefined) {
     const wayOut = 'leave out memory to keep data in the folder, or dataDir to keep nothing';
     throw new ConfigError(place, 'memory and dataDir exclude each other', wayOut);
@@ -117,9 +117,18 @@ export function checkOptions(place: string, options: BrokerOptions): void {
   if (users?.length === 0) {
     throw new ConfigError(`${place}: users`, 'no user could log in', 'name one, or leave it out');
   }
+  for (const key of ['memory', 'data_dir']) {
+    if (settings === undefined || !Object.hasOwn(settings, key)) continue;
+    throw new ConfigError(`${place}: settings.${key}`, 'it is an option', 'use memory or dataDir');
+  }
+  const names = new Set<string>();
   for (const [at, user] of (users ?? []).entries()) {
     const wayOut = "write for example { name: 'guest', password: 'guest' }";
     checkFields(`${place}: users[${at}]`, user, USER, USER_NEEDS, wayOut);
+    if (names.has(user.name)) {
+      throw new ConfigError(`${place}: users[${at}]`, 'its name is given twice', 'name it once');
+    }
+    names.add(user.name);
   }
 }
 

@@ -24,14 +24,17 @@ export function copyOf(chunk: Chunk, start: number, end: number): Chunk {
   return copy;
 }
 
-/** Reads no more from a connection for a while; then publishes what was read last, and goes on. */
+/**
+ * Reads no more from a connection for a while; then publishes what was read last, and goes on. What is returned
+ * reads on at once and publishes nothing: to be called when the broker is closed, which waits for its peers.
+ */
 export function holdInput(
   server: Server,
   connection: Connection,
   number: number,
   delayMs: number,
   publish: () => void,
-): void {
+): () => void {
   const timer = new WheelTimer(() => {
     try {
       if (connection.state === RUNNING && connection.channels.at(number) !== null) publish();
@@ -42,6 +45,11 @@ export function holdInput(
   });
   connection.gate.hold(HELD_BY_FAULT);
   server.wheel.schedule(timer, delayMs);
+  return () => {
+    if (!timer.armed) return;
+    server.wheel.cancel(timer);
+    connection.readOn(HELD_BY_FAULT);
+  };
 }
 
 /** An alarm that is on whatever the machine has, until it ends. */

@@ -36,6 +36,8 @@ export class EmbeddedFaults implements BrokerFaults {
   private publishes: ArmedFault<PublishFate>[] = [];
   private confirms: ArmedFault<ConfirmFate>[] = [];
   private refusals: ArmedFault<null>[] = [];
+  /** What reads on where a late publish holds a connection. */
+  private readonly held = new Map<Connection, () => void>();
   private block: Block | null = null;
   private channelsWatched = false;
   private acceptWatched = false;
@@ -111,6 +113,13 @@ export class EmbeddedFaults implements BrokerFaults {
     }
   }
 
+  /** The broker closes: nothing is late any more, since that would keep a peer from being told. */
+  end(): void {
+    this.reset();
+    for (const readOn of this.held.values()) readOn();
+    this.held.clear();
+  }
+
   private unblock(): void {
     this.block?.end();
     this.block = null;
@@ -179,8 +188,13 @@ export class EmbeddedFaults implements BrokerFaults {
         refuse(channel);
       } else {
         const late = copyOf(chunk, start, end);
-        const act = () => publish(late, 0, addressEnd - start, headerFrame - start, end - start);
-        holdInput(this.server, connection, channel.number, fate.delayMs, act);
+        const act = (): void => {
+          this.held.delete(connection);
+          publish(late, 0, addressEnd - start, headerFrame - start, end - start);
+        };
+        const { server } = this;
+        const readOn = holdInput(server, connection, channel.number, fate.delayMs, act);
+        this.held.set(connection, readOn);
       }
     };
     this.watchConfirms(channel);

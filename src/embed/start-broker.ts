@@ -92,6 +92,7 @@ class Embedded implements EmbeddedBroker {
   readonly faults: BrokerFaults;
   readonly failed: Promise<Error>;
   private readonly running: RunningBroker;
+  private readonly disturber: EmbeddedFaults;
   private readonly server: Server;
   private closing: Promise<void> | null = null;
 
@@ -114,7 +115,8 @@ class Embedded implements EmbeddedBroker {
     this.managementUrl =
       management === undefined ? null : `http://${authority(management.host, management.port)}`;
     this.clock = new EmbeddedClock(clock, server, () => this.closing !== null);
-    this.faults = new EmbeddedFaults(server);
+    this.disturber = new EmbeddedFaults(server);
+    this.faults = this.disturber;
     this.failed = failed;
   }
 
@@ -123,7 +125,7 @@ class Embedded implements EmbeddedBroker {
   }
 
   close(): Promise<void> {
-    this.faults.reset();
+    this.disturber.end();
     this.closing ??= this.running.close('the program closes its broker');
     return this.closing;
   }

@@ -1,6 +1,9 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import type { BrokerFaults } from '../../src/embed/options.ts';
+import { HELD_BY_FAULT } from '../../src/server/input-gate.ts';
+import type { Server } from '../../src/server/server.ts';
+import { privately } from '../server/support.ts';
 import { eventually } from '../support/amqp.ts';
 import { client, consume, get, Inbox, setUp, take } from './support.ts';
 
@@ -281,4 +284,19 @@ test('an old handle does not end a block that began anew', async () => {
   await eventually(() => blocked);
   block.unblock();
   await eventually(() => !blocked);
+});
+
+test('a publish that is late does not hold up the close of the broker', async () => {
+  const { broker, channel } = await setUp();
+  await channel.assertQueue('jobs');
+  const late = broker.faults.delayNextPublish(1e12);
+  channel.sendToQueue('jobs', TEXT, {}, () => {});
+  await late.done;
+  const { server } = privately<{ server: Server }>(broker);
+  const [connection] = server.openConnections;
+  expect(connection?.gate.isHeld(HELD_BY_FAULT)).toBe(true);
+  const closed = broker.close();
+  // It is read on, so that it can answer, and is not cut at the deadline.
+  expect(connection?.gate.isHeld(HELD_BY_FAULT)).toBe(false);
+  await closed;
 });

@@ -174,6 +174,12 @@ describe('options', () => {
     ['no folder for a disk', { memory: false }, 'name a folder'],
     ['nobody', { users: [] }, 'no user could log in'],
     ['definitions that are none', { definitions: { queues: [{}] } }, 'queue'],
+    ['a setting that is an option', { settings: { data_dir: 'x' } }, 'use memory or dataDir'],
+    [
+      'two users of one name',
+      { users: ['a', 'b'].map((password) => ({ name: 'app', password })) },
+      'given twice',
+    ],
   ])('are refused with a way out: %s', async (_what, options, expected) => {
     await expect(start(options)).rejects.toThrow(expected);
   });
