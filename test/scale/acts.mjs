@@ -70,6 +70,17 @@ async function request(broker, method, path, body) {
   await answer.text();
 }
 
+/** As many policies, none of which holds for anything. */
+const manyPolicies = () =>
+  Array.from({ length: COUNT }, (_, i) => ({
+    vhost: '/',
+    name: `none${i}`,
+    pattern: `^none${i}[a-c]$`,
+    definition: { 'max-length': 10 },
+    'apply-to': 'all',
+    priority: 0,
+  }));
+
 /** Each prepares something and returns the act, whose end it awaits. */
 const ACTS = {
   'a publish to N queues of a fanout exchange': async ({ channel, connection }) => {
@@ -190,6 +201,24 @@ const ACTS = {
       });
       await channelTurn(broker);
     };
+  },
+  'a policy beside N others, over 100 queues': async ({ broker, channel }) => {
+    await each(100, (n) => channel.assertQueue(`p${n}`));
+    await request(broker, 'POST', '/definitions', { policies: manyPolicies() });
+    return async () => {
+      const definition = { 'max-length': 10 };
+      await request(broker, 'PUT', '/policies/%2F/all', {
+        pattern: '.*',
+        definition,
+        priority: -1,
+      });
+      await channelTurn(broker);
+    };
+  },
+  'an import of N policies beside 100 queues': async ({ broker, channel }) => {
+    await each(100, (n) => channel.assertQueue(`p${n}`));
+    await request(broker, 'GET', '/whoami');
+    return () => request(broker, 'POST', '/definitions', { policies: manyPolicies() });
   },
   'an import of N queues with their bindings': async ({ broker }) => {
     await request(broker, 'GET', '/whoami');

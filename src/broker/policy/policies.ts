@@ -27,8 +27,10 @@ export interface Effective {
   readonly operator: Policy | null;
 }
 
-/** Queues and exchanges between two moments at which others may have their turn. */
+/** Queues and exchanges between two moments at which others may have their turn, where policies are few. */
 const TARGETS_PER_STEP = 32;
+/** Patterns tried between two such moments, and those of one target. */
+const MATCHES_PER_STEP = 1024;
 const NONE: Effective = { policy: null, operator: null };
 
 /** The policies of one vhost. */
@@ -38,6 +40,8 @@ export class Policies {
   private readonly layers: Record<PolicyLayer, readonly Policy[]>;
   /** Counts the changes: the newest is what is applied. */
   private changes = 0;
+  /** Whether all of them are applied; else an act is about it. */
+  private applied = true;
   /** What holds for each queue and exchange for which something does. */
   private readonly holding = new WeakMap<Queue | Exchange, Effective>();
 
@@ -67,7 +71,7 @@ export class Policies {
   /** Adds a policy or puts it in the place of one with its name, and applies it at once. */
   set(layer: PolicyLayer, policy: Policy): void {
     const others = this.layers[layer].filter(({ name }) => name !== policy.name);
-    const next = [...others, policy].sort(byPrecedence);
+    const next = others.toSpliced(placeOf(policy, others), 0, policy);
     this.rows.putPolicy(this.home.name, layer, policy);
     this.rows.line.change(() => {
       this.layers[layer] = next;
@@ -125,20 +129,34 @@ export class Policies {
   private changed(): void {
     this.home.definitionChanged();
     this.changes += 1;
-    this.home.act(this.applying(this.changes));
+    if (!this.applied) return;
+    this.applied = false;
+    this.home.act(this.applyingAll());
+  }
+
+  /** Applies what holds now, and anew for as long as changes come: there is one such act, however many come. */
+  private *applyingAll(): Steps {
+    for (let change = -1; change !== this.changes; ) {
+      change = this.changes;
+      yield* this.applying(change);
+    }
+    this.applied = true;
   }
 
   /**
-   * Applies what holds now to all queues and exchanges, step by step. A change that comes meanwhile begins
-   * anew and ends this; queues and exchanges that come meanwhile go by what holds then.
+   * Applies what holds now to all queues and exchanges, step by step. A change that comes meanwhile ends this;
+   * queues and exchanges that come meanwhile go by what holds then.
    */
   private *applying(change: number): Steps {
+    const { policy, operator_policy } = this.layers;
+    const fitting = Math.floor(MATCHES_PER_STEP / (policy.length + operator_policy.length + 1));
+    const perStep = Math.min(TARGETS_PER_STEP, Math.max(1, fitting));
     let n = 0;
     let rerouted = false;
     for (const exchange of this.home.exchanges.values()) {
       if (this.applyToExchange(exchange)) rerouted = true;
       n += 1;
-      if (n % TARGETS_PER_STEP === 0) {
+      if (n % perStep === 0) {
         if (rerouted) this.home.routesChanged();
         rerouted = false;
         yield;
@@ -149,7 +167,7 @@ export class Policies {
     for (const queue of this.home.queues.values()) {
       this.applyToQueue(queue);
       n += 1;
-      if (n % TARGETS_PER_STEP === 0) {
+      if (n % perStep === 0) {
         yield;
         if (change !== this.changes) return;
       }
@@ -161,4 +179,15 @@ export class Policies {
 function byPrecedence(a: Policy, b: Policy): number {
   if (a.priority !== b.priority) return b.priority - a.priority;
   return a.name < b.name ? -1 : 1;
+}
+
+/** Where a policy stands among others that are in order. To sort them all takes long for thousands. */
+function placeOf(policy: Policy, others: readonly Policy[]): number {
+  let [from, to] = [0, others.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (byPrecedence(others[middle] as Policy, policy) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

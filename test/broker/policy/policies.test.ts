@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
 import type { JsonObject } from '../../../src/broker/json.ts';
+import { Policies } from '../../../src/broker/policy/policies.ts';
 import { type ApplyTo, type PolicyLayer, readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { SmallBroker } from '../small-broker.ts';
@@ -170,4 +171,46 @@ test('policies are there again after a restart, and hold', () => {
 test('to clear a policy that is not there is refused', () => {
   const { policies } = new SmallBroker().vhost;
   expect(() => policies.clear('policy', 'p')).toThrow('Parameter does not exist');
+});
+
+test('beside thousands of policies few patterns are tried between two turns, and one act applies all changes', () => {
+  const small = new SmallBroker();
+  for (let n = 0; n < 40; n++) small.declare(`q${n}`);
+  const { queues, exchanges } = small.vhost;
+  const acts: Generator[] = [];
+  const nothing = (): void => {};
+  const policies = new Policies(
+    {
+      name: '/',
+      queues,
+      exchanges,
+      definitionChanged: nothing,
+      routesChanged: nothing,
+      act: (steps) => acts.push(steps),
+    },
+    small.broker.policyRows,
+  );
+  let tried = 0;
+  const matches = (): boolean => {
+    tried += 1;
+    return false;
+  };
+  for (let n = 0; n < 2000; n++) {
+    const policy = readPolicy('policy', `p${n}`, { pattern: 'x', definition: { expires: 5 } });
+    policies.set('policy', { ...policy, pattern: { text: 'x', matches } });
+  }
+  expect(acts).toHaveLength(1);
+  let most = 0;
+  let before = 0;
+  while ((acts[0] as Generator).next().done !== true) {
+    most = Math.max(most, tried - before);
+    before = tried;
+  }
+  // All targets were asked, one in a step.
+  expect(tried).toBe(2000 * (queues.size + exchanges.size));
+  expect(most).toBe(2000);
+  const names = policies.list('policy').map(({ name }) => name);
+  expect(names).toEqual([...names].sort());
+  policies.clear('policy', 'p7');
+  expect(acts).toHaveLength(2);
 });
