@@ -174,3 +174,21 @@ test('the folder of a running broker, and one without data, are not checked', as
   await broker.end('SIGTERM');
   expect(check(processes.folder()).code).toBe(2);
 });
+
+test('a report of many thousands of queues comes through whole', async () => {
+  const dataDir = processes.folder();
+  const file = join(dataDir, 'many.json');
+  const queues = Array.from({ length: 20_000 }, (_, n) => ({
+    name: `${'q'.repeat(150)}${n}`,
+    vhost: '/',
+    durable: true,
+    arguments: {},
+  }));
+  writeFileSync(file, JSON.stringify({ queues }));
+  const env = { LEVERET_LOAD_DEFINITIONS: file };
+  const args = ['--port', '0', '--data-dir', join(dataDir, 'data')];
+  expect((await (await processes.spawn(args, env).listening()).end('SIGTERM')).code).toBe(0);
+  const { code, out } = check(join(dataDir, 'data'));
+  expect(out).toContain('20000 durable queues');
+  expect(code).toBe(0);
+}, 240_000);

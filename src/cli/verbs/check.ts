@@ -58,17 +58,20 @@ export function checkCommand(): Command {
 /** In the child: checks, and tells the parent. */
 async function checkHere(options: Options): Promise<void> {
   const tell = (told: Told): boolean | undefined => process.send?.(told);
+  // A report of thousands of queues is more than the pipe holds: it is on its way for a while.
+  const tellAll = (told: Told): Promise<void> =>
+    new Promise((done) => process.send?.(told, undefined, undefined, () => done()));
   let settings = null;
   try {
     settings = await settingsFor(options);
     await requireData(settings);
     const { checkData } = await import('../../main.ts');
     const repair = options['repair'] === true;
-    tell({ checked: await checkData(settings, repair, () => tell({ progress: true })) });
+    await tellAll({ checked: await checkData(settings, repair, () => tell({ progress: true })) });
   } catch (error) {
     const refused = describe(error, settings);
     const { name, damaged } = error as Error & { readonly damaged?: boolean };
-    tell({ refused, damaged: name === 'CorruptRecordError' || damaged === true });
+    await tellAll({ refused, damaged: name === 'CorruptRecordError' || damaged === true });
   }
   process.disconnect();
 }
@@ -114,15 +117,17 @@ function answerOf(child: ChildProcess): Promise<Exclude<Told, { progress: true }
       if ('progress' in told) timer = setTimeout(giveUp, PATIENCE_MS);
       else resolve(told);
     });
-    child.once('exit', (code, signal) => {
+    let ended: Refused | string | null = null;
+    // What the child has told may still be on its way when it has ended: the channel ends behind it.
+    const end = (): void => {
+      if (ended === null || child.connected) return;
       clearTimeout(timer);
-      if (signal !== null && OF_DAMAGE.has(signal)) {
-        resolve(`data.mdb cannot be read to its end (${signal})`);
-        return;
-      }
-      const how = signal ?? `exit code ${code}`;
-      const refused = `the process that checks ended before it was done (${how}): try again`;
-      resolve({ refused, damaged: false });
+      resolve(ended);
+    };
+    child.once('disconnect', end);
+    child.once('exit', (code, signal) => {
+      ended = meaningOf(code, signal);
+      end();
     });
     child.once('error', (error) => {
       clearTimeout(timer);
@@ -130,6 +135,16 @@ function answerOf(child: ChildProcess): Promise<Exclude<Told, { progress: true }
       resolve({ refused, damaged: false });
     });
   });
+}
+
+/** What it means that a child ended without a word. */
+function meaningOf(code: number | null, signal: NodeJS.Signals | null): Refused | string {
+  if (signal !== null && OF_DAMAGE.has(signal)) {
+    return `data.mdb cannot be read to its end (${signal})`;
+  }
+  const how = signal ?? `exit code ${code}`;
+  const refused = `the process that checks ended before it was done (${how}): try again`;
+  return { refused, damaged: false };
 }
 
 function say(options: Options, json: object, text: string): void {
