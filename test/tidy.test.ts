@@ -26,7 +26,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'src/util/',
     'src/broker/view.ts',
     'src/broker/view/',
-    'src/broker/counts.ts',
+    'src/broker/stats/counts.ts',
     'src/management/',
   ],
   'src/perf/': ['src/util/', 'src/amqp/'],

@@ -22,7 +22,6 @@ import type { RecordHolder } from './core/record-holder.ts';
 import { Slices } from './core/slices.ts';
 import { TouchedQueues } from './core/touched-queues.ts';
 import { VhostDeletions } from './core/vhost-deletions.ts';
-import { BrokerCounts, type SealedBatch } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { DefinitionRows } from './definition-rows.ts';
 import type { FirstStart } from './first-start.ts';
@@ -39,8 +38,9 @@ import { recoverVhost } from './recovery/recover-vhost.ts';
 import { RefusedLetters } from './republish/refused-letters.ts';
 import { SetAsideDefinitions } from './set-aside/set-aside-definitions.ts';
 import { SetAsideMessages } from './set-aside/set-aside-messages.ts';
+import { BrokerCounts, type SealedBatch } from './stats/counts.ts';
+import { Rates } from './stats/rates.ts';
 import { Vhost } from './vhost.ts';
-import { Rates } from './view/rates.ts';
 
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@
 
 import type { Steps } from './core/slices.ts';
 import { type Destination, type Exchange, isExchange } from './exchange/exchange.ts';
-import { FoundList } from './exchange/found.ts';
+import { MatchSet } from './exchange/match-set.ts';
 import type { RoutedMessage } from './exchange/router.ts';
 import { LONG_WALK_NODES } from './exchange/topic-trie.ts';
 import { MessageProperties } from './message-properties.ts';
@@ -48,7 +48,7 @@ export class Router {
   private readonly vhost: Topology;
   /** The message at hand, for one publish after another. */
   readonly message = new MessageProperties();
-  private readonly destinations = new FoundList<Destination>();
+  private readonly destinations = new MatchSet<Destination>();
   private readonly cache = new Map<string, Map<string, Route>>();
 
   constructor(vhost: Topology) {
@@ -190,6 +190,6 @@ function* walks(router: Exchange['router'], first: Steps, moreKeys: readonly str
 }
 
 /** An alternate exchange, or a queue, that is not there (yet) is no error. */
-function addIfThere(found: FoundList<Destination>, destination: Destination | undefined): void {
+function addIfThere(found: MatchSet<Destination>, destination: Destination | undefined): void {
   if (destination !== undefined) found.add(destination);
 }

@@ -2,9 +2,10 @@
 
 import { Command, Option } from 'commander';
 import { HttpApi, targetOf } from './http-api.ts';
-import { type Answer, type Arguments, describe, type Options, urlOption } from './offline.ts';
+import { describe, urlOption } from './offline.ts';
 import { FORMATS, type Format, render } from './output.ts';
 import { print, printError } from './print.ts';
+import type { Answer, Arguments, Options } from './verb.ts';
 
 /** One verb that works on a running broker, over its HTTP API. */
 export interface LiveVerb {

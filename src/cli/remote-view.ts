@@ -2,7 +2,7 @@
 // broker checks.
 
 import { type HttpApi, part } from './http-api.ts';
-import type { VerbView } from './offline.ts';
+import type { VerbView } from './verb.ts';
 import { VerbError } from './verb-error.ts';
 
 type Json = Readonly<Record<string, unknown>>;

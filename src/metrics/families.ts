@@ -1,7 +1,7 @@
 // Owns the one table of metrics: their names are RabbitMQ's, so that dashboards and alerts made for it
 // work as they are. Never writes them out: exposition.ts does.
 
-import type { MessageCounts } from '../broker/counts.ts';
+import type { MessageCounts } from '../broker/stats/counts.ts';
 import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { Totals } from '../broker/view/look.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';

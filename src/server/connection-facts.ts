@@ -5,7 +5,8 @@ import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FieldTable } from '../amqp/field-table.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
-import { type ChannelDetails, type ConnectionView, channelName } from '../broker/view/host.ts';
+import type { ChannelDetails } from '../broker/queue/consumer.ts';
+import { type ConnectionView, channelName } from '../broker/view/host.ts';
 import { distinguishedName } from './certificate-names.ts';
 import type { TlsPeer } from './listener.ts';
 

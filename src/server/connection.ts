@@ -123,7 +123,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   }
 
   /** Whether it is of that user, or has opened that vhost. */
-  isOf(owner: User | Vhost): boolean {
+  isOf(owner: object): boolean {
     return this.loggedIn === owner || this.openedVhost === owner;
   }
 

@@ -4,9 +4,9 @@
 import { AmqpError } from '../amqp/errors.ts';
 import type { ChangeLine } from '../broker/core/change-line.ts';
 import type { Steps } from '../broker/core/slices.ts';
-import type { MessageCounts } from '../broker/counts.ts';
 import type { Queue } from '../broker/queue/queue.ts';
 import type { SharedCredit } from '../broker/queue/waiting-line.ts';
+import type { MessageCounts } from '../broker/stats/counts.ts';
 import {
   type CommitOutcome,
   SETTLE_ACK,

@@ -2,8 +2,8 @@
 // Never knows which: channel-table.ts and server.ts do.
 
 import { AmqpError } from '../amqp/errors.ts';
-import { BrokerCounts, type MessageCounts } from '../broker/counts.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
+import { BrokerCounts, type MessageCounts } from '../broker/stats/counts.ts';
 
 /** Counts against the limits of the whole broker; no limit is `Infinity`. */
 export class NodeLimits {

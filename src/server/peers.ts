@@ -4,10 +4,11 @@
 import type { AmqpError } from '../amqp/errors.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { MessageCounts } from '../broker/counts.ts';
 import { argumentsToJson } from '../broker/definitions/arguments-json.ts';
 import type { JsonObject } from '../broker/json.ts';
 import { NODE_NAME } from '../broker/node-name.ts';
+import type { MessageCounts } from '../broker/stats/counts.ts';
+import { type Rates, valuesOf } from '../broker/stats/rates.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import {
   type CertificateView,
@@ -21,7 +22,6 @@ import {
   type ToolMessage,
   type ViewHost,
 } from '../broker/view/host.ts';
-import { type Rates, valuesOf } from '../broker/view/rates.ts';
 import { idleSince } from '../broker/view/statistics.ts';
 import type { Rows } from '../util/rows.ts';
 import type { Channel } from './channel.ts';

@@ -2,9 +2,9 @@
 
 import type { Grants } from '../broker/access/grants.ts';
 import type { Steps } from '../broker/core/slices.ts';
-import type { MessageCounts } from '../broker/counts.ts';
 import type { TracedChannel } from '../broker/firehose.ts';
 import type { Queue } from '../broker/queue/queue.ts';
+import type { MessageCounts } from '../broker/stats/counts.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { Holdings } from './backpressure/holdings.ts';
 import type { Confirms } from './confirms.ts';

@@ -4,11 +4,9 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
-import type { User } from '../broker/access/user.ts';
 import { Broker } from '../broker/broker.ts';
 import type { BrokerListener } from '../broker/core/broker-listener.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
-import type { Vhost } from '../broker/vhost.ts';
 import type { CertificateView } from '../broker/view/host.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
@@ -279,7 +277,7 @@ export class Server implements BrokerListener, Acceptor {
     this.turnWanted();
   }
 
-  connectionsForced(of: Vhost | User, reason: string): void {
+  connectionsForced(of: object, reason: string): void {
     const theirs = [...this.connections].filter((connection) => connection.isOf(of));
     forceClose(theirs, reason, this.broker.slices);
   }

@@ -5,7 +5,7 @@ import { AmqpError } from '../amqp/errors.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { finish, type Steps } from '../broker/core/slices.ts';
-import type { MessageCounts } from '../broker/counts.ts';
+import type { MessageCounts } from '../broker/stats/counts.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { ToolMessage } from '../broker/view/host.ts';
 import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';

@@ -35,7 +35,7 @@ function route(type: string, count: number, bindingOf: BindingOf, args = NO_ARGU
   const flags = { durable: false, autoDelete: false, internal: false };
   const exchange = new Exchange({ name: 'x', type, ...flags, arguments: args });
   for (let i = 0; i < count; i++) {
-    const destination = { name: `queue-${i}`, foundAt: 0, durable: false } as unknown as Queue;
+    const destination = { name: `queue-${i}`, visitMark: 0, durable: false } as unknown as Queue;
     const [bindingKey, conditions] = bindingOf(i);
     exchange.addBinding(String(i), { destination, bindingKey, arguments: conditions });
   }

@@ -4,9 +4,10 @@
 import type { FieldTable } from '../../src/amqp/field-table.ts';
 import { DirectRouter } from '../../src/broker/exchange/direct.ts';
 import { FanoutRouter } from '../../src/broker/exchange/fanout.ts';
-import { type Findable, FoundList } from '../../src/broker/exchange/found.ts';
+import { MatchSet } from '../../src/broker/exchange/match-set.ts';
 import type { RoutedMessage, Router } from '../../src/broker/exchange/router.ts';
 import { TopicRouter } from '../../src/broker/exchange/topic.ts';
+import type { Visitable } from '../../src/util/visit-mark.ts';
 import { type Bench, keep, type Run } from './kit.ts';
 
 const BINDINGS = 10_000;
@@ -43,8 +44,8 @@ function bindAll<D>(router: Router<D>, bindings: readonly (readonly [string, D])
 }
 
 /** The loop all routers share, as they share one call in the broker. */
-function routeAll(router: Router<Findable>, keys: readonly string[]): Run {
-  const found = new FoundList<Findable>();
+function routeAll(router: Router<Visitable>, keys: readonly string[]): Run {
+  const found = new MatchSet<Visitable>();
   let at = 0;
   return (count) => {
     for (let i = 0; i < count; i++) {
@@ -58,8 +59,8 @@ function routeAll(router: Router<Findable>, keys: readonly string[]): Run {
 }
 
 /** The same with keys made from bytes each time, so that no hash is known beforehand. */
-function routeAllDecoded(router: Router<Findable>, keys: readonly string[]): Run {
-  const found = new FoundList<Findable>();
+function routeAllDecoded(router: Router<Visitable>, keys: readonly string[]): Run {
+  const found = new MatchSet<Visitable>();
   const bytes = keys.map((key) => Buffer.from(key));
   let at = 0;
   return (count) => {
@@ -75,31 +76,31 @@ function routeAllDecoded(router: Router<Findable>, keys: readonly string[]): Run
 }
 
 const destinations = (count: number) =>
-  Array.from({ length: count }, (): Findable => ({ foundAt: 0 }));
+  Array.from({ length: count }, (): Visitable => ({ visitMark: 0 }));
 
-function direct(): Router<Findable> {
+function direct(): Router<Visitable> {
   const queues = destinations(BINDINGS);
   const keys = fiveWordKeys(BINDINGS);
   return bindAll(
-    new DirectRouter<Findable>(),
-    keys.map((key, i) => [key, queues[i] as Findable]),
+    new DirectRouter<Visitable>(),
+    keys.map((key, i) => [key, queues[i] as Visitable]),
   );
 }
 
-function topic(cacheReferences?: number): Router<Findable> {
+function topic(cacheReferences?: number): Router<Visitable> {
   const queues = destinations(BINDINGS);
   const keys = fiveWordKeys(BINDINGS).map(withWildcards);
-  const router = new TopicRouter<Findable>(cacheReferences);
+  const router = new TopicRouter<Visitable>(cacheReferences);
   return bindAll(
     router,
-    keys.map((key, i) => [key, queues[i] as Findable]),
+    keys.map((key, i) => [key, queues[i] as Visitable]),
   );
 }
 
-/** One loop of nothing but a Set, which a FoundList saves. */
+/** One loop of nothing but a Set, which a MatchSet saves. */
 function justASet(): Run {
-  const found = new Set<Findable>();
-  const queue = { foundAt: 0 };
+  const found = new Set<Visitable>();
+  const queue = { visitMark: 0 };
   return (count) => {
     for (let i = 0; i < count; i++) {
       found.clear();
@@ -111,8 +112,8 @@ function justASet(): Run {
 
 /** One loop of nothing but the list, to be subtracted from the others. */
 function justTheList(): Run {
-  const found = new FoundList<Findable>();
-  const queue = { foundAt: 0 };
+  const found = new MatchSet<Visitable>();
+  const queue = { visitMark: 0 };
   return (count) => {
     for (let i = 0; i < count; i++) {
       found.clear();
@@ -140,7 +141,7 @@ export const routingBenches: readonly Bench[] = [
     name: 'fanout to 100',
     prepare: () => {
       const all = destinations(100).map((queue) => ['', queue] as const);
-      return routeAll(bindAll(new FanoutRouter<Findable>(), all), keys);
+      return routeAll(bindAll(new FanoutRouter<Visitable>(), all), keys);
     },
   },
 ];

@@ -4,7 +4,6 @@
 import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { finish, type Steps } from '../../src/broker/core/slices.ts';
-import { MessageCounts } from '../../src/broker/counts.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import {
@@ -13,6 +12,7 @@ import {
   LinkLine,
   SharedCredit,
 } from '../../src/broker/queue/waiting-line.ts';
+import { MessageCounts } from '../../src/broker/stats/counts.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
 import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';

@@ -4,7 +4,7 @@
 import { placeOf } from '../../util/address.ts';
 import { assert } from '../../util/assert.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { LoginAnswer } from './login.ts';
+import type { LoginAnswer } from './login-answer.ts';
 
 /*
  *   address ──> line ──> one group for each user that is there   ──> checks, one for each password

@@ -4,15 +4,10 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isLoopbackAddress } from '../../util/address.ts';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import { Alarm } from '../../util/timers.ts';
+import type { LoginAnswer } from './login-answer.ts';
 import { LoginChecks } from './login-checks.ts';
 import { HASHING_SCRYPT, hashPassword, isPassword } from './password.ts';
 import type { User } from './user.ts';
-
-/** The user, or why there is no login: for the log, and never for the peer. */
-export type LoginAnswer =
-  | { readonly user: User; readonly refusal: null }
-  /** `busy`: the password was not looked at. */
-  | { readonly user: null; readonly refusal: string; readonly busy?: true };
 
 /** Decides about logins. */
 export class Login {

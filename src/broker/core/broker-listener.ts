@@ -1,14 +1,11 @@
 // Owns the words in which the broker tells its server what it has to do. Never does anything.
 
-import type { User } from '../access/user.ts';
-import type { Vhost } from '../vhost.ts';
-
 /** What the server is told by the broker. */
 export interface BrokerListener {
   /** Something was asked for that the end of this turn has to do. */
   turnWanted(): void;
   /** All batches up to `batch` are durable. */
   durable(batch: number): void;
-  /** A vhost or a user is deleted: its connections have to end before the call returns. */
-  connectionsForced(of: Vhost | User, reason: string): void;
+  /** A vhost or a user, `of`, is deleted: its connections have to end before the call returns. */
+  connectionsForced(of: object, reason: string): void;
 }

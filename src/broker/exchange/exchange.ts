@@ -1,12 +1,12 @@
 // Owns one exchange: what it was declared with and its bindings. Never routes by itself: its router
-// does, and vhost.ts follows bindings from exchange to exchange.
+// does, and broker/router.ts follows bindings from exchange to exchange.
 
 import { createHash } from 'node:crypto';
 import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
+import type { Visitable } from '../../util/visit-mark.ts';
 import type { Queue } from '../queue/queue.ts';
 import { ALTERNATE_EXCHANGE, textArgument } from './arguments.ts';
 import type { Binding } from './binding.ts';
-import type { Findable } from './found.ts';
 import { exchangeType } from './registry.ts';
 import type { Router } from './router.ts';
 
@@ -24,7 +24,7 @@ export interface ExchangeTraits {
 }
 
 /** One exchange with its bindings. */
-export class Exchange implements ExchangeTraits, Findable {
+export class Exchange implements ExchangeTraits, Visitable {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
@@ -43,7 +43,7 @@ export class Exchange implements ExchangeTraits, Findable {
   /** Messages published to it, and how many queues took one of them. */
   publishedIn = 0;
   publishedOut = 0;
-  foundAt = 0;
+  visitMark = 0;
   deleted = false;
 
   constructor(traits: ExchangeTraits) {

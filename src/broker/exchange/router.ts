@@ -14,7 +14,7 @@ export interface RoutedMessage {
   property(bit: number): string | null;
 }
 
-/** Where a router writes the destinations of a message: a FoundList, or a Set in tests. */
+/** Where a router writes the destinations of a message: a MatchSet, or a Set in tests. */
 export interface Found<D> {
   /** Takes in a destination, which may be there already. */
   add(destination: D): void;

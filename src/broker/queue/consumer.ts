@@ -2,9 +2,19 @@
 // socket: the channel behind it does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { ChannelDetails } from '../view/host.ts';
 import type { Queue } from './queue.ts';
 import type { DeliveryLink, SharedCredit } from './waiting-line.ts';
+
+/** Where a channel is, with RabbitMQ's names for what its HTTP API shows. */
+export interface ChannelDetails {
+  readonly connection_name: string;
+  readonly name: string;
+  readonly node: string;
+  readonly number: number;
+  readonly peer_host: string;
+  readonly peer_port: number;
+  readonly user: string;
+}
 
 /** The channel of a consumer, as the queue sees it. */
 export interface DeliveryChannel {

@@ -1,5 +1,5 @@
 // Owns the entries of one queue: where each message lies and whether it is still there, in pages in
-// memory and rows in the store. Never knows which of them are ready: queue.ts does.
+// memory and rows in the store. Never knows which of them are ready: lane.ts does.
 
 import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';

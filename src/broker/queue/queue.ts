@@ -4,9 +4,9 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log.ts';
 import { arrivedMsAt } from '../../message/read-message.ts';
+import type { Visitable } from '../../util/visit-mark.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
-import { MessageCounts } from '../counts.ts';
-import type { Findable } from '../exchange/found.ts';
+import { MessageCounts } from '../stats/counts.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
@@ -19,14 +19,14 @@ import type { QueueRows } from './queue-rows.ts';
 import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 
 /** One queue. */
-export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Findable {
+export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitable {
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly owner: object | null;
   readonly arguments: FieldTable;
-  foundAt = 0;
+  visitMark = 0;
   /** Why its rows cannot be read, so that it only stands for them; null: it is a real queue. */
   unreadable: string | null = null;
   deleted = false;

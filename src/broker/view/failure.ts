@@ -4,7 +4,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { StoreError } from '../../store/errors.ts';
 import { Refusal } from '../refusal.ts';
 
-/** What was wrong, in a word; see management/errors.ts for the statuses. */
+/** What was wrong, in a word; see management/http-error.ts for the statuses. */
 export type FailureKind =
   | 'invalid'
   | 'not-found'

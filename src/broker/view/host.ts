@@ -3,10 +3,10 @@
 
 import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
-import type { MessageCounts } from '../counts.ts';
 import type { JsonObject } from '../json.ts';
+import type { MessageCounts } from '../stats/counts.ts';
+import type { CountsView, RateView } from '../stats/rates.ts';
 import type { Vhost } from '../vhost.ts';
-import type { CountsView } from './rates.ts';
 
 /** A connection, with RabbitMQ's names for what its HTTP API shows. */
 export interface ConnectionView {
@@ -47,22 +47,6 @@ export interface ConnectionView {
   readonly send_oct_details: RateView;
   /** Bytes that wait to be sent. */
   readonly send_pend: number;
-}
-
-/** A change a second. */
-export interface RateView {
-  readonly rate: number;
-}
-
-/** Where a channel is. */
-export interface ChannelDetails {
-  readonly connection_name: string;
-  readonly name: string;
-  readonly node: string;
-  readonly number: number;
-  readonly peer_host: string;
-  readonly peer_port: number;
-  readonly user: string;
 }
 
 /** A channel, with RabbitMQ's names. */

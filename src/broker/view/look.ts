@@ -4,7 +4,6 @@
 import type { Histogram } from '../../util/histogram.ts';
 import type { Rows, Walk } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
-import { MessageCounts } from '../counts.ts';
 import { brokerSections, isRows, type Section, vhostSections } from '../definitions/export.ts';
 import { isExchange } from '../exchange/exchange.ts';
 import { exchangeTypes } from '../exchange/registry.ts';
@@ -12,10 +11,11 @@ import type { JsonObject } from '../json.ts';
 import { NODE_NAME } from '../node-name.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import { Refusal } from '../refusal.ts';
+import { MessageCounts } from '../stats/counts.ts';
+import { type CountsView, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost.ts';
-import type { RateView, ViewHost } from './host.ts';
+import type { ViewHost } from './host.ts';
 import { propertiesKeyOf } from './properties-key.ts';
-import { type CountsView, valuesOf } from './rates.ts';
 import {
   isSeen,
   type SetAsideCounts,

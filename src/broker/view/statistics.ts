@@ -5,16 +5,15 @@ import { glimpseArrivedMs } from '../../message/read-message.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
 import type { Rows, Walk } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
-import type { MessageCounts } from '../counts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { isQuorum } from '../queue/arguments.ts';
-import type { Consumer } from '../queue/consumer.ts';
+import type { ChannelDetails, Consumer } from '../queue/consumer.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { MessageCounts } from '../stats/counts.ts';
+import { type CountsView, type Rates, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost.ts';
-import type { ChannelDetails, RateView } from './host.ts';
-import { type CountsView, type Rates, valuesOf } from './rates.ts';
 import {
   argumentsOf,
   type ConsumerView,

@@ -1,7 +1,7 @@
 // Owns what is added up over all queues and channels of a broker, step by step. Never keeps a sum.
 
 import type { Walk } from '../../util/rows.ts';
-import type { MessageCounts } from '../counts.ts';
+import type { MessageCounts } from '../stats/counts.ts';
 import { QueueLatency } from '../queue/latency.ts';
 import type { Vhost } from '../vhost.ts';
 

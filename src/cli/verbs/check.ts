@@ -4,8 +4,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Command, Option } from 'commander';
 import type { CheckedData } from '../../main.ts';
-import { describe, type Options, requireData, settingsFor } from '../offline.ts';
+import { describe, requireData, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
+import type { Options } from '../verb.ts';
 
 /** Exit codes: sound, damaged, could not be checked. */
 const SOUND = 0;

@@ -3,8 +3,9 @@
 
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { describe, type Options, requireData, settingsFor } from '../offline.ts';
+import { describe, requireData, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
+import type { Options } from '../verb.ts';
 
 const MIB = 2 ** 20;
 

@@ -3,7 +3,7 @@
 
 import { connect } from 'node:net';
 import { ApiError, type HttpApi, part } from '../http-api.ts';
-import type { Answer, Arguments, Options } from '../offline.ts';
+import type { Answer, Arguments, Options } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 import { statusVerb } from './live/status.ts';
 

@@ -4,7 +4,7 @@
 import { readDefinitionFile } from '../../config/definition-files.ts';
 import { wayOutOf } from '../../util/system-error.ts';
 import { writeWholeFile } from '../../util/write-whole.ts';
-import type { Verb } from '../offline.ts';
+import type { Verb } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 /** Definitions hold the hashes of passwords. */

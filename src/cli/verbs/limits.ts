@@ -2,7 +2,8 @@
 // broker does.
 
 import { Option } from 'commander';
-import { type Options, parseJson, type Verb, type VerbView } from '../offline.ts';
+import { parseJson } from '../offline.ts';
+import type { Options, Verb, VerbView } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 const COLUMNS = ['limits'];

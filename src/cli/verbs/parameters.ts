@@ -1,7 +1,8 @@
 // Owns the verbs for parameters of vhosts and of the broker: set_*, clear_*, list_*. Never gives a
 // parameter a meaning.
 
-import { parseJson, type Verb } from '../offline.ts';
+import { parseJson } from '../offline.ts';
+import type { Verb } from '../verb.ts';
 
 export const parameterVerbs: readonly Verb[] = [
   {

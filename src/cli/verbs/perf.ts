@@ -3,8 +3,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
-import { describe, type Options, parseInteger } from '../offline.ts';
+import { describe, parseInteger } from '../offline.ts';
 import { print, printError } from '../print.ts';
+import type { Options } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 const number = (

@@ -2,7 +2,8 @@
 // broker does.
 
 import { Option } from 'commander';
-import { parseInteger, parseJson, type Verb } from '../offline.ts';
+import { parseInteger, parseJson } from '../offline.ts';
+import type { Verb } from '../verb.ts';
 
 const COLUMNS = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority'];
 const TARGETS = ['all', 'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges'];

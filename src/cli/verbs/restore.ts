@@ -3,8 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { describe, type Options, settingsFor } from '../offline.ts';
+import { describe, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
+import type { Options } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 /** The command. */

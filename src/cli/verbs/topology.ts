@@ -2,8 +2,8 @@
 // purge_queue. Never computes a column: the broker's view does.
 
 import { Option } from 'commander';
-import type { Arguments, Verb } from '../offline.ts';
 import type { Listing } from '../output.ts';
+import type { Arguments, Verb } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 /** The columns of each list: those shown when none are named, then the others. */

@@ -2,8 +2,8 @@
 // list_users, authenticate_user, hash_password. Never hashes: the broker does.
 
 import { Option } from 'commander';
-import type { LoneVerb, Verb } from '../offline.ts';
 import { takePassword } from '../password.ts';
+import type { LoneVerb, Verb } from '../verb.ts';
 import { VerbError } from '../verb-error.ts';
 
 const PASSWORD_HELP = 'Without the password it is read from standard input, or asked for.';

@@ -6,7 +6,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ClientMethod, Method } from '../../amqp/spec.ts';
 import { limitOf } from '../../broker/access/limits.ts';
-import type { LoginAnswer } from '../../broker/access/login.ts';
+import type { LoginAnswer } from '../../broker/access/login-answer.ts';
 import type { User } from '../../broker/access/user.ts';
 import type { Vhost } from '../../broker/vhost.ts';
 import type { Connection } from '../connection.ts';

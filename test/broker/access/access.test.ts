@@ -4,7 +4,6 @@ import type { User } from '../../../src/broker/access/user.ts';
 import { Broker } from '../../../src/broker/broker.ts';
 import { finish } from '../../../src/broker/core/slices.ts';
 import { Refusal } from '../../../src/broker/refusal.ts';
-import type { Vhost } from '../../../src/broker/vhost.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
 
 const ALL = { configure: '.*', write: '.*', read: '.*' };
@@ -17,7 +16,7 @@ class Kept {
   readonly disk: Disk;
   readonly store: ControlledStore;
   readonly broker: Broker;
-  readonly forced: [of: User | Vhost, reason: string][] = [];
+  readonly forced: [of: object, reason: string][] = [];
 
   constructor(disk = new Disk()) {
     this.disk = disk;

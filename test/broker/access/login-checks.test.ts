@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LoginAnswer } from '../../../src/broker/access/login.ts';
+import type { LoginAnswer } from '../../../src/broker/access/login-answer.ts';
 import { LoginChecks } from '../../../src/broker/access/login-checks.ts';
 import { User } from '../../../src/broker/access/user.ts';
 import { placeOf } from '../../../src/util/address.ts';

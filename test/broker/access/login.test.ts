@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Login, type LoginAnswer } from '../../../src/broker/access/login.ts';
+import { Login } from '../../../src/broker/access/login.ts';
+import type { LoginAnswer } from '../../../src/broker/access/login-answer.ts';
 import { HASHING_SCRYPT, hashPasswordNow } from '../../../src/broker/access/password.ts';
 import { User } from '../../../src/broker/access/user.ts';
 

@@ -6,13 +6,13 @@ import { encodeContentHeaderPayload } from '../../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../../src/amqp/property-walk.ts';
 import { WIRE_LIMITS } from '../../../src/amqp/table-limits.ts';
 import { finish } from '../../../src/broker/core/slices.ts';
-import { MessageCounts } from '../../../src/broker/counts.ts';
 import { MessageProperties } from '../../../src/broker/message-properties.ts';
 import { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { TakenEntry } from '../../../src/broker/queue/queue-entries.ts';
 import { SharedCredit } from '../../../src/broker/queue/waiting-line.ts';
 import type { Route } from '../../../src/broker/route.ts';
+import { MessageCounts } from '../../../src/broker/stats/counts.ts';
 import {
   buildRecord,
   FLAG_PERSISTENT,

@@ -1,7 +1,7 @@
 // Owns the tests of what is shown of a queue.
 
 import { expect, test } from 'vitest';
-import { Rates } from '../../../src/broker/view/rates.ts';
+import { Rates } from '../../../src/broker/stats/rates.ts';
 import { rowOfQueue } from '../../../src/broker/view/statistics.ts';
 import { SmallBroker } from '../small-broker.ts';
 

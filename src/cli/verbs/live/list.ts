@@ -3,8 +3,8 @@
 import { Option } from 'commander';
 import type { HttpApi } from '../../http-api.ts';
 import { type LiveVerb, vhostPath } from '../../live.ts';
-import type { Options } from '../../offline.ts';
 import type { Listing } from '../../output.ts';
+import type { Options } from '../../verb.ts';
 
 /** One kind of thing to list. */
 interface Kind {

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { type HttpApi, part } from '../../http-api.ts';
 import { type LiveVerb, vhostOf } from '../../live.ts';
-import { type Arguments, type Options, parseInteger, parseJsonOption } from '../../offline.ts';
+import { parseInteger, parseJsonOption } from '../../offline.ts';
 import type { Listing } from '../../output.ts';
 import { print, printError } from '../../print.ts';
+import type { Arguments, Options } from '../../verb.ts';
 
 /** A message as the API shows it. */
 interface Message {

@@ -1,13 +1,8 @@
 // Owns the collection of the destinations that one message goes to, without allocation.
 // Never routes: it is what a router is given to write its answer into.
 
+import type { Visitable } from '../../util/visit-mark.ts';
 import type { Found } from './router.ts';
-
-/** What can be found: it carries the mark of the last message that went to it. */
-export interface Findable {
-  /** 0 at first; belongs to FoundList alone. */
-  foundAt: number;
-}
 
 /** Counts what all lists collected, so that a mark left by one means nothing to another. */
 let collections = 0;
@@ -18,7 +13,7 @@ let collections = 0;
  *
  * Two lists must not collect by turns: empty one, fill it, read it, and only then take up another.
  */
-export class FoundList<D extends Findable> implements Found<D> {
+export class MatchSet<D extends Visitable> implements Found<D> {
   /** Read by index, up to `length`; in the order of finding. */
   readonly items: D[] = [];
   private mark = ++collections;
@@ -28,13 +23,13 @@ export class FoundList<D extends Findable> implements Found<D> {
   }
 
   add(destination: D): void {
-    if (destination.foundAt === this.mark) return;
-    destination.foundAt = this.mark;
+    if (destination.visitMark === this.mark) return;
+    destination.visitMark = this.mark;
     this.items.push(destination);
   }
 
   has(destination: D): boolean {
-    return destination.foundAt === this.mark;
+    return destination.visitMark === this.mark;
   }
 
   /** Makes ready for the next message. */

@@ -1,8 +1,12 @@
 // Owns rates: what counts were when they were looked at last, and how fast they grew. Never counts:
 // the data path does, and is never told of it.
 
-import type { MessageCounts } from '../counts.ts';
-import type { RateView } from './host.ts';
+import type { MessageCounts } from './counts.ts';
+
+/** A change a second. */
+export interface RateView {
+  readonly rate: number;
+}
 
 /** The counts of a queue or a channel under RabbitMQ's names, each with its rate. */
 export type CountsView = { readonly [name: string]: number | RateView };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { MessageCounts } from '../../../src/broker/counts.ts';
-import { Rates, valuesOf } from '../../../src/broker/view/rates.ts';
+import { MessageCounts } from '../../../src/broker/stats/counts.ts';
+import { Rates, valuesOf } from '../../../src/broker/stats/rates.ts';
 
 test('a rate is how much a count grew between two samples', () => {
   const rates = new Rates();

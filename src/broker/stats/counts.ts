@@ -1,8 +1,8 @@
 // Owns the counts of what happened to messages: kept as plain numbers where it happens, and read by
 // whoever looks. Never computes rates: view/rates.ts does, outside the data path.
 
-import type { Clock } from '../util/clock.ts';
-import { Histogram } from '../util/histogram.ts';
+import type { Clock } from '../../util/clock.ts';
+import { Histogram } from '../../util/histogram.ts';
 
 /** What happened to the messages of a queue, a channel, or all of a broker, since each began. */
 export class MessageCounts {
