@@ -28,8 +28,7 @@ import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
 import { Floods, NO_FLOODS } from './queue/floods.ts';
-import type { QueueHost } from './queue/host.ts';
-import type { Queue } from './queue/queue.ts';
+import type { HostedQueue, QueueHost } from './queue/ports.ts';
 import { QueueRows } from './queue/queue-rows.ts';
 import { type Sweep, Sweeps } from './queue/sweeps.ts';
 import { CalledLines } from './queue/waiting-line.ts';
@@ -98,7 +97,7 @@ export class Broker implements QueueHost, CompactionHost {
   readonly refusedLetters: RefusedLetters;
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
-  private readonly deadlines = new Deadlines<Queue>();
+  private readonly deadlines = new Deadlines<HostedQueue>();
 
   /**
    * `memoryBytesMax` bounds what is in memory of stored messages, and of transient ones, where that is
@@ -210,12 +209,12 @@ export class Broker implements QueueHost, CompactionHost {
     this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
   }
 
-  touch(queue: Queue): void {
+  touch(queue: HostedQueue): void {
     this.touched.add(queue);
     this.listener.turnWanted();
   }
 
-  listDirty(queue: Queue): void {
+  listDirty(queue: HostedQueue): void {
     this.dirty.add(queue);
     this.listener.turnWanted();
   }
@@ -225,7 +224,7 @@ export class Broker implements QueueHost, CompactionHost {
     if (this.sweeps.any) this.awaitBatch();
   }
 
-  watch(queue: Queue, dueMs: number): void {
+  watch(queue: HostedQueue, dueMs: number): void {
     queue.watchedMs = dueMs;
     this.deadlines.add(dueMs, queue);
     this.listener.turnWanted();

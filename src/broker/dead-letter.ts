@@ -10,8 +10,7 @@ import { placeCopy, placingCopy, prepareCopy } from './copy-message.ts';
 import type { Steps } from './core/slices.ts';
 import { MessageProperties } from './message-properties.ts';
 import { WIDE_ROUTE } from './pushing.ts';
-import type { DeathReason } from './queue/host.ts';
-import type { Queue } from './queue/queue.ts';
+import type { DeathReason, DyingQueue } from './queue/ports.ts';
 import { queuesOfCycle, recordDeath } from './republish/deaths.ts';
 import type { Vhost } from './vhost.ts';
 
@@ -24,7 +23,7 @@ import type { Vhost } from './vhost.ts';
 export function deadLetter(
   broker: Broker,
   vhost: Vhost,
-  queue: Queue,
+  queue: DyingQueue,
   position: number,
   reason: DeathReason,
 ): Steps | null {

@@ -16,7 +16,7 @@ import {
   checkSameQueueArguments,
   isQuorum,
 } from './queue/arguments.ts';
-import type { QueueTraits } from './queue/host.ts';
+import type { QueueTraits } from './queue/ports.ts';
 import type { Queue } from './queue/queue.ts';
 
 const QUEUE_TYPE = 'x-queue-type';

@@ -18,7 +18,6 @@ import type { Broker } from './broker.ts';
 import { copyKeyFields } from './copy-keys.ts';
 import { MessageProperties } from './message-properties.ts';
 import { NODE_NAME } from './node-name.ts';
-import type { Queue } from './queue/queue.ts';
 import type { Vhost } from './vhost.ts';
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace';
@@ -35,6 +34,10 @@ const text = (value: ExactText): Field => ({ type: 'S', value });
 const integer = (value: number): Field => ({ type: 'I', value });
 const list = (value: readonly Field[]): Field => ({ type: 'A', value });
 
+interface Named {
+  readonly name: string;
+}
+
 /** The tracing of one vhost, while it is on. */
 export class Firehose {
   private readonly broker: Broker;
@@ -46,13 +49,13 @@ export class Firehose {
   }
 
   /** A message was published, and goes to these queues. */
-  published(by: TracedChannel, message: ReadMessage, queues: readonly Queue[]): void {
+  published(by: TracedChannel, message: ReadMessage, queues: readonly Named[]): void {
     const routed = list(queues.map((queue) => text(queue.name)));
     this.tell(by, message, `publish.${message.exchange}`, [], [['routed_queues', routed]]);
   }
 
   /** A message is delivered, or given to basic.get. */
-  delivered(by: TracedChannel, message: ReadMessage, queue: Queue, redelivered: boolean): void {
+  delivered(by: TracedChannel, message: ReadMessage, queue: Named, redelivered: boolean): void {
     const flag = integer(redelivered ? 1 : 0);
     this.tell(by, message, `deliver.${queue.name}`, [['redelivered', flag]], []);
   }

@@ -3,7 +3,7 @@
 
 import type { Broker } from './broker.ts';
 import { generateName } from './generated-name.ts';
-import type { QueueHome } from './queue/host.ts';
+import type { QueueHome } from './queue/ports.ts';
 import { Queue } from './queue/queue.ts';
 
 /** The queue that replies are consumed from, and that requests name in `reply-to`. */
@@ -48,9 +48,11 @@ export class ReplyQueues {
     return queue;
   }
 
-  /** Drops a queue whose consumer left, with what was not delivered; false: it is none of these. */
-  close(queue: Queue): boolean {
-    if (!this.queues.delete(queue.name)) return false;
+  /** Drops the queue of that name, whose consumer left, with what was not delivered; false: it is none of these. */
+  close(name: string): boolean {
+    const queue = this.queues.get(name);
+    if (queue === undefined) return false;
+    this.queues.delete(name);
     queue.discard();
     return true;
   }

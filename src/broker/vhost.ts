@@ -38,9 +38,9 @@ import { generateName } from './generated-name.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
-import type { DeathReason, QueueHome, QueueTraits } from './queue/host.ts';
+import type { ConsumerSource } from './queue/consumer.ts';
+import type { DeathReason, DyingQueue, HeldEntry, QueueHome, QueueTraits } from './queue/ports.ts';
 import { Queue } from './queue/queue.ts';
-import type { HeldEntry } from './queue/queue-messages.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
 
@@ -338,21 +338,27 @@ export class Vhost implements QueueHome {
   }
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
-  lastConsumerLeft(queue: Queue, act = this.broker.slices.whole, then = (): void => {}): void {
-    if (this.replies.close(queue) || !queue.autoDelete) return then();
+  lastConsumerLeft(
+    { name }: ConsumerSource,
+    act = this.broker.slices.whole,
+    then = (): void => {},
+  ): void {
+    const queue = this.replies.close(name) ? undefined : this.queues.get(name);
+    if (queue?.autoDelete !== true) return then();
     this.deleteQueueBy(act, queue, false, false, then);
   }
 
-  deadLetter(queue: Queue, position: number, reason: DeathReason): Steps | null {
+  deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null {
     return deadLetter(this.broker, this, queue, position, reason);
   }
 
-  setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void {
+  setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void {
     this.broker.setAside.add(this.name, queue, entry, doing, error);
   }
 
-  queueExpired(queue: Queue): void {
-    this.deleteQueueBy(this.broker.slices.whole, queue);
+  queueExpired(name: string): void {
+    const queue = this.queues.get(name);
+    if (queue !== undefined) this.deleteQueueBy(this.broker.slices.whole, queue);
   }
 
   /** Makes a queue, also for recovery. */

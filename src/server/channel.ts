@@ -10,9 +10,12 @@ import type { User } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
 import { finish, type Steps } from '../broker/core/slices.ts';
 import type { LongAct } from '../broker/core/unbinding.ts';
-import type { ChannelDetails } from '../broker/queue/consumer.ts';
-import { Consumer, type DeliveryChannel } from '../broker/queue/consumer.ts';
-import type { Queue } from '../broker/queue/queue.ts';
+import {
+  type ChannelDetails,
+  Consumer,
+  type ConsumerSource,
+  type DeliveryChannel,
+} from '../broker/queue/consumer.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import { SharedCredit } from '../broker/queue/waiting-line.ts';
 import { MessageCounts } from '../broker/stats/counts.ts';
@@ -90,7 +93,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   /** What it has delivered and not settled. */
   readonly deliveries: Deliveries;
   /** The queue of its consumer of replies, if it has one. */
-  replyQueue: Queue | null = null;
+  replyQueue: ConsumerSource | null = null;
   private readonly unacked: Unacked;
   private readonly timeouts: DeliveryTimeouts;
   state = CHANNEL_OPEN_STATE;
@@ -154,7 +157,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   deliver(
     consumer: Consumer,
-    queue: Queue,
+    queue: ConsumerSource,
     seq: number,
     position: number,
     redelivered: boolean,
@@ -191,7 +194,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   /** Sends basic.get-ok for a message just taken from a queue, and read by `seeGot`. */
-  deliverGet(queue: Queue, entry: TakenEntry, noAck: boolean, seen: SeenMessage): void {
+  deliverGet(queue: ConsumerSource, entry: TakenEntry, noAck: boolean, seen: SeenMessage): void {
     const { line } = this.connection.broker;
     const { seq, position, redelivered } = entry;
     line.begin();
@@ -200,7 +203,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
     writeGetOk(this, tag, queue, entry, seen);
     if (!noAck) this.timeouts.expect(null, queue);
-    else queue.messages.end(seq);
+    else queue.settleGet(seq);
     line.end();
   }
 
@@ -218,7 +221,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   /** A message that cannot be traced is delivered without a trace. */
-  private trace(queue: Queue, position: number, redelivered: boolean): void {
+  private trace(queue: ConsumerSource, position: number, redelivered: boolean): void {
     const { log, line } = this.connection.broker;
     const { begun } = line;
     try {
@@ -268,7 +271,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   /** Subscribes to a queue; the rules have been checked. Deliveries begin at the end of the turn. */
   addConsumer(
-    queue: Queue,
+    queue: ConsumerSource,
     tag: string,
     noAck: boolean,
     exclusive: boolean,
@@ -294,7 +297,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   /** Takes consumers off a queue; returns whether none is left, where the queue is still there. */
-  private detach(queue: Queue, consumers: readonly Consumer[]): boolean {
+  private detach(queue: ConsumerSource, consumers: readonly Consumer[]): boolean {
     for (const consumer of consumers) this.forget(consumer);
     return !queue.deleted && queue.removeConsumers(consumers);
   }
@@ -385,7 +388,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.transaction = null;
     // A limit that admits nothing: while others are taken off, none of them is given anything.
     this.credit.limit = -1;
-    const left: Queue[] = [];
+    const left: ConsumerSource[] = [];
     for (const [queue, consumers] of consumersByQueue(this.consumers.values())) {
       if (this.detach(queue, consumers)) left.push(queue);
       yield;

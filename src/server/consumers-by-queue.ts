@@ -1,8 +1,7 @@
 // Owns the groups in which the consumers of a channel end: those of one queue together, since a search among
 // its consumers for each of thousands would take seconds. Never ends one.
 
-import type { Consumer } from '../broker/queue/consumer.ts';
-import type { Queue } from '../broker/queue/queue.ts';
+import type { Consumer, ConsumerSource } from '../broker/queue/consumer.ts';
 
 /** So many consumers at most are a group: one step of an act. */
 const GROUP_MAX = 128;
@@ -10,8 +9,8 @@ const GROUP_MAX = 128;
 /** Consumers in groups, each with the queue that they are of. */
 export function* consumersByQueue(
   consumers: Iterable<Consumer>,
-): Iterable<readonly [Queue, readonly Consumer[]]> {
-  const byQueue = new Map<Queue, Consumer[]>();
+): Iterable<readonly [ConsumerSource, readonly Consumer[]]> {
+  const byQueue = new Map<ConsumerSource, Consumer[]>();
   for (const consumer of consumers) {
     const same = byQueue.get(consumer.queue);
     if (same === undefined) byQueue.set(consumer.queue, [consumer]);

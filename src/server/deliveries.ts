@@ -4,7 +4,7 @@
 import { AmqpError } from '../amqp/errors.ts';
 import type { ChangeLine } from '../broker/core/change-line.ts';
 import type { Steps } from '../broker/core/slices.ts';
-import type { Queue } from '../broker/queue/queue.ts';
+import type { ConsumerSource } from '../broker/queue/consumer.ts';
 import type { SharedCredit } from '../broker/queue/waiting-line.ts';
 import type { MessageCounts } from '../broker/stats/counts.ts';
 import {
@@ -167,7 +167,7 @@ export class Deliveries {
   }
 
   private settleOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
+    const queue = this.unacked.queueOf(tag) as ConsumerSource;
     this.line.begin();
     this.channel.counts.acked += 1;
     if (!queue.deleted) queue.settle(this.unacked.seqOf(tag));
@@ -181,7 +181,7 @@ export class Deliveries {
   }
 
   private deadLetterOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
+    const queue = this.unacked.queueOf(tag) as ConsumerSource;
     this.line.begin();
     if (!queue.deleted) queue.reject(this.unacked.seqOf(tag));
     this.release(tag);
@@ -189,7 +189,7 @@ export class Deliveries {
   }
 
   private requeueOne(tag: number): void {
-    const queue = this.unacked.queueOf(tag) as Queue;
+    const queue = this.unacked.queueOf(tag) as ConsumerSource;
     this.line.begin();
     if (!queue.deleted) queue.requeue(this.unacked.seqOf(tag));
     this.release(tag);

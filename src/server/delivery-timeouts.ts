@@ -1,8 +1,7 @@
 // Owns noticing deliveries that stay unacked for too long. Costs nothing per delivery: now and then it
 // notes how far the delivery tags have come. Never settles anything: the channel does.
 
-import type { Consumer } from '../broker/queue/consumer.ts';
-import type { Queue } from '../broker/queue/queue.ts';
+import type { Consumer, ConsumerSource } from '../broker/queue/consumer.ts';
 import type { Clock } from '../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 import type { Unacked } from './unacked.ts';
@@ -60,7 +59,7 @@ export class DeliveryTimeouts {
   }
 
   /** Told that there may be a delivery with this timeout from now on. */
-  expect(consumer: Consumer | null, queue: Queue): void {
+  expect(consumer: Consumer | null, queue: ConsumerSource): void {
     this.wait(this.timeoutOf(consumer, queue));
   }
 
@@ -69,7 +68,7 @@ export class DeliveryTimeouts {
     this.rules.wheel.cancel(this.timer);
   }
 
-  private timeoutOf(consumer: Consumer | null, queue: Queue): number {
+  private timeoutOf(consumer: Consumer | null, queue: ConsumerSource): number {
     return consumer?.timeoutMs ?? queue.rules.consumerTimeoutMs ?? this.rules.defaultMs;
   }
 
@@ -110,7 +109,7 @@ export class DeliveryTimeouts {
     const late: [tag: number, timeoutMs: number][] = [];
     this.unacked.forEachUpTo((this.tags[old] as number) - 1, (tag) => {
       this.lookedAt += 1;
-      const queue = this.unacked.queueOf(tag) as Queue;
+      const queue = this.unacked.queueOf(tag) as ConsumerSource;
       const timeoutMs = this.timeoutOf(this.unacked.consumerOf(tag), queue);
       if (nowMs - this.deliveredBefore(tag, nowMs) >= timeoutMs) late.push([tag, timeoutMs]);
     });

@@ -3,8 +3,8 @@
 
 import { BASIC_GET_OK, BASIC_RETURN } from '../amqp/constants.ts';
 import { REPLY_CODES } from '../amqp/errors.ts';
+import type { ConsumerSource } from '../broker/queue/consumer.ts';
 import { COUNT_HEADER, countField, gotCount } from '../broker/queue/got-count.ts';
-import type { Queue } from '../broker/queue/queue.ts';
 import type { TakenEntry } from '../broker/queue/queue-entries.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { MessageLog } from '../message/log.ts';
@@ -35,13 +35,13 @@ export interface SeenMessage {
 }
 
 /** Reads a message that came back to a queue which counts that. All that can fail does so here. */
-export function seeCounted(log: MessageLog, queue: Queue, seq: number, position: number) {
-  const returns = queue.messages.returnsOf(seq);
+export function seeCounted(log: MessageLog, queue: ConsumerSource, seq: number, position: number) {
+  const returns = queue.returnsOf(seq);
   return see(log, position, returns > 0 ? returns : null);
 }
 
 /** Reads a message for basic.get-ok. */
-export function seeGot(log: MessageLog, queue: Queue, taken: TakenEntry) {
+export function seeGot(log: MessageLog, queue: ConsumerSource, taken: TakenEntry) {
   return see(log, taken.position, gotCount(queue, taken));
 }
 
@@ -62,7 +62,7 @@ export function writeCountedDelivery(
 export function writeGetOk(
   target: FrameTarget,
   tag: number,
-  queue: Queue,
+  queue: ConsumerSource,
   { redelivered }: TakenEntry,
   seen: SeenMessage,
 ): void {

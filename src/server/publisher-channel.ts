@@ -3,7 +3,6 @@
 import type { Grants } from '../broker/access/grants.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { TracedChannel } from '../broker/firehose.ts';
-import type { Queue } from '../broker/queue/queue.ts';
 import type { MessageCounts } from '../broker/stats/counts.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { Holdings } from './backpressure/holdings.ts';
@@ -20,7 +19,7 @@ export interface PublisherChannel extends TracedChannel {
   /** What waits for tx.commit, or null unless the channel is in transaction mode. */
   readonly transaction: Transaction | null;
   /** The queue of the consumer of replies, or null when the channel has none. */
-  readonly replyQueue: Queue | null;
+  readonly replyQueue: { readonly name: string } | null;
   /** Counts what is half there. */
   readonly holdings: Holdings;
   /** Sends basic.return for a record that no queue takes. */

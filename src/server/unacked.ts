@@ -1,8 +1,7 @@
 // Owns the deliveries of one channel that are not settled yet, by delivery tag. Never decides what
 // settling does to the queue.
 
-import type { Consumer } from '../broker/queue/consumer.ts';
-import type { Queue } from '../broker/queue/queue.ts';
+import type { Consumer, ConsumerSource } from '../broker/queue/consumer.ts';
 
 const CAPACITY_MIN = 16;
 /** A ring no larger than this grows, however few of its places are taken. */
@@ -12,7 +11,7 @@ const SPARSE_PART = 8;
 
 /** A delivery that is held so long that the ring went on without it. */
 interface Straggler {
-  readonly queue: Queue;
+  readonly queue: ConsumerSource;
   readonly consumer: Consumer | null;
   readonly seq: number;
 }
@@ -29,7 +28,9 @@ interface Straggler {
 export class Unacked {
   /** Deliveries outstanding. */
   count = 0;
-  private queues: (Queue | null)[] = new Array<Queue | null>(CAPACITY_MIN).fill(null);
+  private queues: (ConsumerSource | null)[] = new Array<ConsumerSource | null>(CAPACITY_MIN).fill(
+    null,
+  );
   private consumers: (Consumer | null)[] = new Array<Consumer | null>(CAPACITY_MIN).fill(null);
   private seqs = new Float64Array(CAPACITY_MIN);
   private firstTag = 1;
@@ -92,7 +93,7 @@ export class Unacked {
   }
 
   /** Gives out a tag for a delivery to be settled; `consumer` is null for basic.get. */
-  add(queue: Queue, consumer: Consumer | null, seq: number): number {
+  add(queue: ConsumerSource, consumer: Consumer | null, seq: number): number {
     if (this.nextTag - this.firstTag === this.queues.length) this.makeRoom();
     const slot = this.nextTag & (this.queues.length - 1);
     this.queues[slot] = queue;
@@ -104,10 +105,10 @@ export class Unacked {
   }
 
   /** The queue of an outstanding delivery, or null when the tag is not outstanding. */
-  queueOf(tag: number): Queue | null {
+  queueOf(tag: number): ConsumerSource | null {
     if (tag < this.firstTag) return this.stragglers.get(tag)?.queue ?? null;
     if (tag >= this.nextTag) return null;
-    return this.queues[tag & (this.queues.length - 1)] as Queue | null;
+    return this.queues[tag & (this.queues.length - 1)] as ConsumerSource | null;
   }
 
   /** The consumer of an outstanding delivery. */
@@ -150,7 +151,7 @@ export class Unacked {
     }
     for (let tag = this.firstTag; tag < this.nextTag; tag++) {
       const slot = tag & (capacity - 1);
-      const queue = this.queues[slot] as Queue | null;
+      const queue = this.queues[slot] as ConsumerSource | null;
       if (queue === null) continue;
       const consumer = this.consumers[slot] as Consumer | null;
       this.stragglers.set(tag, { queue, consumer, seq: this.seqs[slot] as number });
@@ -163,13 +164,13 @@ export class Unacked {
 
   private grow(): void {
     const capacity = this.queues.length * 2;
-    const queues = new Array<Queue | null>(capacity).fill(null);
+    const queues = new Array<ConsumerSource | null>(capacity).fill(null);
     const consumers = new Array<Consumer | null>(capacity).fill(null);
     const seqs = new Float64Array(capacity);
     for (let tag = this.firstTag; tag < this.nextTag; tag++) {
       const from = tag & (this.queues.length - 1);
       const to = tag & (capacity - 1);
-      queues[to] = this.queues[from] as Queue | null;
+      queues[to] = this.queues[from] as ConsumerSource | null;
       consumers[to] = this.consumers[from] as Consumer | null;
       seqs[to] = this.seqs[from] as number;
     }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../src/amqp/field-table.ts';
 import { decodeProperties, type Properties } from '../../src/amqp/properties.ts';
 import { deadLetter } from '../../src/broker/dead-letter.ts';
-import type { DeathReason } from '../../src/broker/queue/host.ts';
+import type { DeathReason } from '../../src/broker/queue/ports.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import {
   headerFrameStart,

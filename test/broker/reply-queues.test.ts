@@ -14,7 +14,7 @@ test('a queue for replies is found by the default exchange alone, and never reme
   const route = vhost.router.route('', queue.name, message);
   expect(route?.queues).toEqual([queue]);
   expect(route?.byKeyOnly).toBe(false);
-  expect(vhost.replies.close(queue)).toBe(true);
+  expect(vhost.replies.close(queue.name)).toBe(true);
   expect(vhost.router.route('', queue.name, message)?.queues).toEqual([]);
   expect(vhost.router.topology).toBe(topology);
 });
@@ -32,6 +32,6 @@ test('what was not delivered goes with the queue', () => {
 test('other queues are none of these', () => {
   const small = new SmallBroker();
   const queue = small.declare('amq');
-  expect(small.vhost.replies.close(queue)).toBe(false);
+  expect(small.vhost.replies.close(queue.name)).toBe(false);
   expect(queue.deleted).toBe(false);
 });

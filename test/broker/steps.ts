@@ -140,7 +140,9 @@ const crowdSingle: Step = (world, random) => {
 
 const cancelActive: Step = (world) => {
   for (const channel of world.channels) {
-    const active = channel.consumers.find((each) => each.queue.subscribed.active === each);
+    const active = channel.consumers.find(
+      (each) => (each.queue as Queue).subscribed.active === each,
+    );
     if (active !== undefined) return world.cancel(channel, active);
   }
 };

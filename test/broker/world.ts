@@ -295,7 +295,7 @@ export class World implements BrokerListener {
   cancel(channel: SimChannel, consumer: Consumer): void {
     channel.consumerGone(consumer);
     consumer.queue.removeConsumers([consumer]);
-    const handedOver = this.modelQueue(consumer.queue).consumers.remove(consumer);
+    const handedOver = this.modelQueue(consumer.queue as Queue).consumers.remove(consumer);
     if (handedOver) this.counts.handedOver += 1;
   }
 

@@ -15,7 +15,7 @@ const start = useServers();
 const queueOf = (consumerTimeoutMs: number | null): Queue =>
   ({ rules: { consumerTimeoutMs } }) as Queue;
 const consumerOf = (queue: Queue, timeoutMs: number | null): Consumer =>
-  ({ tag: 'tag', queue, timeoutMs, noAck: false }) as Consumer;
+  ({ tag: 'tag', queue, timeoutMs, noAck: false }) as unknown as Consumer;
 
 /** A channel that only counts what is late. */
 class Bench {

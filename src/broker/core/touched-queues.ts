@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../util/clock.ts';
 import type { Floods } from '../queue/floods.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { HostedQueue } from '../queue/ports.ts';
 import type { CalledLines } from '../queue/waiting-line.ts';
 
 /** What one turn may take; a queue that is at it goes on for a moment. */
@@ -14,7 +14,7 @@ const QUEUES_PER_LOOK = 16;
 /** The queues that were touched, each once. */
 export class TouchedQueues {
   delivering = false;
-  private queues: Queue[] = [];
+  private queues: HostedQueue[] = [];
   private readonly floods: Floods;
   private readonly lines: CalledLines;
   private readonly clock: Clock;
@@ -37,7 +37,7 @@ export class TouchedQueues {
     return this.queues.length;
   }
 
-  add(queue: Queue): void {
+  add(queue: HostedQueue): void {
     queue.touched = true;
     this.queues.push(queue);
   }
@@ -63,7 +63,7 @@ export class TouchedQueues {
         more = true;
         break;
       }
-      const queue = queues[i] as Queue;
+      const queue = queues[i] as HostedQueue;
       queue.touched = false;
       if (queue.deleted) continue;
       if (queue.deliver() && !queue.touched) {

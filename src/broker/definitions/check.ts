@@ -10,7 +10,7 @@ import {
   RESERVED_PREFIX,
 } from '../declare-rules.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
-import type { QueueTraits } from '../queue/host.ts';
+import type { QueueTraits } from '../queue/ports.ts';
 import { Refusal } from '../refusal.ts';
 import { Vhost } from '../vhost.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';

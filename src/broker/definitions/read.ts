@@ -11,7 +11,7 @@ import { checkVhostTraits, type VhostTraits } from '../access/vhost-traits.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from '../policy/policy.ts';
-import type { QueueTraits } from '../queue/host.ts';
+import type { QueueTraits } from '../queue/ports.ts';
 import { Refusal } from '../refusal.ts';
 import { argumentsFromJson, WIRE_KEY } from './arguments-json.ts';
 import { inSteps, mapInSteps, type Stepwise } from './in-steps.ts';

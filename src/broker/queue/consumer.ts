@@ -2,7 +2,8 @@
 // socket: the channel behind it does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { Queue } from './queue.ts';
+import type { HostedQueue } from './ports.ts';
+import type { QueueRules } from './rules.ts';
 import type { DeliveryLink, SharedCredit } from './waiting-line.ts';
 
 /** Where a channel is, with RabbitMQ's names for what its HTTP API shows. */
@@ -23,7 +24,7 @@ export interface DeliveryChannel {
   /** Sends a message; unless the consumer is no-ack, the channel then tracks it as unacked. */
   deliver(
     consumer: Consumer,
-    queue: Queue,
+    queue: ConsumerSource,
     seq: number,
     position: number,
     redelivered: boolean,
@@ -36,9 +37,37 @@ export interface DeliveryChannel {
   consumerGone(consumer: Consumer): void;
 }
 
+/** What consumers subscribe to, as they and their channel see it. */
+export interface ConsumerSource extends HostedQueue {
+  readonly name: string;
+  readonly durable: boolean;
+  /** What it was declared with. */
+  readonly arguments: FieldTable;
+  readonly rules: QueueRules;
+  /** Whether deliveries carry `x-delivery-count`. */
+  readonly countsReturns: boolean;
+  /** Does at once what would wait for the end of the turn: see Queue.catchUp. */
+  catchUp(): void;
+  addConsumer(consumer: Consumer): void;
+  /** Takes consumers off; returns whether none is left. */
+  removeConsumers(leaving: readonly Consumer[]): boolean;
+  /** Asks for a delivery round, if there is anything to give out. */
+  wake(): void;
+  /** Ends the life of an unacked message. */
+  settle(seq: number): void;
+  /** The same for one that its consumer does not want: it is dead-lettered. */
+  reject(seq: number): void;
+  /** Puts an unacked message back to its place. */
+  requeue(seq: number): void;
+  /** How often an unacked message came back before. */
+  returnsOf(seq: number): number;
+  /** Ends the life of a message that its client got without having to ack it. */
+  settleGet(seq: number): void;
+}
+
 /** One subscription of a channel to a queue. */
 export class Consumer {
-  readonly queue: Queue;
+  readonly queue: ConsumerSource;
   readonly channel: DeliveryChannel;
   readonly tag: string;
   readonly noAck: boolean;
@@ -62,7 +91,7 @@ export class Consumer {
   private readonly credit: SharedCredit;
 
   constructor(
-    queue: Queue,
+    queue: ConsumerSource,
     channel: DeliveryChannel,
     tag: string,
     noAck: boolean,

@@ -2,8 +2,8 @@
 // those behind it, in order. Never makes a dead letter, and never decides that a message is dead.
 
 import type { Steps } from '../core/slices.ts';
-import type { DeathReason, QueueHost } from './host.ts';
-import type { Queue } from './queue.ts';
+import type { DeathReason, DyingQueue, HostedQueue, QueueHost } from './ports.ts';
+import type { QueueMessages } from './queue-messages.ts';
 
 /** So many of those that waited share one batch, so that nobody waits for all of them. */
 const DEATHS_PER_BATCH = 256;
@@ -14,13 +14,18 @@ interface Death {
   readonly reason: DeathReason;
 }
 
+/** A queue whose messages end. */
+export interface EndingQueue extends DyingQueue, HostedQueue {
+  readonly messages: QueueMessages;
+}
+
 /**
  * A message whose dead letter goes to thousands of queues leaves its own in the batch of the last of them: on disk
  * it is here or there. Until then it counts as unacked. Others that die meanwhile wait, so that dead letters
  * keep the order of the deaths.
  */
 export class DeathLine {
-  private readonly queue: Queue;
+  private readonly queue: EndingQueue;
   private readonly host: QueueHost;
   /** Ends the life of a message; returns the steps of its dead letter where they are many, and it has not ended. */
   private readonly end: (death: Death) => Steps | null;
@@ -28,7 +33,7 @@ export class DeathLine {
   /** Whether a death is under way. */
   busy = false;
 
-  constructor(queue: Queue, host: QueueHost, end: (death: Death) => Steps | null) {
+  constructor(queue: EndingQueue, host: QueueHost, end: (death: Death) => Steps | null) {
     this.queue = queue;
     this.host = host;
     this.end = end;

@@ -2,11 +2,10 @@
 // often; and what becomes of one that cannot be looked at. Never decides that a message is dead: queue.ts does.
 
 import type { Steps } from '../core/slices.ts';
-import { DeathLine } from './death-line.ts';
+import { DeathLine, type EndingQueue } from './death-line.ts';
 import { expiredLane, nextExpiryMs } from './expiry.ts';
-import type { DeathReason, QueueHome, QueueHost } from './host.ts';
 import type { Lane } from './lane.ts';
-import type { Queue } from './queue.ts';
+import type { DeathReason, QueueHome, QueueHost, Refusing } from './ports.ts';
 import type { TakenEntry } from './queue-entries.ts';
 import type { BrowsedEntry } from './queue-messages.ts';
 import { isOver } from './rules.ts';
@@ -26,8 +25,8 @@ interface HandedOn {
 const AT_ONCE: HandedOn = { letter: null, failed: null };
 
 /** The endings of one queue. */
-export class Endings {
-  private readonly queue: Queue;
+export class Endings implements Refusing {
+  private readonly queue: EndingQueue;
   private readonly host: QueueHost;
   private readonly home: QueueHome;
   private readonly line: DeathLine;
@@ -35,11 +34,15 @@ export class Endings {
     this.setAside(this.queue.messages.skipHead(lane), 'expiry', error);
   };
 
-  constructor(queue: Queue, host: QueueHost, home: QueueHome) {
+  constructor(queue: EndingQueue, host: QueueHost, home: QueueHome) {
     this.queue = queue;
     this.host = host;
     this.home = home;
     this.line = new DeathLine(queue, host, ({ seq, reason }) => this.endNow(seq, reason));
+  }
+
+  get deleted(): boolean {
+    return this.queue.deleted;
   }
 
   /** A lane whose head had to be delivered by `nowMs`; null: none. */
@@ -159,7 +162,7 @@ export class Endings {
   /** A message that a full queue refuses goes where its dead letters go, as soon as it is its turn. */
   refuse(position: number, bodyBytes: number, traits: number): void {
     if (this.queue.rules.deadLetterExchange === null) return;
-    this.host.refusedLetters.add(this.queue, position, bodyBytes, traits);
+    this.host.refusedLetters.add(this, position, bodyBytes, traits);
   }
 
   /** It is the turn of one that was refused. Returns what is to be done in steps, one batch for all. */

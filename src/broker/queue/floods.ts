@@ -1,8 +1,6 @@
 // Owns which queues fill up though their consumers settle, and how much more each may be given for now.
 // Never holds a publisher back: server/flow-control.ts does.
 
-import type { Queue } from './queue.ts';
-
 /** What counts as a flood; see config/settings.ts. */
 export interface FloodSettings {
   /** A queue with consumers may have so many messages ready; no limit is `Infinity`. */
@@ -27,9 +25,23 @@ const HIGH_BACKLOG_SHARE = 0.8;
 /** A flood is over when the backlog is this part of what it may be. */
 const OVER = 0.5;
 
+/** A queue as its floods are seen. */
+export interface FloodedQueue {
+  readonly deleted: boolean;
+  readonly readyCount: number;
+  readonly unackedCount: number;
+  /** Body bytes of the ready messages. */
+  readonly readyBytes: number;
+  readonly consumers: readonly { readonly channel: { readonly link: object } }[];
+  /** Null: it is not flooded. */
+  flood: Flood | null;
+  /** Makes it go by what `flood` is now. */
+  applyRules(): void;
+}
+
 /** A queue while it is flooded. */
 export class Flood {
-  readonly queue: Queue;
+  readonly queue: FloodedQueue;
   /** Pushes since the last sample, and how many of them are welcome. */
   pushed = 0;
   allowance = 0;
@@ -37,7 +49,7 @@ export class Flood {
   heldBefore: number;
   private readonly floods: Floods;
 
-  constructor(queue: Queue, floods: Floods) {
+  constructor(queue: FloodedQueue, floods: Floods) {
     this.queue = queue;
     this.floods = floods;
     this.heldBefore = queue.readyCount + queue.unackedCount;
@@ -67,7 +79,7 @@ export class Floods {
   }
 
   /** Told of every queue that has been delivered from. */
-  look(queue: Queue): void {
+  look(queue: FloodedQueue): void {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.readyCount <= flowBacklogMax && queue.readyBytes <= flowBacklogBytesMax) return;
     // Who parks messages where nobody consumes them is left alone.
@@ -103,7 +115,7 @@ export class Floods {
     }
   }
 
-  private isOver(queue: Queue): boolean {
+  private isOver(queue: FloodedQueue): boolean {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.deleted || queue.consumers.length === 0) return true;
     return (
@@ -111,7 +123,7 @@ export class Floods {
     );
   }
 
-  private isHigh(queue: Queue): boolean {
+  private isHigh(queue: FloodedQueue): boolean {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     return (
       queue.readyCount > flowBacklogMax * HIGH_BACKLOG ||
@@ -119,7 +131,7 @@ export class Floods {
     );
   }
 
-  private floor(queue: Queue, ms: number): number {
+  private floor(queue: FloodedQueue, ms: number): number {
     const bytesEach = queue.readyBytes / Math.max(1, queue.readyCount);
     const floor = Math.min(
       this.settings.flowFloor,

@@ -3,7 +3,7 @@
 
 import type { Field } from '../../amqp/field-table.ts';
 import { isQuorum } from './arguments.ts';
-import type { Queue } from './queue.ts';
+import type { ConsumerSource } from './consumer.ts';
 import type { TakenEntry } from './queue-entries.ts';
 
 /** The header that says how often a message came before. */
@@ -18,8 +18,8 @@ export function countField(count: number): Field {
  * What a message that is got, over AMQP or HTTP, says of how often it came before; null: nothing. As in
  * RabbitMQ, a quorum queue counts from 0 on, while a first delivery to a consumer carries no count.
  */
-export function gotCount(queue: Queue, { seq, redelivered }: TakenEntry): number | null {
+export function gotCount(queue: ConsumerSource, { seq, redelivered }: TakenEntry): number | null {
   if (!queue.countsReturns) return null;
-  const returns = redelivered ? queue.messages.returnsOf(seq) : 0;
+  const returns = redelivered ? queue.returnsOf(seq) : 0;
   return returns > 0 || isQuorum(queue.arguments) ? returns : null;
 }

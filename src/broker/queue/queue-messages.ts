@@ -3,10 +3,16 @@
 
 import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
-import type { QueueHost } from './host.ts';
-import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './host.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import { PAGE_ENTRIES } from './page.ts';
+import {
+  type HeldEntry,
+  PUSH_EXPIRES,
+  PUSH_PRIORITY,
+  PUSH_PRIORITY_SHIFT,
+  PUSH_STORED,
+  type QueueHost,
+} from './ports.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { LANE_PAGES, type QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
@@ -21,15 +27,6 @@ export interface BrowsedEntry {
   readonly bodyBytes: number;
   /** Whether it is ready, and not out for delivery. */
   readonly ready: boolean;
-}
-
-/** A message as its queue holds it: what it takes to put it back. */
-export interface HeldEntry {
-  readonly seq: number;
-  readonly position: number;
-  readonly bodyBytes: number;
-  /** As for Queue.push. */
-  readonly traits: number;
 }
 
 /** What these messages belong to. */

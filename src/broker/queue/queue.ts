@@ -7,19 +7,23 @@ import { arrivedMsAt } from '../../message/read-message.ts';
 import type { Visitable } from '../../util/visit-mark.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
 import { MessageCounts } from '../stats/counts.ts';
-import type { Consumer } from './consumer.ts';
+import type { Consumer, ConsumerSource } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
+import type { EndingQueue } from './death-line.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
 import type { Flood } from './floods.ts';
-import { PUSH_EXPIRES, type QueueHome, type QueueHost, type QueueTraits } from './host.ts';
 import { QueueLatency } from './latency.ts';
+import { PUSH_EXPIRES, type QueueHome, type QueueHost, type QueueTraits } from './ports.ts';
+import { QueueDeadline } from './queue-deadline.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
 import type { QueueRows } from './queue-rows.ts';
 import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 
 /** One queue. */
-export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitable {
+export class Queue
+  implements QueueTraits, MessagesOwner, RecordHolder, Visitable, ConsumerSource, EndingQueue
+{
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
@@ -46,11 +50,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
   flood: Flood | null = null;
   /** Whether messages may expire here, or the queue itself. */
   private timed = false;
-  private lastUsedMs: number;
   private readonly host: QueueHost;
-  private readonly home: QueueHome;
   private readonly log: MessageLog;
   readonly endings: Endings;
+  private readonly deadline: QueueDeadline;
   readonly messages: QueueMessages;
   readonly subscribed: ConsumerSet;
   /** All but `published`, which `messages` knows: see tallyOf in view/statistics.ts. */
@@ -73,10 +76,9 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     this.owner = traits.owner;
     this.arguments = traits.arguments;
     this.host = host;
-    this.home = home;
     this.log = log;
     this.endings = new Endings(this, host, home);
-    this.lastUsedMs = host.nowMs;
+    this.deadline = new QueueDeadline(this, host, home);
     this.rules = rulesOf(traits.arguments, null, null);
     const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
     this.subscribed = new ConsumerSet(singleActiveConsumer);
@@ -104,7 +106,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     this.guarded = this.flood !== null || (this.bounded && rules.overflow !== 'drop-head');
     if (this.unreadable !== null) this.guarded = true;
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
-    this.refreshDeadline();
+    this.deadline.refresh();
   }
 
   /** From now on it takes no message: it stands for a queue that cannot be read. */
@@ -189,7 +191,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     if (this.bounded && !more) more = this.endings.dropExcess();
     if (this.timed) {
       if (!more) more = !this.endings.dropExpired(this.host.nowMs) && this.readyCount > 0;
-      this.refreshDeadline();
+      this.deadline.refresh();
     }
     return more;
   }
@@ -203,7 +205,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     let entry: TakenEntry | null;
     do entry = this.endings.overdue ? null : this.take();
     while (entry !== null && !this.endings.seen(entry, look));
-    if (this.timed) this.refreshDeadline();
+    if (this.timed) this.deadline.refresh();
     if (entry !== null) {
       this.counts.countGet(entry, noAck);
       this.timeDelivery(entry, noAck);
@@ -244,6 +246,14 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     this.counts.acked += 1;
     if (this.latency !== null) this.latency.acked(seq, this.host.nowMs);
     this.messages.end(seq);
+  }
+
+  settleGet(seq: number): void {
+    this.messages.end(seq);
+  }
+
+  returnsOf(seq: number): number {
+    return this.messages.returnsOf(seq);
   }
 
   /** Ends the life of an unacked message that a consumer rejected: it is dead-lettered. */
@@ -298,20 +308,12 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
   use(): void {
     this.catchUp();
     if (!this.timed) return;
-    this.lastUsedMs = this.host.nowMs;
     this.endings.dropExpired(this.host.nowMs);
-    this.refreshDeadline();
+    this.deadline.used();
   }
 
-  /** Told that the time it asked for has come: something may have expired. */
   deadlinePassed(): void {
-    const { expiresMs } = this.rules;
-    const unused = this.consumers.length === 0 && expiresMs !== Infinity;
-    if (unused && this.lastUsedMs + expiresMs <= this.host.nowMs) {
-      this.home.queueExpired(this);
-      return;
-    }
-    if (!this.touched) this.host.touch(this);
+    this.deadline.passed();
   }
 
   /** The consumers, the highest priority first and then in order of registration. */
@@ -330,10 +332,7 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     this.subscribed.remove(leaving);
     this.wake();
     const last = this.consumers.length === 0;
-    if (last && this.timed) {
-      this.lastUsedMs = this.host.nowMs;
-      this.refreshDeadline();
-    }
+    if (last && this.timed) this.deadline.used();
     return last;
   }
 
@@ -353,6 +352,10 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     this.endings.setLostAside();
     if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
     this.wake();
+  }
+
+  sealInto(batch: number): void {
+    this.messages.sealInto(batch);
   }
 
   visitPage(cursor: number, visit: PositionVisitor): number {
@@ -387,13 +390,5 @@ export class Queue implements QueueTraits, MessagesOwner, RecordHolder, Visitabl
     if (deliver) this.deliver();
     else this.endings.dropExcess();
     host.delivering = false;
-  }
-
-  /** Sees to it that the host calls when the next message, or the queue, may expire. */
-  private refreshDeadline(): void {
-    const { expiresMs } = this.rules;
-    const unusedMs = this.consumers.length > 0 ? Infinity : this.lastUsedMs + expiresMs;
-    const dueMs = Math.min(unusedMs, this.endings.nextExpiryMs());
-    if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
   }
 }

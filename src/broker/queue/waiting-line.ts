@@ -1,15 +1,14 @@
 // Owns the order in which queues are served again that were held back for want of something their consumers
 // share: the credit of a channel, or room in the outbox of a connection. Never decides who of a queue is served.
 
-import type { Consumer } from './consumer.ts';
-import type { Queue } from './queue.ts';
+import type { HostedQueue } from './ports.ts';
 
 /** So many messages one line gives out before others have their turn. */
 const GRANTS_PER_TURN = 4096;
 
 /** What lines ask of their broker: that a queue deliver at the end of this turn. */
 interface LineHost {
-  touch(queue: Queue): void;
+  touch(queue: HostedQueue): void;
 }
 
 /** And of what runs it: the end of a turn. */
@@ -27,7 +26,7 @@ export abstract class WaitingLine {
   /** Changes whenever a queue is taken out. */
   protected round = 0;
   protected readonly lines: CalledLines;
-  private queues: Set<Queue> | null = null;
+  private queues: Set<HostedQueue> | null = null;
 
   constructor(lines: CalledLines) {
     this.lines = lines;
@@ -48,18 +47,18 @@ export abstract class WaitingLine {
   }
 
   /** Puts a queue behind all others, or leaves it in its place. */
-  join(queue: Queue): void {
+  join(queue: HostedQueue): void {
     this.queues ??= new Set();
     this.queues.add(queue);
   }
 
   /** Takes a queue out, as a consumer of it is gone. Others of it are asked again, and join again. */
-  leave(queue: Queue): void {
+  leave(queue: HostedQueue): void {
     if (this.queues?.delete(queue) === true) this.round += 1;
   }
 
   /** Takes out the queue that has waited longest. */
-  protected next(): Queue | null {
+  protected next(): HostedQueue | null {
     for (const queue of this.queues ?? []) {
       this.leave(queue);
       return queue;
@@ -78,7 +77,7 @@ export class SharedCredit extends WaitingLine {
   /** How many of them there may be; 0: any number. Set by `setLimit`. */
   limit = 0;
   /** The queue that is being served. */
-  private granted: Queue | null = null;
+  private granted: HostedQueue | null = null;
 
   setLimit(limit: number): void {
     this.limit = limit;
@@ -95,7 +94,7 @@ export class SharedCredit extends WaitingLine {
    * Whether a consumer of a queue may be given a message: there is credit, and no other queue waits for
    * it. A consumer that does not ack takes none of it, but has to wait for it, as in RabbitMQ.
    */
-  admits(queue: Queue): boolean {
+  admits(queue: HostedQueue): boolean {
     if (this.limit === 0) return true;
     return this.unacked < this.limit && (this.granted === queue || !this.any);
   }
@@ -123,6 +122,13 @@ export interface DeliveryLink {
   reopen(): void;
 }
 
+/** A consumer whose connection takes no output. */
+interface RefusedConsumer {
+  readonly queue: HostedQueue;
+  /** The round of its line in which its queue got a place. */
+  refusedIn: number;
+}
+
 /** Queues that wait for room in the outbox of a connection. */
 export class LinkLine extends WaitingLine {
   private readonly link: DeliveryLink;
@@ -133,7 +139,7 @@ export class LinkLine extends WaitingLine {
   }
 
   /** Puts the queue of a consumer into the line. Cheap if asked again and again, as busy queues do. */
-  refuse(consumer: Consumer): void {
+  refuse(consumer: RefusedConsumer): void {
     if (consumer.refusedIn === this.round) return;
     consumer.refusedIn = this.round;
     this.join(consumer.queue);
@@ -150,7 +156,7 @@ export class LinkLine extends WaitingLine {
     const { link } = this;
     link.reopen();
     for (let left = this.count; left > 0 && !link.full; left--) {
-      const queue = this.next() as Queue;
+      const queue = this.next() as HostedQueue;
       if (!queue.deleted && queue.deliver() && !queue.touched) this.lines.host.touch(queue);
     }
     return false;

@@ -5,7 +5,7 @@ import type { MessageLog } from '../../message/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
 import { finish, type Slices, type Steps } from '../core/slices.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { RefusalLine, Refusing } from '../queue/ports.ts';
 import type { PositionVisitor } from '../queue/queue-entries.ts';
 
 /** What dead letters may take of one turn, the last one not counted. */
@@ -18,7 +18,7 @@ const STOP_MS = 1000;
 
 /** A message that a queue refused. The log keeps it until it has been handed on. */
 interface Refused {
-  readonly queue: Queue;
+  readonly refusing: Refusing;
   readonly position: number;
   readonly bodyBytes: number;
   readonly traits: number;
@@ -32,7 +32,7 @@ interface Refused {
  *
  * What waits from one turn to the next is in memory alone, as in RabbitMQ: after a crash it may be gone.
  */
-export class RefusedLetters implements RecordHolder {
+export class RefusedLetters implements RecordHolder, RefusalLine {
   readonly deleted = false;
   /** Whether the share of this turn was found to be used up. */
   over = false;
@@ -80,8 +80,8 @@ export class RefusedLetters implements RecordHolder {
   }
 
   /** Takes over a message that a queue refuses; it is handed on at once where there is time and none waits. */
-  add(queue: Queue, position: number, bodyBytes: number, traits: number): void {
-    const refused = { queue, position, bodyBytes, traits };
+  add(refusing: Refusing, position: number, bodyBytes: number, traits: number): void {
+    const refused = { refusing, position, bodyBytes, traits };
     this.log.retain(position, bodyBytes);
     if (this.led !== null) {
       this.led.push(refused);
@@ -141,11 +141,11 @@ export class RefusedLetters implements RecordHolder {
 
   /** Returns what is to be done in steps. */
   private handOnNext(): Steps | null {
-    const { queue, position, bodyBytes, traits } = this.following.pop() ?? this.nextRoot();
+    const { refusing, position, bodyBytes, traits } = this.following.pop() ?? this.nextRoot();
     const led: Refused[] = [];
     this.led = led;
     // Without a finally: what throws here does so in the midst of a change, and ends the process.
-    const letter = queue.deleted ? null : queue.endings.handOnRefused(position, bodyBytes, traits);
+    const letter = refusing.deleted ? null : refusing.handOnRefused(position, bodyBytes, traits);
     this.led = null;
     this.follow(led, this.following.length);
     this.log.unref(this.log.segmentOf(position), bodyBytes);

@@ -6,10 +6,9 @@ import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { ChangeLine } from '../core/change-line.ts';
 import type { RecordHolder } from '../core/record-holder.ts';
-import { PUSH_STORED } from '../queue/host.ts';
+import { type DyingQueue, type HeldEntry, PUSH_STORED } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PositionVisitor } from '../queue/queue-entries.ts';
-import type { HeldEntry } from '../queue/queue-messages.ts';
 import { type SetAsideMessage, SetAsideRows } from './set-aside-rows.ts';
 
 /** Transient messages that are kept at a time; the oldest of them go first. */
@@ -73,7 +72,7 @@ export class SetAsideMessages implements RecordHolder {
    * Takes a message over that is still in its queue, which lets go of it in the same turn: one batch
    * holds both.
    */
-  add(vhost: string, queue: Queue, entry: HeldEntry, doing: string, error: unknown): void {
+  add(vhost: string, queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void {
     const { log, clock } = this.host;
     log.retain(entry.position, entry.bodyBytes);
     const message: SetAsideMessage = {

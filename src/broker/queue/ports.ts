@@ -4,9 +4,8 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ChangeLine } from '../core/change-line.ts';
 import type { Slices, Steps } from '../core/slices.ts';
-import type { RefusedLetters } from '../republish/refused-letters.ts';
-import type { Queue } from './queue.ts';
-import type { HeldEntry } from './queue-messages.ts';
+import type { FloodedQueue } from './floods.ts';
+import type { QueueRules } from './rules.ts';
 import type { Sweep } from './sweeps.ts';
 
 /** What `push` is told of a message; the priority stands from bit PUSH_PRIORITY_SHIFT on. */
@@ -18,24 +17,73 @@ export const PUSH_PRIORITY_SHIFT = 8;
 /** Why a message died, in the words of `x-death`. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
+/** A message as its queue holds it: what it takes to put it back. */
+export interface HeldEntry {
+  readonly seq: number;
+  readonly position: number;
+  readonly bodyBytes: number;
+  /** As for Queue.push. */
+  readonly traits: number;
+}
+
+/** A queue as the turn and the batches see it. */
+export interface HostedQueue extends FloodedQueue {
+  readonly deleted: boolean;
+  /** Whether the host has it on its list of queues to deliver from. */
+  touched: boolean;
+  /** Whether the host has it on its list of queues with something to seal. */
+  dirty: boolean;
+  /** The earliest time at which the host will call `deadlinePassed`; Infinity: none. */
+  watchedMs: number;
+  /** Gives out what it can, so many messages at most; returns whether it stopped only for others' turn. */
+  deliver(most?: number): boolean;
+  deadlinePassed(): void;
+  /** Writes into the batch being gathered what changed since the last one. */
+  sealInto(batch: number): void;
+  /** Told that all batches up to `batch` are durable. */
+  durableUpTo(batch: number): void;
+}
+
+/** A queue as dead-lettering and setting aside see it. */
+export interface DyingQueue {
+  readonly id: number;
+  readonly name: string;
+  readonly durable: boolean;
+  readonly rules: QueueRules;
+}
+
+/** What hands on the messages that a queue refused. */
+export interface Refusing {
+  /** Whether its queue is gone, and all that it refused with it. */
+  readonly deleted: boolean;
+  handOnRefused(position: number, bodyBytes: number, traits: number): Steps | null;
+}
+
+/** Where refused messages wait for their turn to be dead letters. */
+export interface RefusalLine {
+  /** Whether dead letters have had their share of this turn. */
+  readonly spent: boolean;
+  add(refusing: Refusing, position: number, bodyBytes: number, traits: number): void;
+}
+
 /** What a queue needs of the broker around it. */
 export interface QueueHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
   readonly line: ChangeLine;
   readonly slices: Slices;
-  readonly refusedLetters: RefusedLetters;
+  readonly refusedLetters: RefusalLine;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed: number;
   unsealedLive: number;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */
   delivering: boolean;
   /** Asks that `deliver` be called at the end of this turn. */
-  touch(queue: Queue): void;
+  touch(queue: HostedQueue): void;
   /** Asks that `deadlinePassed` be called once the time is `dueMs`. */
-  watch(queue: Queue, dueMs: number): void;
+  watch(queue: HostedQueue, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
-  listDirty(queue: Queue): void;
+  listDirty(queue: HostedQueue): void;
   /** Takes over pages that a purge left behind, to let go of them little by little. */
   sweep(sweep: Sweep): void;
   /** Asks that the batch being gathered be sealed without delay. */
@@ -48,11 +96,11 @@ export interface QueueHome {
    * Hands a message on to where the queue's dead letters go; it is still in the queue. Returns the steps of that,
    * not begun, where they are too many for one turn: the batch of the last one must have all of them.
    */
-  deadLetter(queue: Queue, position: number, reason: DeathReason): Steps | null;
+  deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null;
   /** Takes over a message that cannot be looked at; the queue lets go of it in the same turn. */
-  setAside(queue: Queue, entry: HeldEntry, doing: string, error: unknown): void;
-  /** The queue was unused for as long as it may be. */
-  queueExpired(queue: Queue): void;
+  setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void;
+  /** The queue of that name was unused for as long as it may be. */
+  queueExpired(name: string): void;
 }
 
 /** What a queue is declared with; redeclaration compares these. */
