@@ -152,7 +152,7 @@ export async function startBroker(
 function backupOf(server: Server, store: Store, dataDir: string) {
   return async (path: string): Promise<BackupReport> => {
     // All that was confirmed is durable by now; what is on its way is waited for.
-    await server.peers.durable(server.broker.awaitBatch());
+    await server.peers.durable(server.broker.core.awaitBatch());
     return backUp(store, dataDir, path);
   };
 }
@@ -167,7 +167,7 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
     const { user, vhost, ...rest } = accessSettings(settings);
     broker.recover({ vhost, user: user === null ? null : { ...rest, name: user } });
     const close = async (): Promise<void> => {
-      broker.seal();
+      broker.core.seal();
       await closeStore(opened);
     };
     return { view: new View(broker, version), close };
@@ -325,7 +325,7 @@ function loadDefinitions(
     logger.info({ file: path }, 'definitions loaded');
   }
   policyRows.putImportHash(hash);
-  broker.definitionChanged();
+  broker.core.definitionChanged();
 }
 
 /** Runs what may refuse what a file says; the error names the file. */

@@ -4,7 +4,7 @@
 import type { ReadMessage } from '../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { type ExactText, viewOf } from '../util/bytes.ts';
-import type { Broker } from './broker.ts';
+import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
 import { pushingAll } from './pushing.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/ports.ts';
@@ -30,12 +30,12 @@ export interface PreparedCopy {
 }
 
 /** Makes a copy of a message. All that can fail fails here, while nothing has changed. */
-export function prepareCopy(broker: Broker, message: ReadMessage, copy: Copy): PreparedCopy {
+export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy): PreparedCopy {
   const record = buildRecord(copy.exchange, copy.routingKey, copy.headerPayload, message.body);
   const view = viewOf(record);
   const flags = message.persistent ? FLAG_PERSISTENT : 0;
   const { priority } = message;
-  writeRecordHead(view, 0, flags, priority ?? 0, broker.time.now(), copy.expiryMs);
+  writeRecordHead(view, 0, flags, priority ?? 0, core.time.now(), copy.expiryMs);
   let traits = 0;
   if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (copy.expiryMs !== NO_EXPIRY) traits |= PUSH_EXPIRES;
@@ -45,36 +45,36 @@ export function prepareCopy(broker: Broker, message: ReadMessage, copy: Copy): P
 
 /** Puts a copy into queues, of which there is one at least; false: one refused it. */
 export function placeCopy(
-  broker: Broker,
+  core: BrokerCore,
   prepared: PreparedCopy,
   targets: readonly Queue[],
 ): boolean {
-  broker.line.begin();
-  const { position, traits } = store(broker, prepared, targets);
+  core.line.begin();
+  const { position, traits } = store(core, prepared, targets);
   let taken = true;
   for (const target of targets) {
     if (!target.push(position, prepared.bodyBytes, traits)) taken = false;
   }
-  broker.line.end();
+  core.line.end();
   return taken;
 }
 
 /** The same for very many queues, step by step: one batch must have all of it. */
 export function* placingCopy(
-  broker: Broker,
+  core: BrokerCore,
   prepared: PreparedCopy,
   targets: readonly Queue[],
 ): Steps {
-  broker.line.begin();
-  const { position, traits } = store(broker, prepared, targets);
-  broker.line.end();
+  core.line.begin();
+  const { position, traits } = store(core, prepared, targets);
+  core.line.end();
   const outcome = { refused: false };
-  yield* pushingAll(broker, targets, position, prepared.bodyBytes, traits, outcome);
+  yield* pushingAll(core, targets, position, prepared.bodyBytes, traits, outcome);
 }
 
 /** Has the log take a copy and hold it for so many queues. */
 function store(
-  { log }: Broker,
+  { log }: BrokerCore,
   { record, view, bodyBytes, persistent, traits }: PreparedCopy,
   targets: readonly Queue[],
 ): { readonly position: number; readonly traits: number } {

@@ -4,15 +4,23 @@
 import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../amqp/property-walk.ts';
 import { readMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
-import type { Broker } from './broker.ts';
 import { copyKeys } from './copy-keys.ts';
 import { placeCopy, placingCopy, prepareCopy } from './copy-message.ts';
+import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
+import type { Exchange } from './exchange/exchange.ts';
 import { MessageProperties } from './message-properties.ts';
 import { WIDE_ROUTE } from './pushing.ts';
 import type { DeathReason, DyingQueue } from './queue/ports.ts';
 import { queuesOfCycle, recordDeath } from './republish/deaths.ts';
-import type { Vhost } from './vhost.ts';
+import type { Router } from './router.ts';
+
+/** A vhost as messages that the broker publishes itself see it. */
+export interface RoutedVhost {
+  readonly name: string;
+  readonly exchanges: ReadonlyMap<string, Exchange>;
+  readonly router: Router;
+}
 
 /**
  * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
@@ -21,17 +29,17 @@ import type { Vhost } from './vhost.ts';
  * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last.
  */
 export function deadLetter(
-  broker: Broker,
-  vhost: Vhost,
+  core: BrokerCore,
+  vhost: RoutedVhost,
   queue: DyingQueue,
   position: number,
   reason: DeathReason,
 ): Steps | null {
   const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
   if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return null;
-  const message = readMessage(broker.log, position);
+  const message = readMessage(core.log, position);
   const { headers, expiration, address } = message;
-  const atMs = broker.clock.wallMs();
+  const atMs = core.clock.wallMs();
   recordDeath(headers, { ...address, queue: queue.name, reason, expiration, atMs });
   if (deadLetterRoutingKey !== null) headers.delete('CC');
   const routingKey = deadLetterRoutingKey ?? address.routingKey;
@@ -44,10 +52,10 @@ export function deadLetter(
   if (targets.length === 0) return null;
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
-  const prepared = prepareCopy(broker, message, { ...copy, expiryMs: NO_EXPIRY });
+  const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
   // Up to here the message was looked at; from here on there is no way back.
-  broker.counts.deadLettered[reason] += 1;
-  if (targets.length > WIDE_ROUTE) return placingCopy(broker, prepared, targets);
-  placeCopy(broker, prepared, targets);
+  core.counts.deadLettered[reason] += 1;
+  if (targets.length > WIDE_ROUTE) return placingCopy(core, prepared, targets);
+  placeCopy(core, prepared, targets);
   return null;
 }

@@ -14,11 +14,11 @@ import { FIELD_DEPTH_MAX } from '../amqp/table-limits.ts';
 import type { ReadMessage } from '../message/read-message.ts';
 import { buildRecord, NO_EXPIRY, writeRecordHead } from '../message/record.ts';
 import { type ExactText, exactText, viewOf } from '../util/bytes.ts';
-import type { Broker } from './broker.ts';
 import { copyKeyFields } from './copy-keys.ts';
+import type { BrokerCore } from './core/core.ts';
+import type { RoutedVhost } from './dead-letter.ts';
 import { MessageProperties } from './message-properties.ts';
 import { NODE_NAME } from './node-name.ts';
-import type { Vhost } from './vhost.ts';
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace';
 const NO_HEADERS: FieldTable = new Map();
@@ -40,11 +40,11 @@ interface Named {
 
 /** The tracing of one vhost, while it is on. */
 export class Firehose {
-  private readonly broker: Broker;
-  private readonly vhost: Vhost;
+  private readonly core: BrokerCore;
+  private readonly vhost: RoutedVhost;
 
-  constructor(broker: Broker, vhost: Vhost) {
-    this.broker = broker;
+  constructor(core: BrokerCore, vhost: RoutedVhost) {
+    this.core = core;
     this.vhost = vhost;
   }
 
@@ -89,7 +89,7 @@ export class Firehose {
 
   /** The key may be longer than a short string; the record has as much of it as fits. */
   private publish(key: string, headers: FieldTable, body: Buffer): void {
-    const { log, line, nowMs } = this.broker;
+    const { log, line, nowMs } = this.core;
     const payload = encodeContentHeaderPayload(body.length, { headers });
     const asked = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
     const queues = this.vhost.router.route(TRACE_EXCHANGE, key, asked)?.queues ?? [];

@@ -1,6 +1,6 @@
 // Owns giving one message to very many queues, step by step. Never finds them, nor places the message in the log.
 
-import type { Broker } from './broker.ts';
+import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
 import type { Queue } from './queue/queue.ts';
 
@@ -15,7 +15,7 @@ export const WIDE_ROUTE = 256;
  * that are deleted meanwhile are left out.
  */
 export function* pushingAll(
-  { log, line }: Broker,
+  { log, line }: BrokerCore,
   queues: readonly Queue[],
   position: number,
   bodyBytes: number,

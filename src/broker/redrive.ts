@@ -3,12 +3,11 @@
 
 import type { ReadMessage } from '../message/read-message.ts';
 import { NO_EXPIRY } from '../message/record.ts';
-import type { Broker } from './broker.ts';
 import { placeCopy, prepareCopy } from './copy-message.ts';
+import type { BrokerCore } from './core/core.ts';
 import type { Queue } from './queue/queue.ts';
 import type { BrowsedEntry } from './queue/queue-messages.ts';
 import { lastDeathOf } from './republish/deaths.ts';
-import type { Vhost } from './vhost.ts';
 
 /** What became of a message that was to be moved. */
 export type Moved = 'moved' | 'no-way-back' | 'refused';
@@ -18,8 +17,8 @@ export type Moved = 'moved' | 'no-way-back' | 'refused';
  * and the routing key back that it had; what `x-death` says stays, as its history.
  */
 export function redriveMessage(
-  broker: Broker,
-  vhost: Vhost,
+  core: BrokerCore,
+  vhost: { readonly queues: ReadonlyMap<string, Queue> },
   from: Queue,
   entry: BrowsedEntry,
   message: ReadMessage,
@@ -34,10 +33,10 @@ export function redriveMessage(
     headerPayload: message.headerPayload,
     expiryMs: expiryMsOf(message.expiration),
   };
-  if (!placeCopy(broker, prepareCopy(broker, message, copy), [target])) return 'refused';
-  broker.line.begin();
+  if (!placeCopy(core, prepareCopy(core, message, copy), [target])) return 'refused';
+  core.line.begin();
   from.messages.removeReady(entry);
-  broker.line.end();
+  core.line.end();
   return 'moved';
 }
 

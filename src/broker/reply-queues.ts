@@ -1,19 +1,11 @@
 // Owns the queues of direct reply-to in one vhost: one for each channel that consumes replies. Never
 // lists them with the others: they are not declared, bound or told of, only published to by name.
 
-import type { Broker } from './broker.ts';
+import type { BrokerCore } from './core/core.ts';
 import { generateName } from './generated-name.ts';
 import type { QueueHome } from './queue/ports.ts';
 import { Queue } from './queue/queue.ts';
-
-/** The queue that replies are consumed from, and that requests name in `reply-to`. */
-export const REPLY_TO = 'amq.rabbitmq.reply-to';
-const PREFIX = `${REPLY_TO}.`;
-
-/** Whether a queue of that name, if there is one, is for replies. */
-export function isReplyName(name: string): boolean {
-  return name.startsWith(PREFIX);
-}
+import { REPLY_PREFIX } from './reply-names.ts';
 
 /**
  * A queue for replies is a transient one with a single consumer that never acks. It is as old as its
@@ -21,11 +13,11 @@ export function isReplyName(name: string): boolean {
  */
 export class ReplyQueues {
   private readonly queues = new Map<string, Queue>();
-  private readonly broker: Broker;
+  private readonly core: BrokerCore;
   private readonly home: QueueHome;
 
-  constructor(broker: Broker, home: QueueHome) {
-    this.broker = broker;
+  constructor(core: BrokerCore, home: QueueHome) {
+    this.core = core;
     this.home = home;
   }
 
@@ -39,11 +31,11 @@ export class ReplyQueues {
 
   /** Makes a queue with a name that nobody can guess. */
   open(): Queue {
-    const { broker } = this;
-    const name = generateName(PREFIX);
+    const { core } = this;
+    const name = generateName(REPLY_PREFIX);
     const traits = { name, durable: false, autoDelete: false, owner: null, arguments: new Map() };
-    const { log, queueRows } = broker;
-    const queue = new Queue(broker.queueIds.take(), traits, log, broker, this.home, queueRows);
+    const { log, queueRows } = core;
+    const queue = new Queue(core.queueIds.take(), traits, log, core, this.home, queueRows);
     this.queues.set(name, queue);
     return queue;
   }

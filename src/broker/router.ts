@@ -8,7 +8,7 @@ import type { RoutedMessage } from './exchange/router.ts';
 import { LONG_WALK_NODES } from './exchange/topic-trie.ts';
 import { MessageProperties } from './message-properties.ts';
 import type { Queue } from './queue/queue.ts';
-import { isReplyName } from './reply-queues.ts';
+import { isReplyName } from './reply-names.ts';
 import { Route } from './route.ts';
 import { RouteMemo } from './route-memo.ts';
 

@@ -5,7 +5,8 @@ import { AmqpError } from '../amqp/errors.ts';
 import type { FieldTable } from '../amqp/field-table.ts';
 import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
-import type { Broker } from './broker.ts';
+import type { Changes } from './changes.ts';
+import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
 import { atOnce, type LongAct, Unbinding } from './core/unbinding.ts';
 import { UnusedExchanges } from './core/unused-exchanges.ts';
@@ -23,6 +24,7 @@ import {
   refuseSystemExchange,
   withQueueType,
 } from './declare-rules.ts';
+import type { DefinitionRows } from './definition-rows.ts';
 import type { Binding } from './exchange/binding.ts';
 import {
   bindingIdentity,
@@ -38,11 +40,20 @@ import { generateName } from './generated-name.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { Parameters } from './policy/parameters.ts';
 import { Policies } from './policy/policies.ts';
+import type { PolicyRows } from './policy/policy-rows.ts';
 import type { ConsumerSource } from './queue/consumer.ts';
 import type { DeathReason, DyingQueue, HeldEntry, QueueHome, QueueTraits } from './queue/ports.ts';
 import { Queue } from './queue/queue.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
+
+/** What a vhost needs of its broker. */
+export interface VhostBroker {
+  readonly core: BrokerCore;
+  readonly definitionRows: DefinitionRows;
+  readonly policyRows: PolicyRows;
+  readonly changes: Changes;
+}
 
 /** One vhost. */
 export class Vhost implements QueueHome {
@@ -60,22 +71,22 @@ export class Vhost implements QueueHome {
   firehose: Firehose | null = null;
   /** How many connections have opened it. */
   connections = 0;
-  private readonly broker: Broker;
+  private readonly broker: VhostBroker;
   private readonly sources = new Sources();
   private readonly unused = new UnusedExchanges((exchange) => this.removeExchange(exchange));
   private readonly unbinding: Unbinding;
   private readonly owned = new OwnedQueues();
 
-  constructor(name: string, broker: Broker) {
+  constructor(name: string, broker: VhostBroker) {
     this.name = name;
     this.broker = broker;
-    this.replies = new ReplyQueues(broker, this);
+    this.replies = new ReplyQueues(broker.core, this);
     this.router = new Router(this);
-    const definitionChanged = (): void => broker.definitionChanged();
+    const definitionChanged = (): void => broker.core.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
     const { queues, exchanges } = this;
     this.unbinding = new Unbinding(name, broker, this.sources, this.unused, routesChanged);
-    const act = (steps: Steps): boolean => broker.slices.begin(steps, () => {});
+    const act = (steps: Steps): boolean => broker.core.slices.begin(steps, () => {});
     const home = { name, queues, exchanges, definitionChanged, routesChanged, act };
     this.policies = new Policies(home, broker.policyRows);
     this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
@@ -99,11 +110,11 @@ export class Vhost implements QueueHome {
 
   /** Has a queue stand for one whose rows cannot be read: it takes nothing and gives nothing. */
   standIn(name: string, error: string): void {
-    const { broker } = this;
+    const { core } = this.broker;
     const traits = { name, durable: true, autoDelete: false, owner: null, arguments: new Map() };
     const broken = this.queues.get(name);
     if (broken !== undefined) broken.deleted = true;
-    const queue = new Queue(0, traits, broker.log, broker, this, broker.queueRows);
+    const queue = new Queue(0, traits, core.log, core, this, core.queueRows);
     queue.refuseAll(error);
     this.queues.set(name, queue);
   }
@@ -112,7 +123,7 @@ export class Vhost implements QueueHome {
   setTraits(traits: Partial<VhostTraits>): void {
     this.traits = { ...this.traits, ...traits };
     if (!this.traits.tracing) this.firehose = null;
-    else this.firehose ??= new Firehose(this.broker, this);
+    else this.firehose ??= new Firehose(this.broker.core, this);
   }
 
   snapshot(): VhostSnapshot {
@@ -128,7 +139,7 @@ export class Vhost implements QueueHome {
     this.router.topologyChanged();
     for (const queue of this.queues.values()) {
       yield* this.unbinding.steps(queue, () => broker.changes.bulk(() => this.removeQueue(queue)));
-      broker.setAside.dropOf(queue.id);
+      broker.core.setAside.dropOf(queue.id);
       yield;
     }
   }
@@ -142,7 +153,7 @@ export class Vhost implements QueueHome {
 
   /** The error for an exchange that is not there. */
   noExchange(name: string): AmqpError {
-    this.broker.setAsideRows.refuse('exchange', this.name, name);
+    this.broker.core.setAsideRows.refuse('exchange', this.name, name);
     return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
   }
 
@@ -153,7 +164,7 @@ export class Vhost implements QueueHome {
       throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`);
     }
     if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
-    if (queue.unreadable !== null) this.broker.setAsideRows.refuse('queue', this.name, name);
+    if (queue.unreadable !== null) this.broker.core.setAsideRows.refuse('queue', this.name, name);
     return queue;
   }
 
@@ -163,16 +174,16 @@ export class Vhost implements QueueHome {
     const current = this.exchanges.get(name);
     checkExchangeDeclaration(this.name, current, traits);
     if (current !== undefined) return;
-    this.broker.setAsideRows.refuse('exchange', this.name, name);
+    this.broker.core.setAsideRows.refuse('exchange', this.name, name);
     const exchange = new Exchange(traits);
     // What could refuse comes before any change in memory: the rows too.
     if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
-    this.broker.line.change(() => {
+    this.broker.core.line.change(() => {
       this.exchanges.set(name, exchange);
       this.policies.applyToExchange(exchange);
       this.router.topologyChanged();
       this.broker.changes.exchange('declared', this.name, exchange);
-      if (exchange.durable) this.broker.definitionChanged();
+      if (exchange.durable) this.broker.core.definitionChanged();
     });
   }
 
@@ -182,7 +193,7 @@ export class Vhost implements QueueHome {
     refuseSystemExchange(this.name, name);
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) {
-      this.broker.setAsideRows.refuse('exchange', this.name, name);
+      this.broker.core.setAsideRows.refuse('exchange', this.name, name);
       return then();
     }
     if (ifUnused && exchange.bindings.size > 0) {
@@ -197,14 +208,14 @@ export class Vhost implements QueueHome {
    * `grants` are the rights of who declares it; null: any.
    */
   declareQueue(given: QueueTraits, connection: object, grants: Grants | null = null): Queue {
-    this.broker.counts.queuesDeclared += 1;
+    this.broker.core.counts.queuesDeclared += 1;
     const current = this.queues.get(given.name);
     checkName('queue', given.name);
     const name = given.name === '' ? generateName('amq.gen-') : given.name;
     grants?.requireQueue('configure', name);
     const { defaultQueueType, limits } = this.traits;
     const traits = withQueueType({ ...given, name }, defaultQueueType);
-    this.broker.setAsideRows.refuse('queue', this.name, name);
+    this.broker.core.setAsideRows.refuse('queue', this.name, name);
     checkQueueDeclaration(this.name, current, traits, connection);
     if (current !== undefined) return current;
     checkQueueLimit(this.name, name, this.queues.size, limits);
@@ -221,15 +232,15 @@ export class Vhost implements QueueHome {
   }
 
   private createQueue(traits: QueueTraits): Queue {
-    const id = this.broker.queueIds.take();
+    const id = this.broker.core.queueIds.take();
     if (traits.durable) this.broker.definitionRows.putQueue(this.name, { ...traits, id });
-    this.broker.line.begin();
+    this.broker.core.line.begin();
     const queue = this.addQueue(id, traits);
-    this.broker.counts.queuesCreated += 1;
+    this.broker.core.counts.queuesCreated += 1;
     this.broker.changes.queue('declared', this.name, queue);
     this.router.topologyChanged();
-    if (traits.durable) this.broker.definitionChanged();
-    this.broker.line.end();
+    if (traits.durable) this.broker.core.definitionChanged();
+    this.broker.core.line.end();
     return queue;
   }
 
@@ -264,8 +275,8 @@ export class Vhost implements QueueHome {
   private removeQueue(queue: Queue): number {
     if (queue.deleted) return 0;
     const count = queue.readyCount;
-    this.broker.line.begin();
-    this.broker.counts.queuesDeleted += 1;
+    this.broker.core.line.begin();
+    this.broker.core.counts.queuesDeleted += 1;
     this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
     this.owned.remove(queue);
@@ -274,10 +285,10 @@ export class Vhost implements QueueHome {
     this.router.topologyChanged();
     if (queue.durable) {
       this.broker.definitionRows.removeQueue(this.name, queue.name);
-      this.broker.definitionChanged();
+      this.broker.core.definitionChanged();
     }
     for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
-    this.broker.line.end();
+    this.broker.core.line.end();
     return count;
   }
 
@@ -285,7 +296,7 @@ export class Vhost implements QueueHome {
   purgeQueue(queue: Queue): number {
     const count = queue.purge();
     // Who is told that they are gone must not see them again.
-    if (queue.durable && count > 0) this.broker.definitionChanged();
+    if (queue.durable && count > 0) this.broker.core.definitionChanged();
     return count;
   }
 
@@ -310,11 +321,11 @@ export class Vhost implements QueueHome {
       const ends = { source: source.name, destination: destination.name, toExchange };
       broker.definitionRows.putBinding(name, identity, { ...ends, bindingKey, arguments: args });
     }
-    broker.line.change(() => {
+    broker.core.line.change(() => {
       this.addBinding(source, destination, bindingKey, args);
       this.router.topologyChanged();
       broker.changes.binding('declared', name, source, destination, bindingKey);
-      if (durable) broker.definitionChanged();
+      if (durable) broker.core.definitionChanged();
     });
   }
 
@@ -332,7 +343,7 @@ export class Vhost implements QueueHome {
   unbind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    this.broker.line.change(() => {
+    this.broker.core.line.change(() => {
       if (this.unbinding.remove(source, identity)) this.unused.look(source);
     });
   }
@@ -340,7 +351,7 @@ export class Vhost implements QueueHome {
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
   lastConsumerLeft(
     { name }: ConsumerSource,
-    act = this.broker.slices.whole,
+    act = this.broker.core.slices.whole,
     then = (): void => {},
   ): void {
     const queue = this.replies.close(name) ? undefined : this.queues.get(name);
@@ -349,22 +360,22 @@ export class Vhost implements QueueHome {
   }
 
   deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null {
-    return deadLetter(this.broker, this, queue, position, reason);
+    return deadLetter(this.broker.core, this, queue, position, reason);
   }
 
   setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void {
-    this.broker.setAside.add(this.name, queue, entry, doing, error);
+    this.broker.core.setAside.add(this.name, queue, entry, doing, error);
   }
 
   queueExpired(name: string): void {
     const queue = this.queues.get(name);
-    if (queue !== undefined) this.deleteQueueBy(this.broker.slices.whole, queue);
+    if (queue !== undefined) this.deleteQueueBy(this.broker.core.slices.whole, queue);
   }
 
   /** Makes a queue, also for recovery. */
   addQueue(id: number, traits: QueueTraits): Queue {
-    const { log, queueRows } = this.broker;
-    const queue = new Queue(id, traits, log, this.broker, this, queueRows);
+    const { core } = this.broker;
+    const queue = new Queue(id, traits, core.log, core, this, core.queueRows);
     this.queues.set(traits.name, queue);
     this.policies.applyToQueue(queue);
     this.owned.add(queue);
@@ -386,7 +397,8 @@ export class Vhost implements QueueHome {
 
   private removeExchange(exchange: Exchange): void {
     if (exchange.deleted) return;
-    const { line, changes, definitionRows } = this.broker;
+    const { changes, definitionRows } = this.broker;
+    const { line } = this.broker.core;
     line.begin();
     this.exchanges.delete(exchange.name);
     exchange.deleted = true;
@@ -396,7 +408,7 @@ export class Vhost implements QueueHome {
     changes.exchange('deleted', this.name, exchange);
     if (exchange.durable) {
       definitionRows.removeExchange(this.name, exchange.name);
-      this.broker.definitionChanged();
+      this.broker.core.definitionChanged();
     }
     line.end();
   }

@@ -72,7 +72,7 @@ export class View {
     const { access } = this.broker;
     const home = this.broker.vhost(vhost);
     // No socket has noted the time: the broker may have been idle for hours.
-    this.broker.nowMs = this.broker.time.now();
+    this.broker.core.nowMs = this.broker.core.time.now();
     return new Actor(this.broker, this.host, home, access.grants(this.known(user), home.name));
   }
 
@@ -104,7 +104,7 @@ export class View {
 
   /** Resolves when all that was changed is durable. */
   async settled(): Promise<void> {
-    const { definitionsBatch, durableBatch } = this.broker;
+    const { definitionsBatch, durableBatch } = this.broker.core;
     if (definitionsBatch > durableBatch) await this.host.durable(definitionsBatch);
   }
 
@@ -233,7 +233,7 @@ export class View {
   /** The same step by step; resolves when it is done, all in one batch. */
   deleteUserInSteps(name: string): Promise<void> {
     const steps = this.broker.access.deletingUser(name);
-    return new Promise((resolve) => this.broker.slices.whole(steps, resolve));
+    return new Promise((resolve) => this.broker.core.slices.whole(steps, resolve));
   }
 
   changePassword(name: string, password: string): Promise<void> {
@@ -373,7 +373,7 @@ export class View {
     const home = this.broker.vhost(vhost);
     const queue = home.queue(name, NOBODY);
     const count = home.deleteQueue(queue, ifUnused, ifEmpty);
-    this.broker.setAside.dropOf(queue.id);
+    this.broker.core.setAside.dropOf(queue.id);
     return count;
   }
 

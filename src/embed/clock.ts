@@ -56,7 +56,7 @@ export class EmbeddedClock implements BrokerClock {
     let left = ms;
     while (left > 0) {
       if (this.isClosed()) throw new Error('clock.advance: the broker is closed');
-      const untilDue = Math.max(1, Math.ceil(broker.nextDeadlineMs - broker.time.now()));
+      const untilDue = Math.max(1, Math.ceil(broker.core.nextDeadlineMs - broker.core.time.now()));
       const step = Math.min(left, stepMs, untilDue);
       this.clock.skip(step);
       left -= step;

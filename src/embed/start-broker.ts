@@ -187,5 +187,5 @@ function prepare(broker: Broker, options: BrokerOptions, users: readonly BrokerU
     access.setPermission({ user: name, vhost, ...permission });
   for (const user of named) give(user, FIRST_VHOST);
   for (const user of users) for (const vhost of vhosts) give(user, vhost);
-  broker.definitionChanged();
+  broker.core.definitionChanged();
 }

@@ -7,7 +7,7 @@ import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User } from '../broker/access/user.ts';
-import type { Broker } from '../broker/broker.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import { finish, type Steps } from '../broker/core/slices.ts';
 import type { LongAct } from '../broker/core/unbinding.ts';
 import {
@@ -62,7 +62,7 @@ export interface ChannelConnection {
   readonly facts: ConnectionFacts;
   readonly user: User;
   readonly grants: Grants;
-  readonly broker: Broker;
+  readonly core: BrokerCore;
   readonly vhost: Vhost;
   readonly outbox: Outbox;
   /** The largest frame the peer takes. */
@@ -119,13 +119,13 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.connection = connection;
     this.link = connection.outbox;
     this.grants = connection.grants;
-    const { broker, vhost, settings } = connection;
+    const { core, vhost, settings } = connection;
     this.vhost = vhost;
-    this.credit = new SharedCredit(broker.lines);
-    this.deliveries = new Deliveries(this, broker.line);
+    this.credit = new SharedCredit(core.lines);
+    this.deliveries = new Deliveries(this, core.line);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
-    this.publisher = new Publisher(broker, vhost, this, settings);
+    this.publisher = new Publisher(core, vhost, this, settings);
   }
 
   act(steps: Steps, then: () => void = () => {}, whole = false, key = 0): void {
@@ -162,12 +162,12 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     position: number,
     redelivered: boolean,
   ): void {
-    const { broker, peerFrameMax } = this.connection;
-    const segment = broker.log.readable(position);
+    const { core, peerFrameMax } = this.connection;
+    const segment = core.log.readable(position);
     const counted = redelivered && queue.countsReturns;
-    const seen = counted ? seeCounted(broker.log, queue, seq, position) : null;
+    const seen = counted ? seeCounted(core.log, queue, seq, position) : null;
     // All that can fail over this message has been done: from here on it is delivered.
-    broker.line.begin();
+    core.line.begin();
     if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
     let tag: number;
     if (consumer.noAck) {
@@ -190,12 +190,12 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       const { link, prefix, number } = this;
       writeDelivery(link, prefix, number, peerFrameMax, tag, redelivered, segment, record);
     }
-    broker.line.end();
+    core.line.end();
   }
 
   /** Sends basic.get-ok for a message just taken from a queue, and read by `seeGot`. */
   deliverGet(queue: ConsumerSource, entry: TakenEntry, noAck: boolean, seen: SeenMessage): void {
-    const { line } = this.connection.broker;
+    const { line } = this.connection.core;
     const { seq, position, redelivered } = entry;
     line.begin();
     this.counts.countGet(entry, noAck);
@@ -222,7 +222,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   /** A message that cannot be traced is delivered without a trace. */
   private trace(queue: ConsumerSource, position: number, redelivered: boolean): void {
-    const { log, line } = this.connection.broker;
+    const { log, line } = this.connection.core;
     const { begun } = line;
     try {
       this.vhost.firehose?.delivered(this, readMessage(log, position), queue, redelivered);
@@ -251,7 +251,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
    */
   *committing(transaction: Transaction, outcome: CommitOutcome): Steps {
     const { publishes, tags, ways } = transaction;
-    const { line } = this.connection.broker;
+    const { line } = this.connection.core;
     line.begin();
     transaction.clear();
     for (let i = 0; i < publishes.length; i++) {

@@ -8,20 +8,20 @@ import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 const LOOK_MS = 1000;
 
 /** What is watched. */
-export interface TimedBroker {
+export interface TimedCore {
   readonly time: BrokerTime;
   awaitBatch(): number;
 }
 
 /** Looks at the clock once a second. */
 export class ClockWatch {
-  private readonly broker: TimedBroker;
+  private readonly core: TimedCore;
   private readonly wheel: TimerWheel;
   private readonly log: Logger;
   private readonly timer = new WheelTimer(() => this.look());
 
-  constructor(broker: TimedBroker, wheel: TimerWheel, log: Logger) {
-    this.broker = broker;
+  constructor(core: TimedCore, wheel: TimerWheel, log: Logger) {
+    this.core = core;
     this.wheel = wheel;
     this.log = log;
   }
@@ -35,7 +35,7 @@ export class ClockWatch {
   }
 
   private look(): void {
-    const { time } = this.broker;
+    const { time } = this.core;
     time.now();
     const jumpMs = time.unsavedJumpMs;
     if (jumpMs !== 0) {
@@ -44,7 +44,7 @@ export class ClockWatch {
         'the time of day was set: times to live go on as if it had not been',
       );
       time.save();
-      this.broker.awaitBatch();
+      this.core.awaitBatch();
     }
     this.wheel.schedule(this.timer, LOOK_MS);
   }

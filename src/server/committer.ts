@@ -1,6 +1,6 @@
 // Owns when the batch being gathered is sealed. Never writes to the store itself: the broker does.
 
-import type { Broker } from '../broker/broker.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import type { Clock } from '../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../util/timers.ts';
 
@@ -36,7 +36,7 @@ const BATCH_BYTES_MAX = 32 * 1024 * 1024;
  * messages are left was in vain, and stops further ones for a growing number of batches.
  */
 export class Committer {
-  private readonly broker: Broker;
+  private readonly core: BrokerCore;
   private readonly clock: Clock;
   private readonly wheel: TimerWheel;
   private readonly wantTurn: () => void;
@@ -47,8 +47,8 @@ export class Committer {
   /** Vain waits since the last one that was worth it. */
   private vainWaits = 0;
 
-  constructor(broker: Broker, clock: Clock, wheel: TimerWheel, wantTurn: () => void) {
-    this.broker = broker;
+  constructor(core: BrokerCore, clock: Clock, wheel: TimerWheel, wantTurn: () => void) {
+    this.core = core;
     this.clock = clock;
     this.wheel = wheel;
     this.wantTurn = wantTurn;
@@ -60,32 +60,32 @@ export class Committer {
 
   /** Called at the end of each turn: seals the batch if it is time to. */
   sealIfDue(): void {
-    const { broker } = this;
-    if (!broker.sealable) return;
-    if (broker.store.busy && broker.log.unsealedBytes < BATCH_BYTES_MAX) return;
-    if (!broker.sealUrgent && !this.gatherDone) {
+    const { core } = this;
+    if (!core.sealable) return;
+    if (core.store.busy && core.log.unsealedBytes < BATCH_BYTES_MAX) return;
+    if (!core.sealUrgent && !this.gatherDone) {
       if (!this.gathered.armed) this.wheel.schedule(this.gathered, GATHER_MS);
       return;
     }
-    if (broker.sealDeferrable && this.waitForAcks()) {
+    if (core.sealDeferrable && this.waitForAcks()) {
       this.wantTurn();
       return;
     }
-    if (!broker.prepareSeal()) {
+    if (!core.prepareSeal()) {
       this.wantTurn();
       return;
     }
     this.waitingSinceMs = -1;
     this.gatherDone = false;
     this.wheel.cancel(this.gathered);
-    broker.seal();
+    core.seal();
   }
 
   /** Whether to give consumers a moment to ack what the batch holds. */
   private waitForAcks(): boolean {
-    const { broker } = this;
+    const { core } = this;
     const waiting = this.waitingSinceMs >= 0;
-    if (broker.unsealedLive === 0) {
+    if (core.unsealedLive === 0) {
       if (waiting) this.vainWaits = 0;
       return false;
     }
@@ -98,7 +98,7 @@ export class Committer {
       return true;
     }
     if (this.clock.monotonicMs() - this.waitingSinceMs < ACK_WAIT_MS) return true;
-    if (broker.unsealedLive * LIVE_PART <= broker.unsealedPushed) {
+    if (core.unsealedLive * LIVE_PART <= core.unsealedPushed) {
       this.vainWaits = 0;
     } else {
       this.vainWaits += 1;

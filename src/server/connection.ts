@@ -10,6 +10,7 @@ import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { User, UserConnection } from '../broker/access/user.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
@@ -46,6 +47,7 @@ import { listenTo } from './socket-events.ts';
 export class Connection implements ChannelConnection, OutboxListener, UserConnection {
   readonly server: Server;
   readonly broker: Broker;
+  readonly core: BrokerCore;
   readonly log: Logger;
   readonly facts: ConnectionFacts;
   readonly name: string;
@@ -76,24 +78,20 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
     this.server = server;
+    const { core } = broker;
     this.broker = broker;
-    this.facts = new ConnectionFacts(socket, tlsPeer, broker.clock.wallMs());
+    this.core = core;
+    this.facts = new ConnectionFacts(socket, tlsPeer, core.clock.wallMs());
     this.name = this.facts.name;
     this.log = server.log.child({ peer: this.facts.peer });
     this.peerFrameMax = settings.initialFrameMaxBytes;
     this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
     this.channels = new ChannelTable(settings.channelMax, server);
-    this.outbox = new Outbox(
-      socket,
-      broker.log,
-      this,
-      settings.outboxHighWatermarkBytes,
-      broker.lines,
-    );
+    this.outbox = new Outbox(socket, core.log, this, settings.outboxHighWatermarkBytes, core.lines);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
-    this.reader = new FrameReader(this.frames, broker.log);
+    this.reader = new FrameReader(this.frames, core.log);
     this.gate = new InputGate(socket, this.frames);
-    this.acts = new ActGate(this, this.gate, broker.slices);
+    this.acts = new ActGate(this, this.gate, core.slices);
     this.guard = new PublishGuard(broker.alarms, this, this.gate);
     this.closing = new Closing(this, socket, server);
     listenTo(socket, this, server.peerGuard);
@@ -293,7 +291,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     this.broker.access.login.abandon(this);
     // Consumers that are still there are given nothing any more.
     this.outbox.stop();
-    this.broker.slices.begin(this.givingUp(), () => {
+    this.core.slices.begin(this.givingUp(), () => {
       if (this.state !== CLOSED) then();
       this.holdsNothing = true;
       this.whenNothingHeld();
@@ -317,7 +315,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
 
   onData(bytes: Buffer): void {
     if (this.state === CLOSED) return;
-    this.broker.nowMs = this.broker.time.now();
+    this.core.nowMs = this.core.time.now();
     this.heartbeat.received();
     try {
       if (this.state !== AWAITS_HEADER) this.reader.feed(bytes);

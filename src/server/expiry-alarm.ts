@@ -13,26 +13,26 @@ export interface Expiring {
 
 /** One alarm for all that expires. */
 export class ExpiryAlarm {
-  private readonly broker: Expiring;
+  private readonly core: Expiring;
   private readonly turnWanted: () => void;
   private readonly alarm = new Alarm(() => this.passed());
   /** When it fires, by the time of the broker, ms. */
   private atMs = Infinity;
 
-  constructor(broker: Expiring, turnWanted: () => void) {
-    this.broker = broker;
+  constructor(core: Expiring, turnWanted: () => void) {
+    this.core = core;
     this.turnWanted = turnWanted;
   }
 
   /** Told at the end of each turn: something may expire sooner than all before. */
   turnEnded(): void {
-    if (this.broker.nextDeadlineMs < this.atMs) this.set();
+    if (this.core.nextDeadlineMs < this.atMs) this.set();
   }
 
   /** Time has gone by: called by the alarm, and by whoever moves the clock. */
   passed(): void {
     this.atMs = Infinity;
-    this.broker.tick();
+    this.core.tick();
     // Also when nothing was due yet: timeouts may end early.
     this.turnWanted();
   }
@@ -42,7 +42,7 @@ export class ExpiryAlarm {
   }
 
   private set(): void {
-    this.atMs = this.broker.nextDeadlineMs;
-    this.alarm.set(this.atMs - this.broker.time.now());
+    this.atMs = this.core.nextDeadlineMs;
+    this.alarm.set(this.atMs - this.core.time.now());
   }
 }

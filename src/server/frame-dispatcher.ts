@@ -173,7 +173,7 @@ export class FrameDispatcher implements FrameSink {
       this.pipelined = bytes.length > end + 1;
       handleChannelMethod(this.connection, channel, this.decode(bytes, start, end));
       // A chunk may hold thousands of methods, each of them short.
-      if (this.connection.broker.slices.spent) this.connection.acts.rest();
+      if (this.connection.core.slices.spent) this.connection.acts.rest();
     }
   }
 

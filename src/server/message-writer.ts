@@ -22,7 +22,7 @@ export interface FrameTarget {
   readonly link: Outbox;
   readonly connection: {
     readonly peerFrameMax: number;
-    readonly broker: { readonly log: MessageLog };
+    readonly core: { readonly log: MessageLog };
   };
 }
 

@@ -105,7 +105,7 @@ export class Peers implements ViewHost {
   ended(connection: Connection, channel: Channel | null, how: Ending): void {
     this.closedList.add({
       kind: channel === null ? 'connection' : 'channel',
-      time: this.server.broker.clock.wallMs(),
+      time: this.server.broker.core.clock.wallMs(),
       connection: connection.name,
       channel: channel?.number ?? 0,
       ...connection.place,
@@ -128,7 +128,7 @@ export class Peers implements ViewHost {
 
   closeConnections(names: ReadonlySet<string>, reason: string): void {
     const named = [...this.server.openConnections].filter(({ name }) => names.has(name));
-    forceClose(named, reason, this.server.broker.slices);
+    forceClose(named, reason, this.server.broker.core.slices);
   }
 
   durable(batch: number): Promise<void> {

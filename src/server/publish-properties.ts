@@ -13,7 +13,7 @@ import {
 } from '../amqp/property-walk.ts';
 import type { User } from '../broker/access/user.ts';
 import { EXPIRY_MAX_MS } from '../broker/queue/arguments.ts';
-import { REPLY_TO } from '../broker/reply-queues.ts';
+import { REPLY_TO } from '../broker/reply-names.ts';
 
 /** The flags of properties that may ask for more than what `publish` reads by itself. */
 export const PARTICULAR_FLAGS = (1 << BIT_HEADERS) | (1 << BIT_REPLY_TO) | (1 << BIT_USER_ID);

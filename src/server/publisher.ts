@@ -14,8 +14,8 @@ import {
 } from '../amqp/property-walk.ts';
 import type { TableLimits } from '../amqp/table-limits.ts';
 import type { Grants } from '../broker/access/grants.ts';
-import type { Broker } from '../broker/broker.ts';
 import { checkCopies, copyKeys, namesCopies } from '../broker/copy-keys.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { Exchange } from '../broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../broker/exchange/router.ts';
@@ -76,7 +76,7 @@ export interface PublishLimits extends TableLimits {
 export class Publisher {
   /** Contents that come frame by frame. */
   readonly assembly: ContentAssembly;
-  private readonly broker: Broker;
+  private readonly core: BrokerCore;
   private readonly vhost: Vhost;
   private readonly channel: PublisherChannel;
   private readonly grants: Grants | null;
@@ -90,8 +90,8 @@ export class Publisher {
   /** Whether a route that takes long to find is waited for; set by long-route.ts. */
   patient = true;
 
-  constructor(broker: Broker, vhost: Vhost, channel: PublisherChannel, limits: PublishLimits) {
-    this.broker = broker;
+  constructor(core: BrokerCore, vhost: Vhost, channel: PublisherChannel, limits: PublishLimits) {
+    this.core = core;
     this.vhost = vhost;
     this.channel = channel;
     this.grants = channel.grants;
@@ -127,7 +127,7 @@ export class Publisher {
     known: Route | null = null,
   ): void {
     const { bytes, view } = chunk;
-    const { broker } = this;
+    const { core } = this;
     const bits = bytes[addressEnd] as number;
     const bodyBytes = view.getUint32(headerFrame + 15);
     if (bodyBytes > this.maxMessageBytes) checkBodySize(bodyBytes, this.maxMessageBytes);
@@ -159,7 +159,7 @@ export class Publisher {
     }
     const route = known ?? this.routeOf(bytes, start, addressEnd, flagsAt);
     const flags = persistent ? FLAG_PERSISTENT : 0;
-    writeRecordHead(view, start, flags, priority, broker.nowMs, expiryMs);
+    writeRecordHead(view, start, flags, priority, core.nowMs, expiryMs);
     if (this.vhost.firehose !== null) this.trace(this.vhost.firehose, chunk, start, route);
     if (this.channel.transaction !== null) {
       const mandatory = (bits & BIT_MANDATORY) !== 0;
@@ -177,8 +177,8 @@ export class Publisher {
       this.unroutable((bits & BIT_MANDATORY) !== 0, chunk, start);
     } else {
       stored = persistent && route.durable;
-      const position = broker.log.place(chunk, start, end, stored);
-      broker.log.placed.hold(count, bodyBytes);
+      const position = core.log.place(chunk, start, end, stored);
+      core.log.placed.hold(count, bodyBytes);
       if (stored) traits |= PUSH_STORED;
       if (count >= WIDE_ROUTE) return this.toMany(route, position, bodyBytes, traits, stored);
       for (let i = 0; i < count; i++) {
@@ -186,21 +186,21 @@ export class Publisher {
       }
     }
     if (this.channel.confirms !== null) this.confirm(this.channel.confirms, stored, refused);
-    broker.line.end();
+    core.line.end();
   }
 
   /** From here on a publish changes things. */
   private taken(): void {
-    this.broker.line.begin();
+    this.core.line.begin();
     this.channel.counts.published += 1;
   }
 
   private toMany(route: Route, at: number, size: number, traits: number, stored: boolean): void {
     const { confirms } = this.channel;
-    pushWide(this.broker, this.channel, route.queues, at, size, traits, (refused) => {
+    pushWide(this.core, this.channel, route.queues, at, size, traits, (refused) => {
       if (confirms !== null) this.confirm(confirms, stored, refused);
     });
-    this.broker.line.end();
+    this.core.line.end();
   }
 
   private unroutable(mandatory: boolean, chunk: Chunk, record: number): void {
@@ -219,7 +219,7 @@ export class Publisher {
 
   private confirm(confirms: Confirms, stored: boolean, refused: boolean): void {
     if (refused) confirms.addRefused();
-    else if (stored) confirms.addWaiting(this.broker.awaitConfirm());
+    else if (stored) confirms.addWaiting(this.core.awaitConfirm());
     else confirms.addSafe();
     this.channel.confirmsChanged();
   }
@@ -294,7 +294,7 @@ export class Publisher {
    * are left where these are many, or null.
    */
   publishHeld(held: HeldPublish, outcome: CommitOutcome): Steps | null {
-    const { broker } = this;
+    const { core } = this;
     const { bytes, end, bodyBytes } = held;
     const queues = held.route.queues.filter((queue) => !queue.deleted);
     const chunk = new Chunk();
@@ -311,15 +311,15 @@ export class Publisher {
     const { view } = chunk;
     const flags = recordFlags(bytes, 0);
     const priority = recordPriority(bytes, 0);
-    writeRecordHead(view, 0, flags, priority, broker.nowMs, recordExpiryMs(view, 0));
+    writeRecordHead(view, 0, flags, priority, core.nowMs, recordExpiryMs(view, 0));
     const persistent = (flags & FLAG_PERSISTENT) !== 0;
     const stored = persistent && queues.some((queue) => queue.durable);
-    const position = broker.log.place(chunk, 0, end, stored);
-    broker.log.placed.hold(queues.length, bodyBytes);
+    const position = core.log.place(chunk, 0, end, stored);
+    core.log.placed.hold(queues.length, bodyBytes);
     const traits = stored ? held.traits | PUSH_STORED : held.traits;
     if (stored) outcome.stored = true;
     if (queues.length >= WIDE_ROUTE) {
-      return pushingAll(broker, queues, position, bodyBytes, traits, outcome);
+      return pushingAll(core, queues, position, bodyBytes, traits, outcome);
     }
     for (const queue of queues) {
       if (!queue.push(position, bodyBytes, traits)) outcome.refused = true;
@@ -350,7 +350,7 @@ export class Publisher {
     const routingKey = recordRoutingKey(bytes, start);
     const message = router.message.read(bytes, flagsAt);
     const found = router.route(name, routingKey, message, this.patient);
-    if (router.costly && this.broker.slices.spent) this.channel.rest();
+    if (router.costly && this.core.slices.spent) this.channel.rest();
     // What a user may do changes with the topology, so that what was allowed for it holds till then.
     if (found === null || permitted !== found.exchange || this.permittedAt !== found.topology) {
       grants?.requireExchange('write', name);
@@ -372,7 +372,7 @@ export class Publisher {
     const { grants, vhost } = this;
     grants?.requireExchange('write', exchange);
     const found = vhost.router.routeAll(exchange, keys, message, this.patient);
-    if (vhost.router.costly && this.broker.slices.spent) this.channel.rest();
+    if (vhost.router.costly && this.core.slices.spent) this.channel.rest();
     const route = this.checked(exchange, found);
     if (grants !== null) for (const key of keys) grants.requireTopic('write', route.exchange, key);
     return route;

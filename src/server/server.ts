@@ -4,8 +4,8 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
+import type { BrokerListener } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
-import type { BrokerListener } from '../broker/core/broker-listener.ts';
 import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { CertificateView } from '../broker/view/host.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
@@ -140,17 +140,18 @@ export class Server implements BrokerListener, Acceptor {
       requeues: settings.consumerTimeoutAction === 'requeue',
     };
     const memory = memoryLimit(settings, machine.memoryTotal);
-    this.broker = new Broker(store, clock, this, settings, memory * RESIDENT_PART, scratch);
-    this.limits = new NodeLimits(
-      settings.connectionMax,
-      settings.channelMaxPerNode,
-      this.broker.counts,
-    );
-    this.brake = new StoreBrake(this.broker, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
-    this.flow = new FlowControl(this.broker.floods, this.wheel, clock);
-    this.expiry = new ExpiryAlarm(this.broker, () => this.turnWanted());
-    this.clockWatch = new ClockWatch(this.broker, this.wheel, log);
-    this.committer = new Committer(this.broker, clock, this.wheel, () => this.turnWanted());
+    this.broker = new Broker(store, clock, this, {
+      floods: settings,
+      memoryBytesMax: memory * RESIDENT_PART,
+      scratch,
+    });
+    const { core } = this.broker;
+    this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode, core.counts);
+    this.brake = new StoreBrake(core, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
+    this.flow = new FlowControl(core.floods, this.wheel, clock);
+    this.expiry = new ExpiryAlarm(core, () => this.turnWanted());
+    this.clockWatch = new ClockWatch(core, this.wheel, log);
+    this.committer = new Committer(core, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
     const user = {
@@ -161,7 +162,7 @@ export class Server implements BrokerListener, Acceptor {
     };
     this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
     const { wheel } = this;
-    this.watches = new PeerWatches(settings, this.connections, this.broker, memory, wheel, clock);
+    this.watches = new PeerWatches(settings, this.connections, core, memory, wheel, clock);
     const passage = new Passage(
       this.broker.alarms,
       () => this.guards(),
@@ -171,7 +172,7 @@ export class Server implements BrokerListener, Acceptor {
       settings,
       machine,
       this.broker.alarms,
-      this.broker,
+      core,
       this.wheel,
       clock,
       log,
@@ -181,9 +182,9 @@ export class Server implements BrokerListener, Acceptor {
     this.peers = new Peers(this);
     this.tls = new TlsFiles(settings, clock, log);
     const setAsideLog = new SetAsideLog(log, clock);
-    setAsideLog.follow(this.broker);
+    setAsideLog.follow(core);
     this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
-    setAsideLog.started(this.broker);
+    setAsideLog.started(core);
     logChanges(this.broker.changes, log, this.lines);
   }
 
@@ -248,7 +249,7 @@ export class Server implements BrokerListener, Acceptor {
   /** Seals what is left, marks what was delivered, and stops the timers. */
   finish(): void {
     this.broker.sealExactMarks();
-    this.broker.seal();
+    this.broker.core.seal();
     this.watches.stop();
     this.resources.stop();
     this.flow.stop();
@@ -259,7 +260,7 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Takes a damaged record, or what threw amid a change: the broker must stop. Whether it was that. */
   isFatal(error: unknown): boolean {
-    if (!(error instanceof CorruptRecordError) && !this.broker.line.underWay) return false;
+    if (!(error instanceof CorruptRecordError) && !this.broker.core.line.underWay) return false;
     this.onFatal(error as Error);
     return true;
   }
@@ -279,7 +280,7 @@ export class Server implements BrokerListener, Acceptor {
 
   connectionsForced(of: object, reason: string): void {
     const theirs = [...this.connections].filter((connection) => connection.isOf(of));
-    forceClose(theirs, reason, this.broker.slices);
+    forceClose(theirs, reason, this.broker.core.slices);
   }
 
   /** Something has become short, or is short no more. */
@@ -295,7 +296,7 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Resolves when all that is declared so far is durable. */
   definitionsDurable(): Promise<void> {
-    const { definitionsBatch, durableBatch } = this.broker;
+    const { definitionsBatch, durableBatch } = this.broker.core;
     if (definitionsBatch <= durableBatch) return Promise.resolve();
     return new Promise((resolve) => this.holdUntil(definitionsBatch, resolve));
   }
@@ -303,7 +304,7 @@ export class Server implements BrokerListener, Acceptor {
   /** Runs `resume` once `batch` is durable. */
   holdUntil(batch: number, resume: () => void): void {
     this.held.add(batch, resume);
-    this.broker.awaitBatch();
+    this.broker.core.awaitBatch();
   }
 
   /** Keeps what an outbox is given from now on until `batch` is durable. */
@@ -325,7 +326,7 @@ export class Server implements BrokerListener, Acceptor {
 
   /** Told after each chunk of input. */
   chunkRead(connection: Connection, bytes: number): void {
-    if (this.broker.floods.overdrawn !== null) this.flow.overdrawn(connection);
+    if (this.broker.core.floods.overdrawn !== null) this.flow.overdrawn(connection);
     this.brake.chunkRead(connection);
     this.turnBytes += bytes;
     if (this.turnBytes >= TURN_BYTES) this.turn();
@@ -360,10 +361,10 @@ export class Server implements BrokerListener, Acceptor {
     const { turnBytes } = this;
     this.turnBytes = 0;
     // A refusal that came out of a section has left nothing behind.
-    this.broker.line.refused();
+    this.broker.core.line.refused();
     try {
-      const due = this.held.any && this.held.resume(this.broker.durableBatch);
-      const more = this.broker.deliver() || due;
+      const due = this.held.any && this.held.resume(this.broker.core.durableBatch);
+      const more = this.broker.core.deliver() || due;
       this.committer.sealIfDue();
       this.sendConfirms();
       const outboxes = this.outboxes;
@@ -372,7 +373,7 @@ export class Server implements BrokerListener, Acceptor {
       this.resources.took(turnBytes);
       this.flow.turnEnded();
       this.expiry.turnEnded();
-      if (this.broker.tend() || more) this.turnWanted();
+      if (this.broker.core.tend() || more) this.turnWanted();
     } catch (error) {
       this.onFatal(error as Error);
     }
@@ -383,7 +384,7 @@ export class Server implements BrokerListener, Acceptor {
     if (channels.length === 0) return;
     this.confirming = [];
     for (const channel of channels) {
-      if (channel.flushConfirms(this.broker.durableBatch)) this.confirming.push(channel);
+      if (channel.flushConfirms(this.broker.core.durableBatch)) this.confirming.push(channel);
       else channel.confirmsListed = false;
     }
   }

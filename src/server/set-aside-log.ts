@@ -2,7 +2,7 @@
 // than an operator can read.
 
 import type { Logger } from 'pino';
-import type { Broker } from '../broker/broker.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import type { SetAsideDefinition } from '../broker/set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../broker/set-aside/set-aside-rows.ts';
 import type { Clock } from '../util/clock.ts';
@@ -25,13 +25,13 @@ export class SetAsideLog {
   }
 
   /** Writes all that a broker sets aside from now on. */
-  follow({ setAside, setAsideRows }: Broker): void {
+  follow({ setAside, setAsideRows }: BrokerCore): void {
     setAside.listener = (message, error) => this.message(message, error);
     setAsideRows.listener = (row, error) => this.definition(row, error);
   }
 
   /** What is set aside once a start is done, if anything is. */
-  started({ setAside, setAsideRows }: Broker): void {
+  started({ setAside, setAsideRows }: BrokerCore): void {
     const { count: messages } = setAside;
     const { count: definitions } = setAsideRows;
     if (messages === 0 && definitions === 0) return;

@@ -34,8 +34,8 @@ class ToolChannel implements PublisherChannel {
   constructor(grants: Grants, broker: Broker) {
     this.grants = grants;
     this.userName = grants.user.name;
-    this.counts = broker.counts.closed;
-    this.holdings = new Holdings(new AllHoldings(broker));
+    this.counts = broker.core.counts.closed;
+    this.holdings = new Holdings(new AllHoldings(broker.core));
   }
 
   returnUnroutable(): void {
@@ -67,13 +67,13 @@ export function publishForTool(
   limits: PublishLimits,
 ): ToolPublish {
   const channel = new ToolChannel(grants, broker);
-  const publisher = new Publisher(broker, vhost, channel, limits);
+  const publisher = new Publisher(broker.core, vhost, channel, limits);
   const { assembly } = publisher;
   const method = publishPayload(message.exchange, message.routingKey);
   assembly.begin(method, 0, method.length);
   let complete = assembly.header(message.header, 0, message.header.length);
   if (!complete) complete = assembly.body(message.body, 0, message.body.length);
-  const { batch } = broker.store;
+  const { batch } = broker.core.store;
   publisher.publishAssembled();
   if (channel.confirms.takeNack() !== 0) {
     throw new AmqpError('PRECONDITION_FAILED', 'a queue is full and refused the message');

@@ -1,6 +1,6 @@
 // Owns how a channel publishes one message to very many queues: step by step. Never finds them.
 
-import type { Broker } from '../broker/broker.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import { pushingAll } from '../broker/pushing.ts';
 import type { Queue } from '../broker/queue/queue.ts';
@@ -19,7 +19,7 @@ export interface WideChannel {
  * message's segment holds it for all of them already.
  */
 export function pushWide(
-  broker: Broker,
+  core: BrokerCore,
   channel: WideChannel,
   queues: readonly Queue[],
   position: number,
@@ -28,8 +28,8 @@ export function pushWide(
   then: (refused: boolean) => void,
 ): void {
   const outcome = { refused: false };
-  const steps = pushingAll(broker, queues, position, bodyBytes, traits, outcome);
+  const steps = pushingAll(core, queues, position, bodyBytes, traits, outcome);
   channel.act(steps, () => then(outcome.refused), true);
   // Many in a chunk, each of them short, are long as well.
-  if (broker.slices.spent) channel.rest();
+  if (core.slices.spent) channel.rest();
 }

@@ -37,7 +37,7 @@ function bare(count: number, durable: boolean, late: boolean): Bare {
     durable: () => {},
     connectionsForced: () => {},
   });
-  if (late) broker.log['nextId'] = LATE_SEGMENT;
+  if (late) broker.core.log['nextId'] = LATE_SEGMENT;
   broker.recover({ vhost: '/', user: null });
   const vhost = broker.vhost('/');
   const queues = Array.from({ length: count }, (_, n) => {
@@ -53,7 +53,7 @@ function publisher({ broker, queues }: Bare, stored: boolean): () => void {
   const record = publishFrames(1, { exchange: '', routingKey: 'queue', properties: {}, body });
   const view = viewOf(record);
   writeRecordHead(view, 0, 0, 0, 1_700_000_000_000, NO_EXPIRY);
-  const { log } = broker;
+  const { log } = broker.core;
   const traits = stored ? PUSH_STORED : 0;
   return () => {
     const position = log.append(record, view, 0, record.length, stored);
@@ -75,8 +75,8 @@ function takeCycle(stored: boolean, late = false): Run {
         const taken = queue.take();
         if (taken !== null) queue.settle(taken.seq);
       }
-      all.broker.deliver();
-      all.broker.seal();
+      all.broker.core.deliver();
+      all.broker.core.seal();
       all.store.sync();
     }
     keep(queue.readyCount);
@@ -121,7 +121,7 @@ function deliverCycle(queueCount: number, stored: boolean, seal: boolean, late =
   const all = bare(queueCount, stored, late);
   const publish = publisher(all, stored);
   const channels = all.queues.map((queue) => {
-    const channel = new SettlingChannel(all.broker.lines);
+    const channel = new SettlingChannel(all.broker.core.lines);
     queue.addConsumer(new Consumer(queue, channel, 'tag', false, false, 0, NONE));
     return channel;
   });
@@ -130,13 +130,13 @@ function deliverCycle(queueCount: number, stored: boolean, seal: boolean, late =
   return (count) => {
     for (owed += count; owed >= TURN_MESSAGES; owed -= TURN_MESSAGES) {
       for (let i = 0; i < perTurn; i++) publish();
-      all.broker.deliver();
+      all.broker.core.deliver();
       if (seal) {
-        all.broker.seal();
+        all.broker.core.seal();
         all.store.sync();
       }
       for (let i = 0; i < queueCount; i++) channels[i]?.settle(all.queues[i] as Queue);
-      all.broker.seal();
+      all.broker.core.seal();
       all.store.sync();
     }
     keep(channels[0]?.delivered);
@@ -177,7 +177,7 @@ function bindAll(loopback: Loopback, type: 'direct' | 'topic', queue: string): v
 function wholeWay(way: Way): Run {
   const { bodyBytes, queues = 1, persistent = false, confirms = false, ackEvery = 0 } = way;
   const loopback = new Loopback();
-  const { log } = loopback.server.broker;
+  const { log } = loopback.server.broker.core;
   if (way.late === true) log['nextId'] = LATE_SEGMENT;
   const [source, target] = [loopback.connect(), loopback.connect()];
   if (confirms) loopback.call(source, 1, 'confirm.select', { noWait: false });

@@ -27,7 +27,7 @@ function filled(small: SmallBroker, name = 'q'): Queue {
 }
 
 function commit(small: SmallBroker): void {
-  small.broker.seal();
+  small.broker.core.seal();
   small.store.sync();
 }
 
@@ -48,20 +48,22 @@ function thin(small: SmallBroker, queue: Queue, nth: number): void {
 
 function compact(small: SmallBroker): void {
   for (let turns = 0; turns < 1_000; turns++) {
-    const more = small.broker.tend();
+    const more = small.broker.core.tend();
     commit(small);
-    if (!more && !small.broker.sealable) return;
+    if (!more && !small.broker.core.sealable) return;
   }
   throw new Error('compaction does not come to an end');
 }
 
 const idsOf = (small: SmallBroker, queue: Queue): number[] =>
-  positionsOf(queue).map((position) => readRecord(small.broker.log, position).body.readUInt32BE());
+  positionsOf(queue).map((position) =>
+    readRecord(small.broker.core.log, position).body.readUInt32BE(),
+  );
 
 test('of segments that are mostly consumed only the messages left are stored', () => {
   const small = new SmallBroker();
   const queue = filled(small);
-  small.broker.log.sparse.bytesMin = 0;
+  small.broker.core.log.sparse.bytesMin = 0;
   const full = storedBytes(small);
   thin(small, queue, 50);
   compact(small);
@@ -77,7 +79,7 @@ test('nothing is rewritten while sparse segments are few', () => {
   const full = storedBytes(small);
   thin(small, queue, 50);
   compact(small);
-  expect(small.broker.compaction.done.segments).toBe(0);
+  expect(small.broker.core.compaction.done.segments).toBe(0);
   expect(storedBytes(small)).toBeGreaterThan(full / 2);
 });
 
@@ -95,7 +97,7 @@ test('what two queues hold is kept until neither does', () => {
     small.publish(sent, body);
   }
   commit(small);
-  small.broker.log.sparse.bytesMin = 0;
+  small.broker.core.log.sparse.bytesMin = 0;
   const full = storedBytes(small);
   thin(small, drained, MESSAGES);
   compact(small);
@@ -110,13 +112,13 @@ test('what two queues hold is kept until neither does', () => {
 test('a pass is done in many turns, and what becomes ready meanwhile is not lost', () => {
   const small = new SmallBroker();
   const queue = filled(small);
-  small.broker.log.sparse.bytesMin = 0;
+  small.broker.core.log.sparse.bytesMin = 0;
   // A clock that goes on with each look makes every step the last one of its turn.
   let now = 0;
-  Object.assign(small.broker, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
+  Object.assign(small.broker.core, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
   thin(small, queue, 10);
   let turns = 0;
-  while (small.broker.tend()) {
+  while (small.broker.core.tend()) {
     turns += 1;
     if (turns === 3) small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } });
     commit(small);
@@ -134,11 +136,11 @@ test('a queue that is purged or deleted in the midst of a pass is no trouble', (
   const [purged, deleted, kept] = ['purged', 'deleted', 'kept'].map((name) =>
     filled(small, name),
   ) as [Queue, Queue, Queue];
-  small.broker.log.sparse.bytesMin = 0;
+  small.broker.core.log.sparse.bytesMin = 0;
   let now = 0;
-  Object.assign(small.broker, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
+  Object.assign(small.broker.core, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
   for (const queue of [purged, deleted, kept]) thin(small, queue, 10);
-  for (let turns = 0; small.broker.tend(); turns++) {
+  for (let turns = 0; small.broker.core.tend(); turns++) {
     if (turns === 1) small.vhost.purgeQueue(purged);
     if (turns === 2) small.vhost.deleteQueue(deleted, false, false);
     commit(small);

@@ -31,21 +31,21 @@ interface Dead {
 /** Lets the first message of a queue die as a channel does. */
 function kill(small: SmallBroker, queue: Queue, reason: DeathReason = 'rejected'): void {
   const { seq, position } = queue.take() as { seq: number; position: number };
-  deadLetter(small.broker, small.vhost, queue, position, reason);
+  deadLetter(small.broker.core, small.vhost, queue, position, reason);
   queue.settle(seq);
 }
 
 /** Looks at the next message of a queue and puts it back. */
 function peek(small: SmallBroker, queue: Queue): Dead {
   const { seq, position } = queue.take() as { seq: number; position: number };
-  const { bytes, offset } = small.broker.log.read(position);
+  const { bytes, offset } = small.broker.core.log.read(position);
   const headerFrame = headerFrameStart(bytes, offset);
   const end = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
   const properties = decodeProperties(bytes, headerFrame + 19, end);
   const headers = properties.headers ?? new Map<string, Field>();
   const deaths = headers.get('x-death');
   const entries = deaths?.type === 'A' ? deaths.value : [];
-  const { exchange, routingKey, body } = readRecord(small.broker.log, position);
+  const { exchange, routingKey, body } = readRecord(small.broker.core.log, position);
   queue.requeue(seq);
   return {
     exchange,
@@ -179,10 +179,10 @@ test('the copy arrives when the message dies, with its priority', () => {
   small.publish({ routingKey: 'q', properties: { priority: 7 } }, Buffer.alloc(0));
   kill(small, queue);
   const { position } = dead.take() as { position: number };
-  const { bytes, view, offset } = small.broker.log.read(position);
+  const { bytes, view, offset } = small.broker.core.log.read(position);
   expect(recordPriority(bytes, offset)).toBe(7);
   expect(recordArrivedMs(view, offset)).toBe(NOW_MS);
-  expect(readRecord(small.broker.log, position).body).toHaveLength(0);
+  expect(readRecord(small.broker.core.log, position).body).toHaveLength(0);
 });
 
 test('on disk a message is in one place, whichever batch a crash leaves', () => {
@@ -192,10 +192,10 @@ test('on disk a message is in one place, whichever batch a crash leaves', () => 
     small.declare('dead');
     small.fill('q', 1);
     const { seq, position } = queue.take() as { seq: number; position: number };
-    small.broker.seal();
-    deadLetter(small.broker, small.vhost, queue, position, 'rejected');
+    small.broker.core.seal();
+    deadLetter(small.broker.core, small.vhost, queue, position, 'rejected');
     queue.settle(seq);
-    small.broker.seal();
+    small.broker.core.seal();
     small.store.sync(durable);
     const again = small.crashed();
     const counts = ['q', 'dead'].map((name) => again.queue(name).readyCount);
@@ -237,7 +237,7 @@ test('a routing key that is no text keeps its bytes, the own one and that of the
     small.vhost.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
     kill(small, queue);
     const { position } = dead.take() as { position: number };
-    const { bytes, offset } = small.broker.log.read(position);
+    const { bytes, offset } = small.broker.core.log.read(position);
     expect(recordAddress(bytes, offset).routingKey).toEqual(binary);
   }
 });

@@ -138,7 +138,7 @@ test('headers of any value go every way that a message can take, and come out as
     encoding: 'auto',
     truncate: 100,
   } as const;
-  const page = browse(queue, small.broker.log, CLOCK, small.broker.time, request);
+  const page = browse(queue, small.broker.core.log, CLOCK, small.broker.core.time, request);
   expect(page.messages).toHaveLength(EDGE_FIELDS.length);
   expect(() => JSON.stringify(page)).not.toThrow();
   const given = small.consume(queue);
@@ -150,9 +150,9 @@ test('headers of any value go every way that a message can take, and come out as
   const dead = small.queue('dead');
   expect(dead.readyCount).toBe(published);
   const moved = new Map<string, number>();
-  new Walk(dead, small.broker.log, CLOCK, '').run((entry, message) => {
+  new Walk(dead, small.broker.core.log, CLOCK, '').run((entry, message) => {
     const to = small.queue('moved');
-    const what = redriveMessage(small.broker, small.vhost, dead, entry, message, to);
+    const what = redriveMessage(small.broker.core, small.vhost, dead, entry, message, to);
     moved.set(what, (moved.get(what) ?? 0) + 1);
     return true;
   });

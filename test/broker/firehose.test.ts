@@ -50,27 +50,27 @@ test('tracing survives a restart', () => {
 
 test('a routing key is cut to what a short string holds', () => {
   const { small, name } = tracing();
-  const message = readMessage(small.broker.log, positionIn(small, name));
+  const message = readMessage(small.broker.core.log, positionIn(small, name));
   small.vhost.firehose?.delivered(BY, message, small.queue(name), false);
   const entry = small.queue('traces').take();
-  const trace = readMessage(small.broker.log, entry?.position ?? 0);
+  const trace = readMessage(small.broker.core.log, entry?.position ?? 0);
   expect(trace.routingKey).toBe(`deliver.${'q'.repeat(247)}`);
 });
 
 test('a dead letter with more headers than a publisher may send is told of', () => {
   const { small, name } = tracing();
-  const message = readMessage(small.broker.log, positionIn(small, name));
+  const message = readMessage(small.broker.core.log, positionIn(small, name));
   for (let n = 0; n < 5_000; n++) message.headers.set(`h${n}`, { type: 't', value: true });
   small.vhost.firehose?.published(BY, message, []);
   const entry = small.queue('traces').take();
-  const { headers } = readMessage(small.broker.log, entry?.position ?? 0);
+  const { headers } = readMessage(small.broker.core.log, entry?.position ?? 0);
   const properties = headers.get('properties');
   expect(properties?.type === 'F' && properties.value.get('headers')?.type).toBe('F');
 });
 
 test('headers as deep as any setting lets them be are told of', () => {
   const { small, name } = tracing();
-  const message = readMessage(small.broker.log, positionIn(small, name));
+  const message = readMessage(small.broker.core.log, positionIn(small, name));
   let deep: Field = { type: 't', value: true };
   for (let depth = 1; depth < FIELD_DEPTH_MAX; depth++) {
     deep = { type: 'F', value: new Map([['n', deep]]) };
@@ -78,7 +78,7 @@ test('headers as deep as any setting lets them be are told of', () => {
   message.headers.set('n', deep);
   small.vhost.firehose?.published(BY, message, []);
   const entry = small.queue('traces').take();
-  const { headers } = readMessage(small.broker.log, entry?.position ?? 0);
+  const { headers } = readMessage(small.broker.core.log, entry?.position ?? 0);
   const properties = headers.get('properties');
   expect(properties?.type === 'F' && properties.value.get('headers')).toEqual({
     type: 'F',
@@ -90,10 +90,10 @@ test('without a binding no copy is made', () => {
   const small = new SmallBroker();
   small.declare('q');
   small.broker.putVhost('/', { tracing: true });
-  const message = readMessage(small.broker.log, positionIn(small, 'q'));
-  const { placed } = small.broker.log;
+  const message = readMessage(small.broker.core.log, positionIn(small, 'q'));
+  const { placed } = small.broker.core.log;
   const { end } = placed;
   small.vhost.firehose?.published(BY, message, []);
-  expect(small.broker.log.placed).toBe(placed);
+  expect(small.broker.core.log.placed).toBe(placed);
   expect(placed.end).toBe(end);
 });

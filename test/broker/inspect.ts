@@ -114,13 +114,13 @@ export function segmentsOf(log: MessageLog): ReadonlyMap<number, Segment> {
 /** The messages that were purged, and that still weigh on the log. */
 function swept(broker: Broker): Held[] {
   const found: Held[] = [];
-  for (const sweep of broker.sweeps['sweeps']) {
+  for (const sweep of broker.core.sweeps['sweeps']) {
     if (!(sweep instanceof PageSweep)) continue;
     const { queueId, lane, from } = sweep.range;
     for (const [i, place] of sweep['places'].entries()) {
       if (place === undefined) continue;
       const page = place ?? new Page(from + i);
-      if (place === null) broker.queueRows.readPage(queueId, lane, page);
+      if (place === null) broker.core.queueRows.readPage(queueId, lane, page);
       found.push(...heldIn(page));
     }
   }
@@ -130,13 +130,19 @@ function swept(broker: Broker): Held[] {
 /** What is wrong with the weights of segments, or null. */
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
-  const held = [...[...queues].flatMap(entriesIn), ...broker.setAside.list(), ...swept(broker)];
-  broker.refusedLetters.visitPage(0, (position, bodyBytes) => held.push({ position, bodyBytes }));
+  const held = [
+    ...[...queues].flatMap(entriesIn),
+    ...broker.core.setAside.list(),
+    ...swept(broker),
+  ];
+  broker.core.refusedLetters.visitPage(0, (position, bodyBytes) =>
+    held.push({ position, bodyBytes }),
+  );
   for (const { position, bodyBytes } of held) {
     const id = Math.floor(position / SEGMENT_SPAN);
     expected.set(id, (expected.get(id) ?? 0) + weightOf(bodyBytes));
   }
-  for (const segment of segmentsOf(broker.log).values()) {
+  for (const segment of segmentsOf(broker.core.log).values()) {
     const wanted = expected.get(segment.id) ?? 0;
     if (segment.liveWeight !== wanted) {
       return `segment ${segment.id} is held with ${segment.liveWeight}, but should be with ${wanted}`;
@@ -154,13 +160,13 @@ export function hasReadyConsumer(queue: Queue): boolean {
 
 /** Makes a broker keep few pages in memory, and let go of few with each batch after a purge. */
 export function limitPages(broker: Broker, loadedMax: number, sweptPerBatch: number): void {
-  Object.assign(broker.queueRows.loaded, { max: loadedMax });
-  Object.assign(broker.sweeps, { batchPages: sweptPerBatch, firstPages: sweptPerBatch });
+  Object.assign(broker.core.queueRows.loaded, { max: loadedMax });
+  Object.assign(broker.core.sweeps, { batchPages: sweptPerBatch, firstPages: sweptPerBatch });
 }
 
 /** Has long acts, dead letters and deliveries have their shares of a turn by another clock. */
 export function paceTurns(broker: Broker, clock: Clock): void {
-  const parts = [broker.slices, broker.refusedLetters, broker['touched']];
+  const parts = [broker.core.slices, broker.core.refusedLetters, broker.core['touched']];
   for (const part of parts) Object.assign(part, { clock });
 }
 

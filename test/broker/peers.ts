@@ -58,9 +58,9 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** `onPublish` is told of each message just before the broker takes it in. */
   constructor(broker: Broker, vhost: Vhost, onPublish: (message: Message) => void) {
     this.onPublish = onPublish;
-    this.holdings = new Holdings(new AllHoldings(broker));
-    this.publisher = new Publisher(broker, vhost, this, LIMITS);
-    this.reader = new FrameReader(this, broker.log);
+    this.holdings = new Holdings(new AllHoldings(broker.core));
+    this.publisher = new Publisher(broker.core, vhost, this, LIMITS);
+    this.reader = new FrameReader(this, broker.core.log);
   }
 
   get unreadBytes(): number {

@@ -30,8 +30,8 @@ function withDeadLetters(count: number): SmallBroker {
 function redrive(small: SmallBroker, count: number, to: Queue | null = null): string[] {
   const from = small.queue('dead');
   const said: string[] = [];
-  new Walk(from, small.broker.log, CLOCK, '').run((entry, message) => {
-    said.push(redriveMessage(small.broker, small.vhost, from, entry, message, to));
+  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
+    said.push(redriveMessage(small.broker.core, small.vhost, from, entry, message, to));
     return said.length < count;
   });
   return said;
@@ -76,9 +76,9 @@ test('messages amid others are moved, and those around them stay in their order'
   }
   small.commit();
   const [from, to] = [small.queue('from'), small.queue('to')];
-  new Walk(from, small.broker.log, CLOCK, '').run((entry, message) => {
+  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
     if (Number(message.body) % 3 === 0) {
-      redriveMessage(small.broker, small.vhost, from, entry, message, to);
+      redriveMessage(small.broker.core, small.vhost, from, entry, message, to);
     }
     return true;
   });

@@ -1,7 +1,7 @@
 // Owns the tests of the queues that direct replies go to.
 
 import { expect, test } from 'vitest';
-import { isReplyName } from '../../src/broker/reply-queues.ts';
+import { isReplyName } from '../../src/broker/reply-names.ts';
 import { SmallBroker } from './small-broker.ts';
 
 test('a queue for replies is found by the default exchange alone, and never remembered', () => {
@@ -26,7 +26,7 @@ test('what was not delivered goes with the queue', () => {
   expect(queue.readyCount).toBe(1);
   small.vhost.lastConsumerLeft(queue);
   expect(queue.deleted).toBe(true);
-  expect(small.broker.log.placed.liveWeight).toBe(0);
+  expect(small.broker.core.log.placed.liveWeight).toBe(0);
 });
 
 test('other queues are none of these', () => {

@@ -4,8 +4,8 @@
 import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
+import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
-import type { BrokerListener } from '../../src/broker/core/broker-listener.ts';
 import { MessageProperties } from '../../src/broker/message-properties.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import {
@@ -83,7 +83,7 @@ export class SmallBroker {
   }
 
   publish({ exchange = '', routingKey, properties = {} }: Sent, body = Buffer.from('body')): void {
-    const { log } = this.broker;
+    const { log } = this.broker.core;
     const payload = encodeContentHeaderPayload(body.length, properties);
     const record = buildRecord(exchange, routingKey, payload, body);
     const view = viewOf(record);
@@ -115,7 +115,7 @@ export class SmallBroker {
   consume(queue: Queue, prefetch = 0, noAck = false): Given[] {
     const given: Given[] = [];
     const channel = new SimChannel(
-      this.broker.lines,
+      this.broker.core.lines,
       (_channel, _consumer, _queue, seq, position, redelivered) => {
         given.push({ seq, position, redelivered });
       },
@@ -127,28 +127,28 @@ export class SmallBroker {
 
   /** The body of the message at a position. */
   bodyAt(position: number): string {
-    return readRecord(this.broker.log, position).body.toString();
+    return readRecord(this.broker.core.log, position).body.toString();
   }
 
   /** Lets time go by, with turns before and after. */
   pass(ms: number): void {
     this.run();
     this.nowMs += ms;
-    this.broker.tick();
+    this.broker.core.tick();
     this.run();
   }
 
   /** Seals and writes what there is. */
   commit(): void {
-    this.broker.seal();
+    this.broker.core.seal();
     this.store.sync();
   }
 
   /** Turns until nothing is left to deliver. */
   run(): void {
     for (let n = 0; n < 1_000; n++) {
-      this.broker.deliver();
-      if (this.broker.sealable) this.commit();
+      this.broker.core.deliver();
+      if (this.broker.core.sealable) this.commit();
     }
   }
 

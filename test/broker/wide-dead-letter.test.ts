@@ -65,10 +65,10 @@ const wrong = (small: SmallBroker): string | null =>
 
 function turnsUntilQuiet(small: SmallBroker): number {
   for (let turns = 1; turns < 10_000; turns++) {
-    const more = small.broker.deliver();
-    const { sealable } = small.broker;
+    const more = small.broker.core.deliver();
+    const { sealable } = small.broker.core;
     if (sealable) small.commit();
-    if (!more && !sealable && !small.broker.slices.any) return turns;
+    if (!more && !sealable && !small.broker.core.slices.any) return turns;
   }
   throw new Error('it never ends');
 }
@@ -88,13 +88,13 @@ test('a dead letter to very many queues takes several turns, and none is sealed 
   rejectAll(small, source);
   let turns = 0;
   for (; source.unackedCount > 0; turns++) {
-    expect(small.broker.sealable).toBe(false);
-    small.broker.deliver();
+    expect(small.broker.core.sealable).toBe(false);
+    small.broker.core.deliver();
   }
   expect(turns).toBeGreaterThan(3);
-  expect(small.broker.sealable).toBe(true);
+  expect(small.broker.core.sealable).toBe(true);
   expect(targets.every(({ readyCount }) => readyCount === 1)).toBe(true);
-  expect(small.broker.counts.deadLettered.rejected).toBe(1);
+  expect(small.broker.core.counts.deadLettered.rejected).toBe(1);
   expect(wrong(small)).toBeNull();
 });
 
@@ -105,9 +105,9 @@ test('whenever the power goes, the message is in its queue or its dead letter in
   small.commit();
   rejectAll(small, source);
   const seen = new Set<number>();
-  while (small.broker.slices.any) {
-    small.broker.deliver();
-    if (small.broker.sealable) small.commit();
+  while (small.broker.core.slices.any) {
+    small.broker.core.deliver();
+    if (small.broker.core.sealable) small.commit();
     const after = small.crashed();
     const left = after.queue('source').readyCount;
     seen.add(left);
@@ -140,7 +140,7 @@ test.each([
     const target = declareTargets(small).at(-1) as Queue;
     const source = declareSource(small, { ...TO_ALL, ...args }, ['wide', 'wide', 'wide']);
     small.nowMs += 21;
-    small.broker.tick();
+    small.broker.core.tick();
     turnsUntilQuiet(small);
     expect(source.unackedCount).toBe(0);
     expect(source.readyCount).toBe(left.length);
@@ -156,8 +156,8 @@ test('a consumer is given nothing that expired while such a dead letter is under
   declareTargets(small);
   const source = declareSource(small, { ...TO_ALL, 'x-message-ttl': number(20) }, ['wide', 'wide']);
   small.nowMs += 21;
-  small.broker.tick();
-  small.broker.deliver();
+  small.broker.core.tick();
+  small.broker.core.deliver();
   expect(source.readyCount).toBe(1);
   const given = small.consume(source);
   expect(source.get()).toBeNull();
@@ -171,7 +171,7 @@ test('queues that are deleted meanwhile, its own or theirs, leave nothing behind
     const target = declareTargets(small).at(-1) as Queue;
     const source = declareSource(small, TO_ALL, ['wide', 'narrow', 'wide']);
     rejectAll(small, source);
-    small.broker.deliver();
+    small.broker.core.deliver();
     small.vhost.deleteQueue(small.queue(name), false, false);
     turnsUntilQuiet(small);
     expect(wrong(small)).toBeNull();
@@ -195,7 +195,7 @@ test('one that waits and cannot be looked at is set aside, and those behind it g
   rejectAll(small, source);
   turnsUntilQuiet(small);
   expect(bodiesIn(small, target)).toEqual(['0', '2']);
-  expect(small.broker.setAside.count).toBe(1);
+  expect(small.broker.core.setAside.count).toBe(1);
   expect(source.unackedCount).toBe(0);
 });
 
@@ -212,7 +212,7 @@ test('messages that a full queue refuses go to very many queues in order, with w
     return deadLetter(queue, ...args);
   };
   declareSource(small, { ...TO_ALL, ...REFUSING }, ['wide', 'narrow', 'wide']);
-  expect(small.broker.sealable).toBe(false);
+  expect(small.broker.core.sealable).toBe(false);
   expect(turnsUntilQuiet(small)).toBeGreaterThan(10);
   const expected = ['0', '1', '2'].flatMap((body) =>
     Array.from({ length: body === '1' ? 1 : TARGETS }, () => body),
@@ -221,7 +221,7 @@ test('messages that a full queue refuses go to very many queues in order, with w
   const all = Array.from({ length: TARGETS }, (_each, i) => `target${i}`);
   const last = all.at(-1);
   expect(refusing).toEqual(['source', ...all, 'source', last, 'source', ...all]);
-  expect(small.broker.refusedLetters.count).toBe(0);
+  expect(small.broker.core.refusedLetters.count).toBe(0);
   expect(wrong(small)).toBeNull();
 });
 
@@ -230,7 +230,7 @@ test('more refusals than may wait are handed on at once, and none is lost', () =
   const target = declareTargets(small).at(-1) as Queue;
   const keys = ['wide', ...Array.from({ length: 1500 }, () => 'narrow'), 'wide'];
   declareSource(small, { ...TO_ALL, ...REFUSING }, keys);
-  expect(small.broker.refusedLetters.count).toBeLessThan(1100);
+  expect(small.broker.core.refusedLetters.count).toBeLessThan(1100);
   turnsUntilQuiet(small);
   expect(bodiesIn(small, target)).toEqual(keys.map((_key, i) => `${i}`));
   expect(wrong(small)).toBeNull();

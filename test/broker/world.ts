@@ -2,8 +2,8 @@
 // that is compared. Never waits: time, turns and the disk move when a step says so.
 
 import type { Field } from '../../src/amqp/field-table.ts';
+import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
-import type { BrokerListener } from '../../src/broker/core/broker-listener.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
@@ -119,8 +119,11 @@ export class World implements BrokerListener {
     this.scratchStore = new ControlledStore(new Disk());
     const scratch = new Scratch(() => Promise.reject(new Error('it is open already')));
     scratch.use(this.scratchStore);
-    this.broker = new Broker(this.store, clock, this, undefined, this.residentBytesMax, scratch);
-    const { log } = this.broker;
+    this.broker = new Broker(this.store, clock, this, {
+      memoryBytesMax: this.residentBytesMax,
+      scratch,
+    });
+    const { log } = this.broker.core;
     log.sparse.bytesMin = this.sparseBytesMin;
     const handedOver = log.handedOver.bind(log);
     log.handedOver = (segment) => {
@@ -130,7 +133,7 @@ export class World implements BrokerListener {
     limitPages(this.broker, this.loadedPagesMax, this.sweptPerBatch);
     paceTurns(this.broker, { wallMs: clock.wallMs, monotonicMs: () => this.creep() });
     this.broker.recover({ vhost: '/', user: null });
-    if (this.broker.sweeps.any) this.counts.resumed += 1;
+    if (this.broker.core.sweeps.any) this.counts.resumed += 1;
     this.vhost = this.broker.vhost('/');
     this.snapshots = new Map([[0, this.model.snapshot()]]);
     this.publishers = [1, 2].map(() => {
@@ -140,7 +143,7 @@ export class World implements BrokerListener {
       return publisher;
     });
     for (const queue of this.queues) this.watchDeaths(queue);
-    this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.lines, this.onDelivery));
+    this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.core.lines, this.onDelivery));
     this.checkTopology();
     this.checkCounts();
   }
@@ -152,7 +155,7 @@ export class World implements BrokerListener {
 
   /** Power fails: what is not durable is gone, and so are all connections. */
   crash(): void {
-    const snapshot = this.snapshots.get(this.broker.durableBatch);
+    const snapshot = this.snapshots.get(this.broker.core.durableBatch);
     assert(snapshot !== undefined, 'a durable batch was sealed once');
     for (const { entries } of snapshot.queues) {
       for (const { entry } of entries) entry.doubtful = true;
@@ -250,7 +253,7 @@ export class World implements BrokerListener {
   }
 
   private checkConfirms(): void {
-    const { durableBatch } = this.broker;
+    const { durableBatch } = this.broker.core;
     for (const publisher of this.publishers) {
       const { confirms, waits } = publisher;
       confirms.durable(durableBatch);
@@ -429,7 +432,7 @@ export class World implements BrokerListener {
     endings.die = (seq, reason) => {
       const modelQueue = this.modelQueue(queue);
       if (reason === 'expired') {
-        const { body } = readRecord(this.broker.log, queue.messages.positionOf(seq));
+        const { body } = readRecord(this.broker.core.log, queue.messages.positionOf(seq));
         const dead = this.model
           .overdue(modelQueue, this.nowMs)
           .find(({ message }) => message.body.equals(body));
@@ -454,20 +457,20 @@ export class World implements BrokerListener {
   /** Lets time go by. */
   advance(ms: number): void {
     this.nowMs += ms;
-    this.broker.nowMs = this.nowMs;
+    this.broker.core.nowMs = this.nowMs;
   }
 
   // --- turns ---
 
   /** The end of a turn, as the server has it. */
   turn(seal: boolean): boolean {
-    this.broker.tick();
+    this.broker.core.tick();
     for (const { consumers } of this.model.queues.values()) consumers.turnEnds();
-    const more = this.broker.deliver();
+    const more = this.broker.core.deliver();
     if (!more) this.checkLimits();
-    if (seal && this.broker.sealable && this.broker.prepareSeal()) this.seal();
+    if (seal && this.broker.core.sealable && this.broker.core.prepareSeal()) this.seal();
     this.checkConfirms();
-    return this.broker.tend() || more;
+    return this.broker.core.tend() || more;
   }
 
   /** Makes durable what waits for it, and readable what left memory. */
@@ -478,7 +481,7 @@ export class World implements BrokerListener {
 
   private seal(): void {
     this.snapshots.set(this.store.batch, this.model.snapshot());
-    this.broker.seal();
+    this.broker.core.seal();
   }
 
   /** Turns until nothing is left to do, with a disk that writes at once. */
@@ -487,7 +490,7 @@ export class World implements BrokerListener {
       const more = this.turn(true);
       this.sync();
       this.checkConfirms();
-      const idle = !this.broker.sealable && this.broker['touched'].count === 0;
+      const idle = !this.broker.core.sealable && this.broker.core['touched'].count === 0;
       // A batch of the scratch store that is durable has the next one sealed.
       if (!more && idle && !this.scratchStore.busy) break;
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
@@ -521,7 +524,7 @@ export class World implements BrokerListener {
       ...this.disk.keys(TABLE_SEGMENTS),
       ...this.scratchStore.keys(TABLE_SEGMENTS, Buffer.alloc(0), Buffer.alloc(20, 0xff)),
     ]) {
-      const known = segmentsOf(this.broker.log).has(segmentIdOfKey(key));
+      const known = segmentsOf(this.broker.core.log).has(segmentIdOfKey(key));
       if (!known) throw new Error(`the row ${key.toString('hex')} of a segment is left behind`);
     }
   }
@@ -576,13 +579,13 @@ export class World implements BrokerListener {
 
   /** Reads every message of every queue, and counts the references to every segment. */
   checkContents(): void {
-    for (const segment of segmentsOf(this.broker.log).values()) {
+    for (const segment of segmentsOf(this.broker.core.log).values()) {
       if (segment.bytes === null) this.counts.away += 1;
     }
-    const { done } = this.broker.compaction;
+    const { done } = this.broker.core.compaction;
     this.counts.compacted += done.segments;
     done.segments = 0;
-    if (this.broker.sweeps.any) this.counts.sweeping += 1;
+    if (this.broker.core.sweeps.any) this.counts.sweeping += 1;
     for (const queue of this.queues) {
       this.counts.pagesAway += pagesAway(queue);
       const { live } = this.modelQueue(queue);
@@ -602,7 +605,7 @@ export class World implements BrokerListener {
   }
 
   private checkRecord(queue: Queue, position: number, message: Message): void {
-    const record = readRecord(this.broker.log, position);
+    const record = readRecord(this.broker.core.log, position);
     const { id } = message;
     if (!record.body.equals(message.body)) {
       const found = record.body.length >= 4 ? record.body.readUInt32BE(0) : 'none';

@@ -47,6 +47,6 @@ export async function setMessagesAside(
 /** Sets a queue aside as a start would that cannot read its rows. */
 export function setQueueAside({ server }: AsideStage, name: string, error: string): void {
   const { broker } = server;
-  broker.setAsideRows.add(TABLE_DEFINITIONS, rowKey('q', '/', name), new Error(error));
+  broker.core.setAsideRows.add(TABLE_DEFINITIONS, rowKey('q', '/', name), new Error(error));
   broker.vhost('/').standIn(name, error);
 }

@@ -57,7 +57,7 @@ test('thousands that are requeued at once come back in order, before the next an
       encodeMethod(1, 'queue.declare', { queue: 'q', passive: true }),
     ]),
   );
-  await eventually(() => broker.server.broker.slices.any, 'the act');
+  await eventually(() => broker.server.broker.core.slices.any, 'the act');
   const seen = (await other.call(1, 'queue.declare', { queue: 'q', passive: true }))[
     'messageCount'
   ];
@@ -102,7 +102,7 @@ test('thousands of consumers end with their channel, and are given nothing meanw
   clock.creeps = true;
   const goOn = holdActs(broker);
   raw.send(1, 'channel.close', { replyCode: 200 });
-  await eventually(() => broker.server.broker.slices.any, 'the act');
+  await eventually(() => broker.server.broker.core.slices.any, 'the act');
   other.write(publication(1, { routingKey: 'q' }, {}, Buffer.from('later')));
   const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
   expect(seen['consumerCount'], 'some are there yet').toBeGreaterThan(0);
@@ -123,7 +123,7 @@ test('thousands of consumers hear in their order of a queue that is deleted step
   clock.creeps = true;
   const goOn = holdActs(broker);
   raw.send(1, 'queue.delete', { queue: 'q' });
-  await eventually(() => broker.server.broker.slices.any, 'the act');
+  await eventually(() => broker.server.broker.core.slices.any, 'the act');
   const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
   expect(seen['consumerCount']).toBeGreaterThan(0);
   goOn();
@@ -161,7 +161,7 @@ test('what has many bindings is gone when its deletion is answered, and others a
     const declared = encodeMethod(1, 'queue.declare', { queue: 'q', passive: true });
     const behind = name === 'exchange.delete' ? again : declared;
     raw.write(Buffer.concat([encodeMethod(1, name, fields), behind]));
-    await eventually(() => broker.server.broker.slices.any, 'the act');
+    await eventually(() => broker.server.broker.core.slices.any, 'the act');
     await other.call(1, 'queue.declare', { queue: 'q', passive: true });
     goOn();
     expect((await raw.next(1)).name, name).toBe(`${name}-ok`);
@@ -208,7 +208,7 @@ test('a connection that breaks amid a long act gives everything back', async () 
   clock.creeps = true;
   const goOn = holdActs(broker);
   raw.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
-  await eventually(() => broker.server.broker.slices.any, 'the act');
+  await eventually(() => broker.server.broker.core.slices.any, 'the act');
   raw.drop();
   const [connection] = broker.server.openConnections;
   await eventually(() => connection?.state === CLOSED, 'the end of the socket');
@@ -216,7 +216,7 @@ test('a connection that breaks amid a long act gives everything back', async () 
   goOn();
   await eventually(() => broker.connectionCount === 0, 'the end of the connection');
   expect(queueOf(broker, 'q').unackedCount).toBe(0);
-  await eventually(() => !broker.server.broker.slices.any, 'the end of all acts');
+  await eventually(() => !broker.server.broker.core.slices.any, 'the end of all acts');
   clock.creeps = false;
 });
 
@@ -230,7 +230,7 @@ test('a message to hundreds of queues goes into one batch with all of them', asy
     await raw.call(1, 'queue.bind', { queue: `w${i}`, exchange: 'wide' });
   }
   await raw.call(1, 'confirm.select');
-  const { broker: heart } = broker.server;
+  const { core: heart } = broker.server.broker;
   const seal = heart.seal.bind(heart);
   const filled = new Set<number>();
   heart.seal = () => {
@@ -260,7 +260,7 @@ test('a long commit goes into one batch', async () => {
   const count = 1000;
   const one = publication(1, { routingKey: 'q' }, { deliveryMode: 2 }, Buffer.from('m'));
   raw.write(Buffer.concat(Array.from({ length: count }, () => one)));
-  const { broker: heart } = broker.server;
+  const { core: heart } = broker.server.broker;
   const seal = heart.seal.bind(heart);
   const filled = new Set<number>();
   heart.seal = () => {
@@ -301,7 +301,7 @@ test('a publish whose route takes long to find waits for it, and what comes behi
       publication(1, { routingKey: 'q' }, {}, Buffer.from('behind')),
     ]),
   );
-  await eventually(() => broker.server.broker.slices.any, 'the walk');
+  await eventually(() => broker.server.broker.core.slices.any, 'the walk');
   const seen = await other.call(1, 'queue.declare', { queue: 'q', passive: true });
   expect(seen['messageCount'], 'a bystander is answered in the midst of it').toBe(0);
   // Bindings that change meanwhile count: the walk begins anew.

@@ -14,7 +14,7 @@ export class CreepingClock extends FakeClock {
 
 /** Has acts that began stand still after their first slice; returns how to let them go on. */
 export function holdActs(broker: TestServer): () => void {
-  const { slices } = broker.server.broker;
+  const { slices } = broker.server.broker.core;
   const run = slices.run.bind(slices);
   slices.run = () => slices.any;
   return () => {

@@ -244,7 +244,8 @@ const CODES = [311, 312, 313, 320, 402, 403, 404, 405, 406, 501, 502, 503, 504, 
 
 /** Deletes what cases left behind, and forgets lines of the log that are fine: those are no leaks. */
 async function clean(broker: TestServer, spared: unknown): Promise<void> {
-  const { vhosts, sweeps } = broker.server.broker;
+  const { vhosts } = broker.server.broker;
+  const { sweeps } = broker.server.broker.core;
   for (const vhost of vhosts.values()) {
     for (const queue of [...vhost.queues.values()]) {
       if (queue.name !== spared) vhost.deleteQueue(queue, false, false);

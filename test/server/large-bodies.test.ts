@@ -47,7 +47,7 @@ describe.each([
     const { broker: heart } = broker.server;
     const queue = heart.vhost('/').queues.get('q');
     await eventually(() => queue?.readyCount === numbers.length, 'all bodies');
-    expect(heart.receivingBytes).toBe(0);
+    expect(heart.core.receivingBytes).toBe(0);
     const large = broker.segments.filter(
       ({ end }) => end >= LARGE_BODY_BYTES_MIN && end >= BODY_BYTES,
     );

@@ -139,15 +139,15 @@ test('a large body is held back in its middle, and goes on where it was', async 
   ]);
   raw.write(frames.subarray(0, 300_000));
   const { broker } = scene.broker.server;
-  await eventually(() => broker.receivingBytes > 290_000, 'the first part');
+  await eventually(() => broker.core.receivingBytes > 290_000, 'the first part');
   await scene.disk(0);
   raw.write(frames.subarray(300_000));
   expect((await raw.next(0)).name).toBe('connection.blocked');
-  expect(broker.receivingBytes).toBeLessThan(600_000);
+  expect(broker.core.receivingBytes).toBeLessThan(600_000);
   await scene.disk(1000 * MIB);
   expect((await raw.next(0)).name).toBe('connection.unblocked');
   await settled(raw);
-  expect(broker.receivingBytes).toBe(0);
+  expect(broker.core.receivingBytes).toBe(0);
   raw.send(1, 'basic.get', { queue: 'q', noAck: true });
   expect((await raw.message(1)).body.equals(body)).toBe(true);
 });
@@ -176,14 +176,14 @@ test('what a transaction holds counts as on its way to the disk, until it ends',
   await raw.call(1, 'tx.select');
   for (let i = 0; i < 10; i++) raw.publish(1, { routingKey: 'q' }, {}, Buffer.alloc(MIB));
   await settled(raw);
-  expect(broker.receivingBytes).toBeGreaterThan(10 * MIB);
+  expect(broker.core.receivingBytes).toBeGreaterThan(10 * MIB);
   await raw.call(1, 'tx.rollback');
-  expect(broker.receivingBytes).toBe(0);
+  expect(broker.core.receivingBytes).toBe(0);
   raw.publish(1, { routingKey: 'q' }, {}, Buffer.alloc(MIB));
   await settled(raw);
-  expect(broker.receivingBytes).toBeGreaterThan(MIB);
+  expect(broker.core.receivingBytes).toBeGreaterThan(MIB);
   raw.drop();
-  await eventually(() => broker.receivingBytes === 0, 'the end of the connection');
+  await eventually(() => broker.core.receivingBytes === 0, 'the end of the connection');
 });
 
 test('a blocked connection is not closed for its silence, and gets heartbeats', async () => {
@@ -224,7 +224,7 @@ test('bodies that are half there come to their end one at a time while memory is
     encodeContent(1, {}, Buffer.alloc(MIB, 'b'), 100_000),
   ]);
   for (const raw of raws) raw.write(frames.subarray(0, 400_000));
-  await eventually(() => broker.receivingBytes > 1_150_000, 'the first parts');
+  await eventually(() => broker.core.receivingBytes > 1_150_000, 'the first parts');
   await scene.memory(500 * MIB);
   for (const raw of raws) raw.write(frames.subarray(400_000, 500_000));
   for (const raw of raws) expect((await raw.next(0)).name).toBe('connection.blocked');
@@ -256,7 +256,7 @@ test('one that does not go on is passed over, and while the disk is short nobody
   ]);
   idle.write(frames.subarray(0, 800_000));
   keen.write(frames.subarray(0, 400_000));
-  await eventually(() => broker.receivingBytes > 1_150_000, 'the first parts');
+  await eventually(() => broker.core.receivingBytes > 1_150_000, 'the first parts');
   scene.machine.free = 0;
   await scene.memory(500 * MIB);
   idle.write(frames.subarray(800_000, 900_000));

@@ -151,7 +151,7 @@ export class TestServer {
 
   /** The segments of both logs. */
   get segments(): Segment[] {
-    const { segments } = privately<{ segments: Map<number, Segment> }>(this.server.broker.log);
+    const { segments } = privately<{ segments: Map<number, Segment> }>(this.server.broker.core.log);
     return [...segments.values()];
   }
 
@@ -181,10 +181,10 @@ export class TestServer {
         vhost.deleteQueue(queue, false, false);
       }
     }
-    broker.awaitBatch();
+    broker.core.awaitBatch();
     // What was deleted is let go of with the batches that follow.
-    await eventually(() => !broker.sweeps.any, 'the end of all sweeps');
-    await eventually(() => broker.durableBatch >= this.store.batch - 1, 'the last batch');
+    await eventually(() => !broker.core.sweeps.any, 'the end of all sweeps');
+    await eventually(() => broker.core.durableBatch >= this.store.batch - 1, 'the last batch');
     const { segments } = this;
     const held = segments.filter((segment) => segment.liveWeight !== 0 || segment.pins !== 0);
     expect(held.map(({ id, liveWeight, pins, open }) => ({ id, liveWeight, pins, open }))).toEqual(

@@ -141,7 +141,7 @@ test('a commit goes into one batch, its settlements with its publishes', async (
   await raw.call(1, 'tx.commit');
   // More than what a batch gathers by itself (4 MiB), and yet but one was sealed.
   expect(broker.store.batch).toBe(before + 1);
-  expect(broker.server.broker.durableBatch).toBe(before);
+  expect(broker.server.broker.core.durableBatch).toBe(before);
 });
 
 test('publishes are what they were, however the bytes of a transaction are cut', async () => {

@@ -19,7 +19,7 @@ class CreepingClock extends FakeClock {
 test('a few publishes to hundreds of queues are committed queue by queue, in one batch', async () => {
   const clock = new CreepingClock();
   const broker = await start({ heartbeatSeconds: 0, unfinishedTimeoutMs: Infinity }, clock);
-  const { broker: heart } = broker.server;
+  const heart = broker.server.broker.core;
   const [raw, other] = [await broker.open(), await broker.open()];
   const count = 600;
   await raw.call(1, 'exchange.declare', { exchange: 'wide', type: 'fanout' });
@@ -29,7 +29,7 @@ test('a few publishes to hundreds of queues are committed queue by queue, in one
   }
   const ready = (): number => {
     let all = 0;
-    for (const queue of heart.vhost('/').queues.values()) all += queue.readyCount;
+    for (const queue of broker.server.broker.vhost('/').queues.values()) all += queue.readyCount;
     return all;
   };
   await raw.call(1, 'tx.select');

@@ -91,7 +91,7 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
     expect(await question.textContent()).toContain('All messages of the queue are lost with it');
     await question.getByRole('button', { name: 'Drop' }).click();
     await page.getByText('Nothing is set aside.').waitFor();
-    expect(stage.server.broker.setAsideRows.count).toBe(0);
+    expect(stage.server.broker.core.setAsideRows.count).toBe(0);
   });
 
   test('names and errors are text, whatever stands in them, on a phone too', async () => {

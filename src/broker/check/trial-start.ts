@@ -16,19 +16,21 @@ export function trialStart(store: Store, known: readonly Damage[]): Damage[] {
   try {
     const broker = new Broker(withoutWrites(store), systemClock, NOBODY);
     broker.recover({ vhost: '/', user: null });
-    return [...broker.setAsideRows.list()].flatMap(({ kind, table, key, vhost, name, error }) => {
-      const hex = key.toString('hex');
-      // A queue is aside over its pages, as a rule: they are damage by themselves, and can be mended. Where
-      // none is known, taking its definition out would cost all its messages: that is for an operator.
-      if (kind === 'queue' && known.length === 0) {
-        const text = `a start sets queue '${name}' in vhost '${vhost}' aside: ${error}`;
-        return [{ kind: 'start', table: 0, key: '', what: text, queue: null }];
-      }
-      if (kind === 'queue' || kind === 'vhost') return [];
-      if (known.some((each) => each.table === table && each.key === hex)) return [];
-      const what = `${name} of vhost ${vhost ?? '-'}: ${error}`;
-      return [{ kind, table, key: hex, what, queue: null }];
-    });
+    return [...broker.core.setAsideRows.list()].flatMap(
+      ({ kind, table, key, vhost, name, error }) => {
+        const hex = key.toString('hex');
+        // A queue is aside over its pages, as a rule: they are damage by themselves, and can be mended. Where
+        // none is known, taking its definition out would cost all its messages: that is for an operator.
+        if (kind === 'queue' && known.length === 0) {
+          const text = `a start sets queue '${name}' in vhost '${vhost}' aside: ${error}`;
+          return [{ kind: 'start', table: 0, key: '', what: text, queue: null }];
+        }
+        if (kind === 'queue' || kind === 'vhost') return [];
+        if (known.some((each) => each.table === table && each.key === hex)) return [];
+        const what = `${name} of vhost ${vhost ?? '-'}: ${error}`;
+        return [{ kind, table, key: hex, what, queue: null }];
+      },
+    );
   } catch (error) {
     const what = `a start would fail: ${error instanceof Error ? error.message : String(error)}`;
     return [{ kind: 'start', table: 0, key: '', what, queue: null }];

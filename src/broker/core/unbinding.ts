@@ -26,10 +26,9 @@ export function atOnce(steps: Steps, then: () => void): void {
 
 /** What it needs of the broker. */
 export interface UnbindingBroker {
-  readonly line: ChangeLine;
+  readonly core: { readonly line: ChangeLine; definitionChanged(): void };
   readonly changes: Changes;
   readonly definitionRows: DefinitionRows;
-  definitionChanged(): void;
 }
 
 /** The bindings of one vhost, as they go. */
@@ -65,7 +64,7 @@ export class Unbinding {
     this.sources.remove(destination, source, identity);
     if (source.durable && destination.durable) {
       broker.definitionRows.removeBinding(vhost, source.name, identity);
-      broker.definitionChanged();
+      broker.core.definitionChanged();
     }
     return true;
   }
@@ -107,7 +106,7 @@ export class Unbinding {
     let left = this.count(end);
     for (const [source, identity] of this.bindingsOf(end)) {
       if (left === 0) break;
-      const { line } = this.broker;
+      const { line } = this.broker.core;
       line.begin();
       this.remove(source, identity);
       if (source !== end) this.unused.look(source);
@@ -121,7 +120,7 @@ export class Unbinding {
   /** In the order in which they subscribed, which is that of their notices. */
   private *unsubscribing({ subscribed }: Queue): Steps {
     for (let left = subscribed.list.length; left > 0; left -= PER_STEP) {
-      const { line } = this.broker;
+      const { line } = this.broker.core;
       line.begin();
       for (const consumer of subscribed.clear(PER_STEP)) consumer.channel.consumerGone(consumer);
       line.end();

@@ -62,7 +62,7 @@ export async function applyInSlices(broker: Broker, prepared: Prepared): Promise
   // One that goes has to be gone before it is made anew.
   for (const { value } of definitions.vhosts) await broker.vhostDeletions.over(value.name);
   const steps = applying(broker, { ...prepared, definitions });
-  await new Promise<void>((resolve) => broker.slices.whole(steps, resolve));
+  await new Promise<void>((resolve) => broker.core.slices.whole(steps, resolve));
 }
 
 /** A user with the hash of its password: to make that takes long, and is done beside the event loop. */
@@ -76,9 +76,9 @@ async function hashed(user: UserDefinition): Promise<UserDefinition> {
 function* applying(broker: Broker, { definitions, left }: Prepared): Steps {
   const steps = everything(broker, definitions, (each) => left.has(each.item));
   for (;;) {
-    broker.line.begin();
+    broker.core.line.begin();
     const { done } = broker.changes.bulk(() => steps.next());
-    broker.line.end();
+    broker.core.line.end();
     if (done === true) return;
     yield;
   }
@@ -136,12 +136,12 @@ function inVhosts<T>(
   return inSteps(items, (item) => {
     const vhost = broker.vhosts.get(item.vhost);
     if (vhost === undefined) return;
-    const { depth } = broker.line;
+    const { depth } = broker.core.line;
     try {
       act(vhost, item.value);
     } catch (error) {
       const refused = error instanceof Refusal || error instanceof AmqpError;
-      if (!refused || broker.line.depth !== depth) throw error;
+      if (!refused || broker.core.line.depth !== depth) throw error;
     }
   });
 }

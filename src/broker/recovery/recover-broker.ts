@@ -2,19 +2,37 @@
 // over one row: what cannot be read is set aside, and nothing that it may need is let go of.
 
 import { TABLE_SET_ASIDE } from '../../store/tables.ts';
-import type { VhostSnapshot } from '../access/vhost-traits.ts';
-import type { Broker } from '../broker.ts';
+import type { Access } from '../access/access.ts';
+import type { VhostSnapshot, VhostTraits } from '../access/vhost-traits.ts';
+import type { BrokerCore } from '../core/core.ts';
+import type { DefinitionRows } from '../definition-rows.ts';
 import type { FirstStart } from '../first-start.ts';
-import { Vhost } from '../vhost.ts';
+import type { GlobalParameters } from '../policy/parameters.ts';
+import type { Vhost } from '../vhost.ts';
+import type { VhostDeletions } from '../vhost-deletions.ts';
 import { recoverVhost } from './recover-vhost.ts';
 
+/** What is needed of the broker. */
+interface RecoveringBroker {
+  readonly core: BrokerCore;
+  readonly access: Access;
+  readonly definitionRows: DefinitionRows;
+  readonly globalParameters: GlobalParameters;
+  readonly vhosts: ReadonlyMap<string, Vhost>;
+  readonly vhostDeletions: VhostDeletions;
+  putVhost(name: string): Vhost;
+  addVhost(name: string, traits: Partial<VhostTraits>): Vhost;
+  makeVhost(name: string, traits: Partial<VhostTraits>): Vhost;
+}
+
 /** See Broker.recover. */
-export function recoverBroker(broker: Broker, first: FirstStart): void {
-  const { access, definitionRows, setAside, setAsideRows, sweeps, log } = broker;
+export function recoverBroker(broker: RecoveringBroker, first: FirstStart): void {
+  const { access, definitionRows } = broker;
+  const { setAside, setAsideRows, sweeps, log } = broker.core;
   broker.globalParameters.recover();
   access.recover();
-  for (const id of sweeps.recover()) broker.queueIds.reserve(id);
-  if (sweeps.any) broker.awaitBatch();
+  for (const id of sweeps.recover()) broker.core.queueIds.reserve(id);
+  if (sweeps.any) broker.core.awaitBatch();
   const stored = access.rows.vhosts();
   // What cannot be read was written by somebody: such a store is not new.
   const fresh = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
@@ -30,9 +48,9 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
   setAside.recover();
   for (const { kind, name } of [...setAsideRows.list()]) {
     if (kind !== 'vhost') continue;
-    for (const { value } of definitionRows.queues(name)) broker.queueIds.reserve(value.id);
+    for (const { value } of definitionRows.queues(name)) broker.core.queueIds.reserve(value.id);
   }
-  broker.reserveStrayQueueIds();
+  broker.core.reserveStrayQueueIds();
   if (setAsideRows.keepsRecords) log.keepAll();
   log.dropUnreferenced();
   if (!fresh || first.user === null) return;
@@ -42,9 +60,8 @@ export function recoverBroker(broker: Broker, first: FirstStart): void {
 }
 
 /** What is left of a vhost is read back, so that its deletion can let go of it. */
-function recoverGoing(broker: Broker, traits: VhostSnapshot): void {
-  const vhost = new Vhost(traits.name, broker);
-  vhost.setTraits(traits);
+function recoverGoing(broker: RecoveringBroker, traits: VhostSnapshot): void {
+  const vhost = broker.makeVhost(traits.name, traits);
   recoverVhost(broker, vhost);
   broker.vhostDeletions.goOn(vhost);
 }

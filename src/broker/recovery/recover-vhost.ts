@@ -2,14 +2,21 @@
 // the rest goes on. Never deletes anything.
 
 import { TABLE_DEFINITIONS } from '../../store/tables.ts';
-import type { Broker } from '../broker.ts';
-import type { StoredBinding, StoredQueue } from '../definition-rows.ts';
+import type { BrokerCore } from '../core/core.ts';
+import type { DefinitionRows, StoredBinding, StoredQueue } from '../definition-rows.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import type { Vhost } from '../vhost.ts';
 
+/** What is needed of the broker. */
+interface RecoveringBroker {
+  readonly core: BrokerCore;
+  readonly definitionRows: DefinitionRows;
+}
+
 /** Reads the durable exchanges, queues and bindings of a vhost back, with their messages. */
-export function recoverVhost(broker: Broker, vhost: Vhost): void {
-  const { definitionRows: rows, setAsideRows } = broker;
+export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
+  const { definitionRows: rows } = broker;
+  const { setAsideRows } = broker.core;
   vhost.policies.recover();
   vhost.parameters.recover();
   for (const { key, value } of rows.exchanges(vhost.name)) {
@@ -18,7 +25,7 @@ export function recoverVhost(broker: Broker, vhost: Vhost): void {
   for (const exchange of vhost.exchanges.values()) vhost.policies.applyToExchange(exchange);
   const ids = new Set<number>();
   for (const { key, value } of rows.queues(vhost.name)) {
-    broker.queueIds.reserve(value.id);
+    broker.core.queueIds.reserve(value.id);
     attempt(broker, key, () => {
       if (ids.has(value.id)) throw new Error(`its id ${value.id} is that of another queue`);
       ids.add(value.id);
@@ -50,10 +57,10 @@ function recoverBinding(vhost: Vhost, stored: StoredBinding): void {
 }
 
 /** Runs what makes one thing of a row; the row is set aside when that fails. */
-function attempt(broker: Broker, key: Buffer, make: () => void): void {
+function attempt(broker: RecoveringBroker, key: Buffer, make: () => void): void {
   try {
     make();
   } catch (error) {
-    broker.setAsideRows.add(TABLE_DEFINITIONS, key, error);
+    broker.core.setAsideRows.add(TABLE_DEFINITIONS, key, error);
   }
 }

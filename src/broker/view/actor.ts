@@ -119,9 +119,9 @@ export class Actor {
     const queue = this.vhost.queue(name, NOBODY);
     queue.catchUp();
     await new Promise((resolve) =>
-      this.vhost.deleteQueueBy(this.broker.slices.whole, queue, ifUnused, ifEmpty, resolve),
+      this.vhost.deleteQueueBy(this.broker.core.slices.whole, queue, ifUnused, ifEmpty, resolve),
     );
-    this.broker.setAside.dropOf(queue.id);
+    this.broker.core.setAside.dropOf(queue.id);
   }
 
   /** Returns how many messages are gone. */
@@ -150,7 +150,7 @@ export class Actor {
     this.vhost.exchange(name);
     this.grants.requireExchange('configure', name);
     await new Promise<void>((resolve) =>
-      this.vhost.deleteExchange(name, ifUnused, this.broker.slices.whole, resolve),
+      this.vhost.deleteExchange(name, ifUnused, this.broker.core.slices.whole, resolve),
     );
   }
 
@@ -229,7 +229,7 @@ export class Actor {
       while (messages.length < count && chars < TAKEN_CHARS_MAX && !queue.deleted) {
         let view: MessageView | undefined;
         const entry = queue.get(false, (seen) => {
-          const message = readMessage(this.broker.log, seen.position);
+          const message = readMessage(this.broker.core.log, seen.position);
           const earlier = gotCount(queue, seen);
           if (earlier !== null) message.headers.set(COUNT_HEADER, countField(earlier));
           view = viewMessage(message, seen.redelivered, encoding, truncate);
@@ -241,7 +241,7 @@ export class Actor {
           }
           if (!queue.waitsForMark) break;
           // A message may go out only once the disk knows that it may have been delivered.
-          await this.host.durable(this.broker.store.batch);
+          await this.host.durable(this.broker.core.store.batch);
           continue;
         }
         taken.push(entry.seq);
@@ -258,7 +258,7 @@ export class Actor {
   }
 
   private dropExpired({ endings }: Queue): Promise<void> {
-    return new Promise((done) => this.broker.slices.begin(endings.droppingExpired(), done));
+    return new Promise((done) => this.broker.core.slices.begin(endings.droppingExpired(), done));
   }
 
   /** How many messages of a queue are ready. */
@@ -271,7 +271,7 @@ export class Actor {
   /** Looks at messages without disturbing them. */
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
-    const { log, clock, time } = this.broker;
+    const { log, clock, time } = this.broker.core;
     const queue = this.vhost.queue(name, NOBODY);
     queue.catchUp();
     return browse(queue, log, clock, time, request);
@@ -295,12 +295,12 @@ export class Actor {
     const from = vhost.queue(name, NOBODY);
     from.catchUp();
     const target = to === null ? null : vhost.queue(to, NOBODY);
-    const walk = new Walk(from, broker.log, broker.clock, cursor);
+    const walk = new Walk(from, broker.core.log, broker.core.clock, cursor);
     let moved = 0;
     let stuck = 0;
     walk.run((entry, message) => {
       if (!entry.ready || !matches(filter, message)) return true;
-      const what = redriveMessage(broker, vhost, from, entry, message, target);
+      const what = redriveMessage(broker.core, vhost, from, entry, message, target);
       if (what === 'moved') moved += 1;
       else stuck += 1;
       return moved < count;

@@ -234,7 +234,7 @@ export class Look {
 
   /** How many connections and channels are open. */
   peerCounts(): PeerCounts {
-    const { counts } = this.broker;
+    const { counts } = this.broker.core;
     return {
       connections: counts.connectionsOpened - counts.connectionsClosed,
       channels: counts.channelsOpened - counts.channelsClosed,
@@ -248,7 +248,7 @@ export class Look {
   }
 
   churn(): Churn {
-    const { counts } = this.broker;
+    const { counts } = this.broker.core;
     return {
       connection_created: counts.connectionsOpened,
       connection_closed: counts.connectionsClosed,
@@ -263,7 +263,7 @@ export class Look {
   /** The counts of all messages since the start, and how many channels have published. */
   messageCounts(): Walk<CountSums> {
     const sum = new MessageCounts();
-    sum.add(this.broker.counts.closed);
+    sum.add(this.broker.core.counts.closed);
     return sumOfCounts(sum, this.host.channelCounts());
   }
 
@@ -284,13 +284,13 @@ export class Look {
 
   /** How long commits take, and how much they write. */
   commits(): { readonly eighthsOfMs: Histogram; readonly kib: Histogram } {
-    const { commitEighths, commitKib } = this.broker.counts;
+    const { commitEighths, commitKib } = this.broker.core.counts;
     return { eighthsOfMs: commitEighths, kib: commitKib };
   }
 
   /** What is set aside in these vhosts; `global`: also rows that belong to none. */
   *setAsideIn(vhosts: VhostNames, global: boolean): Rows<SetAsideView> {
-    const { setAside, setAsideRows } = this.broker;
+    const { setAside, setAsideRows } = this.broker.core;
     const names = yield* setOf(vhosts);
     for (const each of setAsideRows.list()) {
       yield isSeen(each, names, global) ? viewSetAsideDefinition(each) : null;
@@ -302,7 +302,7 @@ export class Look {
 
   /** How much that is. */
   *countSetAside(vhosts: VhostNames, global: boolean): Walk<SetAsideCounts> {
-    const { setAside, setAsideRows } = this.broker;
+    const { setAside, setAsideRows } = this.broker.core;
     const names = yield* setOf(vhosts);
     let messages = 0;
     let definitions = 0;
@@ -319,18 +319,18 @@ export class Look {
 
   /** How much is set aside now, and how many messages were since the start. */
   setAside(): SetAsideCounts & { readonly total: number } {
-    const { count, total } = this.broker.setAside;
-    return { messages: count, total, definitions: this.broker.setAsideRows.count };
+    const { count, total } = this.broker.core.setAside;
+    return { messages: count, total, definitions: this.broker.core.setAsideRows.count };
   }
 
   deadLettered(): Readonly<Record<string, number>> {
-    return this.broker.counts.deadLettered;
+    return this.broker.core.counts.deadLettered;
   }
 
   /** The same counts with their rates, as they were sampled last. */
   *messageStats(): Walk<CountsView> {
     const { counts } = yield* this.messageCounts();
-    return this.broker.rates.view(counts, this.broker.counts);
+    return this.broker.rates.view(counts, this.broker.core.counts);
   }
 
   /** How fast the messages that are there become more, and the ready ones of them. */
@@ -343,9 +343,9 @@ export class Look {
     const { broker } = this;
     const { counts } = yield* this.messageCounts();
     const totals = yield* this.totals(broker.vhosts.keys());
-    const nowMs = broker.clock.monotonicMs();
-    broker.rates.wallMs = broker.clock.wallMs();
-    broker.rates.take(broker.counts, valuesOf(counts), nowMs);
+    const nowMs = broker.core.clock.monotonicMs();
+    broker.rates.wallMs = broker.core.clock.wallMs();
+    broker.rates.take(broker.core.counts, valuesOf(counts), nowMs);
     const { messages, messages_ready, messages_unacknowledged } = totals;
     broker.rates.take(this, [messages, messages_ready, messages_unacknowledged], nowMs);
     broker.rates.take(CHURN_KEY, Object.values(this.churn()), nowMs);

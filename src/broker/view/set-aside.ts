@@ -99,7 +99,7 @@ export class SetAsideActor {
   }
 
   private *views(queue: string): Rows<SetAsideView> {
-    for (const message of this.broker.setAside.list(this.vhost.name)) {
+    for (const message of this.broker.core.setAside.list(this.vhost.name)) {
       yield message.queue === queue ? viewSetAsideMessage(message) : null;
     }
   }
@@ -107,7 +107,7 @@ export class SetAsideActor {
   /** A message with all that is known of it. Throws a Refusal when there is none of that id. */
   export(queue: string, id: string): SetAsideExport {
     const [message] = this.of(queue, id) as [SetAsideMessage];
-    const { log } = this.broker;
+    const { log } = this.broker.core;
     let shown: MessageView | null = null;
     let record: string | null = null;
     try {
@@ -131,7 +131,7 @@ export class SetAsideActor {
     }
     let retried = 0;
     for (const message of found) {
-      if (!this.broker.setAside.retry(message, target)) break;
+      if (!this.broker.core.setAside.retry(message, target)) break;
       retried += 1;
     }
     if (retried < found.length && id !== 'all') {
@@ -143,13 +143,13 @@ export class SetAsideActor {
   /** Drops one for good, or all for the id `all`; returns how many. */
   drop(queue: string, id: string): number {
     const found = this.of(queue, id);
-    for (const message of found) this.broker.setAside.drop(message);
+    for (const message of found) this.broker.core.setAside.drop(message);
     return found.length;
   }
 
   private of(queue: string, id: string): SetAsideMessage[] {
     this.grants.requireQueue('read', queue);
-    const all = [...this.broker.setAside.list(this.vhost.name, queue)];
+    const all = [...this.broker.core.setAside.list(this.vhost.name, queue)];
     if (id === 'all') return all;
     const found = all.filter((message) => String(message.id) === id);
     if (found.length > 0) return found;
@@ -159,7 +159,7 @@ export class SetAsideActor {
 
 /** Takes a row out of the store that is set aside; of a queue also its pages and marks. */
 export function dropSetAsideRow(broker: Broker, id: string): void {
-  const definition = broker.setAsideRows.find(id);
+  const definition = broker.core.setAsideRows.find(id);
   if (definition === null) throw new Refusal('not-found', `no row ${id} is set aside`);
   if (definition.kind === 'vhost') {
     const text = `put vhost '${definition.name}' anew, and delete it then if it is not wanted`;
@@ -169,10 +169,10 @@ export function dropSetAsideRow(broker: Broker, id: string): void {
   const queueOf = kind === 'queue' ? vhost : null;
   const rows = queueOf === null ? [] : broker.definitionRows.queues(queueOf);
   const stored = rows.find(({ value }) => value.name === name);
-  broker.line.change(() => {
+  broker.core.line.change(() => {
     if (queueOf !== null) broker.vhosts.get(queueOf)?.removeStandIn(name);
-    if (stored !== undefined) broker.queueRows.removeAll(stored.value.id);
-    broker.setAsideRows.drop(definition);
-    broker.definitionChanged();
+    if (stored !== undefined) broker.core.queueRows.removeAll(stored.value.id);
+    broker.core.setAsideRows.drop(definition);
+    broker.core.definitionChanged();
   });
 }

@@ -176,7 +176,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
     ...rowOfQueue(vhost, queue, broker.rates),
     oldest_message_age_ms: oldestMessageMs(broker, queue),
     head_message_timestamp:
-      arrivedMs === null ? null : Math.floor(broker.time.wallOf(arrivedMs) / 1000),
+      arrivedMs === null ? null : Math.floor(broker.core.time.wallOf(arrivedMs) / 1000),
     latency: latency === null ? null : viewLatency(latency),
   };
 }
@@ -184,14 +184,14 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
 /** How old the message is that goes out next, ms; null: there is none. */
 export function oldestMessageMs(broker: Broker, queue: Queue): number | null {
   const arrivedMs = headArrivedMs(broker, queue);
-  return arrivedMs === null ? null : Math.max(0, broker.time.now() - arrivedMs);
+  return arrivedMs === null ? null : Math.max(0, broker.core.time.now() - arrivedMs);
 }
 
 /** When the message that goes out next arrived; that may be read from the disk. */
 function headArrivedMs(broker: Broker, { messages }: Queue): number | null {
   if (messages.readyCount === 0) return null;
   const lane = messages.topLane();
-  return glimpseArrivedMs(broker.log, lane.entries.positionOf(lane.findHead()));
+  return glimpseArrivedMs(broker.core.log, lane.entries.positionOf(lane.findHead()));
 }
 
 export function viewLatency(latency: QueueLatency): LatenciesView {

@@ -6,7 +6,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { generateName } from '../../broker/generated-name.ts';
 import { checkConsumerArguments, isQuorum } from '../../broker/queue/arguments.ts';
-import { REPLY_TO } from '../../broker/reply-queues.ts';
+import { REPLY_TO } from '../../broker/reply-names.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
@@ -77,7 +77,7 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
   }
   let seen: SeenMessage | undefined;
   const entry = queue.get(method.noAck, (taken) => {
-    seen = seeGot(connection.broker.log, queue, taken);
+    seen = seeGot(connection.core.log, queue, taken);
   });
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck, seen as SeenMessage);
@@ -86,7 +86,7 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
     channel.act(queue.endings.droppingExpired(), again, false, BASIC_GET);
   } else if (queue.waitsForMark) {
     // The message may go out only once the disk knows that it may have been delivered.
-    const { batch } = connection.broker.store;
+    const { batch } = connection.core.store;
     connection.hold(batch, channel.number, BASIC_GET, () => get(connection, channel, method));
   } else {
     channel.counts.getEmpty += 1;

@@ -125,7 +125,7 @@ function open(connection: Connection, method: Method<'connection.open'>): void {
   connection.server.limits.checkConnection();
   const vhost = connection.broker.vhosts.get(method.virtualHost);
   if (vhost === undefined) {
-    const aside = connection.broker.setAsideRows.vhostError(method.virtualHost);
+    const aside = connection.core.setAsideRows.vhostError(method.virtualHost);
     throw aside ?? new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
   }
   checkConnectionLimits(vhost, connection.user);

@@ -5,7 +5,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { checkBindingRights } from '../../broker/binding-rights.ts';
 import type { LongAct } from '../../broker/core/unbinding.ts';
-import { REPLY_TO } from '../../broker/reply-queues.ts';
+import { REPLY_TO } from '../../broker/reply-names.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
 import type { Connection } from '../connection.ts';
@@ -152,7 +152,7 @@ function remove(connection: Connection, channel: Channel, method: Method<'queue.
   if (!method.noWait) channel.holdNotices();
   const act: LongAct = (steps, end) => channel.act(steps, end, true, QUEUE_DELETE);
   vhost.deleteQueueBy(act, queue, method.ifUnused, method.ifEmpty, (messageCount) => {
-    connection.broker.setAside.dropOf(queue.id);
+    connection.core.setAside.dropOf(queue.id);
     then(messageCount);
   });
 }

@@ -19,13 +19,13 @@ export function replyWhenDurable(
   channel: Channel,
   reply: () => void,
 ): void {
-  const { broker, outbox } = connection;
-  const batch = broker.definitionsBatch;
-  if (batch <= broker.durableBatch) {
+  const { core, outbox } = connection;
+  const batch = core.definitionsBatch;
+  if (batch <= core.durableBatch) {
     reply();
     return;
   }
-  if (batch === broker.store.batch) broker.awaitBatch();
+  if (batch === core.store.batch) core.awaitBatch();
   if (!mayReadOn(connection)) {
     connection.hold(batch, channel.number, 0, reply);
     return;
@@ -35,8 +35,8 @@ export function replyWhenDurable(
 }
 
 /** Whether more than one answer of the connection may wait, without too much to keep. */
-function mayReadOn({ broker, outbox, frames }: Connection): boolean {
+function mayReadOn({ core, outbox, frames }: Connection): boolean {
   const { any, answers } = outbox.barriers;
   if (!frames.pipelined && !any) return false;
-  return answers < ANSWERS_MAX && broker.store.gatheredBytes < BATCH_BYTES_MAX;
+  return answers < ANSWERS_MAX && core.store.gatheredBytes < BATCH_BYTES_MAX;
 }

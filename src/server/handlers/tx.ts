@@ -45,7 +45,7 @@ function answer(connection: Connection, channel: Channel, outcome: CommitOutcome
     channel.send('tx.commit-ok', {});
     return;
   }
-  connection.hold(connection.broker.awaitBatch(), channel.number, TX_COMMIT, () => {
+  connection.hold(connection.core.awaitBatch(), channel.number, TX_COMMIT, () => {
     if (channel.state === CHANNEL_OPEN_STATE) channel.send('tx.commit-ok', {});
   });
 }

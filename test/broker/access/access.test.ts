@@ -37,7 +37,7 @@ class Kept {
 
   /** A new broker on what is on the disk after all so far is committed. */
   restarted(): Kept {
-    this.broker.seal();
+    this.broker.core.seal();
     this.store.sync();
     return new Kept(this.disk);
   }

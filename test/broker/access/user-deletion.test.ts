@@ -35,7 +35,7 @@ function rightsOf({ broker: { access } }: SmallBroker): number {
 /** Begins the deletion; returns whether it is over. */
 function begin({ broker }: SmallBroker): () => boolean {
   let over = false;
-  broker.slices.whole(broker.access.deletingUser('u'), () => {
+  broker.core.slices.whole(broker.access.deletingUser('u'), () => {
     over = true;
   });
   return () => over;
@@ -48,12 +48,16 @@ test('a user with many permissions is known no more at once, and loses them a fe
   expect(broker.access.user('u')).toBe(null);
   expect(() => broker.access.deletingUser('u')).toThrow("'u'");
   let turns = 0;
-  for (; broker.slices.any; turns++) {
-    expect([over(), broker.sealable, broker.line.underWay]).toEqual([false, false, false]);
+  for (; broker.core.slices.any; turns++) {
+    expect([over(), broker.core.sealable, broker.core.line.underWay]).toEqual([
+      false,
+      false,
+      false,
+    ]);
     const crashed = small.crashed();
     expect([crashed.broker.access.user('u')?.name, rightsOf(crashed)]).toEqual(['u', 2 * VHOSTS]);
     const before = rightsOf(small);
-    broker.deliver();
+    broker.core.deliver();
     expect(before - rightsOf(small)).toBeLessThan(70);
   }
   expect([over(), turns > 2]).toEqual([true, true]);
@@ -66,7 +70,7 @@ test('a user with many permissions is known no more at once, and loses them a fe
 test('a user of that name that is made meanwhile has none of them, and stays', () => {
   const small = filled();
   const over = begin(small);
-  small.broker.deliver();
+  small.broker.core.deliver();
   add(small);
   expect(rightsOf(small)).toBe(0);
   small.broker.access.setPermission({ user: 'u', vhost: 'v0', ...NONE });

@@ -53,12 +53,12 @@ export class Actor extends Channel {
         gate.open();
       },
     };
-    const acts = new ActGate(acting, gate, broker.slices);
+    const acts = new ActGate(acting, gate, broker.core.slices);
     const timeoutRules = { requeues: false, defaultMs: Infinity, wheel: { cancel: NOTHING } };
-    const outbox = new SimLink(broker.lines);
+    const outbox = new SimLink(broker.core.lines);
     const rest = { settings: SETTINGS, outbox, grants: null, timeoutRules, acts };
-    const connection = { broker, vhost, ...rest, listConfirms: NOTHING, name: 'simulated' };
-    const holdings = new Holdings(new AllHoldings(broker));
+    const connection = { core: broker.core, vhost, ...rest, listConfirms: NOTHING, name: 'simulated' };
+    const holdings = new Holdings(new AllHoldings(broker.core));
     super(1, connection as unknown as ChannelConnection, holdings);
     this.gate = gate;
     this.acts = acts;

@@ -2,8 +2,8 @@
 // and what has to hold on a disk. Never chooses what happens: the test does.
 
 import type { Field } from '../../../src/amqp/field-table.ts';
+import type { BrokerListener } from '../../../src/broker/broker.ts';
 import { Broker } from '../../../src/broker/broker.ts';
-import type { BrokerListener } from '../../../src/broker/core/broker-listener.ts';
 import type { JsonObject } from '../../../src/broker/json.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
@@ -125,9 +125,9 @@ export class ActsWorld implements BrokerListener {
 
   /** Power fails. */
   crash(): void {
-    const snapshot = this.snapshots.get(this.broker.durableBatch);
+    const snapshot = this.snapshots.get(this.broker.core.durableBatch);
     if (snapshot === undefined) throw new Error('a durable batch was sealed once');
-    if (this.broker.slices.any) this.counts.cutByCrash += 1;
+    if (this.broker.core.slices.any) this.counts.cutByCrash += 1;
     const confirmed = this.confirmedWide;
     this.open(snapshot);
     const kept = new Set(snapshot.get('wide-0') ?? []);
@@ -205,7 +205,7 @@ export class ActsWorld implements BrokerListener {
     const { owner, vhost } = this;
     if (owner !== null) {
       this.owner = null;
-      this.broker.slices.begin(vhost.deletingQueuesOf(owner), () => {
+      this.broker.core.slices.begin(vhost.deletingQueuesOf(owner), () => {
         const left = [...vhost.queues.values()].filter((queue) => queue.owner === owner);
         same('queues of a connection that is gone', left.length, 0);
       });
@@ -258,18 +258,18 @@ export class ActsWorld implements BrokerListener {
 
   turn(): boolean {
     this.nowMs += 1;
-    this.broker.tick();
-    if (this.broker.slices.any) this.counts.cut += 1;
-    const more = this.broker.deliver();
+    this.broker.core.tick();
+    if (this.broker.core.slices.any) this.counts.cut += 1;
+    const more = this.broker.core.deliver();
     for (const actor of this.actors) actor.look();
-    if (this.broker.sealable && this.broker.prepareSeal()) this.seal();
+    if (this.broker.core.sealable && this.broker.core.prepareSeal()) this.seal();
     for (const actor of this.actors) this.takeConfirms(actor);
     return more;
   }
 
   private takeConfirms({ confirms, published }: Actor): void {
     if (confirms === null) return;
-    confirms.durable(this.broker.durableBatch);
+    confirms.durable(this.broker.core.durableBatch);
     while (confirms.takeNack() !== 0) {}
     const upTo = confirms.due ? confirms.take() : 0;
     for (const id of published.slice(0, upTo)) {
@@ -278,19 +278,23 @@ export class ActsWorld implements BrokerListener {
   }
 
   private seal(): void {
-    if (this.broker.slices.any) this.counts.cutBySeal += 1;
+    if (this.broker.core.slices.any) this.counts.cutBySeal += 1;
     this.snapshots.set(this.store.batch, this.contents());
-    this.broker.seal();
+    this.broker.core.seal();
   }
 
   quiesce(): void {
-    for (let turns = 0; this.turn() || this.broker.slices.any || this.broker.sealable; turns++) {
+    for (
+      let turns = 0;
+      this.turn() || this.broker.core.slices.any || this.broker.core.sealable;
+      turns++
+    ) {
       this.store.sync();
       if (turns > TURNS_MAX) throw new Error('the broker does not come to rest');
     }
     this.store.sync();
     for (const actor of this.actors) same('acts of a client at rest', actor.busy, false);
-    same('refused letters at rest', this.broker.refusedLetters.count, 0);
+    same('refused letters at rest', this.broker.core.refusedLetters.count, 0);
     for (const name of SOFT) {
       const queue = this.vhost.queues.get(name);
       if (queue === undefined) continue;
@@ -322,7 +326,7 @@ export class ActsWorld implements BrokerListener {
     }
     this.counts.dead = Math.max(this.counts.dead, this.vhost.queues.get('dead')?.readyCount ?? 0);
     // An act holds messages for queues that it has not come to.
-    if (this.broker.slices.any) return;
+    if (this.broker.core.slices.any) return;
     const wrong = wrongReferences(this.broker, this.vhost.everyQueue());
     if (wrong !== null) throw new Error(wrong);
   }

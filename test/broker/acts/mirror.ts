@@ -15,7 +15,7 @@ export interface Held {
 
 /** The number that the body of a message begins with, and that of its transaction. */
 export function idsAt(broker: Broker, position: number): [id: number, transaction: number] {
-  const { body } = readRecord(broker.log, position);
+  const { body } = readRecord(broker.core.log, position);
   return [body.readUInt32BE(0), body.readUInt32BE(4)];
 }
 

@@ -57,9 +57,9 @@ test('times before and after a jump lie on one line after a restart too', () => 
     small.fill('q', 1);
     small.commit();
     small.jumpedMs += jump;
-    small.broker.time.now();
-    expect(small.broker.time.unsavedJumpMs).toBe(jump);
-    small.broker.time.save();
+    small.broker.core.time.now();
+    expect(small.broker.core.time.unsavedJumpMs).toBe(jump);
+    small.broker.core.time.save();
     small.commit();
     expect(queue.readyCount).toBe(1);
     small = small.crashed();
@@ -91,11 +91,11 @@ test.each([
 ])('a stored correction that is %s counts as none, and the broker starts', (_how, damage) => {
   const small = new SmallBroker();
   small.jumpedMs = DAY_MS;
-  small.broker.time.now();
-  small.broker.time.save();
+  small.broker.core.time.now();
+  small.broker.core.time.save();
   small.commit();
   const table = small.disk.table(TABLE_META);
   const key = Buffer.from('clock');
   table.put(key, damage(table.get(key) as Buffer));
-  expect(small.crashed().broker.time.now()).toBe(small.nowMs + DAY_MS);
+  expect(small.crashed().broker.core.time.now()).toBe(small.nowMs + DAY_MS);
 });

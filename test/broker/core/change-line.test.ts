@@ -165,12 +165,12 @@ for (const [name, { make, refused }] of Object.entries(KINDS)) {
     const small = new SmallBroker(filledDisk());
     const before = stateOf(small);
     expect(() => refused(small)).toThrow();
-    expect(small.broker.line.underWay).toBe(false);
+    expect(small.broker.core.line.underWay).toBe(false);
     expect(stateOf(small)).toBe(before);
     small.commit();
     expect(stateOf(small.crashed())).toBe(before);
     make(small);
-    expect(small.broker.line.underWay).toBe(false);
+    expect(small.broker.core.line.underWay).toBe(false);
     const after = stateOf(small);
     expect(after).not.toBe(before);
     small.commit();
@@ -185,7 +185,7 @@ for (const [name, { make, refused }] of Object.entries(KINDS)) {
       const { small, store } = faulty(disk);
       store.left = faults;
       if (doneBy(() => make(small))) break;
-      expect(small.broker.line.underWay, `after a fault at step ${faults}`).toBe(true);
+      expect(small.broker.core.line.underWay, `after a fault at step ${faults}`).toBe(true);
       expect(stateOf(small.crashed())).toBe(before);
       faults += 1;
     }
@@ -200,7 +200,7 @@ for (const [name, { make, refused }] of Object.entries(KINDS)) {
       throw new Error('a fault amid a change');
     };
     expect(doneBy(() => make(small))).toBe(false);
-    expect(small.broker.line.underWay).toBe(true);
+    expect(small.broker.core.line.underWay).toBe(true);
     expect(stateOf(small.crashed())).toBe(before);
   });
 }

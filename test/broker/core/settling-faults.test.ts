@@ -33,7 +33,7 @@ test('a fault as a queue is purged leaves the purge under way', () => {
   const { small, arm } = faultyTurns(filledDisk());
   arm(0);
   expect(doneBy(() => small.vhost.purgeQueue(small.queue('old')))).toBe(false);
-  expect(small.broker.line.underWay).toBe(true);
+  expect(small.broker.core.line.underWay).toBe(true);
   expect(lettersIn(small.crashed(), 'old')).toBe('abc');
 });
 
@@ -45,7 +45,7 @@ test('a fault as a message goes back to its queue leaves the requeue under way',
   small.run();
   arm(0);
   expect(doneBy(() => queue.requeue(seq))).toBe(false);
-  expect(small.broker.line.underWay).toBe(true);
+  expect(small.broker.core.line.underWay).toBe(true);
   expect(lettersIn(small.crashed(), 'old')).toBe('abc');
 });
 
@@ -68,19 +68,19 @@ for (const [way, settle] of Object.entries(WAYS)) {
   test(`a fault once a delivery is ${way} leaves the settling under way`, () => {
     const small = new SmallBroker(filledDisk());
     const queue = small.queue('old');
-    const credit = new FaultyCredit(small.broker.lines);
+    const credit = new FaultyCredit(small.broker.core.lines);
     const deliveries = new Deliveries(
       { counts: new MessageCounts(), transaction: null, credit, act: finish },
-      small.broker.line,
+      small.broker.core.line,
     );
-    const channel = new SimChannel(small.broker.lines, () => {});
+    const channel = new SimChannel(small.broker.core.lines, () => {});
     const consumer = new Consumer(queue, channel, 'tag', false, false, 0, NONE);
     const { seq } = takeFrom(small, queue);
     deliveries.unacked.add(queue, consumer, seq);
     expect(() => deliveries.ack(9, false)).toThrow('unknown delivery tag');
-    expect(small.broker.line.underWay).toBe(false);
+    expect(small.broker.core.line.underWay).toBe(false);
     expect(() => settle(deliveries)).toThrow('a fault amid a change');
-    expect(small.broker.line.underWay).toBe(true);
+    expect(small.broker.core.line.underWay).toBe(true);
     expect(lettersIn(small.crashed(), 'old')).toBe('abc');
   });
 }
@@ -100,10 +100,10 @@ test('a fault at any step of a commit leaves it under way, and a start shows not
     const outcome = { stored: false, refused: false };
     arm(faults);
     if (doneBy(() => finish(channel.committing(transaction, outcome)))) {
-      expect(small.broker.line.underWay).toBe(false);
+      expect(small.broker.core.line.underWay).toBe(false);
       break;
     }
-    expect(small.broker.line.underWay, `after a fault at step ${faults}`).toBe(true);
+    expect(small.broker.core.line.underWay, `after a fault at step ${faults}`).toBe(true);
     expect(stateOf(small.crashed())).toBe(before);
     faults += 1;
   }
@@ -113,10 +113,10 @@ test('a fault at any step of a commit leaves it under way, and a start shows not
 /** A channel in transaction mode whose connection does nothing. */
 function channelOf({ broker, vhost }: SmallBroker): Channel {
   const settings = { ...WIRE_LIMITS, maxMessageBytes: 1000, unackedMaxPerChannel: 0 };
-  const outbox = new SimLink(broker.lines);
+  const outbox = new SimLink(broker.core.lines);
   const rest = { settings, outbox, grants: null, timeoutRules: { requeues: false } };
-  const connection = { broker, vhost, ...rest } as unknown as ChannelConnection;
-  const channel = new Channel(1, connection, new Holdings(new AllHoldings(broker)));
+  const connection = { core: broker.core, vhost, ...rest } as unknown as ChannelConnection;
+  const channel = new Channel(1, connection, new Holdings(new AllHoldings(broker.core)));
   channel.selectTransactions(1000);
   return channel;
 }

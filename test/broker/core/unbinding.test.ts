@@ -53,7 +53,7 @@ test('what has many bindings goes in small steps, and works for others until the
       expect(before - source.bindings.size).toBeLessThanOrEqual(64);
       before = source.bindings.size;
       if (last) break;
-      expect(small.broker.line.underWay).toBe(false);
+      expect(small.broker.core.line.underWay).toBe(false);
       expect(small.queue('bound').deleted).toBe(false);
       if (n === 0) small.vhost.bind(source, queue, 'anew', new Map());
     }
@@ -91,15 +91,15 @@ test('a crash amid such a deletion leaves all that was there, and behind it noth
   slowly(small);
   const { broker, vhost } = small;
   let answered = false;
-  vhost.deleteQueueBy(broker.slices.whole, queue, false, false, () => {
+  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, () => {
     answered = true;
   });
   let turns = 0;
   for (; !answered; turns++) {
-    expect(broker.sealable).toBe(false);
+    expect(broker.core.sealable).toBe(false);
     expect(small.crashed().vhost.queues.has('bound')).toBe(true);
     expect(bindingsAfterCrash()).toBe(COUNT);
-    broker.deliver();
+    broker.core.deliver();
   }
   expect(turns).toBeGreaterThan(5);
   small.commit();
@@ -124,8 +124,8 @@ test('what is deleted meanwhile by another is not deleted twice', () => {
   const then = (count: number): void => {
     counts.push(count);
   };
-  vhost.deleteQueueBy(broker.slices.whole, queue, false, false, then);
-  vhost.deleteQueueBy(broker.slices.whole, queue, false, false, then);
+  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, then);
+  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, then);
   vhost.deleteQueue(queue, false, false);
   const anew = small.declare('bound');
   small.run();

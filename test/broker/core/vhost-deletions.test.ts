@@ -64,11 +64,11 @@ test('a vhost with many queues goes a few of them in each turn, and is gone for 
   expect(() => broker.vhost('old')).toThrow("no vhost 'old'");
   expect(() => broker.vhostDeletions.atOnce('old')).toThrow("no vhost 'old'");
   let turns = 0;
-  for (; broker.slices.any; turns++) {
+  for (; broker.core.slices.any; turns++) {
     expect(deletion.over).toBe(false);
     const before = vhost.queues.size;
-    broker.deliver();
-    expect([broker.line.underWay, broker.sealable]).toEqual([false, true]);
+    broker.core.deliver();
+    expect([broker.core.line.underWay, broker.core.sealable]).toEqual([false, true]);
     expect(before - vhost.queues.size).toBeLessThan(10);
     small.commit();
     await passed();
@@ -89,15 +89,15 @@ test('whenever the broker ends amid it, the next start goes on and sets nothing 
     small.nowMs += 1;
     await begun(small);
     for (let n = 0; n < turns; n++) {
-      small.broker.deliver();
+      small.broker.core.deliver();
       small.commit();
     }
-    going = small.broker.slices.any;
+    going = small.broker.core.slices.any;
     const after = small.crashed();
     expect(after.broker.vhosts.has('old')).toBe(false);
-    expect(after.broker.setAsideRows.count).toBe(0);
+    expect(after.broker.core.setAsideRows.count).toBe(0);
     expect(after.broker.vhostDeletions.vhosts.length).toBe(going ? 1 : 0);
-    expect(after.broker.queueIds.take()).toBeGreaterThan(going && !held.deleted ? held.id : 0);
+    expect(after.broker.core.queueIds.take()).toBeGreaterThan(going && !held.deleted ? held.id : 0);
     after.run();
     expectNothingOf(after);
     expectNothingOf(after.crashed());
@@ -118,7 +118,7 @@ test('a crash before it is durable that the vhost goes leaves all of it', async 
 test('a vhost of that name that is made meanwhile has nothing of it, and stays', async () => {
   const small = filled();
   const deletion = await begun(small);
-  small.broker.deliver();
+  small.broker.core.deliver();
   const made = small.broker.putVhost('old', { description: 'new' });
   made.declareQueue({ name: 'own', owner: null, ...TRAITS }, small);
   small.run();
@@ -135,7 +135,7 @@ test('an import of a vhost that is being deleted comes after that', async () => 
   const small = filled();
   const { broker } = small;
   const deletion = await begun(small);
-  broker.deliver();
+  broker.core.deliver();
   const going = broker.vhostDeletions.vhosts[0];
   const check = prepareImport(broker, { vhosts: [{ name: 'old' }] }, null);
   let step = check.next();
@@ -149,9 +149,9 @@ test('an import of a vhost that is being deleted comes after that', async () => 
     expect(before - size).toBeLessThan(10);
     before = size;
     expect(broker.vhosts.has('old')).toBe(false);
-    broker.deliver();
+    broker.core.deliver();
     await Promise.resolve();
-    if (!broker.slices.any) await deletion.end;
+    if (!broker.core.slices.any) await deletion.end;
   }
   await passed();
   small.run();
@@ -162,7 +162,7 @@ test('an import of a vhost that is being deleted comes after that', async () => 
 test('a clean stop amid it brings it to its end', async () => {
   const small = filled();
   const deletion = await begun(small);
-  small.broker.deliver();
+  small.broker.core.deliver();
   const after = small.restarted();
   await deletion.end;
   expectNothingOf(after);

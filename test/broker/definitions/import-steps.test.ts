@@ -64,9 +64,9 @@ async function turnsUntil(
   // What comes before the act waits for nothing but promises.
   for (let n = 0; n < 10; n++) await Promise.resolve();
   let turns = 0;
-  for (; broker.slices.any; turns++) {
+  for (; broker.core.slices.any; turns++) {
     look();
-    broker.deliver();
+    broker.core.deliver();
   }
   await end;
   expect(over).toBe(true);
@@ -82,8 +82,8 @@ test('many definitions are checked and taken in step by step, in one batch', asy
   expect(small.vhost.queues.size).toBe(0);
   slowly(small);
   const turns = await turnsUntil(small, applyInSlices(small.broker, ready), () => {
-    expect(small.broker.line.underWay).toBe(false);
-    expect(small.broker.sealable).toBe(false);
+    expect(small.broker.core.line.underWay).toBe(false);
+    expect(small.broker.core.sealable).toBe(false);
     const before = small.crashed().broker;
     expect([before.vhosts.size, before.vhost('/').queues.size]).toEqual([1, 0]);
   });
@@ -145,7 +145,7 @@ test('what others change meanwhile stays as they want it, and the rest is taken 
     small.broker.deleteVhost('own');
   });
   expect(deleted).toBe(true);
-  expect(small.broker.line.underWay).toBe(false);
+  expect(small.broker.core.line.underWay).toBe(false);
   expect(small.broker.vhosts.has('own')).toBe(false);
   expect(small.vhost.queues.size).toBe(COUNT / 2);
   expect(small.vhost.exchange('x').type).toBe('fanout');

@@ -38,7 +38,7 @@ test('pages stay in memory until their batch is durable, and come back in order'
   const small = filled(4);
   const queue = small.queue('q');
   expect(pagesAway(queue)).toBe(0);
-  small.broker.seal();
+  small.broker.core.seal();
   small.fill('q', PAGE_ENTRIES);
   expect(pagesAway(queue), 'sealed, but not durable').toBe(0);
   small.store.sync();
@@ -125,10 +125,10 @@ test('a purge of many pages counts at once, and is over batches later', () => {
   expect(walk(queue), 'what is purged is not visited').toEqual([]);
   small.fill('q', 5);
   const batches: number[] = [];
-  while (small.broker.sweeps.any) {
+  while (small.broker.core.sweeps.any) {
     small.commit();
     batches.push(small.disk.keys(TABLE_PAGES).length);
-    expect(small.disk.keys(TABLE_PURGES).length).toBe(small.broker.sweeps.any ? 1 : 0);
+    expect(small.disk.keys(TABLE_PURGES).length).toBe(small.broker.core.sweeps.any ? 1 : 0);
     expect(wrongReferences(small.broker, [queue])).toBeNull();
   }
   expect(batches.length).toBeGreaterThan(4);
@@ -144,10 +144,10 @@ test('unacked messages survive a purge, in memory and over a crash, and return t
   small.commit();
   expect(small.vhost.purgeQueue(queue)).toBe(PAGES * PAGE_ENTRIES + 10 - 300);
   small.fill('q', 1);
-  small.broker.seal();
+  small.broker.core.seal();
   small.store.sync();
   const again = small.crashed();
-  expect(again.broker.sweeps.any).toBe(true);
+  expect(again.broker.core.sweeps.any).toBe(true);
   expect(drain(again.queue('q'), again, 11).slice(0, 10)).toEqual(seqs.slice(290));
   for (const seq of seqs.slice(290)) queue.requeue(seq);
   expect(drain(queue, small, 11).slice(0, 10)).toEqual(seqs.slice(290));
@@ -165,7 +165,7 @@ test('a purge that a crash cut short is finished by the next start, whatever cam
   const queue = again.queue('q');
   expect(queue.readyCount).toBe(0);
   again.fill('q', 300);
-  again.broker.seal();
+  again.broker.core.seal();
   again.store.sync();
   // Once more, before the first purge is over.
   const third = again.crashed();
@@ -180,7 +180,7 @@ test('a purge is undone by a crash before its batch is durable', () => {
   const small = filled();
   small.commit();
   small.vhost.purgeQueue(small.queue('q'));
-  small.broker.seal();
+  small.broker.core.seal();
   expect(small.crashed().queue('q').readyCount).toBe(PAGES * PAGE_ENTRIES + 10);
 });
 
@@ -218,7 +218,7 @@ test('a lane of which only a purge is left starts behind it', () => {
   small.vhost.purgeQueue(small.queue('q'));
   small.commit();
   const again = small.crashed();
-  expect(again.broker.sweeps.any).toBe(true);
+  expect(again.broker.core.sweeps.any).toBe(true);
   limitPages(again.broker, 4_096, 0);
   again.publish({ routingKey: 'q', properties: { deliveryMode: 2, priority: 2 } });
   again.commit();

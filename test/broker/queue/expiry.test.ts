@@ -34,7 +34,7 @@ function expiring(small: SmallBroker, count: number): Queue {
   small.publish({ routingKey: 'q' }, Buffer.from('lives'));
   slowLetters(small);
   small.nowMs += 20;
-  small.broker.nowMs = small.nowMs;
+  small.broker.core.nowMs = small.nowMs;
   return queue;
 }
 
@@ -45,11 +45,11 @@ test('a get is given nothing that expired, also where more did than one turn has
   expect(queue.endings.overdue).toBe(true);
   expect(queue.counts.getEmpty).toBe(0);
   let over = false;
-  small.broker.slices.begin(queue.endings.droppingExpired(), () => {
+  small.broker.core.slices.begin(queue.endings.droppingExpired(), () => {
     over = true;
   });
   let turns = 0;
-  for (; !over && turns < 50; turns++) small.broker.deliver();
+  for (; !over && turns < 50; turns++) small.broker.core.deliver();
   expect(turns).toBeGreaterThan(1);
   expect(small.bodyAt(queue.get()?.position as number)).toBe('lives');
   expect(small.queue('dead').readyCount).toBe(50);
@@ -63,7 +63,7 @@ test('a tool that gets messages is given what lives, after the turns that the re
   access.setPermission({ user: 'tool', vhost: '/', configure: '', write: '', read: '.*' });
   const actor = new View(small.broker, '1.2.3').actor('tool', '/');
   const taking = actor.take('q', 5, 'auto', 100, null);
-  while (queue.endings.overdue || small.broker.slices.any) small.broker.deliver();
+  while (queue.endings.overdue || small.broker.core.slices.any) small.broker.core.deliver();
   expect((await taking).messages.map(({ payload }) => payload)).toEqual(['lives']);
 });
 
@@ -72,7 +72,7 @@ test('a message expires on time though all consumers wait for credit that others
   const queue = small.declare('q', true, TO_DEAD);
   const dead = small.declare('dead');
   const other = small.declare('other');
-  const channel = new SimChannel(small.broker.lines, ({ credit }) => {
+  const channel = new SimChannel(small.broker.core.lines, ({ credit }) => {
     credit.unacked += 1;
   });
   channel.credit.setLimit(1);

@@ -27,7 +27,7 @@ class Peer extends SimChannel {
 
   constructor(small: SmallBroker, link: SimLink) {
     super(
-      small.broker.lines,
+      small.broker.core.lines,
       (_channel, consumer, _queue, seq) => {
         if (link.full) throw new Error('a delivery to a link that is full');
         this.given.set(consumer, (this.given.get(consumer) ?? 0) + 1);
@@ -75,7 +75,8 @@ class Peer extends SimChannel {
 
 /** One turn after the other until nothing moves. */
 function settle(small: SmallBroker): void {
-  for (let n = 0; small.broker.deliver(); n++) expect(n, 'turns without end').toBeLessThan(1_000);
+  for (let n = 0; small.broker.core.deliver(); n++)
+    expect(n, 'turns without end').toBeLessThan(1_000);
 }
 
 class Topology {
@@ -89,7 +90,7 @@ class Topology {
     this.random = random;
     for (let n = 0; n <= random.below(5); n++) this.queues.push(this.small.declare(`q${n}`, false));
     for (let n = 0; n <= random.below(3); n++) {
-      const link = new SimLink(this.small.broker.lines);
+      const link = new SimLink(this.small.broker.core.lines);
       for (let m = 0; m <= random.below(3); m++) {
         const peer = new Peer(this.small, link);
         peer.credit.setLimit(random.pick([0, 1, 1, 2, 5]));
@@ -213,7 +214,7 @@ test.each([1, 2, 3, 10])('queues that share a limit of %i have equal shares of i
   for (let queues = 2; queues <= 6; queues++) {
     const small = new SmallBroker();
     const names = Array.from({ length: queues }, (_, n) => `q${n}`);
-    const peer = new Peer(small, new SimLink(small.broker.lines));
+    const peer = new Peer(small, new SimLink(small.broker.core.lines));
     peer.credit.setLimit(limit);
     const all = names.map((name) => peer.subscribe(small.declare(name, false), name, false, 0));
     for (let n = 0; n < 200; n++) {
@@ -229,7 +230,7 @@ test.each([1, 2, 3, 10])('queues that share a limit of %i have equal shares of i
 
 test('a queue at its length limit, which delivers as it is published to, takes no turn from others', () => {
   const small = new SmallBroker();
-  const peer = new Peer(small, new SimLink(small.broker.lines));
+  const peer = new Peer(small, new SimLink(small.broker.core.lines));
   peer.credit.setLimit(1);
   const bounded = small.declare('bounded', false, { 'x-max-length': { type: 'I', value: 2 } });
   const all = [bounded, small.declare('plain', false)].map((queue) =>
@@ -246,7 +247,7 @@ test('a queue at its length limit, which delivers as it is published to, takes n
 
 test('queues whose consumers share a slow connection have equal shares of it', () => {
   const small = new SmallBroker();
-  const link = new SimLink(small.broker.lines);
+  const link = new SimLink(small.broker.core.lines);
   const peers = [new Peer(small, link), new Peer(small, link)];
   const random = new Random(7);
   const names = ['a', 'b', 'c', 'd'];
@@ -265,7 +266,7 @@ test('queues whose consumers share a slow connection have equal shares of it', (
 
 test('a connection that takes output again serves those who waited before a queue at its limit', () => {
   const small = new SmallBroker();
-  const link = new SimLink(small.broker.lines);
+  const link = new SimLink(small.broker.core.lines);
   const peer = new Peer(small, link);
   const bounded = small.declare('bounded', false, { 'x-max-length': { type: 'I', value: 2 } });
   const all = [bounded, small.declare('plain', false)].map((queue) =>
@@ -285,7 +286,10 @@ test('a connection that takes output again serves those who waited before a queu
 test('consumers of one queue take turns, whatever their channels', () => {
   const small = new SmallBroker();
   const queue = small.declare('q', false);
-  const peers = Array.from({ length: 3 }, () => new Peer(small, new SimLink(small.broker.lines)));
+  const peers = Array.from(
+    { length: 3 },
+    () => new Peer(small, new SimLink(small.broker.core.lines)),
+  );
   const limits = [0, 1, 4];
   for (const [n, peer] of peers.entries()) peer.credit.setLimit(limits[n] as number);
   const all = peers.map((peer, n) => peer.subscribe(queue, `c${n}`, n === 0, 0));
@@ -300,7 +304,7 @@ test('consumers of one queue take turns, whatever their channels', () => {
 test('a lower priority is served while the higher is without credit, and only then', () => {
   const small = new SmallBroker();
   const queue = small.declare('q', false);
-  const [first, second] = [1, 2].map(() => new Peer(small, new SimLink(small.broker.lines)));
+  const [first, second] = [1, 2].map(() => new Peer(small, new SimLink(small.broker.core.lines)));
   const high = first?.subscribe(queue, 'high', false, 1, 9) as Consumer;
   const low = second?.subscribe(queue, 'low', false, 0) as Consumer;
   for (let n = 0; n < 10; n++) small.publish({ routingKey: 'q' });
@@ -315,7 +319,7 @@ test('a lower priority is served while the higher is without credit, and only th
 test('under a shared limit the higher priority of one queue goes first as well', () => {
   const small = new SmallBroker();
   const queue = small.declare('q', false);
-  const peer = new Peer(small, new SimLink(small.broker.lines));
+  const peer = new Peer(small, new SimLink(small.broker.core.lines));
   peer.credit.setLimit(1);
   const low = peer.subscribe(queue, 'low', false, 0);
   const high = peer.subscribe(queue, 'high', false, 0, 9);

@@ -9,10 +9,10 @@ test('a quiet queue times each message: how long it waited, and how long its ack
   for (let n = 0; n < 3; n++) {
     small.fill('q', 1);
     small.nowMs += 50;
-    small.broker.tick();
+    small.broker.core.tick();
     small.run();
     small.nowMs += 10;
-    small.broker.tick();
+    small.broker.core.tick();
     for (const { seq } of given.splice(0)) queue.settle(seq);
   }
   expect(queue.latency?.enqueueToDeliver).toMatchObject({ count: 3, sumMs: 150 });

@@ -54,15 +54,15 @@ test('a backlog is not given out before the disk knows that it may have been', (
   small.fill('q', 5);
   small.commit();
   const given = small.consume(queue);
-  small.broker.deliver();
+  small.broker.core.deliver();
   expect(given).toHaveLength(0);
   expect(queue.waitsForMark).toBe(true);
-  expect(small.broker.sealUrgent).toBe(true);
-  small.broker.seal();
-  small.broker.deliver();
+  expect(small.broker.core.sealUrgent).toBe(true);
+  small.broker.core.seal();
+  small.broker.core.deliver();
   expect(given, 'sealed, but not durable').toHaveLength(0);
   small.store.sync();
-  small.broker.deliver();
+  small.broker.core.deliver();
   expect(given.length).toBeGreaterThan(0);
 });
 
@@ -114,7 +114,7 @@ test('after a clean stop nothing is redelivered that nobody was given', () => {
   small.commit();
   // A consumer comes and goes while its first message waits for the disk.
   small.consume(queue);
-  small.broker.deliver();
+  small.broker.core.deliver();
   queue.removeConsumers([queue.consumers[0] as (typeof queue.consumers)[0]]);
   const again = small.restarted();
   const given = again.consume(again.queue('q'));

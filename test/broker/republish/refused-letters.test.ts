@@ -45,7 +45,7 @@ const wrong = (small: SmallBroker): string | null =>
   wrongReferences(small.broker, small.vhost.everyQueue());
 
 function turnsUntilQuiet(small: SmallBroker): number {
-  for (let turns = 1; turns < 10_000; turns++) if (!small.broker.deliver()) return turns;
+  for (let turns = 1; turns < 10_000; turns++) if (!small.broker.core.deliver()) return turns;
   throw new Error('it never ends');
 }
 
@@ -63,7 +63,7 @@ test('a message that full queues refuse one after the other takes no more stack 
   expect(seen.letters).toBe(40);
   expect(seen.deepest).toBeLessThan(60);
   expect(end.readyCount).toBe(1);
-  expect(small.broker.refusedLetters.count).toBe(0);
+  expect(small.broker.core.refusedLetters.count).toBe(0);
   expect(wrong(small)).toBeNull();
 });
 
@@ -74,7 +74,7 @@ test('messages that a queue refuses over several turns reach its dead-letter exc
   const end = small.declare('end');
   watchLetters(small);
   for (let i = 0; i < 50; i++) small.publish({ routingKey: 'full' }, Buffer.from(`${i}`));
-  expect(small.broker.refusedLetters.count).toBeGreaterThan(0);
+  expect(small.broker.core.refusedLetters.count).toBeGreaterThan(0);
   expect(turnsUntilQuiet(small)).toBeGreaterThan(1);
   const given = small.consume(end);
   turnsUntilQuiet(small);
@@ -96,9 +96,9 @@ test.each([
     for (let i = 0; i < 3; i++) small.publish({ exchange: 'bomb', routingKey: '' });
     for (let turn = 0; turn < 60; turn++) {
       small.nowMs += laterMs;
-      small.broker.tick();
+      small.broker.core.tick();
       const before = seen.letters;
-      small.broker.deliver();
+      small.broker.core.deliver();
       expect(seen.letters - before).toBeLessThan(20);
     }
     expect(seen.letters).toBeGreaterThan(100);
@@ -114,6 +114,6 @@ test('a queue that is deleted ends what its dead letters would have led to', () 
   small.publish({ exchange: 'bomb', routingKey: '' });
   for (let i = 0; i < 12; i++) small.vhost.deleteQueue(small.queue(`q${i}`), false, false);
   turnsUntilQuiet(small);
-  expect(small.broker.refusedLetters.count).toBe(0);
+  expect(small.broker.core.refusedLetters.count).toBe(0);
   expect(wrong(small)).toBeNull();
 });

@@ -60,7 +60,7 @@ export function lettersIn(small: SmallBroker, name: string): string {
 
 /** What is set aside, as texts. */
 export function setAsideIn(small: SmallBroker): string[] {
-  return [...small.broker.setAside.list()].map(
+  return [...small.broker.core.setAside.list()].map(
     ({ queue, doing, error }) => `${queue} ${doing} ${error.split(':')[0]}`,
   );
 }

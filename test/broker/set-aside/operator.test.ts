@@ -95,5 +95,5 @@ test('a queue that is set aside can be given up, with its rows', () => {
   expect(small.disk.keys(TABLE_PAGES)).toEqual([]);
   expect(small.declare('other').readyCount).toBe(0);
   small = small.restarted();
-  expect(small.broker.setAsideRows.count).toBe(0);
+  expect(small.broker.core.setAsideRows.count).toBe(0);
 });

@@ -50,7 +50,9 @@ function spoil(small: SmallBroker, table: number, key?: Buffer): void {
 }
 
 function rowsAside({ broker }: SmallBroker): string[] {
-  return [...broker.setAsideRows.list()].map(({ kind, vhost, name }) => `${kind} ${vhost} ${name}`);
+  return [...broker.core.setAsideRows.list()].map(
+    ({ kind, vhost, name }) => `${kind} ${vhost} ${name}`,
+  );
 }
 
 function pageOf(small: SmallBroker, name: string): Buffer {
@@ -122,7 +124,7 @@ test('a binding to a queue that is not there is set aside, and all else is serve
   const first = filled();
   first.disk.table(TABLE_DEFINITIONS).remove(rowKey('q', '/', 'good'));
   const small = first.restarted();
-  expect([...small.broker.setAsideRows.list()]).toMatchObject([
+  expect([...small.broker.core.setAsideRows.list()]).toMatchObject([
     { kind: 'binding', vhost: '/', error: "Error: there is no queue 'good'" },
   ]);
   expect(lettersIn(small, 'other')).toBe('xyz');
@@ -158,7 +160,8 @@ test('a message that its queue names and the log lacks is set aside alone', () =
   small = small.restarted();
   expect(setAsideIn(small)).toEqual(['good recovery Error']);
   expect(lettersIn(small, 'good')).toBe('bc');
-  for (const message of [...small.broker.setAside.list()]) small.broker.setAside.drop(message);
+  for (const message of [...small.broker.core.setAside.list()])
+    small.broker.core.setAside.drop(message);
   small.run();
   expect(setAsideIn(small.restarted())).toEqual([]);
 });
@@ -168,7 +171,7 @@ test('an exchange that cannot be read is set aside with its bindings, and not de
   spoil(first, TABLE_DEFINITIONS, rowKey('x', '/', 'topics'));
   const small = first.restarted();
   expect(rowsAside(small)[0]).toBe('exchange / topics');
-  expect(small.broker.setAsideRows.count).toBe(2);
+  expect(small.broker.core.setAsideRows.count).toBe(2);
   expect(replyOf(() => small.vhost.exchange('topics'))).toMatch(/^541 .*exchange 'topics'/);
   expect(replyOf(() => small.vhost.deleteExchange('topics', false))).toMatch(/^541/);
   expect(lettersIn(small, 'good')).toBe('abc');
@@ -211,7 +214,7 @@ test('rows that are no JSON, have no fields or unknown ones never stop a start',
       const first = filled();
       first.disk.table(table).put(key, encodeRow(json as never));
       const small = first.restarted();
-      expect(small.broker.setAsideRows.count, `${table} ${key}`).toBeGreaterThan(0);
+      expect(small.broker.core.setAsideRows.count, `${table} ${key}`).toBeGreaterThan(0);
       expect(lettersIn(small, 'other')).toBe('xyz');
     }
   }
@@ -226,7 +229,7 @@ test('damage to every row of a table leaves a broker that starts', () => {
     const count = [...store.keys(Buffer.alloc(0), Buffer.alloc(255, 0xff))].length;
     spoil(first, table);
     const small = first.crashed();
-    expect(small.broker.setAsideRows.count > 0 || count === 0, `table ${table}`).toBe(true);
+    expect(small.broker.core.setAsideRows.count > 0 || count === 0, `table ${table}`).toBe(true);
     small.run();
     expect([...store.keys(Buffer.alloc(0), Buffer.alloc(255, 0xff))].length).toBe(count);
   }
@@ -253,7 +256,7 @@ test('what throws in the midst of a change leaves it under way, what is refused 
   };
   const traits = { durable: true, autoDelete: false, owner: null, arguments: NONE };
   expect(() => vhost.restoreQueue({ name: 'early', ...traits })).toThrow('no row');
-  expect(broker.line.underWay).toBe(false);
+  expect(broker.core.line.underWay).toBe(false);
   expect(vhost.queues.has('early')).toBe(false);
   changes.listener = () => {
     throw new Error('half done');
@@ -261,6 +264,6 @@ test('what throws in the midst of a change leaves it under way, what is refused 
   expect(() => vhost.restoreQueue({ name: 'late', ...traits, durable: false })).toThrow(
     'half done',
   );
-  expect(broker.line.underWay).toBe(true);
+  expect(broker.core.line.underWay).toBe(true);
   expect(exchange.deleted).toBe(false);
 });

@@ -50,7 +50,7 @@ test('a message that cannot be read as it expires is set aside, and those behind
   expect(small.queue('work').readyBytes).toBe(0);
   expect(lettersIn(small, 'dead')).toBe('bc');
   expect(setAsideIn(small)).toEqual(['work expiry CorruptRecordError']);
-  expect(small.broker.setAside.total).toBe(1);
+  expect(small.broker.core.setAside.total).toBe(1);
   expectSound(small);
 });
 
@@ -101,8 +101,8 @@ test('what is set aside outlasts restarts, keeps its bytes, and goes back when i
   expect(setAsideIn(small)).toEqual(['work expiry CorruptRecordError']);
   expectSound(small);
   damage(small, 'a');
-  const [message] = small.broker.setAside.list();
-  expect(small.broker.setAside.retry(message as never, small.queue('work'))).toBe(true);
+  const [message] = small.broker.core.setAside.list();
+  expect(small.broker.core.setAside.retry(message as never, small.queue('work'))).toBe(true);
   small.pass(1000);
   expect(lettersIn(small, 'dead')).toBe('ba');
   expect(setAsideIn(small.restarted())).toEqual([]);
@@ -114,8 +114,8 @@ test('what is dropped is gone after a restart, and so are its bytes', () => {
   publishEach(first, 'work', 'a');
   let small = restartedWithout(first, 'a');
   small.pass(2000);
-  const [message] = small.broker.setAside.list();
-  small.broker.setAside.drop(message as never);
+  const [message] = small.broker.core.setAside.list();
+  small.broker.core.setAside.drop(message as never);
   expectSound(small);
   small = small.restarted();
   expect(setAsideIn(small)).toEqual([]);
@@ -155,7 +155,7 @@ test('a message that its channel cannot read is set aside, and the consumer keep
   const queue = small.queue('work');
   const given: string[] = [];
   const channel = new SimChannel(
-    small.broker.lines,
+    small.broker.core.lines,
     (_channel, _consumer, _queue, _seq, position) => {
       given.push(small.bodyAt(position)[0] as string);
     },
@@ -173,14 +173,14 @@ test('a message that its channel cannot read is set aside, and the consumer keep
 test('what throws in the midst of a delivery is not caught: its half is not known', () => {
   const small = start();
   publishEach(small, 'work', 'a');
-  const channel = new SimChannel(small.broker.lines, () => {
-    small.broker.line.begin();
+  const channel = new SimChannel(small.broker.core.lines, () => {
+    small.broker.core.line.begin();
     throw new Error('half done');
   });
   const queue = small.queue('work');
   queue.addConsumer(new Consumer(queue, channel, 'tag', false, false, 0, new Map()));
   expect(() => small.run()).toThrow('half done');
-  expect(small.broker.line.underWay).toBe(true);
+  expect(small.broker.core.line.underWay).toBe(true);
   expect(setAsideIn(small)).toEqual([]);
 });
 
@@ -189,7 +189,7 @@ test('a message that cannot be read as its queue is browsed is set aside, and th
   publishEach(first, 'work', 'abc');
   const small = restartedWithout(first, 'b');
   const queue = small.queue('work');
-  const { log, clock } = small.broker;
+  const { log, clock } = small.broker.core;
   const shown: string[] = [];
   new Walk(queue, log, clock, '').run((_entry, { body }) => {
     shown.push(String.fromCharCode(body[0] as number));

@@ -31,7 +31,7 @@ test('a walk goes on where it stopped, whatever was taken out meanwhile', () => 
     small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } }, Buffer.from(`${n}`));
   }
   small.commit();
-  const { log, time } = small.broker;
+  const { log, time } = small.broker.core;
   const request = { filter: ALL, encoding: 'auto', truncate: 100 } as const;
   const first = browse(queue, log, CLOCK, time, { ...request, cursor: '', count: 300 });
   expect(first.messages.map(({ payload }) => Number(payload))).toEqual(
@@ -59,14 +59,19 @@ test('one call looks at so many messages at most', () => {
   const small = new SmallBroker();
   const queue = small.declare('q');
   for (let n = 0; n < 2500; n++) small.publish({ routingKey: 'q' });
-  const walk = new Walk(queue, small.broker.log, CLOCK, '');
+  const walk = new Walk(queue, small.broker.core.log, CLOCK, '');
   walk.run(() => true);
   expect(walk.scanned).toBe(2000);
-  const next = new Walk(queue, small.broker.log, CLOCK, walk.cursor ?? '');
+  const next = new Walk(queue, small.broker.core.log, CLOCK, walk.cursor ?? '');
   next.run(() => true);
   expect([next.scanned, next.cursor]).toEqual([500, null]);
   let ms = 0;
-  const slow = new Walk(queue, small.broker.log, { wallMs: () => 0, monotonicMs: () => ms }, '');
+  const slow = new Walk(
+    queue,
+    small.broker.core.log,
+    { wallMs: () => 0, monotonicMs: () => ms },
+    '',
+  );
   slow.run(() => {
     ms += 4;
     return true;

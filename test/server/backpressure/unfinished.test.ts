@@ -39,7 +39,7 @@ class Scene {
 
   /** What is held of messages that are not complete or not committed, by the server's own count. */
   get heldBytes(): number {
-    return this.broker.server.broker.receivingBytes;
+    return this.broker.server.broker.core.receivingBytes;
   }
 }
 

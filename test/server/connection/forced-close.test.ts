@@ -43,7 +43,7 @@ test('many connections are closed in steps, and each is told', async () => {
   const { broker, raws, clock } = await open();
   const goOn = holdActs(broker);
   force(broker);
-  expect(broker.server.broker.slices.any, 'others have their turn in between').toBe(true);
+  expect(broker.server.broker.core.slices.any, 'others have their turn in between').toBe(true);
   goOn();
   await Promise.all(raws.map(expectClosed));
   clock.creeps = false;

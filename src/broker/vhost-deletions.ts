@@ -1,9 +1,20 @@
 // Owns the deletion of vhosts, step by step: what of one is gone, and when the rest may go. Never decides whether one
 // may be deleted.
 
-import type { Broker } from '../broker.ts';
-import type { Vhost } from '../vhost.ts';
-import { finish, type Steps } from './slices.ts';
+import type { Access } from './access/access.ts';
+import type { BrokerCore } from './core/core.ts';
+import { finish, type Steps } from './core/slices.ts';
+import type { DefinitionRows } from './definition-rows.ts';
+import type { Vhost } from './vhost.ts';
+
+/** What is needed of the broker. */
+interface DeletionBroker {
+  readonly core: BrokerCore;
+  readonly access: Access;
+  readonly definitionRows: DefinitionRows;
+  readonly vhosts: Map<string, Vhost>;
+  vhost(name: string): Vhost;
+}
 
 /** One vhost that goes. No list has it any more. */
 interface Deletion {
@@ -18,11 +29,11 @@ interface Deletion {
  * whenever the broker ends in between, the next start can read what is there, and goes on.
  */
 export class VhostDeletions {
-  private readonly broker: Broker;
+  private readonly broker: DeletionBroker;
   private readonly forceConnections: (vhost: Vhost) => void;
   private readonly underWay = new Map<string, Deletion>();
 
-  constructor(broker: Broker, forceConnections: (vhost: Vhost) => void) {
+  constructor(broker: DeletionBroker, forceConnections: (vhost: Vhost) => void) {
     this.broker = broker;
     this.forceConnections = forceConnections;
   }
@@ -44,13 +55,13 @@ export class VhostDeletions {
   async inSteps(name: string, durable: () => Promise<void>): Promise<void> {
     const { steps, over } = this.begin(name);
     await durable();
-    this.broker.slices.begin(steps, () => {});
+    this.broker.core.slices.begin(steps, () => {});
     await over;
   }
 
   /** Goes on with a vhost that an earlier broker has begun to delete, as turns come. */
   goOn(vhost: Vhost): void {
-    const { slices } = this.broker;
+    const { slices } = this.broker.core;
     const { steps } = this.note(vhost);
     slices.later(() => slices.begin(steps, () => {}));
   }
@@ -70,12 +81,12 @@ export class VhostDeletions {
     const { broker } = this;
     const vhost = broker.vhost(name);
     this.forceConnections(vhost);
-    broker.line.begin();
+    broker.core.line.begin();
     broker.access.rows.markVhost(vhost.snapshot());
     broker.vhosts.delete(name);
-    broker.definitionChanged();
+    broker.core.definitionChanged();
     const deletion = this.note(vhost);
-    broker.line.end();
+    broker.core.line.end();
     return deletion;
   }
 
@@ -93,12 +104,12 @@ export class VhostDeletions {
     const { broker } = this;
     const steps = this.everything(vhost);
     for (;;) {
-      broker.line.begin();
+      broker.core.line.begin();
       const { done } = steps.next();
-      broker.definitionChanged();
+      broker.core.definitionChanged();
       // Each turn writes what it took away, so that no batch has all of it.
-      broker.awaitBatch();
-      broker.line.end();
+      broker.core.awaitBatch();
+      broker.core.line.end();
       if (done === true) break;
       yield;
     }

@@ -1,0 +1,310 @@
+// Owns the data plane: the log, the store's batches, and what one turn does for all queues. Never knows vhosts,
+// users or names, and never touches sockets: the server runs the turn and is told what became durable.
+
+import { memoryBudget } from '../../message/budget.ts';
+import { MessageLog } from '../../message/log.ts';
+import type { Store } from '../../store/port.ts';
+import type { Scratch } from '../../store/scratch.ts';
+import type { Clock } from '../../util/clock.ts';
+import { Compaction, type CompactionHost } from '../compaction.ts';
+import { Deadlines } from '../deadlines.ts';
+import { Floods, NO_FLOODS } from '../queue/floods.ts';
+import type { HostedQueue, QueueHost } from '../queue/ports.ts';
+import { QueueRows } from '../queue/queue-rows.ts';
+import { type Sweep, Sweeps } from '../queue/sweeps.ts';
+import { CalledLines } from '../queue/waiting-line.ts';
+import { RefusedLetters } from '../republish/refused-letters.ts';
+import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
+import { SetAsideMessages } from '../set-aside/set-aside-messages.ts';
+import { BrokerCounts, type SealedBatch } from '../stats/counts.ts';
+import { BrokerTime } from './broker-time.ts';
+import { ChangeLine } from './change-line.ts';
+import { DirtyQueues } from './dirty-queues.ts';
+import { QueueIds } from './queue-ids.ts';
+import type { RecordHolder } from './record-holder.ts';
+import { Slices } from './slices.ts';
+import { TouchedQueues } from './touched-queues.ts';
+
+/** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
+const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What a message takes in a queue's page on disk, and the page where it is not full. */
+const ENTRY_BYTES = 16;
+const PAGE_ROW_BYTES = 4096;
+
+/** What the server is told by the data plane. */
+export interface CoreListener {
+  /** Something was asked for that the end of this turn has to do. */
+  turnWanted(): void;
+  /** All batches up to `batch` are durable. */
+  durable(batch: number): void;
+}
+
+/** How a data plane is set up. */
+export interface CoreOptions {
+  readonly floods?: ConstructorParameters<typeof Floods>[0];
+  /**
+   * Bounds what is in memory of stored messages, and of transient ones, in bytes, where that is less than
+   * message/budget.ts says.
+   */
+  readonly memoryBytesMax?: number;
+  /** Where transient messages go beyond that; null: they stay. */
+  readonly scratch?: Scratch | null;
+}
+
+/** Queues over a log and a store. Synchronous, without timers or I/O of its own. */
+export class BrokerCore implements QueueHost, CompactionHost {
+  readonly store: Store;
+  readonly log: MessageLog;
+  readonly clock: Clock;
+  readonly time: BrokerTime;
+  readonly queueRows: QueueRows;
+  readonly sweeps: Sweeps;
+  readonly floods: Floods;
+  readonly lines: CalledLines;
+  readonly compaction: Compaction;
+  readonly counts = new BrokerCounts();
+  readonly line = new ChangeLine();
+  readonly queueIds = new QueueIds();
+  readonly slices: Slices;
+  readonly refusedLetters: RefusedLetters;
+  readonly setAside: SetAsideMessages;
+  readonly setAsideRows: SetAsideDefinitions;
+  /** The broker's time as the turn began, ms: when its messages arrived. */
+  nowMs: number;
+  /** The last batch known to be durable. */
+  durableBatch = 0;
+  /** Bytes of contents that are being received, or wait for a commit, and lie in no log yet. */
+  receivingBytes = 0;
+  /** Bytes handed to the store so far, and those of them known to be durable. */
+  sealedBytes = 0;
+  durableBytes = 0;
+  /** The batch that holds the newest change of a durable definition. */
+  definitionsBatch = 0;
+  /** Stored messages pushed since the last seal, and those of them not settled yet. */
+  unsealedPushed = 0;
+  unsealedLive = 0;
+  /** All queues there are, those included whose vhost goes; set by the control plane. */
+  queues: () => RecordHolder[] = () => [];
+  /** Whether any act waits for the batch being gathered, and whether for more than confirms. */
+  private batchAwaited = false;
+  private batchPressing = false;
+  private readonly listener: CoreListener;
+  private readonly touched: TouchedQueues;
+  private readonly dirty: DirtyQueues;
+  /** What `sealedBytes` was after each batch that is under way. */
+  private readonly sealedUpTo: SealedBatch[] = [];
+  private readonly deadlines = new Deadlines<HostedQueue>();
+
+  constructor(
+    store: Store,
+    clock: Clock,
+    listener: CoreListener,
+    { floods = NO_FLOODS, memoryBytesMax = Infinity, scratch = null }: CoreOptions = {},
+  ) {
+    this.store = store;
+    this.clock = clock;
+    this.listener = listener;
+    this.time = new BrokerTime(clock, store);
+    this.nowMs = this.time.now();
+    this.floods = new Floods(floods);
+    this.lines = new CalledLines(this, listener);
+    this.dirty = new DirtyQueues(clock);
+    const awaited = (): boolean => this.batchAwaited;
+    this.slices = new Slices(clock, () => listener.turnWanted(), awaited);
+    const { stored, transient } = memoryBudget(memoryBytesMax);
+    this.log = new MessageLog(store, stored, transient, scratch);
+    this.refusedLetters = new RefusedLetters(this.log, this.slices, clock);
+    this.touched = new TouchedQueues(this.floods, this.lines, clock, this.refusedLetters);
+    this.setAsideRows = new SetAsideDefinitions(store);
+    this.queueRows = new QueueRows(store, this.setAsideRows);
+    this.sweeps = new Sweeps(store, this.queueRows);
+    this.compaction = new Compaction(this);
+    this.setAside = new SetAsideMessages(this);
+    store.onDurable((batch) => this.batchDurable(batch));
+  }
+
+  /** Keeps the ids of rows that no queue is known to have from being given out. */
+  reserveStrayQueueIds(): void {
+    this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
+  }
+
+  touch(queue: HostedQueue): void {
+    this.touched.add(queue);
+    this.listener.turnWanted();
+  }
+
+  listDirty(queue: HostedQueue): void {
+    this.dirty.add(queue);
+    this.listener.turnWanted();
+  }
+
+  sweep(sweep: Sweep): void {
+    this.sweeps.add(sweep);
+    if (this.sweeps.any) this.awaitBatch();
+  }
+
+  watch(queue: HostedQueue, dueMs: number): void {
+    queue.watchedMs = dueMs;
+    this.deadlines.add(dueMs, queue);
+    this.listener.turnWanted();
+  }
+
+  /** When `tick` has to be called next, by `time`; Infinity: not at all. */
+  get nextDeadlineMs(): number {
+    return this.deadlines.nextMs;
+  }
+
+  /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. */
+  tick(): void {
+    this.nowMs = this.time.now();
+    for (;;) {
+      const queue = this.deadlines.take(this.nowMs);
+      if (queue === undefined) return;
+      // What was asked for later was never asked for; the queue does so again.
+      queue.watchedMs = Infinity;
+      if (!queue.deleted) queue.deadlinePassed();
+    }
+  }
+
+  /** Notes that the batch being gathered changes a durable definition. */
+  definitionChanged(): void {
+    this.definitionsBatch = this.store.batch;
+    this.listener.turnWanted();
+  }
+
+  /**
+   * Goes on with long acts, and delivers from the queues that were touched. Returns whether there is more
+   * to do as soon as others have had their turn.
+   */
+  deliver(): boolean {
+    this.refusedLetters.renew();
+    const acting = this.slices.run();
+    return this.touched.deliver() || acting;
+  }
+
+  get delivering(): boolean {
+    return this.touched.delivering;
+  }
+
+  set delivering(delivering: boolean) {
+    this.touched.delivering = delivering;
+  }
+
+  /** Does some of the work that nobody waits for, at the end of a turn; returns whether more is left. */
+  tend(): boolean {
+    this.log.tend();
+    return this.compaction.run();
+  }
+
+  get sweeping(): boolean {
+    return this.sweeps.any;
+  }
+
+  recordHolders(): RecordHolder[] {
+    return [this.setAside, this.refusedLetters, ...this.queues()];
+  }
+
+  recordsMoved(): void {
+    this.compaction.abandon();
+  }
+
+  /** Whether the batch being gathered should be sealed without waiting for more to gather. */
+  get sealUrgent(): boolean {
+    return this.batchAwaited || this.log.unsealedBytes > GATHERED_BYTES_MAX;
+  }
+
+  /** What a batch sealed now would hold, about: records, and rows of those queues that changed. */
+  get unsealedBytes(): number {
+    return (
+      this.log.unsealedBytes + this.unsealedPushed * ENTRY_BYTES + this.dirty.count * PAGE_ROW_BYTES
+    );
+  }
+
+  get reusableBytes(): number {
+    return this.store.reusableBytes + this.log.reusableScratchBytes;
+  }
+
+  get spillingBytes(): number {
+    return this.log.spillingBytes;
+  }
+
+  /** Whether anything would go into a batch sealed now. */
+  get sealable(): boolean {
+    if (!this.slices.sealable) return false;
+    if (this.batchAwaited || this.dirty.any) return true;
+    return this.log.unsealedBytes > 0 || this.store.dirty;
+  }
+
+  /** Puts some changes ahead of `seal`, when they are many; returns whether it may follow. */
+  prepareSeal(): boolean {
+    return this.dirty.putSome(this.store.batch);
+  }
+
+  /**
+   * Puts every change since the last batch into the store's batch and seals it. Must not be called
+   * between two steps of one operation, since a batch is what is atomic on disk.
+   */
+  seal(): void {
+    const { batch } = this.store;
+    this.sweeps.run();
+    this.dirty.putAll(batch);
+    this.log.sealInto();
+    const { gatheredBytes: size } = this.store;
+    this.sealedBytes += size;
+    this.sealedUpTo.push({ batch, bytes: this.sealedBytes, size, ms: this.clock.monotonicMs() });
+    this.batchAwaited = false;
+    this.batchPressing = false;
+    this.unsealedPushed = 0;
+    this.unsealedLive = 0;
+    // What a batch would have held may be gone again: consumed and acked. Then nothing needs to be
+    // written, and once all before it is durable, so is this batch.
+    const nothingToWrite = !this.store.dirty && !this.store.busy;
+    this.store.seal();
+    this.slices.sealed();
+    if (nothingToWrite) this.batchDurable(batch);
+    if (this.sweeps.any) this.awaitBatch();
+  }
+
+  /** Makes the batch being gathered one that is sealed without delay; returns its number. */
+  awaitBatch(): number {
+    this.batchPressing = true;
+    return this.awaitConfirm();
+  }
+
+  /**
+   * The same for a publisher confirm, which consumers may make needless by acking all that the
+   * batch holds: it may be sealed a moment later.
+   */
+  awaitConfirm(): number {
+    if (!this.batchAwaited) {
+      this.batchAwaited = true;
+      this.listener.turnWanted();
+    }
+    return this.store.batch;
+  }
+
+  /** Whether nobody but publishers that want confirms waits for the batch. */
+  get sealDeferrable(): boolean {
+    return !this.batchPressing && this.log.unsealedBytes <= GATHERED_BYTES_MAX;
+  }
+
+  /** The broker stops: what goes on in slices comes to its end, and what is swept waits for the next start. */
+  stop(): void {
+    this.refusedLetters.stop();
+    this.slices.finish();
+    this.sweeps.stop();
+  }
+
+  private batchDurable(batch: number): void {
+    if (batch <= this.durableBatch) return;
+    this.durableBatch = batch;
+    this.log.durable(batch);
+    this.queueRows.loaded.durable(batch);
+    while (this.sealedUpTo.length > 0 && this.sealedUpTo[0]!.batch <= batch) {
+      this.durableBytes = this.counts.committed(this.sealedUpTo.shift()!, this.clock);
+    }
+    this.dirty.durable(batch);
+    this.listener.durable(batch);
+  }
+}
