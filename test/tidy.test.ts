@@ -156,19 +156,15 @@ const lineOf = (text: string, at: number): number => text.slice(0, at).split('\n
 interface Import {
   readonly module: string;
   readonly line: number;
-  /** Erased by the compiler: it ties two files for the reader, but not when they run. */
-  readonly typeOnly: boolean;
 }
 
 /** Every module a source imports, statically or not. */
 function imports(source: Source): Import[] {
   const code = blank(source.text, true);
-  const statement =
-    /(?:\b(?:import|export)\s+(type\s)?[^'";]*?\bfrom|\bimport\s*\(?)\s*['"]([^'"\n]+)['"]/g;
+  const statement = /(?:\b(?:import|export)\s+[^'";]*?\bfrom|\bimport\s*\(?)\s*['"]([^'"\n]+)['"]/g;
   return [...code.matchAll(statement)].map((m) => ({
-    module: m[2] as string,
+    module: m[1] as string,
     line: lineOf(code, m.index + m[0].length),
-    typeOnly: m[1] !== undefined,
   }));
 }
 
@@ -259,10 +255,7 @@ function functions(lines: readonly string[]): { line: number; length: number }[]
   return found;
 }
 
-/**
- * Circles of imports, each as the path around it. Types may refer to each other both ways, as a queue
- * and its consumers do: between folders the floors see to it that even types go one way.
- */
+/** Circles of imports, those of types included, each as the path around it. */
 function circles(sources: readonly Source[]): string[] {
   const graph = new Map(sources.map((s) => [s.path, imports(s)]));
   const done = new Set<string>();
@@ -271,8 +264,8 @@ function circles(sources: readonly Source[]): string[] {
     const at = trail.indexOf(path);
     if (at >= 0) found.push([...trail.slice(at), path].join(' -> '));
     if (at >= 0 || done.has(path)) return;
-    for (const { module, typeOnly } of graph.get(path) ?? []) {
-      if (module.startsWith('.') && !typeOnly) walk(resolve(path, module), [...trail, path]);
+    for (const { module } of graph.get(path) ?? []) {
+      if (module.startsWith('.')) walk(resolve(path, module), [...trail, path]);
     }
     done.add(path);
   };
@@ -373,7 +366,7 @@ test('the rules see a missing opening and a circle of three', () => {
   expect(check({ path: 'src/util/a.ts', text: 'x();' })).toHaveLength(1);
   const link = (from: string, to: string) => ({
     path: `src/util/${from}.ts`,
-    text: `import { t } from './${to}.ts';`,
+    text: `import type { T } from './${to}.ts';`,
   });
   expect(circles([link('a', 'b'), link('b', 'c'), link('c', 'a')])).toEqual([
     'src/util/a.ts -> src/util/b.ts -> src/util/c.ts -> src/util/a.ts',

@@ -2,17 +2,14 @@
 // them. Never sends anything: a broken rule is an AmqpError, and who called tells the peer.
 
 import { AmqpError } from '../amqp/errors.ts';
-import type { FieldTable } from '../amqp/field-table.ts';
 import type { Grants } from './access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from './access/vhost-traits.ts';
 import type { Changes } from './changes.ts';
 import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
-import { atOnce, type LongAct, Unbinding } from './core/unbinding.ts';
-import { UnusedExchanges } from './core/unused-exchanges.ts';
+import { atOnce, type LongAct } from './core/unbinding.ts';
 import { deadLetter } from './dead-letter.ts';
 import {
-  checkBinding,
   checkDeadLetterRights,
   checkExchangeDeclaration,
   checkName,
@@ -25,16 +22,8 @@ import {
   withQueueType,
 } from './declare-rules.ts';
 import type { DefinitionRows } from './definition-rows.ts';
-import type { Binding } from './exchange/binding.ts';
-import {
-  bindingIdentity,
-  type Destination,
-  Exchange,
-  type ExchangeTraits,
-  isExchange,
-} from './exchange/exchange.ts';
+import { Exchange, type ExchangeTraits } from './exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from './exchange/predeclared.ts';
-import { Sources } from './exchange/sources.ts';
 import { Firehose } from './firehose.ts';
 import { generateName } from './generated-name.ts';
 import { OwnedQueues } from './owned-queues.ts';
@@ -46,6 +35,7 @@ import type { DeathReason, DyingQueue, HeldEntry, QueueHome, QueueTraits } from 
 import { Queue } from './queue/queue.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import { Router } from './router.ts';
+import { VhostBindings } from './vhost-bindings.ts';
 
 /** What a vhost needs of its broker. */
 export interface VhostBroker {
@@ -65,6 +55,7 @@ export class Vhost implements QueueHome {
   readonly router: Router;
   readonly policies: Policies;
   readonly parameters: Parameters;
+  readonly bindings: VhostBindings;
   /** What is known of it beside what is in it; set by the broker, which stores it. */
   traits: VhostTraits = NO_TRAITS;
   /** Where copies of all messages go while it is traced, else null. */
@@ -72,9 +63,6 @@ export class Vhost implements QueueHome {
   /** How many connections have opened it. */
   connections = 0;
   private readonly broker: VhostBroker;
-  private readonly sources = new Sources();
-  private readonly unused = new UnusedExchanges((exchange) => this.removeExchange(exchange));
-  private readonly unbinding: Unbinding;
   private readonly owned = new OwnedQueues();
 
   constructor(name: string, broker: VhostBroker) {
@@ -85,7 +73,9 @@ export class Vhost implements QueueHome {
     const definitionChanged = (): void => broker.core.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
     const { queues, exchanges } = this;
-    this.unbinding = new Unbinding(name, broker, this.sources, this.unused, routesChanged);
+    this.bindings = new VhostBindings(name, broker, routesChanged, (exchange) =>
+      this.removeExchange(exchange),
+    );
     const act = (steps: Steps): boolean => broker.core.slices.begin(steps, () => {});
     const home = { name, queues, exchanges, definitionChanged, routesChanged, act };
     this.policies = new Policies(home, broker.policyRows);
@@ -104,7 +94,7 @@ export class Vhost implements QueueHome {
     if (queue === undefined || queue.unreadable === null) return;
     this.queues.delete(name);
     queue.deleted = true;
-    this.unbinding.removeTo(queue);
+    this.bindings.unbinding.removeTo(queue);
     this.router.topologyChanged();
   }
 
@@ -134,11 +124,13 @@ export class Vhost implements QueueHome {
   *dropping(): Steps {
     const { broker } = this;
     this.exchanges.clear();
-    this.sources.clear();
+    this.bindings.clear();
     this.owned.clear();
     this.router.topologyChanged();
     for (const queue of this.queues.values()) {
-      yield* this.unbinding.steps(queue, () => broker.changes.bulk(() => this.removeQueue(queue)));
+      yield* this.bindings.unbinding.steps(queue, () =>
+        broker.changes.bulk(() => this.removeQueue(queue)),
+      );
       broker.core.setAside.dropOf(queue.id);
       yield;
     }
@@ -200,7 +192,7 @@ export class Vhost implements QueueHome {
       const what = `exchange '${name}' in vhost '${this.name}' in use`;
       throw new AmqpError('PRECONDITION_FAILED', what);
     }
-    this.unbinding.whenUnbound(exchange, act, () => this.removeExchange(exchange), then);
+    this.bindings.unbinding.whenUnbound(exchange, act, () => this.removeExchange(exchange), then);
   }
 
   /**
@@ -269,7 +261,7 @@ export class Vhost implements QueueHome {
     const last = (): void => {
       count = this.removeQueue(queue);
     };
-    this.unbinding.whenUnbound(queue, act, last, () => then(count));
+    this.bindings.unbinding.whenUnbound(queue, act, last, () => then(count));
   }
 
   private removeQueue(queue: Queue): number {
@@ -280,7 +272,7 @@ export class Vhost implements QueueHome {
     this.broker.changes.queue('deleted', this.name, queue);
     this.queues.delete(queue.name);
     this.owned.remove(queue);
-    this.unbinding.removeTo(queue);
+    this.bindings.unbinding.removeTo(queue);
     queue.discard();
     this.router.topologyChanged();
     if (queue.durable) {
@@ -304,48 +296,9 @@ export class Vhost implements QueueHome {
   *deletingQueuesOf(connection: object): Steps {
     for (const queue of this.owned.take(connection)) {
       // None of them is durable, nor are their bindings.
-      yield* this.unbinding.steps(queue, () => this.removeQueue(queue));
+      yield* this.bindings.unbinding.steps(queue, () => this.removeQueue(queue));
       yield;
     }
-  }
-
-  /** Binds a destination to a source exchange; doing so again changes nothing. */
-  bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
-    checkBinding(source.type, bindingKey, args);
-    const toExchange = isExchange(destination);
-    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    if (source.bindings.has(identity)) return;
-    const durable = source.durable && destination.durable;
-    const { broker, name } = this;
-    if (durable) {
-      const ends = { source: source.name, destination: destination.name, toExchange };
-      broker.definitionRows.putBinding(name, identity, { ...ends, bindingKey, arguments: args });
-    }
-    broker.core.line.change(() => {
-      this.addBinding(source, destination, bindingKey, args);
-      this.router.topologyChanged();
-      broker.changes.binding('declared', name, source, destination, bindingKey);
-      if (durable) broker.core.definitionChanged();
-    });
-  }
-
-  /** The bindings that lead to a destination, each as its source and its identity there. */
-  bindingsTo(destination: Destination): ReturnType<Sources['bindingsTo']> {
-    return this.sources.bindingsTo(destination);
-  }
-
-  /** Whether that very binding is there. */
-  isBound(source: Exchange, destination: Queue, bindingKey: string, args: FieldTable): boolean {
-    return source.bindings.has(bindingIdentity(false, destination.name, bindingKey, args));
-  }
-
-  /** Takes a binding away; one that is not there is no error. */
-  unbind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
-    const toExchange = isExchange(destination);
-    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    this.broker.core.line.change(() => {
-      if (this.unbinding.remove(source, identity)) this.unused.look(source);
-    });
   }
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
@@ -382,19 +335,6 @@ export class Vhost implements QueueHome {
     return queue;
   }
 
-  /** Adds a binding, also for recovery; one that is there already stays. */
-  addBinding(
-    source: Exchange,
-    destination: Destination,
-    bindingKey: string,
-    args: FieldTable,
-  ): void {
-    const toExchange = isExchange(destination);
-    const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
-    const binding: Binding<Destination> = { destination, bindingKey, arguments: args };
-    if (source.addBinding(identity, binding)) this.sources.add(destination, source, identity);
-  }
-
   private removeExchange(exchange: Exchange): void {
     if (exchange.deleted) return;
     const { changes, definitionRows } = this.broker;
@@ -402,8 +342,9 @@ export class Vhost implements QueueHome {
     line.begin();
     this.exchanges.delete(exchange.name);
     exchange.deleted = true;
-    for (const identity of exchange.bindings.keys()) this.unbinding.remove(exchange, identity);
-    this.unbinding.removeTo(exchange);
+    for (const identity of exchange.bindings.keys())
+      this.bindings.unbinding.remove(exchange, identity);
+    this.bindings.unbinding.removeTo(exchange);
     this.router.topologyChanged();
     changes.exchange('deleted', this.name, exchange);
     if (exchange.durable) {

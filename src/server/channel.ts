@@ -6,8 +6,6 @@ import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
-import type { User } from '../broker/access/user.ts';
-import type { BrokerCore } from '../broker/core/core.ts';
 import { finish, type Steps } from '../broker/core/slices.ts';
 import type { LongAct } from '../broker/core/unbinding.ts';
 import {
@@ -23,10 +21,10 @@ import type { Vhost } from '../broker/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
 import { readMessage } from '../message/read-message.ts';
 import { positionOf } from '../message/segment.ts';
-import type { ActGate } from './backpressure/act-gate.ts';
 import type { Holdings } from './backpressure/holdings.ts';
+import type { ChannelConnection } from './channel-connection.ts';
 import { Confirms } from './confirms.ts';
-import { type ConnectionFacts, channelDetails } from './connection-facts.ts';
+import { channelDetails } from './connection-facts.ts';
 import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from './connection-state.ts';
 import { consumersByQueue } from './consumers-by-queue.ts';
 import {
@@ -37,7 +35,7 @@ import {
   writeDelivery,
 } from './content-writer.ts';
 import { Deliveries } from './deliveries.ts';
-import { DeliveryTimeouts, type TimeoutOwner, type TimeoutRules } from './delivery-timeouts.ts';
+import { DeliveryTimeouts, type TimeoutOwner } from './delivery-timeouts.ts';
 import {
   type SeenMessage,
   seeCounted,
@@ -46,7 +44,7 @@ import {
   writeReturn,
 } from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher, type PublishLimits } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import type { PublisherChannel } from './publisher-channel.ts';
 import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
@@ -55,29 +53,6 @@ import type { Unacked } from './unacked.ts';
 const PUBLISHES_PER_STEP = 16;
 /** Consumers of a closing channel, likewise. */
 const CONSUMERS_PER_STEP = 64;
-
-/** What a channel needs of its connection. */
-export interface ChannelConnection {
-  readonly name: string;
-  readonly facts: ConnectionFacts;
-  readonly user: User;
-  readonly grants: Grants;
-  readonly core: BrokerCore;
-  readonly vhost: Vhost;
-  readonly outbox: Outbox;
-  /** The largest frame the peer takes. */
-  readonly peerFrameMax: number;
-  readonly settings: PublishLimits & { readonly unackedMaxPerChannel: number };
-  /** Whether the peer wants to be told of consumers that the broker cancels. */
-  readonly wantsCancelNotice: boolean;
-  readonly timeoutRules: TimeoutRules;
-  /** Asks that `flushConfirms` be called at the end of the turn. */
-  listConfirms(channel: Channel): void;
-  /** Where long acts make the peer wait. */
-  readonly acts: ActGate;
-  /** Closes the channel over an error that no method is to blame for. */
-  channelFailed(channel: Channel, error: AmqpError): void;
-}
 
 /** One channel of a connection. */
 export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner {

@@ -15,9 +15,11 @@ import type { Steps } from '../broker/core/slices.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { assert } from '../util/assert.ts';
 import { ActGate } from './backpressure/act-gate.ts';
-import type { Channel, ChannelConnection } from './channel.ts';
+import type { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import { Closing } from './connection/closing.ts';
+import { byBroker } from './connection/ending.ts';
+import type { ConnectionHost } from './connection/host.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import {
   AWAITS_HEADER,
@@ -32,20 +34,20 @@ import type { TimeoutRules } from './delivery-timeouts.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { FrameReader } from './frame-reader.ts';
 import { sendStart } from './handlers/connection.ts';
+import type { MethodConnection } from './handlers/method-connection.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HELD_FOR_DISK, HELD_FOR_LOGIN, HELD_FOR_SOCKET, InputGate } from './input-gate.ts';
 import { ORDINARY_MAX, REFUSALS_MAX } from './line-quota.ts';
 import type { TlsPeer } from './listener.ts';
 import { Outbox, type OutboxListener } from './outbox.ts';
-import { byBroker } from './peers.ts';
 import { foreignSpeech } from './protocol-header.ts';
 import { PublishGuard } from './publish-guard.ts';
-import type { Server, ServerSettings } from './server.ts';
+import type { ServerSettings } from './settings.ts';
 import { listenTo } from './socket-events.ts';
 
 /** One AMQP connection. */
-export class Connection implements ChannelConnection, OutboxListener, UserConnection {
-  readonly server: Server;
+export class Connection implements MethodConnection, OutboxListener, UserConnection {
+  readonly server: ConnectionHost;
   readonly broker: Broker;
   readonly core: BrokerCore;
   readonly log: Logger;
@@ -75,7 +77,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private holdsNothing = false;
   private whenNothingHeld = (): void => {};
 
-  constructor(server: Server, socket: Socket, tlsPeer: TlsPeer | null) {
+  constructor(server: ConnectionHost, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
     this.server = server;
     const { core } = broker;
@@ -141,7 +143,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   /** The user has proven who it is. */
   authenticated(user: User): void {
     this.loggedIn = user;
-    this.server.room.newcomers.left(this);
+    this.server.connectionKnown(this);
   }
 
   /** Ends the handshake: methods other than the connection class's are taken from now on. */
@@ -264,7 +266,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
     if (this.server.lines.admits('channel closed after an error', ORDINARY_MAX)) {
       this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
     }
-    this.server.peers.ended(this, channel, byBroker(error, key));
+    this.server.connectionEnded(this, channel, byBroker(error, key));
     const { code: replyCode, replyText } = error;
     const fields = { replyCode, replyText, classId: key >>> 16, methodId: key & 0xffff };
     this.acts.act(channel.closing(), 0, 0, () => channel.send('channel.close', fields));
@@ -384,7 +386,7 @@ export class Connection implements ChannelConnection, OutboxListener, UserConnec
   private gone(): void {
     this.server.connectionGone(this);
     const { ending } = this.closing;
-    this.server.peers.ended(this, null, ending);
+    this.server.connectionEnded(this, null, ending);
     // Those that never opened share a quota of their own: they cannot hide the others.
     const [kind, max] =
       this.openedVhost === null

@@ -15,7 +15,6 @@ import { decodeMethod } from '../amqp/method-codec.ts';
 import { type AnyMethod, type ClientMethod, isClientMethod } from '../amqp/spec.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
 import {
   CHANNEL_CLOSING,
   CHANNEL_OPEN_STATE,
@@ -26,6 +25,7 @@ import {
 import type { FrameSink } from './frame-reader.ts';
 import { handleConnectionMethod, outOfState } from './handlers/connection.ts';
 import { handleChannelMethod } from './handlers/dispatch.ts';
+import type { MethodConnection } from './handlers/method-connection.ts';
 import { publishLater, type RecordPlace } from './long-route.ts';
 
 /** The frames of one connection. */
@@ -34,9 +34,9 @@ export class FrameDispatcher implements FrameSink {
   paused = false;
   /** Whether more was read already behind the method at hand: its peer does not wait for the answer. */
   pipelined = false;
-  private readonly connection: Connection;
+  private readonly connection: MethodConnection;
 
-  constructor(connection: Connection, frameMax: number) {
+  constructor(connection: MethodConnection, frameMax: number) {
     this.connection = connection;
     this.frameMax = frameMax;
   }

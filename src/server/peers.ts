@@ -1,7 +1,6 @@
 // Owns what tools are told of connections and channels, and what they may have done through the
 // server. Never decides who may look: management/ does.
 
-import type { AmqpError } from '../amqp/errors.ts';
 import type { Grants } from '../broker/access/grants.ts';
 import type { Broker } from '../broker/broker.ts';
 import { argumentsToJson } from '../broker/definitions/arguments-json.ts';
@@ -26,6 +25,7 @@ import { idleSince } from '../broker/view/statistics.ts';
 import type { Rows } from '../util/rows.ts';
 import type { Channel } from './channel.ts';
 import { ClosedList } from './closed-list.ts';
+import type { Ending } from './connection/ending.ts';
 import { forceClose } from './connection/forced-close.ts';
 import type { Connection } from './connection.ts';
 import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from './connection-state.ts';
@@ -33,19 +33,6 @@ import { HELD_BY_ALARM, HELD_BY_FLOW, HELD_BY_STORE } from './input-gate.ts';
 import type { ListenAddress } from './listener.ts';
 import type { PublishLimits } from './publisher.ts';
 import { publishForTool } from './tool-channel.ts';
-
-/** How something ended: who did it, the reply code or 0, the method to blame or 0, and why. */
-export interface Ending {
-  readonly by: ClosedView['by'];
-  readonly code: number;
-  readonly key: number;
-  text: string;
-}
-
-/** The ending that an error of the peer's brings about. */
-export function byBroker(error: AmqpError, key: number): Ending {
-  return { by: 'broker', code: error.code, key, text: error.replyText };
-}
 
 const EVERY: PeerFilter = () => true;
 

@@ -6,7 +6,6 @@ import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { BrokerListener } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
-import type { FloodSettings } from '../broker/queue/floods.ts';
 import type { CertificateView } from '../broker/view/host.ts';
 import { CorruptRecordError } from '../store/checksum.ts';
 import type { Store } from '../store/port.ts';
@@ -16,19 +15,21 @@ import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { type AccessSettings, EVERYTHING } from './access-settings.ts';
-import { PeerWatches, type PeerWatchSettings } from './backpressure/peer-watches.ts';
+import { PeerWatches } from './backpressure/peer-watches.ts';
 import { logChanges } from './change-log.ts';
 import type { Channel } from './channel.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Committer } from './committer.ts';
+import type { Ending } from './connection/ending.ts';
 import { forceClose } from './connection/forced-close.ts';
+import type { ConnectionHost } from './connection/host.ts';
 import { Connection } from './connection.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
 import { ExpiryAlarm } from './expiry-alarm.ts';
 import { FlowControl } from './flow-control.ts';
 import { HeldAnswers } from './held-answers.ts';
 import { LineQuota } from './line-quota.ts';
-import type { Acceptor, ListenAddress, Listener, ListenerSettings, TlsPeer } from './listener.ts';
+import type { Acceptor, ListenAddress, Listener, TlsPeer } from './listener.ts';
 import { BOUNDLESS, type Machine } from './machine.ts';
 import { NodeLimits } from './node-limits.ts';
 import { openListeners } from './open-listeners.ts';
@@ -36,11 +37,10 @@ import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
 import { Peers } from './peers.ts';
 import type { PublishGuard } from './publish-guard.ts';
-import type { PublishLimits } from './publisher.ts';
-import { memoryLimit, type ResourceSettings, ResourceWatch } from './resource-watch.ts';
+import { memoryLimit, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
-import type { SaslSettings } from './sasl.ts';
 import { SetAsideLog } from './set-aside-log.ts';
+import type { ServerSettings } from './settings.ts';
 import { StoreBrake } from './store-brake.ts';
 import { Streams } from './stream-socket.ts';
 import { TlsFiles } from './tls-files.ts';
@@ -55,31 +55,8 @@ const RESIDENT_PART = 0.125;
 const WAITING_BYTES_MAX = 96 * 2 ** 20;
 const WAITING_PART = 0.125;
 
-/** The settings that the server looks at; see config/settings.ts for their meaning. */
-export interface ServerSettings
-  extends ListenerSettings,
-    SaslSettings,
-    ResourceSettings,
-    FloodSettings,
-    PeerWatchSettings,
-    PublishLimits {
-  readonly initialFrameMaxBytes: number;
-  readonly frameMaxBytes: number;
-  readonly channelMax: number;
-  readonly heartbeatSeconds: number;
-  readonly handshakeTimeoutMs: number;
-  readonly maxTransactionBytes: number;
-  readonly consumerMaxPerChannel: number;
-  readonly unackedMaxPerChannel: number;
-  readonly consumerTimeoutMs: number;
-  readonly consumerTimeoutAction: 'close_channel' | 'requeue';
-  readonly connectionMax: number;
-  readonly channelMaxPerNode: number;
-  readonly outboxHighWatermarkBytes: number;
-}
-
 /** The AMQP server around one broker. */
-export class Server implements BrokerListener, Acceptor {
+export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly broker: Broker;
   readonly settings: ServerSettings;
   readonly log: Logger;
@@ -154,12 +131,7 @@ export class Server implements BrokerListener, Acceptor {
     this.committer = new Committer(core, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
-    const user = {
-      password,
-      tags,
-      permission,
-      ...(logCost === undefined ? {} : { logCost }),
-    };
+    const user = { password, tags, permission, ...(logCost === undefined ? {} : { logCost }) };
     this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
     const { wheel } = this;
     this.watches = new PeerWatches(settings, this.connections, core, memory, wheel, clock);
@@ -173,7 +145,7 @@ export class Server implements BrokerListener, Acceptor {
       machine,
       this.broker.alarms,
       core,
-      this.wheel,
+      wheel,
       clock,
       log,
       () => this.alarmsChanged(),
@@ -330,6 +302,14 @@ export class Server implements BrokerListener, Acceptor {
     this.brake.chunkRead(connection);
     this.turnBytes += bytes;
     if (this.turnBytes >= TURN_BYTES) this.turn();
+  }
+
+  connectionKnown(connection: Connection): void {
+    this.room.newcomers.left(connection);
+  }
+
+  connectionEnded(connection: Connection, channel: Channel | null, how: Ending): void {
+    this.peers.ended(connection, channel, how);
   }
 
   connectionGone(connection: Connection): void {

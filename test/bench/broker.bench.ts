@@ -169,7 +169,12 @@ function bindAll(loopback: Loopback, type: 'direct' | 'topic', queue: string): v
   const target = vhost.queues.get(queue) as Queue;
   for (let n = 0; n < ROUTED_BINDINGS; n++) {
     const key = fiveWords(10_000 + n);
-    vhost.bind(exchange, target, type === 'direct' ? key : key.replace('.paid.', '.*.'), NONE);
+    vhost.bindings.bind(
+      exchange,
+      target,
+      type === 'direct' ? key : key.replace('.paid.', '.*.'),
+      NONE,
+    );
   }
 }
 

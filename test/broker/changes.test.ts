@@ -51,9 +51,9 @@ test('says what comes and goes with a queue, and nothing when nothing has change
   small.declare('jobs');
   small.declare('passing', false);
   const source = vhost.exchange('amq.direct');
-  vhost.bind(source, queue, 'key', new Map());
-  vhost.bind(source, queue, 'key', new Map());
-  vhost.unbind(source, queue, 'other', new Map());
+  vhost.bindings.bind(source, queue, 'key', new Map());
+  vhost.bindings.bind(source, queue, 'key', new Map());
+  vhost.bindings.unbind(source, queue, 'other', new Map());
   vhost.deleteQueue(queue, false, false);
   expect(heard).toEqual([
     'queue jobs declared',

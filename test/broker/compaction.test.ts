@@ -88,7 +88,7 @@ test('what two queues hold is kept until neither does', () => {
   const [kept, drained] = [small.declare('kept'), small.declare('drained')];
   const { vhost } = small;
   for (const queue of [kept, drained]) {
-    vhost.bind(vhost.exchange('amq.fanout'), queue, '', new Map());
+    vhost.bindings.bind(vhost.exchange('amq.fanout'), queue, '', new Map());
   }
   for (let n = 0; n < MESSAGES; n++) {
     const body = Buffer.alloc(BODY_BYTES);

@@ -136,7 +136,7 @@ test('without a dead-letter routing key a message keeps its own', () => {
   const queue = small.declare('q', true, { 'x-dead-letter-exchange': text('amq.fanout') });
   const [one, two] = [small.declare('one'), small.declare('two', false)] as const;
   const fanout = small.vhost.exchange('amq.fanout');
-  for (const target of [one, two]) small.vhost.bind(fanout, target, '', new Map());
+  for (const target of [one, two]) small.vhost.bindings.bind(fanout, target, '', new Map());
   small.publish({ routingKey: 'q' });
   kill(small, queue);
   for (const target of [one, two]) {
@@ -232,9 +232,9 @@ test('a routing key that is no text keeps its bytes, the own one and that of the
       ...args,
     });
     const dead = small.declare('dead');
-    small.vhost.bind(small.vhost.exchange('amq.fanout'), queue, '', new Map());
+    small.vhost.bindings.bind(small.vhost.exchange('amq.fanout'), queue, '', new Map());
     small.publish({ exchange: 'amq.fanout', routingKey: binary as unknown as string });
-    small.vhost.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
+    small.vhost.bindings.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
     kill(small, queue);
     const { position } = dead.take() as { position: number };
     const { bytes, offset } = small.broker.core.log.read(position);
@@ -257,7 +257,7 @@ test('names that are longer than the wire allows, stored by an older version, en
   });
   const queue = small.queue('q');
   const dead = small.vhost.restoreQueue({ ...queue, name: long, arguments: new Map() });
-  small.vhost.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
+  small.vhost.bindings.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
   small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } });
   kill(small, queue);
   expect(peek(small, dead).routingKey).toBe(long.slice(0, 255));

@@ -89,8 +89,8 @@ test('arguments of exchanges and bindings: taken or refused, routed by, and the 
         const declare = { ...traits, internal: false, arguments: args };
         if (!taken(() => small.vhost.declareExchange(declare))) continue;
         const exchange = small.vhost.exchange(traits.name);
-        taken(() => small.vhost.bind(exchange, queue, '1', new Map([['x-match', field]])));
-        taken(() => small.vhost.bind(exchange, queue, '2', new Map([['h', field]])));
+        taken(() => small.vhost.bindings.bind(exchange, queue, '1', new Map([['x-match', field]])));
+        taken(() => small.vhost.bindings.bind(exchange, queue, '2', new Map([['h', field]])));
         for (const headers of [new Map([['h', field]]), new Map([['odd', field]])]) {
           small.publish({ exchange: traits.name, routingKey: 'k', properties: { headers } });
         }

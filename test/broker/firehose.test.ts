@@ -15,7 +15,7 @@ function tracing(): { small: SmallBroker; name: string } {
   const name = `${'q'.repeat(253)}é`;
   small.declare(name);
   const traces = small.declare('traces');
-  small.vhost.bind(small.vhost.exchange(TRACE), traces, '#', new Map());
+  small.vhost.bindings.bind(small.vhost.exchange(TRACE), traces, '#', new Map());
   small.broker.putVhost('/', { tracing: true });
   return { small, name };
 }

@@ -40,7 +40,12 @@ const WAYS: Readonly<Record<string, (small: SmallBroker, name: string) => unknow
       arguments: new Map([['hash-header', text(name)]]),
     }),
   'a binding key': (small, name) =>
-    small.vhost.bind(small.vhost.exchange('amq.direct'), small.queue('q'), name, new Map()),
+    small.vhost.bindings.bind(
+      small.vhost.exchange('amq.direct'),
+      small.queue('q'),
+      name,
+      new Map(),
+    ),
   'a vhost': ({ broker }, name) => broker.putVhost(name),
   'a tag of a vhost': ({ broker }, name) => broker.putVhost('new', { tags: [name] }),
   'a user': ({ broker }, name) => broker.access.putUserNow({ name, tags: [] }, 'p', 1),

@@ -35,7 +35,7 @@ function queues(...names: string[]): void {
 
 function bind(source: string, destination: string, bindingKey = '', args = NO_ARGUMENTS): void {
   const to = vhost.exchanges.get(destination) ?? vhost.queue(destination, broker);
-  vhost.bind(vhost.exchange(source), to, bindingKey, args);
+  vhost.bindings.bind(vhost.exchange(source), to, bindingKey, args);
 }
 
 const names = (route: Route | null): string[] | null =>

@@ -73,7 +73,7 @@ test('the totals count what there is in those vhosts', () => {
 test('bindings show those to the default exchange too', () => {
   const small = new SmallBroker();
   const queue = small.declare('jobs');
-  small.vhost.bind(small.vhost.exchange('amq.topic'), queue, 'a.#', new Map());
+  small.vhost.bindings.bind(small.vhost.exchange('amq.topic'), queue, 'a.#', new Map());
   expect(viewOf(small).bindings('/')).toMatchObject([
     { source: '', destination: 'jobs', routing_key: 'jobs' },
     { source: 'amq.topic', destination: 'jobs', destination_type: 'queue', routing_key: 'a.#' },

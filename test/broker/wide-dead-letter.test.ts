@@ -27,8 +27,8 @@ function declareTargets(small: SmallBroker, args: Record<string, Field> = {}): Q
   const all = vhost.exchange('all');
   return Array.from({ length: TARGETS }, (_each, i) => {
     const target = small.declare(`target${i}`, true, args);
-    vhost.bind(all, target, 'wide', new Map());
-    if (i === TARGETS - 1) vhost.bind(all, target, 'narrow', new Map());
+    vhost.bindings.bind(all, target, 'wide', new Map());
+    if (i === TARGETS - 1) vhost.bindings.bind(all, target, 'narrow', new Map());
     const push = target.push.bind(target);
     target.push = (...message) => {
       small.nowMs += 0.1;
@@ -42,7 +42,8 @@ function declareTargets(small: SmallBroker, args: Record<string, Field> = {}): Q
 function declareSource(small: SmallBroker, args: Record<string, Field>, keys: string[]): Queue {
   const { vhost } = small;
   const queue = small.declare('source', true, args);
-  for (const key of new Set(keys)) vhost.bind(vhost.exchange('amq.direct'), queue, key, new Map());
+  for (const key of new Set(keys))
+    vhost.bindings.bind(vhost.exchange('amq.direct'), queue, key, new Map());
   send(small, keys);
   return queue;
 }

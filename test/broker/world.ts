@@ -197,7 +197,12 @@ export class World implements BrokerListener {
     }
     for (const binding of BINDINGS) {
       const queue = this.vhost.queue(binding.queue, OWNER);
-      this.vhost.bind(this.vhost.exchange(binding.source), queue, binding.bindingKey, new Map());
+      this.vhost.bindings.bind(
+        this.vhost.exchange(binding.source),
+        queue,
+        binding.bindingKey,
+        new Map(),
+      );
       const known = this.model.bindings.some((each) => Model.same(each, binding));
       if (!known) this.model.bindings.push(binding);
     }
@@ -207,7 +212,12 @@ export class World implements BrokerListener {
     const binding = this.model.bindings[index];
     if (binding === undefined) return;
     const queue = this.vhost.queue(binding.queue, OWNER);
-    this.vhost.unbind(this.vhost.exchange(binding.source), queue, binding.bindingKey, new Map());
+    this.vhost.bindings.unbind(
+      this.vhost.exchange(binding.source),
+      queue,
+      binding.bindingKey,
+      new Map(),
+    );
     this.model.bindings = this.model.bindings.filter((each) => each !== binding);
   }
 

@@ -9,7 +9,7 @@ import type { Context } from '../../src/management/context.ts';
 import { acceptWebSockets } from '../../src/management/web-socket.ts';
 import type { Connection } from '../../src/server/connection.ts';
 import { ANSWERED } from '../../src/server/connection-state.ts';
-import type { ServerSettings } from '../../src/server/server.ts';
+import type { ServerSettings } from '../../src/server/settings.ts';
 import { publication } from '../server/scripted.ts';
 import { FakeClock, type TestServer, useServers } from '../server/support.ts';
 import { eventually } from '../support/amqp.ts';

@@ -144,7 +144,7 @@ test('what has many bindings is gone when its deletion is answered, and others a
   const vhost = broker.server.broker.vhost('/');
   const bindAll = (): void => {
     for (let i = 0; i < 1000; i++) {
-      vhost.bind(vhost.exchange('x'), queueOf(broker, 'q'), `k${i}`, new Map());
+      vhost.bindings.bind(vhost.exchange('x'), queueOf(broker, 'q'), `k${i}`, new Map());
     }
   };
   const deletions = [
@@ -306,7 +306,7 @@ test('a publish whose route takes long to find waits for it, and what comes behi
   expect(seen['messageCount'], 'a bystander is answered in the midst of it').toBe(0);
   // Bindings that change meanwhile count: the walk begins anew.
   const vhost = broker.server.broker.vhost('/');
-  vhost.bind(vhost.exchange('winding'), queueOf(broker, 'late'), '#', new Map());
+  vhost.bindings.bind(vhost.exchange('winding'), queueOf(broker, 'late'), '#', new Map());
   goOn();
   const tags = new Set<number>();
   while (!tags.has(2)) tags.add((await raw.next(1))['deliveryTag'] as number);

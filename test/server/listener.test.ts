@@ -12,7 +12,7 @@ import type { LineQuota } from '../../src/server/line-quota.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { Room } from '../../src/server/room.ts';
 import type { Mechanism } from '../../src/server/sasl.ts';
-import type { ServerSettings } from '../../src/server/server.ts';
+import type { ServerSettings } from '../../src/server/settings.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { Guard } from '../../src/util/guard.ts';
 import { TimerWheel } from '../../src/util/timers.ts';

@@ -152,5 +152,5 @@ function bind(vhost: Vhost, binding: BindingDefinition): void {
     : vhost.queues.get(binding.destination);
   if (destination === undefined) return;
   const source = vhost.exchange(binding.source);
-  vhost.bind(source, destination, binding.bindingKey, binding.arguments);
+  vhost.bindings.bind(source, destination, binding.bindingKey, binding.arguments);
 }

@@ -53,7 +53,7 @@ function recoverBinding(vhost: Vhost, stored: StoredBinding): void {
   if (to === undefined) {
     throw new Error(`there is no ${toExchange ? 'exchange' : 'queue'} '${destination}'`);
   }
-  vhost.addBinding(from, to, bindingKey, stored.arguments);
+  vhost.bindings.add(from, to, bindingKey, stored.arguments);
 }
 
 /** Runs what makes one thing of a row; the row is set aside when that fails. */

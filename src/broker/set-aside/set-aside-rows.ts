@@ -22,7 +22,7 @@ export interface SetAsideMessage {
   readonly seq: number;
   readonly position: number;
   readonly bodyBytes: number;
-  /** What a push is told of it, see queue/host.ts. */
+  /** What a push is told of it, see queue/ports.ts. */
   readonly traits: number;
   /** What was being done with it, and what that failed with. */
   readonly doing: string;

@@ -1,5 +1,5 @@
 // Owns the counts of what happened to messages: kept as plain numbers where it happens, and read by
-// whoever looks. Never computes rates: view/rates.ts does, outside the data path.
+// whoever looks. Never computes rates: rates.ts does, outside the data path.
 
 import type { Clock } from '../../util/clock.ts';
 import { Histogram } from '../../util/histogram.ts';

@@ -160,7 +160,7 @@ export class Actor {
   bind(source: string, end: BindingEnd, key: string, args: JsonValue | undefined): string {
     const table = readArguments(args);
     checkBindingRights(this.vhost, this.grants, end.kind, end.name, source, key);
-    this.vhost.bind(this.vhost.exchange(source), this.destination(end), key, table);
+    this.vhost.bindings.bind(this.vhost.exchange(source), this.destination(end), key, table);
     return propertiesKeyOf(key, table);
   }
 
@@ -172,7 +172,7 @@ export class Actor {
     if (binding === null) throw new Refusal('not-found', 'there is no such binding');
     const { bindingKey } = binding;
     checkBindingRights(this.vhost, this.grants, end.kind, end.name, source, bindingKey);
-    this.vhost.unbind(exchange, destination, bindingKey, binding.arguments);
+    this.vhost.bindings.unbind(exchange, destination, bindingKey, binding.arguments);
   }
 
   private destination({ kind, name }: BindingEnd): Destination {

@@ -188,7 +188,7 @@ export class Look {
     const destination = (kind === 'queue' ? home.queues : home.exchanges).get(name);
     if (destination === undefined) return;
     if (kind === 'queue') yield bindingRow(home, '', kind, name, name, new Map());
-    for (const { source, identity } of home.bindingsTo(destination)) {
+    for (const { source, identity } of home.bindings.to(destination)) {
       yield null;
       const binding = source.bindings.get(identity);
       if (binding === undefined) continue;

@@ -1,8 +1,8 @@
 // Owns what is added up over all queues and channels of a broker, step by step. Never keeps a sum.
 
 import type { Walk } from '../../util/rows.ts';
-import type { MessageCounts } from '../stats/counts.ts';
 import { QueueLatency } from '../queue/latency.ts';
+import type { MessageCounts } from '../stats/counts.ts';
 import type { Vhost } from '../vhost.ts';
 
 /** What there is in some vhosts. */

@@ -9,8 +9,8 @@ import type { MethodFields, MethodName } from '../../amqp/spec.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import { ANSWERED, AWAITS_HEADER, CLOSED, CLOSING, RUNNING } from '../connection-state.ts';
 import type { LineQuota } from '../line-quota.ts';
-import { byBroker, type Ending } from '../peers.ts';
 import { loginRefused } from '../sasl.ts';
+import { byBroker, type Ending } from './ending.ts';
 
 /** How long a peer has at most to answer connection.close, or to close its socket after close-ok. */
 const CLOSE_TIMEOUT_MS = 30_000;

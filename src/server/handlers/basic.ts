@@ -9,9 +9,9 @@ import { checkConsumerArguments, isQuorum } from '../../broker/queue/arguments.t
 import { REPLY_TO } from '../../broker/reply-names.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
 import { shareCredit } from '../deliveries.ts';
 import { type SeenMessage, seeGot } from '../message-writer.ts';
+import type { MethodConnection } from './method-connection.ts';
 import { resolveQueueName } from './queue.ts';
 
 type BasicMethod = Method<
@@ -30,7 +30,7 @@ type BasicMethod = Method<
 
 /** Handles a method of class basic. */
 export function handleBasicMethod(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: BasicMethod,
 ): void {
@@ -63,7 +63,7 @@ export function handleBasicMethod(
   }
 }
 
-function get(connection: Connection, channel: Channel, method: Method<'basic.get'>): void {
+function get(connection: MethodConnection, channel: Channel, method: Method<'basic.get'>): void {
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
   const queue = connection.vhost.queue(name, connection);
@@ -94,7 +94,11 @@ function get(connection: Connection, channel: Channel, method: Method<'basic.get
   }
 }
 
-function consume(connection: Connection, channel: Channel, method: Method<'basic.consume'>): void {
+function consume(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'basic.consume'>,
+): void {
   const { vhost } = connection;
   if (method.queue === REPLY_TO) {
     consumeReplies(connection, channel, method);
@@ -118,7 +122,7 @@ function consume(connection: Connection, channel: Channel, method: Method<'basic
 
 /** Consumes the replies to what this channel asks: RabbitMQ's direct reply-to. */
 function consumeReplies(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: Method<'basic.consume'>,
 ): void {
@@ -135,7 +139,7 @@ function consumeReplies(
 }
 
 /** The tag of a consumer to be, made up if need be. Throws NOT_ALLOWED when there may be none. */
-function newConsumerTag(connection: Connection, channel: Channel, wanted: string): string {
+function newConsumerTag(connection: MethodConnection, channel: Channel, wanted: string): string {
   const tag = wanted === '' ? generateName('amq.ctag-') : wanted;
   if (channel.consumers.has(tag)) {
     throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);

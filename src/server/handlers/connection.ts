@@ -9,13 +9,13 @@ import { limitOf } from '../../broker/access/limits.ts';
 import type { LoginAnswer } from '../../broker/access/login-answer.ts';
 import type { User } from '../../broker/access/user.ts';
 import type { Vhost } from '../../broker/vhost.ts';
-import type { Connection } from '../connection.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../connection-state.ts';
 import { offeredMechanisms, readCredentials } from '../sasl.ts';
 import { serverProperties, strangerProperties } from '../server-properties.ts';
+import type { MethodConnection } from './method-connection.ts';
 
 /** Opens the dialogue after the protocol header. */
-export function sendStart(connection: Connection): void {
+export function sendStart(connection: MethodConnection): void {
   const { server, facts } = connection;
   const mechanisms = offeredMechanisms(server.settings, facts.tls).join(' ');
   connection.send('connection.start', {
@@ -28,7 +28,7 @@ export function sendStart(connection: Connection): void {
 }
 
 /** Handles a method on channel 0. */
-export function handleConnectionMethod(connection: Connection, method: ClientMethod): void {
+export function handleConnectionMethod(connection: MethodConnection, method: ClientMethod): void {
   switch (method.name) {
     case 'connection.start-ok':
       return startOk(connection, method);
@@ -46,7 +46,7 @@ export function handleConnectionMethod(connection: Connection, method: ClientMet
   }
 }
 
-function startOk(connection: Connection, method: Method<'connection.start-ok'>): void {
+function startOk(connection: MethodConnection, method: Method<'connection.start-ok'>): void {
   expectState(connection, AWAITS_START_OK);
   const { server, facts } = connection;
   readClientProperties(connection, method.clientProperties);
@@ -69,7 +69,7 @@ function startOk(connection: Connection, method: Method<'connection.start-ok'>):
   else decided(answer);
 }
 
-function tune(connection: Connection, user: User): void {
+function tune(connection: MethodConnection, user: User): void {
   const { server } = connection;
   connection.authenticated(user);
   connection.state = AWAITS_TUNE_OK;
@@ -80,7 +80,7 @@ function tune(connection: Connection, user: User): void {
   });
 }
 
-function readClientProperties(connection: Connection, properties: FieldTable): void {
+function readClientProperties(connection: MethodConnection, properties: FieldTable): void {
   connection.facts.clientProperties = properties;
   const field = properties.get('capabilities');
   const has = (name: string): boolean =>
@@ -91,7 +91,7 @@ function readClientProperties(connection: Connection, properties: FieldTable): v
 }
 
 /** 0 asks for no limit; more than the server's limit is not allowed. */
-function tuneOk(connection: Connection, method: Method<'connection.tune-ok'>): void {
+function tuneOk(connection: MethodConnection, method: Method<'connection.tune-ok'>): void {
   expectState(connection, AWAITS_TUNE_OK);
   const { settings } = connection.server;
   const { frameMaxBytes } = settings;
@@ -120,7 +120,7 @@ function negotiated(what: string, wanted: number, limit: number): number {
   );
 }
 
-function open(connection: Connection, method: Method<'connection.open'>): void {
+function open(connection: MethodConnection, method: Method<'connection.open'>): void {
   expectState(connection, AWAITS_OPEN);
   connection.server.limits.checkConnection();
   const vhost = connection.broker.vhosts.get(method.virtualHost);
@@ -151,12 +151,12 @@ function refusedVhost(vhost: Vhost, user: User): string {
   return `access to vhost '${vhost.name}' refused for user '${user.name}'`;
 }
 
-function expectState(connection: Connection, state: number): void {
+function expectState(connection: MethodConnection, state: number): void {
   if (connection.state !== state) throw outOfState(connection);
 }
 
 /** The error for a method that channel 0 has no use for as things are. */
-export function outOfState(connection: Connection): AmqpError {
+export function outOfState(connection: MethodConnection): AmqpError {
   const phase = connection.state === RUNNING ? 'running' : 'starting';
   return new AmqpError('CHANNEL_ERROR', `unexpected method in connection state ${phase}`);
 }

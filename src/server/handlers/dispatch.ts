@@ -4,15 +4,15 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { ClientMethod } from '../../amqp/spec.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
 import { handleBasicMethod } from './basic.ts';
 import { handleExchangeMethod } from './exchange.ts';
+import type { MethodConnection } from './method-connection.ts';
 import { handleQueueMethod } from './queue.ts';
 import { handleTxMethod } from './tx.ts';
 
 /** Handles a method on an open channel. Throws the AmqpErrors of the rules that it breaks. */
 export function handleChannelMethod(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: ClientMethod,
 ): void {

@@ -11,7 +11,7 @@ import {
 } from '../../broker/declare-rules.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
+import type { MethodConnection } from './method-connection.ts';
 import { stripLineBreaks } from './queue.ts';
 import { replyWhenDurable } from './reply.ts';
 
@@ -21,7 +21,7 @@ type ExchangeMethod = Method<
 
 /** Handles a method of class exchange. */
 export function handleExchangeMethod(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: ExchangeMethod,
 ): void {
@@ -47,7 +47,7 @@ export function handleExchangeMethod(
       checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
       const destination = vhost.exchange(to);
       const source = vhost.exchange(from);
-      vhost.bind(source, destination, routingKey, method.arguments);
+      vhost.bindings.bind(source, destination, routingKey, method.arguments);
       if (method.noWait) return;
       replyWhenDurable(connection, channel, () => channel.send('exchange.bind-ok', {}));
       return;
@@ -58,7 +58,7 @@ export function handleExchangeMethod(
       const source = vhost.exchanges.get(from);
       const destination = vhost.exchanges.get(to);
       if (source !== undefined && destination !== undefined) {
-        vhost.unbind(source, destination, routingKey, method.arguments);
+        vhost.bindings.unbind(source, destination, routingKey, method.arguments);
       }
       if (method.noWait) return;
       replyWhenDurable(connection, channel, () => channel.send('exchange.unbind-ok', {}));
@@ -76,7 +76,7 @@ function endsOf(method: Method<'exchange.bind' | 'exchange.unbind'>) {
 }
 
 function declare(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: Method<'exchange.declare'>,
 ): void {

@@ -8,7 +8,7 @@ import type { LongAct } from '../../broker/core/unbinding.ts';
 import { REPLY_TO } from '../../broker/reply-names.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
+import type { MethodConnection } from './method-connection.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type QueueMethod = Method<
@@ -17,7 +17,7 @@ type QueueMethod = Method<
 
 /** Handles a method of class queue. */
 export function handleQueueMethod(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   method: QueueMethod,
 ): void {
@@ -46,7 +46,11 @@ export function resolveQueueName(channel: Channel, name: string): string {
   return channel.currentQueue;
 }
 
-function declare(connection: Connection, channel: Channel, method: Method<'queue.declare'>): void {
+function declare(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'queue.declare'>,
+): void {
   const { vhost, grants } = connection;
   const name = stripLineBreaks(method.queue);
   if (name.startsWith(REPLY_TO)) {
@@ -83,7 +87,7 @@ function declare(connection: Connection, channel: Channel, method: Method<'queue
  * Any declaration of a queue for replies asks whether its consumer is still there, and changes nothing.
  */
 function lookForReplies(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   name: string,
   noWait: boolean,
@@ -97,7 +101,7 @@ function lookForReplies(
   channel.send('queue.declare-ok', { queue: name, messageCount: 0, consumerCount: 1 });
 }
 
-function bind(connection: Connection, channel: Channel, method: Method<'queue.bind'>): void {
+function bind(connection: MethodConnection, channel: Channel, method: Method<'queue.bind'>): void {
   const { vhost } = connection;
   const name = resolveQueueName(channel, stripLineBreaks(method.queue));
   const source = stripLineBreaks(method.exchange);
@@ -106,12 +110,16 @@ function bind(connection: Connection, channel: Channel, method: Method<'queue.bi
   checkBindingRights(vhost, connection.grants, 'queue', name, source, key);
   const exchange = vhost.exchange(source);
   const queue = vhost.queue(name, connection);
-  vhost.bind(exchange, queue, key, method.arguments);
+  vhost.bindings.bind(exchange, queue, key, method.arguments);
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => channel.send('queue.bind-ok', {}));
 }
 
-function unbind(connection: Connection, channel: Channel, method: Method<'queue.unbind'>): void {
+function unbind(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'queue.unbind'>,
+): void {
   const { vhost } = connection;
   const name = resolveQueueName(channel, stripLineBreaks(method.queue));
   const source = stripLineBreaks(method.exchange);
@@ -120,13 +128,18 @@ function unbind(connection: Connection, channel: Channel, method: Method<'queue.
   const exchange = vhost.exchanges.get(source);
   const queue = vhost.queues.get(name);
   if (exchange !== undefined && queue !== undefined) {
-    const bound = vhost.isBound(exchange, queue, key, method.arguments);
-    if (bound) vhost.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
+    const bound = vhost.bindings.has(exchange, queue, key, method.arguments);
+    if (bound)
+      vhost.bindings.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
   }
   replyWhenDurable(connection, channel, () => channel.send('queue.unbind-ok', {}));
 }
 
-function purge(connection: Connection, channel: Channel, method: Method<'queue.purge'>): void {
+function purge(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'queue.purge'>,
+): void {
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
   const { vhost } = connection;
@@ -135,7 +148,11 @@ function purge(connection: Connection, channel: Channel, method: Method<'queue.p
   replyWhenDurable(connection, channel, () => channel.send('queue.purge-ok', { messageCount }));
 }
 
-function remove(connection: Connection, channel: Channel, method: Method<'queue.delete'>): void {
+function remove(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'queue.delete'>,
+): void {
   const { vhost } = connection;
   const name = resolveQueueName(channel, stripLineBreaks(method.queue));
   connection.grants.requireQueue('configure', name);

@@ -1,7 +1,7 @@
 // Owns when a declaration is answered. Never decides what the answer is.
 
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
+import type { MethodConnection } from './method-connection.ts';
 
 /** So many answers of a connection may wait while it is read on. */
 const ANSWERS_MAX = 1024;
@@ -15,7 +15,7 @@ const BATCH_BYTES_MAX = 4 * 2 ** 20;
  * commit serves many of its declarations: all that it is sent from here on waits for the disk instead.
  */
 export function replyWhenDurable(
-  connection: Connection,
+  connection: MethodConnection,
   channel: Channel,
   reply: () => void,
 ): void {
@@ -35,7 +35,7 @@ export function replyWhenDurable(
 }
 
 /** Whether more than one answer of the connection may wait, without too much to keep. */
-function mayReadOn({ core, outbox, frames }: Connection): boolean {
+function mayReadOn({ core, outbox, frames }: MethodConnection): boolean {
   const { any, answers } = outbox.barriers;
   if (!frames.pipelined && !any) return false;
   return answers < ANSWERS_MAX && core.store.gatheredBytes < BATCH_BYTES_MAX;

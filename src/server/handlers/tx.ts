@@ -5,14 +5,18 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel.ts';
-import type { Connection } from '../connection.ts';
 import { CHANNEL_OPEN_STATE } from '../connection-state.ts';
 import type { CommitOutcome, Transaction } from '../transaction.ts';
+import type { MethodConnection } from './method-connection.ts';
 
 type TxMethod = Method<'tx.select' | 'tx.commit' | 'tx.rollback'>;
 
 /** Handles a method of class tx. */
-export function handleTxMethod(connection: Connection, channel: Channel, method: TxMethod): void {
+export function handleTxMethod(
+  connection: MethodConnection,
+  channel: Channel,
+  method: TxMethod,
+): void {
   switch (method.name) {
     case 'tx.select':
       channel.selectTransactions(connection.server.settings.maxTransactionBytes);
@@ -31,7 +35,7 @@ export function handleTxMethod(connection: Connection, channel: Channel, method:
  * No batch is sealed until everything is applied, so that one batch holds it; the answer waits for
  * that batch, and so does all that the peer sends in the meantime.
  */
-function commit(connection: Connection, channel: Channel): void {
+function commit(connection: MethodConnection, channel: Channel): void {
   const outcome = { stored: false, refused: false };
   const steps = channel.committing(transactionOf(channel), outcome);
   const then = (): void => answer(connection, channel, outcome);
@@ -39,7 +43,7 @@ function commit(connection: Connection, channel: Channel): void {
 }
 
 /** Throws PRECONDITION_FAILED, with all else applied, when a queue was too full. */
-function answer(connection: Connection, channel: Channel, outcome: CommitOutcome): void {
+function answer(connection: MethodConnection, channel: Channel, outcome: CommitOutcome): void {
   if (outcome.refused) throw new AmqpError('PRECONDITION_FAILED', 'partial tx completion');
   if (!outcome.stored) {
     channel.send('tx.commit-ok', {});

@@ -259,7 +259,7 @@ describe('vhosts', () => {
     const traits = { durable: true, autoDelete: false, arguments: NOTHING };
     const queue = vhost.declareQueue({ name: 'q', owner: null, ...traits }, kept);
     vhost.declareExchange({ name: 'x', type: 'topic', internal: false, ...traits });
-    vhost.bind(vhost.exchange('x'), queue, 'k', NOTHING);
+    vhost.bindings.bind(vhost.exchange('x'), queue, 'k', NOTHING);
     const other = kept.broker.vhost('/');
     other.declareQueue({ name: 'q', owner: null, ...traits }, kept);
     const filled = kept.restarted();

@@ -11,7 +11,8 @@ import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../../src/broker/vhost.ts';
 import { ActGate } from '../../../src/server/backpressure/act-gate.ts';
 import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
-import { Channel, type ChannelConnection } from '../../../src/server/channel.ts';
+import { Channel } from '../../../src/server/channel.ts';
+import type { ChannelConnection } from '../../../src/server/channel-connection.ts';
 import { InputGate } from '../../../src/server/input-gate.ts';
 import { type CommitOutcome, Transaction } from '../../../src/server/transaction.ts';
 import { SimLink } from '../peers.ts';
@@ -57,7 +58,13 @@ export class Actor extends Channel {
     const timeoutRules = { requeues: false, defaultMs: Infinity, wheel: { cancel: NOTHING } };
     const outbox = new SimLink(broker.core.lines);
     const rest = { settings: SETTINGS, outbox, grants: null, timeoutRules, acts };
-    const connection = { core: broker.core, vhost, ...rest, listConfirms: NOTHING, name: 'simulated' };
+    const connection = {
+      core: broker.core,
+      vhost,
+      ...rest,
+      listConfirms: NOTHING,
+      name: 'simulated',
+    };
     const holdings = new Holdings(new AllHoldings(broker.core));
     super(1, connection as unknown as ChannelConnection, holdings);
     this.gate = gate;

@@ -160,7 +160,7 @@ export class ActsWorld implements BrokerListener {
       const queue = this.vhost.declareQueue({ ...rest, name, arguments: args }, NOBODY);
       this.mirrorOf(queue);
       if (!WIDE.includes(name) && !SOFT.includes(name)) continue;
-      this.vhost.bind(this.vhost.exchange('wide'), queue, '', new Map());
+      this.vhost.bindings.bind(this.vhost.exchange('wide'), queue, '', new Map());
     }
     this.bindKnots();
   }
@@ -173,7 +173,7 @@ export class ActsWorld implements BrokerListener {
     const queue = vhost.declareQueue({ ...traits, name: 'bound', owner: null }, NOBODY);
     this.mirrorOf(queue);
     const knots = vhost.exchange('knots');
-    for (let i = 0; i < KNOTS; i++) vhost.bind(knots, queue, `key-${i}`, new Map());
+    for (let i = 0; i < KNOTS; i++) vhost.bindings.bind(knots, queue, `key-${i}`, new Map());
   }
 
   /** By a client, step by step. */

@@ -153,11 +153,11 @@ function policyOf() {
 }
 
 function bind(small: SmallBroker, key: string, args: typeof NONE): void {
-  small.vhost.bind(small.vhost.exchange('old'), small.queue('old'), key, args);
+  small.vhost.bindings.bind(small.vhost.exchange('old'), small.queue('old'), key, args);
 }
 
 function unbind(small: SmallBroker, from: string, args: typeof NONE): void {
-  small.vhost.unbind(small.vhost.exchange(from), small.queue('old'), 'key', args);
+  small.vhost.bindings.unbind(small.vhost.exchange(from), small.queue('old'), 'key', args);
 }
 
 for (const [name, { make, refused }] of Object.entries(KINDS)) {

@@ -61,7 +61,7 @@ export function filledDisk(): Disk {
   for (const name of ['old', 'other']) vhost.declareExchange(exchangeOf(name));
   vhost.declareExchange({ ...exchangeOf('leaving'), autoDelete: true });
   for (const from of ['old', 'leaving']) {
-    vhost.bind(vhost.exchange(from), small.queue('old'), 'key', NONE);
+    vhost.bindings.bind(vhost.exchange(from), small.queue('old'), 'key', NONE);
   }
   broker.access.putUserWithHash({ name: 'old', tags: [] }, '', SHA256);
   broker.putVhost('old', {});

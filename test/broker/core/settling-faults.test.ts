@@ -20,7 +20,8 @@ import {
   writeRecordHead,
 } from '../../../src/message/record.ts';
 import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
-import { Channel, type ChannelConnection } from '../../../src/server/channel.ts';
+import { Channel } from '../../../src/server/channel.ts';
+import type { ChannelConnection } from '../../../src/server/channel-connection.ts';
 import { Deliveries } from '../../../src/server/deliveries.ts';
 import { type HeldPublish, SETTLE_ACK, type Transaction } from '../../../src/server/transaction.ts';
 import { viewOf } from '../../../src/util/bytes.ts';

@@ -27,7 +27,8 @@ function exchange({ vhost }: SmallBroker, name: string, autoDelete = false): Exc
 /** A queue with many bindings to one exchange. */
 function bound(to: SmallBroker, name: string, from: string, autoDelete = false) {
   const made = { queue: to.declare(name), source: exchange(to, from, autoDelete) };
-  for (let i = 0; i < COUNT; i++) to.vhost.bind(made.source, made.queue, `k${i}`, new Map());
+  for (let i = 0; i < COUNT; i++)
+    to.vhost.bindings.bind(made.source, made.queue, `k${i}`, new Map());
   return made;
 }
 
@@ -55,7 +56,7 @@ test('what has many bindings goes in small steps, and works for others until the
       if (last) break;
       expect(small.broker.core.line.underWay).toBe(false);
       expect(small.queue('bound').deleted).toBe(false);
-      if (n === 0) small.vhost.bind(source, queue, 'anew', new Map());
+      if (n === 0) small.vhost.bindings.bind(source, queue, 'anew', new Map());
     }
     then();
   };
@@ -84,7 +85,7 @@ test('what has many bindings goes in small steps, and works for others until the
     },
   );
   expect([steps.length, gone, vhost.exchanges.has('other')]).toEqual([1, true, false]);
-  expect([...vhost.bindingsTo(queue)]).toEqual([]);
+  expect([...vhost.bindings.to(queue)]).toEqual([]);
 });
 
 test('a crash amid such a deletion leaves all that was there, and behind it nothing', () => {
@@ -110,7 +111,7 @@ test('a crash amid such a deletion leaves all that was there, and behind it noth
 test('an auto-delete exchange goes with the last of them, and a queue whose time came goes the same way', () => {
   const expiring = small.declare('expiring', true, { 'x-expires': { type: 'l', value: 10 } });
   const passing = exchange(small, 'passing', true);
-  for (let i = 0; i < COUNT; i++) small.vhost.bind(passing, expiring, `k${i}`, new Map());
+  for (let i = 0; i < COUNT; i++) small.vhost.bindings.bind(passing, expiring, `k${i}`, new Map());
   slowly(small);
   small.pass(20);
   expect(expiring.deleted).toBe(true);

@@ -9,10 +9,11 @@ function chain(small: SmallBroker, length: number): void {
   const { vhost } = small;
   for (let i = 0; i < length; i++) {
     vhost.declareExchange({ name: `e${i}`, ...traits, arguments: new Map() });
-    if (i > 0) vhost.bind(vhost.exchange(`e${i - 1}`), vhost.exchange(`e${i}`), '', new Map());
+    if (i > 0)
+      vhost.bindings.bind(vhost.exchange(`e${i - 1}`), vhost.exchange(`e${i}`), '', new Map());
   }
   const last = vhost.exchange(`e${length - 1}`);
-  vhost.bind(last, small.declare('q'), '', new Map());
+  vhost.bindings.bind(last, small.declare('q'), '', new Map());
 }
 
 const left = (small: SmallBroker): string[] =>
@@ -29,8 +30,8 @@ test('auto-delete exchanges that are bound to one another in a circle go when on
   const small = new SmallBroker();
   const { vhost } = small;
   chain(small, 3);
-  vhost.bind(vhost.exchange('e2'), vhost.exchange('e0'), '', new Map());
-  vhost.unbind(vhost.exchange('e2'), small.queue('q'), '', new Map());
+  vhost.bindings.bind(vhost.exchange('e2'), vhost.exchange('e0'), '', new Map());
+  vhost.bindings.unbind(vhost.exchange('e2'), small.queue('q'), '', new Map());
   expect(left(small)).toEqual(['e0', 'e1', 'e2']);
   vhost.deleteExchange('e1', false);
   expect(left(small)).toEqual([]);
@@ -40,7 +41,7 @@ test('an exchange with another binding stays, and with it what leads to it', () 
   const small = new SmallBroker();
   const { vhost } = small;
   chain(small, 3);
-  vhost.bind(vhost.exchange('e1'), small.declare('other'), '', new Map());
+  vhost.bindings.bind(vhost.exchange('e1'), small.declare('other'), '', new Map());
   vhost.deleteQueue(small.queue('q'), false, false);
   expect(left(small)).toEqual(['e0', 'e1']);
 });

@@ -20,7 +20,7 @@ function filled(): SmallBroker {
   vhost.declareExchange({ name: 'x', type: 'direct', internal: false, ...TRAITS });
   for (let i = 0; i < QUEUES; i++) {
     const queue = vhost.declareQueue({ name: `q${i}`, owner: null, ...TRAITS }, small);
-    vhost.bind(vhost.exchange('x'), queue, `k${i}`, NONE);
+    vhost.bindings.bind(vhost.exchange('x'), queue, `k${i}`, NONE);
   }
   small.declare('other');
   small.commit();

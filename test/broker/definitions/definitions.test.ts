@@ -171,7 +171,7 @@ test('every type of argument survives, of queues and of bindings', () => {
   };
   const queue = small.declare('jobs', true, args);
   const bound = new Map<string, Field>([['n', { type: 'b', value: 1 }]]);
-  small.vhost.bind(small.vhost.exchange('amq.headers'), queue, 'k', bound);
+  small.vhost.bindings.bind(small.vhost.exchange('amq.headers'), queue, 'k', bound);
   const other = new SmallBroker();
   importDefinitions(other.broker, asFile(exportDefinitions(small.broker, '1')));
   expect(other.queue('jobs').arguments).toEqual(new Map(Object.entries(args)));
@@ -183,7 +183,7 @@ test('exclusive queues are not exported, and neither are their bindings', () => 
   const small = new SmallBroker();
   const traits = { durable: true, autoDelete: false, arguments: new Map() };
   const queue = small.vhost.declareQueue({ ...traits, name: 'mine', owner: small }, small);
-  small.vhost.bind(small.vhost.exchange('amq.topic'), queue, '#', new Map());
+  small.vhost.bindings.bind(small.vhost.exchange('amq.topic'), queue, '#', new Map());
   expect(exportDefinitions(small.broker, '1')).toMatchObject({ queues: [], bindings: [] });
 });
 

@@ -134,7 +134,12 @@ test('a policy reroutes what an exchange cannot route: at once, for new ones, an
     const queues = broker.vhost.router.route(exchange, 'k', NO_MESSAGE)?.queues ?? [];
     return queues.map(({ name }) => name);
   };
-  small.vhost.bind(small.vhost.exchange('amq.fanout'), small.declare('caught'), '', new Map());
+  small.vhost.bindings.bind(
+    small.vhost.exchange('amq.fanout'),
+    small.declare('caught'),
+    '',
+    new Map(),
+  );
   declare('in.there');
   expect(routed(small, 'in.there')).toEqual([]);
   set(small, 'p', { 'alternate-exchange': 'amq.fanout' }, { pattern: '^in', applyTo: 'exchanges' });

@@ -37,7 +37,7 @@ function declareBomb(small: SmallBroker, count: number, args: Record<string, Fie
   const bomb = vhost.exchange('bomb');
   for (let i = 0; i < count; i++) {
     const queue = small.declare(`q${i}`, true, { ...args, 'x-dead-letter-exchange': text('bomb') });
-    vhost.bind(bomb, queue, '', new Map());
+    vhost.bindings.bind(bomb, queue, '', new Map());
   }
 }
 

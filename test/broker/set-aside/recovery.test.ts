@@ -33,7 +33,7 @@ function filled(): SmallBroker {
     internal: false,
     arguments: NONE,
   });
-  small.vhost.bind(small.vhost.exchange('topics'), small.queue('good'), 'key', NONE);
+  small.vhost.bindings.bind(small.vhost.exchange('topics'), small.queue('good'), 'key', NONE);
   publishEach(small, 'good', 'abc');
   publishEach(small, 'other', 'xyz');
   small.run();
@@ -138,15 +138,17 @@ test('a binding whose key its exchange cannot use is set aside, and leaves nothi
   first.broker.definitionRows.putExchange('/', row);
   first.run();
   const small = first.restarted();
-  expect([...small.broker.setAsideRows.list()]).toMatchObject([{ kind: 'binding', vhost: '/' }]);
+  expect([...small.broker.core.setAsideRows.list()]).toMatchObject([
+    { kind: 'binding', vhost: '/' },
+  ]);
   const exchange = small.vhost.exchange('topics');
   expect([exchange.type, exchange.bindings.size]).toEqual([type, 0]);
   small.publish({ exchange: 'topics', routingKey: 'key' });
   expect(lettersIn(small, 'good')).toBe('abc');
-  small.vhost.unbind(exchange, small.queue('good'), 'key', NONE);
-  small.vhost.bind(exchange, small.queue('good'), '1', NONE);
+  small.vhost.bindings.unbind(exchange, small.queue('good'), 'key', NONE);
+  small.vhost.bindings.bind(exchange, small.queue('good'), '1', NONE);
   small.vhost.deleteExchange('topics', false);
-  expect(small.broker.line.underWay).toBe(false);
+  expect(small.broker.core.line.underWay).toBe(false);
 });
 
 test('a message that its queue names and the log lacks is set aside alone', () => {

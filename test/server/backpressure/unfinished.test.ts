@@ -2,7 +2,7 @@
 // together, and for how long.
 
 import { expect, test } from 'vitest';
-import type { ServerSettings } from '../../../src/server/server.ts';
+import type { ServerSettings } from '../../../src/server/settings.ts';
 import { eventually } from '../../support/amqp.ts';
 import type { RawConnection } from '../../support/amqp-raw.ts';
 import { encodeContent, encodeFrame, encodeMethod } from '../../support/amqp-wire.ts';

@@ -1,0 +1,38 @@
+// Owns what a connection needs of the server around it. Never does anything.
+
+import type { Logger } from 'pino';
+import type { Clock } from '../../util/clock.ts';
+import type { Guard } from '../../util/guard.ts';
+import type { TimerWheel } from '../../util/timers.ts';
+import type { PeerWatches } from '../backpressure/peer-watches.ts';
+import type { Channel } from '../channel.ts';
+import type { TimeoutRules } from '../delivery-timeouts.ts';
+import type { MethodConnection, MethodHost } from '../handlers/method-connection.ts';
+import type { Outbox } from '../outbox.ts';
+import type { Ending } from './ending.ts';
+
+/** The server around a connection. */
+export interface ConnectionHost extends MethodHost {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly peerGuard: Guard;
+  readonly timeoutRules: TimeoutRules;
+  readonly watches: PeerWatches;
+  /** Calls `resume` once `batch` is durable. */
+  holdUntil(batch: number, resume: () => void): void;
+  /** Asks that an outbox be flushed at the end of the turn. */
+  outboxFilled(outbox: Outbox): void;
+  /** Asks that the confirms of a channel be sent at the end of the turn. */
+  listConfirms(channel: Channel): void;
+  /** So many bytes were just read of a connection. */
+  chunkRead(connection: MethodConnection, bytes: number): void;
+  /** A connection has logged in: its socket gives way to no other any more. */
+  connectionKnown(connection: MethodConnection): void;
+  /** A connection or one channel of it is closed; null: the connection. */
+  connectionEnded(connection: MethodConnection, channel: Channel | null, how: Ending): void;
+  /** Nothing waits for the connection any more. */
+  connectionGone(connection: MethodConnection): void;
+  /** Whether what was thrown ends the broker. */
+  isFatal(error: unknown): boolean;
+}

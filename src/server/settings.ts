@@ -1,0 +1,31 @@
+// Owns the settings that a server goes by. Never reads them from anywhere: config/ does.
+
+import type { FloodSettings } from '../broker/queue/floods.ts';
+import type { PeerWatchSettings } from './backpressure/peer-watches.ts';
+import type { ListenerSettings } from './listener.ts';
+import type { PublishLimits } from './publisher.ts';
+import type { ResourceSettings } from './resource-watch.ts';
+import type { SaslSettings } from './sasl.ts';
+
+/** The settings that the server looks at; see config/settings.ts for their meaning. */
+export interface ServerSettings
+  extends ListenerSettings,
+    SaslSettings,
+    ResourceSettings,
+    FloodSettings,
+    PeerWatchSettings,
+    PublishLimits {
+  readonly initialFrameMaxBytes: number;
+  readonly frameMaxBytes: number;
+  readonly channelMax: number;
+  readonly heartbeatSeconds: number;
+  readonly handshakeTimeoutMs: number;
+  readonly maxTransactionBytes: number;
+  readonly consumerMaxPerChannel: number;
+  readonly unackedMaxPerChannel: number;
+  readonly consumerTimeoutMs: number;
+  readonly consumerTimeoutAction: 'close_channel' | 'requeue';
+  readonly connectionMax: number;
+  readonly channelMaxPerNode: number;
+  readonly outboxHighWatermarkBytes: number;
+}
