@@ -32,14 +32,15 @@ import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
 import type { AccessSettings } from './server/access-settings.ts';
 import type { ListenAddress } from './server/listener.ts';
-import { BOUNDLESS, thisMachine } from './server/machine.ts';
-import { Server } from './server/server.ts';
+import { BOUNDLESS, type Machine, thisMachine } from './server/machine.ts';
+import type { ServerPorts } from './server/ports.ts';
+import { Server, type Surroundings } from './server/server.ts';
 import { type BackupReport, backUp, hasData, keepDamaged, putBack } from './store/backup.ts';
 import { type CompactReport, compactStore } from './store/compact.ts';
 import { StoreError } from './store/errors.ts';
 import { openDataFolder } from './store/folder.ts';
 import { markData, signOfData } from './store/has-data.ts';
-import { closeStore, openStore } from './store/opened-store.ts';
+import { closeStore, type OpenedStore, openStore } from './store/opened-store.ts';
 import type { Store } from './store/port.ts';
 import { Tools } from './tools.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -51,6 +52,8 @@ export interface Embedding {
   readonly clock: Clock;
   /** What takes the place of the settings about the first user. */
   readonly access: Partial<AccessSettings>;
+  /** Where the program takes part. */
+  readonly ports?: ServerPorts;
   /** Runs before anybody can connect; what it declares is durable by then. */
   prepare(server: Server): void;
 }
@@ -97,12 +100,11 @@ export async function startBroker(
     const access = { ...accessSettings(settings), ...embedding?.access };
     // Who brings users wants no other, least of all one whose password everybody knows.
     if (bringsUsers(definitions)) access.user = null;
-    // The memory of a program under test says nothing about a broker that has none to guard.
-    const boundless = embedding !== null && settings.memory;
-    const machine = boundless ? BOUNDLESS : thisMachine(opened.folder?.path ?? null);
     const { scratch } = opened;
+    const around = surroundings(settings, opened, embedding);
+    const { machine } = around;
     const clock = embedding?.clock ?? systemClock;
-    const server = new Server(store, settings, access, logger, clock, version, machine, scratch);
+    const server = new Server(store, settings, access, logger, clock, version, around);
     loadDefinitions(server.broker, definitions, settings, logger);
     embedding?.prepare(server);
     const failed = new Promise<Error>((resolve) => {
@@ -336,6 +338,22 @@ function naming<T>(path: string, run: () => T): T {
     if (!(error instanceof Refusal)) throw error;
     throw new ConfigError(path, error.message, 'correct the file, or take it off load_definitions');
   }
+}
+
+/** What the server stands on. */
+function surroundings(
+  settings: Settings,
+  { folder, scratch }: OpenedStore,
+  embedding: Embedding | null,
+): Surroundings & { readonly machine: Machine } {
+  // The memory of a program under test says nothing about a broker that has none to guard.
+  const boundless = embedding !== null && settings.memory;
+  const machine = boundless ? BOUNDLESS : thisMachine(folder?.path ?? null);
+  return {
+    machine,
+    scratch,
+    ...(embedding?.ports === undefined ? {} : { ports: embedding.ports }),
+  };
 }
 
 /** Where the settings say to listen. */

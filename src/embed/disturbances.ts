@@ -3,8 +3,8 @@
 import { BASIC_PUBLISH } from '../amqp/constants.ts';
 import { Chunk } from '../message/chunk.ts';
 import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
 import { RUNNING } from '../server/connection-state.ts';
+import type { MethodConnection } from '../server/handlers/method-connection.ts';
 import { HELD_BY_FAULT } from '../server/input-gate.ts';
 import type { Server } from '../server/server.ts';
 import { WheelTimer } from '../util/timers.ts';
@@ -25,17 +25,16 @@ export function copyOf(chunk: Chunk, start: number, end: number): Chunk {
 }
 
 /**
- * Reads no more from a connection for a while; then publishes what was read last, and goes on. What is returned
- * reads on at once and publishes nothing: to be called when the broker is closed, which waits for its peers.
+ * Reads no more from a connection until the timer that is returned fires; then publishes what was read last, and goes
+ * on.
  */
 export function holdInput(
-  server: Server,
-  connection: Connection,
+  connection: MethodConnection,
   number: number,
-  delayMs: number,
   publish: () => void,
-): () => void {
-  const timer = new WheelTimer(() => {
+): WheelTimer {
+  connection.gate.hold(HELD_BY_FAULT);
+  return new WheelTimer(() => {
     try {
       if (connection.state === RUNNING && connection.channels.at(number) !== null) publish();
     } catch (error) {
@@ -43,43 +42,23 @@ export function holdInput(
     }
     connection.readOn(HELD_BY_FAULT);
   });
-  connection.gate.hold(HELD_BY_FAULT);
-  server.wheel.schedule(timer, delayMs);
-  return () => {
-    if (!timer.armed) return;
-    server.wheel.cancel(timer);
-    connection.readOn(HELD_BY_FAULT);
-  };
 }
 
 /** An alarm that is on whatever the machine has, until it ends. */
 export class Block {
   private readonly server: Server;
-  private real: boolean;
 
   constructor(server: Server) {
-    const { memory } = server.broker.alarms;
     this.server = server;
-    this.real = memory.alarm;
-    Object.defineProperty(memory, 'alarm', {
-      configurable: true,
-      enumerable: true,
-      get: () => true,
-      set: (alarm: boolean) => {
-        this.real = alarm;
-      },
-    });
-    this.tell();
+    this.force(true);
   }
 
   end(): void {
-    const { memory } = this.server.broker.alarms;
-    const plain = { configurable: true, enumerable: true, writable: true, value: this.real };
-    Object.defineProperty(memory, 'alarm', plain);
-    this.tell();
+    this.force(false);
   }
 
-  private tell(): void {
+  private force(on: boolean): void {
+    this.server.broker.alarms.memory.forced = on;
     for (const { guard } of this.server.openConnections) guard.alarmsChanged();
   }
 }

@@ -1,16 +1,22 @@
-// Owns the faults that tests ask for. Never costs anything before one is asked for: from then on, the
-// methods of connections and channels in its way are taken over, one object at a time.
+// Owns the faults that tests ask for, and finding the one that strikes. Never does what a fault does: the channels that
+// it makes, and disturbances.ts, do.
 
 import { AmqpError } from '../amqp/errors.ts';
 import { recordExchange, recordRoutingKey } from '../message/record.ts';
+import type { Holdings } from '../server/backpressure/holdings.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import { RUNNING } from '../server/connection-state.ts';
+import type { MethodConnection } from '../server/handlers/method-connection.ts';
+import type { ServerPorts } from '../server/ports.ts';
+import { HELD_BY_FAULT } from '../server/input-gate.ts';
 import type { Server } from '../server/server.ts';
-import { WheelTimer } from '../util/timers.ts';
+import { assert } from '../util/assert.ts';
+import type { WheelTimer } from '../util/timers.ts';
 import { checkAckMatch, checkConnectionMatch, checkPublishMatch } from './check-options.ts';
-import { Block, copyOf, holdInput, refuse } from './disturbances.ts';
+import { Block, holdInput } from './disturbances.ts';
 import { ArmedFault } from './fault.ts';
+import { type ChannelFaults, FaultyChannel, type PublishFate } from './faulty-channel.ts';
 import type { BrokerFaults, ConnectionMatch, Fault, PublishMatch } from './options.ts';
 
 /** What to look for in an ack. */
@@ -18,10 +24,9 @@ interface AckMatch {
   readonly queue: string | null;
 }
 
-/** A publish to look for, and what becomes of it: it is nacked, or arrives so much later. */
-interface PublishFate {
+/** A publish to look for, and what becomes of it. */
+interface PublishFault extends PublishFate {
   readonly match: PublishMatch;
-  readonly delayMs: number | null;
 }
 
 /** What becomes of a confirm: it is sent so much later, or never. */
@@ -30,59 +35,61 @@ interface ConfirmFate {
 }
 
 /** The faults of one broker. */
-export class EmbeddedFaults implements BrokerFaults {
-  private readonly server: Server;
+export class EmbeddedFaults implements BrokerFaults, ServerPorts, ChannelFaults {
+  private attached: Server | null = null;
   private acks: ArmedFault<AckMatch>[] = [];
-  private publishes: ArmedFault<PublishFate>[] = [];
+  private publishes: ArmedFault<PublishFault>[] = [];
   private confirms: ArmedFault<ConfirmFate>[] = [];
   private refusals: ArmedFault<null>[] = [];
-  /** What reads on where a late publish holds a connection. */
-  private readonly held = new Map<Connection, () => void>();
+  /** Connections that a late publish holds, and what ends that. */
+  private readonly held = new Map<MethodConnection, WheelTimer>();
   private block: Block | null = null;
-  private channelsWatched = false;
-  private acceptWatched = false;
 
-  constructor(server: Server) {
-    this.server = server;
+  /** The server that has these faults, once there is one. */
+  attach(server: Server): void {
+    this.attached = server;
+  }
+
+  private get server(): Server {
+    assert(this.attached !== null, 'faults are asked for once the server is there');
+    return this.attached;
+  }
+
+  admits(): boolean {
+    return this.refusals[0]?.strike() === undefined;
+  }
+
+  makeChannel(number: number, connection: MethodConnection, holdings: Holdings): Channel {
+    return new FaultyChannel(number, connection, holdings, this);
   }
 
   dropNextAck(match: { readonly queue?: string } = {}): Fault {
     checkAckMatch('dropNextAck', match);
     const { queue = null } = match;
-    this.watchChannels();
     return this.arm(this.acks, { queue });
   }
 
   nackNextPublish(match: PublishMatch = {}): Fault {
     checkPublishMatch('nackNextPublish', match);
-    this.watchChannels();
     return this.arm(this.publishes, { match, delayMs: null });
   }
 
   delayNextPublish(delayMs: number, match: PublishMatch = {}): Fault {
     checkDelay('delayNextPublish', delayMs);
     checkPublishMatch('delayNextPublish', match);
-    this.watchChannels();
     return this.arm(this.publishes, { match, delayMs });
   }
 
   dropNextConfirm(): Fault {
-    this.watchChannels();
     return this.arm(this.confirms, { delayMs: Number.POSITIVE_INFINITY });
   }
 
   delayNextConfirm(delayMs: number): Fault {
     checkDelay('delayNextConfirm', delayMs);
-    this.watchChannels();
     return this.arm(this.confirms, { delayMs });
   }
 
   refuseNextConnection(): Fault {
-    if (!this.acceptWatched) {
-      this.acceptWatched = true;
-      const mayAccept = this.server.mayAccept.bind(this.server);
-      this.server.mayAccept = () => this.refusals[0]?.strike() === undefined && mayAccept();
-    }
     return this.arm(this.refusals, null);
   }
 
@@ -116,7 +123,11 @@ export class EmbeddedFaults implements BrokerFaults {
   /** The broker closes: nothing is late any more, since that would keep a peer from being told. */
   end(): void {
     this.reset();
-    for (const readOn of this.held.values()) readOn();
+    for (const [connection, timer] of this.held) {
+      if (!timer.armed) continue;
+      this.server.wheel.cancel(timer);
+      connection.readOn(HELD_BY_FAULT);
+    }
     this.held.clear();
   }
 
@@ -146,61 +157,9 @@ export class EmbeddedFaults implements BrokerFaults {
     });
   }
 
-  /** Takes over the channels there are, and from now on each that is opened. */
-  private watchChannels(): void {
-    if (this.channelsWatched) return;
-    this.channelsWatched = true;
-    const { server } = this;
-    const accepted = server.accepted.bind(server);
-    server.accepted = (socket, peer) => {
-      const before = new Set(server.openConnections);
-      const connection = accepted(socket, peer);
-      for (const each of server.openConnections) if (!before.has(each)) this.watchConnection(each);
-      return connection;
-    };
-    for (const each of server.openConnections) this.watchConnection(each);
-  }
-
-  private watchConnection(connection: Connection): void {
-    const { channels } = connection;
-    const open = channels.open.bind(channels);
-    channels.open = (number, of) => {
-      open(number, of);
-      const channel = channels.at(number);
-      if (channel !== null) this.watchChannel(connection, channel);
-    };
-    for (const channel of channels.all()) this.watchChannel(connection, channel);
-  }
-
-  private watchChannel(connection: Connection, channel: Channel): void {
-    const { deliveries, publisher } = channel;
-    const ack = deliveries.ack.bind(deliveries);
-    deliveries.ack = (tag, multiple) => {
-      if (!this.losesAck(channel, tag)) ack(tag, multiple);
-    };
-    const publish = publisher.publish.bind(publisher);
-    publisher.publish = (chunk, start, addressEnd, headerFrame, end, known = null) => {
-      // Where the route is known, it is the second half of a publish that was let through.
-      const fate = known === null ? this.fateOf(channel, chunk.bytes, start) : null;
-      if (fate === null) {
-        publish(chunk, start, addressEnd, headerFrame, end, known);
-      } else if (fate.delayMs === null) {
-        refuse(channel);
-      } else {
-        const late = copyOf(chunk, start, end);
-        const act = (): void => {
-          this.held.delete(connection);
-          publish(late, 0, addressEnd - start, headerFrame - start, end - start);
-        };
-        const { server } = this;
-        const readOn = holdInput(server, connection, channel.number, fate.delayMs, act);
-        this.held.set(connection, readOn);
-      }
-    };
-    this.watchConfirms(channel);
-  }
-
-  private losesAck(channel: Channel, tag: number): boolean {
+  /** The fault that an ack of this delivery meets: it is lost. */
+  losesAck(channel: Channel, tag: number): boolean {
+    if (this.acks.length === 0) return false;
     const { unacked } = channel.deliveries;
     const fault = this.acks.find(
       ({ what }) => what.queue === null || unacked.queueOf(tag)?.name === what.queue,
@@ -209,8 +168,7 @@ export class EmbeddedFaults implements BrokerFaults {
     return fault !== undefined;
   }
 
-  /** What becomes of a publish by a fault that waits for it; null: nothing. */
-  private fateOf(channel: Channel, bytes: Buffer, start: number): PublishFate | null {
+  fateOf(channel: Channel, bytes: Buffer, start: number): PublishFate | null {
     if (this.publishes.length === 0 || channel.transaction !== null) return null;
     const fault = this.publishes.find(({ what: { match } }) => {
       const { exchange, routingKey } = match;
@@ -221,30 +179,28 @@ export class EmbeddedFaults implements BrokerFaults {
     return fault?.what ?? null;
   }
 
-  private watchConfirms(channel: Channel): void {
-    const flush = channel.flushConfirms.bind(channel);
-    let held = false;
-    const timer = new WheelTimer(() => {
-      held = false;
-      channel.confirmsChanged();
-    });
-    channel.flushConfirms = (durableBatch) => {
-      const fault = this.confirms[0];
-      const { confirms } = channel;
-      if (held) return false;
-      if (fault === undefined || confirms === null) return flush(durableBatch);
-      confirms.durable(durableBatch);
-      if (!confirms.due) return confirms.waiting;
-      fault.strike();
-      if (fault.what.delayMs === Number.POSITIVE_INFINITY) {
-        while (confirms.takeNack() !== 0);
-        confirms.take();
-        return confirms.waiting;
-      }
-      held = true;
-      this.server.wheel.schedule(timer, fault.what.delayMs);
-      return false;
+  confirmDelay(): { strike(): number } | null {
+    const [fault] = this.confirms;
+    if (fault === undefined) return null;
+    return {
+      strike: () => {
+        fault.strike();
+        return fault.what.delayMs;
+      },
     };
+  }
+
+  delay(connection: MethodConnection, number: number, delayMs: number, publish: () => void): void {
+    const timer = holdInput(connection, number, () => {
+      this.held.delete(connection);
+      publish();
+    });
+    this.held.set(connection, timer);
+    this.schedule(timer, delayMs);
+  }
+
+  schedule(timer: WheelTimer, delayMs: number): void {
+    this.server.wheel.schedule(timer, delayMs);
   }
 }
 

@@ -58,6 +58,7 @@ export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBr
   const settings = readSettings(options);
   const logger = options.logger ?? silentLogger;
   const clock = new MovableClock();
+  const faults = new EmbeddedFaults();
   const users = firstUsers(options);
   const { memory } = settings;
   const first = users[0] ?? null;
@@ -72,14 +73,16 @@ export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBr
       permission: EVERYTHING,
       ...(memory ? { logCost: LOG_COST_IN_MEMORY } : {}),
     },
+    ports: faults,
     prepare: (made) => {
       server = made;
+      faults.attach(made);
       prepare(made.broker, options, users);
     },
   };
   const running = await startInProcess(settings, logger, embedding);
   assert(server !== null, 'what is started was prepared');
-  return new Embedded(running, server, clock, first);
+  return new Embedded(running, server, clock, faults, first);
 }
 
 /** A broker that runs inside this process. */
@@ -100,6 +103,7 @@ class Embedded implements EmbeddedBroker {
     running: RunningBroker,
     server: Server,
     clock: MovableClock,
+    faults: EmbeddedFaults,
     user: BrokerUser | null,
   ) {
     const { addresses, failed } = running;
@@ -115,8 +119,8 @@ class Embedded implements EmbeddedBroker {
     this.managementUrl =
       management === undefined ? null : `http://${authority(management.host, management.port)}`;
     this.clock = new EmbeddedClock(clock, server, () => this.closing !== null);
-    this.disturber = new EmbeddedFaults(server);
-    this.faults = this.disturber;
+    this.disturber = faults;
+    this.faults = faults;
     this.failed = failed;
   }
 

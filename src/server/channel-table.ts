@@ -5,11 +5,12 @@ import { limitOf } from '../broker/access/limits.ts';
 import type { User } from '../broker/access/user.ts';
 import type { Steps } from '../broker/core/slices.ts';
 import type { Holdings } from './backpressure/holdings.ts';
-import { Channel } from './channel.ts';
-import type { ChannelConnection } from './channel-connection.ts';
+import type { Channel } from './channel.ts';
 import { CHANNEL_CLOSED } from './connection-state.ts';
 import { shareCredit } from './deliveries.ts';
+import type { MethodConnection } from './handlers/method-connection.ts';
 import type { NodeLimits } from './node-limits.ts';
+import type { ServerPorts } from './ports.ts';
 
 /** Numbers below this have a slot each; others are rare, and slots up to 65535 cost half a MiB. */
 const SLOTS_MAX = 2048;
@@ -18,6 +19,7 @@ const SLOTS_MAX = 2048;
 export interface ChannelTableNode {
   readonly limits: NodeLimits;
   readonly watches: { newHoldings(): Holdings };
+  readonly ports: ServerPorts;
 }
 
 /** The open channels of a connection, those that wait for close-ok included. */
@@ -28,12 +30,14 @@ export class ChannelTable {
   private readonly others = new Map<number, Channel>();
   private openCount = 0;
   private readonly limits: NodeLimits;
+  private readonly ports: ServerPorts;
   /** What they hold that is half there. */
   readonly holdings: Holdings;
 
   constructor(max: number, node: ChannelTableNode) {
     this.max = max;
     this.limits = node.limits;
+    this.ports = node.ports;
     this.holdings = node.watches.newHoldings();
   }
 
@@ -50,7 +54,7 @@ export class ChannelTable {
   }
 
   /** Opens a channel and says so. Throws NOT_ALLOWED when too many are open. */
-  open(number: number, connection: ChannelConnection): void {
+  open(number: number, connection: MethodConnection): void {
     checkUserLimit(connection.user);
     if (this.max > 0 && this.openCount >= this.max) {
       throw new AmqpError(
@@ -60,7 +64,7 @@ export class ChannelTable {
       );
     }
     this.limits.takeChannel();
-    const channel = new Channel(number, connection, this.holdings);
+    const channel = this.ports.makeChannel(number, connection, this.holdings);
     shareCredit(channel, 0);
     if (number < SLOTS_MAX) {
       while (this.slots.length <= number) this.slots.push(null);

@@ -6,6 +6,8 @@ import { AmqpError } from '../amqp/errors.ts';
 import { encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../amqp/spec.ts';
 import type { Grants } from '../broker/access/grants.ts';
+import type { ChangeLine } from '../broker/core/change-line.ts';
+import type { BrokerCore } from '../broker/core/core.ts';
 import { finish, type Steps } from '../broker/core/slices.ts';
 import type { LongAct } from '../broker/core/unbinding.ts';
 import {
@@ -44,7 +46,7 @@ import {
   writeReturn,
 } from './message-writer.ts';
 import type { Outbox } from './outbox.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type PublishLimits } from './publisher.ts';
 import type { PublisherChannel } from './publisher-channel.ts';
 import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
 import type { Unacked } from './unacked.ts';
@@ -53,6 +55,17 @@ import type { Unacked } from './unacked.ts';
 const PUBLISHES_PER_STEP = 16;
 /** Consumers of a closing channel, likewise. */
 const CONSUMERS_PER_STEP = 64;
+
+/** What a channel is made of; a broker for tests has parts with faults. */
+export interface ChannelParts {
+  deliveries(channel: Channel, line: ChangeLine): Deliveries;
+  publisher(core: BrokerCore, vhost: Vhost, channel: Channel, limits: PublishLimits): Publisher;
+}
+
+const SOUND_PARTS: ChannelParts = {
+  deliveries: (channel, line) => new Deliveries(channel, line),
+  publisher: (...of) => new Publisher(...of),
+};
 
 /** One channel of a connection. */
 export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner {
@@ -88,7 +101,12 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
 
-  constructor(number: number, connection: ChannelConnection, holdings: Holdings) {
+  constructor(
+    number: number,
+    connection: ChannelConnection,
+    holdings: Holdings,
+    parts = SOUND_PARTS,
+  ) {
     this.number = number;
     this.holdings = holdings;
     this.connection = connection;
@@ -97,10 +115,10 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const { core, vhost, settings } = connection;
     this.vhost = vhost;
     this.credit = new SharedCredit(core.lines);
-    this.deliveries = new Deliveries(this, core.line);
+    this.deliveries = parts.deliveries(this, core.line);
     this.unacked = this.deliveries.unacked;
     this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
-    this.publisher = new Publisher(core, vhost, this, settings);
+    this.publisher = parts.publisher(core, vhost, this, settings);
   }
 
   act(steps: Steps, then: () => void = () => {}, whole = false, key = 0): void {

@@ -175,7 +175,7 @@ export class ResourceWatch {
     const { machine } = this;
     const { memory } = this.alarms;
     memory.now = machine.memoryInUse();
-    const allowed = memory.alarm ? memory.limit * (1 - MEMORY_SLACK) : memory.limit;
+    const allowed = memory.measured ? memory.limit * (1 - MEMORY_SLACK) : memory.limit;
     // Limit 0 blocks whoever publishes, as in RabbitMQ.
     if (memory.now >= allowed && memory.limit > 0) this.collect();
     this.set(memory, memory.now >= allowed, 'memory');
@@ -241,16 +241,16 @@ export class ResourceWatch {
       received * RECEIVED_PER_BYTE +
       (toWrite + received === 0 ? 0 : COMMIT_BYTES);
     disk.now = lastFree + innerRoom(this.reusable) - needed;
-    const slack = disk.alarm ? slackOf(disk.limit) : 0;
+    const slack = disk.measured ? slackOf(disk.limit) : 0;
     this.set(disk, disk.now < disk.limit + slack, 'disk');
   }
 
   private set(resource: Resource, alarm: boolean, name: 'memory' | 'disk'): void {
-    if (resource.alarm === alarm) return;
+    if (resource.measured === alarm) return;
     const nowMs = this.clock.monotonicMs();
     if (!alarm && nowMs - this.sinceMs[name] < ALARM_MS_MIN) return;
     this.sinceMs[name] = nowMs;
-    resource.alarm = alarm;
+    resource.measured = alarm;
     const { now, limit } = resource;
     const fields = name === 'memory' ? { inUse: now, limit } : { free: now, limit };
     if (alarm) this.log.warn(fields, WARNINGS[name]);

@@ -36,6 +36,7 @@ import { openListeners } from './open-listeners.ts';
 import type { Outbox } from './outbox.ts';
 import { Passage } from './passage.ts';
 import { Peers } from './peers.ts';
+import { type ServerPorts, SOUND_PORTS } from './ports.ts';
 import type { PublishGuard } from './publish-guard.ts';
 import { memoryLimit, ResourceWatch } from './resource-watch.ts';
 import { Room } from './room.ts';
@@ -55,6 +56,14 @@ const RESIDENT_PART = 0.125;
 const WAITING_BYTES_MAX = 96 * 2 ** 20;
 const WAITING_PART = 0.125;
 
+/** What a server stands on, where it is not given all there is. */
+export interface Surroundings {
+  readonly machine?: Machine;
+  /** Where transient messages go that memory has no room for; null: they stay there. */
+  readonly scratch?: Scratch | null;
+  readonly ports?: ServerPorts;
+}
+
 /** The AMQP server around one broker. */
 export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly broker: Broker;
@@ -69,6 +78,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   /** For lines that peers cause as they like. */
   readonly lines: LineQuota;
   readonly limits: NodeLimits;
+  readonly ports: ServerPorts;
   readonly flow: FlowControl;
   readonly expiry: ExpiryAlarm;
   /** Called once when the broker can no longer keep its promises. */
@@ -100,9 +110,9 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     log: Logger,
     clock: Clock,
     version: string,
-    machine: Machine = BOUNDLESS,
-    scratch: Scratch | null = null,
+    { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS }: Surroundings = {},
   ) {
+    this.ports = ports;
     this.settings = settings;
     this.log = log;
     this.clock = clock;
@@ -319,6 +329,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   }
 
   mayAccept(): boolean {
+    if (!this.ports.admits()) return false;
     let sockets = this.streams.count;
     for (const listener of this.listeners) sockets += listener.socketCount;
     return this.room.admits(sockets);

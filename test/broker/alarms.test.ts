@@ -8,8 +8,8 @@ test.each([
 ])("with memory %s and disk %s the reason is RabbitMQ's: %s", (memory, disk, reason) => {
   const alarms = new Alarms();
   expect(alarms.on).toBe(false);
-  alarms.memory.alarm = memory;
-  alarms.disk.alarm = disk;
+  alarms.memory.measured = memory;
+  alarms.disk.measured = disk;
   expect(alarms.on).toBe(true);
   expect(alarms.reason).toBe(reason);
 });

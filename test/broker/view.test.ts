@@ -138,7 +138,7 @@ test('of two limits the smaller holds, of anything else what the operator says',
 
 test('memory and disk are shown in whole bytes by the names that tools know', () => {
   const small = new SmallBroker();
-  Object.assign(small.broker.alarms.memory, { alarm: true, now: 3.5, limit: 2.4 });
+  Object.assign(small.broker.alarms.memory, { measured: true, now: 3.5, limit: 2.4 });
   Object.assign(small.broker.alarms.disk, { now: 9.25, limit: 5.75 });
   expect(viewOf(small).resources()).toEqual({
     mem_used: 3,

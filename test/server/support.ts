@@ -57,7 +57,9 @@ export class TestServer {
     const access = { ...guest, loopbackUsers: ['guest'] };
     this.store = openMemoryStore();
     this.tapDurable();
-    this.server = new Server(this.store, all, access, log, clock, '0.0.0', machine);
+    this.server = new Server(this.store, all, access, log, clock, '0.0.0', {
+      ...(machine === undefined ? {} : { machine }),
+    });
     this.segmentsWhenEmpty = this.segments.length;
   }
 

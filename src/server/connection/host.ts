@@ -9,6 +9,7 @@ import type { Channel } from '../channel.ts';
 import type { TimeoutRules } from '../delivery-timeouts.ts';
 import type { MethodConnection, MethodHost } from '../handlers/method-connection.ts';
 import type { Outbox } from '../outbox.ts';
+import type { ServerPorts } from '../ports.ts';
 import type { Ending } from './ending.ts';
 
 /** The server around a connection. */
@@ -19,6 +20,7 @@ export interface ConnectionHost extends MethodHost {
   readonly peerGuard: Guard;
   readonly timeoutRules: TimeoutRules;
   readonly watches: PeerWatches;
+  readonly ports: ServerPorts;
   /** Calls `resume` once `batch` is durable. */
   holdUntil(batch: number, resume: () => void): void;
   /** Asks that an outbox be flushed at the end of the turn. */

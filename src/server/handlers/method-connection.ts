@@ -7,8 +7,8 @@ import type { Grants } from '../../broker/access/grants.ts';
 import type { User } from '../../broker/access/user.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
+import type { Channel } from '../channel.ts';
 import type { ChannelConnection } from '../channel-connection.ts';
-import type { ChannelTable } from '../channel-table.ts';
 import type { LineQuota } from '../line-quota.ts';
 import type { NodeLimits } from '../node-limits.ts';
 import type { Outbox } from '../outbox.ts';
@@ -25,19 +25,32 @@ export interface MethodHost {
   holdOutput(outbox: Outbox, batch: number): void;
 }
 
+/** The open channels of a connection, those that wait for close-ok included. */
+export interface ConnectionChannels {
+  /** How many may be open at a time; 0: no limit. */
+  max: number;
+  at(number: number): Channel | null;
+  /** Opens a channel and says so. Throws NOT_ALLOWED when too many are open. */
+  open(number: number, connection: MethodConnection): void;
+  /** Makes the number free again. */
+  free(channel: Channel): void;
+}
+
 /** A connection as its methods see it. */
 export interface MethodConnection extends ChannelConnection {
   readonly server: MethodHost;
   readonly log: Logger;
   readonly broker: Broker;
   readonly settings: ServerSettings;
-  readonly channels: ChannelTable;
+  readonly channels: ConnectionChannels;
   state: number;
   peerFrameMax: number;
   wantsCancelNotice: boolean;
   /** Whether the peer wants to be told of a refused login. */
   wantsLoginFailure: boolean;
   readonly frames: { frameMax: number; readonly pipelined: boolean };
+  /** Why nothing is read now. */
+  readonly gate: { hold(reason: number): void };
   readonly heartbeat: { start(seconds: number): void };
   readonly guard: {
     /** Whether the peer wants to be told that an alarm holds it up. */
@@ -66,6 +79,8 @@ export interface MethodConnection extends ChannelConnection {
   hold(batch: number, number: number, key: number, resume: () => void): void;
   /** Stops reading until a login is decided, then runs `resume` and reads on. */
   holdLogin<T>(decision: Promise<T>, key: number, resume: (decided: T) => void): void;
+  /** Reads on unless there are more reasons not to than this one. */
+  readOn(reason: number): void;
   /** Runs a method that publishes, at once or when no alarm is on any more. */
   whenAllowed(number: number, key: number, act: () => void): void;
 }

@@ -1,0 +1,19 @@
+// Owns the places at which a program that runs a broker inside itself may take part: which connections come in, and
+// what their channels are made of. Never takes part itself.
+
+import type { Holdings } from './backpressure/holdings.ts';
+import { Channel } from './channel.ts';
+import type { MethodConnection } from './handlers/method-connection.ts';
+
+/** Where faults for tests come in. */
+export interface ServerPorts {
+  /** Whether one more connection may come, if the server has room for it. */
+  admits(): boolean;
+  makeChannel(number: number, connection: MethodConnection, holdings: Holdings): Channel;
+}
+
+/** A server without faults. */
+export const SOUND_PORTS: ServerPorts = {
+  admits: () => true,
+  makeChannel: (number, connection, holdings) => new Channel(number, connection, holdings),
+};
