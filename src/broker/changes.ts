@@ -1,8 +1,21 @@
 // Owns telling whoever listens what is declared, set and deleted. Never keeps it, and never writes a log:
 // server/change-log.ts does.
 
-import { type Destination, type Exchange, isExchange } from './exchange/exchange.ts';
-import type { Queue } from './queue/queue.ts';
+/** What is told of a queue. */
+interface ToldQueue {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly owner: object | null;
+}
+
+/** What is told of an exchange. */
+interface ToldExchange {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+}
 
 /** What has become of something: it is new, or as it is now, or gone. */
 export type Act = 'declared' | 'set' | 'deleted';
@@ -29,7 +42,7 @@ export class Changes {
     this.listener?.({ kind, act, lasting: true, names });
   }
 
-  queue(act: Act, vhost: string, queue: Queue): void {
+  queue(act: Act, vhost: string, queue: ToldQueue): void {
     if (this.listener === null) return;
     const { name, durable, autoDelete, owner } = queue;
     const lasting = durable && !autoDelete && owner === null;
@@ -37,24 +50,25 @@ export class Changes {
     this.listener({ kind: 'queue', act, lasting, names });
   }
 
-  exchange(act: Act, vhost: string, exchange: Exchange): void {
+  exchange(act: Act, vhost: string, exchange: ToldExchange): void {
     if (this.listener === null) return;
     const { name, type, durable, autoDelete } = exchange;
     const names = { vhost, exchange: name, type, durable, autoDelete };
     this.listener({ kind: 'exchange', act, lasting: durable && !autoDelete, names });
   }
 
-  /** Bindings are too many to be of interest, however long they last. */
+  /** Bindings are too many to be of interest, however long they last. `toExchange`: one to an exchange. */
   binding(
     act: Act,
     vhost: string,
-    source: Exchange,
-    destination: Destination,
+    source: string,
+    toExchange: boolean,
+    destination: string,
     bindingKey: string,
   ): void {
     if (this.listener === null) return;
-    const to = isExchange(destination) ? 'toExchange' : 'toQueue';
-    const names = { vhost, exchange: source.name, [to]: destination.name, bindingKey };
+    const to = toExchange ? 'toExchange' : 'toQueue';
+    const names = { vhost, exchange: source, [to]: destination, bindingKey };
     this.listener({ kind: 'binding', act, lasting: false, names });
   }
 

@@ -7,7 +7,12 @@ import { type ExactText, viewOf } from '../util/bytes.ts';
 import type { BrokerCore } from './core/core.ts';
 import type { Steps } from './core/slices.ts';
 import { pushingAll } from './pushing.ts';
-import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from './queue/ports.ts';
+import {
+  PUSH_EXPIRES,
+  PUSH_PRIORITY,
+  PUSH_PRIORITY_SHIFT,
+  PUSH_STORED,
+} from './queue/messages-host.ts';
 import type { Queue } from './queue/queue.ts';
 
 /** What differs from the message that is copied. */

@@ -54,7 +54,8 @@ export class VhostBindings {
     broker.core.line.change(() => {
       this.add(source, destination, bindingKey, args);
       this.routesChanged();
-      broker.changes.binding('declared', name, source, destination, bindingKey);
+      const at = [source.name, toExchange, destination.name] as const;
+      broker.changes.binding('declared', name, ...at, bindingKey);
       if (durable) broker.core.definitionChanged();
     });
   }

@@ -26,7 +26,7 @@ import {
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
-} from '../broker/queue/ports.ts';
+} from '../broker/queue/messages-host.ts';
 import type { Route } from '../broker/route.ts';
 import { type Address, exchangeOf, sameBytes } from '../broker/route-memo.ts';
 import type { Vhost } from '../broker/vhost.ts';

@@ -5,7 +5,7 @@ import type { FieldTable } from '../../src/amqp/field-table.ts';
 import { encodeMethodFrame } from '../../src/amqp/method-codec.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../src/broker/queue/consumer.ts';
-import { PUSH_STORED } from '../../src/broker/queue/ports.ts';
+import { PUSH_STORED } from '../../src/broker/queue/messages-host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { type CalledLines, SharedCredit } from '../../src/broker/queue/waiting-line.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';

@@ -13,7 +13,7 @@ import {
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
-} from '../../src/broker/queue/ports.ts';
+} from '../../src/broker/queue/messages-host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost.ts';
 import {

@@ -108,7 +108,7 @@ function deliver(store, queues) {
       found.forEach((position, at) => {
         let number = null;
         try {
-          number = numberOf(readMessage(broker.log, position).body);
+          number = numberOf(readMessage(broker.core.log, position).body);
         } catch {
           // It is noticed: the broker stops, and nothing wrong is delivered.
           return;

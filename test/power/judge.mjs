@@ -61,7 +61,7 @@ async function judge(image, cutAt, folder, { declaredAt, messages }) {
 function read(broker, name, found, counts) {
   const { messages } = broker.vhosts.get('/').queues.get(name);
   const visit = (position) => {
-    const number = numberOf(readMessage(broker.log, position).body);
+    const number = numberOf(readMessage(broker.core.log, position).body);
     if (number === null) counts.damaged += 1;
     else found.set(number, name);
   };

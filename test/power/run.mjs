@@ -22,7 +22,7 @@ const IMAGES_PER_RUN = 500;
 const BROKEN = {
   'a confirm is sent before its batch is on the disk': {
     file: 'server/server.js',
-    from: 'channel.flushConfirms(this.broker.durableBatch)',
+    from: 'channel.flushConfirms(this.broker.core.durableBatch)',
     to: 'channel.flushConfirms(Infinity)',
   },
   'an ack is not written': {

@@ -60,7 +60,8 @@ export class Unbinding {
     this.routesChanged();
     const { destination, bindingKey } = binding;
     const { broker, vhost } = this;
-    broker.changes.binding('deleted', vhost, source, destination, bindingKey);
+    const at = [source.name, isExchange(destination), destination.name] as const;
+    broker.changes.binding('deleted', vhost, ...at, bindingKey);
     this.sources.remove(destination, source, identity);
     if (source.durable && destination.durable) {
       broker.definitionRows.removeBinding(vhost, source.name, identity);

@@ -2,29 +2,13 @@
 // message, and what it asks of its broker and its vhost. Never does anything.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { ChangeLine } from '../core/change-line.ts';
 import type { Slices, Steps } from '../core/slices.ts';
 import type { FloodedQueue } from './floods.ts';
+import type { HeldEntry, MessagesHost } from './messages-host.ts';
 import type { QueueRules } from './rules.ts';
-import type { Sweep } from './sweeps.ts';
-
-/** What `push` is told of a message; the priority stands from bit PUSH_PRIORITY_SHIFT on. */
-export const PUSH_STORED = 1;
-export const PUSH_EXPIRES = 2;
-export const PUSH_PRIORITY = 4;
-export const PUSH_PRIORITY_SHIFT = 8;
 
 /** Why a message died, in the words of `x-death`. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
-
-/** A message as its queue holds it: what it takes to put it back. */
-export interface HeldEntry {
-  readonly seq: number;
-  readonly position: number;
-  readonly bodyBytes: number;
-  /** As for Queue.push. */
-  readonly traits: number;
-}
 
 /** A queue as the turn and the batches see it. */
 export interface HostedQueue extends FloodedQueue {
@@ -67,15 +51,11 @@ export interface RefusalLine {
 }
 
 /** What a queue needs of the broker around it. */
-export interface QueueHost {
+export interface QueueHost extends MessagesHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
-  readonly line: ChangeLine;
   readonly slices: Slices;
   readonly refusedLetters: RefusalLine;
-  /** Stored messages pushed since the last seal, and those of them not settled yet. */
-  unsealedPushed: number;
-  unsealedLive: number;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */
   delivering: boolean;
   /** Asks that `deliver` be called at the end of this turn. */
@@ -84,10 +64,6 @@ export interface QueueHost {
   watch(queue: HostedQueue, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
   listDirty(queue: HostedQueue): void;
-  /** Takes over pages that a purge left behind, to let go of them little by little. */
-  sweep(sweep: Sweep): void;
-  /** Asks that the batch being gathered be sealed without delay. */
-  awaitBatch(): void;
 }
 
 /** What a queue needs of its vhost. */

@@ -4,15 +4,15 @@
 import type { MessageLog } from '../../message/log.ts';
 import { assert } from '../../util/assert.ts';
 import { Lane, type LaneOwner } from './lane.ts';
-import { PAGE_ENTRIES } from './page.ts';
+import type { MessagesHost } from './messages-host.ts';
 import {
   type HeldEntry,
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
-  type QueueHost,
-} from './ports.ts';
+} from './messages-host.ts';
+import { PAGE_ENTRIES } from './page.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import { LANE_PAGES, type QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
@@ -68,7 +68,7 @@ export class QueueMessages implements LaneOwner {
   private readonly priorityDefault: number;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
-  private readonly host: QueueHost;
+  private readonly host: MessagesHost;
   private readonly owner: MessagesOwner;
   private readonly stateMask: number;
   private readonly taken: TakenEntry = {
@@ -84,7 +84,7 @@ export class QueueMessages implements LaneOwner {
     priorityMax: number,
     priorityDefault: number,
     log: MessageLog,
-    host: QueueHost,
+    host: MessagesHost,
     rows: QueueRows,
   ) {
     this.owner = owner;

@@ -5,7 +5,7 @@ import { readMessage } from '../../message/read-message.ts';
 import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker.ts';
-import { PUSH_STORED } from '../queue/ports.ts';
+import { PUSH_STORED } from '../queue/messages-host.ts';
 import { Refusal } from '../refusal.ts';
 import type { SetAsideDefinition } from '../set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
