@@ -22,8 +22,7 @@ import { trialStart } from './broker/check/trial-start.ts';
 import { importDefinitions } from './broker/definitions/import.ts';
 import { passwordToJson } from './broker/definitions/password-json.ts';
 import { readDefinitions } from './broker/definitions/read.ts';
-import type { JsonValue } from './broker/json.ts';
-import { Refusal } from './broker/refusal.ts';
+import { Refusal } from './broker/errors.ts';
 import { View } from './broker/view.ts';
 import { ConfigError } from './config/config-error.ts';
 import { type DefinitionFiles, readDefinitionFiles } from './config/definition-files.ts';
@@ -31,8 +30,8 @@ import type { Listeners } from './config/members.ts';
 import type { Settings } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
 import type { AccessSettings } from './server/access-settings.ts';
-import type { ListenAddress } from './server/listener.ts';
-import { BOUNDLESS, type Machine, thisMachine } from './server/machine.ts';
+import { BOUNDLESS, type Machine, thisMachine } from './server/backpressure/machine.ts';
+import type { ListenAddress } from './server/listen/listener.ts';
 import type { ServerPorts } from './server/ports.ts';
 import { Server, type Surroundings } from './server/server.ts';
 import { type BackupReport, backUp, hasData, keepDamaged, putBack } from './store/backup.ts';
@@ -44,8 +43,9 @@ import { closeStore, type OpenedStore, openStore } from './store/opened-store.ts
 import type { Store } from './store/port.ts';
 import { Tools } from './tools.ts';
 import { type Clock, systemClock } from './util/clock.ts';
-import { HeapGrowth } from './util/heap-growth.ts';
-import { safeLogger } from './util/safe-logger.ts';
+import type { JsonValue } from './util/json/json.ts';
+import { safeLogger } from './util/log/safe-logger.ts';
+import { HeapGrowth } from './util/system/heap-growth.ts';
 
 /** How a broker is made that shares its process with the program that started it. */
 export interface Embedding {

@@ -9,12 +9,12 @@ import { MANAGEMENT_PORT, PROMETHEUS_PORT } from './config/management-settings.t
 import { SETTINGS, type Settings } from './config/settings.ts';
 import type { Context } from './management/context.ts';
 import type { Secure, ToolListener, ToolServer } from './management/listen.ts';
-import type { ListenAddress } from './server/listener.ts';
-import { listenAt } from './server/loopback.ts';
-import type { Machine } from './server/machine.ts';
+import type { Machine } from './server/backpressure/machine.ts';
+import type { ListenAddress } from './server/listen/listener.ts';
+import { listenAt } from './server/listen/loopback.ts';
 import type { Server } from './server/server.ts';
-import type { TlsContext, TlsNames, TlsSettings } from './server/tls-context.ts';
-import { TlsFiles } from './server/tls-files.ts';
+import type { TlsContext, TlsNames, TlsSettings } from './server/tls/context.ts';
+import { TlsFiles } from './server/tls/files.ts';
 import type { Clock } from './util/clock.ts';
 import { WheelTimer } from './util/timers.ts';
 

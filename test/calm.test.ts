@@ -11,10 +11,10 @@ const READS_A_CLOCK = /\bperformance\.now\(\)|\bDate\.now\(\)|\bhrtime\b/;
 const ALLOWED: Readonly<Record<string, string>> = {
   'broker/access/login.test.ts': 'a check of a password takes so long at least',
   'server/access.test.ts': 'a check of a password takes so long at least',
-  'server/expiry-alarm.test.ts': 'the clock is a fake one',
+  'server/turn/expiry-timer.test.ts': 'the clock is a fake one',
   'server/fuzz.test.ts': 'times are judged in long runs alone',
-  'server/listener.test.ts': 'dates of certificates',
-  'server/tls-context.test.ts': 'dates of certificates',
+  'server/listen/listener.test.ts': 'dates of certificates',
+  'server/tls/context.test.ts': 'dates of certificates',
   'process/tls.test.ts': 'dates of certificates',
   'embed/fake-timers.test.ts': 'the clock is a fake one',
   'management/beyond.test.ts': 'a date within a minute',

@@ -7,18 +7,18 @@ import { Access } from './access/access.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
-import { Alarms } from './alarms.ts';
-import { Changes } from './changes.ts';
+import { Alarms } from './core/alarms.ts';
 import { BrokerCore, type CoreListener, type CoreOptions } from './core/core.ts';
-import { DefinitionRows } from './definition-rows.ts';
+import { Changes } from './core/events.ts';
 import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
 import { recoverBroker } from './recovery/recover-broker.ts';
 import { recoverVhost } from './recovery/recover-vhost.ts';
 import { Rates } from './stats/rates.ts';
-import { Vhost } from './vhost.ts';
-import { VhostDeletions } from './vhost-deletions.ts';
+import { VhostDeletions } from './vhost/deletions.ts';
+import { DefinitionRows } from './vhost/topology-rows.ts';
+import { Vhost } from './vhost/vhost.ts';
 
 /** What the server is told by the broker. */
 export interface BrokerListener extends CoreListener {

@@ -1,6 +1,7 @@
 // Owns the window through which tools see a broker and act on it: plain values out, and the very
 // functions that AMQP uses in. Never lets anything out that is alive, and checks no rights.
 
+import type { JsonObject, JsonValue } from '../util/json/json.ts';
 import { atOnce } from '../util/rows.ts';
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
@@ -17,11 +18,10 @@ import {
   prepareImport,
 } from './definitions/import.ts';
 import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './definitions/read.ts';
-import type { JsonObject, JsonValue } from './json.ts';
+import { Refusal } from './errors.ts';
 import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.ts';
 import type { GlobalParameter } from './policy/policy-rows.ts';
-import { Refusal } from './refusal.ts';
-import type { Vhost } from './vhost.ts';
+import type { Vhost } from './vhost/vhost.ts';
 import { Actor } from './view/actor.ts';
 import { Defined } from './view/defined.ts';
 import { NO_HOST, type ViewHost } from './view/host.ts';

@@ -3,7 +3,7 @@
 
 import type { Listeners } from '../config/members.ts';
 import type { Settings } from '../config/settings.ts';
-import { systemCode, wayOutOf } from '../util/system-error.ts';
+import { systemCode, wayOutOf } from '../util/system/system-error.ts';
 
 /** Errors whose message is for the user as it stands. */
 const PLAIN: ReadonlySet<string> = new Set([

@@ -4,8 +4,8 @@
 import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { printable } from '../util/printable.ts';
-import { safeLogger } from '../util/safe-logger.ts';
+import { printable } from '../util/log/printable.ts';
+import { safeLogger } from '../util/log/safe-logger.ts';
 import { descriptorOf } from './log/descriptor.ts';
 import { LineSink } from './log/line-sink.ts';
 

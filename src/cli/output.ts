@@ -1,7 +1,7 @@
 // Owns how verbs show what they found: tables for people, JSON for scripts. Never decides what is
 // shown.
 
-import { printableLine } from '../util/printable.ts';
+import { printableLine } from '../util/log/printable.ts';
 
 /** What a verb found: rows under the names of their columns. */
 export interface Listing {

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { VerbError } from './verb-error.ts';
+import { VerbError } from './verb/verb-error.ts';
 
 /** The password of an argument; without one, what is typed or the first line of standard input. */
 export async function takePassword(argument: string | undefined): Promise<string> {

@@ -1,8 +1,8 @@
 // Owns printing on standard output and standard error: no name that a client chose acts on the terminal.
 // Never decides what is printed.
 
-import { printable } from '../util/printable.ts';
-import { systemCode, wayOutOf } from '../util/system-error.ts';
+import { printable } from '../util/log/printable.ts';
+import { systemCode, wayOutOf } from '../util/system/system-error.ts';
 
 /** Prints on standard output; what is not printable is spelt out, but for line feeds. */
 export function print(text: string): void {

@@ -4,14 +4,14 @@
 
 import { Command } from 'commander';
 import { readVersion } from '../config/version.ts';
-import { printableLine } from '../util/printable.ts';
+import { printableLine } from '../util/log/printable.ts';
 import { overrideExit, refuseOddArguments } from './exit-codes.ts';
-import { HttpApi, targetOf } from './http-api.ts';
-import { commandsOf, describe, type Show } from './offline.ts';
 import { type Listing, renderRows } from './output.ts';
 import { guardOutput, print, printError, quietLibraries } from './print.ts';
 import { OFFLINE_VERBS } from './program.ts';
-import type { Answer, Arguments, Options } from './verb.ts';
+import { HttpApi, targetOf } from './verb/http-api.ts';
+import type { Answer, Arguments, Options } from './verb/verb.ts';
+import { commandsOf, describe, type Show } from './verb/verb-runner.ts';
 import { CTL_VERBS, type CtlVerb } from './verbs/ctl.ts';
 
 /** The exit code for whatever is not there or does not answer, as RabbitMQ's tools have it. */

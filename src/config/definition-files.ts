@@ -5,10 +5,10 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { faultIndex, placeAt } from '../util/json-fault.ts';
-import { JsonDepthError, parseJsonText } from '../util/json-input.ts';
-import { wayOutOf } from '../util/system-error.ts';
-import { readWholeFile, UnfitFileError } from '../util/whole-file.ts';
+import { faultIndex, placeAt } from '../util/json/json-fault.ts';
+import { JsonDepthError, parseJsonText } from '../util/json/json-input.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
+import { readWholeFile, UnfitFileError } from '../util/system/whole-file.ts';
 import { ConfigError } from './config-error.ts';
 
 /** A file of JSON. */

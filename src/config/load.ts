@@ -2,8 +2,8 @@
 // one of them is wrong. Never knows a single setting by name: the table does.
 
 import { statSync } from 'node:fs';
-import { wayOutOf } from '../util/system-error.ts';
-import { readWholeFile, SMALL_FILE_BYTES_MAX, UnfitFileError } from '../util/whole-file.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
+import { readWholeFile, SMALL_FILE_BYTES_MAX, UnfitFileError } from '../util/system/whole-file.ts';
 import { parseConf } from './conf-file.ts';
 import { ConfigError } from './config-error.ts';
 import { nearest } from './nearest.ts';

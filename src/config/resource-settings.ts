@@ -1,5 +1,5 @@
 // Owns the rows of the settings table that say how much memory and disk may be used. Never measures
-// either: server/resource-watch.ts does.
+// either: server/backpressure/resource-monitor.ts does.
 
 import { choice, decimal, integer, optionalBytes, optionalDecimal } from './setting.ts';
 

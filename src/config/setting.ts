@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net';
 import { isShort, SHORT_BYTES_MAX } from '../util/limits.ts';
-import { compilePattern } from '../util/pattern.ts';
+import { compilePattern } from '../util/pattern/pattern.ts';
 
 /** Thrown by `read` when the text of a setting is no good; the loader adds where the text stood. */
 export class MalformedValue extends Error {

@@ -1,5 +1,5 @@
 // Owns the rows of the settings table for TLS and for the ways to log in. Never reads a certificate:
-// server/tls-context.ts does.
+// server/tls/context.ts does.
 
 import { listeners, numbered, ordered } from './members.ts';
 import { boolean, choice, integer, optionalText } from './setting.ts';

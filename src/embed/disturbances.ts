@@ -2,11 +2,11 @@
 
 import { BASIC_PUBLISH } from '../amqp/constants.ts';
 import { Chunk } from '../message/chunk.ts';
-import type { Channel } from '../server/channel.ts';
-import { RUNNING } from '../server/connection-state.ts';
-import type { MethodConnection } from '../server/handlers/method-connection.ts';
-import { HELD_BY_FAULT } from '../server/input-gate.ts';
+import { HELD_BY_FAULT } from '../server/backpressure/read-gate.ts';
+import type { Channel } from '../server/channel/channel.ts';
+import type { MethodConnection } from '../server/methods/method-connection.ts';
 import type { Server } from '../server/server.ts';
+import { RUNNING } from '../server/states.ts';
 import { WheelTimer } from '../util/timers.ts';
 
 /** Treats a publish as one that a full queue refuses. */

@@ -4,13 +4,13 @@
 import { AmqpError } from '../amqp/errors.ts';
 import { recordExchange, recordRoutingKey } from '../message/record.ts';
 import type { Holdings } from '../server/backpressure/holdings.ts';
-import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
-import { RUNNING } from '../server/connection-state.ts';
-import type { MethodConnection } from '../server/handlers/method-connection.ts';
+import { HELD_BY_FAULT } from '../server/backpressure/read-gate.ts';
+import type { Channel } from '../server/channel/channel.ts';
+import type { Connection } from '../server/connection/connection.ts';
+import type { MethodConnection } from '../server/methods/method-connection.ts';
 import type { ServerPorts } from '../server/ports.ts';
-import { HELD_BY_FAULT } from '../server/input-gate.ts';
 import type { Server } from '../server/server.ts';
+import { RUNNING } from '../server/states.ts';
 import { assert } from '../util/assert.ts';
 import type { WheelTimer } from '../util/timers.ts';
 import { checkAckMatch, checkConnectionMatch, checkPublishMatch } from './check-options.ts';

@@ -1,16 +1,16 @@
 // Owns the channels of a broker inside a program: each asks the program's faults before it takes an ack or a publish,
 // or sends confirms. Never decides which fault strikes.
 
-import type { ChangeLine } from '../broker/core/change-line.ts';
 import type { BrokerCore } from '../broker/core/core.ts';
-import type { Route } from '../broker/route.ts';
-import type { Vhost } from '../broker/vhost.ts';
+import type { Route } from '../broker/routing/route.ts';
+import type { ChangeLine } from '../broker/turn/change-line.ts';
+import type { Vhost } from '../broker/vhost/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
 import type { Holdings } from '../server/backpressure/holdings.ts';
-import { Channel } from '../server/channel.ts';
-import { Deliveries } from '../server/deliveries.ts';
-import type { MethodConnection } from '../server/handlers/method-connection.ts';
-import { Publisher, type PublishLimits } from '../server/publisher.ts';
+import { Channel } from '../server/channel/channel.ts';
+import { Deliveries } from '../server/channel/deliveries.ts';
+import { Publisher, type PublishLimits } from '../server/channel/publisher.ts';
+import type { MethodConnection } from '../server/methods/method-connection.ts';
 import { WheelTimer } from '../util/timers.ts';
 import { copyOf, refuse } from './disturbances.ts';
 

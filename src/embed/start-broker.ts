@@ -3,14 +3,14 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { importDefinitions } from '../broker/definitions/import.ts';
-import type { JsonValue } from '../broker/json.ts';
 import { settingsOf } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Embedding, type RunningBroker, startBroker as startInProcess } from '../main.ts';
 import type { Server } from '../server/server.ts';
 import { assert } from '../util/assert.ts';
 import { MovableClock } from '../util/clock.ts';
-import { checkedJson } from '../util/json-input.ts';
+import type { JsonValue } from '../util/json/json.ts';
+import { checkedJson } from '../util/json/json-input.ts';
 import { checkOptions } from './check-options.ts';
 import { EmbeddedClock } from './clock.ts';
 import { EmbeddedFaults } from './faults.ts';

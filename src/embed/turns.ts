@@ -1,6 +1,6 @@
 // Owns waiting for turns of the event loop to be over, and for a little time. Never knows for what.
 
-import { setImmediate } from '../util/runtime.ts';
+import { setImmediate } from '../util/system/runtime.ts';
 import { Alarm } from '../util/timers.ts';
 
 /** So that what is read in one turn is handled, and what that leads to is done. */

@@ -1,7 +1,7 @@
 // Owns one request of the HTTP API as routes see it: who asks, for what, with which body. Never routes.
 
-import { type JsonObject, type JsonValue, numberOf } from '../broker/json.ts';
 import type { Actor } from '../broker/view/actor.ts';
+import { type JsonObject, type JsonValue, numberOf } from '../util/json/json.ts';
 import type { Rows, Walk } from '../util/rows.ts';
 import { Breather, collected, walked } from './breather.ts';
 import type { Context } from './context.ts';

@@ -2,7 +2,7 @@
 // decides that something failed.
 
 import { type Failure, type FailureKind, failureOf } from '../broker/view/failure.ts';
-import { JsonTextError } from '../util/json-text.ts';
+import { JsonTextError } from '../util/json/json-text.ts';
 
 /** An answer that is no success, with the body that RabbitMQ's API would send. */
 export class HttpError extends Error {

@@ -7,7 +7,7 @@ import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer }
 import type { Clock } from '../util/clock.ts';
 import { FairSlots } from '../util/fair-slots.ts';
 import type { Guard } from '../util/guard.ts';
-import { setImmediate } from '../util/runtime.ts';
+import { setImmediate } from '../util/system/runtime.ts';
 import { Alarm } from '../util/timers.ts';
 import { Breather } from './breather.ts';
 import type { Context, OpenPort } from './context.ts';

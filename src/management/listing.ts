@@ -1,7 +1,7 @@
 // Owns what lists have in common: filters, order, pages and columns, as RabbitMQ's API has them, for
 // any number of rows without holding up the broker. Never knows what the rows are.
 
-import { compilePattern, PatternError } from '../util/pattern.ts';
+import { compilePattern, PatternError } from '../util/pattern/pattern.ts';
 import type { Rows } from '../util/rows.ts';
 import { type Breather, sortSlowly } from './breather.ts';
 import type { Call } from './call.ts';

@@ -1,6 +1,6 @@
 // Owns checks of what bodies say twice. Never reads anything else of them.
 
-import { type JsonObject, wordOf } from '../broker/json.ts';
+import { type JsonObject, wordOf } from '../util/json/json.ts';
 import { badRequest } from './http-error.ts';
 
 /** Refuses a body that names another thing than its path. */

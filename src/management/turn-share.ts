@@ -2,7 +2,7 @@
 // turn comes next. Never knows what any of them does.
 
 import type { Clock } from '../util/clock.ts';
-import { setImmediate } from '../util/runtime.ts';
+import { setImmediate } from '../util/system/runtime.ts';
 
 /** All answers together have so much of one turn. */
 const SHARE_MS = 4;

@@ -2,7 +2,7 @@
 // taken the buffer over.
 
 import { viewOf } from '../util/bytes.ts';
-import { SEGMENT_SPAN, type Segment } from './segment.ts';
+import { SEGMENT_SPAN, type Segment } from './log/segment.ts';
 
 /**
  * A chunk shorter than this is copied from rather than taken over, since a segment for each of many

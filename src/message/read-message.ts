@@ -15,7 +15,8 @@ import {
 import { STORED_LIMITS } from '../amqp/table-limits.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { Chunk } from './chunk.ts';
-import type { MessageLog } from './log.ts';
+import type { MessageLog } from './log/log.ts';
+import { positionOf, SEGMENT_SPAN } from './log/segment.ts';
 import {
   bodyBytesAt,
   buildRecord,
@@ -29,7 +30,6 @@ import {
   recordPriority,
   recordRoutingKey,
 } from './record.ts';
-import { positionOf, SEGMENT_SPAN } from './segment.ts';
 
 /** A message in parts. Buffers are views of the log: use them within this turn. */
 export interface ReadMessage {

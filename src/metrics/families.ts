@@ -6,7 +6,7 @@ import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
 import type { Totals } from '../broker/view/look.ts';
 import type { QueueRow } from '../broker/view/statistics.ts';
 import type { Context } from '../management/context.ts';
-import { droppedLines } from '../util/dropped-lines.ts';
+import { droppedLines } from '../util/log/dropped-lines.ts';
 
 /** Labels of one value. */
 export type Labels = Readonly<Record<string, string>>;

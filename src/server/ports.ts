@@ -2,8 +2,8 @@
 // what their channels are made of. Never takes part itself.
 
 import type { Holdings } from './backpressure/holdings.ts';
-import { Channel } from './channel.ts';
-import type { MethodConnection } from './handlers/method-connection.ts';
+import { Channel } from './channel/channel.ts';
+import type { MethodConnection } from './methods/method-connection.ts';
 
 /** Where faults for tests come in. */
 export interface ServerPorts {

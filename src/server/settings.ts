@@ -1,11 +1,11 @@
 // Owns the settings that a server goes by. Never reads them from anywhere: config/ does.
 
-import type { FloodSettings } from '../broker/queue/floods.ts';
+import type { FloodSettings } from '../broker/queue/flow-quota.ts';
 import type { PeerWatchSettings } from './backpressure/peer-watches.ts';
-import type { ListenerSettings } from './listener.ts';
-import type { PublishLimits } from './publisher.ts';
-import type { ResourceSettings } from './resource-watch.ts';
-import type { SaslSettings } from './sasl.ts';
+import type { ResourceSettings } from './backpressure/resource-monitor.ts';
+import type { PublishLimits } from './channel/publisher.ts';
+import type { ListenerSettings } from './listen/listener.ts';
+import type { SaslSettings } from './methods/sasl.ts';
 
 /** The settings that the server looks at; see config/settings.ts for their meaning. */
 export interface ServerSettings

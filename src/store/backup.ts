@@ -4,7 +4,7 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { wayOutOf } from '../util/system-error.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
 import { COPYING, RESTORING } from './compact.ts';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';

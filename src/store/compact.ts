@@ -3,7 +3,7 @@
 
 import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode, wayOutOf } from '../util/system-error.ts';
+import { systemCode, wayOutOf } from '../util/system/system-error.ts';
 import { causeText, StoreError } from './errors.ts';
 import type { Store } from './port.ts';
 import { syncFile, syncFolder } from './sync-folder.ts';

@@ -1,7 +1,7 @@
 // Owns the errors an operator sees when the store cannot be opened or trusted. Never used for bugs
 // of our own: that is assert.
 
-import { wayOutOf } from '../util/system-error.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
 
 /** Something outside the broker keeps the store from working; `hint` says how to mend it. */
 export class StoreError extends Error {

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { wayOutOf } from '../util/system-error.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
 import { causeText, FolderInUseError, StoreError } from './errors.ts';
 import { syncFolder } from './sync-folder.ts';
 

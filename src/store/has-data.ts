@@ -3,7 +3,7 @@
 
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { wayOutOf } from '../util/system-error.ts';
+import { wayOutOf } from '../util/system/system-error.ts';
 import { causeText, StoreError } from './errors.ts';
 import { syncFolder } from './sync-folder.ts';
 

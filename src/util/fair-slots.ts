@@ -1,8 +1,8 @@
 // Owns which of many peers may do something costly at a time: so many have a slot, the others wait, and the
 // address with fewest slots is next. Never knows what it is.
 
-import { placeOf } from './address.ts';
 import type { Clock } from './clock.ts';
+import { placeOf } from './system/address.ts';
 
 /** So many peers have a slot at a time. */
 export const SLOTS_MAX = 64;

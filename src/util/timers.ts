@@ -9,7 +9,7 @@
 
 import { assert } from './assert.ts';
 import type { Clock } from './clock.ts';
-import { clearInterval, clearTimeout, setInterval, setTimeout } from './runtime.ts';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from './system/runtime.ts';
 
 const SLOTS = 512;
 

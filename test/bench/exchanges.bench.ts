@@ -6,7 +6,7 @@ import { encodeContentHeaderPayload } from '../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
 import { Exchange } from '../../src/broker/exchange/exchange.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
-import { Router } from '../../src/broker/router.ts';
+import { Router } from '../../src/broker/routing/router.ts';
 import { type Bench, keep, type Run } from './kit.ts';
 
 const MESSAGES = 256;

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { encodeMethodFrame } from '../../src/amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../../src/amqp/spec.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
-import { Connection } from '../../src/server/connection.ts';
+import { Connection } from '../../src/server/connection/connection.ts';
 import { Server } from '../../src/server/server.ts';
 import type { Store, StoredRow } from '../../src/store/port.ts';
 import { systemClock } from '../../src/util/clock.ts';

@@ -2,11 +2,11 @@
 // Never goes through a channel or a queue: see the benches of the broker for those.
 
 import type { FieldTable } from '../../src/amqp/field-table.ts';
-import { DirectRouter } from '../../src/broker/exchange/direct.ts';
-import { FanoutRouter } from '../../src/broker/exchange/fanout.ts';
+import type { RoutedMessage, Router } from '../../src/broker/exchange/exchange-router.ts';
 import { MatchSet } from '../../src/broker/exchange/match-set.ts';
-import type { RoutedMessage, Router } from '../../src/broker/exchange/router.ts';
-import { TopicRouter } from '../../src/broker/exchange/topic.ts';
+import { DirectRouter } from '../../src/broker/exchange/types/direct.ts';
+import { FanoutRouter } from '../../src/broker/exchange/types/fanout.ts';
+import { TopicRouter } from '../../src/broker/exchange/types/topic.ts';
 import type { Visitable } from '../../src/util/visit-mark.ts';
 import { type Bench, keep, type Run } from './kit.ts';
 

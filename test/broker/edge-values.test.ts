@@ -17,7 +17,7 @@ import {
   checkConsumerArguments,
   QUEUE_ARGUMENTS,
 } from '../../src/broker/queue/arguments.ts';
-import { redriveMessage } from '../../src/broker/redrive.ts';
+import { redriveMessage } from '../../src/broker/republish/redrive.ts';
 import { browse, Walk } from '../../src/broker/view/browse.ts';
 import { View } from '../../src/broker/view.ts';
 import { found } from '../../src/util/rows.ts';

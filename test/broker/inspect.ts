@@ -2,18 +2,18 @@
 // Never changes anything, but that a page looked at is in memory afterwards.
 
 import type { Broker } from '../../src/broker/broker.ts';
-import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/page.ts';
+import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/page.ts';
+import type { QueueEntries } from '../../src/broker/queue/messages/queue-entries.ts';
+import { PageSweep } from '../../src/broker/queue/messages/sweeps.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
-import type { QueueEntries } from '../../src/broker/queue/queue-entries.ts';
-import { PageSweep } from '../../src/broker/queue/sweeps.ts';
-import type { MessageLog } from '../../src/message/log.ts';
+import type { MessageLog } from '../../src/message/log/log.ts';
+import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/log/segment.ts';
 import {
   bodyBytesAt,
   headerFrameStart,
   recordExchange,
   recordRoutingKey,
 } from '../../src/message/record.ts';
-import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/segment.ts';
 import type { Clock } from '../../src/util/clock.ts';
 
 /** A record read back from the log. */

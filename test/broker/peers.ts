@@ -3,7 +3,6 @@
 
 import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Broker } from '../../src/broker/broker.ts';
-import { finish, type Steps } from '../../src/broker/core/slices.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import {
@@ -13,13 +12,14 @@ import {
   SharedCredit,
 } from '../../src/broker/queue/waiting-line.ts';
 import { MessageCounts } from '../../src/broker/stats/counts.ts';
-import type { Vhost } from '../../src/broker/vhost.ts';
+import { finish, type Steps } from '../../src/broker/turn/slices.ts';
+import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
 import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
-import { Confirms } from '../../src/server/confirms.ts';
-import { FrameReader, type FrameSink } from '../../src/server/frame-reader.ts';
-import { Publisher } from '../../src/server/publisher.ts';
-import type { PublisherChannel } from '../../src/server/publisher-channel.ts';
+import { Confirms } from '../../src/server/channel/confirms.ts';
+import { Publisher } from '../../src/server/channel/publisher.ts';
+import type { PublisherChannel } from '../../src/server/channel/publisher-channel.ts';
+import { FrameReader, type FrameSink } from '../../src/server/wire/frame-reader.ts';
 import { publishFrames } from '../message/frames.ts';
 import type { Entry, Message, ModelQueue } from './model.ts';
 

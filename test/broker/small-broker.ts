@@ -6,16 +6,16 @@ import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/prop
 import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
-import { MessageProperties } from '../../src/broker/message-properties.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
-} from '../../src/broker/queue/messages-host.ts';
+} from '../../src/broker/queue/messages/host.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
-import type { Vhost } from '../../src/broker/vhost.ts';
+import { MessageProperties } from '../../src/broker/routing/message-properties.ts';
+import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import {
   buildRecord,
   FLAG_PERSISTENT,

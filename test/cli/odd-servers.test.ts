@@ -2,9 +2,9 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { HttpApi } from '../../src/cli/http-api.ts';
 import { buildProgram } from '../../src/cli/program.ts';
-import { VerbError } from '../../src/cli/verb-error.ts';
+import { HttpApi } from '../../src/cli/verb/http-api.ts';
+import { VerbError } from '../../src/cli/verb/verb-error.ts';
 import { PerfError, parseAmqpUrl } from '../../src/perf/connection.ts';
 
 const servers: Server[] = [];

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseJsonOption } from '../../src/cli/offline.ts';
 import { OFFLINE_VERBS } from '../../src/cli/program.ts';
+import { parseJsonOption } from '../../src/cli/verb/verb-runner.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { WITHOUT_TOOLS } from '../support/without-tools.ts';
 

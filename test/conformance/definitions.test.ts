@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
 import { exportDefinitions, exportVhost } from '../../src/broker/definitions/export.ts';
 import { importDefinitions } from '../../src/broker/definitions/import.ts';
-import type { JsonObject, JsonValue } from '../../src/broker/json.ts';
+import type { JsonObject, JsonValue } from '../../src/util/json/json.ts';
 import { SmallBroker } from '../broker/small-broker.ts';
 import { isLeveret, prepared } from '../support/amqp.ts';
 import { managementOf } from './prepared.ts';

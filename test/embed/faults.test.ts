@@ -1,7 +1,7 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import type { BrokerFaults } from '../../src/embed/options.ts';
-import { HELD_BY_FAULT } from '../../src/server/input-gate.ts';
+import { HELD_BY_FAULT } from '../../src/server/backpressure/read-gate.ts';
 import type { Server } from '../../src/server/server.ts';
 import { privately } from '../server/support.ts';
 import { eventually } from '../support/amqp.ts';

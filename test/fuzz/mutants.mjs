@@ -25,14 +25,16 @@ export const MUTANTS = [
   {
     name: 'names of queues and exchanges may have any length',
     fuzzers: ['http'],
-    changes: [{ file: 'broker/declare-rules.js', from: 'if (isShort(name))', to: 'if (true)' }],
+    changes: [
+      { file: 'broker/vhost/declare-rules.js', from: 'if (isShort(name))', to: 'if (true)' },
+    ],
   },
   {
     name: 'a lone surrogate and any depth come in with JSON',
     fuzzers: ['http'],
     changes: [
       {
-        file: 'util/json-input.js',
+        file: 'util/json/json-input.js',
         from: /function mayBeOdd\(text\) \{/,
         to: 'function mayBeOdd(text) { return false;',
       },

@@ -1,9 +1,9 @@
 // Owns brokers for tests in which something is set aside: messages of a queue, and a queue as a whole. Never
 // checks anything.
 
-import { rowKey } from '../../src/broker/row.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import type { Server } from '../../src/server/server.ts';
+import { rowKey } from '../../src/store/row.ts';
 import { TABLE_DEFINITIONS } from '../../src/store/tables.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { type Api, startApi } from './support.ts';

@@ -7,9 +7,9 @@ import { View } from '../../src/broker/view.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
 import { type RunningBroker, startBroker } from '../../src/main.ts';
 import type { Context } from '../../src/management/context.ts';
-import type { Connection } from '../../src/server/connection.ts';
-import { Peers } from '../../src/server/peers.ts';
+import type { Connection } from '../../src/server/connection/connection.ts';
 import type { Server } from '../../src/server/server.ts';
+import { Peers } from '../../src/server/view/server-view.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
 
 const SILENT = pino({ level: 'silent' });

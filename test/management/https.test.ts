@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { PROTOCOL_HEADER } from '../../src/amqp/constants.ts';
-import { HttpApi } from '../../src/cli/http-api.ts';
+import { HttpApi } from '../../src/cli/verb/http-api.ts';
 import {
   type Certificates,
   makeCertificates,

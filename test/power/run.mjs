@@ -26,7 +26,7 @@ const BROKEN = {
     to: 'channel.flushConfirms(Infinity)',
   },
   'an ack is not written': {
-    file: 'broker/queue/queue-entries.js',
+    file: 'broker/queue/messages/queue-entries.js',
     from: /page\.storedLive -= 1;\s+if \(!page\.dirty\)\s+this\.dirtyPage\(page\);/,
     to: 'page.storedLive -= 1;',
   },

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { segmentIdOfKey } from '../../src/message/segment-rows.ts';
+import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
 import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
 import { TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { ROOT, useProcesses } from './support.ts';

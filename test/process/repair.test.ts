@@ -6,11 +6,11 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DefinitionRows } from '../../src/broker/definition-rows.ts';
-import { encodeRow, rowKey } from '../../src/broker/row.ts';
+import { DefinitionRows } from '../../src/broker/vhost/topology-rows.ts';
 import { withChecksum } from '../../src/store/checksum.ts';
 import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
 import type { Store } from '../../src/store/port.ts';
+import { encodeRow, rowKey } from '../../src/store/row.ts';
 import {
   TABLE_ACCESS,
   TABLE_DEFINITIONS,

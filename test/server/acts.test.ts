@@ -2,7 +2,7 @@
 // others are served meanwhile. The clock runs with each look at it, so that every slice is short.
 
 import { expect, test } from 'vitest';
-import { CLOSED } from '../../src/server/connection-state.ts';
+import { CLOSED } from '../../src/server/states.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Outbox } from '../../src/server/outbox.ts';
+import type { Outbox } from '../../src/server/wire/outbox.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';
 import { publication } from './scripted.ts';
 import { privately, type TestServer, useServers } from './support.ts';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Outbox } from '../../src/server/outbox.ts';
+import type { Outbox } from '../../src/server/wire/outbox.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { publication } from './scripted.ts';

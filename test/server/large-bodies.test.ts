@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LARGE_BODY_BYTES_MIN } from '../../src/message/record.ts';
-import type { Outbox } from '../../src/server/outbox.ts';
+import type { Outbox } from '../../src/server/wire/outbox.ts';
 import { eventually } from '../support/amqp.ts';
 import { encodeContent, encodeMethod } from '../support/amqp-wire.ts';
 import { publication } from './scripted.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** Programs of their own; and what hands on the lines of others. */
-const OTHER_ROOMS = ['src/cli/', 'src/perf/', 'src/management/ui/', 'src/util/safe-logger.ts'];
+const OTHER_ROOMS = ['src/cli/', 'src/perf/', 'src/management/ui/', 'src/util/log/safe-logger.ts'];
 const LOG_CALL = /\blog(?:ger)?\??\.(?:trace|debug|info|warn|error|fatal)\(/;
 const QUOTA = /\badmits(?:Line)?\(/;
 /** The quota is asked right before the line, or in a condition a few lines above. */
@@ -46,70 +46,78 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'err: error, where',
     why: 'the guard has a bound of its own: LINES_MAX in SPAN_MS',
   },
-  { file: 'src/server/listener.ts', text: 'listener failed', why: 'the system took a port away' },
   {
-    file: 'src/server/line-quota.ts',
+    file: 'src/server/listen/listener.ts',
+    text: 'listener failed',
+    why: 'the system took a port away',
+  },
+  {
+    file: 'src/server/log/line-quota.ts',
     text: 'more lines of one kind',
     why: 'the quota itself: one for each kind in a span',
   },
   {
-    file: 'src/server/change-log.ts',
+    file: 'src/server/log/audit-log.ts',
     text: 'log.info(names, text)',
     why: 'what clients make has a quota; what rights, policies and vhosts become is an audit, always written',
   },
   {
-    file: 'src/server/change-log.ts',
+    file: 'src/server/log/audit-log.ts',
     text: 'log.debug(names, text)',
     why: 'the same; what an import brings, row by row, is for `debug` alone',
   },
   {
-    file: 'src/server/clock-watch.ts',
+    file: 'src/server/turn/clock-watch.ts',
     text: '{ jumpMs }',
     why: 'one a look of the clock, when the time of day was set',
   },
   {
-    file: 'src/server/resource-watch.ts',
+    file: 'src/server/backpressure/resource-monitor.ts',
     text: 'cannot read how much of the disk is free',
     why: 'once, until it can be read again',
   },
   {
-    file: 'src/server/resource-watch.ts',
+    file: 'src/server/backpressure/resource-monitor.ts',
     text: 'WARNINGS[name]',
     why: 'an alarm stays on for ALARM_MS_MIN at least',
   },
   {
-    file: 'src/server/resource-watch.ts',
+    file: 'src/server/backpressure/resource-monitor.ts',
     text: 'alarm is off',
     why: 'an alarm stays on for ALARM_MS_MIN at least',
   },
-  { file: 'src/server/room.ts', text: 'this.refused }', why: 'one in SAY_INTERVAL_MS' },
+  {
+    file: 'src/server/listen/socket-limit.ts',
+    text: 'this.refused }',
+    why: 'one in SAY_INTERVAL_MS',
+  },
   {
     file: 'src/server/server.ts',
     text: 'certificates read again',
     why: 'when an operator asks for it',
   },
   {
-    file: 'src/server/tls-files.ts',
+    file: 'src/server/tls/files.ts',
     text: 'certificates not read again',
     why: 'when an operator asks for it',
   },
   {
-    file: 'src/server/tls-files.ts',
+    file: 'src/server/tls/files.ts',
     text: 'context.warnings',
     why: 'at the start, and when an operator asks for it',
   },
   {
-    file: 'src/server/set-aside-log.ts',
+    file: 'src/server/log/set-aside-log.ts',
     text: '{ messages, definitions }',
     why: 'once, before a port is open',
   },
   {
-    file: 'src/server/set-aside-log.ts',
+    file: 'src/server/log/set-aside-log.ts',
     text: '{ id, kind, vhost, name, err: cause }',
     why: 'one for each row that a start cannot read',
   },
   {
-    file: 'src/server/set-aside-log.ts',
+    file: 'src/server/log/set-aside-log.ts',
     text: '{ id, vhost, queue, seq, position',
     why: 'LINES_MAX in PERIOD_MS',
   },

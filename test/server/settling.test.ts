@@ -2,8 +2,8 @@
 // each step what channels say is unacked must be what queues say. Never looks at what is delivered.
 
 import { expect, test } from 'vitest';
-import type { Channel } from '../../src/server/channel.ts';
-import type { Connection } from '../../src/server/connection.ts';
+import type { Channel } from '../../src/server/channel/channel.ts';
+import type { Connection } from '../../src/server/connection/connection.ts';
 import { TICK_MS } from '../../src/util/timers.ts';
 import { eventually } from '../support/amqp.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';

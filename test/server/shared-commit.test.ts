@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Connection } from '../../src/server/connection.ts';
+import type { Connection } from '../../src/server/connection/connection.ts';
 import { eventually } from '../support/amqp.ts';
 import { RawConnection } from '../support/amqp-raw.ts';
 import { encodeMethod } from '../support/amqp-wire.ts';

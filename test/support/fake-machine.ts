@@ -1,6 +1,6 @@
 // Owns a machine whose memory and disk are as full as a test says.
 
-import type { Machine } from '../../src/server/machine.ts';
+import type { Machine } from '../../src/server/backpressure/machine.ts';
 
 /** Nothing is in use, and the disk is without end, until a test says otherwise. */
 export class FakeMachine implements Machine {

@@ -1,5 +1,5 @@
 // Owns a runtime whose timers a test may put fakes in place of: each is looked up when it is called. For
-// vi.mock('../../src/util/runtime.ts', () => import('./fakeable-runtime.ts')).
+// vi.mock('../../src/util/system/runtime.ts', () => import('./fakeable-runtime.ts')).
 
 export const setImmediate: typeof globalThis.setImmediate = ((...args: [() => void]) =>
   globalThis.setImmediate(...args)) as typeof globalThis.setImmediate;

@@ -109,7 +109,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'an Alarm is attached by its owners, which are listed',
   },
   {
-    file: 'src/server/socket-events.ts',
+    file: 'src/server/listen/socket-events.ts',
     text: "socket.on('data'",
     why: 'Connection.onData catches what frames throw; the turn that it may run is the broker’s own',
   },
@@ -119,22 +119,22 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'the turn: what it throws is in the midst of a change and ends the process',
   },
   {
-    file: 'src/server/expiry-alarm.ts',
+    file: 'src/server/turn/expiry-timer.ts',
     text: 'new Alarm(',
     why: 'wants a turn, and does nothing else',
   },
   {
-    file: 'src/server/listener.ts',
+    file: 'src/server/listen/listener.ts',
     text: "netServer.once('error', reject)",
     why: 'rejects the promise of the start',
   },
   {
-    file: 'src/server/listener.ts',
+    file: 'src/server/listen/listener.ts',
     text: "socket.once('close', () => this.sockets.delete(socket))",
     why: 'takes a member out of a set, and does nothing else',
   },
   {
-    file: 'src/server/peers.ts',
+    file: 'src/server/view/server-view.ts',
     text: 'this.durable(batch).then(() => routed)',
     why: 'returned to the route that waits for it',
   },
@@ -179,17 +179,17 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'has no listener yet',
   },
   {
-    file: 'src/server/listener.ts',
+    file: 'src/server/listen/listener.ts',
     text: "netServer.on('error'",
     why: 'an error of the port itself, which is logged',
   },
   {
-    file: 'src/server/resource-watch.ts',
+    file: 'src/server/backpressure/resource-monitor.ts',
     text: 'diskFree().then(',
     why: 'what it finds is told to connections under the guard, by Server.alarmsChanged',
   },
   {
-    file: 'src/server/listener.ts',
+    file: 'src/server/listen/listener.ts',
     text: 'context.createServer({',
     why: 'is given its listeners below',
   },
@@ -214,7 +214,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'takes a member out of a map, and does nothing else',
   },
   {
-    file: 'src/server/stream-socket.ts',
+    file: 'src/server/listen/stream-socket.ts',
     text: "stream.once('close'",
     why: 'counts, and does nothing else',
   },

@@ -2,10 +2,17 @@
 // access.ts and vhosts.ts do.
 
 import type { Store } from '../../store/port.ts';
+import {
+  encodeRow,
+  type Json,
+  type RowsAside,
+  readRows,
+  requireTexts,
+  rowKey,
+} from '../../store/row.ts';
 import { TABLE_ACCESS } from '../../store/tables.ts';
-import type { Changes } from '../changes.ts';
-import { ChangeLine } from '../core/change-line.ts';
-import { encodeRow, type Json, type RowsAside, readRows, requireTexts, rowKey } from '../row.ts';
+import type { Changes } from '../core/events.ts';
+import { ChangeLine } from '../turn/change-line.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
 import type { VhostSnapshot } from './vhost-traits.ts';

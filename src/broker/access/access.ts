@@ -2,14 +2,14 @@
 // AMQP, HTTP and the command line. Never asks who calls them: that is the caller's to check.
 
 import type { Store } from '../../store/port.ts';
+import type { RowsAside } from '../../store/row.ts';
 import type { Clock } from '../../util/clock.ts';
-import { PatternError } from '../../util/pattern.ts';
+import { PatternError } from '../../util/pattern/pattern.ts';
 import { found, type Rows } from '../../util/rows.ts';
-import type { Changes } from '../changes.ts';
-import type { ChangeLine } from '../core/change-line.ts';
-import { finish, type Steps } from '../core/slices.ts';
-import { Refusal } from '../refusal.ts';
-import type { RowsAside } from '../row.ts';
+import type { Changes } from '../core/events.ts';
+import { Refusal } from '../errors.ts';
+import type { ChangeLine } from '../turn/change-line.ts';
+import { finish, type Steps } from '../turn/slices.ts';
 import {
   type PermissionsOf,
   permissionRows,

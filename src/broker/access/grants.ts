@@ -2,7 +2,7 @@
 // Never changes them: access.ts does.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import { compilePattern, type Pattern, PatternError } from '../../util/pattern.ts';
+import { compilePattern, type Pattern, PatternError } from '../../util/pattern/pattern.ts';
 import type { User } from './user.ts';
 
 /** The three kinds of permission. */

@@ -1,7 +1,7 @@
 // Owns the limits that a user or a vhost may have: their names and what a value means. Never counts
 // anything: who opens a connection or declares a queue does.
 
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /** RabbitMQ's names of the limits of a user, and of a vhost. */
 export const USER_LIMITS = ['max-connections', 'max-channels'] as const;

@@ -1,9 +1,9 @@
 // Owns whose password is checked next, and how often an address may be wrong. Never compares a password:
 // login.ts gives it that to do.
 
-import { placeOf } from '../../util/address.ts';
 import { assert } from '../../util/assert.ts';
 import type { Clock } from '../../util/clock.ts';
+import { placeOf } from '../../util/system/address.ts';
 import type { LoginAnswer } from './login-answer.ts';
 
 /*

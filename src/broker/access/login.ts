@@ -1,8 +1,8 @@
 // Owns who may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { isLoopbackAddress } from '../../util/address.ts';
 import { type Clock, systemClock } from '../../util/clock.ts';
+import { isLoopbackAddress } from '../../util/system/address.ts';
 import { Alarm } from '../../util/timers.ts';
 import type { LoginAnswer } from './login-answer.ts';
 import { LoginChecks } from './login-checks.ts';

@@ -2,7 +2,7 @@
 // keeps any.
 
 import { DESCRIPTION_BYTES_MAX, isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /** What has a name of its own, in the words of refusals. */
 export type Named =

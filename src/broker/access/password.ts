@@ -1,7 +1,7 @@
 // Owns how passwords are hashed and compared with a hash. Never keeps a password.
 
 import { createHash, randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /** How the passwords of new users are hashed. */
 export const HASHING_SCRYPT = 'leveret_password_hashing_scrypt';

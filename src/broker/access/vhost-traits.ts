@@ -1,7 +1,7 @@
 // Owns what is known of a vhost beside what is in it, and what may be set of that. Never makes one:
 // broker.ts does.
 
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 import type { VhostLimits } from './limits.ts';
 import { checkDescription, checkNewName, checkTags } from './names.ts';
 

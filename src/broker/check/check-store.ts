@@ -1,10 +1,11 @@
 // Owns the inspection of a store: every row, every checksum, and whether queues name messages that are
 // there. Never changes anything, and never holds more of a message than one segment.
 
-import { SEGMENT_SPAN } from '../../message/segment.ts';
-import { isSegmentKey } from '../../message/segment-rows.ts';
+import { SEGMENT_SPAN } from '../../message/log/segment.ts';
+import { isSegmentKey } from '../../message/log/segment-rows.ts';
 import { CorruptRecordError, verifyChecksum } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
+import { decodeRow } from '../../store/row.ts';
 import {
   TABLE_ACCESS,
   TABLE_DEFINITIONS,
@@ -16,9 +17,8 @@ import {
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
-import { Page } from '../queue/page.ts';
-import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/queue-rows.ts';
-import { decodeRow } from '../row.ts';
+import { Page } from '../queue/messages/page.ts';
+import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/messages/queue-rows.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
 import { HeldRecords } from './held-records.ts';
 import { canRead, livePositions, readPage } from './stored-page.ts';

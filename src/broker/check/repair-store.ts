@@ -1,11 +1,11 @@
 // Owns taking out of a store what is damaged, so that a broker can start on the rest. Never touches a row
 // that is sound, but for a page that names messages which are not to be had.
 
-import { isSegmentKey, segmentIdOfKey, segmentKeys } from '../../message/segment-rows.ts';
+import { isSegmentKey, segmentIdOfKey, segmentKeys } from '../../message/log/segment-rows.ts';
 import type { Store } from '../../store/port.ts';
 import { TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
-import { ENTRY_SETTLED, isSettled, Page } from '../queue/page.ts';
-import { encodePage } from '../queue/page-row.ts';
+import { ENTRY_SETTLED, isSettled, Page } from '../queue/messages/page.ts';
+import { encodePage } from '../queue/messages/page-row.ts';
 import type { CheckReport, Damage } from './check-store.ts';
 import { HeldRecords } from './held-records.ts';
 import { canRead, livePositions } from './stored-page.ts';

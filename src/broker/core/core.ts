@@ -1,28 +1,28 @@
 // Owns the data plane: the log, the store's batches, and what one turn does for all queues. Never knows vhosts,
 // users or names, and never touches sockets: the server runs the turn and is told what became durable.
 
-import { memoryBudget } from '../../message/budget.ts';
-import { MessageLog } from '../../message/log.ts';
+import { memoryBudget } from '../../message/log/budget.ts';
+import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import type { Clock } from '../../util/clock.ts';
-import { Compaction, type CompactionHost } from '../compaction.ts';
-import { Deadlines } from '../deadlines.ts';
-import { Floods, NO_FLOODS } from '../queue/floods.ts';
+import { Floods, NO_FLOODS } from '../queue/flow-quota.ts';
+import { QueueRows } from '../queue/messages/queue-rows.ts';
+import type { RecordHolder } from '../queue/messages/record-holder.ts';
+import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
 import type { HostedQueue, QueueHost } from '../queue/ports.ts';
-import { QueueRows } from '../queue/queue-rows.ts';
-import { type Sweep, Sweeps } from '../queue/sweeps.ts';
 import { CalledLines } from '../queue/waiting-line.ts';
-import { RefusedLetters } from '../republish/refused-letters.ts';
 import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
 import { SetAsideMessages } from '../set-aside/set-aside-messages.ts';
 import { BrokerCounts, type SealedBatch } from '../stats/counts.ts';
-import { BrokerTime } from './broker-time.ts';
-import { ChangeLine } from './change-line.ts';
+import { BrokerTime } from '../turn/broker-time.ts';
+import { ChangeLine } from '../turn/change-line.ts';
+import { Deadlines } from '../turn/deadlines.ts';
+import { Slices } from '../turn/slices.ts';
+import { Compaction, type CompactionHost } from './compaction.ts';
 import { DirtyQueues } from './dirty-queues.ts';
 import { QueueIds } from './queue-ids.ts';
-import type { RecordHolder } from './record-holder.ts';
-import { Slices } from './slices.ts';
+import { RefusedLetters } from './refused-letters.ts';
 import { TouchedQueues } from './touched-queues.ts';
 
 /** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
@@ -45,7 +45,7 @@ export interface CoreOptions {
   readonly floods?: ConstructorParameters<typeof Floods>[0];
   /**
    * Bounds what is in memory of stored messages, and of transient ones, in bytes, where that is less than
-   * message/budget.ts says.
+   * message/log/budget.ts says.
    */
   readonly memoryBytesMax?: number;
   /** Where transient messages go beyond that; null: they stay. */

@@ -2,7 +2,7 @@
 // a queue delivers.
 
 import type { Clock } from '../../util/clock.ts';
-import type { Floods } from '../queue/floods.ts';
+import type { Floods } from '../queue/flow-quota.ts';
 import type { HostedQueue } from '../queue/ports.ts';
 import type { CalledLines } from '../queue/waiting-line.ts';
 

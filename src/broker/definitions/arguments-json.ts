@@ -3,9 +3,9 @@
 
 import { decodeTable, encodeTable, type Field, type FieldTable } from '../../amqp/field-table.ts';
 import { STORED_LIMITS } from '../../amqp/table-limits.ts';
-import { faultOfValue } from '../../util/json-input.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../util/json/json.ts';
+import { faultOfValue } from '../../util/json/json-input.ts';
 import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
 /** The key beside `arguments` for the table as on the wire, in base64. */
 export const WIRE_KEY = 'leveret_arguments';

@@ -3,16 +3,16 @@
 
 import { limitOf, type VhostLimits } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
+import { Refusal } from '../errors.ts';
+import type { ExchangeTraits } from '../exchange/exchange.ts';
+import type { QueueTraits } from '../queue/ports.ts';
 import {
   checkBinding,
   checkExchangeDeclaration,
   checkQueueDeclaration,
   RESERVED_PREFIX,
-} from '../declare-rules.ts';
-import type { ExchangeTraits } from '../exchange/exchange.ts';
-import type { QueueTraits } from '../queue/ports.ts';
-import { Refusal } from '../refusal.ts';
-import { Vhost } from '../vhost.ts';
+} from '../vhost/declare-rules.ts';
+import { Vhost } from '../vhost/vhost.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';
 import type { Item } from './item.ts';
 import type { BindingDefinition, Definitions, InVhost } from './read.ts';

@@ -1,15 +1,15 @@
 // Owns definitions as JSON, in RabbitMQ's format: of the whole broker, or of one vhost. Never writes
 // a file: who asks for them does.
 
+import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import { found, type Rows } from '../../util/rows.ts';
 import type { UserSnapshot } from '../access/user.ts';
 import type { Broker } from '../broker.ts';
-import { RESERVED_PREFIX } from '../declare-rules.ts';
 import { type Exchange, isExchange } from '../exchange/exchange.ts';
-import type { JsonObject, JsonValue } from '../json.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { Vhost } from '../vhost.ts';
+import { RESERVED_PREFIX } from '../vhost/declare-rules.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import { argumentsToJson } from './arguments-json.ts';
 import { passwordToJson } from './password-json.ts';
 import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } from './read.ts';

@@ -2,12 +2,12 @@
 // over what it says.
 
 import { AmqpError } from '../../amqp/errors.ts';
+import type { JsonValue } from '../../util/json/json.ts';
 import { HASHING_SCRYPT, hashPassword } from '../access/password.ts';
 import type { Broker } from '../broker.ts';
-import { finish, type Steps } from '../core/slices.ts';
-import type { JsonValue } from '../json.ts';
-import { Refusal } from '../refusal.ts';
-import type { Vhost } from '../vhost.ts';
+import { Refusal } from '../errors.ts';
+import { finish, type Steps } from '../turn/slices.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import { type Checked, checkDefinitions } from './check.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';
 import {

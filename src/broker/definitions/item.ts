@@ -2,10 +2,16 @@
 // knows which items there are: read.ts does.
 
 import { AmqpError } from '../../amqp/errors.ts';
+import {
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  objectOf,
+  wordOf,
+} from '../../util/json/json.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { PatternError } from '../../util/pattern.ts';
-import { isObject, type JsonObject, type JsonValue, objectOf, wordOf } from '../json.ts';
-import { Refusal } from '../refusal.ts';
+import { PatternError } from '../../util/pattern/pattern.ts';
+import { Refusal } from '../errors.ts';
 
 /** A refusal that says which item it is about. */
 class ItemRefusal extends Refusal {}

@@ -1,8 +1,8 @@
 // Owns how the hash of a password looks in definitions: as base64, whatever made it, since RabbitMQ
 // refuses a whole file over one that is not. Never hashes.
 
+import type { JsonObject } from '../../util/json/json.ts';
 import { HASHING_SCRYPT } from '../access/password.ts';
-import type { JsonObject } from '../json.ts';
 
 /** What every hash by scrypt begins with. */
 const SCRYPT_PREFIX = '$scrypt$';

@@ -2,17 +2,17 @@
 // already. Never looks at a broker: check.ts does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import { faultOfValue } from '../../util/json-input.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../util/json/json.ts';
+import { faultOfValue } from '../../util/json/json-input.ts';
 import { compilePermission, compileTopicPermission } from '../access/grants.ts';
 import { checkLimits, USER_LIMITS, VHOST_LIMITS, type VhostLimits } from '../access/limits.ts';
 import { checkNewName, checkTags } from '../access/names.ts';
 import { checkPasswordHash } from '../access/password.ts';
 import { checkVhostTraits, type VhostTraits } from '../access/vhost-traits.ts';
+import { Refusal } from '../errors.ts';
 import type { ExchangeTraits } from '../exchange/exchange.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readPolicy } from '../policy/policy.ts';
 import type { QueueTraits } from '../queue/ports.ts';
-import { Refusal } from '../refusal.ts';
 import { argumentsFromJson, WIRE_KEY } from './arguments-json.ts';
 import { inSteps, mapInSteps, type Stepwise } from './in-steps.ts';
 import { Item } from './item.ts';

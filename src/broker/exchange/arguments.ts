@@ -5,7 +5,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './hash-source.ts';
+import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './types/hash-source.ts';
 
 /** One argument that exchanges know. */
 export interface ExchangeArgument {

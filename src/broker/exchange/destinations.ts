@@ -2,7 +2,7 @@
 // Never looks at keys or arguments: the routers do, and keep one such list for each place.
 
 import { assert } from '../../util/assert.ts';
-import type { Found } from './router.ts';
+import type { Found } from './exchange-router.ts';
 
 /** From this many destinations on, a list keeps an index instead of looking through itself. */
 const INDEXED_FROM = 16;

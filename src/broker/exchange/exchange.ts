@@ -1,5 +1,5 @@
 // Owns one exchange: what it was declared with and its bindings. Never routes by itself: its router
-// does, and broker/router.ts follows bindings from exchange to exchange.
+// does, and broker/routing/router.ts follows bindings from exchange to exchange.
 
 import { createHash } from 'node:crypto';
 import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
@@ -7,8 +7,8 @@ import type { Visitable } from '../../util/visit-mark.ts';
 import type { Queue } from '../queue/queue.ts';
 import { ALTERNATE_EXCHANGE, textArgument } from './arguments.ts';
 import type { Binding } from './binding.ts';
+import type { Router } from './exchange-router.ts';
 import { exchangeType } from './registry.ts';
-import type { Router } from './router.ts';
 
 /** Where a binding leads. */
 export type Destination = Queue | Exchange;

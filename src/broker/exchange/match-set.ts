@@ -2,7 +2,7 @@
 // Never routes: it is what a router is given to write its answer into.
 
 import type { Visitable } from '../../util/visit-mark.ts';
-import type { Found } from './router.ts';
+import type { Found } from './exchange-router.ts';
 
 /** Counts what all lists collected, so that a mark left by one means nothing to another. */
 let collections = 0;

@@ -3,16 +3,16 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
-import { ConsistentHashRouter, checkWeight } from './consistent-hash.ts';
-import { DirectRouter } from './direct.ts';
-import { FanoutRouter } from './fanout.ts';
-import { hashesKey } from './hash-source.ts';
-import { HeadersRouter } from './headers.ts';
-import { checkHeadersBinding } from './headers-rule.ts';
-import { ModulusHashRouter } from './modulus-hash.ts';
-import { RandomRouter } from './random.ts';
-import type { Router } from './router.ts';
-import { TopicRouter } from './topic.ts';
+import type { Router } from './exchange-router.ts';
+import { ConsistentHashRouter, checkWeight } from './types/consistent-hash.ts';
+import { DirectRouter } from './types/direct.ts';
+import { FanoutRouter } from './types/fanout.ts';
+import { hashesKey } from './types/hash-source.ts';
+import { HeadersRouter } from './types/headers.ts';
+import { checkHeadersBinding } from './types/headers-rule.ts';
+import { ModulusHashRouter } from './types/modulus-hash.ts';
+import { RandomRouter } from './types/random.ts';
+import { TopicRouter } from './types/topic.ts';
 
 /** What a router is made with. */
 export interface RouterSetup<D> {

@@ -1,8 +1,8 @@
 // Owns the parameters of a vhost or of the broker: they are kept, listed and exported, and mean
 // nothing here. Policies and limits, which RabbitMQ counts among them, have homes of their own.
 
-import type { Steps } from '../core/slices.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
+import type { Steps } from '../turn/slices.ts';
 import type { GlobalParameter, Parameter, PolicyRows } from './policy-rows.ts';
 
 /** The parameters of one vhost. */

@@ -1,10 +1,10 @@
 // Owns the policies of one vhost: which one holds for each queue and exchange, and applying it,
 // step by step where they are thousands. Never merges: the queue does, by queue/rules.ts.
 
-import type { Steps } from '../core/slices.ts';
+import { Refusal } from '../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Queue } from '../queue/queue.ts';
-import { Refusal } from '../refusal.ts';
+import type { Steps } from '../turn/slices.ts';
 import { LAYERS, matchesExchange, matchesQueue, type Policy, type PolicyLayer } from './policy.ts';
 import type { PolicyRows } from './policy-rows.ts';
 

@@ -1,8 +1,8 @@
 // Owns the table of what a policy may set: key, value, whether operators may set it too, and which
 // queues know it. Never acts on a key: queue/rules.ts and the exchange do.
 
+import { describeTerm, type JsonValue } from '../../util/json/json.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { describeTerm, type JsonValue } from '../json.ts';
 
 /** The kinds of queue that some keys leave alone. */
 export type QueueKind = 'classic' | 'quorum';

@@ -2,10 +2,6 @@
 // before.
 
 import type { Store } from '../../store/port.ts';
-import { TABLE_POLICIES } from '../../store/tables.ts';
-import type { Changes } from '../changes.ts';
-import { ChangeLine } from '../core/change-line.ts';
-import type { JsonValue } from '../json.ts';
 import {
   encodeRow,
   type Json,
@@ -14,7 +10,11 @@ import {
   requireTexts,
   rowKey,
   rowsBehind,
-} from '../row.ts';
+} from '../../store/row.ts';
+import { TABLE_POLICIES } from '../../store/tables.ts';
+import type { JsonValue } from '../../util/json/json.ts';
+import type { Changes } from '../core/events.ts';
+import { ChangeLine } from '../turn/change-line.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readStoredPolicy } from './policy.ts';
 
 /*

@@ -1,14 +1,14 @@
 // Owns one policy: reading it from JSON with RabbitMQ's error texts, and which queues and exchanges
 // it matches. Never applies it: policies.ts does.
 
-import { faultOfValue } from '../../util/json-input.ts';
-import { compilePattern, type Pattern } from '../../util/pattern.ts';
+import { describeTerm, type JsonObject, type JsonValue, objectOf } from '../../util/json/json.ts';
+import { faultOfValue } from '../../util/json/json-input.ts';
+import { compilePattern, type Pattern } from '../../util/pattern/pattern.ts';
+import { Refusal } from '../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { describeTerm, type JsonObject, type JsonValue, objectOf } from '../json.ts';
 import { isQuorum } from '../queue/arguments.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
-import { Refusal } from '../refusal.ts';
 import { policyKey, type QueueKind } from './policy-keys.ts';
 
 /** The two layers: what an operator sets holds on top of what everybody may set. */

@@ -1,9 +1,9 @@
 // Owns the deaths of one queue that take more than one turn: one whose dead letter goes to very many queues, and
 // those behind it, in order. Never makes a dead letter, and never decides that a message is dead.
 
-import type { Steps } from '../core/slices.ts';
+import type { Steps } from '../turn/slices.ts';
+import type { QueueMessages } from './messages/queue-messages.ts';
 import type { DeathReason, DyingQueue, HostedQueue, QueueHost } from './ports.ts';
-import type { QueueMessages } from './queue-messages.ts';
 
 /** So many of those that waited share one batch, so that nobody waits for all of them. */
 const DEATHS_PER_BATCH = 256;

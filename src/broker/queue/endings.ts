@@ -1,13 +1,13 @@
 // Owns how messages of one queue end that no consumer acked: expired, too many, rejected, returned too
 // often; and what becomes of one that cannot be looked at. Never decides that a message is dead: queue.ts does.
 
-import type { Steps } from '../core/slices.ts';
+import type { Steps } from '../turn/slices.ts';
 import { DeathLine, type EndingQueue } from './death-line.ts';
 import { expiredLane, nextExpiryMs } from './expiry.ts';
-import type { Lane } from './lane.ts';
+import type { Lane } from './messages/lane.ts';
+import type { TakenEntry } from './messages/queue-entries.ts';
+import type { BrowsedEntry } from './messages/queue-messages.ts';
 import type { DeathReason, QueueHome, QueueHost, Refusing } from './ports.ts';
-import type { TakenEntry } from './queue-entries.ts';
-import type { BrowsedEntry } from './queue-messages.ts';
 import { isOver } from './rules.ts';
 
 /** How many messages one queue delivers, or drops, before the others have their turn. */

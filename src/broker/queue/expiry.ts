@@ -1,7 +1,7 @@
 // Owns finding out which messages of a queue's lanes have expired, and when the next will. Never drops
 // one: endings.ts does.
 
-import type { Lane } from './lane.ts';
+import type { Lane } from './messages/lane.ts';
 
 /** Told that the head of a lane cannot be looked at, and why; it takes the message out. */
 export type LookFailed = (lane: Lane, error: unknown) => void;

@@ -4,7 +4,7 @@
 import type { Field } from '../../amqp/field-table.ts';
 import { isQuorum } from './arguments.ts';
 import type { ConsumerSource } from './consumer.ts';
-import type { TakenEntry } from './queue-entries.ts';
+import type { TakenEntry } from './messages/queue-entries.ts';
 
 /** The header that says how often a message came before. */
 export const COUNT_HEADER = 'x-delivery-count';

@@ -2,9 +2,9 @@
 // message, and what it asks of its broker and its vhost. Never does anything.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { Slices, Steps } from '../core/slices.ts';
-import type { FloodedQueue } from './floods.ts';
-import type { HeldEntry, MessagesHost } from './messages-host.ts';
+import type { Slices, Steps } from '../turn/slices.ts';
+import type { FloodedQueue } from './flow-quota.ts';
+import type { HeldEntry, MessagesHost } from './messages/host.ts';
 import type { QueueRules } from './rules.ts';
 
 /** Why a message died, in the words of `x-death`. */

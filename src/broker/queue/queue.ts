@@ -2,23 +2,23 @@
 // writes to the store only when a batch is sealed. The order of messages is that of its lanes.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { MessageLog } from '../../message/log.ts';
+import type { MessageLog } from '../../message/log/log.ts';
 import { arrivedMsAt } from '../../message/read-message.ts';
 import type { Visitable } from '../../util/visit-mark.ts';
-import type { RecordHolder } from '../core/record-holder.ts';
 import { MessageCounts } from '../stats/counts.ts';
 import type { Consumer, ConsumerSource } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import type { EndingQueue } from './death-line.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
-import type { Flood } from './floods.ts';
+import type { Flood } from './flow-quota.ts';
 import { QueueLatency } from './latency.ts';
-import { PUSH_EXPIRES } from './messages-host.ts';
+import { PUSH_EXPIRES } from './messages/host.ts';
+import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
+import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
+import type { QueueRows } from './messages/queue-rows.ts';
+import type { RecordHolder } from './messages/record-holder.ts';
 import type { QueueHome, QueueHost, QueueTraits } from './ports.ts';
 import { QueueDeadline } from './queue-deadline.ts';
-import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
-import { type MessagesOwner, QueueMessages } from './queue-messages.ts';
-import type { QueueRows } from './queue-rows.ts';
 import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 
 /** One queue. */

@@ -5,11 +5,11 @@ import { TABLE_SET_ASIDE } from '../../store/tables.ts';
 import type { Access } from '../access/access.ts';
 import type { VhostSnapshot, VhostTraits } from '../access/vhost-traits.ts';
 import type { BrokerCore } from '../core/core.ts';
-import type { DefinitionRows } from '../definition-rows.ts';
 import type { FirstStart } from '../first-start.ts';
 import type { GlobalParameters } from '../policy/parameters.ts';
-import type { Vhost } from '../vhost.ts';
-import type { VhostDeletions } from '../vhost-deletions.ts';
+import type { VhostDeletions } from '../vhost/deletions.ts';
+import type { DefinitionRows } from '../vhost/topology-rows.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import { recoverVhost } from './recover-vhost.ts';
 
 /** What is needed of the broker. */

@@ -3,9 +3,9 @@
 
 import { TABLE_DEFINITIONS } from '../../store/tables.ts';
 import type { BrokerCore } from '../core/core.ts';
-import type { DefinitionRows, StoredBinding, StoredQueue } from '../definition-rows.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { Vhost } from '../vhost.ts';
+import type { DefinitionRows, StoredBinding, StoredQueue } from '../vhost/topology-rows.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 
 /** What is needed of the broker. */
 interface RecoveringBroker {

@@ -3,8 +3,8 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Store } from '../../store/port.ts';
+import { rowKey } from '../../store/row.ts';
 import { TABLE_ACCESS, TABLE_DEFINITIONS, TABLE_POLICIES } from '../../store/tables.ts';
-import { rowKey } from '../row.ts';
 import { textOfError } from './set-aside-messages.ts';
 
 /** What people call the kinds of rows, by table and the letter that a key begins with. */

@@ -1,15 +1,15 @@
 // Owns the messages that were set aside: they stay in the log, and in no queue, until an operator tries
 // them again or drops them. Never looks into one by itself, and never deletes one that is stored.
 
-import type { MessageLog } from '../../message/log.ts';
+import type { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { ChangeLine } from '../core/change-line.ts';
-import type { RecordHolder } from '../core/record-holder.ts';
-import { type HeldEntry, PUSH_STORED } from '../queue/messages-host.ts';
+import { type HeldEntry, PUSH_STORED } from '../queue/messages/host.ts';
+import type { PositionVisitor } from '../queue/messages/queue-entries.ts';
+import type { RecordHolder } from '../queue/messages/record-holder.ts';
 import type { DyingQueue } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { PositionVisitor } from '../queue/queue-entries.ts';
+import type { ChangeLine } from '../turn/change-line.ts';
 import { type SetAsideMessage, SetAsideRows } from './set-aside-rows.ts';
 
 /** Transient messages that are kept at a time; the oldest of them go first. */

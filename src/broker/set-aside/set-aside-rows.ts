@@ -3,8 +3,8 @@
 
 import { CorruptRecordError } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
+import { decodeRow, encodeRow, type Json } from '../../store/row.ts';
 import { TABLE_SET_ASIDE } from '../../store/tables.ts';
-import { decodeRow, encodeRow, type Json } from '../row.ts';
 
 /*
  *   key    u48 id, in order of setting aside

@@ -4,19 +4,19 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { readMessage } from '../../message/read-message.ts';
-import type { Rests } from '../../util/json-text.ts';
+import type { JsonValue } from '../../util/json/json.ts';
+import type { Rests } from '../../util/json/json-text.ts';
 import type { Grants } from '../access/grants.ts';
-import { checkBindingRights, checkExchangeRights } from '../binding-rights.ts';
 import type { Broker } from '../broker.ts';
 import { argumentsFromJson } from '../definitions/arguments-json.ts';
+import { Refusal } from '../errors.ts';
 import type { Binding } from '../exchange/binding.ts';
 import type { Destination, Exchange } from '../exchange/exchange.ts';
-import type { JsonValue } from '../json.ts';
 import { COUNT_HEADER, countField, gotCount } from '../queue/got-count.ts';
 import type { Queue } from '../queue/queue.ts';
-import { redriveMessage } from '../redrive.ts';
-import { Refusal } from '../refusal.ts';
-import type { Vhost } from '../vhost.ts';
+import { redriveMessage } from '../republish/redrive.ts';
+import { checkBindingRights, checkExchangeRights } from '../vhost/binding-rights.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import {
   type BrowsePage,
   type BrowseRequest,

@@ -2,14 +2,14 @@
 // more at a time than the event loop can bear.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
-import type { MessageLog } from '../../message/log.ts';
+import type { MessageLog } from '../../message/log/log.ts';
 import { arrivedMsAt, type ReadMessage, readMessage } from '../../message/read-message.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { BrokerTime } from '../core/broker-time.ts';
+import { Refusal } from '../errors.ts';
+import type { BrowsedEntry } from '../queue/messages/queue-messages.ts';
+import { LANE_PAGES } from '../queue/messages/queue-rows.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { BrowsedEntry } from '../queue/queue-messages.ts';
-import { LANE_PAGES } from '../queue/queue-rows.ts';
-import { Refusal } from '../refusal.ts';
+import type { BrokerTime } from '../turn/broker-time.ts';
 import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
 
 /** Which messages are wanted: all that fit what is given. */

@@ -1,13 +1,13 @@
 // Owns what tools see of what operators define: users, permissions, limits, policies and parameters, row by
 // row. Never hands out anything that is alive.
 
+import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import type { PermissionsOf } from '../access/access-lists.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from '../access/access-rows.ts';
 import type { VhostLimits } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
 import { parametersOf, usersOf, userToJson } from '../definitions/export.ts';
-import type { JsonObject } from '../json.ts';
 import type { PolicyLayer } from '../policy/policy.ts';
 import type { GlobalParameter } from '../policy/policy-rows.ts';
 import type { VhostNames } from './look.ts';

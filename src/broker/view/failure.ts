@@ -2,7 +2,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import { StoreError } from '../../store/errors.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /** What was wrong, in a word; see management/http-error.ts for the statuses. */
 export type FailureKind =

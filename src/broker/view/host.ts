@@ -1,12 +1,12 @@
 // Owns the words between the window and the server around the broker: what it tells of connections
 // and channels, and what it does for tools. Never does anything.
 
+import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
-import type { JsonObject } from '../json.ts';
 import type { MessageCounts } from '../stats/counts.ts';
 import type { CountsView, RateView } from '../stats/rates.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 
 /** A connection, with RabbitMQ's names for what its HTTP API shows. */
 export interface ConnectionView {

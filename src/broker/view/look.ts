@@ -2,18 +2,18 @@
 // made. Never hands out anything that is alive.
 
 import type { Histogram } from '../../util/histogram.ts';
+import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows, Walk } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
 import { brokerSections, isRows, type Section, vhostSections } from '../definitions/export.ts';
+import { Refusal } from '../errors.ts';
 import { isExchange } from '../exchange/exchange.ts';
 import { exchangeTypes } from '../exchange/registry.ts';
-import type { JsonObject } from '../json.ts';
 import { NODE_NAME } from '../node-name.ts';
 import type { QueueLatency } from '../queue/latency.ts';
-import { Refusal } from '../refusal.ts';
 import { MessageCounts } from '../stats/counts.ts';
 import { type CountsView, type RateView, valuesOf } from '../stats/rates.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import type { ViewHost } from './host.ts';
 import { propertiesKeyOf } from './properties-key.ts';
 import {

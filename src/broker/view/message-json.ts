@@ -9,10 +9,10 @@ import {
 } from '../../amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.ts';
 import type { ReadMessage } from '../../message/read-message.ts';
+import { isObject, type JsonObject, type JsonValue, numberOf } from '../../util/json/json.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { argumentsFromJson, argumentsToJson } from '../definitions/arguments-json.ts';
-import { isObject, type JsonObject, type JsonValue, numberOf } from '../json.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /** A message as tools see it. */
 export interface MessageView {

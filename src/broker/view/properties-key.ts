@@ -2,7 +2,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { hashText } from '../../util/hash.ts';
-import { wellFormed } from '../../util/json-input.ts';
+import { wellFormed } from '../../util/json/json-input.ts';
 import { argumentsToJson } from '../definitions/arguments-json.ts';
 
 /** The binding key, escaped, `~` for an empty one; and with arguments `~` and a hash of these. */

@@ -1,9 +1,9 @@
 // Owns making and changing a user as the HTTP API has it. Never lets a password wait on the event loop.
 
+import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import type { Broker } from '../broker.ts';
 import { importDefinitions } from '../definitions/import.ts';
-import type { JsonObject, JsonValue } from '../json.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
 
 /**
  * Makes a user, or changes all of it: `tags`, and `password`, or `password_hash` with

@@ -1,6 +1,6 @@
-// Owns the form in which memory and disk are shown. Never looks at either: server/resource-watch.ts does.
+// Owns the form in which memory and disk are shown. Never looks at either: server/backpressure/resource-monitor.ts does.
 
-import type { JsonValue } from '../json.ts';
+import type { JsonValue } from '../../util/json/json.ts';
 
 /** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
 export interface ResourcesView {

@@ -5,11 +5,11 @@ import { readMessage } from '../../message/read-message.ts';
 import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker.ts';
-import { PUSH_STORED } from '../queue/messages-host.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../errors.ts';
+import { PUSH_STORED } from '../queue/messages/host.ts';
 import type { SetAsideDefinition } from '../set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import { type MessageView, viewMessage } from './message-json.ts';
 
 /** So many bytes of a record that cannot be told apart are exported at most. */

@@ -1,16 +1,16 @@
 // Owns what tools see of vhosts, queues, exchanges, bindings and consumers: plain values, made when
 // asked for. Never keeps anything, and hands out nothing that is alive.
 
+import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import type { Walk } from '../../util/rows.ts';
 import { argumentsToJson } from '../definitions/arguments-json.ts';
 import { type Exchange, isExchange } from '../exchange/exchange.ts';
-import type { JsonObject, JsonValue } from '../json.ts';
 import type { Effective, Policies } from '../policy/policies.ts';
 import type { Policy } from '../policy/policy.ts';
 import { isQuorum } from '../queue/arguments.ts';
 import type { Consumer } from '../queue/consumer.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 
 /*
  * The fields have RabbitMQ's names, as its HTTP API and `rabbitmqctl list_*` show them: that is what

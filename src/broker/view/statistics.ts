@@ -13,7 +13,7 @@ import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { MessageCounts } from '../stats/counts.ts';
 import { type CountsView, type Rates, type RateView, valuesOf } from '../stats/rates.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 import {
   argumentsOf,
   type ConsumerView,

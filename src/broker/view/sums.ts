@@ -3,7 +3,7 @@
 import type { Walk } from '../../util/rows.ts';
 import { QueueLatency } from '../queue/latency.ts';
 import type { MessageCounts } from '../stats/counts.ts';
-import type { Vhost } from '../vhost.ts';
+import type { Vhost } from '../vhost/vhost.ts';
 
 /** What there is in some vhosts. */
 export interface VhostSums {

@@ -2,7 +2,7 @@
 // and counted. Never throws, and never waits for the file but at the end, with a deadline.
 
 import { systemClock } from '../../util/clock.ts';
-import { droppedLines } from '../../util/dropped-lines.ts';
+import { droppedLines } from '../../util/log/dropped-lines.ts';
 import type { Descriptor } from './descriptor.ts';
 
 /** So many bytes of lines may wait. */

@@ -4,9 +4,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { Command, Option } from 'commander';
 import type { CheckedData } from '../../main.ts';
-import { describe, requireData, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
-import type { Options } from '../verb.ts';
+import type { Options } from '../verb/verb.ts';
+import { describe, requireData, settingsFor } from '../verb/verb-runner.ts';
 
 /** Exit codes: sound, damaged, could not be checked. */
 const SOUND = 0;

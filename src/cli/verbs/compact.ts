@@ -3,9 +3,9 @@
 
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { describe, requireData, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
-import type { Options } from '../verb.ts';
+import type { Options } from '../verb/verb.ts';
+import { describe, requireData, settingsFor } from '../verb/verb-runner.ts';
 
 const MIB = 2 ** 20;
 

@@ -2,9 +2,9 @@
 // what there is nothing to do for here. Never doubles one that `leveret` has.
 
 import { connect } from 'node:net';
-import { ApiError, type HttpApi, part } from '../http-api.ts';
-import type { Answer, Arguments, Options } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import { ApiError, type HttpApi, part } from '../verb/http-api.ts';
+import type { Answer, Arguments, Options } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
 import { statusVerb } from './live/status.ts';
 
 /** One verb over HTTP. */

@@ -2,10 +2,10 @@
 // does.
 
 import { readDefinitionFile } from '../../config/definition-files.ts';
-import { wayOutOf } from '../../util/system-error.ts';
+import { wayOutOf } from '../../util/system/system-error.ts';
 import { writeWholeFile } from '../../util/write-whole.ts';
-import type { Verb } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { Verb } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
 
 /** Definitions hold the hashes of passwords. */
 const FILE_MODE = 0o600;

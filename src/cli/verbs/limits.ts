@@ -2,9 +2,9 @@
 // broker does.
 
 import { Option } from 'commander';
-import { parseJson } from '../offline.ts';
-import type { Options, Verb, VerbView } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { Options, Verb, VerbView } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
+import { parseJson } from '../verb/verb-runner.ts';
 
 const COLUMNS = ['limits'];
 

@@ -1,8 +1,8 @@
 // Owns the verbs for parameters of vhosts and of the broker: set_*, clear_*, list_*. Never gives a
 // parameter a meaning.
 
-import { parseJson } from '../offline.ts';
-import type { Verb } from '../verb.ts';
+import type { Verb } from '../verb/verb.ts';
+import { parseJson } from '../verb/verb-runner.ts';
 
 export const parameterVerbs: readonly Verb[] = [
   {

@@ -3,10 +3,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
-import { describe, parseInteger } from '../offline.ts';
 import { print, printError } from '../print.ts';
-import type { Options } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { Options } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
+import { describe, parseInteger } from '../verb/verb-runner.ts';
 
 const number = (
   flags: string,

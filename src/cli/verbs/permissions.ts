@@ -1,7 +1,7 @@
 // Owns the verbs for permissions and topic permissions: set_*, clear_*, list_*. Never matches a
 // pattern: the broker does.
 
-import type { Verb } from '../verb.ts';
+import type { Verb } from '../verb/verb.ts';
 
 const PATTERNS = ['configure', 'write', 'read'];
 const NOTE = "Patterns are regular expressions; '.*' allows everything, '' nothing.";

@@ -2,8 +2,8 @@
 // broker does.
 
 import { Option } from 'commander';
-import { parseInteger, parseJson } from '../offline.ts';
-import type { Verb } from '../verb.ts';
+import type { Verb } from '../verb/verb.ts';
+import { parseInteger, parseJson } from '../verb/verb-runner.ts';
 
 const COLUMNS = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority'];
 const TARGETS = ['all', 'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges'];

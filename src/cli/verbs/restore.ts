@@ -3,10 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { describe, settingsFor } from '../offline.ts';
 import { print, printError } from '../print.ts';
-import type { Options } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { Options } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
+import { describe, settingsFor } from '../verb/verb-runner.ts';
 
 /** The command. */
 export function restoreCommand(): Command {

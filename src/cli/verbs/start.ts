@@ -7,7 +7,7 @@ import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
 import { FLAGS } from '../../config/settings.ts';
 import { systemClock } from '../../util/clock.ts';
-import { printable } from '../../util/printable.ts';
+import { printable } from '../../util/log/printable.ts';
 import { describeFailure } from '../failure.ts';
 import { descriptorOf } from '../log/descriptor.ts';
 import { LineSink } from '../log/line-sink.ts';

@@ -3,8 +3,8 @@
 
 import { Option } from 'commander';
 import type { Listing } from '../output.ts';
-import type { Arguments, Verb } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { Arguments, Verb } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
 
 /** The columns of each list: those shown when none are named, then the others. */
 const QUEUE_COLUMNS = ['name', 'messages'];

@@ -3,8 +3,8 @@
 
 import { Option } from 'commander';
 import { takePassword } from '../password.ts';
-import type { LoneVerb, Verb } from '../verb.ts';
-import { VerbError } from '../verb-error.ts';
+import type { LoneVerb, Verb } from '../verb/verb.ts';
+import { VerbError } from '../verb/verb-error.ts';
 
 const PASSWORD_HELP = 'Without the password it is read from standard input, or asked for.';
 

@@ -2,7 +2,7 @@
 // a name: the broker does.
 
 import { Option } from 'commander';
-import type { Verb } from '../verb.ts';
+import type { Verb } from '../verb/verb.ts';
 
 const COLUMNS = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'messages'];
 

@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { setImmediate } from '../../util/runtime.ts';
+import { setImmediate } from '../../util/system/runtime.ts';
 import { HttpError } from '../http-error.ts';
 import type { Piece } from './json-pieces.ts';
 

@@ -1,13 +1,13 @@
 // Owns making JSON of the body of a request. Never reads it from the socket, and never knows its keys.
 
-import type { JsonValue } from '../../broker/json.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { JsonValue } from '../../util/json/json.ts';
 import {
   DEFINITION_LIMITS,
   JSON_LIMITS,
   parseJson,
   parseJsonSlowly,
-} from '../../util/json-text.ts';
+} from '../../util/json/json-text.ts';
 import { Breather } from '../breather.ts';
 import { badRequest } from '../http-error.ts';
 import type { BodyKind } from './bodies.ts';

@@ -11,7 +11,7 @@
 // So names are judged where the peer is this machine; a broker on a network may have any name in the DNS.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopbackAddress } from '../../util/address.ts';
+import { isLoopbackAddress } from '../../util/system/address.ts';
 import { HttpError } from '../http-error.ts';
 
 /** What the operator allows beyond this server's own pages. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Guard } from '../../util/guard.ts';
-import { setImmediate } from '../../util/runtime.ts';
+import { setImmediate } from '../../util/system/runtime.ts';
 
 /** After so many frames a peer is read on in the next turn: a chunk may have ten thousand, a turn many chunks. */
 export const FRAMES_AT_ONCE = 256;

@@ -1,8 +1,8 @@
 // Owns the routes of users, vhosts, permissions and limits.
 
-import type { JsonObject, JsonValue } from '../../broker/json.ts';
 import { readTags } from '../../broker/view/put-user.ts';
 import type { VhostView } from '../../broker/view/snapshots.ts';
+import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';

@@ -1,8 +1,8 @@
 // Owns the routes of policies, operator policies, parameters and definitions.
 
-import type { JsonObject } from '../../broker/json.ts';
 import type { ParameterView } from '../../broker/view/resources-view.ts';
 import type { PolicyListing } from '../../broker/view/snapshots.ts';
+import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import { walked } from '../breather.ts';
 import type { Call } from '../call.ts';

@@ -1,11 +1,11 @@
 // Owns the routes of queues and of the messages in them.
 
-import { type JsonValue, wordOf } from '../../broker/json.ts';
 import { ACK_MODES, type Actor } from '../../broker/view/actor.ts';
 import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/view/browse.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/statistics.ts';
-import { setImmediate } from '../../util/runtime.ts';
+import { type JsonValue, wordOf } from '../../util/json/json.ts';
+import { setImmediate } from '../../util/system/runtime.ts';
 import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
 import { type Pieces, piecesOf } from '../http/json-pieces.ts';
 import { badRequest } from '../http-error.ts';

@@ -1,8 +1,8 @@
 // Owns that what a peer sends behind a long act of its own waits for the end of that. Never does the act:
-// broker/core/slices.ts does.
+// broker/turn/slices.ts does.
 
-import type { Slices, Steps } from '../../broker/core/slices.ts';
-import { HELD_BY_ACT, type InputGate } from '../input-gate.ts';
+import type { Slices, Steps } from '../../broker/turn/slices.ts';
+import { HELD_BY_ACT, type InputGate } from './read-gate.ts';
 
 /** What the gate needs of its connection. */
 export interface ActingConnection {

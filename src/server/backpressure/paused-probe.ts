@@ -2,8 +2,8 @@
 // system says of a socket that nobody reads neither its end nor its errors until something is written.
 
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
-import { RUNNING } from '../connection-state.ts';
-import { HEARTBEAT_FRAME } from '../heartbeat.ts';
+import { HEARTBEAT_FRAME } from '../connection/heartbeat.ts';
+import { RUNNING } from '../states.ts';
 
 /** The first write after the end of the peer is answered with a reset, and the second one fails. */
 const ROUND_MS = 5000;

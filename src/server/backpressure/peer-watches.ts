@@ -3,9 +3,9 @@
 
 import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';
-import { SendWatch, type WatchedConnection } from '../send-watch.ts';
 import { AllHoldings, Holdings } from './holdings.ts';
 import { PausedProbe, type ProbedConnection } from './paused-probe.ts';
+import { SendWatch, type WatchedConnection } from './send-timeout.ts';
 import { type UnfinishedConnection, UnfinishedWatch } from './unfinished-watch.ts';
 
 /** Transactions that are not committed may together hold so much of the memory limit. */

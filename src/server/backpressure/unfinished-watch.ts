@@ -4,8 +4,8 @@
 import { BASIC_PUBLISH } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { TimerWheel } from '../../util/timers.ts';
-import { RUNNING } from '../connection-state.ts';
-import type { ContentAssembly } from '../content-assembly.ts';
+import type { ContentAssembly } from '../channel/content-assembly.ts';
+import { RUNNING } from '../states.ts';
 import type { Holdings } from './holdings.ts';
 import { ROUNDS_PER_TIMEOUT, Rounds } from './rounds.ts';
 

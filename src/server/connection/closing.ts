@@ -7,9 +7,9 @@ import { REPLY_SUCCESS } from '../../amqp/constants.ts';
 import type { AmqpError } from '../../amqp/errors.ts';
 import type { MethodFields, MethodName } from '../../amqp/spec.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
-import { ANSWERED, AWAITS_HEADER, CLOSED, CLOSING, RUNNING } from '../connection-state.ts';
-import type { LineQuota } from '../line-quota.ts';
-import { loginRefused } from '../sasl.ts';
+import type { LineQuota } from '../log/line-quota.ts';
+import { loginRefused } from '../methods/sasl.ts';
+import { ANSWERED, AWAITS_HEADER, CLOSED, CLOSING, RUNNING } from '../states.ts';
 import { byBroker, type Ending } from './ending.ts';
 
 /** How long a peer has at most to answer connection.close, or to close its socket after close-ok. */

@@ -1,7 +1,7 @@
 // Owns ending many connections at once, as those of a user or vhost that is deleted. Never picks them.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import type { Slices, Steps } from '../../broker/core/slices.ts';
+import type { Slices, Steps } from '../../broker/turn/slices.ts';
 
 /** Connections between two moments at which others may have their turn. */
 const CONNECTIONS_PER_STEP = 8;

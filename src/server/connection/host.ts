@@ -5,11 +5,11 @@ import type { Clock } from '../../util/clock.ts';
 import type { Guard } from '../../util/guard.ts';
 import type { TimerWheel } from '../../util/timers.ts';
 import type { PeerWatches } from '../backpressure/peer-watches.ts';
-import type { Channel } from '../channel.ts';
-import type { TimeoutRules } from '../delivery-timeouts.ts';
-import type { MethodConnection, MethodHost } from '../handlers/method-connection.ts';
-import type { Outbox } from '../outbox.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { TimeoutRules } from '../channel/delivery-timeouts.ts';
+import type { MethodConnection, MethodHost } from '../methods/method-connection.ts';
 import type { ServerPorts } from '../ports.ts';
+import type { Outbox } from '../wire/outbox.ts';
 import type { Ending } from './ending.ts';
 
 /** The server around a connection. */

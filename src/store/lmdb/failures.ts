@@ -2,7 +2,7 @@
 
 import { statfsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { systemCode, wayOutOf } from '../../util/system-error.ts';
+import { systemCode, wayOutOf } from '../../util/system/system-error.ts';
 import { causeText, StoreError } from '../errors.ts';
 import { DamagedFileError } from './check-files.ts';
 

@@ -2,7 +2,7 @@
 // a disk: "durable" means no more here than that the batch can be read.
 
 import { assert } from '../../util/assert.ts';
-import { setImmediate } from '../../util/runtime.ts';
+import { setImmediate } from '../../util/system/runtime.ts';
 import { Batch, PUT, REMOVE } from '../batch.ts';
 import { StoreError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';

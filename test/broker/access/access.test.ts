@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { HASHING_SCRYPT } from '../../../src/broker/access/password.ts';
 import type { User } from '../../../src/broker/access/user.ts';
 import { Broker } from '../../../src/broker/broker.ts';
-import { finish } from '../../../src/broker/core/slices.ts';
-import { Refusal } from '../../../src/broker/refusal.ts';
+import { Refusal } from '../../../src/broker/errors.ts';
+import { finish } from '../../../src/broker/turn/slices.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
 
 const ALL = { configure: '.*', write: '.*', read: '.*' };

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { LoginAnswer } from '../../../src/broker/access/login-answer.ts';
 import { LoginChecks } from '../../../src/broker/access/login-checks.ts';
 import { User } from '../../../src/broker/access/user.ts';
-import { placeOf } from '../../../src/util/address.ts';
 import type { Clock } from '../../../src/util/clock.ts';
+import { placeOf } from '../../../src/util/system/address.ts';
 
 const WRONG: LoginAnswer = { user: null, refusal: 'the password is wrong' };
 const RIGHT: LoginAnswer = {

@@ -8,13 +8,13 @@ import { WIRE_LIMITS } from '../../../src/amqp/table-limits.ts';
 import type { Broker } from '../../../src/broker/broker.ts';
 import type { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import type { Vhost } from '../../../src/broker/vhost.ts';
+import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
 import { ActGate } from '../../../src/server/backpressure/act-gate.ts';
 import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
-import { Channel } from '../../../src/server/channel.ts';
-import type { ChannelConnection } from '../../../src/server/channel-connection.ts';
-import { InputGate } from '../../../src/server/input-gate.ts';
-import { type CommitOutcome, Transaction } from '../../../src/server/transaction.ts';
+import { InputGate } from '../../../src/server/backpressure/read-gate.ts';
+import { Channel } from '../../../src/server/channel/channel.ts';
+import type { ChannelConnection } from '../../../src/server/channel/channel-connection.ts';
+import { type CommitOutcome, Transaction } from '../../../src/server/channel/transaction.ts';
 import { SimLink } from '../peers.ts';
 import type { Mirror } from './mirror.ts';
 

@@ -4,10 +4,10 @@
 import type { Field } from '../../../src/amqp/field-table.ts';
 import type { BrokerListener } from '../../../src/broker/broker.ts';
 import { Broker } from '../../../src/broker/broker.ts';
-import type { JsonObject } from '../../../src/broker/json.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import type { Vhost } from '../../../src/broker/vhost.ts';
+import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
+import type { JsonObject } from '../../../src/util/json/json.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
 import { paceTurns, positionsOf, wrongReferences } from '../inspect.ts';
 import { Actor, type Committed } from './actor.ts';

@@ -4,9 +4,9 @@
 import { expect } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
 import { exportDefinitions } from '../../../src/broker/definitions/export.ts';
-import type { JsonValue } from '../../../src/broker/json.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
-import type { Vhost } from '../../../src/broker/vhost.ts';
+import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
+import type { JsonValue } from '../../../src/util/json/json.ts';
 import { ControlledStore, type Disk } from '../controlled-store.ts';
 import { publishEach } from '../set-aside/damage.ts';
 import { SmallBroker } from '../small-broker.ts';

@@ -5,14 +5,14 @@ import { expect, test } from 'vitest';
 import { encodeContentHeaderPayload } from '../../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../../src/amqp/property-walk.ts';
 import { WIRE_LIMITS } from '../../../src/amqp/table-limits.ts';
-import { finish } from '../../../src/broker/core/slices.ts';
-import { MessageProperties } from '../../../src/broker/message-properties.ts';
 import { Consumer } from '../../../src/broker/queue/consumer.ts';
+import type { TakenEntry } from '../../../src/broker/queue/messages/queue-entries.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import type { TakenEntry } from '../../../src/broker/queue/queue-entries.ts';
 import { SharedCredit } from '../../../src/broker/queue/waiting-line.ts';
-import type { Route } from '../../../src/broker/route.ts';
+import { MessageProperties } from '../../../src/broker/routing/message-properties.ts';
+import type { Route } from '../../../src/broker/routing/route.ts';
 import { MessageCounts } from '../../../src/broker/stats/counts.ts';
+import { finish } from '../../../src/broker/turn/slices.ts';
 import {
   buildRecord,
   FLAG_PERSISTENT,
@@ -20,10 +20,14 @@ import {
   writeRecordHead,
 } from '../../../src/message/record.ts';
 import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
-import { Channel } from '../../../src/server/channel.ts';
-import type { ChannelConnection } from '../../../src/server/channel-connection.ts';
-import { Deliveries } from '../../../src/server/deliveries.ts';
-import { type HeldPublish, SETTLE_ACK, type Transaction } from '../../../src/server/transaction.ts';
+import { Channel } from '../../../src/server/channel/channel.ts';
+import type { ChannelConnection } from '../../../src/server/channel/channel-connection.ts';
+import { Deliveries } from '../../../src/server/channel/deliveries.ts';
+import {
+  type HeldPublish,
+  SETTLE_ACK,
+  type Transaction,
+} from '../../../src/server/channel/transaction.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
 import { SimChannel, SimLink } from '../peers.ts';
 import { lettersIn } from '../set-aside/damage.ts';

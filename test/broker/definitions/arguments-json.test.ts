@@ -5,7 +5,7 @@ import {
   argumentsFromJson,
   argumentsToJson,
 } from '../../../src/broker/definitions/arguments-json.ts';
-import type { JsonValue } from '../../../src/broker/json.ts';
+import type { JsonValue } from '../../../src/util/json/json.ts';
 
 const table = (fields: Record<string, Field>): FieldTable => new Map(Object.entries(fields));
 

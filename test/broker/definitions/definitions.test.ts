@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
 import { exportDefinitions, exportVhost } from '../../../src/broker/definitions/export.ts';
 import { importDefinitions } from '../../../src/broker/definitions/import.ts';
-import type { JsonObject, JsonValue } from '../../../src/broker/json.ts';
+import type { JsonObject, JsonValue } from '../../../src/util/json/json.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const HASH = 'N9Ke6wLcJP0y411QEoZXs+iEVr9j//ZyHdnM8Zo+mQ77XrWx';

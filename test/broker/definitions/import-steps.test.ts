@@ -7,7 +7,7 @@ import {
   type Prepared,
   prepareImport,
 } from '../../../src/broker/definitions/import.ts';
-import type { JsonObject } from '../../../src/broker/json.ts';
+import type { JsonObject } from '../../../src/util/json/json.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const COUNT = 500;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exportDefinitions } from '../../../src/broker/definitions/export.ts';
 import { importDefinitions } from '../../../src/broker/definitions/import.ts';
-import type { JsonObject, JsonValue } from '../../../src/broker/json.ts';
+import type { JsonObject, JsonValue } from '../../../src/util/json/json.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const fixture = (name: string): JsonObject => {

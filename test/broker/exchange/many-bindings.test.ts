@@ -3,14 +3,14 @@
 
 import { expect, test } from 'vitest';
 import type { Binding } from '../../../src/broker/exchange/binding.ts';
-import { ConsistentHashRouter } from '../../../src/broker/exchange/consistent-hash.ts';
-import { DirectRouter } from '../../../src/broker/exchange/direct.ts';
-import { FanoutRouter } from '../../../src/broker/exchange/fanout.ts';
-import { HeadersRouter } from '../../../src/broker/exchange/headers.ts';
-import { ModulusHashRouter } from '../../../src/broker/exchange/modulus-hash.ts';
-import { RandomRouter } from '../../../src/broker/exchange/random.ts';
-import type { Router } from '../../../src/broker/exchange/router.ts';
-import { TopicRouter } from '../../../src/broker/exchange/topic.ts';
+import type { Router } from '../../../src/broker/exchange/exchange-router.ts';
+import { ConsistentHashRouter } from '../../../src/broker/exchange/types/consistent-hash.ts';
+import { DirectRouter } from '../../../src/broker/exchange/types/direct.ts';
+import { FanoutRouter } from '../../../src/broker/exchange/types/fanout.ts';
+import { HeadersRouter } from '../../../src/broker/exchange/types/headers.ts';
+import { ModulusHashRouter } from '../../../src/broker/exchange/types/modulus-hash.ts';
+import { RandomRouter } from '../../../src/broker/exchange/types/random.ts';
+import { TopicRouter } from '../../../src/broker/exchange/types/topic.ts';
 import { bind, routed, withHeaders } from './support.ts';
 
 const MANY = 100_000;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MatchSet } from '../../../src/broker/exchange/match-set.ts';
-import { TopicRouter } from '../../../src/broker/exchange/topic.ts';
+import { TopicRouter } from '../../../src/broker/exchange/types/topic.ts';
 import { sealed } from './support.ts';
 
 const queue = (name: string) => ({ name, visitMark: 0 });

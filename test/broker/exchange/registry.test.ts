@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
+import type { Router } from '../../../src/broker/exchange/exchange-router.ts';
 import {
   EXCHANGE_TYPES,
   exchangeType,
   exchangeTypes,
 } from '../../../src/broker/exchange/registry.ts';
-import type { Router } from '../../../src/broker/exchange/router.ts';
 import { bind, routed, withHeaders } from './support.ts';
 
 const NO_ARGUMENTS: FieldTable = new Map();

@@ -3,7 +3,7 @@
 
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
 import type { Binding } from '../../../src/broker/exchange/binding.ts';
-import type { RoutedMessage, Router } from '../../../src/broker/exchange/router.ts';
+import type { RoutedMessage, Router } from '../../../src/broker/exchange/exchange-router.ts';
 
 /** A binding without arguments unless given. */
 export function bind(

@@ -1,7 +1,7 @@
 // Owns the tests of walks through a topic trie that are long, and are taken step by step.
 
 import { expect, test } from 'vitest';
-import { LONG_WALK_NODES, TopicTrie } from '../../../src/broker/exchange/topic-trie.ts';
+import { LONG_WALK_NODES, TopicTrie } from '../../../src/broker/exchange/types/topic-trie.ts';
 
 const KEY = Array.from({ length: 127 }, () => 'a').join('.');
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
-import type { JsonObject } from '../../../src/broker/json.ts';
 import { Policies } from '../../../src/broker/policy/policies.ts';
 import { type ApplyTo, type PolicyLayer, readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
+import type { JsonObject } from '../../../src/util/json/json.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const NO_MESSAGE = { header: () => null, property: () => null };

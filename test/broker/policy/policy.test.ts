@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Refusal } from '../../../src/broker/errors.ts';
 import {
   type PolicyInput,
   type PolicyLayer,
@@ -6,7 +7,6 @@ import {
 } from '../../../src/broker/policy/policy.ts';
 import { POLICY_KEYS } from '../../../src/broker/policy/policy-keys.ts';
 import { QUEUE_ARGUMENTS } from '../../../src/broker/queue/arguments.ts';
-import { Refusal } from '../../../src/broker/refusal.ts';
 
 const WORDS = "'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges', or 'all'";
 

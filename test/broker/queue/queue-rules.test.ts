@@ -3,8 +3,8 @@
 
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
+import type { TakenEntry } from '../../../src/broker/queue/messages/queue-entries.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import type { TakenEntry } from '../../../src/broker/queue/queue-entries.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'I', value });

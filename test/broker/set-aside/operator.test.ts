@@ -1,8 +1,8 @@
 // Owns the tests of what operators do with what is set aside, and of who may.
 
 import { beforeEach, expect, test } from 'vitest';
-import { rowKey } from '../../../src/broker/row.ts';
 import { View } from '../../../src/broker/view.ts';
+import { rowKey } from '../../../src/store/row.ts';
 import { TABLE_DEFINITIONS, TABLE_PAGES } from '../../../src/store/tables.ts';
 import { found } from '../../../src/util/rows.ts';
 import { SmallBroker } from '../small-broker.ts';

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { AmqpError } from '../../../src/amqp/errors.ts';
 import { trialStart } from '../../../src/broker/check/trial-start.ts';
-import { encodeRow, rowKey } from '../../../src/broker/row.ts';
+import { encodeRow, rowKey } from '../../../src/store/row.ts';
 import {
   TABLE_ACCESS,
   TABLE_DEFINITIONS,

@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { Descriptor, Taken } from '../../../src/cli/log/descriptor.ts';
 import { LineSink, WAITING_BYTES_MAX } from '../../../src/cli/log/line-sink.ts';
 import { makeLogger } from '../../../src/cli/logger.ts';
-import { droppedLines } from '../../../src/util/dropped-lines.ts';
+import { droppedLines } from '../../../src/util/log/dropped-lines.ts';
 
 const SETTINGS = { logConsole: true, logLevel: 'info', logFormatter: 'json' } as const;
 

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ANSWERED } from '../../../src/server/connection-state.ts';
+import { ANSWERED } from '../../../src/server/states.ts';
 import { eventually } from '../../support/amqp.ts';
 import { RawConnection } from '../../support/amqp-raw.ts';
 import { encodeFrame, encodeMethod, HEARTBEAT } from '../../support/amqp-wire.ts';

@@ -1,7 +1,7 @@
 // Owns `leveret backup`: a copy of the data of a broker that runs. Never writes it: the broker does.
 
 import { resolve } from 'node:path';
-import type { LiveVerb } from '../../live.ts';
+import type { LiveVerb } from '../../verb/live.ts';
 
 export const backupVerb: LiveVerb = {
   name: 'backup',

@@ -1,10 +1,10 @@
 // Owns `leveret list ...`: what there is in a running broker. Never computes a column.
 
 import { Option } from 'commander';
-import type { HttpApi } from '../../http-api.ts';
-import { type LiveVerb, vhostPath } from '../../live.ts';
 import type { Listing } from '../../output.ts';
-import type { Options } from '../../verb.ts';
+import type { HttpApi } from '../../verb/http-api.ts';
+import { type LiveVerb, vhostPath } from '../../verb/live.ts';
+import type { Options } from '../../verb/verb.ts';
 
 /** One kind of thing to list. */
 interface Kind {

@@ -2,12 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
-import { type HttpApi, part } from '../../http-api.ts';
-import { type LiveVerb, vhostOf } from '../../live.ts';
-import { parseInteger, parseJsonOption } from '../../offline.ts';
 import type { Listing } from '../../output.ts';
 import { print, printError } from '../../print.ts';
-import type { Arguments, Options } from '../../verb.ts';
+import { type HttpApi, part } from '../../verb/http-api.ts';
+import { type LiveVerb, vhostOf } from '../../verb/live.ts';
+import type { Arguments, Options } from '../../verb/verb.ts';
+import { parseInteger, parseJsonOption } from '../../verb/verb-runner.ts';
 
 /** A message as the API shows it. */
 interface Message {

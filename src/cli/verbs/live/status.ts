@@ -1,11 +1,11 @@
 // Owns `leveret status` and `leveret top`: a running broker at a glance, once or all the time.
 
 import { Option } from 'commander';
-import { printable } from '../../../util/printable.ts';
-import type { HttpApi } from '../../http-api.ts';
-import type { LiveVerb } from '../../live.ts';
-import { parseInteger } from '../../offline.ts';
+import { printable } from '../../../util/log/printable.ts';
 import { render } from '../../output.ts';
+import type { HttpApi } from '../../verb/http-api.ts';
+import type { LiveVerb } from '../../verb/live.ts';
+import { parseInteger } from '../../verb/verb-runner.ts';
 
 /** What is read of the API. */
 interface Overview {

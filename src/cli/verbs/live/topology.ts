@@ -1,10 +1,10 @@
 // Owns `leveret declare ...`, `delete ...` and `purge` on a running broker.
 
 import { Option } from 'commander';
-import { part } from '../../http-api.ts';
-import { type LiveVerb, vhostOf } from '../../live.ts';
-import { parseJsonOption } from '../../offline.ts';
-import { VerbError } from '../../verb-error.ts';
+import { part } from '../../verb/http-api.ts';
+import { type LiveVerb, vhostOf } from '../../verb/live.ts';
+import { VerbError } from '../../verb/verb-error.ts';
+import { parseJsonOption } from '../../verb/verb-runner.ts';
 
 const ARGUMENTS = new Option('--arguments <json>', 'Arguments, as a JSON object.')
   .argParser(parseJsonOption)

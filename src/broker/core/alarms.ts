@@ -1,0 +1,40 @@
+// Owns which resources the broker is short of, and the words for it. Never measures anything, and never
+// blocks anybody: server/backpressure/resource-monitor.ts looks, server.ts acts.
+
+/** A resource as it was when it was looked at last. Bytes; a limit that is not set is 0 or Infinity. */
+export class Resource {
+  /** Whether it was found to be short. */
+  measured = false;
+  /** Whether it counts as short whatever is measured: tests ask for that. */
+  forced = false;
+  /** Memory in use, or free space on the disk. */
+  now: number;
+  limit: number;
+
+  constructor(now: number, limit: number) {
+    this.now = now;
+    this.limit = limit;
+  }
+
+  /** Whether it is short. */
+  get alarm(): boolean {
+    return this.measured || this.forced;
+  }
+}
+
+/** The two resources that publishers use up. */
+export class Alarms {
+  readonly memory = new Resource(0, Number.POSITIVE_INFINITY);
+  readonly disk = new Resource(Number.POSITIVE_INFINITY, 0);
+
+  /** Whether anything is short, so that nobody may publish. */
+  get on(): boolean {
+    return this.memory.alarm || this.disk.alarm;
+  }
+
+  /** What `connection.blocked` gives as its reason, in RabbitMQ's words and order. */
+  get reason(): string {
+    const short = [this.disk.alarm ? 'disk' : '', this.memory.alarm ? 'memory' : ''];
+    return `low on ${short.filter((each) => each !== '').join(' & ')}`;
+  }
+}

@@ -1,0 +1,142 @@
+// Owns which queues fill up though their consumers settle, and how much more each may be given for now.
+// Never holds a publisher back: server/backpressure/flow-control.ts does.
+
+/** What counts as a flood; see config/settings.ts. */
+export interface FloodSettings {
+  /** A queue with consumers may have so many messages ready; no limit is `Infinity`. */
+  readonly flowBacklogMax: number;
+  readonly flowBacklogBytesMax: number;
+  /** So many messages a second may be published to it however slow its consumers are. */
+  readonly flowFloor: number;
+}
+
+/** No backlog is too large. */
+export const NO_FLOODS: FloodSettings = {
+  flowBacklogMax: Number.POSITIVE_INFINITY,
+  flowBacklogBytesMax: Number.POSITIVE_INFINITY,
+  flowFloor: 0,
+};
+
+/** What a publisher of large messages may send to a flooded queue whatever its consumers do. */
+const FLOOR_BYTES_PER_SECOND = 64 * 2 ** 20;
+/** Where the backlog is so many times what it may be, less is let in than goes out. */
+const HIGH_BACKLOG = 2;
+const HIGH_BACKLOG_SHARE = 0.8;
+/** A flood is over when the backlog is this part of what it may be. */
+const OVER = 0.5;
+
+/** A queue as its floods are seen. */
+export interface FloodedQueue {
+  readonly deleted: boolean;
+  readonly readyCount: number;
+  readonly unackedCount: number;
+  /** Body bytes of the ready messages. */
+  readonly readyBytes: number;
+  readonly consumers: readonly { readonly channel: { readonly link: object } }[];
+  /** Null: it is not flooded. */
+  flood: Flood | null;
+  /** Makes it go by what `flood` is now. */
+  applyRules(): void;
+}
+
+/** A queue while it is flooded. */
+export class Flood {
+  readonly queue: FloodedQueue;
+  /** Pushes since the last sample, and how many of them are welcome. */
+  pushed = 0;
+  allowance = 0;
+  /** What was in the queue at the last sample. */
+  heldBefore: number;
+  private readonly floods: Floods;
+
+  constructor(queue: FloodedQueue, floods: Floods) {
+    this.queue = queue;
+    this.floods = floods;
+    this.heldBefore = queue.readyCount + queue.unackedCount;
+  }
+
+  /** A message is on its way into the queue. */
+  push(): void {
+    this.pushed += 1;
+    if (this.pushed > this.allowance) this.floods.overdrawn = this;
+  }
+}
+
+/** All flooded queues. */
+export class Floods {
+  /** One that has been given more than is welcome just now; whoever looks at it sets it back. */
+  overdrawn: Flood | null = null;
+  private readonly settings: FloodSettings;
+  private readonly all = new Set<Flood>();
+
+  constructor(settings: FloodSettings) {
+    this.settings = settings;
+  }
+
+  /** Whether some queue is flooded, so that samples are wanted. */
+  get any(): boolean {
+    return this.all.size > 0;
+  }
+
+  /** Told of every queue that has been delivered from. */
+  look(queue: FloodedQueue): void {
+    const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
+    if (queue.readyCount <= flowBacklogMax && queue.readyBytes <= flowBacklogBytesMax) return;
+    // Who parks messages where nobody consumes them is left alone.
+    if (queue.flood !== null || queue.consumers.length === 0) return;
+    queue.flood = new Flood(queue, this);
+    queue.applyRules();
+    this.all.add(queue.flood);
+  }
+
+  /** Takes off what is flooded no more; returns whether anything was. */
+  endWhatIsOver(): boolean {
+    let ended = false;
+    for (const flood of this.all) {
+      if (!this.isOver(flood.queue)) continue;
+      this.all.delete(flood);
+      flood.queue.flood = null;
+      flood.queue.applyRules();
+      ended = true;
+    }
+    return ended;
+  }
+
+  /** Looks at what was settled in the last `ms`: as much is welcome in the next. */
+  sample(ms: number): void {
+    for (const flood of this.all) {
+      const { queue } = flood;
+      const held = queue.readyCount + queue.unackedCount;
+      const settled = flood.pushed - (held - flood.heldBefore);
+      const share = this.isHigh(queue) ? HIGH_BACKLOG_SHARE : 1;
+      flood.allowance = Math.max(settled * share, this.floor(queue, ms));
+      flood.pushed = 0;
+      flood.heldBefore = held;
+    }
+  }
+
+  private isOver(queue: FloodedQueue): boolean {
+    const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
+    if (queue.deleted || queue.consumers.length === 0) return true;
+    return (
+      queue.readyCount < flowBacklogMax * OVER && queue.readyBytes < flowBacklogBytesMax * OVER
+    );
+  }
+
+  private isHigh(queue: FloodedQueue): boolean {
+    const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
+    return (
+      queue.readyCount > flowBacklogMax * HIGH_BACKLOG ||
+      queue.readyBytes > flowBacklogBytesMax * HIGH_BACKLOG
+    );
+  }
+
+  private floor(queue: FloodedQueue, ms: number): number {
+    const bytesEach = queue.readyBytes / Math.max(1, queue.readyCount);
+    const floor = Math.min(
+      this.settings.flowFloor,
+      FLOOR_BYTES_PER_SECOND / Math.max(1, bytesEach),
+    );
+    return (floor * ms) / 1000;
+  }
+}

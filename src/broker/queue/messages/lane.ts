@@ -1,0 +1,224 @@
+// Owns one first-in-first-out line of messages in a queue: which are ready, in which order, and
+// which may go out. Never knows consumers or why a message leaves: queue.ts does.
+
+import type { MessageLog } from '../../../message/log/log.ts';
+import { positionOf } from '../../../message/log/segment.ts';
+import { recordArrivedMs, recordExpiryMs } from '../../../message/record.ts';
+import { NumberHeap } from '../../../util/heap.ts';
+import { DeliveredMark } from './delivered-mark.ts';
+import { ENTRY_STORED } from './page.ts';
+import { type EntriesOwner, QueueEntries, type TakenEntry } from './queue-entries.ts';
+import type { QueueRows } from './queue-rows.ts';
+
+/** What a lane tells its queue. */
+export interface LaneOwner extends EntriesOwner {
+  /** A delivery waits for a batch that says on disk that the message may have been delivered. */
+  markWanted(): void;
+  /** A stored message came that no batch holds yet; or one of those is gone again. */
+  unsealedPushed(): void;
+  unsealedGone(): void;
+}
+
+/*
+ *   seq      0 ............ first live ........ cursor ........ tail
+ *            settled        unacked, requeued,  ready           (next to be given out)
+ *                           settled in between
+ *
+ * A message's place is its seq. Those from the cursor on are ready, and so are the requeued ones
+ * before it, which are few and go first, lowest seq first: so each returns to its place.
+ */
+export class Lane {
+  readonly number: number;
+  /** Messages ready in this lane. */
+  readyCount = 0;
+  readonly entries: QueueEntries;
+  /** The seq of the next message that has not been given out yet. */
+  private cursor = 0;
+  private readonly requeued = new NumberHeap();
+  private readonly mark: DeliveredMark;
+  private readonly queueId: number;
+  private readonly durable: boolean;
+  private readonly log: MessageLog;
+  private readonly rows: QueueRows;
+  private readonly owner: LaneOwner;
+
+  constructor(
+    number: number,
+    queueId: number,
+    durable: boolean,
+    log: MessageLog,
+    rows: QueueRows,
+    owner: LaneOwner,
+  ) {
+    this.number = number;
+    this.queueId = queueId;
+    this.durable = durable;
+    this.log = log;
+    this.rows = rows;
+    this.owner = owner;
+    this.mark = new DeliveredMark(durable);
+    this.entries = new QueueEntries(queueId, number, log, rows, owner);
+  }
+
+  /** Adds a message at the tail; `state` as for QueueEntries.push. */
+  push(position: number, bodyBytes: number, state: number): void {
+    this.entries.push(position, bodyBytes, state);
+    this.readyCount += 1;
+    if ((state & ENTRY_STORED) !== 0) this.owner.unsealedPushed();
+  }
+
+  /**
+   * Takes the next ready message out for a delivery, fills in `taken` but for its seq, and returns
+   * that. -1 when the delivery has to wait for a batch that says on disk that it may have been.
+   */
+  take(taken: TakenEntry): number {
+    const { entries } = this;
+    let seq: number;
+    if (this.requeued.size > 0) {
+      seq = this.requeued.pop();
+      taken.redelivered = true;
+    } else {
+      seq = entries.firstFrom(this.cursor);
+      if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
+        this.cursor = seq;
+        this.mark.wanted = true;
+        this.owner.markWanted();
+        return -1;
+      }
+      this.cursor = seq + 1;
+      taken.redelivered = seq < this.mark.redeliveredBelow;
+    }
+    entries.read(seq, taken);
+    this.readyCount -= 1;
+    return seq;
+  }
+
+  /** The seq of the next ready message; there must be one. */
+  findHead(): number {
+    if (this.requeued.size > 0) return this.requeued.first;
+    const seq = this.entries.firstFrom(this.cursor);
+    this.cursor = seq;
+    return seq;
+  }
+
+  /** Takes the head out though nobody is given it; the caller removes it. Returns its seq. */
+  skipHead(): number {
+    const seq = this.findHead();
+    if (this.requeued.size > 0) this.requeued.pop();
+    else this.cursor = seq + 1;
+    this.readyCount -= 1;
+    return seq;
+  }
+
+  /**
+   * When a message that is there expires, ms since the Unix epoch; Infinity: never. The smaller of
+   * its own time to live and the queue's counts, from its arrival on.
+   */
+  expiryOf(seq: number, queueTtlMs: number): number {
+    const own = this.entries.expires(seq);
+    if (!own && queueTtlMs === Infinity) return Infinity;
+    const position = this.entries.positionOf(seq);
+    const segment = this.log.readable(position);
+    const view = segment.view as DataView;
+    const record = position - positionOf(segment.id, 0);
+    const ttlMs = own ? Math.min(recordExpiryMs(view, record), queueTtlMs) : queueTtlMs;
+    return recordArrivedMs(view, record) + ttlMs;
+  }
+
+  /** Whether a delivery waits for a batch. */
+  get waitsForMark(): boolean {
+    return this.mark.wanted;
+  }
+
+  /** Ends the life of an entry that is not ready. */
+  remove(seq: number): void {
+    const stored = this.entries.remove(seq);
+    if (stored && seq >= this.mark.sealedTail) this.owner.unsealedGone();
+  }
+
+  /** Whether an entry that is there is ready, and not out for delivery. */
+  isReady(seq: number): boolean {
+    return seq >= this.cursor || this.requeued.has(seq);
+  }
+
+  /** Ends the life of a ready entry, wherever it stands. */
+  removeReady(seq: number): void {
+    if (seq < this.cursor) this.requeued.remove(seq);
+    this.readyCount -= 1;
+    this.remove(seq);
+  }
+
+  /** Puts an entry that was taken out back to its place. */
+  requeue(seq: number): void {
+    this.readyCount += 1;
+    this.requeued.push(seq);
+  }
+
+  /**
+   * Removes all ready messages: one by one only those that share a page with others, and those that
+   * came back while some are out. `unacked`: the queue has deliveries outstanding.
+   */
+  purge(unacked: boolean): void {
+    const { entries } = this;
+    const { tail } = entries;
+    if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.pop());
+    else this.requeued.clear();
+    const from = unacked ? this.cursor : 0;
+    entries.purgePages(from, tail);
+    for (let seq = entries.firstFrom(from); seq < tail; seq = entries.firstFrom(seq + 1)) {
+      this.remove(seq);
+    }
+    this.cursor = tail;
+    this.readyCount = 0;
+  }
+
+  /** Lets go of every message in memory, as part of deleting the queue. */
+  discard(): void {
+    this.entries.discard();
+    if (this.durable) this.rows.removeMark(this.queueId, this.number);
+    this.requeued.clear();
+    this.readyCount = 0;
+  }
+
+  /** Writes what changed into the current batch. `unacked`: the queue has deliveries outstanding. */
+  sealInto(batch: number, unacked: boolean): void {
+    this.entries.seal(batch);
+    const delivered = unacked || this.requeued.size > 0;
+    if (this.mark.seal(batch, this.cursor, this.entries.tail, delivered)) this.putMark();
+  }
+
+  /** Told that all batches up to `batch` are durable; returns whether deliveries may go on. */
+  durableUpTo(batch: number): boolean {
+    return this.mark.durableUpTo(batch);
+  }
+
+  /** At a clean stop: notes just which messages have been delivered, no more. */
+  sealExactMark(): void {
+    if (this.mark.sealExact(this.cursor)) this.putMark();
+  }
+
+  /** Reads the messages and the mark back from the store; returns the bytes of their bodies. */
+  recover(): number {
+    this.mark.recover(this.rows.readMark(this.queueId, this.number));
+    let bytes = 0;
+    this.cursor = -1;
+    // New messages lie above the mark, or they would come as redelivered at their first delivery.
+    this.entries.recover(this.mark.sealed, (seq, bodyBytes) => {
+      if (this.cursor < 0) this.cursor = seq;
+      this.readyCount += 1;
+      bytes += bodyBytes;
+    });
+    if (this.cursor < 0) this.cursor = this.entries.tail;
+    this.mark.sealedTail = this.entries.tail;
+    return bytes;
+  }
+
+  /** Whether some message in it may expire, given the queue's own time to live. */
+  mayExpire(queueTtlMs: number): boolean {
+    return this.readyCount > 0 && (queueTtlMs !== Infinity || this.entries.expiring > 0);
+  }
+
+  private putMark(): void {
+    if (this.durable) this.rows.putMark(this.queueId, this.number, this.mark.sealed);
+  }
+}

@@ -1,0 +1,61 @@
+// Owns dead-lettering: the address of a dead message, which queues it may go to, and the move.
+// Never decides that a message is dead: who rejects, expires or drops it does.
+
+import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.ts';
+import { readMessage } from '../../message/read-message.ts';
+import { NO_EXPIRY } from '../../message/record.ts';
+import type { BrokerCore } from '../core/core.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { DeathReason, DyingQueue } from '../queue/ports.ts';
+import { MessageProperties } from '../routing/message-properties.ts';
+import type { Router } from '../routing/router.ts';
+import { copyKeys } from '../routing/sender-selected.ts';
+import type { Steps } from '../turn/slices.ts';
+import { placeCopy, placingCopy, prepareCopy } from './copy-message.ts';
+import { queuesOfCycle, recordDeath } from './deaths.ts';
+import { WIDE_ROUTE } from './pushing.ts';
+
+/** A vhost as messages that the broker publishes itself see it. */
+export interface RoutedVhost {
+  readonly name: string;
+  readonly exchanges: ReadonlyMap<string, Exchange>;
+  readonly router: Router;
+}
+
+/**
+ * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
+ * exists. The caller then settles it in `queue` within the same turn, so that one batch holds both:
+ * on disk the message is here or there, never in both and never in none. Where it goes to very many queues,
+ * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last.
+ */
+export function deadLetter(
+  core: BrokerCore,
+  vhost: RoutedVhost,
+  queue: DyingQueue,
+  position: number,
+  reason: DeathReason,
+): Steps | null {
+  const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
+  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return null;
+  const message = readMessage(core.log, position);
+  const { headers, expiration, address } = message;
+  const atMs = core.clock.wallMs();
+  recordDeath(headers, { ...address, queue: queue.name, reason, expiration, atMs });
+  if (deadLetterRoutingKey !== null) headers.delete('CC');
+  const routingKey = deadLetterRoutingKey ?? address.routingKey;
+  const properties = new MessageProperties();
+  properties.read(message.headerPayload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
+  const keys = [routingKey.toString(), ...copyKeys(headers)];
+  const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
+  const cycle = queuesOfCycle(headers, reason);
+  const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
+  if (targets.length === 0) return null;
+  const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
+  const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
+  const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
+  // Up to here the message was looked at; from here on there is no way back.
+  core.counts.deadLettered[reason] += 1;
+  if (targets.length > WIDE_ROUTE) return placingCopy(core, prepared, targets);
+  placeCopy(core, prepared, targets);
+  return null;
+}

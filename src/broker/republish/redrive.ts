@@ -1,0 +1,47 @@
+// Owns moving messages from one queue to another, dead letters back to where they died above all. A
+// message is never in both queues, and never in none, whatever happens: one batch holds the move.
+
+import type { ReadMessage } from '../../message/read-message.ts';
+import { NO_EXPIRY } from '../../message/record.ts';
+import type { BrokerCore } from '../core/core.ts';
+import type { BrowsedEntry } from '../queue/messages/queue-messages.ts';
+import type { Queue } from '../queue/queue.ts';
+import { placeCopy, prepareCopy } from './copy-message.ts';
+import { lastDeathOf } from './deaths.ts';
+
+/** What became of a message that was to be moved. */
+export type Moved = 'moved' | 'no-way-back' | 'refused';
+
+/**
+ * Moves a ready message to the queue that it died in last, or to `to`. A dead letter gets the exchange
+ * and the routing key back that it had; what `x-death` says stays, as its history.
+ */
+export function redriveMessage(
+  core: BrokerCore,
+  vhost: { readonly queues: ReadonlyMap<string, Queue> },
+  from: Queue,
+  entry: BrowsedEntry,
+  message: ReadMessage,
+  to: Queue | null,
+): Moved {
+  const death = lastDeathOf(message.headers);
+  const target = to ?? vhost.queues.get(death?.queue ?? '');
+  if (target === undefined || target === from) return 'no-way-back';
+  const copy = {
+    exchange: death === null ? message.address.exchange : (death.exchange ?? ''),
+    routingKey: death?.routingKey ?? message.address.routingKey,
+    headerPayload: message.headerPayload,
+    expiryMs: expiryMsOf(message.expiration),
+  };
+  if (!placeCopy(core, prepareCopy(core, message, copy), [target])) return 'refused';
+  core.line.begin();
+  from.messages.removeReady(entry);
+  core.line.end();
+  return 'moved';
+}
+
+/** Publishers may write no other `expiration` than one of digits. */
+function expiryMsOf(expiration: string | null): number {
+  const expiryMs = expiration === null ? NO_EXPIRY : Number(expiration);
+  return expiryMs >= 0 && expiryMs < NO_EXPIRY ? expiryMs : NO_EXPIRY;
+}

@@ -1,0 +1,95 @@
+// Owns the time that messages and queues live by: the time of day without its jumps. Never schedules
+// anything: server/turn/expiry-timer.ts does.
+//
+//   time of day   ----------------.                      set back by an operator
+//                                  '----------------
+//   broker time   ----------------------------------     goes on
+//                                  <--> correction: what has to be taken off the time of day
+//
+// A time to live is a span, so what counts while the broker runs is the monotonic clock. Across a
+// restart only the time of day is known; the correction is stored, so that times written before the
+// jump and after it lie on one line.
+
+import { CHECKSUM_BYTES, checksum, withChecksum } from '../../store/checksum.ts';
+import type { Store } from '../../store/port.ts';
+import { TABLE_META } from '../../store/tables.ts';
+import type { Clock } from '../../util/clock.ts';
+
+/**
+ * The time of day may run apart from the monotonic clock by so much between two looks before that is a
+ * jump: both are slewed alike, and reading one after the other takes a moment on a busy machine.
+ */
+const JUMP_MS_MIN = 250;
+
+const KEY = Buffer.from('clock');
+const ROW_BYTES = 8;
+
+/** The broker's time: milliseconds since the Unix epoch at the first start, and never going back. */
+export class BrokerTime {
+  private readonly clock: Clock;
+  private readonly store: Store;
+  private lastMs: number;
+  private wallMs: number;
+  private monotonicMs: number;
+  private correctionMs = 0;
+  private storedMs = 0;
+
+  constructor(clock: Clock, store: Store) {
+    this.clock = clock;
+    this.store = store;
+    this.wallMs = clock.wallMs();
+    this.monotonicMs = clock.monotonicMs();
+    this.lastMs = this.wallMs;
+  }
+
+  /**
+   * Reads the correction back, before anything is told a time. A damaged one counts as none: the time
+   * of day is what there is then, and no reason not to start.
+   */
+  recover(): void {
+    const value = this.store.get(TABLE_META, KEY);
+    if (value === null) return;
+    const correction = readCorrection(value);
+    this.correctionMs = Number.isSafeInteger(correction) ? correction : 0;
+    this.storedMs = this.correctionMs;
+    this.lastMs = Math.max(0, this.wallMs - this.correctionMs);
+  }
+
+  /** The time now, whole milliseconds: as the time of day, but for its jumps since the first start. */
+  now(): number {
+    const wallMs = this.clock.wallMs();
+    const monotonicMs = this.clock.monotonicMs();
+    const apart = wallMs - this.wallMs - (monotonicMs - this.monotonicMs);
+    if (apart > JUMP_MS_MIN || apart < -JUMP_MS_MIN) this.correctionMs += Math.round(apart);
+    this.wallMs = wallMs;
+    this.monotonicMs = monotonicMs;
+    const nowMs = wallMs - this.correctionMs;
+    if (nowMs > this.lastMs) this.lastMs = nowMs;
+    return this.lastMs;
+  }
+
+  /** The time of day that belongs to a broker time, for people to read. */
+  wallOf(brokerMs: number): number {
+    return brokerMs + this.correctionMs;
+  }
+
+  /** How far the time of day was set since `save` was last called, ms; 0: not at all. */
+  get unsavedJumpMs(): number {
+    return this.correctionMs - this.storedMs;
+  }
+
+  /** Puts the correction into the batch being gathered. */
+  save(): void {
+    const content = Buffer.alloc(ROW_BYTES);
+    content.writeDoubleBE(this.correctionMs);
+    this.store.put(TABLE_META, KEY, withChecksum(content));
+    this.storedMs = this.correctionMs;
+  }
+}
+
+/** The correction of a stored row, ms; 0 for one that is damaged. */
+function readCorrection(value: Buffer): number {
+  if (value.length !== ROW_BYTES + CHECKSUM_BYTES) return 0;
+  const sound = checksum(value.subarray(0, ROW_BYTES)) === value.readUInt32LE(ROW_BYTES);
+  return sound ? value.readDoubleBE() : 0;
+}

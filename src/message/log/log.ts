@@ -1,0 +1,400 @@
+// Owns the two logs that hold every message's bytes, one kept by the store and one that need not last:
+// where a record goes, when its segment may go, what a batch must write. Never knows queues.
+
+import type { Store } from '../../store/port.ts';
+import type { Scratch } from '../../store/scratch.ts';
+import { assert } from '../../util/assert.ts';
+import { copyBytes } from '../../util/bytes.ts';
+import type { Chunk } from '../chunk.ts';
+import { BufferPool } from './buffer-pool.ts';
+import type { SegmentBytes } from './held.ts';
+import { recoverSegments } from './recover-segments.ts';
+import { Shelf } from './resident-segments.ts';
+import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
+import { checkHeld, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
+import { Sparse, settledWhenSparse } from './sparse.ts';
+import { putAll, Spill } from './spill.ts';
+
+/** A record beyond this size gets a segment of its own. */
+const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
+/** About what a record holds beside its body, for records that only their entries tell of. */
+const RECORD_REST_BYTES = 64;
+
+/** Segments whose bytes a batch under way still reads. */
+interface SealedSegments {
+  readonly batch: number;
+  readonly segments: Segment[];
+}
+
+/**
+ * The message log. A record is placed once, whatever the number of queues it goes to; each queue
+ * entry weighs on its segment, and a segment that none weighs on is gone.
+ */
+export class MessageLog {
+  /** The segment of the record placed last; who places a record says there how many queues hold it. */
+  placed: Segment;
+  /** Persistent bytes not yet handed to the store, those of dropped messages included. */
+  unsealedBytes = 0;
+  /** The segments that are worth compacting, of either log. */
+  readonly sparse = new Sparse();
+  private readonly store: Store;
+  private readonly stored: Shelf;
+  private readonly passing: Shelf;
+  private readonly spill: Spill | null;
+  private readonly segments = new Map<number, Segment>();
+  private readonly pool = new BufferPool(SEGMENT_SPAN);
+  private found: Segment;
+  private nextId = 1;
+  private transientTail: Segment;
+  private persistentTail: Segment;
+  private unsealed: Segment[] = [];
+  private readonly underWay: SealedSegments[] = [];
+
+  /**
+   * `residentBytesMax` bounds the persistent segments that are in memory though the store has them too,
+   * `transientBytesMax` the transient ones, which leave for `scratch` beyond it. Without a `scratch` they
+   * stay. Reads back which segments the store holds.
+   */
+  constructor(
+    store: Store,
+    residentBytesMax: number,
+    transientBytesMax = residentBytesMax,
+    scratch: Scratch | null = null,
+  ) {
+    this.store = store;
+    this.stored = new Shelf(residentBytesMax, store);
+    this.passing = new Shelf(scratch === null ? Infinity : transientBytesMax, null);
+    this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
+    this.nextId = recoverSegments(store, this.segments, this.sparse);
+    this.transientTail = this.openShared(false);
+    this.persistentTail = this.openShared(true);
+    this.found = this.transientTail;
+    this.placed = this.transientTail;
+  }
+
+  /** Lets go of nothing that the store has by now: something that cannot be read may refer to it. */
+  keepAll(): void {
+    for (const segment of this.segments.values()) {
+      if (segment.open) continue;
+      segment.hold(1, 0);
+      segment.kept = true;
+    }
+  }
+
+  /** After recovery: removes segments that nothing refers to. */
+  dropUnreferenced(): void {
+    for (const segment of [...this.segments.values()]) if (!segment.open) this.watch(segment);
+  }
+
+  /**
+   * Places the record at `start` to `end` of a chunk and returns its position. The chunk's buffer
+   * becomes a segment itself where it may; else the record is copied. The caller makes `placed`
+   * hold it for its queues before the turn ends.
+   */
+  place(chunk: Chunk, start: number, end: number, persistent: boolean): number {
+    chunk.recordBytes += end - start;
+    let segment = chunk.segment;
+    if (segment === null && chunk.adoptable) {
+      segment = new Segment(this.nextId++, persistent, chunk.bytes, false);
+      segment.sealedEnd = start;
+      this.segments.set(segment.id, segment);
+      chunk.segment = segment;
+    }
+    if (segment !== null && segment.persistent === persistent) {
+      segment.end = end;
+      segment.recordBytes += end - start;
+      if (persistent) this.list(segment, end - start);
+      this.placed = segment;
+      return positionOf(segment.id, start);
+    }
+    if (chunk.single && end > SHARED_RECORD_BYTES_MAX) {
+      return this.take(chunk.bytes, chunk.parts, end, persistent);
+    }
+    return this.append(chunk.bytes, chunk.view, start, end - start, persistent);
+  }
+
+  /** Copies a record into the log and returns its position. The caller goes on as after `place`. */
+  append(
+    source: Buffer,
+    sourceView: DataView,
+    start: number,
+    length: number,
+    persistent: boolean,
+  ): number {
+    let segment = persistent ? this.persistentTail : this.transientTail;
+    if (length > SHARED_RECORD_BYTES_MAX) {
+      const own = Buffer.allocUnsafeSlow(length);
+      source.copy(own, 0, start, start + length);
+      return this.take(own, null, length, persistent);
+    }
+    if (segment.end + length > SEGMENT_SPAN) {
+      this.close(segment);
+      segment = this.openShared(persistent);
+      if (persistent) this.persistentTail = segment;
+      else this.transientTail = segment;
+    }
+    const at = segment.end;
+    assert(segment.bytes !== null && segment.view !== null, 'an open segment is in memory');
+    copyBytes(source, sourceView, start, segment.bytes, segment.view, at, length);
+    segment.end = at + length;
+    segment.recordBytes += length;
+    if (persistent) this.list(segment, length);
+    this.placed = segment;
+    return positionOf(segment.id, at);
+  }
+
+  /** Makes one record, in a buffer and perhaps more parts, a segment; returns its position. */
+  private take(
+    record: Buffer,
+    parts: readonly Buffer[] | null,
+    end: number,
+    persistent: boolean,
+  ): number {
+    const segment = new Segment(this.nextId++, persistent, record, false);
+    segment.parts = parts;
+    segment.end = end;
+    segment.recordBytes = end;
+    segment.open = false;
+    this.segments.set(segment.id, segment);
+    if (persistent) this.list(segment, end);
+    this.shelfOf(segment).enter(segment);
+    this.placed = segment;
+    return positionOf(segment.id, 0);
+  }
+
+  /** Ends the use of a chunk: no more records will be placed in it. */
+  release(chunk: Chunk): void {
+    if (chunk.segment !== null) this.close(chunk.segment);
+    chunk.unload();
+  }
+
+  /** The segment of a position, which the caller knows to be held; its bytes may be away. */
+  segmentOf(position: number): Segment {
+    const id = Math.floor(position / SEGMENT_SPAN);
+    if (this.found.id === id) return this.found;
+    const segment = this.segments.get(id);
+    assert(segment !== undefined, 'a position that a queue holds lies in a known segment');
+    this.found = segment;
+    return segment;
+  }
+
+  /**
+   * As `segmentOf`, with the bytes in memory; throws CorruptRecordError when they are damaged, or when the
+   * store has not all of the record that begins there.
+   */
+  readable(position: number): Segment {
+    const segment = this.segmentOf(position);
+    if (segment.bytes === null) {
+      const shelf = this.shelfOf(segment);
+      shelf.put(segment, shelf.read(segment));
+    }
+    if (segment.held !== null) checkHeld(segment, position, segment as SegmentBytes);
+    return segment;
+  }
+
+  /** The bytes of a segment for one look at the record at a position: what is away stays away. */
+  glimpse(position: number): Buffer {
+    const segment = this.segmentOf(position);
+    const read = this.bytesOf(segment);
+    checkHeld(segment, position, read);
+    return read.bytes;
+  }
+
+  /** Holds a recovered record for one queue; false when the store lacks it. */
+  recoverRef(position: number, bodyBytes: number): boolean {
+    const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
+    if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
+    segment.hold(1, bodyBytes);
+    segment.recordBytes = Math.min(
+      segment.storedBytes,
+      segment.recordBytes + bodyBytes + RECORD_REST_BYTES,
+    );
+    return true;
+  }
+
+  /** The same for a record that the store may lack: then reading it fails, and nothing else. */
+  recoverHeld(position: number, bodyBytes: number): void {
+    if (this.recoverRef(position, bodyBytes)) return;
+    const id = Math.floor(position / SEGMENT_SPAN);
+    const segment = this.segments.get(id) ?? new Segment(id, true, null, false);
+    segment.open = false;
+    segment.hold(1, bodyBytes);
+    this.segments.set(id, segment);
+    this.nextId = Math.max(this.nextId, id + 1);
+  }
+
+  /** Holds a record once more than there are entries for it; `unref` ends that. */
+  retain(position: number, bodyBytes: number): void {
+    this.segmentOf(position).retain(bodyBytes);
+  }
+
+  /** The bytes around a record and its offset in them, to be used within this turn. */
+  read(position: number): { bytes: Buffer; view: DataView; offset: number } {
+    const segment = this.readable(position);
+    if (segment.parts !== null) segment.join();
+    const { id, bytes, view } = segment;
+    assert(bytes !== null && view !== null, 'a readable segment is in memory');
+    return { bytes, view, offset: position - positionOf(id, 0) };
+  }
+
+  /** One queue's entry for a record is gone; the last one frees the segment, wherever it lies. */
+  unref(segment: Segment, bodyBytes: number): void {
+    segment.settledWeight += weightOf(bodyBytes);
+    if (segment.settledWeight >= segment.watchedWeight) this.watch(segment);
+  }
+
+  /** Adds to the store's batch what was placed since the last call and is still needed. */
+  sealInto(): void {
+    this.unsealedBytes = 0;
+    if (this.unsealed.length === 0) return;
+    const written: Segment[] = [];
+    for (const segment of this.unsealed) {
+      segment.listed = false;
+      if (segment.liveWeight > 0 && segment.bytes !== null) {
+        const before = segment.storedBytes;
+        putAll(segment, (part, start, end, offset) =>
+          putSegmentRows(this.store, segment, part, start, end, offset),
+        );
+        this.sparse.storedBytes += segment.storedBytes - before;
+        segment.sealedBatch = this.store.batch;
+        segment.pins += 1;
+        written.push(segment);
+      }
+      segment.sealedEnd = segment.end;
+    }
+    this.unsealed.length = 0;
+    if (written.length > 0) this.underWay.push({ batch: this.store.batch, segments: written });
+  }
+
+  /** Told that all batches up to `batch` are durable: their segments' bytes may leave memory. */
+  durable(batch: number): void {
+    const { stored } = this;
+    stored.readableBatch = batch;
+    while (this.underWay.length > 0 && this.underWay[0]!.batch <= batch) {
+      for (const segment of this.underWay.shift()!.segments) this.unpin(segment);
+    }
+    if (stored.crowded) stored.thin((segment) => this.recycle(segment));
+  }
+
+  /** Lets transient segments leave memory where they are too many. Called once a turn. */
+  tend(): void {
+    const { spill, passing } = this;
+    if (spill === null) return;
+    if (passing.crowded) spill.put(passing.thin((segment) => this.recycle(segment)));
+    spill.commit();
+  }
+
+  /** Bytes on their way to the scratch store. */
+  get spillingBytes(): number {
+    return this.spill?.bytesUnderWay ?? 0;
+  }
+
+  /** Room in the files of the scratch store that is written before they grow. */
+  get reusableScratchBytes(): number {
+    return this.spill?.reusableBytes ?? 0;
+  }
+
+  /** Ends the use of a segment's bytes that `segment.pins += 1` announced. */
+  unpin(segment: Segment): void {
+    segment.pins -= 1;
+    if (segment.pins === 0 && segment.liveWeight === 0 && !segment.open) this.recycle(segment);
+  }
+
+  /** Told that the scratch store is to have a transient segment. */
+  handedOver(segment: Segment): void {
+    this.sparse.storedBytes += segment.storedBytes;
+    this.watch(segment);
+  }
+
+  /** Whether a segment of before is still there, and its store has it wholly. */
+  isStored(segment: Segment): boolean {
+    return this.segments.get(segment.id) === segment && this.shelfOf(segment).has(segment);
+  }
+
+  /** The bytes of a segment, read for this call alone if they are not in memory; `held` as there. */
+  bytesOf(segment: Segment): SegmentBytes {
+    return segment.bytes === null ? this.shelfOf(segment).read(segment) : (segment as SegmentBytes);
+  }
+
+  /**
+   * Keeps of a stored segment some ranges of its `bytes`, given as offsets and lengths in turn, in the
+   * batch being gathered. Positions stay as they are; what lies between will read as zeros.
+   */
+  pack(segment: Segment, read: SegmentBytes, ranges: readonly number[]): void {
+    const shelf = this.shelfOf(segment);
+    const store = shelf.store as Store;
+    // Reads see durable batches only: until this one is, the bytes stay in memory.
+    if (segment.bytes === null) shelf.put(segment, read);
+    this.sparse.storedBytes -= segment.storedBytes;
+    packSegment(store, segment, read.bytes, ranges);
+    this.sparse.storedBytes += segment.storedBytes;
+    segment.sealedBatch = store.batch;
+    this.reweigh(segment, segment.storedBytes);
+  }
+
+  /** Takes for granted that all entries which weigh on a segment need `neededBytes` of it. */
+  reweigh(segment: Segment, neededBytes: number): void {
+    this.sparse.remove(segment);
+    segment.placedWeight = segment.liveWeight;
+    segment.settledWeight = 0;
+    segment.recordBytes = neededBytes;
+    this.watch(segment);
+  }
+
+  /** Looks at a closed segment: it may be free, or sparse, and if neither is watched for that. */
+  private watch(segment: Segment): void {
+    const { placedWeight, settledWeight } = segment;
+    const sparseAt = settledWhenSparse(segment);
+    if (settledWeight === placedWeight) this.free(segment);
+    else if (settledWeight < sparseAt) segment.watchedWeight = sparseAt;
+    else {
+      segment.watchedWeight = placedWeight;
+      if (!segment.kept) this.sparse.add(segment);
+    }
+  }
+
+  /** Notes that a segment has so many bytes more to hand to the store. */
+  private list(segment: Segment, bytes: number): void {
+    this.unsealedBytes += bytes;
+    if (segment.listed) return;
+    segment.listed = true;
+    this.unsealed.push(segment);
+  }
+
+  private openShared(persistent: boolean): Segment {
+    const segment = new Segment(this.nextId++, persistent, this.pool.take(), true);
+    this.segments.set(segment.id, segment);
+    return segment;
+  }
+
+  private close(segment: Segment): void {
+    segment.open = false;
+    this.watch(segment);
+    if (segment.bytes !== null) this.shelfOf(segment).enter(segment);
+  }
+
+  private free(segment: Segment): void {
+    this.segments.delete(segment.id);
+    this.sparse.remove(segment);
+    if (segment.rows.length > 0) {
+      this.sparse.storedBytes -= segment.storedBytes;
+      removeSegmentRows(this.shelfOf(segment).store as Store, segment);
+    }
+    if (segment.pins === 0) this.recycle(segment);
+  }
+
+  /** Puts the buffer of a segment that is gone, or away, back into the pool. */
+  private recycle(segment: Segment): void {
+    if (segment.bytes === null) return;
+    // One that was read back from the store is only as long as what it held.
+    if (segment.pooled) this.pool.give(segment.bytes);
+    segment.bytes = null;
+    segment.view = null;
+    segment.held = null;
+    segment.parts = null;
+  }
+
+  private shelfOf(segment: Segment): Shelf {
+    return segment.persistent ? this.stored : this.passing;
+  }
+}

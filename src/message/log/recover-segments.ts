@@ -1,0 +1,33 @@
+// Owns making known, at a start, which segments of the log a store holds. Never reads their bytes: they stay
+// there until they are needed.
+
+import type { Store } from '../../store/port.ts';
+import { Segment } from './segment.ts';
+import { isSegmentKey, noteSegmentRow, segmentIdOfKey, segmentKeys } from './segment-rows.ts';
+import type { Sparse } from './sparse.ts';
+
+/** Fills in the segments that the store holds; returns an id above those of all. */
+export function recoverSegments(
+  store: Store,
+  segments: Map<number, Segment>,
+  sparse: Sparse,
+): number {
+  let nextId = 1;
+  for (const key of segmentKeys(store)) {
+    // What such a row held is missed where a record of it is wanted; a check names the row.
+    if (!isSegmentKey(key)) continue;
+    const id = segmentIdOfKey(key);
+    let segment = segments.get(id);
+    if (segment === undefined) {
+      segment = new Segment(id, true, null, false);
+      segment.open = false;
+      segments.set(id, segment);
+    }
+    const before = segment.storedBytes;
+    noteSegmentRow(segment, key);
+    sparse.storedBytes += segment.storedBytes - before;
+    segment.sealedEnd = segment.end;
+    nextId = Math.max(nextId, id + 1);
+  }
+  return nextId;
+}

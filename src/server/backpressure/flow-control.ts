@@ -1,0 +1,75 @@
+// Owns holding back the connections that flood a queue, from one sample to the next. Never decides how
+// much a queue may be given: broker/queue/flow-quota.ts does.
+
+import type { Floods } from '../../broker/queue/flow-quota.ts';
+import type { Clock } from '../../util/clock.ts';
+import { TICK_MS, type TimerWheel, WheelTimer } from '../../util/timers.ts';
+import { RUNNING } from '../states.ts';
+import { HELD_BY_FLOW, type InputGate } from './read-gate.ts';
+
+/** What is held back. */
+export interface HeldConnection {
+  /** By this the queues know their consumers on the connection. */
+  readonly outbox: object;
+  readonly gate: InputGate;
+  readonly state: number;
+  /** Reads on, unless there are more reasons not to than this one. */
+  readOn(reason: number): void;
+}
+
+/** Lets publishers of flooded queues send about as much as consumers settle. */
+export class FlowControl {
+  private readonly floods: Floods;
+  private readonly wheel: TimerWheel;
+  private readonly clock: Clock;
+  private readonly timer = new WheelTimer(() => this.sample());
+  private held: HeldConnection[] = [];
+  private sampledMs = 0;
+
+  constructor(floods: Floods, wheel: TimerWheel, clock: Clock) {
+    this.floods = floods;
+    this.wheel = wheel;
+    this.clock = clock;
+  }
+
+  stop(): void {
+    this.wheel.cancel(this.timer);
+  }
+
+  /** Told at the end of each turn: what is flooded now is sampled. */
+  turnEnded(): void {
+    const { floods } = this;
+    floods.overdrawn = null;
+    if (!floods.any) return;
+    // Consumers that have caught up do not wait for the next sample.
+    if (floods.endWhatIsOver()) this.release();
+    if (this.timer.armed || !floods.any) return;
+    this.sampledMs = this.clock.monotonicMs();
+    this.wheel.schedule(this.timer, TICK_MS);
+  }
+
+  /** What was just read of a connection is more than a queue should be given. */
+  overdrawn(connection: HeldConnection): void {
+    const flood = this.floods.overdrawn;
+    this.floods.overdrawn = null;
+    if (flood === null || connection.state !== RUNNING) return;
+    // The acks of its own consumers may be what everybody waits for.
+    if (flood.queue.consumers.some(({ channel }) => channel.link === connection.outbox)) return;
+    connection.gate.hold(HELD_BY_FLOW);
+    this.held.push(connection);
+  }
+
+  private sample(): void {
+    const nowMs = this.clock.monotonicMs();
+    this.floods.sample(nowMs - this.sampledMs);
+    this.sampledMs = nowMs;
+    if (this.floods.any) this.wheel.schedule(this.timer, TICK_MS);
+    this.release();
+  }
+
+  private release(): void {
+    const { held } = this;
+    this.held = [];
+    for (const connection of held) connection.readOn(HELD_BY_FLOW);
+  }
+}

@@ -1,0 +1,399 @@
+// Owns one connection: its socket, its state from protocol header to close, and what becomes of an
+// error. Never looks into frames: frame-dispatcher.ts does, and methods/ know the rules of methods.
+
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { PROTOCOL_HEADER } from '../../amqp/constants.ts';
+import { AmqpError } from '../../amqp/errors.ts';
+import { encodeMethodFrame } from '../../amqp/method-codec.ts';
+import type { MethodFields, MethodName } from '../../amqp/spec.ts';
+import type { Grants } from '../../broker/access/grants.ts';
+import type { User, UserConnection } from '../../broker/access/user.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { BrokerCore } from '../../broker/core/core.ts';
+import type { Steps } from '../../broker/turn/slices.ts';
+import type { Vhost } from '../../broker/vhost/vhost.ts';
+import { assert } from '../../util/assert.ts';
+import { ActGate } from '../backpressure/act-gate.ts';
+import { PublishGuard } from '../backpressure/alarm-gate.ts';
+import {
+  HELD_FOR_DISK,
+  HELD_FOR_LOGIN,
+  HELD_FOR_SOCKET,
+  InputGate,
+} from '../backpressure/read-gate.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { TimeoutRules } from '../channel/delivery-timeouts.ts';
+import type { TlsPeer } from '../listen/listener.ts';
+import { listenTo } from '../listen/socket-events.ts';
+import { closedLine, ORDINARY_MAX } from '../log/line-quota.ts';
+import { sendStart } from '../methods/connection.ts';
+import type { MethodConnection } from '../methods/method-connection.ts';
+import type { ServerSettings } from '../settings.ts';
+import {
+  AWAITS_HEADER,
+  AWAITS_START_OK,
+  CHANNEL_CLOSING,
+  CHANNEL_OPEN_STATE,
+  CLOSED,
+  CLOSING,
+  RUNNING,
+} from '../states.ts';
+import { FrameReader } from '../wire/frame-reader.ts';
+import { Outbox, type OutboxListener } from '../wire/outbox.ts';
+import { foreignSpeech } from '../wire/protocol-header.ts';
+import { ChannelTable } from './channel-table.ts';
+import { Closing } from './closing.ts';
+import { byBroker } from './ending.ts';
+import { FrameDispatcher } from './frame-dispatcher.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { ConnectionHost } from './host.ts';
+import { ConnectionFacts } from './peer-info.ts';
+
+/** One AMQP connection. */
+export class Connection implements MethodConnection, OutboxListener, UserConnection {
+  readonly server: ConnectionHost;
+  readonly broker: Broker;
+  readonly core: BrokerCore;
+  readonly log: Logger;
+  readonly facts: ConnectionFacts;
+  readonly name: string;
+  readonly outbox: Outbox;
+  readonly heartbeat: Heartbeat;
+  state = AWAITS_HEADER;
+  readonly frames: FrameDispatcher;
+  readonly channels: ChannelTable;
+  peerFrameMax: number;
+  wantsCancelNotice = false;
+  wantsLoginFailure = false;
+  readonly gate: InputGate;
+  readonly guard: PublishGuard;
+  readonly acts: ActGate;
+  readonly closing: Closing;
+  readonly reader: FrameReader;
+  private loggedIn: User | null = null;
+  private openedVhost: Vhost | null = null;
+  private openedGrants: Grants | null = null;
+  private preamble = Buffer.alloc(0);
+  /** The peer has ended its side of the socket. */
+  private ended = false;
+  private givenUp = false;
+  /** Whether all is given back, and what waits for that. */
+  private holdsNothing = false;
+  private whenNothingHeld = (): void => {};
+
+  constructor(server: ConnectionHost, socket: Socket, tlsPeer: TlsPeer | null) {
+    const { broker, settings } = server;
+    this.server = server;
+    const { core } = broker;
+    this.broker = broker;
+    this.core = core;
+    this.facts = new ConnectionFacts(socket, tlsPeer, core.clock.wallMs());
+    this.name = this.facts.name;
+    this.log = server.log.child({ peer: this.facts.peer });
+    this.peerFrameMax = settings.initialFrameMaxBytes;
+    this.frames = new FrameDispatcher(this, settings.initialFrameMaxBytes);
+    this.channels = new ChannelTable(settings.channelMax, server);
+    this.outbox = new Outbox(socket, core.log, this, settings.outboxHighWatermarkBytes, core.lines);
+    this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
+    this.reader = new FrameReader(this.frames, core.log);
+    this.gate = new InputGate(socket, this.frames);
+    this.acts = new ActGate(this, this.gate, core.slices);
+    this.guard = new PublishGuard(broker.alarms, this, this.gate);
+    this.closing = new Closing(this, socket, server);
+    listenTo(socket, this, server.peerGuard);
+  }
+
+  /** Whether input is held back. */
+  get paused(): boolean {
+    return this.frames.paused;
+  }
+
+  /** The vhost that connection.open named; only after the handshake. */
+  get vhost(): Vhost {
+    assert(this.openedVhost !== null, 'the vhost is known once the connection is open');
+    return this.openedVhost;
+  }
+
+  /** Who has logged in; only after that. */
+  get user(): User {
+    assert(this.loggedIn !== null, 'the user is known once it has logged in');
+    return this.loggedIn;
+  }
+
+  /** What the user may do in the vhost; only after the handshake. */
+  get grants(): Grants {
+    assert(this.openedGrants !== null, 'the grants are known once the connection is open');
+    return this.openedGrants;
+  }
+
+  /** Whether it is of that user, or has opened that vhost. */
+  isOf(owner: object): boolean {
+    return this.loggedIn === owner || this.openedVhost === owner;
+  }
+
+  get channelCount(): number {
+    return this.channels.count;
+  }
+
+  /** Whose it is and where, as far as that is known: '' before the login. */
+  get place(): { readonly user: string; readonly vhost: string } {
+    return { user: this.loggedIn?.name ?? '', vhost: this.openedVhost?.name ?? '' };
+  }
+
+  get settings(): ServerSettings {
+    return this.server.settings;
+  }
+
+  /** The user has proven who it is. */
+  authenticated(user: User): void {
+    this.loggedIn = user;
+    this.server.connectionKnown(this);
+  }
+
+  /** Ends the handshake: methods other than the connection class's are taken from now on. */
+  opened(vhost: Vhost, grants: Grants): void {
+    this.openedVhost = vhost;
+    this.openedGrants = grants;
+    vhost.connections += 1;
+    grants.user.connections.add(this);
+    this.server.limits.takeConnection();
+    this.state = RUNNING;
+    this.closing.opened();
+    const { notes } = this.facts;
+    if (!this.server.lines.admits('connection opened', ORDINARY_MAX)) return;
+    this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
+  }
+
+  /** Sends a method on channel 0. */
+  send<N extends MethodName>(name: N, fields: MethodFields<N>): void {
+    this.outbox.append(encodeMethodFrame(0, name, fields));
+  }
+
+  get timeoutRules(): TimeoutRules {
+    return this.server.timeoutRules;
+  }
+
+  channelFailed(channel: Channel, error: AmqpError): void {
+    this.failed(error, channel.number, 0);
+  }
+
+  listConfirms(channel: Channel): void {
+    this.server.listConfirms(channel);
+  }
+
+  outboxFilled(outbox: Outbox): void {
+    this.server.outboxFilled(outbox);
+    if (!outbox.barriers.any) this.heartbeat.sent();
+  }
+
+  outboxOverfull(): void {
+    this.gate.hold(HELD_FOR_SOCKET);
+  }
+
+  outboxDrained(): void {
+    const wake = (): void => {
+      this.outbox.line.call();
+      if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
+    };
+    this.server.peerGuard.run('drained socket', wake, () => this.abort('internal error'));
+  }
+
+  /** Runs a method that publishes, at once or when no alarm is on any more. */
+  whenAllowed(number: number, key: number, act: () => void): void {
+    if (!this.guard.postpone(() => this.goOn(number, key, act))) act();
+  }
+
+  /** Reads on unless there are more reasons not to than this one. */
+  readOn(reason: number): void {
+    this.gate.release(reason);
+    if (this.state === CLOSED || !this.gate.open()) return;
+    try {
+      this.reader.resume();
+    } catch (error) {
+      this.badFrame(error);
+    }
+    if (this.ended && !this.reader.midChunk) this.closing.peerEnded();
+  }
+
+  /**
+   * Stops reading until `batch` is durable, then runs `resume` and reads on: how the answer to a
+   * durable declaration comes after the disk has it, and before the answer to anything later.
+   * `key` is the method of channel `number` that waits; `resume` may hold again.
+   */
+  hold(batch: number, number: number, key: number, resume: () => void): void {
+    this.gate.hold(HELD_FOR_DISK);
+    this.server.holdUntil(batch, () => {
+      if (this.state === CLOSED) return;
+      this.gate.release(HELD_FOR_DISK);
+      this.goOn(number, key, resume);
+      this.readOn(0);
+    });
+  }
+
+  /** Goes on with a method that was held; what was closed in the meantime waits for close-ok alone. */
+  goOn(number: number, key: number, act: () => void): void {
+    const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
+    if (this.state === RUNNING && open) this.attempt(number, key, act);
+  }
+
+  /** Stops reading until a login is decided, then runs `resume` and reads on. */
+  holdLogin<T>(decision: Promise<T>, key: number, resume: (decided: T) => void): void {
+    this.gate.hold(HELD_FOR_LOGIN);
+    const go = (act: () => void): void => {
+      if (this.state < CLOSING) this.attempt(0, key, act);
+      this.readOn(HELD_FOR_LOGIN);
+    };
+    const decided = decision.then(
+      (user) => go(() => resume(user)),
+      (error: unknown) => go(() => this.failed(error, 0, key)),
+    );
+    this.server.peerGuard.promise('login', decided, () => this.abort('internal error'));
+  }
+
+  /**
+   * Acts on whatever was thrown while handling method `key` of a channel: a soft error closes the
+   * channel, a hard one the connection; anything else is a bug of ours, logged, and closes it too.
+   */
+  failed(error: unknown, number: number, key: number): void {
+    if (!(error instanceof AmqpError)) {
+      if (this.server.isFatal(error)) return;
+      const text = 'internal error: the connection is closed';
+      if (this.server.lines.admits(text)) this.log.error({ err: error }, text);
+      this.close(new AmqpError('INTERNAL_ERROR', 'internal error, see the log of the broker'), key);
+      return;
+    }
+    const channel = this.channels.at(number);
+    if (error.hard || channel === null) {
+      this.close(error, key);
+      return;
+    }
+    if (this.server.lines.admits('channel closed after an error', ORDINARY_MAX)) {
+      this.log.warn({ channel: number, reason: error.replyText }, 'channel closed after an error');
+    }
+    this.server.connectionEnded(this, channel, byBroker(error, key));
+    const { code: replyCode, replyText } = error;
+    const fields = { replyCode, replyText, classId: key >>> 16, methodId: key & 0xffff };
+    this.acts.act(channel.closing(), 0, 0, () => channel.send('channel.close', fields));
+    channel.state = CHANNEL_CLOSING;
+  }
+
+  private attempt(number: number, key: number, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.failed(error, number, key);
+    }
+  }
+
+  /** Sends connection.close and waits for the answer; `key` is the method to blame, 0 for none. */
+  close(error: AmqpError, key: number): void {
+    this.closing.byBroker(error, key);
+  }
+
+  /** Gives back all that others could wait for, and calls `then`; does nothing the second time. */
+  giveUp(then: () => void = () => {}): void {
+    if (this.givenUp) return;
+    this.givenUp = true;
+    this.broker.access.login.abandon(this);
+    // Consumers that are still there are given nothing any more.
+    this.outbox.stop();
+    this.core.slices.begin(this.givingUp(), () => {
+      if (this.state !== CLOSED) then();
+      this.holdsNothing = true;
+      this.whenNothingHeld();
+    });
+  }
+
+  private *givingUp(): Steps {
+    yield* this.channels.closing();
+    // The answer of a blocked peer stands behind all that it has published.
+    this.guard.letGo();
+    if (this.openedVhost !== null) yield* this.openedVhost.deletingQueuesOf(this);
+    if (this.loggedIn?.connections.delete(this) !== true) return;
+    this.vhost.connections -= 1;
+    this.server.limits.giveConnection();
+  }
+
+  /** The peer sends nothing any more, or takes nothing: the socket is cut. */
+  abort(reason: string): void {
+    this.closing.abort(reason);
+  }
+
+  onData(bytes: Buffer): void {
+    if (this.state === CLOSED) return;
+    this.core.nowMs = this.core.time.now();
+    this.heartbeat.received();
+    try {
+      if (this.state !== AWAITS_HEADER) this.reader.feed(bytes);
+      else this.readPreamble(bytes);
+    } catch (error) {
+      this.badFrame(error);
+    }
+    this.server.chunkRead(this, bytes.length);
+  }
+
+  /** What was read is no frame: nothing behind it in its chunk can be one. */
+  private badFrame(error: unknown): void {
+    this.reader.abandon();
+    // Who may no longer send anything but an answer is not told what was wrong with it.
+    if (this.state >= CLOSING) this.closing.hangUp();
+    else this.failed(error, 0, 0);
+  }
+
+  /** §4.2.2: eight octets name the protocol; for any other the server says which it speaks. */
+  private readPreamble(bytes: Buffer): void {
+    const seen = Buffer.concat([this.preamble, bytes]);
+    const why = foreignSpeech(seen);
+    if (why !== null) {
+      if (this.server.lines.admits('connection refused')) {
+        this.log.warn(`connection refused: ${why}`);
+      }
+      this.outbox.append(PROTOCOL_HEADER);
+      this.closing.hangUp();
+      return;
+    }
+    this.preamble = seen;
+    if (seen.length < PROTOCOL_HEADER.length) return;
+    this.state = AWAITS_START_OK;
+    this.preamble = Buffer.alloc(0);
+    sendStart(this);
+    const refusal = this.facts.tls?.refusal ?? null;
+    // Behind connection.start, as clients wait for that; what they answer is no longer acted upon.
+    if (refusal !== null) this.close(new AmqpError('ACCESS_REFUSED', refusal, { hard: true }), 0);
+    const rest = seen.subarray(PROTOCOL_HEADER.length);
+    if (rest.length > 0) this.reader.feed(Buffer.from(rest));
+  }
+
+  /** What was read before the end comes first. */
+  onEnd(): void {
+    this.ended = true;
+    if (!this.reader.midChunk) this.closing.peerEnded();
+  }
+
+  onSocketError(error: Error): void {
+    this.abort(error.message);
+  }
+
+  /** The socket is gone: everything is given back. */
+  dispose(): void {
+    this.state = CLOSED;
+    this.closing.over();
+    this.heartbeat.stop();
+    if (this.reader.midChunk) this.reader.abandon();
+    this.giveUp();
+    this.outbox.drop();
+    // It counts among the connections until nothing waits for it any more.
+    if (this.holdsNothing) this.gone();
+    else this.whenNothingHeld = () => this.gone();
+  }
+
+  private gone(): void {
+    this.server.connectionGone(this);
+    const { ending } = this.closing;
+    this.server.connectionEnded(this, null, ending);
+    const [kind, max] = closedLine(this.openedVhost !== null);
+    if (!this.server.lines.admits(kind, max)) return;
+    this.log.info(ending.text === '' ? {} : { reason: ending.text }, 'connection closed');
+  }
+}

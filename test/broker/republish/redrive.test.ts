@@ -1,0 +1,95 @@
+// Moving messages back, with a loss of power at any moment of it.
+
+import { expect, test } from 'vitest';
+import type { Field } from '../../../src/amqp/field-table.ts';
+import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { redriveMessage } from '../../../src/broker/republish/redrive.ts';
+import { Walk } from '../../../src/broker/view/browse.ts';
+import { SmallBroker } from '../small-broker.ts';
+
+const text = (value: string): Field => ({ type: 'S', value });
+const CLOCK = { wallMs: () => 0, monotonicMs: () => 0 };
+
+function withDeadLetters(count: number): SmallBroker {
+  const small = new SmallBroker();
+  small.declare('dead');
+  small.declare('jobs', true, {
+    'x-dead-letter-exchange': text(''),
+    'x-dead-letter-routing-key': text('dead'),
+  });
+  small.fill('jobs', count);
+  const queue = small.queue('jobs');
+  const given = small.consume(queue);
+  small.run();
+  for (const { seq } of given.splice(0)) queue.reject(seq);
+  queue.removeConsumers([queue.consumers[0] as Queue['consumers'][number]]);
+  small.run();
+  return small;
+}
+
+function redrive(small: SmallBroker, count: number, to: Queue | null = null): string[] {
+  const from = small.queue('dead');
+  const said: string[] = [];
+  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
+    said.push(redriveMessage(small.broker.core, small.vhost, from, entry, message, to));
+    return said.length < count;
+  });
+  return said;
+}
+
+const counts = (small: SmallBroker): number[] =>
+  ['dead', 'jobs'].map((name) => small.queue(name).readyCount);
+
+test('a message is in one of the two queues at any moment, also after a loss of power', () => {
+  const small = withDeadLetters(3);
+  expect(counts(small)).toEqual([3, 0]);
+  expect(redrive(small, 2)).toEqual(['moved', 'moved']);
+  expect(counts(small)).toEqual([1, 2]);
+  expect(counts(small.crashed())).toEqual([3, 0]);
+  const again = withDeadLetters(3);
+  redrive(again, 2);
+  again.commit();
+  expect(counts(again.crashed())).toEqual([1, 2]);
+});
+
+test('what has nowhere to go back to, or is refused there, stays', () => {
+  const small = withDeadLetters(2);
+  small.vhost.deleteQueue(small.queue('jobs'), false, false);
+  expect(redrive(small, 9)).toEqual(['no-way-back', 'no-way-back']);
+  const full = small.declare('full', true, {
+    'x-max-length': { type: 'l', value: 1 },
+    'x-overflow': text('reject-publish'),
+  });
+  expect(redrive(small, 9, full)).toEqual(['moved', 'refused']);
+  expect([small.queue('dead').readyCount, full.readyCount]).toEqual([1, 1]);
+  small.commit();
+  const after = small.crashed();
+  expect([after.queue('dead').readyCount, after.queue('full').readyCount]).toEqual([1, 1]);
+});
+
+test('messages amid others are moved, and those around them stay in their order', () => {
+  const small = new SmallBroker();
+  small.declare('from');
+  small.declare('to');
+  for (let n = 0; n < 600; n++) {
+    small.publish({ routingKey: 'from', properties: { deliveryMode: 2 } }, Buffer.from(`${n}`));
+  }
+  small.commit();
+  const [from, to] = [small.queue('from'), small.queue('to')];
+  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
+    if (Number(message.body) % 3 === 0) {
+      redriveMessage(small.broker.core, small.vhost, from, entry, message, to);
+    }
+    return true;
+  });
+  small.commit();
+  const bodies = (queue: Queue, broker: SmallBroker): number[] => {
+    const given = broker.consume(queue);
+    broker.run();
+    return given.map(({ position }) => Number(broker.bodyAt(position)));
+  };
+  const after = small.crashed();
+  const all = Array.from({ length: 600 }, (_, n) => n);
+  expect(bodies(after.queue('to'), after)).toEqual(all.filter((n) => n % 3 === 0));
+  expect(bodies(after.queue('from'), after)).toEqual(all.filter((n) => n % 3 !== 0));
+});

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import {
+  HELD_BY_ALARM,
+  HELD_FOR_DISK,
+  InputGate,
+} from '../../../src/server/backpressure/read-gate.ts';
+
+test('it opens when the last of several reasons is gone', () => {
+  const calls: string[] = [];
+  const socket = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
+  const frames = { paused: false };
+  const gate = new InputGate(socket, frames);
+  gate.hold(HELD_FOR_DISK);
+  gate.hold(HELD_BY_ALARM);
+  expect(frames.paused).toBe(true);
+  gate.release(HELD_FOR_DISK);
+  expect(gate.open()).toBe(false);
+  expect(gate.isHeld(HELD_BY_ALARM)).toBe(true);
+  expect(frames.paused).toBe(true);
+  gate.release(HELD_BY_ALARM);
+  expect(gate.open()).toBe(true);
+  expect(frames.paused).toBe(false);
+  expect(calls).toEqual(['pause', 'pause', 'resume']);
+});
