@@ -32,19 +32,18 @@ export class Room {
   /** Whether another socket may stay, beside `sockets` that are open; one without a login gives way to it. */
   admits(sockets: number): boolean {
     const max = Math.min(this.socketMax, this.connectionMax + HANDSHAKES_MAX);
-    if (sockets < max || this.newcomers.giveWay()) return true;
-    if (sockets >= this.socketMax) {
-      this.refuse(
-        `connection refused: ${this.socketMax} are open, and the system allows no more open files. ` +
-          'Raise its limit (ulimit -n, LimitNOFILE of systemd)',
-      );
-      return false;
-    }
-    this.refuse(`connection refused: too many, connection_max is ${this.connectionMax}`);
-    return false;
+    if (sockets < max) return true;
+    const gaveWay = this.newcomers.giveWay();
+    const why =
+      sockets < this.socketMax
+        ? `too many, connection_max is ${this.connectionMax}`
+        : `${this.socketMax} are open, and the system allows no more open files. ` +
+          'Raise its limit (ulimit -n, LimitNOFILE of systemd)';
+    this.say(`${gaveWay ? 'a connection without a login gave way' : 'connection refused'}: ${why}`);
+    return gaveWay;
   }
 
-  private refuse(text: string): void {
+  private say(text: string): void {
     this.refused += 1;
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.saidMs < SAY_INTERVAL_MS) return;
