@@ -9,7 +9,7 @@ import { noVhost } from './access/names.ts';
 import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
 import { Alarms } from './core/alarms.ts';
 import { BrokerCore, type CoreListener, type CoreOptions } from './core/core.ts';
-import { Changes } from './core/events.ts';
+import { BrokerEvents } from './core/events.ts';
 import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
@@ -36,7 +36,7 @@ export class Broker {
   readonly policyRows: PolicyRows;
   readonly globalParameters: GlobalParameters;
   readonly alarms = new Alarms();
-  readonly changes = new Changes();
+  readonly changes = new BrokerEvents();
   readonly rates = new Rates();
 
   constructor(store: Store, clock: Clock, listener: BrokerListener, options: CoreOptions = {}) {

@@ -15,13 +15,13 @@ import { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/system/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { type AccessSettings, EVERYTHING } from './access-settings.ts';
-import type { PublishGuard } from './backpressure/alarm-gate.ts';
+import type { AlarmGate } from './backpressure/alarm-gate.ts';
 import { FlowControl } from './backpressure/flow-control.ts';
 import { BOUNDLESS, type Machine } from './backpressure/machine.ts';
-import { Passage } from './backpressure/partial-bodies.ts';
+import { PartialBodies } from './backpressure/partial-bodies.ts';
 import { PeerWatches } from './backpressure/peer-watches.ts';
-import { memoryLimit, ResourceWatch } from './backpressure/resource-monitor.ts';
-import { StoreBrake } from './backpressure/store-backpressure.ts';
+import { memoryLimit, ResourceMonitor } from './backpressure/resource-monitor.ts';
+import { StoreBackpressure } from './backpressure/store-backpressure.ts';
 import type { Channel } from './channel/channel.ts';
 import type { TimeoutRules } from './channel/delivery-timeouts.ts';
 import { Connection } from './connection/connection.ts';
@@ -31,7 +31,7 @@ import type { ConnectionHost } from './connection/host.ts';
 import { NodeLimits } from './connection/node-limits.ts';
 import type { Acceptor, ListenAddress, Listener, TlsPeer } from './listen/listener.ts';
 import { openListeners } from './listen/open-listeners.ts';
-import { Room } from './listen/socket-limit.ts';
+import { SocketLimit } from './listen/socket-limit.ts';
 import { Streams } from './listen/stream-socket.ts';
 import { logChanges } from './log/audit-log.ts';
 import { LineQuota } from './log/line-quota.ts';
@@ -40,10 +40,10 @@ import { type ServerPorts, SOUND_PORTS } from './ports.ts';
 import type { ServerSettings } from './settings.ts';
 import { TlsFiles } from './tls/files.ts';
 import { ClockWatch } from './turn/clock-watch.ts';
-import { Committer } from './turn/commit-scheduler.ts';
-import { HeldAnswers } from './turn/durable-waiters.ts';
-import { ExpiryAlarm } from './turn/expiry-timer.ts';
-import { Peers } from './view/server-view.ts';
+import { CommitScheduler } from './turn/commit-scheduler.ts';
+import { DurableWaiters } from './turn/durable-waiters.ts';
+import { ExpiryTimer } from './turn/expiry-timer.ts';
+import { ServerView } from './view/server-view.ts';
 import type { Outbox } from './wire/outbox.ts';
 
 /** So much input ends a turn early: what was just read is sent on while the cache still has it. */
@@ -80,26 +80,26 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly limits: NodeLimits;
   readonly ports: ServerPorts;
   readonly flow: FlowControl;
-  readonly expiry: ExpiryAlarm;
+  readonly expiry: ExpiryTimer;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
   private listeners: Listener[] = [];
   /** What tools see of the connections. */
-  readonly peers: Peers;
+  readonly peers: ServerView;
   readonly streams = new Streams(this);
   private readonly connections = new Set<Connection>();
   private outboxes: Outbox[] = [];
   private confirming: Channel[] = [];
-  private readonly held = new HeldAnswers();
+  private readonly held = new DurableWaiters();
   private turnScheduled = false;
   private turnBytes = 0;
-  private readonly committer: Committer;
+  private readonly committer: CommitScheduler;
   private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
   readonly watches: PeerWatches;
-  private readonly resources: ResourceWatch;
-  readonly room: Room;
-  private readonly brake: StoreBrake;
+  private readonly resources: ResourceMonitor;
+  readonly room: SocketLimit;
+  private readonly brake: StoreBackpressure;
   private readonly endTurn = (): void => this.turn();
   private draining: (() => void) | null = null;
 
@@ -134,23 +134,23 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     });
     const { core } = this.broker;
     this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode, core.counts);
-    this.brake = new StoreBrake(core, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
+    this.brake = new StoreBackpressure(core, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
     this.flow = new FlowControl(core.floods, this.wheel, clock);
-    this.expiry = new ExpiryAlarm(core, () => this.turnWanted());
+    this.expiry = new ExpiryTimer(core, () => this.turnWanted());
     this.clockWatch = new ClockWatch(core, this.wheel, log);
-    this.committer = new Committer(core, clock, this.wheel, () => this.turnWanted());
+    this.committer = new CommitScheduler(core, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
     const user = { password, tags, permission, ...(logCost === undefined ? {} : { logCost }) };
-    this.room = new Room(settings.connectionMax, machine.socketMax, log, clock);
+    this.room = new SocketLimit(settings.connectionMax, machine.socketMax, log, clock);
     const { wheel } = this;
     this.watches = new PeerWatches(settings, this.connections, core, memory, wheel, clock);
-    const passage = new Passage(
+    const passage = new PartialBodies(
       this.broker.alarms,
       () => this.guards(),
       (limit) => this.watches.unfinished.relieveAlarm(limit),
     );
-    this.resources = new ResourceWatch(
+    this.resources = new ResourceMonitor(
       settings,
       machine,
       this.broker.alarms,
@@ -161,7 +161,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       () => this.alarmsChanged(),
       () => passage.looked(),
     );
-    this.peers = new Peers(this);
+    this.peers = new ServerView(this);
     this.tls = new TlsFiles(settings, clock, log);
     const setAsideLog = new SetAsideLog(log, clock);
     setAsideLog.follow(core);
@@ -272,7 +272,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     }
   }
 
-  private *guards(): Iterable<PublishGuard> {
+  private *guards(): Iterable<AlarmGate> {
     for (const { guard } of this.connections) yield guard;
   }
 

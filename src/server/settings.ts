@@ -1,6 +1,6 @@
 // Owns the settings that a server goes by. Never reads them from anywhere: config/ does.
 
-import type { FloodSettings } from '../broker/queue/flow-quota.ts';
+import type { FlowSettings } from '../broker/queue/flow-quota.ts';
 import type { PeerWatchSettings } from './backpressure/peer-watches.ts';
 import type { ResourceSettings } from './backpressure/resource-monitor.ts';
 import type { PublishLimits } from './channel/publisher.ts';
@@ -12,7 +12,7 @@ export interface ServerSettings
   extends ListenerSettings,
     SaslSettings,
     ResourceSettings,
-    FloodSettings,
+    FlowSettings,
     PeerWatchSettings,
     PublishLimits {
   readonly initialFrameMaxBytes: number;

@@ -9,7 +9,7 @@ import { type RunningBroker, startBroker } from '../../src/main.ts';
 import type { Context } from '../../src/management/context.ts';
 import type { Connection } from '../../src/server/connection/connection.ts';
 import type { Server } from '../../src/server/server.ts';
-import { Peers } from '../../src/server/view/server-view.ts';
+import { ServerView } from '../../src/server/view/server-view.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
 
 const SILENT = pino({ level: 'silent' });
@@ -100,7 +100,7 @@ export class Crowd {
     const { broker, settings, addresses, certificates } = server;
     const holdUntil = server.holdUntil.bind(server);
     const around = { broker, settings, addresses, certificates, openConnections: open, holdUntil };
-    return new View(broker, '1.2.3', new Peers(around));
+    return new View(broker, '1.2.3', new ServerView(around));
   }
 
   private definitions(): object {

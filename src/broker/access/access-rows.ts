@@ -11,7 +11,7 @@ import {
   rowKey,
 } from '../../store/row.ts';
 import { TABLE_ACCESS } from '../../store/tables.ts';
-import type { Changes } from '../core/events.ts';
+import type { BrokerEvents } from '../core/events.ts';
 import { ChangeLine } from '../turn/change-line.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
@@ -48,12 +48,12 @@ export interface TopicPermissionSnapshot extends TopicPermission {
 /** Reads and writes the rows of one store. */
 export class AccessRows {
   private readonly store: Store;
-  private readonly changes: Changes;
+  private readonly changes: BrokerEvents;
   private readonly aside: RowsAside;
   /** What a row says, and what is in memory, change on the same side of it. */
   readonly line: ChangeLine;
 
-  constructor(store: Store, changes: Changes, aside: RowsAside, line = new ChangeLine()) {
+  constructor(store: Store, changes: BrokerEvents, aside: RowsAside, line = new ChangeLine()) {
     this.store = store;
     this.changes = changes;
     this.aside = aside;

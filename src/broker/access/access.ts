@@ -6,7 +6,7 @@ import type { RowsAside } from '../../store/row.ts';
 import type { Clock } from '../../util/clock.ts';
 import { PatternError } from '../../util/pattern/pattern.ts';
 import { found, type Rows } from '../../util/rows.ts';
-import type { Changes } from '../core/events.ts';
+import type { BrokerEvents } from '../core/events.ts';
 import { Refusal } from '../errors.ts';
 import type { ChangeLine } from '../turn/change-line.ts';
 import { finish, type Steps } from '../turn/slices.ts';
@@ -68,7 +68,7 @@ export class Access {
 
   constructor(
     store: Store,
-    changes: Changes,
+    changes: BrokerEvents,
     aside: RowsAside,
     clock: Clock,
     line: ChangeLine,

@@ -6,7 +6,7 @@ import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import type { Clock } from '../../util/clock.ts';
-import { Floods, NO_FLOODS } from '../queue/flow-quota.ts';
+import { FlowQuotas, NO_QUOTAS } from '../queue/flow-quota.ts';
 import { QueueRows } from '../queue/messages/queue-rows.ts';
 import type { RecordHolder } from '../queue/messages/record-holder.ts';
 import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
@@ -42,7 +42,7 @@ export interface CoreListener {
 
 /** How a data plane is set up. */
 export interface CoreOptions {
-  readonly floods?: ConstructorParameters<typeof Floods>[0];
+  readonly floods?: ConstructorParameters<typeof FlowQuotas>[0];
   /**
    * Bounds what is in memory of stored messages, and of transient ones, in bytes, where that is less than
    * message/log/budget.ts says.
@@ -60,7 +60,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly time: BrokerTime;
   readonly queueRows: QueueRows;
   readonly sweeps: Sweeps;
-  readonly floods: Floods;
+  readonly floods: FlowQuotas;
   readonly lines: CalledLines;
   readonly compaction: Compaction;
   readonly counts = new BrokerCounts();
@@ -100,14 +100,14 @@ export class BrokerCore implements QueueHost, CompactionHost {
     store: Store,
     clock: Clock,
     listener: CoreListener,
-    { floods = NO_FLOODS, memoryBytesMax = Infinity, scratch = null }: CoreOptions = {},
+    { floods = NO_QUOTAS, memoryBytesMax = Infinity, scratch = null }: CoreOptions = {},
   ) {
     this.store = store;
     this.clock = clock;
     this.listener = listener;
     this.time = new BrokerTime(clock, store);
     this.nowMs = this.time.now();
-    this.floods = new Floods(floods);
+    this.floods = new FlowQuotas(floods);
     this.lines = new CalledLines(this, listener);
     this.dirty = new DirtyQueues(clock);
     const awaited = (): boolean => this.batchAwaited;

@@ -32,7 +32,7 @@ export interface Change {
 }
 
 /** Where the broker says what changes. While nobody listens, that costs a look. */
-export class Changes {
+export class BrokerEvents {
   listener: ((change: Change) => void) | null = null;
   /** Whether many things change at once, each of no interest by itself. */
   inBulk = false;

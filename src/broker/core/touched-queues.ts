@@ -2,7 +2,7 @@
 // a queue delivers.
 
 import type { Clock } from '../../util/clock.ts';
-import type { Floods } from '../queue/flow-quota.ts';
+import type { FlowQuotas } from '../queue/flow-quota.ts';
 import type { HostedQueue } from '../queue/ports.ts';
 import type { CalledLines } from '../queue/waiting-line.ts';
 
@@ -15,14 +15,14 @@ const QUEUES_PER_LOOK = 16;
 export class TouchedQueues {
   delivering = false;
   private queues: HostedQueue[] = [];
-  private readonly floods: Floods;
+  private readonly floods: FlowQuotas;
   private readonly lines: CalledLines;
   private readonly clock: Clock;
   /** Whether dead letters have had their share of the turn. */
   private readonly letters: { readonly over: boolean };
 
   constructor(
-    floods: Floods,
+    floods: FlowQuotas,
     lines: CalledLines,
     clock: Clock,
     letters: { readonly over: boolean },

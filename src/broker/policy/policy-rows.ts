@@ -13,7 +13,7 @@ import {
 } from '../../store/row.ts';
 import { TABLE_POLICIES } from '../../store/tables.ts';
 import type { JsonValue } from '../../util/json/json.ts';
-import type { Changes } from '../core/events.ts';
+import type { BrokerEvents } from '../core/events.ts';
 import { ChangeLine } from '../turn/change-line.ts';
 import { type Policy, type PolicyInput, type PolicyLayer, readStoredPolicy } from './policy.ts';
 
@@ -49,12 +49,12 @@ const WORDS: Readonly<Record<PolicyLayer, string>> = {
 /** Reads and writes the policies and parameters of one store. */
 export class PolicyRows {
   private readonly store: Store;
-  private readonly changes: Changes;
+  private readonly changes: BrokerEvents;
   private readonly aside: RowsAside;
   /** What a row says, and what is in memory, change on the same side of it. */
   readonly line: ChangeLine;
 
-  constructor(store: Store, changes: Changes, aside: RowsAside, line = new ChangeLine()) {
+  constructor(store: Store, changes: BrokerEvents, aside: RowsAside, line = new ChangeLine()) {
     this.store = store;
     this.changes = changes;
     this.aside = aside;

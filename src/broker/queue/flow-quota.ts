@@ -2,7 +2,7 @@
 // Never holds a publisher back: server/backpressure/flow-control.ts does.
 
 /** What counts as a flood; see config/settings.ts. */
-export interface FloodSettings {
+export interface FlowSettings {
   /** A queue with consumers may have so many messages ready; no limit is `Infinity`. */
   readonly flowBacklogMax: number;
   readonly flowBacklogBytesMax: number;
@@ -11,7 +11,7 @@ export interface FloodSettings {
 }
 
 /** No backlog is too large. */
-export const NO_FLOODS: FloodSettings = {
+export const NO_QUOTAS: FlowSettings = {
   flowBacklogMax: Number.POSITIVE_INFINITY,
   flowBacklogBytesMax: Number.POSITIVE_INFINITY,
   flowFloor: 0,
@@ -26,7 +26,7 @@ const HIGH_BACKLOG_SHARE = 0.8;
 const OVER = 0.5;
 
 /** A queue as its floods are seen. */
-export interface FloodedQueue {
+export interface QuotaQueue {
   readonly deleted: boolean;
   readonly readyCount: number;
   readonly unackedCount: number;
@@ -34,22 +34,22 @@ export interface FloodedQueue {
   readonly readyBytes: number;
   readonly consumers: readonly { readonly channel: { readonly link: object } }[];
   /** Null: it is not flooded. */
-  flood: Flood | null;
+  flood: FlowQuota | null;
   /** Makes it go by what `flood` is now. */
   applyRules(): void;
 }
 
 /** A queue while it is flooded. */
-export class Flood {
-  readonly queue: FloodedQueue;
+export class FlowQuota {
+  readonly queue: QuotaQueue;
   /** Pushes since the last sample, and how many of them are welcome. */
   pushed = 0;
   allowance = 0;
   /** What was in the queue at the last sample. */
   heldBefore: number;
-  private readonly floods: Floods;
+  private readonly floods: FlowQuotas;
 
-  constructor(queue: FloodedQueue, floods: Floods) {
+  constructor(queue: QuotaQueue, floods: FlowQuotas) {
     this.queue = queue;
     this.floods = floods;
     this.heldBefore = queue.readyCount + queue.unackedCount;
@@ -63,13 +63,13 @@ export class Flood {
 }
 
 /** All flooded queues. */
-export class Floods {
+export class FlowQuotas {
   /** One that has been given more than is welcome just now; whoever looks at it sets it back. */
-  overdrawn: Flood | null = null;
-  private readonly settings: FloodSettings;
-  private readonly all = new Set<Flood>();
+  overdrawn: FlowQuota | null = null;
+  private readonly settings: FlowSettings;
+  private readonly all = new Set<FlowQuota>();
 
-  constructor(settings: FloodSettings) {
+  constructor(settings: FlowSettings) {
     this.settings = settings;
   }
 
@@ -79,12 +79,12 @@ export class Floods {
   }
 
   /** Told of every queue that has been delivered from. */
-  look(queue: FloodedQueue): void {
+  look(queue: QuotaQueue): void {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.readyCount <= flowBacklogMax && queue.readyBytes <= flowBacklogBytesMax) return;
     // Who parks messages where nobody consumes them is left alone.
     if (queue.flood !== null || queue.consumers.length === 0) return;
-    queue.flood = new Flood(queue, this);
+    queue.flood = new FlowQuota(queue, this);
     queue.applyRules();
     this.all.add(queue.flood);
   }
@@ -115,7 +115,7 @@ export class Floods {
     }
   }
 
-  private isOver(queue: FloodedQueue): boolean {
+  private isOver(queue: QuotaQueue): boolean {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.deleted || queue.consumers.length === 0) return true;
     return (
@@ -123,7 +123,7 @@ export class Floods {
     );
   }
 
-  private isHigh(queue: FloodedQueue): boolean {
+  private isHigh(queue: QuotaQueue): boolean {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     return (
       queue.readyCount > flowBacklogMax * HIGH_BACKLOG ||
@@ -131,7 +131,7 @@ export class Floods {
     );
   }
 
-  private floor(queue: FloodedQueue, ms: number): number {
+  private floor(queue: QuotaQueue, ms: number): number {
     const bytesEach = queue.readyBytes / Math.max(1, queue.readyCount);
     const floor = Math.min(
       this.settings.flowFloor,

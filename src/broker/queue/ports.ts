@@ -3,7 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Slices, Steps } from '../turn/slices.ts';
-import type { FloodedQueue } from './flow-quota.ts';
+import type { QuotaQueue } from './flow-quota.ts';
 import type { HeldEntry, MessagesHost } from './messages/host.ts';
 import type { QueueRules } from './rules.ts';
 
@@ -11,7 +11,7 @@ import type { QueueRules } from './rules.ts';
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
 /** A queue as the turn and the batches see it. */
-export interface HostedQueue extends FloodedQueue {
+export interface HostedQueue extends QuotaQueue {
   readonly deleted: boolean;
   /** Whether the host has it on its list of queues to deliver from. */
   touched: boolean;

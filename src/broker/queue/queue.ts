@@ -10,7 +10,7 @@ import type { Consumer, ConsumerSource } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import type { EndingQueue } from './death-line.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
-import type { Flood } from './flow-quota.ts';
+import type { FlowQuota } from './flow-quota.ts';
 import { QueueLatency } from './latency.ts';
 import { PUSH_EXPIRES } from './messages/host.ts';
 import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
@@ -48,7 +48,7 @@ export class Queue
   private bounded = false;
   /** Whether a push is looked at first: the queue may refuse it, or is flooded. */
   private guarded = false;
-  flood: Flood | null = null;
+  flood: FlowQuota | null = null;
   /** Whether messages may expire here, or the queue itself. */
   private timed = false;
   private readonly host: QueueHost;

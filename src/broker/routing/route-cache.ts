@@ -17,7 +17,7 @@ export interface Address {
 }
 
 /** A table of the routes used lately, by a hash of their address. One a vhost. */
-export class RouteMemo {
+export class RouteCache {
   private readonly places = new Array<Address | null>(PLACES).fill(null);
 
   /** The address at `start` with its route, if it is remembered of these grants and still true. */

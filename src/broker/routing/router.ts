@@ -10,7 +10,7 @@ import type { Steps } from '../turn/slices.ts';
 import { MessageProperties } from './message-properties.ts';
 import { isReplyName } from './reply-names.ts';
 import { Route } from './route.ts';
-import { RouteMemo } from './route-cache.ts';
+import { RouteCache } from './route-cache.ts';
 
 /** Routes remembered per exchange; past this the exchange's routes are forgotten. */
 const ROUTES_MAX = 16_384;
@@ -42,7 +42,7 @@ export class Router {
   /** Changes with every change of exchanges, queues and bindings: a Route of another is stale. */
   topology = 1;
   /** Routes found lately, by the bytes of their address. */
-  readonly memo = new RouteMemo();
+  readonly memo = new RouteCache();
   /** Whether the last route that was asked for had to be found, and by more than a few looks. */
   costly = false;
   private readonly vhost: Topology;

@@ -1,7 +1,7 @@
 // Owns taking bindings away: one, or all of a queue or exchange that is going to be deleted, and the consumers of a
 // queue, step by step where they are many. Never decides what may be deleted.
 
-import type { Changes } from '../core/events.ts';
+import type { BrokerEvents } from '../core/events.ts';
 import { type Destination, type Exchange, isExchange } from '../exchange/exchange.ts';
 import type { Sources } from '../exchange/sources.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -27,7 +27,7 @@ export function atOnce(steps: Steps, then: () => void): void {
 /** What it needs of the broker. */
 export interface UnbindingBroker {
   readonly core: { readonly line: ChangeLine; definitionChanged(): void };
-  readonly changes: Changes;
+  readonly changes: BrokerEvents;
   readonly definitionRows: DefinitionRows;
 }
 

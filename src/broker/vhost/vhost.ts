@@ -5,7 +5,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { Grants } from '../access/grants.ts';
 import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from '../access/vhost-traits.ts';
 import type { BrokerCore } from '../core/core.ts';
-import type { Changes } from '../core/events.ts';
+import type { BrokerEvents } from '../core/events.ts';
 import { Exchange, type ExchangeTraits } from '../exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from '../exchange/predeclared.ts';
 import { Parameters } from '../policy/parameters.ts';
@@ -43,7 +43,7 @@ export interface VhostBroker {
   readonly core: BrokerCore;
   readonly definitionRows: DefinitionRows;
   readonly policyRows: PolicyRows;
-  readonly changes: Changes;
+  readonly changes: BrokerEvents;
 }
 
 /** One vhost. */

@@ -9,7 +9,7 @@ import type { Chunk } from '../chunk.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { SegmentBytes } from './held.ts';
 import { recoverSegments } from './recover-segments.ts';
-import { Shelf } from './resident-segments.ts';
+import { ResidentSegments } from './resident-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
 import { checkHeld, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
 import { Sparse, settledWhenSparse } from './sparse.ts';
@@ -38,8 +38,8 @@ export class MessageLog {
   /** The segments that are worth compacting, of either log. */
   readonly sparse = new Sparse();
   private readonly store: Store;
-  private readonly stored: Shelf;
-  private readonly passing: Shelf;
+  private readonly stored: ResidentSegments;
+  private readonly passing: ResidentSegments;
   private readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
   private readonly pool = new BufferPool(SEGMENT_SPAN);
@@ -62,8 +62,8 @@ export class MessageLog {
     scratch: Scratch | null = null,
   ) {
     this.store = store;
-    this.stored = new Shelf(residentBytesMax, store);
-    this.passing = new Shelf(scratch === null ? Infinity : transientBytesMax, null);
+    this.stored = new ResidentSegments(residentBytesMax, store);
+    this.passing = new ResidentSegments(scratch === null ? Infinity : transientBytesMax, null);
     this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
     this.nextId = recoverSegments(store, this.segments, this.sparse);
     this.transientTail = this.openShared(false);
@@ -394,7 +394,7 @@ export class MessageLog {
     segment.parts = null;
   }
 
-  private shelfOf(segment: Segment): Shelf {
+  private shelfOf(segment: Segment): ResidentSegments {
     return segment.persistent ? this.stored : this.passing;
   }
 }

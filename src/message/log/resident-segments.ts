@@ -15,7 +15,7 @@ const STEP_PART = 8;
 const LISTED_MIN = 1024;
 
 /** The segments of one log, between memory and its store. */
-export class Shelf {
+export class ResidentSegments {
   /** What those in memory may take together. */
   bytesMax: number;
   /** Where segments go beyond that; null while nothing was handed to it. */

@@ -2,7 +2,7 @@
 // Never decides which of them leave memory: resident-segments.ts does.
 
 import type { Scratch } from '../../store/scratch.ts';
-import type { Shelf } from './resident-segments.ts';
+import type { ResidentSegments } from './resident-segments.ts';
 import type { Segment } from './segment.ts';
 import { putSegmentRows } from './segment-rows.ts';
 
@@ -26,14 +26,14 @@ interface Spilling {
 /** The way of transient segments out of memory. */
 export class Spill {
   private readonly scratch: Scratch;
-  private readonly shelf: Shelf;
+  private readonly shelf: ResidentSegments;
   private readonly owner: Spilling;
   private readonly underWay: Put[] = [];
   /** Bytes handed over that the scratch store does not have yet. */
   bytesUnderWay = 0;
 
   /** `shelf` is that of the transient segments. */
-  constructor(scratch: Scratch, shelf: Shelf, owner: Spilling) {
+  constructor(scratch: Scratch, shelf: ResidentSegments, owner: Spilling) {
     this.scratch = scratch;
     this.shelf = shelf;
     this.owner = owner;

@@ -2,7 +2,7 @@
 // broker/turn/slices.ts does.
 
 import type { Slices, Steps } from '../../broker/turn/slices.ts';
-import { HELD_BY_ACT, type InputGate } from './read-gate.ts';
+import { HELD_BY_ACT, type ReadGate } from './read-gate.ts';
 
 /** What the gate needs of its connection. */
 export interface ActingConnection {
@@ -15,12 +15,12 @@ export interface ActingConnection {
 /** The long acts of one connection. */
 export class ActGate {
   private readonly connection: ActingConnection;
-  private readonly gate: InputGate;
+  private readonly gate: ReadGate;
   private readonly slices: Slices;
   /** How many go on that the peer has to wait for. */
   private acting = 0;
 
-  constructor(connection: ActingConnection, gate: InputGate, slices: Slices) {
+  constructor(connection: ActingConnection, gate: ReadGate, slices: Slices) {
     this.connection = connection;
     this.gate = gate;
     this.slices = slices;

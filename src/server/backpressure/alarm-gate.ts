@@ -2,7 +2,7 @@
 // and told so. Never decides when an alarm is on: broker/core/alarms.ts says it.
 
 import type { Alarms } from '../../broker/core/alarms.ts';
-import { HELD_BY_ALARM, type InputGate } from './read-gate.ts';
+import { HELD_BY_ALARM, type ReadGate } from './read-gate.ts';
 
 /** What the guard needs of its connection. */
 export interface GuardedConnection {
@@ -13,14 +13,14 @@ export interface GuardedConnection {
 }
 
 /** Stands between the publishes of one connection and a broker that is short of something. */
-export class PublishGuard {
+export class AlarmGate {
   /** Whether publishes have to be asked about; looked at for every one of them. */
   on: boolean;
   /** Whether the peer understands connection.blocked. */
   wantsNotice = false;
   private readonly alarms: Alarms;
   private readonly connection: GuardedConnection;
-  private readonly gate: InputGate;
+  private readonly gate: ReadGate;
   private waiting: (() => void) | null = null;
   private told = false;
   /** What the body under way lacked when the connection was blocked; 0: none was under way. */
@@ -30,7 +30,7 @@ export class PublishGuard {
   /** Whether it was let through in this alarm and the rest did not come. */
   passedOver = false;
 
-  constructor(alarms: Alarms, connection: GuardedConnection, gate: InputGate) {
+  constructor(alarms: Alarms, connection: GuardedConnection, gate: ReadGate) {
     this.alarms = alarms;
     this.connection = connection;
     this.gate = gate;

@@ -1,17 +1,17 @@
 // Owns holding back the connections that flood a queue, from one sample to the next. Never decides how
 // much a queue may be given: broker/queue/flow-quota.ts does.
 
-import type { Floods } from '../../broker/queue/flow-quota.ts';
+import type { FlowQuotas } from '../../broker/queue/flow-quota.ts';
 import type { Clock } from '../../util/clock.ts';
 import { TICK_MS, type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import { RUNNING } from '../states.ts';
-import { HELD_BY_FLOW, type InputGate } from './read-gate.ts';
+import { HELD_BY_FLOW, type ReadGate } from './read-gate.ts';
 
 /** What is held back. */
 export interface HeldConnection {
   /** By this the queues know their consumers on the connection. */
   readonly outbox: object;
-  readonly gate: InputGate;
+  readonly gate: ReadGate;
   readonly state: number;
   /** Reads on, unless there are more reasons not to than this one. */
   readOn(reason: number): void;
@@ -19,14 +19,14 @@ export interface HeldConnection {
 
 /** Lets publishers of flooded queues send about as much as consumers settle. */
 export class FlowControl {
-  private readonly floods: Floods;
+  private readonly floods: FlowQuotas;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
   private readonly timer = new WheelTimer(() => this.sample());
   private held: HeldConnection[] = [];
   private sampledMs = 0;
 
-  constructor(floods: Floods, wheel: TimerWheel, clock: Clock) {
+  constructor(floods: FlowQuotas, wheel: TimerWheel, clock: Clock) {
     this.floods = floods;
     this.wheel = wheel;
     this.clock = clock;

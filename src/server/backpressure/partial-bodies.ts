@@ -5,7 +5,7 @@
 // are what memory is full of, an alarm would last for ever.
 
 import type { Alarms } from '../../broker/core/alarms.ts';
-import type { PublishGuard } from './alarm-gate.ts';
+import type { AlarmGate } from './alarm-gate.ts';
 
 /** So much of the limit may be in use, with what the body still lacks. */
 const IN_USE_MAX = 2;
@@ -14,10 +14,10 @@ const PATIENCE_LOOKS = 6;
 const PROGRESS_BYTES_MIN = 4096;
 
 /** The way through for one connection at a time. */
-export class Passage {
+export class PartialBodies {
   private readonly alarms: Alarms;
-  private readonly guards: () => Iterable<PublishGuard>;
-  private current: PublishGuard | null = null;
+  private readonly guards: () => Iterable<AlarmGate>;
+  private current: AlarmGate | null = null;
   private leftBefore = 0;
   private stuckLooks = 0;
   /** How many looks in a row nobody could be let through. */
@@ -27,7 +27,7 @@ export class Passage {
   /** `nobody` is called with the memory limit when memory is short and no body can come to its end. */
   constructor(
     alarms: Alarms,
-    guards: () => Iterable<PublishGuard>,
+    guards: () => Iterable<AlarmGate>,
     nobody: (limit: number) => void = () => {},
   ) {
     this.alarms = alarms;
@@ -56,7 +56,7 @@ export class Passage {
   }
 
   /** Whether the body of the one that was let through is still coming in. */
-  private isComing(guard: PublishGuard): boolean {
+  private isComing(guard: AlarmGate): boolean {
     if (!guard.ending) return false;
     if (this.leftBefore - guard.bodyLeft >= PROGRESS_BYTES_MIN) {
       this.leftBefore = guard.bodyLeft;
@@ -71,8 +71,8 @@ export class Passage {
   }
 
   /** The one that lacks least, and no more than there is room for. */
-  private choose(room: number): PublishGuard | null {
-    let best: PublishGuard | null = null;
+  private choose(room: number): AlarmGate | null {
+    let best: AlarmGate | null = null;
     for (const guard of this.guards()) {
       if (!guard.blocked || guard.bodyLeft === 0 || guard.bodyLeft > room) continue;
       if (guard.passedOver) continue;

@@ -5,7 +5,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';
 import { AllHoldings, Holdings } from './holdings.ts';
 import { PausedProbe, type ProbedConnection } from './paused-probe.ts';
-import { SendWatch, type WatchedConnection } from './send-timeout.ts';
+import { SendTimeout, type WatchedConnection } from './send-timeout.ts';
 import { type UnfinishedConnection, UnfinishedWatch } from './unfinished-watch.ts';
 
 /** Transactions that are not committed may together hold so much of the memory limit. */
@@ -24,7 +24,7 @@ export class PeerWatches {
   readonly unfinished: UnfinishedWatch;
   private readonly settings: PeerWatchSettings;
   private readonly holdings: AllHoldings;
-  private readonly sends: SendWatch;
+  private readonly sends: SendTimeout;
   private readonly probe: PausedProbe;
 
   /** `tally` counts what all contents and transactions hold, and `memoryLimit` is that of the alarm. */
@@ -48,7 +48,7 @@ export class PeerWatches {
       this.holdings,
       wheel,
     );
-    this.sends = new SendWatch(settings.sendTimeoutMs, connections, wheel, clock);
+    this.sends = new SendTimeout(settings.sendTimeoutMs, connections, wheel, clock);
     this.probe = new PausedProbe(connections, wheel);
   }
 

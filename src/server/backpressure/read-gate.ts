@@ -28,7 +28,7 @@ export interface Input {
 }
 
 /** The gate between a socket and the frames of its connection. */
-export class InputGate {
+export class ReadGate {
   private reasons = 0;
   private readonly socket: Input;
   private readonly frames: { paused: boolean };

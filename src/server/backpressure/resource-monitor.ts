@@ -73,7 +73,7 @@ const COLLECT_INTERVAL_MS = 2000;
 const ALARM_MS_MIN = 2000;
 
 /** Looks at memory and disk by time, and by what is read from sockets. */
-export class ResourceWatch {
+export class ResourceMonitor {
   private readonly machine: Machine;
   private readonly alarms: Alarms;
   private readonly inFlight: InFlight;

@@ -13,7 +13,7 @@ export interface WatchedConnection {
 }
 
 /** Looks round all connections for a write that does not end. */
-export class SendWatch {
+export class SendTimeout {
   private readonly timeoutMs: number;
   private readonly connections: ReadonlySet<WatchedConnection>;
   private readonly clock: Clock;

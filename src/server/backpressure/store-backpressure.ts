@@ -2,7 +2,7 @@
 // memory: what waits for the disk is bounded here, so that it is no cause of an alarm.
 
 import { RUNNING } from '../states.ts';
-import { HELD_BY_STORE, type InputGate } from './read-gate.ts';
+import { HELD_BY_STORE, type ReadGate } from './read-gate.ts';
 
 /** How much waits for the disk: gathered, or handed to the store and not durable. */
 export interface StoreTraffic {
@@ -13,7 +13,7 @@ export interface StoreTraffic {
 
 /** What is held back. */
 export interface BrakedConnection {
-  readonly gate: InputGate;
+  readonly gate: ReadGate;
   readonly state: number;
   /** Reads on, unless there are more reasons not to than this one. */
   readOn(reason: number): void;
@@ -23,7 +23,7 @@ export interface BrakedConnection {
 const LOW = 0.5;
 
 /** Bounds what waits for the disk. */
-export class StoreBrake {
+export class StoreBackpressure {
   private readonly traffic: StoreTraffic;
   private readonly bytesMax: number;
   private unsealedBefore = 0;

@@ -6,7 +6,7 @@ import type { User } from '../../broker/access/user.ts';
 import type { BrokerCore } from '../../broker/core/core.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
 import type { ActGate } from '../backpressure/act-gate.ts';
-import type { ConnectionFacts } from '../connection/peer-info.ts';
+import type { PeerInfo } from '../connection/peer-info.ts';
 import type { Outbox } from '../wire/outbox.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
 import type { PublishLimits } from './publisher.ts';
@@ -22,7 +22,7 @@ export interface ConfirmingChannel {
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
   readonly name: string;
-  readonly facts: ConnectionFacts;
+  readonly facts: PeerInfo;
   readonly user: User;
   readonly grants: Grants;
   readonly core: BrokerCore;

@@ -15,12 +15,12 @@ import type { Steps } from '../../broker/turn/slices.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
 import { assert } from '../../util/assert.ts';
 import { ActGate } from '../backpressure/act-gate.ts';
-import { PublishGuard } from '../backpressure/alarm-gate.ts';
+import { AlarmGate } from '../backpressure/alarm-gate.ts';
 import {
   HELD_FOR_DISK,
   HELD_FOR_LOGIN,
   HELD_FOR_SOCKET,
-  InputGate,
+  ReadGate,
 } from '../backpressure/read-gate.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { TimeoutRules } from '../channel/delivery-timeouts.ts';
@@ -48,7 +48,7 @@ import { byBroker } from './ending.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { ConnectionHost } from './host.ts';
-import { ConnectionFacts } from './peer-info.ts';
+import { PeerInfo } from './peer-info.ts';
 
 /** One AMQP connection. */
 export class Connection implements MethodConnection, OutboxListener, UserConnection {
@@ -56,7 +56,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   readonly broker: Broker;
   readonly core: BrokerCore;
   readonly log: Logger;
-  readonly facts: ConnectionFacts;
+  readonly facts: PeerInfo;
   readonly name: string;
   readonly outbox: Outbox;
   readonly heartbeat: Heartbeat;
@@ -66,8 +66,8 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   peerFrameMax: number;
   wantsCancelNotice = false;
   wantsLoginFailure = false;
-  readonly gate: InputGate;
-  readonly guard: PublishGuard;
+  readonly gate: ReadGate;
+  readonly guard: AlarmGate;
   readonly acts: ActGate;
   readonly closing: Closing;
   readonly reader: FrameReader;
@@ -88,7 +88,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     const { core } = broker;
     this.broker = broker;
     this.core = core;
-    this.facts = new ConnectionFacts(socket, tlsPeer, core.clock.wallMs());
+    this.facts = new PeerInfo(socket, tlsPeer, core.clock.wallMs());
     this.name = this.facts.name;
     this.log = server.log.child({ peer: this.facts.peer });
     this.peerFrameMax = settings.initialFrameMaxBytes;
@@ -97,9 +97,9 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     this.outbox = new Outbox(socket, core.log, this, settings.outboxHighWatermarkBytes, core.lines);
     this.heartbeat = new Heartbeat(this, server.wheel, server.clock);
     this.reader = new FrameReader(this.frames, core.log);
-    this.gate = new InputGate(socket, this.frames);
+    this.gate = new ReadGate(socket, this.frames);
     this.acts = new ActGate(this, this.gate, core.slices);
-    this.guard = new PublishGuard(broker.alarms, this, this.gate);
+    this.guard = new AlarmGate(broker.alarms, this, this.gate);
     this.closing = new Closing(this, socket, server);
     listenTo(socket, this, server.peerGuard);
   }

@@ -26,7 +26,7 @@ const NO_PROPERTIES: FieldTable = new Map();
 const LOGGED_NAME_MAX = 255;
 
 /** The facts of one connection. */
-export class ConnectionFacts {
+export class PeerInfo {
   /** ms since the Unix epoch. */
   readonly connectedMs: number;
   readonly peerHost: string;
@@ -111,11 +111,7 @@ function moment(text: string): string {
 }
 
 /** Where a channel is, as consumers are shown with it. */
-export function channelDetails(
-  facts: ConnectionFacts,
-  user: string,
-  number: number,
-): ChannelDetails {
+export function channelDetails(facts: PeerInfo, user: string, number: number): ChannelDetails {
   return {
     connection_name: facts.name,
     name: channelName(facts.name, number),

@@ -12,7 +12,7 @@ import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import type { LineQuota } from '../log/line-quota.ts';
 import { certificatesBetween } from '../tls/chain.ts';
 import type { TlsContext, TlsSettings } from '../tls/context.ts';
-import type { Room } from './socket-limit.ts';
+import type { SocketLimit } from './socket-limit.ts';
 
 /** An address to listen on; `key` is the setting that it came from. */
 export interface ListenAddress {
@@ -45,7 +45,7 @@ export interface Acceptor {
   readonly log: Logger;
   readonly lines: LineQuota;
   readonly peerGuard: Guard;
-  readonly room: Room;
+  readonly room: SocketLimit;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   /** Whether there is room for one more socket. */

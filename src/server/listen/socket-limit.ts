@@ -11,7 +11,7 @@ const HANDSHAKES_MAX = 1000;
 const SAY_INTERVAL_MS = 5000;
 
 /** How many sockets there may be, by the settings and by the system. */
-export class Room {
+export class SocketLimit {
   /** Those that give way to others, since they have not logged in. */
   readonly newcomers = new Newcomers();
   private readonly connectionMax: number;

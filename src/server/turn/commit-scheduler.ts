@@ -35,7 +35,7 @@ const BATCH_BYTES_MAX = 32 * 1024 * 1024;
  * moment before sealing. Whether they are is learnt by trying: a wait after which more than a few
  * messages are left was in vain, and stops further ones for a growing number of batches.
  */
-export class Committer {
+export class CommitScheduler {
   private readonly core: BrokerCore;
   private readonly clock: Clock;
   private readonly wheel: TimerWheel;

@@ -16,7 +16,7 @@ interface Held {
 }
 
 /** Whoever waits, in order of coming. */
-export class HeldAnswers {
+export class DurableWaiters {
   private held: Held[] = [];
   private outputs = new Set<HeldOutput>();
 

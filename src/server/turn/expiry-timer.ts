@@ -12,7 +12,7 @@ export interface Expiring {
 }
 
 /** One alarm for all that expires. */
-export class ExpiryAlarm {
+export class ExpiryTimer {
   private readonly core: Expiring;
   private readonly turnWanted: () => void;
   private readonly alarm = new Alarm(() => this.passed());

@@ -23,7 +23,7 @@ export interface Closing {
 }
 
 /** The connections and channels that closed last. */
-export class ClosedList {
+export class CloseHistory {
   private readonly list: Closing[] = [];
 
   add(closing: Closing): void {

@@ -31,13 +31,13 @@ import type { Ending } from '../connection/ending.ts';
 import { forceClose } from '../connection/forced-close.ts';
 import type { ListenAddress } from '../listen/listener.ts';
 import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from '../states.ts';
-import { ClosedList } from './close-history.ts';
+import { CloseHistory } from './close-history.ts';
 import { publishForTool } from './management-publish.ts';
 
 const EVERY: PeerFilter = () => true;
 
 /** What is needed of the server. */
-export interface PeersServer {
+export interface ViewedServer {
   readonly broker: Broker;
   readonly settings: PublishLimits;
   readonly addresses: readonly ListenAddress[];
@@ -47,11 +47,11 @@ export interface PeersServer {
 }
 
 /** The server as the window needs it. */
-export class Peers implements ViewHost {
-  private readonly server: PeersServer;
-  private readonly closedList = new ClosedList();
+export class ServerView implements ViewHost {
+  private readonly server: ViewedServer;
+  private readonly closedList = new CloseHistory();
 
-  constructor(server: PeersServer) {
+  constructor(server: ViewedServer) {
     this.server = server;
   }
 

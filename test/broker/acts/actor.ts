@@ -11,7 +11,7 @@ import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
 import { ActGate } from '../../../src/server/backpressure/act-gate.ts';
 import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
-import { InputGate } from '../../../src/server/backpressure/read-gate.ts';
+import { ReadGate } from '../../../src/server/backpressure/read-gate.ts';
 import { Channel } from '../../../src/server/channel/channel.ts';
 import type { ChannelConnection } from '../../../src/server/channel/channel-connection.ts';
 import { type CommitOutcome, Transaction } from '../../../src/server/channel/transaction.ts';
@@ -37,7 +37,7 @@ export class Actor extends Channel {
   readonly published: number[] = [];
   /** Its transaction to come. */
   committed: Committed | null = null;
-  readonly gate: InputGate;
+  readonly gate: ReadGate;
   private readonly acts: ActGate;
   private readonly findMirror: FindMirror;
   private lastSettled = 0;
@@ -46,7 +46,7 @@ export class Actor extends Channel {
   private readonly delivered = new Map<number, { readonly queue: Queue; readonly id: number }>();
 
   constructor(broker: Broker, vhost: Vhost, findMirror: FindMirror, idOf: (at: number) => number) {
-    const gate = new InputGate({ pause: NOTHING, resume: NOTHING }, { paused: false });
+    const gate = new ReadGate({ pause: NOTHING, resume: NOTHING }, { paused: false });
     const acting = {
       goOn: (_number: number, _key: number, act: () => void): void => act(),
       readOn: (reason: number): void => {

@@ -1,7 +1,7 @@
 // Owns the tests of which segments stay listed as in memory.
 
 import { expect, test } from 'vitest';
-import { Shelf } from '../../../src/message/log/resident-segments.ts';
+import { ResidentSegments } from '../../../src/message/log/resident-segments.ts';
 import { Segment } from '../../../src/message/log/segment.ts';
 
 /** A closed segment in memory. */
@@ -11,7 +11,7 @@ function segmentOf(id: number): Segment {
 
 test('segments that are gone do not stay listed, with a limit and without', () => {
   for (const limit of [Number.POSITIVE_INFINITY, 2 ** 40]) {
-    const shelf = new Shelf(limit, null);
+    const shelf = new ResidentSegments(limit, null);
     for (let id = 0; id < 50_000; id++) {
       const segment = segmentOf(id);
       shelf.enter(segment);
@@ -22,7 +22,7 @@ test('segments that are gone do not stay listed, with a limit and without', () =
 });
 
 test('segments that are in memory stay listed, and count', () => {
-  const shelf = new Shelf(100_000, null);
+  const shelf = new ResidentSegments(100_000, null);
   const kept = Array.from({ length: 5_000 }, (_, id) => segmentOf(id));
   for (const segment of kept) {
     shelf.enter(segment);

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import {
   HELD_BY_ALARM,
   HELD_FOR_DISK,
-  InputGate,
+  ReadGate,
 } from '../../../src/server/backpressure/read-gate.ts';
 
 test('it opens when the last of several reasons is gone', () => {
   const calls: string[] = [];
   const socket = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
   const frames = { paused: false };
-  const gate = new InputGate(socket, frames);
+  const gate = new ReadGate(socket, frames);
   gate.hold(HELD_FOR_DISK);
   gate.hold(HELD_BY_ALARM);
   expect(frames.paused).toBe(true);

@@ -5,8 +5,8 @@ import { defaultSettings } from '../../../src/config/settings.ts';
 import type { Machine } from '../../../src/server/backpressure/machine.ts';
 import {
   DISK_FREE_LIMIT_BYTES,
+  ResourceMonitor,
   type ResourceSettings,
-  ResourceWatch,
 } from '../../../src/server/backpressure/resource-monitor.ts';
 import { TimerWheel } from '../../../src/util/timers.ts';
 import { FakeClock } from '../support.ts';
@@ -37,7 +37,7 @@ class Scene implements Machine {
   readonly wheel = new TimerWheel(this.clock);
   readonly lines: { level: number; msg: string }[] = [];
   changes = 0;
-  readonly watch: ResourceWatch;
+  readonly watch: ResourceMonitor;
 
   constructor(settings: Partial<ResourceSettings> = {}) {
     const log = pino(
@@ -49,7 +49,7 @@ class Scene implements Machine {
       this.changes += 1;
     };
     const { alarms, flow, wheel, clock } = this;
-    this.watch = new ResourceWatch(all, this, alarms, flow, wheel, clock, log, changed, () => {});
+    this.watch = new ResourceMonitor(all, this, alarms, flow, wheel, clock, log, changed, () => {});
   }
 
   memoryInUse(): number {

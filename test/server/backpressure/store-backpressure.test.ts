@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { HELD_BY_STORE, InputGate } from '../../../src/server/backpressure/read-gate.ts';
+import { HELD_BY_STORE, ReadGate } from '../../../src/server/backpressure/read-gate.ts';
 import {
   type BrakedConnection,
-  StoreBrake,
+  StoreBackpressure,
 } from '../../../src/server/backpressure/store-backpressure.ts';
 import { CLOSED, RUNNING } from '../../../src/server/states.ts';
 
 /** A connection that only has a gate. */
 function connection(state = RUNNING): BrakedConnection {
   const socket = { pause: () => {}, resume: () => {} };
-  const gate = new InputGate(socket, { paused: false });
+  const gate = new ReadGate(socket, { paused: false });
   return { gate, state, readOn: (reason) => gate.release(reason) };
 }
 
@@ -17,7 +17,7 @@ const isHeld = ({ gate }: BrakedConnection): boolean => gate.isHeld(HELD_BY_STOR
 
 test('who publishes while too much waits for the disk is held until half of it is written', () => {
   const traffic = { log: { unsealedBytes: 0 }, sealedBytes: 0, durableBytes: 0 };
-  const brake = new StoreBrake(traffic, 1000);
+  const brake = new StoreBackpressure(traffic, 1000);
   const publisher = connection();
   const consumer = connection();
   traffic.log.unsealedBytes = 600;
@@ -43,6 +43,6 @@ test('who publishes while too much waits for the disk is held until half of it i
 test('a connection that is closing is not held', () => {
   const traffic = { log: { unsealedBytes: 2000 }, sealedBytes: 0, durableBytes: 0 };
   const closing = connection(CLOSED);
-  new StoreBrake(traffic, 1000).chunkRead(closing);
+  new StoreBackpressure(traffic, 1000).chunkRead(closing);
   expect(isHeld(closing)).toBe(false);
 });

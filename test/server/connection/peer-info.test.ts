@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { ConnectionFacts } from '../../../src/server/connection/peer-info.ts';
+import { PeerInfo } from '../../../src/server/connection/peer-info.ts';
 import { makeCertificate, makeCertificates } from '../../support/certificates.ts';
 
 test('the certificate of a client is told of as RabbitMQ does', () => {
@@ -17,12 +17,12 @@ test('the certificate of a client is told of as RabbitMQ does', () => {
     validToMs: Date.UTC(2036, 0, 2, 3, 4, 5),
   });
   const tls = { protocol: 'TLSv1.3', cipher: 'x', certificate: client.der, refusal: null };
-  const facts = new ConnectionFacts(new Socket(), tls, 0);
+  const facts = new PeerInfo(new Socket(), tls, 0);
   expect(facts.certificate).toEqual({
     peer_cert_subject: 'CN=guest,O=Hares,C=DE',
     peer_cert_issuer: 'CN=test authority',
     peer_cert_validity: '2026-01-02T03:04:05Z - 2036-01-02T03:04:05Z',
   });
-  const nobody = new ConnectionFacts(new Socket(), { ...tls, certificate: null }, 0);
+  const nobody = new PeerInfo(new Socket(), { ...tls, certificate: null }, 0);
   expect(nobody.certificate.peer_cert_subject).toBeNull();
 });

@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../../src/config/settings.ts';
 import { Listener } from '../../../src/server/listen/listener.ts';
-import { Room } from '../../../src/server/listen/socket-limit.ts';
+import { SocketLimit } from '../../../src/server/listen/socket-limit.ts';
 import type { LineQuota } from '../../../src/server/log/line-quota.ts';
 import type { Mechanism } from '../../../src/server/methods/sasl.ts';
 import type { ServerSettings } from '../../../src/server/settings.ts';
@@ -433,7 +433,7 @@ test('a socket for which there is no room is cut at once', async () => {
     log,
     peerGuard: new Guard(log, systemClock, () => false),
     lines: { admits: () => true } as unknown as LineQuota,
-    room: new Room(10, 10, log, systemClock),
+    room: new SocketLimit(10, 10, log, systemClock),
     clock: systemClock,
     wheel: new TimerWheel(systemClock),
     mayAccept: () => listener.socketCount < 1,

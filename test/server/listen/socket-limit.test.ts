@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { Room } from '../../../src/server/listen/socket-limit.ts';
+import { SocketLimit } from '../../../src/server/listen/socket-limit.ts';
 import { FakeClock } from '../support.ts';
 
 interface Line {
@@ -12,7 +12,7 @@ function make(connectionMax: number, socketMax: number) {
   const lines: Line[] = [];
   const write = (line: string): number => lines.push(JSON.parse(line) as Line);
   const clock = new FakeClock();
-  const room = new Room(connectionMax, socketMax, pino({ base: null }, { write }), clock);
+  const room = new SocketLimit(connectionMax, socketMax, pino({ base: null }, { write }), clock);
   return { room, lines, clock };
 }
 

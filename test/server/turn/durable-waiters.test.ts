@@ -1,10 +1,10 @@
 // Owns the tests of what waits for a batch.
 
 import { expect, test } from 'vitest';
-import { HeldAnswers } from '../../../src/server/turn/durable-waiters.ts';
+import { DurableWaiters } from '../../../src/server/turn/durable-waiters.ts';
 
 test('what waits goes on in order once its batch is durable, and not before', () => {
-  const held = new HeldAnswers();
+  const held = new DurableWaiters();
   const gone: number[] = [];
   for (const batch of [1, 1, 2, 3]) held.add(batch, () => gone.push(batch));
   expect(held.resume(0)).toBe(false);
@@ -18,7 +18,7 @@ test('what waits goes on in order once its batch is durable, and not before', ()
 });
 
 test('of very many some go on at once, and the others later', () => {
-  const held = new HeldAnswers();
+  const held = new DurableWaiters();
   const gone: number[] = [];
   for (let n = 0; n < 600; n++) held.add(1, () => gone.push(n));
   expect(held.resume(1)).toBe(true);
@@ -28,7 +28,7 @@ test('of very many some go on at once, and the others later', () => {
 });
 
 test('who waits again while it goes on has to wait', () => {
-  const held = new HeldAnswers();
+  const held = new DurableWaiters();
   let times = 0;
   const again = (): void => {
     times += 1;

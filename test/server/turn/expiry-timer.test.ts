@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { ExpiryAlarm } from '../../../src/server/turn/expiry-timer.ts';
+import { ExpiryTimer } from '../../../src/server/turn/expiry-timer.ts';
 
 vi.mock('../../../src/util/system/runtime.ts', () => import('../../support/fakeable-runtime.ts'));
 
@@ -18,14 +18,14 @@ class Thing {
 let aheadMs = 0;
 const clock = { wallMs: () => Date.now() + aheadMs, monotonicMs: () => Date.now() + aheadMs };
 let thing: Thing;
-let alarm: ExpiryAlarm;
+let alarm: ExpiryTimer;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1000 });
   aheadMs = 0;
   thing = new Thing();
   // As the server does: what wants a turn gets one.
-  alarm = new ExpiryAlarm(thing, () => alarm.turnEnded());
+  alarm = new ExpiryTimer(thing, () => alarm.turnEnded());
 });
 
 afterEach(() => {
