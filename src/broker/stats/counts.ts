@@ -1,5 +1,5 @@
 // Owns the counts of what happened to messages: kept as plain numbers where it happens, and read by
-// whoever looks. Never computes rates: rates.ts does, outside the data path.
+// tools. Never computes rates: rates.ts does, outside the data path.
 
 import type { Clock } from '../../util/clock.ts';
 import { Histogram } from '../../util/histogram.ts';
@@ -33,19 +33,41 @@ export class MessageCounts {
 
   /** Adds those of another to these. */
   add(other: MessageCounts): void {
-    this.published += other.published;
-    this.confirmed += other.confirmed;
-    this.returned += other.returned;
-    this.dropped += other.dropped;
-    this.delivered += other.delivered;
-    this.deliveredNoAck += other.deliveredNoAck;
-    this.got += other.got;
-    this.gotNoAck += other.gotNoAck;
-    this.getEmpty += other.getEmpty;
-    this.redelivered += other.redelivered;
-    this.acked += other.acked;
+    for (const field of COUNT_FIELDS) this[field] += other[field];
   }
 }
+
+/** What is counted. */
+export type CountField = {
+  [Name in keyof MessageCounts]: MessageCounts[Name] extends number ? Name : never;
+}[keyof MessageCounts];
+
+/** What one count means to those who look. */
+interface CountTraits {
+  /** RabbitMQ's name for it. */
+  readonly name: string;
+  /** Whether it counts deliveries, of any kind. */
+  readonly delivery?: true;
+  /** Whether channels alone have it: messages of a queue are confirmed, returned and dropped by channels. */
+  readonly ofChannels?: true;
+}
+
+/** All counts, in the order in which they are shown. A field without a row does not compile. */
+export const COUNT_TRAITS: Readonly<Record<CountField, CountTraits>> = {
+  published: { name: 'publish' },
+  confirmed: { name: 'confirm', ofChannels: true },
+  returned: { name: 'return_unroutable', ofChannels: true },
+  dropped: { name: 'drop_unroutable', ofChannels: true },
+  delivered: { name: 'deliver', delivery: true },
+  deliveredNoAck: { name: 'deliver_no_ack', delivery: true },
+  got: { name: 'get', delivery: true },
+  gotNoAck: { name: 'get_no_ack', delivery: true },
+  getEmpty: { name: 'get_empty' },
+  redelivered: { name: 'redeliver' },
+  acked: { name: 'ack' },
+};
+
+export const COUNT_FIELDS = Object.keys(COUNT_TRAITS) as readonly CountField[];
 
 /** What has come and gone in a broker since it started. */
 export class BrokerCounts {

@@ -1,7 +1,7 @@
 // Owns rates: what counts were when they were looked at last, and how fast they grew. Never counts:
 // the data path does, and is never told of it.
 
-import type { MessageCounts } from './counts.ts';
+import { COUNT_FIELDS, COUNT_TRAITS, type CountField, type MessageCounts } from './counts.ts';
 
 /** A change a second. */
 export interface RateView {
@@ -21,43 +21,15 @@ interface Sample {
   readonly rates: number[];
 }
 
-/** The names of the counts, in the order in which they are kept. */
-const NAMES = [
-  'publish',
-  'confirm',
-  'return_unroutable',
-  'drop_unroutable',
-  'deliver',
-  'deliver_no_ack',
-  'get',
-  'get_no_ack',
-  'get_empty',
-  'redeliver',
-  'ack',
-] as const;
-
-/** Those that a queue has, too: its messages are confirmed, returned and dropped by channels. */
-const OF_CHANNELS = new Set(['confirm', 'return_unroutable', 'drop_unroutable']);
-
-/** The counts in the order of NAMES. */
+/** The counts in the order of COUNT_FIELDS. */
 export function valuesOf(counts: MessageCounts): number[] {
-  return [
-    counts.published,
-    counts.confirmed,
-    counts.returned,
-    counts.dropped,
-    counts.delivered,
-    counts.deliveredNoAck,
-    counts.got,
-    counts.gotNoAck,
-    counts.getEmpty,
-    counts.redelivered,
-    counts.acked,
-  ];
+  return COUNT_FIELDS.map((field) => counts[field]);
 }
 
-/** Which of NAMES count deliveries, of any kind. */
-const DELIVERIES = [4, 5, 6, 7];
+/** Which of COUNT_FIELDS count deliveries. */
+const DELIVERIES = [...COUNT_FIELDS.keys()].filter(
+  (i) => COUNT_TRAITS[COUNT_FIELDS[i] as CountField].delivery,
+);
 
 /** How fast counts grow, by the object that they are of. */
 export class Rates {
@@ -111,8 +83,9 @@ export class Rates {
     const view: Record<string, number | RateView> = {};
     const values = valuesOf(counts);
     if (values.every((value) => value === 0)) return view;
-    for (const [i, name] of NAMES.entries()) {
-      if (queues && OF_CHANNELS.has(name)) continue;
+    for (const [i, field] of COUNT_FIELDS.entries()) {
+      const { name, ofChannels } = COUNT_TRAITS[field];
+      if (queues && ofChannels) continue;
       view[name] = values[i] as number;
       view[`${name}_details`] = this.of(key, i);
     }
