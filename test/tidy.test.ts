@@ -128,6 +128,10 @@ const EXCEPTIONS: readonly { file: string; rule: string; why: string }[] = [
   },
 ];
 
+/** Subjects in comments that say nothing: it is a publisher, a consumer, a client, an operator, a user, a caller. */
+const VAGUE_SUBJECT =
+  /^\s*(?:\/\/|\/?\*).*\b(?:nobody|somebody|whoever|anybody|everybody)\b|^\s*(?:\/\/|\/?\*+)\s*Who\b/i;
+
 interface Source {
   /** From the root of the repository, with forward slashes. */
   readonly path: string;
@@ -223,6 +227,9 @@ function checkWords(source: Source): Fault[] {
   for (const [i, line] of source.text.split('\n').entries()) {
     const mark = /\b(?:TODO|FIXME|XXX)\b/.exec(line);
     if (mark !== null) faults.push(fault(source.path, i + 1, 'no notes to self', mark[0]));
+    const subject = VAGUE_SUBJECT.exec(line);
+    if (subject !== null)
+      faults.push(fault(source.path, i + 1, 'subjects have names', line.trim()));
   }
   return faults;
 }
@@ -349,6 +356,8 @@ test.each([
   ['src/server/a.ts', 'const a = Date.now();', 'a Clock'],
   ['src/server/a.ts', 'setTimeout(a, 1);', 'the timer wheel'],
   ['src/server/a.ts', '// TODO later', 'no notes to self'],
+  ['src/server/a.ts', '// Whoever waits goes on.', 'subjects have names'],
+  ['src/server/a.ts', '/** Who asks twice is told twice. */', 'subjects have names'],
   ['src/server/a.ts', body(400), '401 lines'],
   ['src/server/a.ts', `export function a(): void {\n${body(70)}}`, '72 lines'],
   [
