@@ -26,6 +26,24 @@ export const REPLY_CODES = {
 
 export type ReplyName = keyof typeof REPLY_CODES;
 
+/** Which rule was broken, where there is more to say about it than its code: server/view/close-history.ts advises by it. */
+export type ErrorReason =
+  | 'access-refused'
+  | 'consumer-tag-used'
+  | 'delivery-timeout'
+  | 'exclusive-consumer'
+  | 'exclusive-queue'
+  | 'in-use'
+  | 'inequivalent'
+  | 'limit-reached'
+  | 'login-refused'
+  | 'message-too-large'
+  | 'no-exchange'
+  | 'no-queue'
+  | 'no-vhost'
+  | 'stopped'
+  | 'unknown-delivery';
+
 /** The codes that close a channel only; all others close the connection, §1.2. */
 const SOFT: ReadonlySet<ReplyName> = new Set<ReplyName>([
   'CONTENT_TOO_LARGE',
@@ -44,6 +62,8 @@ export class AmqpError extends Error {
   readonly replyName: ReplyName;
   readonly hard: boolean;
   readonly replyText: string;
+  /** Null: its code says it all. */
+  readonly reason: ErrorReason | null;
   /** The reply text without its name. */
   readonly explanation: string;
 
@@ -51,7 +71,11 @@ export class AmqpError extends Error {
   constructor(
     name: ReplyName,
     explanation: string,
-    options: { readonly hard?: boolean; readonly cause?: unknown } = {},
+    options: {
+      readonly hard?: boolean;
+      readonly cause?: unknown;
+      readonly reason?: ErrorReason;
+    } = {},
   ) {
     // reply-text is a short string.
     const replyText = shortText(`${name} - ${explanation}`);
@@ -60,6 +84,7 @@ export class AmqpError extends Error {
     this.replyName = name;
     this.hard = options.hard ?? !SOFT.has(name);
     this.replyText = replyText;
+    this.reason = options.reason ?? null;
     this.explanation = explanation;
   }
 }

@@ -221,7 +221,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     });
     const text = `broker forced connection closure with reason '${reason}'`;
     for (const connection of [...this.connections]) {
-      connection.close(new AmqpError('CONNECTION_FORCED', text), 0);
+      connection.close(new AmqpError('CONNECTION_FORCED', text, { reason: 'stopped' }), 0);
       connection.closing.hurry();
     }
     this.turn();

@@ -122,6 +122,7 @@ export class Grants {
     return new AmqpError(
       'ACCESS_REFUSED',
       `${verb} access to ${where} refused for user '${this.user.name}'`,
+      { reason: 'access-refused' },
     );
   }
 }

@@ -340,6 +340,7 @@ export function checkSameArgument(
   throw new AmqpError(
     'PRECONDITION_FAILED',
     `inequivalent arg '${name}' for ${where}: ${describeDifference(theirs, ours)}`,
+    { reason: 'inequivalent' },
   );
 }
 

@@ -117,7 +117,9 @@ export function checkQueueLimit(
   const max = limitOf(limits['max-queues']);
   if (count < max) return;
   const limit = `queue limit in vhost '${vhost}' (${max}) is reached`;
-  throw new AmqpError('PRECONDITION_FAILED', `cannot declare queue '${queue}': ${limit}`);
+  throw new AmqpError('PRECONDITION_FAILED', `cannot declare queue '${queue}': ${limit}`, {
+    reason: 'limit-reached',
+  });
 }
 
 /** Throws PRECONDITION_FAILED when a queue is in use or not empty, and must not be deleted then. */
@@ -129,10 +131,10 @@ export function checkQueueDeletion(
 ): void {
   const where = `queue '${queue.name}' in vhost '${vhost}'`;
   if (ifUnused && queue.consumers.length > 0) {
-    throw new AmqpError('PRECONDITION_FAILED', `${where} in use`);
+    throw new AmqpError('PRECONDITION_FAILED', `${where} in use`, { reason: 'in-use' });
   }
   if (ifEmpty && queue.readyCount > 0) {
-    throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`);
+    throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`, { reason: 'in-use' });
   }
 }
 
@@ -170,6 +172,7 @@ export function lockedQueue(vhost: string, queue: string): AmqpError {
     `cannot obtain exclusive access to locked queue '${queue}' in vhost '${vhost}'. ` +
       'It could be originally declared on another connection or the exclusive property value ' +
       'does not match that of the original declaration.',
+    { reason: 'exclusive-queue' },
   );
 }
 
@@ -205,5 +208,5 @@ function checkSameTrait<T>(name: string, where: string, current: T, received: T)
   if (current === received) return;
   const difference = `received '${String(received)}' but current is '${String(current)}'`;
   const text = `inequivalent arg '${name}' for ${where}: ${difference}`;
-  throw new AmqpError('PRECONDITION_FAILED', text);
+  throw new AmqpError('PRECONDITION_FAILED', text, { reason: 'inequivalent' });
 }

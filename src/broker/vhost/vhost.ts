@@ -147,14 +147,18 @@ export class Vhost implements QueueHome {
   /** The error for an exchange that is not there. */
   noExchange(name: string): AmqpError {
     this.broker.core.setAsideRows.refuse('exchange', this.name, name);
-    return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`);
+    return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`, {
+      reason: 'no-exchange',
+    });
   }
 
   /** The queue of that name, or NOT_FOUND; RESOURCE_LOCKED when another connection owns it. */
   queue(name: string, connection: object): Queue {
     const queue = this.queues.get(name);
     if (queue === undefined) {
-      throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`);
+      throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`, {
+        reason: 'no-queue',
+      });
     }
     if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
     if (queue.unreadable !== null) this.broker.core.setAsideRows.refuse('queue', this.name, name);
@@ -191,7 +195,7 @@ export class Vhost implements QueueHome {
     }
     if (ifUnused && exchange.bindings.size > 0) {
       const what = `exchange '${name}' in vhost '${this.name}' in use`;
-      throw new AmqpError('PRECONDITION_FAILED', what);
+      throw new AmqpError('PRECONDITION_FAILED', what, { reason: 'in-use' });
     }
     this.bindings.unbinding.whenUnbound(exchange, act, () => this.removeExchange(exchange), then);
   }

@@ -9,7 +9,7 @@ import { Rounds } from './rounds.ts';
 /** What the watch needs of a connection. */
 export interface WatchedConnection {
   readonly outbox: Outbox;
-  abort(reason: string): void;
+  abort(text: string, reason: 'reads-nothing'): void;
 }
 
 /** Looks round all connections for a write that does not end. */
@@ -46,6 +46,7 @@ export class SendTimeout {
       if (connection.outbox.stalledMs(nowMs) < this.timeoutMs) continue;
       connection.abort(
         `the peer took nothing for ${this.timeoutMs} ms, see tcp_listen_options.send_timeout`,
+        'reads-nothing',
       );
     }
   }

@@ -209,7 +209,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const text =
       `delivery acknowledgement on channel ${this.number} timed out. Timeout value used: ` +
       `${timeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
-    this.connection.channelFailed(this, new AmqpError('PRECONDITION_FAILED', text));
+    const error = new AmqpError('PRECONDITION_FAILED', text, { reason: 'delivery-timeout' });
+    this.connection.channelFailed(this, error);
     return false;
   }
 

@@ -177,7 +177,7 @@ export class ContentAssembly {
 export function checkBodySize(size: number, max: number): void {
   if (size <= max) return;
   const text = `message size ${size} is larger than configured max size ${max}`;
-  throw new AmqpError('PRECONDITION_FAILED', text);
+  throw new AmqpError('PRECONDITION_FAILED', text, { reason: 'message-too-large' });
 }
 
 function writeFrameHead(record: Buffer, at: number, type: number, payload: number): void {

@@ -141,7 +141,9 @@ export class Deliveries {
     if (this.owes(tag)) return true;
     // All before a delivery that was taken back may still be settled with it.
     if (this.takenBack.delete(tag)) return multiple;
-    throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`);
+    throw new AmqpError('PRECONDITION_FAILED', `unknown delivery tag ${tag}`, {
+      reason: 'unknown-delivery',
+    });
   }
 
   private settleLater(transaction: Transaction, tag: number, multiple: boolean, way: number): void {

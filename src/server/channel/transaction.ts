@@ -103,5 +103,5 @@ export class Transaction {
 
 function tooLarge(size: number, max: number): AmqpError {
   const text = `transaction size ${size} is larger than configured max size ${max}`;
-  return new AmqpError('PRECONDITION_FAILED', text);
+  return new AmqpError('PRECONDITION_FAILED', text, { reason: 'message-too-large' });
 }

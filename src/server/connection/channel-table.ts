@@ -61,6 +61,7 @@ export class ChannelTable {
         'NOT_ALLOWED',
         `number of channels opened (${this.openCount}) has reached ` +
           `the negotiated channel_max (${this.max})`,
+        { reason: 'limit-reached' },
       );
     }
     this.limits.takeChannel();
@@ -118,5 +119,6 @@ function checkUserLimit(user: User): void {
     'NOT_ALLOWED',
     `number of channels opened for user '${user.name}' has reached ` +
       `the maximum allowed user limit of (${max})`,
+    { reason: 'limit-reached' },
   );
 }

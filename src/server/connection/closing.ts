@@ -10,7 +10,7 @@ import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import type { LineQuota } from '../log/line-quota.ts';
 import { loginRefused } from '../methods/sasl.ts';
 import { ANSWERED, AWAITS_HEADER, CLOSED, CLOSING, RUNNING } from '../states.ts';
-import { byBroker, type Ending } from './ending.ts';
+import { byBroker, type Ending, type EndReason } from './ending.ts';
 
 /** How long a peer has at most to answer connection.close, or to close its socket after close-ok. */
 const CLOSE_TIMEOUT_MS = 30_000;
@@ -43,7 +43,7 @@ export interface EndingServer {
 /** The end of one connection. */
 export class Closing {
   /** How it ended, as far as that is known. */
-  ending: Ending = { by: 'network', code: 0, key: 0, text: '' };
+  ending: Ending = { by: 'network', code: 0, key: 0, text: '', reason: null };
   private readonly connection: EndingConnection;
   private readonly socket: Socket;
   private readonly wheel: TimerWheel;
@@ -116,7 +116,7 @@ export class Closing {
    */
   byPeer(replyCode: number, replyText: string): void {
     const text = replyCode === REPLY_SUCCESS ? '' : `${replyCode} ${replyText}`;
-    this.ending = { by: 'client', code: replyCode, key: 0, text };
+    this.ending = { by: 'client', code: replyCode, key: 0, text, reason: null };
     this.answering = true;
     this.wait(ANSWERED, () => this.answer());
   }
@@ -165,14 +165,18 @@ export class Closing {
   peerEnded(): void {
     if (this.connection.state < CLOSING && this.ending.text === '') {
       this.ending.text = 'the peer hung up without connection.close';
+      this.ending.reason = 'hung-up';
     }
     this.peerHasEnded = true;
     if (!this.answering) this.hangUp();
   }
 
   /** The socket is of no use any more: it is cut. */
-  abort(reason: string): void {
-    if (this.connection.state < ANSWERED && this.ending.text === '') this.ending.text = reason;
+  abort(text: string, reason: EndReason | null = null): void {
+    if (this.connection.state < ANSWERED && this.ending.text === '') {
+      this.ending.text = text;
+      this.ending.reason = reason;
+    }
     this.socket.destroy();
   }
 
@@ -183,6 +187,6 @@ export class Closing {
 
   private deadlinePassed(): void {
     const early = this.connection.state < RUNNING;
-    this.abort(early ? 'the handshake took too long' : 'the close took too long');
+    this.abort(early ? 'the handshake took too long' : 'the close took too long', 'took-too-long');
   }
 }

@@ -44,7 +44,7 @@ import { Outbox, type OutboxListener } from '../wire/outbox.ts';
 import { foreignSpeech } from '../wire/protocol-header.ts';
 import { ChannelTable } from './channel-table.ts';
 import { Closing } from './closing.ts';
-import { byBroker } from './ending.ts';
+import { byBroker, type EndReason, hasHungUp } from './ending.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { ConnectionHost } from './host.ts';
@@ -316,8 +316,8 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   }
 
   /** The peer sends nothing any more, or takes nothing: the socket is cut. */
-  abort(reason: string): void {
-    this.closing.abort(reason);
+  abort(text: string, reason: EndReason | null = null): void {
+    this.closing.abort(text, reason);
   }
 
   onData(bytes: Buffer): void {
@@ -372,7 +372,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   }
 
   onSocketError(error: Error): void {
-    this.abort(error.message);
+    this.abort(error.message, hasHungUp(error) ? 'hung-up' : null);
   }
 
   /** The socket is gone: everything is given back. */

@@ -4,6 +4,7 @@
 import { FRAME_END, FRAME_HEARTBEAT } from '../../amqp/constants.ts';
 import type { Clock } from '../../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
+import type { EndReason } from './ending.ts';
 
 /** A heartbeat as it goes out. */
 export const HEARTBEAT_FRAME = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
@@ -15,7 +16,7 @@ export interface HeartbeatConnection {
   readonly outbox: { beat(frame: Buffer): void };
   /** Whether the broker itself does not read now, so that silence means nothing. */
   readonly paused: boolean;
-  abort(reason: string): void;
+  abort(text: string, reason: EndReason): void;
 }
 
 /**
@@ -67,7 +68,7 @@ export class Heartbeat {
     this.receivedSince = false;
     if (nowMs - this.lastReceivedMs > SILENT_INTERVALS * this.intervalMs) {
       const seconds = (SILENT_INTERVALS * this.intervalMs) / 1000;
-      this.connection.abort(`missed heartbeats: nothing came for ${seconds} s`);
+      this.connection.abort(`missed heartbeats: nothing came for ${seconds} s`, 'no-heartbeat');
       return;
     }
     const halfMs = this.intervalMs / 2;

@@ -25,6 +25,7 @@ export class NodeLimits {
     throw new AmqpError(
       'NOT_ALLOWED',
       `connection refused: node connection limit (${this.connectionMax}) is reached`,
+      { reason: 'limit-reached' },
     );
   }
 
@@ -47,6 +48,7 @@ export class NodeLimits {
         'NOT_ALLOWED',
         `number of channels opened on node '${NODE_NAME}' has reached ` +
           `the maximum allowed limit of ${this.channelMax}`,
+        { reason: 'limit-reached' },
       );
     }
     this.channels += 1;

@@ -113,7 +113,9 @@ function consume(
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
   if (queue.subscribed.exclusive !== null || (wantsAlone && shared)) {
     const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
-    throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`);
+    throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`, {
+      reason: 'exclusive-consumer',
+    });
   }
   // consume-ok is in the outbox before the turn's end can deliver anything.
   if (!method.noWait) channel.send('basic.consume-ok', { consumerTag: tag });
@@ -142,7 +144,9 @@ function consumeReplies(
 function newConsumerTag(connection: MethodConnection, channel: Channel, wanted: string): string {
   const tag = wanted === '' ? generateName('amq.ctag-') : wanted;
   if (channel.consumers.has(tag)) {
-    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
+    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`, {
+      reason: 'consumer-tag-used',
+    });
   }
   const max = connection.server.settings.consumerMaxPerChannel;
   if (channel.consumers.size >= max) {

@@ -14,6 +14,8 @@ import type { MethodConnection } from './method-connection.ts';
 import { offeredMechanisms, readCredentials } from './sasl.ts';
 import { serverProperties, strangerProperties } from './server-properties.ts';
 
+const LIMIT_REACHED = { reason: 'limit-reached' } as const;
+
 /** Opens the dialogue after the protocol header. */
 export function sendStart(connection: MethodConnection): void {
   const { server, facts } = connection;
@@ -126,11 +128,18 @@ function open(connection: MethodConnection, method: Method<'connection.open'>): 
   const vhost = connection.broker.vhosts.get(method.virtualHost);
   if (vhost === undefined) {
     const aside = connection.core.setAsideRows.vhostError(method.virtualHost);
-    throw aside ?? new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`);
+    throw (
+      aside ??
+      new AmqpError('NOT_ALLOWED', `vhost ${method.virtualHost} not found`, { reason: 'no-vhost' })
+    );
   }
   checkConnectionLimits(vhost, connection.user);
   const grants = connection.broker.access.grants(connection.user, vhost.name);
-  if (!grants.admitted) throw new AmqpError('NOT_ALLOWED', refusedVhost(vhost, connection.user));
+  if (!grants.admitted) {
+    throw new AmqpError('NOT_ALLOWED', refusedVhost(vhost, connection.user), {
+      reason: 'no-vhost',
+    });
+  }
   connection.opened(vhost, grants);
   connection.send('connection.open-ok', {});
 }
@@ -139,12 +148,16 @@ function checkConnectionLimits(vhost: Vhost, user: User): void {
   const vhostMax = limitOf(vhost.traits.limits['max-connections']);
   if (vhost.connections >= vhostMax) {
     const limit = `connection limit (${vhostMax}) is reached`;
-    throw new AmqpError('NOT_ALLOWED', `${refusedVhost(vhost, user)}: ${limit}`);
+    throw new AmqpError('NOT_ALLOWED', `${refusedVhost(vhost, user)}: ${limit}`, LIMIT_REACHED);
   }
   const userMax = limitOf(user.limits['max-connections']);
   if (user.connections.size < userMax) return;
   const limit = `user connection limit (${userMax}) is reached`;
-  throw new AmqpError('NOT_ALLOWED', `connection refused for user '${user.name}': ${limit}`);
+  throw new AmqpError(
+    'NOT_ALLOWED',
+    `connection refused for user '${user.name}': ${limit}`,
+    LIMIT_REACHED,
+  );
 }
 
 function refusedVhost(vhost: Vhost, user: User): string {

@@ -94,7 +94,9 @@ function lookForReplies(
 ): void {
   const { vhost } = connection;
   if (name !== REPLY_TO && vhost.replies.get(name) === undefined) {
-    throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${vhost.name}'`);
+    throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${vhost.name}'`, {
+      reason: 'no-queue',
+    });
   }
   channel.currentQueue = name;
   if (noWait) return;

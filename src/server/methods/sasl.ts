@@ -68,7 +68,7 @@ export function loginRefused(mechanism: string): AmqpError {
   const text =
     `Login was refused using authentication mechanism ${mechanism}. ` +
     'For details see the broker logfile.';
-  return new AmqpError('ACCESS_REFUSED', text, { hard: true });
+  return new AmqpError('ACCESS_REFUSED', text, { hard: true, reason: 'login-refused' });
 }
 
 /** What PLAIN and AMQPLAIN carry. */
