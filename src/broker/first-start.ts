@@ -8,7 +8,7 @@ export interface FirstStart {
   readonly user: FirstUser | null;
 }
 
-/** The first user, who may do anything where its permission says so. */
+/** The first user. It may do anything where its permission says so. */
 export interface FirstUser {
   readonly name: string;
   readonly password: string;

@@ -44,11 +44,11 @@ import {
   viewVhost,
 } from './view/snapshots.ts';
 
-/** The same with a value that nobody has looked at. */
+/** The same with a value that is not checked yet. */
 type Unchecked<T> = Omit<T, 'value'> & { readonly value: unknown };
 
-/** Whoever acts through the window owns no queue. */
-const NOBODY = {};
+/** A tool that acts through the window owns no queue. */
+const NO_OWNER = {};
 
 /** The window on one broker. Where a vhost may be named and is not, all of them are meant. */
 export class View {
@@ -82,7 +82,7 @@ export class View {
   }
 
   /**
-   * The user who has this name and password, from that address; null: there is none. `busy`: too many
+   * The user that has this name and password, from that address; null: there is none. `busy`: too many
    * others wait, and the password was not looked at. `owner` is the connection that asks.
    */
   async login(
@@ -371,7 +371,7 @@ export class View {
   /** Deletes a queue; returns how many messages were ready. Throws an AmqpError or a Refusal. */
   deleteQueue(vhost: string, name: string, ifUnused: boolean, ifEmpty: boolean): number {
     const home = this.broker.vhost(vhost);
-    const queue = home.queue(name, NOBODY);
+    const queue = home.queue(name, NO_OWNER);
     const count = home.deleteQueue(queue, ifUnused, ifEmpty);
     this.broker.core.setAside.dropOf(queue.id);
     return count;
@@ -380,7 +380,7 @@ export class View {
   /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */
   purgeQueue(vhost: string, name: string): number {
     const home = this.broker.vhost(vhost);
-    return home.purgeQueue(home.queue(name, NOBODY));
+    return home.purgeQueue(home.queue(name, NO_OWNER));
   }
 
   private each<T>(name: string | undefined, list: (vhost: Vhost) => readonly T[]): T[] {

@@ -1,5 +1,5 @@
 // Owns the users and what they may do where, in memory and in the store: one set of functions for
-// AMQP, HTTP and the command line. Never asks who calls them: that is the caller's to check.
+// AMQP, HTTP and the command line. Never asks which user calls them: the caller checks that.
 
 import type { Store } from '../../store/port.ts';
 import type { RowsAside } from '../../store/row.ts';
@@ -36,7 +36,7 @@ export interface AccessListener {
   /** Something changed in the batch being gathered. */
   definitionChanged(): void;
   hasVhost(name: string): boolean;
-  /** Somebody's permissions in a vhost are others now: what was remembered of them is stale. */
+  /** A user's permissions in a vhost have changed: what was remembered of them is stale. */
   permissionsChanged(vhost: string): void;
   /** A user is gone: so must its connections be. */
   userDeleted(user: User): void;
@@ -118,7 +118,7 @@ export class Access {
 
   /**
    * Makes a user, or changes it, with a password that is hashed already: by scrypt, or by one of
-   * RabbitMQ's algorithms. With an empty hash nobody can log in with a password.
+   * RabbitMQ's algorithms. With an empty hash the user cannot log in with a password.
    */
   putUserWithHash(user: NewUser, passwordHash: string, hashingAlgorithm: string): void {
     checkPasswordHash(passwordHash, hashingAlgorithm);

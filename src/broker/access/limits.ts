@@ -1,5 +1,5 @@
 // Owns the limits that a user or a vhost may have: their names and what a value means. Never counts
-// anything: who opens a connection or declares a queue does.
+// anything: the code that opens a connection or declares a queue does.
 
 import { Refusal } from '../errors.ts';
 

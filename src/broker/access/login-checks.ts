@@ -1,4 +1,4 @@
-// Owns whose password is checked next, and how often an address may be wrong. Never compares a password:
+// Owns which password is checked next, and how often an address may be wrong. Never compares a password:
 // login.ts gives it that to do.
 
 import { assert } from '../../util/assert.ts';
@@ -330,7 +330,7 @@ export class LoginChecks {
     return tickets;
   }
 
-  /** Takes out a check that nobody waits for. */
+  /** Takes out a check that no login waits for. */
   private close(check: Check): void {
     const { line, group } = check;
     line.open.delete(check);

@@ -1,4 +1,4 @@
-// Owns who may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
+// Owns which user may log in, and from where. Never speaks AMQP: the handshake turns its answer into a reply.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Clock, systemClock } from '../../util/clock.ts';
@@ -47,7 +47,7 @@ export class Login {
     return this.checks.ask({ name, password, address, known: user !== undefined, owner, check });
   }
 
-  /** The connection is gone: nobody waits for its logins. */
+  /** The connection is gone: nothing waits for its logins. */
   abandon(owner: object): void {
     this.checks.abandon(owner);
   }
@@ -76,7 +76,7 @@ export class Login {
     return this.admit(user, remoteAddress);
   }
 
-  /** The same for somebody who has proven it by other means, such as a certificate. */
+  /** The same for a user whose name is proven by other means, such as a certificate. */
   withoutPassword(name: string, remoteAddress: string): LoginAnswer {
     const user = this.users.get(name);
     if (user === undefined) return { user: null, refusal: 'there is no user of that name' };

@@ -144,7 +144,7 @@ async function runScrypt(
       });
     });
   } finally {
-    // Whoever waits takes over the place, so that the count stays.
+    // The next call in the line takes over the place, so that the count stays.
     const next = waiting.shift();
     if (next === undefined) running -= 1;
     else next();

@@ -11,7 +11,7 @@ export interface UserConnection {
 /** A user as lists show it and as its row holds it. */
 export interface UserSnapshot {
   readonly name: string;
-  /** Empty: nobody can log in with a password. */
+  /** Empty: the user cannot log in with a password. */
   readonly passwordHash: string;
   readonly hashingAlgorithm: string;
   readonly tags: readonly string[];

@@ -245,7 +245,7 @@ class Inspection {
     const before = this.lastKey;
     this.lastKey = key;
     try {
-      // A key that is out of order is found by who walks over all, but not by who looks for it.
+      // A key that is out of order is found by a walk over all keys, but not by a search for that key.
       if (Buffer.compare(before, key) >= 0) {
         throw new CorruptRecordError(table, key, 'its key is out of order');
       }

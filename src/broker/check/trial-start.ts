@@ -7,14 +7,14 @@ import { systemClock } from '../../util/clock.ts';
 import { Broker } from '../broker.ts';
 import type { Damage } from './check-store.ts';
 
-const NOBODY = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
+const NO_LISTENER = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
 
 /** Rows that a start sets aside although each of them can be read; one without a key would stop it. */
 export function trialStart(store: Store, known: readonly Damage[]): Damage[] {
   // A store without users and vhosts is a new one, and a start would fill it.
   if ([...store.keys(TABLE_ACCESS, Buffer.alloc(0), Buffer.of(0xff))].length === 0) return [];
   try {
-    const broker = new Broker(withoutWrites(store), systemClock, NOBODY);
+    const broker = new Broker(withoutWrites(store), systemClock, NO_LISTENER);
     broker.recover({ vhost: '/', user: null });
     return [...broker.core.setAsideRows.list()].flatMap(
       ({ kind, table, key, vhost, name, error }) => {

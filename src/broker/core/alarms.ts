@@ -1,5 +1,5 @@
 // Owns which resources the broker is short of, and the words for it. Never measures anything, and never
-// blocks anybody: server/backpressure/resource-monitor.ts looks, server.ts acts.
+// blocks a publisher: server/backpressure/resource-monitor.ts looks, server.ts acts.
 
 /** A resource as it was when it was looked at last. Bytes; a limit that is not set is 0 or Infinity. */
 export class Resource {
@@ -27,7 +27,7 @@ export class Alarms {
   readonly memory = new Resource(0, Number.POSITIVE_INFINITY);
   readonly disk = new Resource(Number.POSITIVE_INFINITY, 0);
 
-  /** Whether anything is short, so that nobody may publish. */
+  /** Whether any resource is short, so that no client may publish. */
   get on(): boolean {
     return this.memory.alarm || this.disk.alarm;
   }

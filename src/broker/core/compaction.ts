@@ -48,7 +48,7 @@ interface Marked {
  *   idle --- many are sparse ---> walking, a page at a time ---> packing, a segment at a time ---> idle
  *
  * Nothing gets into a closed segment any more, so that what a walk has not found is not needed later:
- * entries are gone, or being purged, which nobody reads again.
+ * its entries are gone, or they are being purged and are not read again.
  */
 export class Compaction {
   /** Segments rewritten, and the bytes that were stored of them less than before. */

@@ -25,7 +25,7 @@ import { QueueIds } from './queue-ids.ts';
 import { RefusedLetters } from './refused-letters.ts';
 import { TouchedQueues } from './touched-queues.ts';
 
-/** A batch that nobody waits for is sealed once it holds this many bytes of messages. */
+/** A batch that nothing waits for is sealed once it holds this many bytes of messages. */
 const GATHERED_BYTES_MAX = 4 * 1024 * 1024;
 
 /** What a message takes in a queue's page on disk, and the page where it is not full. */
@@ -191,7 +191,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.touched.delivering = delivering;
   }
 
-  /** Does some of the work that nobody waits for, at the end of a turn; returns whether more is left. */
+  /** Does some of the work that nothing waits for, at the end of a turn; returns whether more is left. */
   tend(): boolean {
     this.log.tend();
     return this.compaction.run();
@@ -284,7 +284,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     return this.store.batch;
   }
 
-  /** Whether nobody but publishers that want confirms waits for the batch. */
+  /** Whether nothing waits for the batch, except publishers that want confirms. */
   get sealDeferrable(): boolean {
     return !this.batchPressing && this.log.unsealedBytes <= GATHERED_BYTES_MAX;
   }

@@ -1,4 +1,4 @@
-// Owns telling whoever listens what is declared, set and deleted. Never keeps it, and never writes a log:
+// Owns telling a listener what is declared, set and deleted. Never keeps it, and never writes a log:
 // server/log/audit-log.ts does.
 
 /** What is told of a queue. */
@@ -31,7 +31,7 @@ export interface Change {
   readonly names: Readonly<Record<string, unknown>>;
 }
 
-/** Where the broker says what changes. While nobody listens, that costs a look. */
+/** Where the broker says what changes. Without a listener, that costs one check. */
 export class BrokerEvents {
   listener: ((change: Change) => void) | null = null;
   /** Whether many things change at once, each of no interest by itself. */

@@ -52,7 +52,7 @@ export class TouchedQueues {
     this.queues = [];
     const endMs = this.clock.monotonicMs() + TURN_MS;
     this.delivering = true;
-    // Those who wait for what they share with others go first.
+    // Queues that wait for something they share with other queues go first.
     let more = lines.any && lines.serve();
     for (let i = 0; i < queues.length; i++) {
       const look = i % QUEUES_PER_LOOK === QUEUES_PER_LOOK - 1;

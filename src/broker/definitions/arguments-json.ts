@@ -23,8 +23,8 @@ export function argumentsToJson(table: FieldTable, exact = false): JsonObject {
 }
 
 /**
- * Arguments back from JSON. The table as on the wire counts only if it says the same: who edits the
- * JSON means what it says. Throws an Error that says what is wrong.
+ * Arguments back from JSON. The table as on the wire counts only if it says the same: a user that edits
+ * the JSON means what the JSON says. Throws an Error that says what is wrong.
  */
 export function argumentsFromJson(json: JsonValue | undefined, wire?: JsonValue): FieldTable {
   if (json === undefined || json === null) return new Map();
@@ -71,7 +71,7 @@ function notText(bytes: Buffer): string {
   return NOT_TEXT + bytes.toString('base64');
 }
 
-/** Whether the way to JSON and back leads to a field that is the same to whoever compares. */
+/** Whether the way to JSON and back leads to a field that is the same in a comparison. */
 function survives(field: Field, exact: boolean): boolean {
   switch (field.type) {
     case 'S':

@@ -1,5 +1,5 @@
 // Owns definitions as JSON, in RabbitMQ's format: of the whole broker, or of one vhost. Never writes
-// a file: who asks for them does.
+// a file: the caller does.
 
 import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import { found, type Rows } from '../../util/rows.ts';
@@ -30,7 +30,7 @@ export function exportVhost(vhost: Vhost, version: string): JsonObject {
   return whole(vhostSections(vhost, version));
 }
 
-/** The same as `exportDefinitions`, for who takes the rows one by one. */
+/** The same as `exportDefinitions`, for a caller that takes the rows one by one. */
 export function brokerSections(broker: Broker, version: string): Section[] {
   const { access } = broker;
   const all = function* (list: (vhost: Vhost) => Rows<JsonObject>): Rows<JsonObject> {
@@ -54,7 +54,7 @@ export function brokerSections(broker: Broker, version: string): Section[] {
   ];
 }
 
-/** The same as `exportVhost`, for who takes the rows one by one. */
+/** The same as `exportVhost`, for a caller that takes the rows one by one. */
 export function vhostSections(vhost: Vhost, version: string): Section[] {
   const { name, description, tags, defaultQueueType } = vhost.snapshot();
   const named = function* (list: Rows<JsonObject>): Rows<JsonObject> {
@@ -88,7 +88,7 @@ export function userToJson(user: UserSnapshot): JsonObject {
   };
 }
 
-/** Rows as plain objects, which no one else has. */
+/** Rows copied into plain objects that no other code holds. */
 function* copies(rows: Rows<object>): Rows<JsonObject> {
   for (const row of rows) yield row === null ? null : { ...row };
 }

@@ -1,5 +1,5 @@
-// Owns taking definitions into a broker: all of them or none. Never reads a file: who has one hands
-// over what it says.
+// Owns taking definitions into a broker: all of them or none. Never reads a file: a caller
+// that has one hands over its content.
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { JsonValue } from '../../util/json/json.ts';

@@ -39,7 +39,7 @@ export interface UserDefinition {
   readonly hashingAlgorithm: string;
 }
 
-/** Who may do what in a vhost. */
+/** What a user may do in a vhost. */
 export interface PermissionDefinition {
   readonly user: string;
   readonly configure: string;
@@ -47,7 +47,7 @@ export interface PermissionDefinition {
   readonly read: string;
 }
 
-/** Who may use which routing keys of an exchange. */
+/** Which routing keys of an exchange a user may use. */
 export interface TopicPermissionDefinition {
   readonly user: string;
   readonly exchange: string;

@@ -14,7 +14,7 @@ const row = (name: string, type: string, internal = false): ExchangeTraits => ({
 
 /**
  * The exchanges of the specification; `amq.match`, RabbitMQ's name for one of them; and the one that
- * the broker alone publishes to, for who traces messages.
+ * the broker alone publishes to, for tools that trace messages.
  */
 export const PREDECLARED_EXCHANGES: readonly ExchangeTraits[] = [
   row('', 'direct'),

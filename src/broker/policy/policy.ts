@@ -11,7 +11,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
 import { policyKey, type QueueKind } from './policy-keys.ts';
 
-/** The two layers: what an operator sets holds on top of what everybody may set. */
+/** The two layers: what an operator sets holds on top of what other users may set. */
 export const LAYERS = ['policy', 'operator_policy'] as const;
 export type PolicyLayer = (typeof LAYERS)[number];
 

@@ -299,7 +299,7 @@ export function isQuorum(args: FieldTable): boolean {
   return args.get('x-queue-type')?.value === 'quorum';
 }
 
-/** A quorum queue is durable and belongs to nobody; throws RabbitMQ's PRECONDITION_FAILED else. */
+/** A quorum queue is durable and belongs to no connection; throws RabbitMQ's PRECONDITION_FAILED otherwise. */
 export function checkQuorumTraits(
   where: string,
   durable: boolean,

@@ -1,4 +1,4 @@
-// Owns the consumers of one queue and whose turn it is. Never delivers: the queue does.
+// Owns the consumers of one queue and which of them has its turn. Never delivers: the queue does.
 
 import { assert } from '../../util/assert.ts';
 import type { Consumer } from './consumer.ts';
@@ -152,7 +152,7 @@ export class ConsumerSet {
     return best;
   }
 
-  /** Whether there were looks enough before this search; at least one in between finds somebody. */
+  /** Whether there were enough looks before this search. At least one search between two pauses finds a consumer. */
   private pauses(looks: number): boolean {
     this.paused = this.looks > LOOKS_MAX;
     this.looks = this.paused ? 0 : this.looks + looks;

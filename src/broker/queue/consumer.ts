@@ -29,7 +29,7 @@ export interface DeliveryChannel {
     position: number,
     redelivered: boolean,
   ): void;
-  /** Where it is, for those who look at consumers. */
+  /** Where it is, for tools that look at consumers. */
   details(): ChannelDetails;
   /** The timeout of the consumer's queue has changed. */
   timeoutChanged(consumer: Consumer): void;

@@ -5,7 +5,7 @@ import type { Steps } from '../turn/slices.ts';
 import type { QueueMessages } from './messages/queue-messages.ts';
 import type { DeathReason, DyingQueue, HostedQueue, QueueHost } from './ports.ts';
 
-/** So many of those that waited share one batch, so that nobody waits for all of them. */
+/** So many of the deaths that waited share one batch, so that nothing waits for all of them. */
 const DEATHS_PER_BATCH = 256;
 
 /** A message that is not ready any more, and waits for those that died before it. */

@@ -64,7 +64,7 @@ export class FlowQuota {
 
 /** All flooded queues. */
 export class FlowQuotas {
-  /** One that has been given more than is welcome just now; whoever looks at it sets it back. */
+  /** A queue that has been given more than is welcome just now; flow-control.ts looks at it and sets it back. */
   overdrawn: FlowQuota | null = null;
   private readonly settings: FlowSettings;
   private readonly all = new Set<FlowQuota>();
@@ -82,7 +82,7 @@ export class FlowQuotas {
   look(queue: QuotaQueue): void {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.readyCount <= flowBacklogMax && queue.readyBytes <= flowBacklogBytesMax) return;
-    // Who parks messages where nobody consumes them is left alone.
+    // A publisher that parks messages in a queue without consumers is left alone.
     if (queue.flood !== null || queue.consumers.length === 0) return;
     queue.flood = new FlowQuota(queue, this);
     queue.applyRules();

@@ -144,7 +144,7 @@ export class Queue
     let more = false;
     let noAcks = 0;
     let n = 0;
-    // The message that is being looked at, and for whom; -1: none.
+    // The message that is being looked at, for `consumer`; -1: none.
     let looked = -1;
     let consumer: Consumer | null = null;
     for (let again = true; again; ) {

@@ -1,5 +1,5 @@
-// Owns the order in which queues are served again that were held back for want of something their consumers
-// share: the credit of a channel, or room in the outbox of a connection. Never decides who of a queue is served.
+// Owns the order in which queues are served again after they lacked something that their consumers share: the
+// credit of a channel, or room in the outbox of a connection. Never decides which consumer of a queue is served.
 
 import type { HostedQueue } from './ports.ts';
 
@@ -66,7 +66,7 @@ export abstract class WaitingLine {
     return null;
   }
 
-  /** Serves those who wait while there is something to give; returns whether it stopped for others' turn. */
+  /** Serves queues that wait while there is something to give; returns whether it stopped to give others a turn. */
   abstract serve(): boolean;
 }
 
@@ -145,7 +145,7 @@ export class LinkLine extends WaitingLine {
     this.join(consumer.queue);
   }
 
-  /** The link has room again: until those who wait are served, it stays shut for all others. */
+  /** The link has room again: until the queues that wait are served, it stays shut for all others. */
   override call(): void {
     if (!this.any) return;
     this.link.full = true;

@@ -34,7 +34,7 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): void
   for (const id of sweeps.recover()) broker.core.queueIds.reserve(id);
   if (sweeps.any) broker.core.awaitBatch();
   const stored = access.rows.vhosts();
-  // What cannot be read was written by somebody: such a store is not new.
+  // A row that cannot be read was written at some time: such a store is not new.
   const fresh = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
   for (const { going, ...traits } of stored) {
     if (going === true) recoverGoing(broker, traits);

@@ -1,5 +1,5 @@
 // Owns dead-lettering: the address of a dead message, which queues it may go to, and the move.
-// Never decides that a message is dead: who rejects, expires or drops it does.
+// Never decides that a message is dead: the code that rejects, expires or drops it does.
 
 import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.ts';
 import { readMessage } from '../../message/read-message.ts';

@@ -23,7 +23,7 @@ import type { RoutedVhost } from './dead-letter.ts';
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace';
 const NO_HEADERS: FieldTable = new Map();
 
-/** By whom a message came, or to whom it went. */
+/** The channel by which a message came, or to which it went. */
 export interface TracedChannel {
   readonly number: number;
   readonly connectionName: string;

@@ -24,13 +24,13 @@ let messages = 0;
 
 /**
  * The properties of one message after another: `read` points it at the next. So a message that
- * nobody asks about costs nothing, and of one that is asked about only what is asked for is decoded.
+ * is not asked about costs nothing, and of any other message only what is asked for is decoded.
  */
 export class MessageProperties implements RoutedMessage {
   private bytes: Buffer = NO_BYTES;
   private flagsAt = 0;
   private headersAt = UNKNOWN;
-  /** All headers, once somebody has asked for them or put others in their place. */
+  /** All headers, once they were asked for or others were put in their place. */
   private table: FieldTable | null = null;
   private number = ++messages;
 

@@ -12,7 +12,7 @@ const PLACES = 1024;
 export interface Address {
   readonly bytes: Buffer;
   readonly route: Route;
-  /** Who may publish there: it was checked for them and for nobody else. */
+  /** The grants with which it was checked that a user may publish there; it holds for no other grants. */
   readonly grants: Grants | null;
 }
 
@@ -33,7 +33,7 @@ export class RouteCache {
     return sameBytes(known.bytes, bytes, start, length) ? known : null;
   }
 
-  /** Remembers a route that holds for every message with this address, and who may use it. */
+  /** Remembers a route that holds for every message with this address, and the grants it was checked for. */
   remember(
     bytes: Buffer,
     start: number,

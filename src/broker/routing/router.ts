@@ -28,7 +28,7 @@ export interface Topology {
   readonly replies: { get(name: string): Queue | undefined };
 }
 
-/** Thrown where a route takes so long to find that those who can wait should: its steps, and then ask again. */
+/** Thrown where a route takes long to find: a caller that can wait should take these steps, and then ask again. */
 export class LongRoute {
   readonly steps: Steps;
 

@@ -1,5 +1,5 @@
 // Owns the CC and BCC headers, RabbitMQ's sender-selected distribution: the further routing keys that
-// they name. Never routes, and never takes BCC out of a message: who publishes it does.
+// they name. Never routes, and never takes BCC out of a message: server/channel/publisher.ts does.
 
 import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType } from '../../amqp/field-equality.ts';

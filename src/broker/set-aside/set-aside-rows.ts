@@ -1,5 +1,5 @@
 // Owns how messages that were set aside lie in the store. Never decides which are: queue/endings.ts and
-// those who look at messages do.
+// the code that looks at messages do.
 
 import { CorruptRecordError } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';

@@ -42,7 +42,7 @@ export type CountField = {
   [Name in keyof MessageCounts]: MessageCounts[Name] extends number ? Name : never;
 }[keyof MessageCounts];
 
-/** What one count means to those who look. */
+/** What one count means to the tools that show it. */
 interface CountTraits {
   /** RabbitMQ's name for it. */
   readonly name: string;

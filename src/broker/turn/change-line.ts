@@ -1,5 +1,5 @@
 // Owns the line between looking at something and changing it: whether a change is under way. Never decides
-// what follows from that: who catches an exception does.
+// what follows from that: the code that catches an exception does.
 
 /**
  * What changes memory says so before and after, without try and finally: where it throws in between, the

@@ -1,9 +1,9 @@
-// Owns who is to be called at which time, the earliest first. Never reads a clock and never calls:
+// Owns what is to be called at which time, the earliest first. Never reads a clock and never calls:
 // the broker does both.
 
 /**
- * A binary heap of times with what waits for each. Nothing is ever taken back: who is called too
- * early or for nothing looks at the time and asks again.
+ * A binary heap of times with what waits for each. Nothing is ever taken back: an object that is
+ * called too early or for nothing looks at the time and asks again.
  */
 export class Deadlines<T> {
   private readonly times: number[] = [];
@@ -28,7 +28,7 @@ export class Deadlines<T> {
     waiting[at] = who;
   }
 
-  /** Takes out whoever has waited until `nowMs`; undefined when nobody has. */
+  /** Takes out an object that is due by `nowMs`, the earliest; undefined: none is. */
   take(nowMs: number): T | undefined {
     const { times, waiting } = this;
     if (this.nextMs > nowMs) return undefined;

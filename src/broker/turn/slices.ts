@@ -1,5 +1,5 @@
 // Owns long acts: work that grows with what users made is done in slices, so that a turn stays short. Never
-// knows what an act does, nor whom it holds up: its steps and its end are given.
+// knows what an act does, nor what it holds up: its steps and its end are given.
 
 import type { Clock } from '../../util/clock.ts';
 
@@ -33,7 +33,7 @@ export class Slices {
   /** When acts of this turn have had their share; -1: none has begun. */
   private endMs = -1;
 
-  /** `batchAwaited`: whether anybody waits for the batch being gathered. */
+  /** `batchAwaited`: whether anything waits for the batch being gathered. */
   constructor(clock: Clock, turnWanted: () => void, batchAwaited: () => boolean = () => false) {
     this.clock = clock;
     this.turnWanted = turnWanted;
@@ -63,8 +63,8 @@ export class Slices {
 
   /**
    * Begins an act and calls `done` at its end: before this returns, if it is short. Returns whether it was.
-   * `whole`: the store must have all of it in one batch. Such acts go one after the other, and where anybody
-   * waits for the batch it is sealed in between: however many there are, nobody waits for all of them.
+   * `whole`: the store must have all of it in one batch. Such acts go one after the other, and where
+   * something waits for the batch, it is sealed in between: so nothing waits for all acts, however many they are.
    */
   begin(steps: Steps, done: () => void, whole = false): boolean {
     if (whole && (this.line.length > 0 || !this.wholeMayBegin)) {
@@ -155,7 +155,7 @@ export class Slices {
   }
 }
 
-/** Takes all steps at once, for acts that are short or that nobody can wait for. */
+/** Takes all steps at once, for acts that are short or whose caller cannot wait. */
 export function finish(steps: Steps): void {
   while (steps.next().done !== true) {}
 }

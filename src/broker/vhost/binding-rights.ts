@@ -29,7 +29,7 @@ export function checkBindingRights(
   if (exchange !== undefined) grants.requireTopic('read', exchange, bindingKey);
 }
 
-/** Who declares an exchange with an alternate one must be allowed to write there, too. */
+/** A user that declares an exchange with an alternate exchange must be allowed to write to that one, too. */
 export function checkExchangeRights(
   vhost: Vhost,
   grants: Grants,

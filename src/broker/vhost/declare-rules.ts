@@ -138,7 +138,7 @@ export function checkQueueDeletion(
   }
 }
 
-/** Who lets a queue dead-letter must be allowed to read it, and to write where that leads. */
+/** To declare a dead-letter exchange, a user must be allowed to read the queue and to write to that exchange. */
 export function checkDeadLetterRights(traits: QueueTraits, grants: Grants): void {
   const target = traits.arguments.get('x-dead-letter-exchange');
   if (target?.type !== 'S') return;
@@ -196,7 +196,7 @@ function checkSameQueue(
   const { name } = current;
   const where = `queue '${name}' in vhost '${vhost}'`;
   const exclusive = traits.owner !== null;
-  // Also for its owner, who declares it as not exclusive: first of all, as in RabbitMQ.
+  // Also for its owner where it declares the queue as not exclusive. Checked first of all, as in RabbitMQ.
   if (current.owner !== (exclusive ? connection : null)) throw lockedQueue(vhost, name);
   checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
   checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);

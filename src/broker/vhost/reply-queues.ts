@@ -29,7 +29,7 @@ export class ReplyQueues {
     return this.queues.values();
   }
 
-  /** Makes a queue with a name that nobody can guess. */
+  /** Makes a queue with a name that no client can guess. */
   open(): Queue {
     const { core } = this;
     const name = generateName(REPLY_PREFIX);

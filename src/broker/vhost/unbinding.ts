@@ -18,7 +18,7 @@ const PER_STEP = 32;
 /** Does a long act, all of which has to be in one batch, and calls `then`. */
 export type LongAct = (steps: Steps, then: () => void) => void;
 
-/** For acts that nobody can wait for. */
+/** For acts whose caller cannot wait. */
 export function atOnce(steps: Steps, then: () => void): void {
   finish(steps);
   then();

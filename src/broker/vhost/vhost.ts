@@ -1,5 +1,5 @@
 // Owns one vhost: its exchanges, queues and bindings, and the rules for declaring and deleting
-// them. Never sends anything: a broken rule is an AmqpError, and who called tells the peer.
+// them. Never sends anything: a broken rule is an AmqpError, and the caller tells the peer.
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Grants } from '../access/grants.ts';
@@ -202,7 +202,7 @@ export class Vhost implements QueueHome {
 
   /**
    * Declares a queue, or checks that the one there is equivalent. An empty name asks for one.
-   * `grants` are the rights of who declares it; null: any.
+   * `grants` are the rights of the user that declares it; null: any.
    */
   declareQueue(given: QueueTraits, connection: object, grants: Grants | null = null): Queue {
     this.broker.core.counts.queuesDeclared += 1;
@@ -292,7 +292,7 @@ export class Vhost implements QueueHome {
   /** Removes all ready messages of a queue; returns how many. */
   purgeQueue(queue: Queue): number {
     const count = queue.purge();
-    // Who is told that they are gone must not see them again.
+    // A caller that is told that they are gone must not see them again.
     if (queue.durable && count > 0) this.broker.core.definitionChanged();
     return count;
   }

@@ -1,5 +1,5 @@
-// Owns what somebody may do to one vhost through a tool: the very functions that AMQP uses, with the
-// rights of that user. Never decides who somebody is: whoever asks for an Actor has done so.
+// Owns what a user may do to one vhost through a tool: the very functions that AMQP uses, with the
+// rights of that user. Never decides which user it is: the caller that asks for an Actor has done so.
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
@@ -35,8 +35,8 @@ import {
 import { propertiesKeyOf } from './properties-key.ts';
 import { SetAsideActor } from './set-aside.ts';
 
-/** Whoever acts through the window owns no queue. */
-const NOBODY = {};
+/** A tool that acts through the window owns no queue. */
+const NO_OWNER = {};
 
 /** What becomes of messages that a tool gets, in RabbitMQ's words. */
 export const ACK_MODES = [
@@ -110,13 +110,13 @@ export class Actor {
   declareQueue(name: string, { durable, autoDelete, arguments: args }: Declaration): boolean {
     const isNew = !this.vhost.queues.has(name);
     const traits = { name, durable, autoDelete, owner: null, arguments: readArguments(args) };
-    this.vhost.declareQueue(traits, NOBODY, this.grants).use();
+    this.vhost.declareQueue(traits, NO_OWNER, this.grants).use();
     return isNew;
   }
 
   async deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): Promise<void> {
     this.grants.requireQueue('configure', name);
-    const queue = this.vhost.queue(name, NOBODY);
+    const queue = this.vhost.queue(name, NO_OWNER);
     queue.catchUp();
     await new Promise((resolve) =>
       this.vhost.deleteQueueBy(this.broker.core.slices.whole, queue, ifUnused, ifEmpty, resolve),
@@ -127,7 +127,7 @@ export class Actor {
   /** Returns how many messages are gone. */
   purgeQueue(name: string): number {
     this.grants.requireQueue('read', name);
-    return this.vhost.purgeQueue(this.vhost.queue(name, NOBODY));
+    return this.vhost.purgeQueue(this.vhost.queue(name, NO_OWNER));
   }
 
   // --- exchanges ---
@@ -176,7 +176,7 @@ export class Actor {
   }
 
   private destination({ kind, name }: BindingEnd): Destination {
-    return kind === 'queue' ? this.vhost.queue(name, NOBODY) : this.vhost.exchange(name);
+    return kind === 'queue' ? this.vhost.queue(name, NO_OWNER) : this.vhost.exchange(name);
   }
 
   // --- messages ---
@@ -219,7 +219,7 @@ export class Actor {
     this.grants.requireQueue('read', name);
     const taken: number[] = [];
     const messages: GotMessage[] = [];
-    const queue = this.vhost.queue(name, NOBODY);
+    const queue = this.vhost.queue(name, NO_OWNER);
     let chars = 0;
     const settleAll = (mode: AckMode): void => {
       if (queue.deleted) return;
@@ -263,7 +263,7 @@ export class Actor {
 
   /** How many messages of a queue are ready. */
   readyCount(name: string): number {
-    const queue = this.vhost.queue(name, NOBODY);
+    const queue = this.vhost.queue(name, NO_OWNER);
     queue.catchUp();
     return queue.readyCount;
   }
@@ -272,7 +272,7 @@ export class Actor {
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
     const { log, clock, time } = this.broker.core;
-    const queue = this.vhost.queue(name, NOBODY);
+    const queue = this.vhost.queue(name, NO_OWNER);
     queue.catchUp();
     return browse(queue, log, clock, time, request);
   }
@@ -292,9 +292,9 @@ export class Actor {
     // Where the messages go they go as by a publish through the default exchange.
     this.grants.requireExchange('write', '');
     const { broker, vhost } = this;
-    const from = vhost.queue(name, NOBODY);
+    const from = vhost.queue(name, NO_OWNER);
     from.catchUp();
-    const target = to === null ? null : vhost.queue(to, NOBODY);
+    const target = to === null ? null : vhost.queue(to, NO_OWNER);
     const walk = new Walk(from, broker.core.log, broker.core.clock, cursor);
     let moved = 0;
     let stuck = 0;

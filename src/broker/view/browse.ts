@@ -59,7 +59,7 @@ function hasHeader(
   return value === null || String(field.value) === value;
 }
 
-/** Without a regular expression: the pattern is anybody's, and must not take long. */
+/** Without a regular expression: any user may send a pattern, and it must not take long. */
 export function fitsPattern(pattern: string, text: string): boolean {
   const parts = pattern.split('*');
   if (parts.length === 1) return text === pattern;

@@ -17,7 +17,7 @@ export type FailureKind =
 /** Why something was refused. */
 export interface Failure {
   readonly kind: FailureKind;
-  /** For whoever asked. */
+  /** For the user that asked. */
   readonly text: string;
 }
 

@@ -1,4 +1,4 @@
-// Owns what tools see of a running broker, row by row, so that nobody has to wait while many rows are
+// Owns what tools see of a running broker, row by row, so that no connection has to wait while many rows are
 // made. Never hands out anything that is alive.
 
 import type { Histogram } from '../../util/histogram.ts';

@@ -1,5 +1,5 @@
 // Owns how messages look in JSON and come back from it, as RabbitMQ's HTTP API has them. Never reads
-// the log: whoever has a message does.
+// the log: the caller that has a message does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import {

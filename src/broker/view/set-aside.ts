@@ -1,5 +1,5 @@
 // Owns what tools see of what is set aside, and what they may do with it: try again, export, drop. Never
-// lets anybody see or touch more than the queue's own rights allow.
+// lets a user see or touch more than the queue's own rights allow.
 
 import { readMessage } from '../../message/read-message.ts';
 import type { Rows } from '../../util/rows.ts';
@@ -41,7 +41,7 @@ export interface SetAsideCounts {
   readonly definitions: number;
 }
 
-/** Whether a row is shown to those who see these vhosts; `global`: and what belongs to none. */
+/** Whether a row is shown to a user that sees these vhosts; `global`: and what belongs to none. */
 export function isSeen(
   { vhost, kind }: SetAsideDefinition,
   vhosts: ReadonlySet<string>,

@@ -150,7 +150,7 @@ export function viewExchange(vhost: Vhost, exchange: Exchange): ExchangeView {
   };
 }
 
-/** All bindings of a vhost, those of queues to the default exchange first, which nobody made. */
+/** All bindings of a vhost. Those of queues to the default exchange, which no client made, come first. */
 export function viewBindings(vhost: Vhost): BindingView[] {
   const found: BindingView[] = [];
   const none = new Map();

@@ -1,5 +1,5 @@
 // Owns what the HTTP API shows of queues, exchanges and consumers beyond what they were declared with:
-// counts, rates, ages and latencies. Never computes what nobody asked for.
+// counts, rates, ages and latencies. Never computes what no request asks for.
 
 import { glimpseArrivedMs } from '../../message/read-message.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
@@ -63,7 +63,7 @@ export interface QueueRow
   readonly exclusive_consumer_tag: string | null;
   readonly single_active_consumer_tag: string | null;
   readonly memory: number;
-  /** Left out while it is busy, or as long as nobody has looked twice. */
+  /** Left out while it is busy, or until it has been looked at twice. */
   readonly idle_since?: string;
   readonly message_stats: CountsView;
 }
@@ -231,7 +231,7 @@ export function* rowsOfConsumers(
   wanted: ConsumerFilter,
 ): Rows<ConsumerRow> {
   yield null;
-  // Others come and go while rows are made: the list is nobody's but ours.
+  // Consumers come and go while rows are made: so the list is a copy that only this code has.
   for (const consumer of queue.consumers.slice()) {
     const at = consumer.channel.details();
     yield wanted(at) ? rowOfConsumer(vhost, queue, consumer, at) : null;

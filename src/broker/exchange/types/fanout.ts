@@ -1,4 +1,4 @@
-// Owns routing to everyone (§3.1.3.2): the type `fanout`.
+// Owns routing to all destinations (§3.1.3.2): the type `fanout`.
 // Never looks at the routing key, the binding key or the message.
 
 import type { Binding } from '../binding.ts';

@@ -70,7 +70,7 @@ export class DeliveredMark {
 
   /** Sets the mark to the cursor, but never below what an earlier crash left in doubt. */
   sealExact(cursor: number): boolean {
-    // Nobody is left to deliver to, so the batch to come must not move the mark ahead again.
+    // No consumer is left to deliver to, so the batch to come must not move the mark ahead again.
     this.wanted = false;
     const exact = Math.max(cursor, Math.min(this.redeliveredBelow, this.sealed));
     if (!this.needed || exact === this.sealed) return false;

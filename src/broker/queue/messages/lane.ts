@@ -101,7 +101,7 @@ export class Lane {
     return seq;
   }
 
-  /** Takes the head out though nobody is given it; the caller removes it. Returns its seq. */
+  /** Takes the head out without giving it to a client; the caller removes it. Returns its seq. */
   skipHead(): number {
     const seq = this.findHead();
     if (this.requeued.size > 0) this.requeued.pop();

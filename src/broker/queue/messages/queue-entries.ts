@@ -47,7 +47,7 @@ export class QueueEntries implements PageHome {
   tail = 0;
   /** Body bytes of all entries that `remove` took out. */
   removedBytes = 0;
-  /** Entries there that belong on disk. Who takes out whole pages, or reads them back, sets it right. */
+  /** Entries there that belong on disk. An act that takes out whole pages, or reads them back, sets it right. */
   storedCount = 0;
   /** Entries there that have a time to live of their own. */
   expiring = 0;
@@ -191,7 +191,7 @@ export class QueueEntries implements PageHome {
   }
 
   /**
-   * Takes out the pages that lie wholly within a range of seqs: nobody will ask for their entries
+   * Takes out the pages that lie wholly within a range of seqs: their entries will not be asked for
    * again. The store learns of it with the batch being gathered.
    */
   purgePages(from: number, to: number): void {
@@ -252,8 +252,8 @@ export class QueueEntries implements PageHome {
   }
 
   /**
-   * Lets a page leave memory if the store has all of it. One in use since it was asked before stays:
-   * whoever uses it looks it up anew.
+   * Lets a page leave memory if the store has all of it. A page that was used since the last
+   * such request stays: the code that uses a page looks it up anew.
    */
   release(page: Page, durableBatch: number): boolean {
     if (page === this.recentPage) {
@@ -341,7 +341,7 @@ export class QueueEntries implements PageHome {
     if (page !== null) return page;
     const read = this.rows.loaded.take(number, this);
     this.rows.readPage(this.queueId, this.lane, read);
-    // Nobody knows the places that had transient messages, or that a crash made the tail pass over.
+    // Nothing is known of the places that had transient messages, or that a crash made the tail pass over.
     fillUp(read, Math.min(PAGE_ENTRIES, this.tail - number * PAGE_ENTRIES));
     this.pages.set(number, read);
     return read;

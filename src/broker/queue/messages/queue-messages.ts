@@ -114,7 +114,7 @@ export class QueueMessages implements LaneOwner {
     return traits & (this.stateMask | ~(PUSH_STORED | PUSH_EXPIRES));
   }
 
-  /** How many messages came since the start: nobody counts them, their seqs do. */
+  /** How many messages came since the start: there is no counter, their seqs give the number. */
   get pushedCount(): number {
     return this.lanes.reduce((sum, { entries }) => sum + entries.tail, -this.firstTail);
   }
@@ -156,7 +156,7 @@ export class QueueMessages implements LaneOwner {
     return taken;
   }
 
-  /** Takes the head of a lane out though nobody is given it; `end` it. Returns its seq. */
+  /** Takes the head of a lane out without giving it to a client; `end` it. Returns its seq. */
   skipHead(lane: Lane): number {
     const seq = lane.skipHead();
     this.readyCount -= 1;

@@ -1,4 +1,4 @@
-// Owns what purges and deletions leave behind: pages of messages that nobody will see again, let go of
+// Owns what purges and deletions leave behind: pages of messages that no client will see again, let go of
 // a few with each batch. Never decides what is purged: lane.ts does.
 
 import type { MessageLog } from '../../../message/log/log.ts';
