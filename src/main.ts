@@ -54,7 +54,7 @@ export interface Embedding {
   readonly access: Partial<AccessSettings>;
   /** Where the program takes part. */
   readonly ports?: ServerPorts;
-  /** Runs before anybody can connect; what it declares is durable by then. */
+  /** Runs before any client can connect; what it declares is durable by then. */
   prepare(server: Server): void;
 }
 
@@ -70,7 +70,7 @@ export interface RunningBroker {
   close(reason: string): Promise<void>;
 }
 
-/** A broker that nobody can connect to: the data folder of a stopped one, to be looked at or changed. */
+/** A broker that no client can connect to: the data folder of a stopped one, to be looked at or changed. */
 export interface OpenBroker {
   readonly view: View;
   /** Resolves when all that was changed is on the disk, and others may have the folder. */
@@ -98,7 +98,7 @@ export async function startBroker(
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   try {
     const access = { ...accessSettings(settings), ...embedding?.access };
-    // Who brings users wants no other, least of all one whose password everybody knows.
+    // An operator that brings users wants no other user, least of all one with a well-known password.
     if (bringsUsers(definitions)) access.user = null;
     const { scratch } = opened;
     const around = surroundings(settings, opened, embedding);
@@ -115,7 +115,7 @@ export async function startBroker(
     const broken = failed.then((error) => {
       throw error;
     });
-    // Nobody logs in as a user whom the disk does not know yet.
+    // No client logs in as a user that is not on the disk yet.
     await Promise.race([server.definitionsDurable(), broken]);
     if (opened.folder !== null) await noteData(opened.folder.path, logger);
     const heapGrowth = new HeapGrowth();
@@ -164,8 +164,8 @@ export async function openBroker(settings: Settings): Promise<OpenBroker> {
   const version = readVersion();
   const opened = await openStore(settings, version);
   try {
-    const nobody = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
-    const broker = new Broker(opened.store, systemClock, nobody);
+    const noListener = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
+    const broker = new Broker(opened.store, systemClock, noListener);
     const { user, vhost, ...rest } = accessSettings(settings);
     broker.recover({ vhost, user: user === null ? null : { ...rest, name: user } });
     const close = async (): Promise<void> => {
@@ -285,7 +285,7 @@ export async function hashForDefinitions(password: string): Promise<object> {
   return passwordToJson(await hashPassword(password), HASHING_SCRYPT);
 }
 
-/** What a first start makes, and who may log in from where. */
+/** What a first start makes, and which users may log in only from this machine. */
 function accessSettings(settings: Settings) {
   return {
     user: settings.defaultUser as string | null,

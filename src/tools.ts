@@ -38,7 +38,7 @@ interface Wanted {
   readonly what: string;
   readonly protocol: string;
   readonly port: number | null;
-  /** The port where nobody chooses another; null: there is none. */
+  /** The port unless the operator chooses another; null: there is none. */
   readonly usual: number | null;
   readonly host: string | null;
   readonly tls: boolean;
@@ -92,7 +92,7 @@ export class Tools {
     await Promise.all(this.open.map(({ listener }) => listener.close()));
   }
 
-  /** Reads the certificate again, for those who connect from now on. */
+  /** Reads the certificate again, for clients that connect from now on. */
   renewTls(): void {
     const context = this.tls.renew();
     if (context === null) return;

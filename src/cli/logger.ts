@@ -63,7 +63,7 @@ export async function makeLogger(
   return logger;
 }
 
-/** Loaded only where somebody reads along. */
+/** For a log that a person reads; only here is pino-pretty loaded. */
 async function forPeople(stream: DestinationStream, colours: boolean): Promise<DestinationStream> {
   const { prettyFactory } = await import('pino-pretty');
   const prettify = prettyFactory({

@@ -1,4 +1,4 @@
-// Owns how a verb is given a password: as an argument, from standard input, or by somebody who types
+// Owns how a verb is given a password: as an argument, from standard input, or by a user that types
 // it unseen. Never keeps it.
 
 import { readFileSync } from 'node:fs';

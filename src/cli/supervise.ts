@@ -11,7 +11,7 @@ import { describeFailure } from './failure.ts';
 export interface Host {
   readonly clock: Clock;
   onSignal(signal: StopSignal | typeof RENEW_SIGNAL, listener: () => void): void;
-  /** An exception that nobody caught, or a promise that nobody waited for. */
+  /** An exception that no code caught, or a rejected promise that no code waited for. */
   onCrash(listener: (error: unknown) => void): void;
   after(delayMs: number, listener: () => void): void;
   writeError(line: string): void;

@@ -43,7 +43,7 @@ export function parseConf(file: string, content: string | Buffer): ConfLine[] {
   return settings;
 }
 
-/** Refuses what nobody can have meant: a password with half of a letter in it, a path with a NUL. */
+/** Refuses what no operator can have meant: a password with half of a letter in it, a path with a NUL. */
 function checkSigns({ file, line, key, value }: ConfLine, odd: boolean): void {
   const place = `${file}:${line}: ${key}`;
   if (odd && `${key}${value}`.includes('\uFFFD')) throw notUtf8(place);

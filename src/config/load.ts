@@ -87,7 +87,7 @@ function applyEnvironment(sources: Sources, values: Map<string, unknown>): void 
   for (const [field, row] of ROWS) {
     for (const variable of row.variables) {
       const text = env[variable.name];
-      // An empty variable is how a compose file says that nobody set it.
+      // An empty variable is how a compose file says that it is not set.
       if (text === undefined || text === '' || isServiceLink(variable.name, text)) continue;
       applySpelling('environment', variable, text, field, values);
     }
@@ -119,7 +119,7 @@ function applySpelling(
   values: Map<string, unknown>,
 ): void {
   const read = (): unknown => {
-    // What the system hands over is bytes; a password with half of a letter in it nobody has meant.
+    // What the system hands over is bytes; no operator means a password with half of a letter in it.
     if (text.includes('\uFFFD')) throw new MalformedValue('this is not UTF-8');
     return spelling.read(text, values.get(field));
   };

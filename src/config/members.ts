@@ -66,7 +66,7 @@ export function listeners(
     read: (given, before) => {
       if (!isHost(given)) throw expected('a host name or an IP address', given);
       const address = before.get(DEFAULT_MEMBER);
-      // Where nobody listens without TLS, a host alone does not begin to.
+      // Where the broker does not listen without TLS, a host alone does not make it listen.
       if (address === undefined) return before;
       return withMember(before, DEFAULT_MEMBER, { ...address, host: given });
     },

@@ -31,7 +31,7 @@ export interface Setting<T> {
   readonly initial: T;
   /** What a value must be: ends the sentence "expected ...". */
   readonly expects: string;
-  /** A right line of a config file, for who wrote a wrong one. */
+  /** A right line of a config file, for an operator that wrote a wrong one. */
   readonly example: string;
   /** Environment variables, the weakest first. */
   readonly variables: readonly Spelling<T>[];

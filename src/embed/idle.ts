@@ -15,7 +15,7 @@ const LOOK_MS = 1;
  * read by then, and what it writes in answer as well.
  */
 const QUIET_LOOKS = 5;
-/** So many queues are named to whoever waited too long. */
+/** So many queues are named in the error of a wait that took too long. */
 const NAMED_MAX = 10;
 
 /** Resolves when all is settled; see BrokerOptions. Rejects as soon as `isClosed` says that the broker is. */
@@ -41,7 +41,7 @@ export async function untilIdle(
     // A client that never rests, as one that polls, is not waited for without an end either.
     const busy = !rests || (moved && !first);
     if (busy && systemClock.monotonicMs() >= endMs) throw tooLong(timeoutMs, unsettled);
-    // While consumers work, whoever waits for them does not take the processor from them.
+    // While consumers work, the wait for them does not take the processor from them.
     if (rests) await turnsOver(1);
     else await realTime(LOOK_MS);
   }

@@ -15,7 +15,7 @@ export interface BrokerOptions {
   readonly host?: string;
   /** The port of the HTTP API and the web UI; 0 picks a free one. By default there is none. */
   readonly managementPort?: number;
-  /** Who may log in: by default `guest` with the password `guest`. */
+  /** The users that may log in: by default `guest` with the password `guest`. */
   readonly users?: readonly BrokerUser[];
   /** Vhosts beside `/`; all `users` may use them. */
   readonly vhosts?: readonly string[];
@@ -139,7 +139,7 @@ export interface BrokerFaults {
   /** Cuts the sockets of connections, as when a cable is pulled. Returns how many. */
   cutConnections(match?: ConnectionMatch): number;
   /**
-   * From now on who publishes is blocked, as when memory runs low: clients are told `connection.blocked` at
+   * From now on every publisher is blocked, as when memory runs low: clients are told `connection.blocked` at
    * their next publish, and `connection.unblocked` after `unblock`.
    */
   blockPublishers(): { unblock(): void };

@@ -66,7 +66,7 @@ export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBr
   const embedding: Embedding = {
     clock,
     access: {
-      // As always, guest is made at the first start; those who are named, at each.
+      // As always, guest is made at the first start; users that the options name are made at each.
       user: first === GUEST ? GUEST.name : null,
       password: GUEST.password,
       tags: TAGS,
@@ -165,7 +165,7 @@ function authority(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Those who may log in, the first of whom the url names; none when the definitions bring them. */
+/** The users that may log in; none when the definitions bring them. The url names the first of them. */
 function firstUsers(options: BrokerOptions): readonly BrokerUser[] {
   if (options.users !== undefined) return options.users;
   return bringsUsers(options) ? [] : [GUEST];
@@ -176,7 +176,7 @@ function bringsUsers({ definitions }: BrokerOptions): boolean {
   return Array.isArray(users) && users.length > 0;
 }
 
-/** Declares what the options name, before anybody can connect. */
+/** Declares what the options name, before any client can connect. */
 function prepare(broker: Broker, options: BrokerOptions, users: readonly BrokerUser[]): void {
   const { access } = broker;
   const { vhosts = [], definitions } = options;

@@ -1,8 +1,8 @@
-// Owns the words for who may log in. Never lets anybody in.
+// Owns how settings say which users may log in. Never lets a client in.
 
 import type { Permission } from '../broker/access/grants.ts';
 
-/** Who may log in at the first start, and from where at any. */
+/** The user that a first start makes, and which users may log in only from this machine, at any start. */
 export interface AccessSettings {
   /** What a new broker is made with, see broker/first-start.ts; null: no user. */
   readonly user: string | null;

@@ -1,10 +1,10 @@
-// Owns talking to the HTTP API of a running broker: where it is, who asks, and what a user reads when
-// it does not go. Never knows a verb.
+// Owns talking to the HTTP API of a running broker: where it is, as which user a verb asks, and what the
+// operator reads when it does not work. Never knows a verb.
 
 import { plainPart, withoutLogin } from '../../util/url-text.ts';
 import { VerbError } from './verb-error.ts';
 
-/** Where the API is unless somebody says: a broker of this machine, and its first user. */
+/** Where the API is when no URL is given: a broker of this machine, and its first user. */
 const DEFAULT_URL = 'http://guest:guest@127.0.0.1:15672';
 
 /** What verbs over HTTP are told of the broker they are for. */
@@ -37,7 +37,7 @@ export class ApiError extends VerbError {
   }
 }
 
-/** The codes of certificates that nobody known has signed. */
+/** The codes of certificates that no known authority has signed. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/;
 
 /** A part of a path, escaped. */
@@ -156,7 +156,7 @@ export class HttpApi {
     return new VerbError(`the answer of ${this.base} makes no sense (${why}): ${wayOut}`);
   }
 
-  /** Whether somebody can log in with that password; tags do not matter. */
+  /** Whether the user `name` can log in with that password; tags do not matter. */
   async admits(name: string, password: string): Promise<boolean> {
     const response = await this.fetch('GET', '/whoami', undefined, basic(name, password), {});
     return response.ok || (await this.textOf(response)).includes('Not management user');

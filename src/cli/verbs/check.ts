@@ -81,7 +81,7 @@ async function checkHere(options: Options): Promise<void> {
 async function checkInChild(options: Options): Promise<number> {
   const child = fork(process.argv[1] as string, process.argv.slice(2), {
     env: { ...process.env, [IN_CHILD]: '1' },
-    // What LMDB writes about pages that it cannot read helps nobody.
+    // What LMDB writes about pages that it cannot read helps no operator.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',
   });

@@ -99,7 +99,7 @@ function endLog(why: string | null): void {
   if (why !== null && !said) writeLast(`leveret: ${why}`);
 }
 
-/** Writes a line to standard error, which may have nobody who reads it. */
+/** Writes a line to standard error, which may have no reader. */
 function writeLast(line: string): void {
   const sink = new LineSink(descriptorOf(STDERR));
   sink.write(`${printable(line)}\n`);

@@ -53,7 +53,7 @@ export class FlowControl {
     const flood = this.floods.overdrawn;
     this.floods.overdrawn = null;
     if (flood === null || connection.state !== RUNNING) return;
-    // The acks of its own consumers may be what everybody waits for.
+    // The queue may wait for the acks of consumers on this same connection.
     if (flood.queue.consumers.some(({ channel }) => channel.link === connection.outbox)) return;
     connection.gate.hold(HELD_BY_FLOW);
     this.held.push(connection);

@@ -72,9 +72,9 @@ const UNKNOWN_BYTES = 32 * 2 ** 20;
 const UNKNOWN_PART = 1.25;
 
 /**
- * Resident memory, that outside V8's heap included; but not the pages of files: what has been read
- * of the store's file stays mapped, and the system takes that back when somebody needs it. Nor what
- * the C library keeps after it was freed, to give it out again: that may be half of all.
+ * Resident memory, with that outside V8's heap. The pages of files do not count: what has been read
+ * of the store's file stays mapped, and the system takes that back when memory is needed. Nor does
+ * freed memory count that the C library keeps, to give it out again: that may be half of all.
  */
 function memoryInUse(): number {
   const { rss, heapTotal, external } = process.memoryUsage();

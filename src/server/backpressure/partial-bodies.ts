@@ -1,5 +1,5 @@
 // Owns letting large bodies that were held back half-way come to their end, one at a time, while memory is
-// short. Never lets anybody begin one.
+// short. Never lets a connection begin a body.
 //
 // Bodies that are half there take memory that nothing can free: neither consumers, nor the disk. If they
 // are what memory is full of, an alarm would last for ever.
@@ -20,19 +20,19 @@ export class PartialBodies {
   private current: AlarmGate | null = null;
   private leftBefore = 0;
   private stuckLooks = 0;
-  /** How many looks in a row nobody could be let through. */
+  /** In how many looks in a row no connection could be let through. */
   private emptyLooks = 0;
-  private readonly nobody: (limit: number) => void;
+  private readonly noneCanEnd: (limit: number) => void;
 
-  /** `nobody` is called with the memory limit when memory is short and no body can come to its end. */
+  /** `noneCanEnd` is called with the memory limit when memory is short and no body can come to its end. */
   constructor(
     alarms: Alarms,
     guards: () => Iterable<AlarmGate>,
-    nobody: (limit: number) => void = () => {},
+    noneCanEnd: (limit: number) => void = () => {},
   ) {
     this.alarms = alarms;
     this.guards = guards;
-    this.nobody = nobody;
+    this.noneCanEnd = noneCanEnd;
   }
 
   /** Told of every look at the memory while an alarm is on. */
@@ -46,7 +46,7 @@ export class PartialBodies {
     if (this.current === null) {
       // A transaction may yet be committed, and what it held be consumed.
       this.emptyLooks += 1;
-      if (this.emptyLooks > PATIENCE_LOOKS) this.nobody(memory.limit);
+      if (this.emptyLooks > PATIENCE_LOOKS) this.noneCanEnd(memory.limit);
       return;
     }
     this.emptyLooks = 0;

@@ -1,5 +1,5 @@
-// Owns noticing that the peer of a connection which is not read has gone. Never reads: it writes, since the
-// system says of a socket that nobody reads neither its end nor its errors until something is written.
+// Owns noticing that the peer of a connection which is not read has gone. Never reads: it writes. While a socket
+// is not read, the system reports neither its end nor its errors until something is written.
 
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import { HEARTBEAT_FRAME } from '../connection/heartbeat.ts';

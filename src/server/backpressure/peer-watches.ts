@@ -1,5 +1,5 @@
 // Owns the watches over all connections: writes that do not end, messages that do not go on, peers that
-// are gone while nobody reads them. Never looks itself: each watch does.
+// are gone while the broker does not read them. Never looks itself: each watch does.
 
 import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';

@@ -1,4 +1,4 @@
-// Owns why the input of one connection is held back, and holds it back. Never decides that: whoever
+// Owns why the input of one connection is held back, and holds it back. Never decides that: the code that
 // gives a reason takes it away again.
 
 /** An answer waits for the disk. */

@@ -1,4 +1,4 @@
-// Owns when memory and disk are looked at, and when an alarm comes on and goes. Never blocks anybody:
+// Owns when memory and disk are looked at, and when an alarm comes on and goes. Never blocks a connection:
 // it changes broker/core/alarms.ts and says so.
 //
 //   free ----------|-------------------------|-------------- limit
@@ -176,12 +176,12 @@ export class ResourceMonitor {
     const { memory } = this.alarms;
     memory.now = machine.memoryInUse();
     const allowed = memory.measured ? memory.limit * (1 - MEMORY_SLACK) : memory.limit;
-    // Limit 0 blocks whoever publishes, as in RabbitMQ.
+    // Limit 0 blocks every publisher, as in RabbitMQ.
     if (memory.now >= allowed && memory.limit > 0) this.collect();
     this.set(memory, memory.now >= allowed, 'memory');
   }
 
-  /** What nobody uses any more need not stop publishers; and with nothing to do V8 keeps it. */
+  /** Memory that is not used any more need not stop publishers; and an idle V8 keeps it. */
   private collect(): void {
     const { memory } = this.alarms;
     const recent = this.clock.monotonicMs() - this.collectedMs < COLLECT_INTERVAL_MS;
@@ -220,7 +220,7 @@ export class ResourceMonitor {
     this.askDisk();
   }
 
-  /** Who cannot look does not block anybody, but says so. */
+  /** A look at the disk that fails blocks no publisher, but the log says so. */
   private cannotSee(error: unknown): void {
     this.asking = false;
     this.askAgain = false;

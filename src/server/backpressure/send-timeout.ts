@@ -1,5 +1,5 @@
 // Owns closing connections whose peers take nothing any more. Never looks at a connection between
-// two rounds: whoever writes leaves a count, and that is read here.
+// two rounds: the outbox counts its writes, and the count is read here.
 
 import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';

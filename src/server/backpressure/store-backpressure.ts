@@ -1,4 +1,4 @@
-// Owns holding back who publishes stored messages faster than the disk writes them. Never looks at
+// Owns holding back connections that publish stored messages faster than the disk writes them. Never looks at
 // memory: what waits for the disk is bounded here, so that it is no cause of an alarm.
 
 import { RUNNING } from '../states.ts';
@@ -34,7 +34,7 @@ export class StoreBackpressure {
     this.bytesMax = bytesMax;
   }
 
-  /** Told after each chunk of input whose it was. */
+  /** Told after each chunk of input which connection it came from. */
   chunkRead(connection: BrakedConnection): void {
     const { unsealedBytes } = this.traffic.log;
     const published = unsealedBytes > this.unsealedBefore;

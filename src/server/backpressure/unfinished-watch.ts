@@ -1,5 +1,5 @@
 // Owns closing connections that do not go on with what they began: a content or a frame of which nothing
-// more comes, and in an alarm those that hold most of what nobody else can free. Never measures memory.
+// more comes, and in an alarm those that hold most of what only its owner can free. Never measures memory.
 
 import { BASIC_PUBLISH } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';

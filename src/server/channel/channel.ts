@@ -370,7 +370,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   /**
    * Gives everything back, step by step: consumers end, unsettled messages return to their queues. Consumers end
    * first, since a message that came back too often may make a full queue deliver at once; queues
-   * that nobody consumes from any more go last, with what returned to them.
+   * that have no consumer any more go last, with what returned to them.
    */
   *closing(): Steps {
     if (this.state === CHANNEL_CLOSED) return;

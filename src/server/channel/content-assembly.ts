@@ -110,7 +110,7 @@ export class ContentAssembly {
     return true;
   }
 
-  /** A part of the body, in a buffer that nobody changes; returns whether it is the last. */
+  /** A part of the body, in a buffer that nothing changes any more; returns whether it is the last. */
   body(bytes: Buffer, start: number, end: number): boolean {
     if (this.expected === EXPECT_HEADER) throw unexpectedHeader();
     if (this.expected !== EXPECT_BODY) throw unexpectedContent();

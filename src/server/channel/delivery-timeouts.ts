@@ -72,7 +72,7 @@ export class DeliveryTimeouts {
     return consumer?.timeoutMs ?? queue.rules.consumerTimeoutMs ?? this.rules.defaultMs;
   }
 
-  /** Takes a sample, and sees who is too late. Goes on while there is something to wait for. */
+  /** Takes a sample, and finds the deliveries that are too late. Goes on while there is something to wait for. */
   private look(): void {
     const nowMs = this.rules.clock.monotonicMs();
     const { shortestMs } = this;
@@ -90,7 +90,7 @@ export class DeliveryTimeouts {
     for (const consumer of this.owner.consumers.values()) {
       if (!consumer.noAck) this.expect(consumer, consumer.queue);
     }
-    // Of basic.get, or of consumers that are gone: nobody else knows their timeouts any more.
+    // What is left are deliveries of basic.get, or of consumers that are gone: no consumer tells their timeouts.
     if (this.unacked.count > 0) this.wait(shortestMs);
   }
 

@@ -64,7 +64,7 @@ export class Unacked {
     }
   }
 
-  /** The outstanding tags above `after` and up to `last`, the first `most` of them, for whom may deliver on the way. */
+  /** The outstanding tags above `after` and up to `last`, the first `most`, for callers that may deliver on the way. */
   tagsBetween(after: number, last: number, most = Infinity): number[] {
     const tags: number[] = [];
     if (after < this.firstTag - 1) {

@@ -18,7 +18,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
 const STRANGER_TIMEOUT_MS = 3000;
 /** How long a socket that this side has ended waits for the end of the other. */
 const HANG_UP_TIMEOUT_MS = 5000;
-/** While the broker stops, nobody is waited for longer than this. */
+/** While the broker stops, it waits for no peer longer than this. */
 const STOP_TIMEOUT_MS = 5000;
 
 /** What the end needs of its connection. */
@@ -154,7 +154,7 @@ export class Closing {
     this.wheel.schedule(this.deadline, HANG_UP_TIMEOUT_MS);
   }
 
-  /** The broker stops: whoever has its answer is let go, the others have less time. */
+  /** The broker stops: a peer that has its answer is let go, the others have less time. */
   hurry(): void {
     const { state } = this.connection;
     if (state === ANSWERED) this.hangUp();

@@ -115,7 +115,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     return this.openedVhost;
   }
 
-  /** Who has logged in; only after that. */
+  /** The user of the login; only after the login. */
   get user(): User {
     assert(this.loggedIn !== null, 'the user is known once it has logged in');
     return this.loggedIn;
@@ -136,7 +136,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     return this.channels.count;
   }
 
-  /** Whose it is and where, as far as that is known: '' before the login. */
+  /** The names of its user and its vhost, as far as they are known: '' before the login. */
   get place(): { readonly user: string; readonly vhost: string } {
     return { user: this.loggedIn?.name ?? '', vhost: this.openedVhost?.name ?? '' };
   }
@@ -145,7 +145,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     return this.server.settings;
   }
 
-  /** The user has proven who it is. */
+  /** The peer has proven that it is this user. */
   authenticated(user: User): void {
     this.loggedIn = user;
     this.server.connectionKnown(this);
@@ -336,7 +336,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   /** What was read is no frame: nothing behind it in its chunk can be one. */
   private badFrame(error: unknown): void {
     this.reader.abandon();
-    // Who may no longer send anything but an answer is not told what was wrong with it.
+    // A peer that may send nothing but an answer any more is not told what was wrong with its frame.
     if (this.state >= CLOSING) this.closing.hangUp();
     else this.failed(error, 0, 0);
   }

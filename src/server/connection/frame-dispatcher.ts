@@ -1,5 +1,5 @@
 // Owns what becomes of each frame of one connection: which channel it is for, whether it may come
-// now, and who handles it. Never reads the socket; never closes anything but through the connection.
+// now, and what handles it. Never reads the socket; never closes anything but through the connection.
 
 import {
   BASIC_ACK,

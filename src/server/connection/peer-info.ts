@@ -1,4 +1,4 @@
-// Owns what is known of one connection for those who look at it: its ends, what was agreed on, and
+// Owns what is known of one connection for tools that look at it: its ends, what was agreed on, and
 // what it has carried. Never acts on any of it.
 
 import { X509Certificate } from 'node:crypto';

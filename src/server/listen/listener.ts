@@ -40,7 +40,7 @@ export interface ListenerSettings extends TlsSettings {
   readonly tcpKeepalive: boolean;
 }
 
-/** Who takes what a listener accepts. */
+/** What takes the sockets that a listener accepts. */
 export interface Acceptor {
   readonly log: Logger;
   readonly lines: LineQuota;
@@ -66,7 +66,7 @@ export class Listener {
   private readonly sockets = new Set<Socket>();
   /** The sockets in the handshake of TLS, by address and port of the peer. */
   private readonly handshakes = new Map<string, Socket>();
-  /** Who is at the handshake: it costs half a millisecond of the event loop and more, and many come at once. */
+  /** Which peers may be at the handshake: it costs half a millisecond of the event loop or more; many come at once. */
   private readonly slots: FairSlots;
   private closing = false;
 
@@ -123,7 +123,7 @@ export class Listener {
     });
   }
 
-  /** Offers new certificates to those who connect from now on. */
+  /** Offers new certificates to peers that connect from now on. */
   renew(context: TlsContext): void {
     if (this.tlsServer === null) return;
     this.context = context;

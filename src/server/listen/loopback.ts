@@ -1,4 +1,4 @@
-// Owns what the host name `localhost` means for those who listen: both loopback addresses, as far as the
+// Owns what the host name `localhost` means for a listener: both loopback addresses, as far as the
 // machine has them. Never opens anything by itself.
 
 /** The addresses of the loopback, the one that every machine has first. */

@@ -7,7 +7,7 @@ import { Newcomers } from './newcomers.ts';
 
 /** So many sockets beyond `connection_max` may be open: those that log in, and will be refused. */
 const HANDSHAKES_MAX = 1000;
-/** Whoever comes in a storm is not logged one by one. */
+/** Sockets that come in a storm are not logged one by one. */
 const SAY_INTERVAL_MS = 5000;
 
 /** How many sockets there may be, by the settings and by the system. */

@@ -11,7 +11,7 @@ import type { TlsPeer } from './listener.ts';
 /** How long what has come may still be acted upon once the socket below has ended. */
 const ORPHAN_TIMEOUT_MS = 5000;
 
-/** Who takes them. */
+/** What takes the connections. */
 export interface StreamTaker {
   readonly wheel: TimerWheel;
   readonly peerGuard: Guard;

@@ -16,7 +16,7 @@ export function closedLine(wasOpen: boolean): readonly [kind: string, max: numbe
     : ['connection closed before it was open', REFUSALS_MAX];
 }
 
-/** The same for what users do who have logged in. */
+/** The same for what users do after their login. */
 export const ORDINARY_MAX = 250;
 
 /** Lines of one kind. */

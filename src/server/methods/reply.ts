@@ -5,7 +5,7 @@ import type { MethodConnection } from './method-connection.ts';
 
 /** So many answers of a connection may wait while it is read on. */
 const ANSWERS_MAX = 1024;
-/** While the batch that gathers is larger, nobody is read on: the store keeps all of it in memory. */
+/** While the gathering batch is larger, no connection is read on before its answer: the store keeps it in memory. */
 const BATCH_BYTES_MAX = 4 * 2 ** 20;
 
 /**

@@ -11,7 +11,7 @@ import { type CertificateLogin, userOfCertificate } from '../tls/names.ts';
 /** Ways to log in. */
 export type Mechanism = 'PLAIN' | 'AMQPLAIN' | 'EXTERNAL' | 'ANONYMOUS';
 
-/** Who a client says it is. */
+/** The user that a client says it is. */
 export interface Credentials {
   readonly mechanism: Mechanism;
   /** Empty when the mechanism gives no name: such a user is never there. */
@@ -77,8 +77,8 @@ interface NameAndPassword {
   readonly password: string;
 }
 
-/** What bytes that are no text say: decoded with marks of replacement, many would look like one password. */
-const NOBODY: NameAndPassword = { user: '', password: '' };
+/** What is read from bytes that are no text. With replacement characters, many of them would look like one password. */
+const NO_USER: NameAndPassword = { user: '', password: '' };
 
 /**
  * RFC 4616: authorization id, user and password with a zero byte before each of the latter. To act for
@@ -86,7 +86,7 @@ const NOBODY: NameAndPassword = { user: '', password: '' };
  */
 function readPlain(response: Buffer): NameAndPassword {
   const text = decodeText(response, 0, response.length);
-  if (text === null) return NOBODY;
+  if (text === null) return NO_USER;
   const parts = text.split('\0');
   const [actsFor, user, password] = parts;
   if (parts.length === 3 && actsFor !== '') {
@@ -108,7 +108,7 @@ function readAmqplain(response: Buffer): NameAndPassword {
   const user = textOf(login);
   const password = textOf(secret);
   if (user === null || password === null) {
-    if (login?.type === 'S' && secret?.type === 'S') return NOBODY;
+    if (login?.type === 'S' && secret?.type === 'S') return NO_USER;
     throw new AmqpError(
       'SYNTAX_ERROR',
       'the response of mechanism AMQPLAIN lacks LOGIN or PASSWORD',

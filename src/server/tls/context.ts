@@ -58,7 +58,7 @@ export interface TlsContext {
   readonly options: SecureContextOptions;
   /** The broker's own certificate. */
   readonly certificate: X509Certificate;
-  /** Those who may sign the certificates of clients. */
+  /** The authorities that may sign the certificates of clients. */
   readonly authorities: readonly X509Certificate[];
   /** What looks like a mistake but keeps nothing from working. */
   readonly warnings: readonly string[];

@@ -41,7 +41,7 @@ export class TlsFiles {
       .map(({ port }) => ({ port, subject, expiresMs: Date.parse(validTo) }));
   }
 
-  /** Reads them again; null, and logged, when they are no good or nobody needs them. */
+  /** Reads them again; null when no listener needs them, or when they are no good, which is logged. */
   renew(): TlsContext | null {
     if (this.read === null) return null;
     try {

@@ -103,7 +103,7 @@ function alternativeName(name: DerValue, kind: keyof typeof SAN_TAGS): string {
   const content = derContent(name);
   if (kind === 'ip') return content.length === 4 ? content.join('.') : ipv6(content);
   if (kind !== 'other_name') return content.toString('latin1');
-  // An OtherName is a type and a value of any kind; only text can be somebody's name.
+  // An OtherName is a type and a value of any kind; only text can be the name of a user.
   const value = derChildren(name)[1];
   const inner = value === undefined ? undefined : derChildren(value)[0];
   return inner === undefined ? '' : textOf(inner);

@@ -5,7 +5,7 @@ import type { Clock } from '../../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 
 /**
- * A batch that nobody waits for (consumer acks, unconfirmed publishes) gathers for this long and up
+ * A batch that nothing waits for (consumer acks, unconfirmed publishes) gathers for this long and up
  * to a tick of the timer wheel, which makes it about a tenth of a second at the most.
  */
 const GATHER_MS = 10;
@@ -27,8 +27,8 @@ const BATCH_BYTES_MAX = 32 * 1024 * 1024;
  * One batch is written at a time; while it is, the next gathers. That is all the group commit there
  * is, with two refinements:
  *
- * A batch that nobody waits for gathers for a while, so that it seldom stands in the way of one
- * that a confirm waits for.
+ * A batch that nothing waits for gathers for a while. So it seldom delays a batch that a confirm
+ * waits for.
  *
  * A message that is consumed and acked before its batch is sealed need not be written at all, and
  * its confirm need not wait for the disk. Where consumers are quick it therefore pays to wait a

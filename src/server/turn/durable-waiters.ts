@@ -15,12 +15,12 @@ interface Held {
   readonly resume: () => void;
 }
 
-/** Whoever waits, in order of coming. */
+/** What waits for batches to become durable, in order of coming. */
 export class DurableWaiters {
   private held: Held[] = [];
   private outputs = new Set<HeldOutput>();
 
-  /** Whether anybody waits. */
+  /** Whether anything waits. */
   get any(): boolean {
     return this.held.length > 0 || this.outputs.size > 0;
   }

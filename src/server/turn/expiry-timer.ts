@@ -29,7 +29,7 @@ export class ExpiryTimer {
     if (this.core.nextDeadlineMs < this.atMs) this.set();
   }
 
-  /** Time has gone by: called by the alarm, and by whoever moves the clock. */
+  /** Time has gone by: called by the alarm, and by the code that moves the clock, see embed/clock.ts. */
   passed(): void {
     this.atMs = Infinity;
     this.core.tick();

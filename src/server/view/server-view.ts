@@ -1,5 +1,5 @@
 // Owns what tools are told of connections and channels, and what they may have done through the
-// server. Never decides who may look: management/ does.
+// server. Never decides which users may look: management/ does.
 
 import type { Grants } from '../../broker/access/grants.ts';
 import type { Broker } from '../../broker/broker.ts';

@@ -49,7 +49,7 @@ export class Outbox implements DeliveryLink {
   /** The arena that `reserve` made room in. */
   bytes: Buffer = Buffer.alloc(0);
   view: DataView = viewOf(this.bytes);
-  /** Where the next frame goes; whoever reserved room moves it on. */
+  /** Where the next frame goes; the code that reserved room moves it on. */
   end = 0;
   /** Whether the server has it on its list of outboxes to flush. */
   filled = false;
