@@ -1,4 +1,4 @@
-// Owns the one table of all methods: who sends them, their fields in wire order, their answers.
+// Owns the one table of all methods: which side sends them, their fields in wire order, their answers.
 // Never reads or writes bytes: method-codec.ts does that, from this table.
 import type { Buffer } from 'node:buffer';
 import * as wire from './constants.ts';
@@ -25,7 +25,7 @@ export interface MethodSpec<
 > {
   readonly classId: number;
   readonly methodId: number;
-  /** Who may send it. */
+  /** Which side may send it. */
   readonly from: S;
   /** Whether a content header and body frames follow. */
   readonly content: boolean;

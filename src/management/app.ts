@@ -131,7 +131,7 @@ async function addRoutes(
     app.route({
       method: route.method,
       url,
-      // Who has no business here does not get to send a body.
+      // A client without the rights is refused before it sends a body.
       onRequest: async (request, reply) => {
         if (route.method !== 'GET') checkType(request.headers, kind === 'definitions');
         const person = await admit(context, route, request, attempts);
@@ -187,7 +187,7 @@ function refuseOthers(app: FastifyInstance, url: string, known: readonly string[
   });
 }
 
-const NOBODY: Person = { name: '', tags: [] };
+const NO_USER: Person = { name: '', tags: [] };
 
 async function admit(
   context: Context,
@@ -195,7 +195,7 @@ async function admit(
   request: FastifyRequest,
   attempts: Attempts,
 ): Promise<Person> {
-  if (level === null || (probe === true && context.openProbes)) return NOBODY;
+  if (level === null || (probe === true && context.openProbes)) return NO_USER;
   const { authorization } = request.headers;
   const address = request.ip;
   const { socket } = request.raw;

@@ -1,4 +1,4 @@
-// Owns one request of the HTTP API as routes see it: who asks, for what, with which body. Never routes.
+// Owns one request of the HTTP API as routes see it: its user, what it asks for, and its body. Never routes.
 
 import type { Actor } from '../broker/view/actor.ts';
 import { type JsonObject, type JsonValue, numberOf } from '../util/json/json.ts';

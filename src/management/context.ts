@@ -9,7 +9,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Guard } from '../util/guard.ts';
 import type { AllowedPages } from './http/origins.ts';
 
-/** Where somebody listens, for who asks which ports are open. */
+/** A port that the process listens on, for tools that ask which ports are open. */
 export interface OpenPort {
   readonly protocol: string;
   readonly host: string;
@@ -28,7 +28,7 @@ export interface ProcessFacts {
   residentBytes(): number;
 }
 
-/** Somebody who is told things, such as the log. */
+/** What takes lines for the operator, such as the log. */
 export interface Log {
   info(fields: object, text: string): void;
   warn(fields: object, text: string): void;

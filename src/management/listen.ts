@@ -1,5 +1,5 @@
-// Owns the ports of tools that speak HTTP, with TLS or without. What serves requests is loaded by the
-// first of them, so that a broker that nobody looks at neither starts later nor holds more memory for it.
+// Owns the ports of tools that speak HTTP, with TLS or without. The first request loads the code that serves
+// requests. So a broker that no tool looks at does not start later, and holds no more memory, because of it.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
@@ -18,13 +18,13 @@ import { type HttpSockets, LOOK_MS, ToolSockets } from './http/sockets.ts';
 /** A peer has so long to send the head of a request, and all of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-/** How often to look whether somebody takes too long. */
+/** How often to look for a client that takes too long. */
 const CHECK_MS = 5000;
 
 /** An open port of a tool. */
 export interface ToolListener {
   readonly address: OpenPort;
-  /** Offers other certificates to those who connect from now on, where the port speaks TLS. */
+  /** Offers other certificates to clients that connect from now on, where the port speaks TLS. */
   renew(options: SecureContextOptions): void;
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface ToolListener {
 /** What a port needs to speak TLS. */
 export interface Secure {
   readonly options: SecureContextOptions;
-  /** node:tls takes 8 MB: whoever has it loaded gives it. */
+  /** node:tls takes 8 MB: the caller has loaded it, and gives this function. */
   readonly createServer: (options: TlsOptions, connected: (socket: TLSSocket) => void) => TlsServer;
   readonly handshakeTimeoutMs: number;
 }

@@ -1,17 +1,17 @@
-// Owns who may use the HTTP API, and how much of it, by RabbitMQ's user tags. Never knows passwords:
-// the window checks them.
+// Owns which users may use the HTTP API, and how much of it, by RabbitMQ's user tags. Never knows
+// passwords: the window checks them.
 
 import type { IncomingMessage } from 'node:http';
 import type { View } from '../broker/view.ts';
 import { HttpError } from './http-error.ts';
 
-/** Who asks. */
+/** The user that sent a request. */
 export interface Person {
   readonly name: string;
   readonly tags: readonly string[];
 }
 
-/** How much somebody may do; each level has the rights of those it is listed with in LEVELS. */
+/** How much a user may do; each level has the rights of all levels that it is listed with in LEVELS. */
 export type Level = 'management' | 'policymaker' | 'monitoring' | 'administrator';
 
 /** For each level the tags that give it. */
@@ -22,7 +22,7 @@ const LEVELS: Readonly<Record<Level, readonly string[]>> = {
   administrator: ['administrator'],
 };
 
-/** What RabbitMQ says to those who may not. */
+/** What RabbitMQ says to users without that level. */
 export const REFUSALS: Readonly<Record<Level, string>> = {
   management: 'Not management user',
   policymaker: 'User not authorised to access object',

@@ -1,5 +1,5 @@
-// Owns how long all answers of tools together keep others waiting in one turn of the event loop, and whose
-// turn comes next. Never knows what any of them does.
+// Owns how long all answers of tools together keep other work waiting in one turn of the event loop, and which
+// answer goes on next. Never knows what any of them does.
 
 import type { Clock } from '../util/clock.ts';
 import { setImmediate } from '../util/system/runtime.ts';

@@ -52,8 +52,8 @@ const answerOf = (status: string): string =>
   `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
 
 /**
- * Takes connections that are upgraded. They log in by AMQP, as any other, and `http` is told of each, whose
- * deadlines are those of AMQP from then on. One that is upgraded while an answer to it is under way is cut.
+ * Takes connections that are upgraded. They log in by AMQP, as any other. `http` is told of each: the deadlines
+ * of AMQP hold for it from then on. One that is upgraded while an answer to it is under way is cut.
  */
 export function acceptWebSockets(context: Context, server: Server, http: HttpSockets): void {
   const sockets = new WebSocketServer({

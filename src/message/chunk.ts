@@ -18,7 +18,7 @@ export class Chunk {
   view: DataView = viewOf(NOTHING);
   /** The segment whose bytes these are, once the log took them over. */
   segment: Segment | null = null;
-  /** Whether the log may take the buffer over: nobody else reads or writes it afterwards. */
+  /** Whether the log may take the buffer over: no other code reads or writes it afterwards. */
   adoptable = false;
   /** How many bytes of records the log has placed out of this chunk. */
   recordBytes = 0;
@@ -28,7 +28,7 @@ export class Chunk {
   parts: readonly Buffer[] | null = null;
   private worthwhile = true;
 
-  /** Starts on a new buffer; `owned` says that nobody else will use it. */
+  /** Starts on a new buffer; `owned` says that no other code will use it. */
   load(bytes: Buffer, owned: boolean): void {
     this.bytes = bytes;
     this.view = viewOf(bytes);

@@ -1,4 +1,4 @@
-// Owns reading a record apart, for whoever makes another message of it: a dead letter, a copy with
+// Owns taking a record apart, for code that makes another message of it: a dead letter, a copy with
 // other headers. Never on the way of a message that only passes.
 
 import { decodeTable, type Field, type FieldTable } from '../amqp/field-table.ts';
@@ -59,7 +59,7 @@ export function arrivedMsAt(log: MessageLog, position: number): number {
   return recordArrivedMs(segment.view as DataView, position - positionOf(segment.id, 0));
 }
 
-/** The same, where nobody is about to read the message: what is away from memory stays away. */
+/** The same, where no read of the message follows: a segment that is away from memory stays away. */
 export function glimpseArrivedMs(log: MessageLog, position: number): number {
   return recordArrivedMs(viewOf(log.glimpse(position)), position % SEGMENT_SPAN);
 }

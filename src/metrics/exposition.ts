@@ -76,7 +76,7 @@ export class Exposition {
       const text = Readable.from(this.write(perObject), { highWaterMark: 1 });
       await pipeline(text, response);
     } catch (error) {
-      // Who scrapes may hang up: that is no failure of ours.
+      // The client that scrapes may hang up: that is no failure of the broker.
       if (response.destroyed && response.errored === null) return;
       const text = 'the metrics were not written to their end';
       const { log, admitsLine } = this.context;

@@ -30,7 +30,7 @@ export class PerfError extends Error {
   override readonly name = 'VerbError';
 }
 
-/** Where to connect, and as whom. */
+/** Where to connect, and as which user. */
 export interface Address {
   readonly host: string;
   readonly port: number;

@@ -25,7 +25,7 @@ export interface Interval {
   readonly confirmedRate: number;
   readonly consumerLatency: Latencies;
   readonly confirmLatency: Latencies;
-  /** Why the broker lets nobody publish, or ''. */
+  /** Why the broker blocks a producer, or ''. */
   readonly blocked: string;
 }
 
@@ -189,7 +189,7 @@ class Course {
   }
 }
 
-const NOBODY: Receiver = {
+const NO_RECEIVER: Receiver = {
   delivered: () => {},
   confirmed: () => {},
   returned: () => {},
@@ -202,7 +202,7 @@ const NOBODY: Receiver = {
 async function declare(plan: PerfPlan, address: Address): Promise<number> {
   let failure: PerfError | null = null;
   const receiver = {
-    ...NOBODY,
+    ...NO_RECEIVER,
     failed: (error: PerfError) => {
       failure = error;
     },

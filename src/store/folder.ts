@@ -135,14 +135,14 @@ function unusable(path: string, cause: unknown): StoreError {
  * but must not simply be replaced: two brokers could both find it dead, and the second would remove
  * the fresh lock of the first. So locks are numbered, and a number is never used again:
  *
- *   lock/41   dead: nobody answers         1. listen under a name of our own
+ *   lock/41   dead: nothing answers        1. listen under a name of our own
  *   lock/42   dead                         2. the highest lock answers -> refused
  *   lock/43 <- ours, by link(2), which     3. link ours as the next number; taken -> back to 2
  *             fails when it is there       4. a higher one is there -> drop ours, back to 2
  *                                          5. it is ours; remove the lower ones
  *
- * The highest file stays when its broker ends. While a lock is alive nobody can get past step 2 with
- * a higher number, and who was slow and linked a lower one sees the higher in step 4.
+ * The highest file stays when its broker ends. While a lock is alive, no broker can get past step 2 with
+ * a higher number. A broker that was slow and linked a lower number sees the higher one in step 4.
  */
 class FolderLock {
   private readonly path: string;
@@ -224,7 +224,7 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-/** Who listens: its process id as far as it says so; null when nobody does. */
+/** The process that listens, by its id if it says so, else an empty text; null when none listens. */
 function askHolder(path: string): Promise<string | null> {
   return new Promise((answer) => {
     let said = '';
@@ -235,7 +235,7 @@ function askHolder(path: string): Promise<string | null> {
     });
     socket.on('close', () => answer(/^\d+\n$/.test(said) ? `process ${said.trim()}` : ''));
     socket.on('error', (error) => {
-      // Any other error, such as a full backlog, means that somebody is there.
+      // Any other error, such as a full backlog, means that a process listens there.
       const code = errorCode(error);
       if (code === 'ECONNREFUSED' || code === 'ENOENT') answer(null);
     });

@@ -12,7 +12,7 @@ import { syncFolder } from './sync-folder.ts';
  * data.mdb, or one that is not there, is all that a broken file system or a wrong `rm` leaves of a million
  * messages. A folder has held data when any of these is there:
  *
- *   has-data                written once the first batch is durable, and before anybody can connect
+ *   has-data                written once the first batch is durable, and before any client can connect
  *   store/lock.mdb          of LMDB, with the number of a commit; for folders older than has-data
  *   store.before-<time>     what a restore put aside
  *   store.restoring         what a restore was about to bring

@@ -49,7 +49,7 @@ export interface RowsAside {
   replaced(table: number, key: Buffer): void;
 }
 
-/** Rows that matter to nobody once they are unreadable: for tests and checks. */
+/** Sets no row aside: one that cannot be read throws. For tests and checks. */
 export const NOT_ASIDE: RowsAside = {
   add: (_table, _key, error) => {
     throw error;

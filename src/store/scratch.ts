@@ -7,8 +7,8 @@ import type { Store } from './port.ts';
 export type OpenScratch = () => Promise<Store>;
 
 /**
- * A store that is there once somebody wanted it. It has batches of its own, which are written as soon
- * as the one before is.
+ * A store that is opened when it is first wanted. It has batches of its own; each is written as soon as
+ * the one before it is.
  */
 export class Scratch {
   /** The store, or null while it is not open. */

@@ -22,7 +22,7 @@ export const systemClock: Clock = {
 export class MovableClock implements Clock {
   private aheadMs = 0;
 
-  /** Lets `ms` go by at once. Whoever waits for a time has to be told: this calls nobody. */
+  /** Lets `ms` go by at once. Code that waits for a time has to be told: this calls nothing. */
   skip(ms: number): void {
     this.aheadMs += ms;
   }

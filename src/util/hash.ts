@@ -1,5 +1,5 @@
-// Owns a hash that spreads well and costs little. Never keeps a secret: who can choose the input can
-// make hashes meet.
+// Owns a hash that spreads well and costs little. Never keeps a secret: a peer that can choose the inputs
+// can make two of them have the same hash.
 
 /** Spreads the bits of a 32-bit number over all of its bits (the end of MurmurHash3). */
 export function mix(bits: number): number {

@@ -1,5 +1,5 @@
-// Owns going over many rows a few at a time: where others may have their turn, and the order of rows.
-// Never decides whether they have it: those that go over them do.
+// Owns going over many rows a few at a time: where other work may have its turn, and the order of rows.
+// Never decides whether it has that turn: the code that goes over the rows does.
 
 /**
  * Rows one by one, and null for each that was looked at and is none of them: others may have their turn
@@ -13,12 +13,12 @@ export type Walk<T> = Generator<null, T, undefined>;
 /** So many rows are sorted or merged in one step. */
 const RUN = 512;
 
-/** The rows themselves, for tools that no one waits for. */
+/** The rows themselves, for tools that no other work waits for. */
 export function* found<T>(rows: Rows<T>): Generator<T, void, undefined> {
   for (const row of rows) if (row !== null) yield row;
 }
 
-/** The answer of a walk at once, where no one waits for it. */
+/** The answer of a walk at once, where no other work waits for it. */
 export function atOnce<T>(walk: Walk<T>): T {
   for (;;) {
     const step = walk.next();

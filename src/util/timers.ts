@@ -50,7 +50,7 @@ const DELAY_MAX_MS = 2 ** 31 - 1;
 
 /**
  * One timeout to the millisecond, for what a tick of the wheel would be too coarse for; it does not
- * keep the process alive. Delays beyond 24 days end early: who is called then sets it again.
+ * keep the process alive. Delays beyond 24 days end early: the code that is called then sets it again.
  */
 export class Alarm {
   private readonly fire: () => void;

@@ -1,5 +1,5 @@
-// Owns loading what serves HTTP a piece at a time, so that the first request holds up nobody for long.
-// Never decides when that is: listen.ts does.
+// Owns loading the code that serves HTTP, a piece at a time, so that the first request delays no other work
+// for long. Never decides when that is: listen.ts does.
 
 import { createRequire } from 'node:module';
 import type { Breather } from '../breather.ts';

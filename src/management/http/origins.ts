@@ -24,7 +24,7 @@ export interface AllowedPages {
   readonly machine: string;
 }
 
-/** Endings of names that nobody can register, so that no foreign page has one. */
+/** Endings of names that cannot be registered, so that no foreign page has one. */
 const OWN_ENDINGS = ['.localhost', '.local', '.internal', '.home.arpa'];
 
 /**

@@ -82,7 +82,7 @@ export class ToolSockets {
     else this.ofAddress.delete(address);
   }
 
-  /** Cuts those whose peers take nothing, or too slowly; to be called every `LOOK_MS`. */
+  /** Cuts the sockets of peers that take nothing, or too slowly; to be called every `LOOK_MS`. */
   look(): void {
     const nowMs = this.clock.monotonicMs();
     for (const entry of this.entries.values()) {

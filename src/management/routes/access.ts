@@ -100,7 +100,7 @@ export const VHOST_ROUTES: readonly Route[] = [
       ...(body['tracing'] === undefined ? {} : { tracing: booleanOf(body['tracing'], false) }),
       ...(typeof type === 'string' && type !== 'undefined' ? { defaultQueueType: type } : {}),
     });
-    // Who makes a vhost may use it, as with RabbitMQ.
+    // The user that makes a vhost may use it, as with RabbitMQ.
     if (isNew) {
       const all = { configure: '.*', write: '.*', read: '.*' };
       call.view.setPermission({ user: call.person.name, vhost: name, ...all });

@@ -93,7 +93,7 @@ function consumers(call: Call): Rows<object> {
   return call.view.look.consumers(vhosts, ({ user }) => all || user === call.person.name);
 }
 
-/** Those of all users for who monitors, and one's own for anybody else. */
+/** Connections of all users from `monitoring` on, and the person's own below. */
 function connections(call: Call, wanted: PeerFilter = () => true): Rows<ConnectionView> {
   return call.view.look.host.connections(seenBy(call, wanted));
 }
@@ -107,7 +107,7 @@ function seenBy(call: Call, wanted: PeerFilter): PeerFilter {
   return (each) => (all || each.user === call.person.name) && wanted(each);
 }
 
-/** The connection of the path: the person's own, or anybody's from that level on. */
+/** The connection of the path: one of the person's own, or of any user from that level on. */
 async function connection(call: Call, level: Level = 'monitoring'): Promise<ConnectionView> {
   const name = call.param('name');
   const all = call.view.look.host.connections((each) => each.connection === name);

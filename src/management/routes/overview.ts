@@ -1,5 +1,5 @@
-// Owns the routes about the broker as a whole: overview, nodes, and what tools ask to know whom they
-// talk to.
+// Owns the routes about the broker as a whole: overview, nodes, and what tools ask to
+// know which broker they talk to.
 
 import { type Call, textOf } from '../call.ts';
 import { badRequest, notFound } from '../http-error.ts';

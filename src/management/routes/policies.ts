@@ -15,7 +15,7 @@ import { CLUSTER_NAME } from './overview.ts';
 
 type Layer = 'policy' | 'operator_policy';
 
-/** The routes of one layer of policies: one is shown by name to those only who may change it. */
+/** The routes of one layer of policies: one is shown by name only to users that may change it. */
 function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
   return [
     get(base, 'management', (call) => list(call, policies(call, layer))),
@@ -152,7 +152,7 @@ export const DEFINITION_ROUTES: readonly Route[] = [
   ),
 ];
 
-/** Definitions row by row, so that many of them hold up nobody. */
+/** Definitions row by row, so that many of them delay no other work. */
 async function exported(call: Call, vhost: string | null): Promise<Pieces> {
   const pieces: Piece[] = [];
   const sections = call.view.look.definitions(call.view.version, vhost);

@@ -21,7 +21,7 @@ const BROWSE_SCANNED_MAX = 2000;
 const BROWSE_BYTES_MAX = 4 * 2 ** 20;
 const SHOWN_BYTES = 64 * 1024;
 const ALL_BYTES = 2 ** 31;
-/** How long one request may move messages; whoever wants more calls again. */
+/** How long one request may move messages; a client that wants more calls again. */
 const REDRIVE_MS = 20_000;
 const SLICE_MS = 100;
 

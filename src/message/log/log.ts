@@ -31,7 +31,7 @@ interface SealedSegments {
  * entry weighs on its segment, and a segment that none weighs on is gone.
  */
 export class MessageLog {
-  /** The segment of the record placed last; who places a record says there how many queues hold it. */
+  /** The segment of the record placed last; the caller of `place` says there how many queues hold it. */
   placed: Segment;
   /** Persistent bytes not yet handed to the store, those of dropped messages included. */
   unsealedBytes = 0;

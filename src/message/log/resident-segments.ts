@@ -81,9 +81,9 @@ export class ResidentSegments {
   }
 
   /**
-   * Lets the oldest leave, by `release`, until half of the limit is left: those that the store has and
-   * nobody reads. Returns the oldest that should leave too, but are not there yet. The sum is made
-   * anew here rather than kept right at every release.
+   * Lets the oldest leave, by `release`, until half of the limit is left: segments that the store has and
+   * no reader pins. Returns the oldest that should leave too, but that the store does not have yet. The sum
+   * is made anew here, and not kept right at every release.
    */
   thin(release: (segment: Segment) => void): Segment[] {
     const there = this.list.filter((segment) => segment.bytes !== null);

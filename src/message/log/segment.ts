@@ -97,7 +97,7 @@ export class Segment {
     if (this.watchedWeight !== NEVER) this.watchedWeight += weight;
   }
 
-  /** Puts the parts of a large record into one buffer, for those who read it as a whole. */
+  /** Puts the parts of a large record into one buffer, for readers that need it as a whole. */
   join(): void {
     if (this.parts === null || this.bytes === null) return;
     this.bytes = Buffer.concat([this.bytes, ...this.parts]);

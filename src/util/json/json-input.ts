@@ -3,7 +3,7 @@
 
 import { JSON_DEPTH_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX } from '../limits.ts';
 
-/** JSON that is nested too deeply; the message is for the one who sent it. */
+/** JSON that is nested too deeply; the message is for its sender. */
 export class JsonDepthError extends Error {
   override readonly name = 'JsonDepthError';
 

@@ -1,5 +1,5 @@
 // Owns turning the bytes of a JSON text (RFC 8259) into values: within limits that are checked before
-// anything is made, and in steps, so that a large text holds up nobody. Never knows what the values mean.
+// anything is made, and in steps, so that a large text delays no other work. Never knows what the values mean.
 //
 // A text is gone over twice. The first pass counts, and notes which containers are large; the second
 // hands runs of small members of these to JSON.parse:

@@ -1,5 +1,5 @@
 // Owns the values of JSON as definitions carry them, and how RabbitMQ's error texts print them.
-// Never parses: whoever reads a file or a request does.
+// Never parses: the code that reads a file or a request does.
 
 /** A value of JSON. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
