@@ -112,7 +112,8 @@ test('with hardly any open files starts and verbs end in one line that names the
         encoding: 'utf8',
       });
       const text = stdout + stderr;
-      if (status === 0 || !text.includes('EMFILE') || text.includes('node:fs')) continue;
+      // Below some number Node itself ends, with a place in its own code, before any of ours runs.
+      if (status === 0 || !text.includes('EMFILE') || /^node:/m.test(text)) continue;
       named += 1;
       expect(text, `${verb} with ${limit}`).toMatch(/^[^\n]*EMFILE[^\n]*ulimit -n[^\n]*\n$/);
     }

@@ -23,9 +23,13 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   ENOTDIR: 'name another path: a part of it is a file',
 };
 
+/** What loads native modules tells of a lack of open files in its text alone. */
+const TOLD = /\b(EMFILE|ENFILE): /;
+
 /** The code of an error of the system, such as ENOSPC; '' when it is none. LMDB gives numbers. */
 export function systemCode(error: unknown): string {
-  if (!(error instanceof Error) || !('code' in error)) return '';
+  if (!(error instanceof Error)) return '';
+  if (!('code' in error)) return TOLD.exec(error.message)?.[1] ?? '';
   const { code } = error;
   if (typeof code === 'string') return /^E[A-Z0-9]+$/.test(code) ? code : '';
   return typeof code === 'number' ? (getSystemErrorMap().get(-code)?.[0] ?? '') : '';

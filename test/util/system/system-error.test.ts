@@ -11,6 +11,10 @@ test('errors of the system have a code, also where LMDB says it as a number', ()
     expect(systemCode(failing(odd))).toBe('');
   }
   expect(systemCode('ENOSPC')).toBe('');
+  const loading = new Error(
+    'no build was found\nreading package.json: EMFILE: too many open files',
+  );
+  expect(systemCode(loading)).toBe('EMFILE');
 });
 
 test('what an operator can mend has a way out', () => {
