@@ -181,6 +181,16 @@ test('queues that are deleted meanwhile, its own or theirs, leave nothing behind
   }
 });
 
+test('at a stop the letter under way is ended, and what waits behind it stays for the next start', () => {
+  const small = new SmallBroker();
+  declareTargets(small);
+  const source = declareSource(small, TO_ALL, ['wide', 'wide', 'narrow']);
+  rejectAll(small, source);
+  const after = small.restarted();
+  expect(after.queue('source').readyCount).toBe(2);
+  for (let i = 0; i < TARGETS; i++) expect(after.queue(`target${i}`).readyCount).toBe(1);
+});
+
 test('one that waits and cannot be looked at is set aside, and those behind it go on', () => {
   const small = new SmallBroker();
   const target = declareTargets(small).at(-1) as Queue;

@@ -72,6 +72,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly setAsideRows: SetAsideDefinitions;
   /** The broker's time as the turn began, ms: when its messages arrived. */
   nowMs: number;
+  stopping = false;
   /** The last batch known to be durable. */
   durableBatch = 0;
   /** Bytes of contents that are being received, or wait for a commit, and lie in no log yet. */
@@ -291,6 +292,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
 
   /** The broker stops: what goes on in slices comes to its end, and what is swept waits for the next start. */
   stop(): void {
+    this.stopping = true;
     this.refusedLetters.stop();
     this.slices.finish();
     this.sweeps.stop();

@@ -57,7 +57,8 @@ export class DeathLine {
   }
 
   private readonly next = (): void => {
-    if (this.waiting.length > 0 && !this.queue.deleted) {
+    // At a stop those that wait stay in their queue, for the next start: they may be more than there is time for.
+    if (this.waiting.length > 0 && !this.queue.deleted && !this.host.stopping) {
       // Not at once: one act within the end of the other would go deeper with each.
       this.host.slices.later(() => this.host.slices.whole(this.some(), this.next));
       return;

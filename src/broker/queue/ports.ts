@@ -56,6 +56,8 @@ export interface QueueHost extends MessagesHost {
   readonly nowMs: number;
   readonly slices: Slices;
   readonly refusedLetters: RefusalLine;
+  /** Whether the broker stops: what can wait for the next start does. */
+  readonly stopping: boolean;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */
   delivering: boolean;
   /** Asks that `deliver` be called at the end of this turn. */
