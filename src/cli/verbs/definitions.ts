@@ -3,7 +3,7 @@
 
 import { readDefinitionFile } from '../../config/definition-files.ts';
 import { wayOutOf } from '../../util/system/system-error.ts';
-import { writeWholeFile } from '../../util/write-whole.ts';
+import { writeWholeFile } from '../../util/system/write-whole.ts';
 import type { Verb } from '../verb/verb.ts';
 import { VerbError } from '../verb/verb-error.ts';
 

@@ -1,6 +1,7 @@
 // Owns what of a message an exchange of type `x-consistent-hash` hashes: its routing key, a header or
 // a property. Never chooses a destination: consistent-hash.ts does.
 
+import { isIntegerField } from '../../../amqp/field-integers.ts';
 import { encodeTable, type Field, type FieldTable } from '../../../amqp/field-table.ts';
 import { BIT_CORRELATION_ID, BIT_MESSAGE_ID, BIT_TIMESTAMP } from '../../../amqp/property-walk.ts';
 import { hashText } from '../../../util/hash.ts';
@@ -50,23 +51,10 @@ export function hashSourceOf(args: FieldTable): HashSource {
 
 /** Texts and numbers by what they say, so that the width of a number does not matter. */
 function hashField(field: Field): number {
-  switch (field.type) {
-    case 'S':
-    case 'x':
-      return hashText(
-        typeof field.value === 'string' ? field.value : field.value.toString('latin1'),
-      );
-    case 't':
-    case 'b':
-    case 'B':
-    case 's':
-    case 'u':
-    case 'I':
-    case 'i':
-    case 'l':
-    case 'T':
-      return hashText(String(field.value));
-    default:
-      return hashText(encodeTable(new Map([['', field]])).toString('latin1'));
+  const { type, value } = field;
+  if (type === 'S' || type === 'x') {
+    return hashText(typeof value === 'string' ? value : value.toString('latin1'));
   }
+  if (isIntegerField(field) || type === 'T' || type === 't') return hashText(String(value));
+  return hashText(encodeTable(new Map([['', field]])).toString('latin1'));
 }
