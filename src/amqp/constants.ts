@@ -25,6 +25,9 @@ export const FRAME_MIN_SIZE = 4096;
 /** What a client sends first, and what a server answers to anything else, §4.2.2. */
 export const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
+/** The bit of basic.publish that asks for messages back which no queue takes, §1.8.3.7. */
+export const PUBLISH_MANDATORY = 1;
+
 /** The reply code of a close without an error, §1.2. */
 export const REPLY_SUCCESS = 200;
 

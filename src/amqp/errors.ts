@@ -1,6 +1,7 @@
 // Owns the reply codes and the one error that a peer is told about.
 // Never decides which channel or connection closes: the dispatcher that catches it does.
 import { shortBytes } from '../util/limits.ts';
+import { UserError } from '../util/user-error.ts';
 
 /** Every reply code that names an error, §1.2 (NO_ROUTE and NO_CONSUMERS serve basic.return). */
 export const REPLY_CODES = {
@@ -56,7 +57,7 @@ const SOFT: ReadonlySet<ReplyName> = new Set<ReplyName>([
 ]);
 
 /** A peer's fault, or a refusal, that closes its channel (soft) or its connection (hard). */
-export class AmqpError extends Error {
+export class AmqpError extends UserError {
   override readonly name = 'AmqpError';
   readonly code: number;
   readonly replyName: ReplyName;

@@ -4,8 +4,9 @@ import { Buffer } from 'node:buffer';
 import { assert, assertNever } from '../util/assert.ts';
 import { SHORT_BYTES_MAX } from '../util/limits.ts';
 import { CLASS_BASIC } from './constants.ts';
+import { encodeTable } from './encode-table.ts';
 import { AmqpError } from './errors.ts';
-import { checkTable, decodeTable, encodeTable, type FieldTable } from './field-table.ts';
+import { checkTable, decodeTable, type FieldTable } from './field-table.ts';
 import { STORED_LIMITS, type TableLimits } from './table-limits.ts';
 
 /** What a publisher says about a message; every property may be absent. */

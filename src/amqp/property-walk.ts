@@ -2,7 +2,8 @@
 // rest. Never checks: checkProperties has done so when the message came in.
 
 import { shortBytes } from '../util/limits.ts';
-import { encodeTable, type FieldTable } from './field-table.ts';
+import { encodeTable } from './encode-table.ts';
+import { type Field, type FieldTable, fieldEnd, readField } from './field-table.ts';
 
 /** Where the property flags stand in a content-header payload: behind class, weight and body size. */
 export const PROPERTY_FLAGS_OFFSET = 12;
@@ -34,6 +35,25 @@ export function propertyStart(bytes: Buffer, flagsAt: number, bit: number): numb
 /** Whether property `bit` is there. */
 export function hasProperty(bytes: Buffer, flagsAt: number, bit: number): boolean {
   return (bytes.readUInt16BE(flagsAt) & (1 << bit)) !== 0;
+}
+
+/** One header of a message, without decoding the others; undefined: it has none of that name. */
+export function headerField(bytes: Buffer, flagsAt: number, name: Buffer): Field | undefined {
+  if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return undefined;
+  const table = propertyStart(bytes, flagsAt, BIT_HEADERS);
+  const end = table + 4 + bytes.readUInt32BE(table);
+  const { length } = name;
+  for (let at = table + 4; at < end; ) {
+    const keyLength = bytes[at] as number;
+    const keyEnd = at + 1 + keyLength;
+    if (keyLength === length) {
+      let same = 0;
+      while (same < length && bytes[at + 1 + same] === name[same]) same += 1;
+      if (same === length) return readField(bytes, keyEnd);
+    }
+    at = fieldEnd(bytes, keyEnd);
+  }
+  return undefined;
 }
 
 /** The value of a short-string property, or null when the message does not have it. */

@@ -6,6 +6,7 @@ import {
   BIT_EXPIRATION,
   BIT_HEADERS,
   BIT_PRIORITY,
+  BIT_TIMESTAMP,
   hasProperty,
   PROPERTY_FLAGS_OFFSET,
   propertyStart,
@@ -53,19 +54,36 @@ export function readMessage(log: MessageLog, position: number): ReadMessage {
   return readRecord(bytes, view, offset);
 }
 
+/** The headers of the message at a position; null: it has none. Throws where it cannot be read. */
+export function headersAt(log: MessageLog, position: number): FieldTable | null {
+  const { bytes, offset } = log.read(position);
+  const flagsAt = headerFrameStart(bytes, offset) + 7 + PROPERTY_FLAGS_OFFSET;
+  if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return null;
+  return decodeTable(bytes, propertyStart(bytes, flagsAt, BIT_HEADERS), bytes.length, STORED_LIMITS)
+    .table;
+}
+
 /** When the message at a position arrived, ms since the Unix epoch. */
 export function arrivedMsAt(log: MessageLog, position: number): number {
   const segment = log.readable(position);
   return recordArrivedMs(segment.view as DataView, position - positionOf(segment.id, 0));
 }
 
-/** The same, where no read of the message follows: a segment that is away from memory stays away. */
-export function glimpseArrivedMs(log: MessageLog, position: number): number {
-  return recordArrivedMs(viewOf(log.glimpse(position)), position % SEGMENT_SPAN);
+/** When the message at a position arrived, from the bytes of its segment that a peek gave. */
+export function peekedArrivedMs(bytes: Buffer, position: number): number {
+  return recordArrivedMs(viewOf(bytes), position % SEGMENT_SPAN);
+}
+
+/** The publisher's `timestamp` of the message at a position, in the same way; null: it has none. */
+export function peekedTimestamp(bytes: Buffer, position: number): number | bigint | null {
+  const flagsAt = headerFrameStart(bytes, position % SEGMENT_SPAN) + 7 + PROPERTY_FLAGS_OFFSET;
+  if (!hasProperty(bytes, flagsAt, BIT_TIMESTAMP)) return null;
+  const value = bytes.readBigUInt64BE(propertyStart(bytes, flagsAt, BIT_TIMESTAMP));
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
 /** Reads a record that is whole in a buffer, its head written. */
-export function readRecord(bytes: Buffer, view: DataView, offset: number): ReadMessage {
+function readRecord(bytes: Buffer, view: DataView, offset: number): ReadMessage {
   const headerFrame = headerFrameStart(bytes, offset);
   const payloadEnd = headerFrame + 7 + bytes.readUInt32BE(headerFrame + 3);
   const headerPayload = bytes.subarray(headerFrame + 7, payloadEnd);

@@ -2,7 +2,7 @@
 // head) on the wire. Never allocates per message.
 
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../amqp/constants.ts';
-import { type ExactText, exactText } from '../util/bytes.ts';
+import { type ExactText, exactText, U32 } from '../util/bytes.ts';
 import { shortBytes } from '../util/limits.ts';
 
 /*
@@ -40,7 +40,6 @@ export const LARGE_BODY_BYTES_MIN = 32 * 1024;
 /** No time to live was asked for. */
 export const NO_EXPIRY = 0xff_ffff_ffff;
 
-const U32 = 0x1_0000_0000;
 /** Where the body size in a content-header frame ends, from the beginning of the frame on. */
 const BODY_SIZE_END = 19;
 

@@ -96,7 +96,7 @@ export async function putBack(
     await rm(fresh, { recursive: true, force: true });
     throw new StoreError(
       `the copy could not be brought into ${dataDir} (${causeText(cause)}), and nothing is changed`,
-      wayOutOf(cause) ?? 'mend this, and try again',
+      wayOutOf(cause) ?? 'fix this, and try again',
       { cause },
     );
   }
@@ -141,7 +141,7 @@ export async function keepDamaged(dataDir: string, nowMs: number): Promise<strin
     await rm(fresh, { force: true });
     throw new StoreError(
       `the data could not be copied to ${copy} before its repair (${causeText(cause)}), and nothing is changed`,
-      wayOutOf(cause) ?? 'mend this, and try again',
+      wayOutOf(cause) ?? 'fix this, and try again',
       { cause },
     );
   }

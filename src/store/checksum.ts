@@ -2,26 +2,10 @@
 // broken record means for its reader.
 
 import { crc32 } from 'node:zlib';
+import { CorruptRecordError } from './errors.ts';
 
 /** How many bytes a checksum takes, little-endian, at the end of what it covers. */
 export const CHECKSUM_BYTES = 4;
-
-/** A record read back from the store is not the one that was written. */
-export class CorruptRecordError extends Error {
-  override readonly name = 'CorruptRecordError';
-  readonly table: number;
-  readonly key: Buffer;
-  /** What the operator can do about it. */
-  readonly hint =
-    'the data folder is damaged: see what `leveret check` says of it, or restore it from a copy';
-
-  /** `what` says what is wrong with the record, such as "its checksum does not match". */
-  constructor(table: number, key: Buffer, what: string) {
-    super(`the record ${key.toString('hex')} of table ${table} is damaged: ${what}`);
-    this.table = table;
-    this.key = key;
-  }
-}
 
 /** The CRC-32 of the bytes (the polynomial of zlib and Ethernet), unsigned. */
 export function checksum(bytes: Buffer): number {

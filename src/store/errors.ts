@@ -2,19 +2,18 @@
 // of our own: that is assert.
 
 import { wayOutOf } from '../util/system/system-error.ts';
+import { UserError } from '../util/user-error.ts';
 
 /** Something outside the broker keeps the store from working; `hint` says how to mend it. */
-export class StoreError extends Error {
+export class StoreError extends UserError {
   override readonly name: string = 'StoreError';
-  /** What the operator can do about it. */
-  readonly hint: string;
+  declare readonly hint: string;
   /** Whether the data is to blame, and not what lies around it, such as the rights of a folder. */
   readonly damaged: boolean;
 
   /** The message is one line: what happened and why, then the way out. */
   constructor(what: string, hint: string, options: StoreErrorOptions = {}) {
-    super(`${what}: ${hint}`, options);
-    this.hint = hint;
+    super(`${what}: ${hint}`, { ...options, hint });
     this.damaged = options.damaged ?? false;
   }
 }
@@ -42,6 +41,19 @@ export class FailedCommitError extends StoreError {
 /** A disk with less room counts as full. */
 const FULL_BYTES = 2 ** 20;
 
+/** Another user of the system owns the data, and its broker could not use what this one writes there. */
+export class ForeignFolderError extends StoreError {
+  override readonly name = 'ForeignFolderError';
+
+  /** `owner` and `user` are ids of the system. */
+  constructor(path: string, owner: number, user: number) {
+    super(
+      `the data in ${path} belongs to the user with id ${owner}, and this runs as ${user}: files that it writes would keep that user's broker out`,
+      `run it as that user, such as with: sudo -u '#${owner}' leveret ...`,
+    );
+  }
+}
+
 /** Another process works on the data folder. */
 export class FolderInUseError extends StoreError {
   override readonly name = 'FolderInUseError';
@@ -55,6 +67,22 @@ export class FolderInUseError extends StoreError {
       'stop that one first, or name another folder',
     );
     this.holder = holder;
+  }
+}
+
+/** A record read back from the store is not the one that was written. */
+export class CorruptRecordError extends UserError {
+  override readonly name = 'CorruptRecordError';
+  readonly table: number;
+  readonly key: Buffer;
+
+  /** `what` says what is wrong with the record, such as "its checksum does not match". */
+  constructor(table: number, key: Buffer, what: string) {
+    super(`the record ${key.toString('hex')} of table ${table} is damaged: ${what}`, {
+      hint: 'the data folder is damaged: see what `leveret check` says of it, or restore it from a copy',
+    });
+    this.table = table;
+    this.key = key;
   }
 }
 

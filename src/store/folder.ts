@@ -2,11 +2,12 @@
 // Never knows what lies in it.
 
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { LongPathError, withShortPath } from '../util/system/socket-path.ts';
 import { wayOutOf } from '../util/system/system-error.ts';
-import { causeText, FolderInUseError, StoreError } from './errors.ts';
+import { causeText, FolderInUseError, ForeignFolderError, StoreError } from './errors.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** A data folder that belongs to this process until it is released or the process ends. */
@@ -24,8 +25,6 @@ const LOCK_FOLDER = 'lock';
 const LOCK_NUMBER_MAX = 999_999_999_999_999;
 /** How long to wait for the holder to name itself, if its event loop is busy. */
 const ANSWER_PATIENCE_MS = 500;
-/** Unix sockets take paths of 107 bytes, on some systems of 103. */
-const SOCKET_PATH_BYTES_MAX = 103;
 /** File systems shared between hosts, by the magic number of statfs: NFS, SMB, SMB2 and CIFS. */
 const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xfe534d42, 0xff534d42]);
 
@@ -44,6 +43,42 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   } catch (cause) {
     throw cause instanceof StoreError ? cause : unusable(absolute, cause);
   }
+}
+
+/**
+ * The id of the process that has the lock of a data folder, as this machine counts its processes. Null: none has it, or
+ * it runs in a container, where the same id means another process.
+ */
+export async function holderOf(path: string): Promise<number | null> {
+  const locks = join(path, LOCK_FOLDER);
+  try {
+    const highest = Math.max(0, ...(await numbersIn(locks)));
+    const said = await withShortPath(locks, String(highest), askHolder);
+    const pid = Number(/^process (\d+)$/.exec(said ?? '')?.[1] ?? 0);
+    return pid > 0 && (await hasOpen(pid, path)) ? pid : null;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return null;
+  }
+}
+
+/** Whether a process has a file of the folder open. Where the system does not show that, it has no such containers. */
+async function hasOpen(pid: number, path: string): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const inside = await readdir(path, { recursive: true });
+  const files = new Set(await Promise.all(inside.map((name) => fileAt(join(path, name)))));
+  files.delete(null);
+  const opened = `/proc/${pid}/fd`;
+  for (const name of await readdir(opened)) {
+    if (files.has(await fileAt(join(opened, name)))) return true;
+  }
+  return false;
+}
+
+/** What tells a file from all others of this machine; null for what is none, or has gone. */
+async function fileAt(path: string): Promise<string | null> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() === true ? `${found.dev} ${found.ino}` : null;
 }
 
 /**
@@ -68,6 +103,28 @@ function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
+  );
+}
+
+/**
+ * Refuses a folder whose data other users own, to be asked before a tool opens it: each lock and file that the tool
+ * leaves there would keep the owner's broker out. A folder of a group, without data as yet, is refused to root alone.
+ * Rejects with a ForeignFolderError.
+ */
+export async function refuseForeignFolder(path: string): Promise<void> {
+  const user = process.geteuid?.();
+  if (user === undefined) return;
+  const absolute = resolve(path);
+  const data = await ownerOf(join(absolute, 'store', 'data.mdb'));
+  const owner = data ?? (user === 0 ? await ownerOf(absolute) : null);
+  if (owner !== null && owner !== user) throw new ForeignFolderError(absolute, owner, user);
+}
+
+/** The id of the user that owns a file; null where it is not there or cannot be seen. */
+function ownerOf(path: string): Promise<number | null> {
+  return stat(path).then(
+    ({ uid }) => uid,
+    () => null,
   );
 }
 
@@ -103,6 +160,7 @@ async function refuseNetworkFileSystem(path: string): Promise<void> {
 }
 
 function unusable(path: string, cause: unknown): StoreError {
+  if (cause instanceof LongPathError) return new StoreError(cause.message, 'name a shorter one');
   const what = `cannot use the data folder ${path}`;
   const options = { cause };
   switch (errorCode(cause)) {
@@ -123,7 +181,7 @@ function unusable(path: string, cause: unknown): StoreError {
     default:
       return new StoreError(
         `${what}: ${causeText(cause)}`,
-        wayOutOf(cause) ?? 'mend this or name another folder',
+        wayOutOf(cause) ?? 'fix this, or name another folder',
         options,
       );
   }
@@ -175,7 +233,7 @@ class FolderLock {
 
   private async takeNumber(own: string): Promise<void> {
     for (;;) {
-      const highest = Math.max(0, ...(await this.numbers()));
+      const highest = Math.max(0, ...(await numbersIn(this.locks)));
       if (highest > 0) await this.refuseAlive(highest);
       if (highest >= LOCK_NUMBER_MAX) {
         const what = `${join(this.locks, String(highest))} is no lock of a broker, and none can follow it`;
@@ -184,7 +242,7 @@ class FolderLock {
       const number = highest + 1;
       const lock = join(this.locks, String(number));
       if (!(await linked(own, lock))) continue;
-      const numbers = await this.numbers();
+      const numbers = await numbersIn(this.locks);
       if (Math.max(...numbers) === number) {
         const lower = numbers.filter((other) => other < number);
         await Promise.all(
@@ -196,16 +254,16 @@ class FolderLock {
     }
   }
 
-  private async numbers(): Promise<number[]> {
-    const names = await readdir(this.locks);
-    return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
-  }
-
   private async refuseAlive(number: number): Promise<void> {
     const holder = await withShortPath(this.locks, String(number), askHolder);
     if (holder === null) return;
     throw new FolderInUseError(this.path, holder);
   }
+}
+
+async function numbersIn(locks: string): Promise<number[]> {
+  const names = await readdir(locks);
+  return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
 }
 
 function sayPid(asking: Socket): void {
@@ -249,28 +307,6 @@ async function linked(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
     throw error;
-  }
-}
-
-/** Calls `use` with a path of the file that is short enough for a socket. */
-async function withShortPath<T>(
-  folder: string,
-  name: string,
-  use: (path: string) => Promise<T>,
-): Promise<T> {
-  const path = join(folder, name);
-  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path);
-  if (process.platform !== 'linux') {
-    throw new StoreError(
-      `the path of the data folder is too long: ${folder}`,
-      'name a shorter one',
-    );
-  }
-  const handle = await open(folder, 'r');
-  try {
-    return await use(`/proc/self/fd/${handle.fd}/${name}`);
-  } finally {
-    await handle.close();
   }
 }
 

@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dropUnfinished } from './compact.ts';
+import { StoreError } from './errors.ts';
 import { type DataFolder, openDataFolder } from './folder.ts';
 import { checkFormat, isNew } from './format.ts';
 import { dataGone, signOfData } from './has-data.ts';
@@ -46,13 +47,34 @@ export async function openStore(place: StorePlace, brokerVersion: string): Promi
   }
 }
 
+/** What `load` loads. Where it is LMDB's binary that cannot be loaded, rejects with a StoreError that says why. */
+export async function lmdb<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const machine = `${process.platform} on ${process.arch}`;
+    const orElse = 'or start with --memory (memory: true in a program), which keeps nothing';
+    if (message.startsWith('No native build was found')) {
+      const hint = `install Leveret without --omit=optional, ${orElse}`;
+      throw new StoreError(`the binary of LMDB for ${machine} is not installed`, hint, { cause });
+    }
+    if (code !== 'ERR_DLOPEN_FAILED') throw cause;
+    const why = message.split('\n')[0];
+    const hint = `take a newer system, or compile it there with \`npm install lmdb\`, ${orElse}`;
+    throw new StoreError(`the binary of LMDB cannot be loaded on ${machine} (${why})`, hint, {
+      cause,
+    });
+  }
+}
+
 async function openIn(
   dataDir: string,
   commitTimeoutMs: number,
   brokerVersion: string,
 ): Promise<{ store: Store; scratch: Scratch }> {
   const sign = await signOfData(dataDir);
-  const { openLmdbStore } = await import('./lmdb/engine.ts');
+  const { openLmdbStore } = await lmdb(() => import('./lmdb/open.ts'));
   const path = join(dataDir, 'store');
   const store = await openLmdbStore(path, { commitTimeoutMs });
   try {

@@ -2,6 +2,7 @@
 // Never knows which rows there are: topology-rows.ts and access/access-rows.ts do.
 
 import { parseStoredJson } from '../util/json/json-input.ts';
+import { jsonText } from '../util/json/json-writer.ts';
 import { verifyChecksum, withChecksum } from './checksum.ts';
 import type { Store } from './port.ts';
 
@@ -35,7 +36,7 @@ export function rowsBehind(from: Buffer): Buffer {
 
 /** The value of a row. */
 export function encodeRow(json: Json): Buffer {
-  return withChecksum(Buffer.from(JSON.stringify(json)));
+  return withChecksum(Buffer.from(jsonText(json)));
 }
 
 /** Reads a value back; throws a CorruptRecordError when it is damaged. */

@@ -13,7 +13,7 @@ export const TABLE_PAGES = 4;
 export const TABLE_MARKS = 5;
 /** Users, permissions, and what is known of vhosts. */
 export const TABLE_ACCESS = 6;
-/** Policies, operator policies and parameters. */
+/** Policies, operator policies, parameters, and schedules with their ticks. */
 export const TABLE_POLICIES = 7;
 /** Ranges of pages that were purged, or whose queue was deleted, while their rows are being removed. */
 export const TABLE_PURGES = 8;
@@ -21,3 +21,5 @@ export const TABLE_PURGES = 8;
 export const TABLE_SET_ASIDE = 9;
 /** One row, all changes of a batch that is committed in parts; gone with the last of them. */
 export const TABLE_REDO = 10;
+/** Messages that wait for their time, by queue: pages of them, and what of them has gone. */
+export const TABLE_DELAYS = 11;

@@ -1,7 +1,7 @@
 // Owns the two checks for bugs of our own. Never used for bad input from a peer: that is an AmqpError.
 
 /** Thrown when the broker finds itself in a state that only a bug explains. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 

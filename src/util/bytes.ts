@@ -3,6 +3,9 @@
 
 import { isUtf8 } from 'node:buffer';
 
+/** What the upper half of a 64-bit integer counts. */
+export const U32 = 0x1_0000_0000;
+
 /**
  * Ranges up to this many bytes are copied word by word, longer ones by the runtime. A call into the
  * runtime costs 35 to 60 ns whatever the length; a word of four bytes costs about 3 ns.

@@ -7,11 +7,11 @@ import { placeOf } from './system/address.ts';
 /** So many peers have a slot at a time. */
 export const SLOTS_MAX = 64;
 /** So many begin in one turn. */
-export const BEGUN_AT_ONCE = 16;
+const BEGUN_AT_ONCE = 16;
 /** After so long a slot may be taken from an address that has more of them than those that wait. */
 export const PATIENCE_MS = 1000;
 /** How often to look, while peers wait. */
-export const LOOK_MS = 250;
+const LOOK_MS = 250;
 
 /** What the slots are made with. */
 export interface SlotsHost {

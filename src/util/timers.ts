@@ -52,7 +52,7 @@ const DELAY_MAX_MS = 2 ** 31 - 1;
  * One timeout to the millisecond, for what a tick of the wheel would be too coarse for; it does not
  * keep the process alive. Delays beyond 24 days end early: the code that is called then sets it again.
  */
-export class Alarm {
+export class PreciseTimer {
   private readonly fire: () => void;
   private timeout: NodeJS.Timeout | null = null;
 

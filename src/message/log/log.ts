@@ -7,24 +7,19 @@ import { assert } from '../../util/assert.ts';
 import { copyBytes } from '../../util/bytes.ts';
 import type { Chunk } from '../chunk.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { SegmentBytes } from './held.ts';
 import { recoverSegments } from './recover-segments.ts';
 import { ResidentSegments } from './resident-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
-import { checkHeld, packSegment, putSegmentRows, removeSegmentRows } from './segment-rows.ts';
+import { checkHeld, packSegment, removeSegmentRows } from './segment-rows.ts';
 import { Sparse, settledWhenSparse } from './sparse.ts';
-import { putAll, Spill } from './spill.ts';
+import { Spill } from './spill.ts';
+import type { SegmentBytes } from './stored-ranges.ts';
+import { UnsealedSegments } from './unsealed-segments.ts';
 
 /** A record beyond this size gets a segment of its own. */
 const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
 /** About what a record holds beside its body, for records that only their entries tell of. */
 const RECORD_REST_BYTES = 64;
-
-/** Segments whose bytes a batch under way still reads. */
-interface SealedSegments {
-  readonly batch: number;
-  readonly segments: Segment[];
-}
 
 /**
  * The message log. A record is placed once, whatever the number of queues it goes to; each queue
@@ -33,13 +28,10 @@ interface SealedSegments {
 export class MessageLog {
   /** The segment of the record placed last; the caller of `place` says there how many queues hold it. */
   placed: Segment;
-  /** Persistent bytes not yet handed to the store, those of dropped messages included. */
-  unsealedBytes = 0;
   /** The segments that are worth compacting, of either log. */
   readonly sparse = new Sparse();
-  private readonly store: Store;
   private readonly stored: ResidentSegments;
-  private readonly passing: ResidentSegments;
+  private readonly transient: ResidentSegments;
   private readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
   private readonly pool = new BufferPool(SEGMENT_SPAN);
@@ -47,8 +39,7 @@ export class MessageLog {
   private nextId = 1;
   private transientTail: Segment;
   private persistentTail: Segment;
-  private unsealed: Segment[] = [];
-  private readonly underWay: SealedSegments[] = [];
+  private readonly unsealed: UnsealedSegments;
 
   /**
    * `residentBytesMax` bounds the persistent segments that are in memory though the store has them too,
@@ -61,10 +52,10 @@ export class MessageLog {
     transientBytesMax = residentBytesMax,
     scratch: Scratch | null = null,
   ) {
-    this.store = store;
     this.stored = new ResidentSegments(residentBytesMax, store);
-    this.passing = new ResidentSegments(scratch === null ? Infinity : transientBytesMax, null);
-    this.spill = scratch === null ? null : new Spill(scratch, this.passing, this);
+    this.transient = new ResidentSegments(scratch === null ? Infinity : transientBytesMax, null);
+    this.spill = scratch === null ? null : new Spill(scratch, this.transient, this);
+    this.unsealed = new UnsealedSegments(store, this.sparse, this);
     this.nextId = recoverSegments(store, this.segments, this.sparse);
     this.transientTail = this.openShared(false);
     this.persistentTail = this.openShared(true);
@@ -76,7 +67,7 @@ export class MessageLog {
   keepAll(): void {
     for (const segment of this.segments.values()) {
       if (segment.open) continue;
-      segment.hold(1, 0);
+      segment.addRefs(1, 0);
       segment.kept = true;
     }
   }
@@ -88,8 +79,8 @@ export class MessageLog {
 
   /**
    * Places the record at `start` to `end` of a chunk and returns its position. The chunk's buffer
-   * becomes a segment itself where it may; else the record is copied. The caller makes `placed`
-   * hold it for its queues before the turn ends.
+   * becomes a segment itself where it may; else the record is copied. The caller has `placed`
+   * count its queues, by `addRefs`, before the turn ends.
    */
   place(chunk: Chunk, start: number, end: number, persistent: boolean): number {
     chunk.recordBytes += end - start;
@@ -103,7 +94,7 @@ export class MessageLog {
     if (segment !== null && segment.persistent === persistent) {
       segment.end = end;
       segment.recordBytes += end - start;
-      if (persistent) this.list(segment, end - start);
+      if (persistent) this.unsealed.add(segment, end - start);
       this.placed = segment;
       return positionOf(segment.id, start);
     }
@@ -138,7 +129,7 @@ export class MessageLog {
     copyBytes(source, sourceView, start, segment.bytes, segment.view, at, length);
     segment.end = at + length;
     segment.recordBytes += length;
-    if (persistent) this.list(segment, length);
+    if (persistent) this.unsealed.add(segment, length);
     this.placed = segment;
     return positionOf(segment.id, at);
   }
@@ -156,8 +147,8 @@ export class MessageLog {
     segment.recordBytes = end;
     segment.open = false;
     this.segments.set(segment.id, segment);
-    if (persistent) this.list(segment, end);
-    this.shelfOf(segment).enter(segment);
+    if (persistent) this.unsealed.add(segment, end);
+    this.residentsOf(segment).enter(segment);
     this.placed = segment;
     return positionOf(segment.id, 0);
   }
@@ -185,26 +176,34 @@ export class MessageLog {
   readable(position: number): Segment {
     const segment = this.segmentOf(position);
     if (segment.bytes === null) {
-      const shelf = this.shelfOf(segment);
-      shelf.put(segment, shelf.read(segment));
+      const residents = this.residentsOf(segment);
+      residents.put(segment, residents.read(segment));
     }
     if (segment.held !== null) checkHeld(segment, position, segment as SegmentBytes);
     return segment;
   }
 
-  /** The bytes of a segment for one look at the record at a position: what is away stays away. */
-  glimpse(position: number): Buffer {
+  /**
+   * The bytes of a segment for one look at the record at a position: what is away stays away. Throws
+   * CorruptRecordError as `readable` does.
+   */
+  peek(position: number): Buffer {
     const segment = this.segmentOf(position);
     const read = this.bytesOf(segment);
     checkHeld(segment, position, read);
     return read.bytes;
   }
 
+  /** The same where the segment is in memory, for looks at very many records; null: it is away. */
+  peekResident(position: number): Buffer | null {
+    return this.segmentOf(position).bytes === null ? null : this.peek(position);
+  }
+
   /** Holds a recovered record for one queue; false when the store lacks it. */
   recoverRef(position: number, bodyBytes: number): boolean {
     const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
     if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
-    segment.hold(1, bodyBytes);
+    segment.addRefs(1, bodyBytes);
     segment.recordBytes = Math.min(
       segment.storedBytes,
       segment.recordBytes + bodyBytes + RECORD_REST_BYTES,
@@ -218,7 +217,7 @@ export class MessageLog {
     const id = Math.floor(position / SEGMENT_SPAN);
     const segment = this.segments.get(id) ?? new Segment(id, true, null, false);
     segment.open = false;
-    segment.hold(1, bodyBytes);
+    segment.addRefs(1, bodyBytes);
     this.segments.set(id, segment);
     this.nextId = Math.max(this.nextId, id + 1);
   }
@@ -243,44 +242,29 @@ export class MessageLog {
     if (segment.settledWeight >= segment.watchedWeight) this.watch(segment);
   }
 
+  /** Persistent bytes not yet handed to the store, those of dropped messages included. */
+  get unsealedBytes(): number {
+    return this.unsealed.bytes;
+  }
+
   /** Adds to the store's batch what was placed since the last call and is still needed. */
   sealInto(): void {
-    this.unsealedBytes = 0;
-    if (this.unsealed.length === 0) return;
-    const written: Segment[] = [];
-    for (const segment of this.unsealed) {
-      segment.listed = false;
-      if (segment.liveWeight > 0 && segment.bytes !== null) {
-        const before = segment.storedBytes;
-        putAll(segment, (part, start, end, offset) =>
-          putSegmentRows(this.store, segment, part, start, end, offset),
-        );
-        this.sparse.storedBytes += segment.storedBytes - before;
-        segment.sealedBatch = this.store.batch;
-        segment.pins += 1;
-        written.push(segment);
-      }
-      segment.sealedEnd = segment.end;
-    }
-    this.unsealed.length = 0;
-    if (written.length > 0) this.underWay.push({ batch: this.store.batch, segments: written });
+    this.unsealed.sealInto();
   }
 
   /** Told that all batches up to `batch` are durable: their segments' bytes may leave memory. */
   durable(batch: number): void {
     const { stored } = this;
     stored.readableBatch = batch;
-    while (this.underWay.length > 0 && this.underWay[0]!.batch <= batch) {
-      for (const segment of this.underWay.shift()!.segments) this.unpin(segment);
-    }
-    if (stored.crowded) stored.thin((segment) => this.recycle(segment));
+    this.unsealed.durable(batch);
+    if (stored.overLimit) stored.evict((segment) => this.recycle(segment));
   }
 
   /** Lets transient segments leave memory where they are too many. Called once a turn. */
-  tend(): void {
-    const { spill, passing } = this;
+  maintain(): void {
+    const { spill, transient } = this;
     if (spill === null) return;
-    if (passing.crowded) spill.put(passing.thin((segment) => this.recycle(segment)));
+    if (transient.overLimit) spill.put(transient.evict((segment) => this.recycle(segment)));
     spill.commit();
   }
 
@@ -308,12 +292,14 @@ export class MessageLog {
 
   /** Whether a segment of before is still there, and its store has it wholly. */
   isStored(segment: Segment): boolean {
-    return this.segments.get(segment.id) === segment && this.shelfOf(segment).has(segment);
+    return this.segments.get(segment.id) === segment && this.residentsOf(segment).has(segment);
   }
 
   /** The bytes of a segment, read for this call alone if they are not in memory; `held` as there. */
   bytesOf(segment: Segment): SegmentBytes {
-    return segment.bytes === null ? this.shelfOf(segment).read(segment) : (segment as SegmentBytes);
+    return segment.bytes === null
+      ? this.residentsOf(segment).read(segment)
+      : (segment as SegmentBytes);
   }
 
   /**
@@ -321,10 +307,10 @@ export class MessageLog {
    * batch being gathered. Positions stay as they are; what lies between will read as zeros.
    */
   pack(segment: Segment, read: SegmentBytes, ranges: readonly number[]): void {
-    const shelf = this.shelfOf(segment);
-    const store = shelf.store as Store;
+    const residents = this.residentsOf(segment);
+    const store = residents.store as Store;
     // Reads see durable batches only: until this one is, the bytes stay in memory.
-    if (segment.bytes === null) shelf.put(segment, read);
+    if (segment.bytes === null) residents.put(segment, read);
     this.sparse.storedBytes -= segment.storedBytes;
     packSegment(store, segment, read.bytes, ranges);
     this.sparse.storedBytes += segment.storedBytes;
@@ -353,14 +339,6 @@ export class MessageLog {
     }
   }
 
-  /** Notes that a segment has so many bytes more to hand to the store. */
-  private list(segment: Segment, bytes: number): void {
-    this.unsealedBytes += bytes;
-    if (segment.listed) return;
-    segment.listed = true;
-    this.unsealed.push(segment);
-  }
-
   private openShared(persistent: boolean): Segment {
     const segment = new Segment(this.nextId++, persistent, this.pool.take(), true);
     this.segments.set(segment.id, segment);
@@ -370,7 +348,7 @@ export class MessageLog {
   private close(segment: Segment): void {
     segment.open = false;
     this.watch(segment);
-    if (segment.bytes !== null) this.shelfOf(segment).enter(segment);
+    if (segment.bytes !== null) this.residentsOf(segment).enter(segment);
   }
 
   private free(segment: Segment): void {
@@ -378,7 +356,7 @@ export class MessageLog {
     this.sparse.remove(segment);
     if (segment.rows.length > 0) {
       this.sparse.storedBytes -= segment.storedBytes;
-      removeSegmentRows(this.shelfOf(segment).store as Store, segment);
+      removeSegmentRows(this.residentsOf(segment).store as Store, segment);
     }
     if (segment.pins === 0) this.recycle(segment);
   }
@@ -394,7 +372,7 @@ export class MessageLog {
     segment.parts = null;
   }
 
-  private shelfOf(segment: Segment): ResidentSegments {
-    return segment.persistent ? this.stored : this.passing;
+  private residentsOf(segment: Segment): ResidentSegments {
+    return segment.persistent ? this.stored : this.transient;
   }
 }

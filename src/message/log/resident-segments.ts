@@ -4,9 +4,9 @@
 import type { Store } from '../../store/port.ts';
 import { assert } from '../../util/assert.ts';
 import { viewOf } from '../../util/bytes.ts';
-import type { SegmentBytes, StoredBytes } from './held.ts';
 import type { Segment } from './segment.ts';
 import { readSegment } from './segment-rows.ts';
+import type { SegmentBytes, StoredBytes } from './stored-ranges.ts';
 
 /** By what part of the limit the sum must have grown before it is looked at again. */
 const STEP_PART = 8;
@@ -70,7 +70,7 @@ export class ResidentSegments {
   }
 
   /** Whether it is time to let some leave. */
-  get crowded(): boolean {
+  get overLimit(): boolean {
     return this.bytes > this.lookBytes;
   }
 
@@ -85,7 +85,7 @@ export class ResidentSegments {
    * no reader pins. Returns the oldest that should leave too, but that the store does not have yet. The sum
    * is made anew here, and not kept right at every release.
    */
-  thin(release: (segment: Segment) => void): Segment[] {
+  evict(release: (segment: Segment) => void): Segment[] {
     const there = this.list.filter((segment) => segment.bytes !== null);
     let bytesNow = 0;
     for (const segment of there) bytesNow += segment.residentBytes;

@@ -2,18 +2,18 @@
 // Never decides when a part is written or removed: that is log.ts.
 
 import { crc32 } from 'node:zlib';
-import { CorruptRecordError } from '../../store/checksum.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { TABLE_SEGMENTS } from '../../store/tables.ts';
 import { viewOf } from '../../util/bytes.ts';
+import { positionOf, type Segment } from './segment.ts';
 import {
   addHeld,
   type HeldRanges,
   heldRecordEnd,
   type SegmentBytes,
   type StoredBytes,
-} from './held.ts';
-import { positionOf, type Segment } from './segment.ts';
+} from './stored-ranges.ts';
 
 /*
  * One row of the table of segments:
@@ -166,7 +166,7 @@ export function readSegment(store: Store, segment: Segment): StoredBytes {
 }
 
 /** Reads one row of the table of segments; throws a CorruptRecordError where it cannot be trusted. */
-export function readRow(store: Store, key: Buffer): Buffer {
+function readRow(store: Store, key: Buffer): Buffer {
   const value = store.get(TABLE_SEGMENTS, key);
   if (value === null) throw damaged(key, 'the row is missing');
   if (value.length !== key.readUInt32BE(10)) throw damaged(key, 'its length is wrong');

@@ -1,8 +1,8 @@
-// Owns a stretch of the message log: its bytes, how much of it queue entries still need, and which
+// Owns a range of the message log: its bytes, how much of it queue entries still need, and which
 // parts of it a store holds. Never knows what a record means.
 
 import { viewOf } from '../../util/bytes.ts';
-import type { HeldRanges } from './held.ts';
+import type { HeldRanges } from './stored-ranges.ts';
 
 /**
  * Positions are `segment id x SEGMENT_SPAN + offset`, plain numbers below 2^53. A record that is
@@ -28,7 +28,7 @@ export function weightOf(bodyBytes: number): number {
   return 1 + (bodyBytes >>> WEIGHT_BYTES_SHIFT);
 }
 
-/** One stretch of the log. All fields are read on the hot path; only this folder changes them. */
+/** One range of the log. All fields are read on the hot path; only this folder changes them. */
 export class Segment {
   readonly id: number;
   /** Whether it belongs to the log that the store keeps. */
@@ -84,7 +84,7 @@ export class Segment {
   }
 
   /** Notes that so many queues have got an entry for a record with such a body in it. */
-  hold(queues: number, bodyBytes: number): void {
+  addRefs(queues: number, bodyBytes: number): void {
     this.placedWeight += queues * weightOf(bodyBytes);
     // What is closed from its first record on holds no other: it is free or wholly needed.
     if (!this.open) this.watchedWeight = this.placedWeight;

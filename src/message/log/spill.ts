@@ -26,16 +26,16 @@ interface Spilling {
 /** The way of transient segments out of memory. */
 export class Spill {
   private readonly scratch: Scratch;
-  private readonly shelf: ResidentSegments;
+  private readonly residents: ResidentSegments;
   private readonly owner: Spilling;
   private readonly underWay: Put[] = [];
   /** Bytes handed over that the scratch store does not have yet. */
   bytesUnderWay = 0;
 
-  /** `shelf` is that of the transient segments. */
-  constructor(scratch: Scratch, shelf: ResidentSegments, owner: Spilling) {
+  /** `residents` are those of the transient segments. */
+  constructor(scratch: Scratch, residents: ResidentSegments, owner: Spilling) {
     this.scratch = scratch;
-    this.shelf = shelf;
+    this.residents = residents;
     this.owner = owner;
     scratch.onReadable((batch) => this.readable(batch));
   }
@@ -47,7 +47,7 @@ export class Spill {
       this.scratch.want();
       return;
     }
-    this.shelf.store = store;
+    this.residents.store = store;
     const taken: Segment[] = [];
     let bytes = 0;
     for (const segment of segments) {
@@ -80,7 +80,7 @@ export class Spill {
   }
 
   private readable(batch: number): void {
-    this.shelf.readableBatch = batch;
+    this.residents.readableBatch = batch;
     while (this.underWay.length > 0 && (this.underWay[0] as Put).batch <= batch) {
       const { segments, bytes } = this.underWay.shift() as Put;
       this.bytesUnderWay -= bytes;

@@ -1,45 +1,18 @@
 // Owns the LMDB engine of the store: one environment, one commit under way at a time. Never knows
 // what its tables hold, and never writes synchronously once it is open.
 
-import { statSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
 import { Batch, REMOVE_RANGE } from '../batch.ts';
 import { FailedCommitError, StuckCommitError } from '../errors.ts';
 import type { Store, StoredRow } from '../port.ts';
-import { checkFiles } from './check-files.ts';
-import { openEnvironment, reserve } from './environment.ts';
-import { cannotOpen, commitReason, freeBytesAt } from './failures.ts';
+import { commitReason, freeBytesAt } from './failures.ts';
 import { indexPuts } from './put-index.ts';
 import { reusableBytes } from './reusable-bytes.ts';
-import { type TableKeys, tableKeys } from './table-keys.ts';
+import type { TableKeys } from './table-keys.ts';
 import { Watchdog } from './watchdog.ts';
-import { redo, WIDE_CHANGES, WideBatch, writeChange } from './wide-batch.ts';
+import { WideBatch, writeChange } from './wide-batch.ts';
 
-/** How to open an LMDB store; what is left out has a good default. */
-export interface LmdbStoreOptions {
-  /** A commit that has not settled after this long counts as failed. */
-  readonly commitTimeoutMs?: number;
-  /** Address space to map; beyond it the map is made anew, which costs a pause. */
-  readonly mapBytes?: number;
-  /** Size a new data file is given at once. */
-  readonly reserveBytes?: number;
-  /** Whether what it holds is to outlive the process and the machine; true unless given. */
-  readonly lasting?: boolean;
-  /** A batch of more changes is committed in parts: see wide-batch.ts. */
-  readonly wideChanges?: number;
-}
-
-const COMMIT_TIMEOUT_MS = 30_000;
-/** Fits into the 39 bits of address space that some ARM kernels give a process. */
-const MAP_BYTES = 128 * 2 ** 30;
-/**
- * A commit that makes the file longer also syncs the file system's journal: that made the commit of
- * one small message 0.44 ms instead of 0.34 ms. So the file starts with some room.
- */
-const RESERVE_BYTES = 32 * 2 ** 20;
 /** Waiting batches are committed together up to this size: LMDB holds a commit's pages in memory. */
 const COMMIT_BYTES_MAX = 64 * 2 ** 20;
 /** Rows read at a time, so that no read transaction outlives a call and pins freed pages. */
@@ -50,45 +23,13 @@ const NO_RANGES: Buffer[][] = [];
 
 const noChange = () => {};
 
-/** Opens the store in a folder, making both when they are not there. */
-export async function openLmdbStore(
-  folder: string,
-  options: LmdbStoreOptions = {},
-): Promise<Store> {
-  const file = join(folder, 'data.mdb');
-  let fresh = false;
-  let db: RootDatabase<Buffer, Buffer> | null = null;
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const keys = tableKeys();
-    const mapBytes = options.mapBytes ?? MAP_BYTES;
-    await checkFiles(folder, mapBytes);
-    // An empty file was made, and nothing was written: it is as good as none.
-    fresh = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
-    const { lasting = true } = options;
-    db = openEnvironment(folder, keys, mapBytes, lasting);
-    if (fresh && lasting) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
-    await redo(db, keys);
-    const { commitTimeoutMs = COMMIT_TIMEOUT_MS, wideChanges = WIDE_CHANGES } = options;
-    return new LmdbStore(folder, db, keys, commitTimeoutMs, wideChanges);
-  } catch (cause) {
-    await db?.close();
-    if (fresh) await removeFiles(folder);
-    throw cannotOpen(folder, cause);
-  }
-}
-
-/** What is left of a store that could not be made would look like one whose data is gone. */
-async function removeFiles(folder: string): Promise<void> {
-  for (const name of ['data.mdb', 'lock.mdb']) await rm(join(folder, name), { force: true });
-}
-
 /*
  *            put, remove        seal             start            settled
  *   caller ------------> gathering --> waiting[] ----> writing[] ----> durable
  *                                      in order        one commit
  */
-class LmdbStore implements Store {
+/** A store over one environment; made by open.ts. */
+export class LmdbStore implements Store {
   private readonly folder: string;
   private readonly db: RootDatabase<Buffer, Buffer>;
   private readonly tableKeys: TableKeys;

@@ -13,7 +13,7 @@ export function cannotOpen(folder: string, cause: unknown): StoreError {
   const damaged = cause instanceof DamagedFileError || IN_PLACE.has(code);
   const restore = `restore the folder from a backup ('leveret restore')`;
   if (damaged) return new StoreError(what, restore, { cause, damaged });
-  return new StoreError(what, wayOutOf(cause) ?? `mend this, or ${restore}`, { cause });
+  return new StoreError(what, wayOutOf(cause) ?? `fix this, or ${restore}`, { cause });
 }
 
 /** Codes that say that one of the files cannot be read, or that something else is in its place. */

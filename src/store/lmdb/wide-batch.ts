@@ -3,7 +3,8 @@
 
 import type { RootDatabase } from 'lmdb';
 import { Batch, PUT } from '../batch.ts';
-import { CHECKSUM_BYTES, CorruptRecordError, verifyChecksum, writeChecksum } from '../checksum.ts';
+import { CHECKSUM_BYTES, verifyChecksum, writeChecksum } from '../checksum.ts';
+import { CorruptRecordError } from '../errors.ts';
 import { TABLE_REDO } from '../tables.ts';
 import type { TableKeys } from './table-keys.ts';
 

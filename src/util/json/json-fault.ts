@@ -26,6 +26,13 @@ export function placeAt(text: string, index: number): TextPlace {
   }
 }
 
+/** Where a text stops being JSON, in words: `line 1, column 2`. */
+export function faultPlace(text: string): string {
+  const index = faultIndex(text);
+  const { line, column } = placeAt(text, index < 0 ? text.length : index);
+  return `line ${line}, column ${column}${index === text.length ? ': it ends too early' : ''}`;
+}
+
 /** The index at which a text can be JSON no longer: its length where more is wanted; -1 where it is JSON. */
 export function faultIndex(text: string): number {
   return new Scan(text).run();

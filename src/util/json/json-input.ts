@@ -2,6 +2,9 @@
 // deeper than everything behind can bear. Never knows what the values mean.
 
 import { JSON_DEPTH_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX } from '../limits.ts';
+import { parseWithDigits } from './json-digits.ts';
+import { JsonFloat } from './json-float.ts';
+import { jsonText } from './json-writer.ts';
 
 /** JSON that is nested too deeply; the message is for its sender. */
 export class JsonDepthError extends Error {
@@ -17,17 +20,32 @@ const SURROGATE = /\\u[dD][89a-fA-F]/;
 
 /**
  * The value of a text, with U+FFFD in the place of each lone surrogate, as RabbitMQ reads it. Throws a
- * SyntaxError for what is no JSON, and a JsonDepthError.
+ * SyntaxError for what is no JSON, a JsonDepthError, and a JsonNumberError.
  */
 export function parseJsonText(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value = parseWithDigits(text, 'refused', JSON_DEPTH_MAX, tooDeep);
+  return mayBeOdd(text) ? checkedJson(value) : value;
+}
+
+/** The same for what another program answers: no number is refused. */
+export function parseAnswer(text: string): unknown {
+  const value = parseWithDigits(text, 'rounded', JSON_DEPTH_MAX, tooDeep);
   return mayBeOdd(text) ? checkedJson(value) : value;
 }
 
 /** The same for what is stored: an older version let it in, so that it is mended and never refused. */
 export function parseStoredJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value = storedValue(text);
   return mayBeOdd(text) ? mended(value, JSON_DEPTH_MAX, true) : value;
+}
+
+function storedValue(text: string): unknown {
+  try {
+    return parseWithDigits(text, 'rounded', JSON_DEPTH_MAX, tooDeep);
+  } catch (error) {
+    if (error instanceof JsonDepthError) return JSON.parse(text);
+    throw error;
+  }
 }
 
 /** A value that was made of JSON elsewhere, with the same said of it. Throws a JsonDepthError. */
@@ -38,15 +56,21 @@ export function checkedJson(value: unknown): unknown {
 /** What is wrong with a value that is to be kept, and shown in lists and exports; null: nothing. */
 export function faultOfValue(value: unknown): string | null {
   if (isDeeper(value, VALUE_DEPTH_MAX)) return `it is nested more than ${VALUE_DEPTH_MAX} deep`;
-  const text = JSON.stringify(value) ?? '';
+  const text = jsonText(value);
   if (text.length <= VALUE_BYTES_MAX / 3 || Buffer.byteLength(text) <= VALUE_BYTES_MAX) return null;
   return `it takes more than ${VALUE_BYTES_MAX} bytes as JSON`;
 }
 
 function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isContainer(value)) return false;
   return levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1));
 }
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof JsonFloat);
+}
+
+const tooDeep = (): JsonDepthError => new JsonDepthError();
 
 /** A text with U+FFFD in the place of each lone surrogate. */
 export function wellFormed(text: string): string {
@@ -66,7 +90,7 @@ function mayBeOdd(text: string): boolean {
 /** The value itself where nothing is wrong with it. `cuts` puts null in the place of what is too deep. */
 function mended(value: unknown, levels: number, cuts: boolean): unknown {
   if (typeof value === 'string') return wellFormed(value);
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isContainer(value)) return value;
   if (levels === 0) {
     if (cuts) return null;
     throw new JsonDepthError();

@@ -8,6 +8,7 @@
 //                 '---- run ---'   '---- run ---'                '- run -'
 
 import { JSON_DEPTH_MAX } from '../limits.ts';
+import { JsonNumberError } from './json-digits.ts';
 import { parseJsonText } from './json-input.ts';
 
 /** What a text may cost. */
@@ -37,7 +38,17 @@ export const DEFINITION_LIMITS: JsonLimits = {
 /** A text that is no JSON, or too much of it; the message is for the peer that sent it. */
 export class JsonTextError extends Error {
   override readonly name = 'JsonTextError';
+  /** The same for a person, with the place; null: the message says it. */
+  readonly explanation: string | null;
+
+  constructor(message: string, explanation: string | null = null) {
+    super(message);
+    this.explanation = explanation;
+  }
 }
+
+/** The message for a text that is no JSON, as RabbitMQ has it. */
+export const NOT_JSON = 'not_json';
 
 /** What is asked between two steps whether others should have their turn. */
 export interface Rests {
@@ -261,7 +272,8 @@ const PLAIN = { enumerable: true, configurable: true, writable: true };
 function parsed(bytes: Buffer, start: number, end: number, before: string, after: string): unknown {
   try {
     return parseJsonText(before + bytes.toString('utf8', start, end) + after);
-  } catch {
+  } catch (error) {
+    if (error instanceof JsonNumberError) throw new JsonTextError(error.message);
     throw notJson();
   }
 }
@@ -284,7 +296,7 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-const notJson = (): JsonTextError => new JsonTextError('not_json');
+const notJson = (): JsonTextError => new JsonTextError(NOT_JSON);
 const tooDeep = (depth: number): JsonTextError =>
   new JsonTextError(`the JSON is nested more than ${depth} deep`);
 const tooMuch = (what: string): JsonTextError =>

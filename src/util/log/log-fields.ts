@@ -10,7 +10,7 @@ const ENTRIES_MAX = 32;
 const DEPTH_MAX = 3;
 
 /** A text of at most `max` units, the last being an ellipsis where something was cut off. */
-export function cutText(text: string, max = FIELD_MAX): string {
+function cutText(text: string, max = FIELD_MAX): string {
   if (text.length <= max) return text;
   const last = text.charCodeAt(max - 2);
   // No half of a pair is left behind.

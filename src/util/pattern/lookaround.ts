@@ -51,7 +51,7 @@ function once(look: Assertion): Assertion {
 }
 
 /** What is wrong with a pattern for this engine. */
-export class LookaroundError extends Error {
+class LookaroundError extends Error {
   override readonly name = 'LookaroundError';
 }
 

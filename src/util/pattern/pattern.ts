@@ -3,6 +3,7 @@
 
 import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
+import { UserError } from '../user-error.ts';
 import { LookaroundPattern } from './lookaround.ts';
 import { sizeOfPattern } from './pattern-size.ts';
 import { closingBracket, hasAlternatives, toNative } from './pattern-syntax.ts';
@@ -15,7 +16,7 @@ const COST_MAX = 10_000;
 const NESTING_MAX = 100;
 
 /** A text that is no pattern, with what is wrong about it. */
-export class PatternError extends Error {
+export class PatternError extends UserError {
   override readonly name = 'PatternError';
 
   constructor(text: string, fault: string) {

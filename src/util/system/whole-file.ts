@@ -2,15 +2,15 @@
 // a pipe, and never reads a device.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { UserError } from '../user-error.ts';
 
 /** A file that is not one to be read; `hint` says what would be. */
-export class UnfitFileError extends Error {
+export class UnfitFileError extends UserError {
   override readonly name = 'UnfitFileError';
-  readonly hint: string;
+  declare readonly hint: string;
 
   constructor(what: string, hint: string) {
-    super(what);
-    this.hint = hint;
+    super(what, { hint });
   }
 }
 
