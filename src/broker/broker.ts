@@ -6,7 +6,7 @@ import type { Clock } from '../util/clock.ts';
 import { Access } from './access/access.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
-import { checkVhostTraits, type VhostTraits } from './access/vhost-traits.ts';
+import { checkVhostMetadata, type VhostMetadata } from './access/vhost-metadata.ts';
 import { Alarms } from './core/alarms.ts';
 import { BrokerCore, type CoreListener, type CoreOptions } from './core/core.ts';
 import { BrokerEvents } from './core/events.ts';
@@ -15,6 +15,8 @@ import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
 import { recoverBroker } from './recovery/recover-broker.ts';
 import { recoverVhost } from './recovery/recover-vhost.ts';
+import { ScheduleWatch } from './schedule/schedule-watch.ts';
+import { History } from './stats/history/history.ts';
 import { Rates } from './stats/rates.ts';
 import { VhostDeletions } from './vhost/deletions.ts';
 import { DefinitionRows } from './vhost/topology-rows.ts';
@@ -35,9 +37,11 @@ export class Broker {
   readonly definitionRows: DefinitionRows;
   readonly policyRows: PolicyRows;
   readonly globalParameters: GlobalParameters;
+  readonly scheduleWatch: ScheduleWatch;
   readonly alarms = new Alarms();
   readonly changes = new BrokerEvents();
   readonly rates = new Rates();
+  readonly history = new History();
 
   constructor(store: Store, clock: Clock, listener: BrokerListener, options: CoreOptions = {}) {
     const core = new BrokerCore(store, clock, listener, options);
@@ -47,6 +51,7 @@ export class Broker {
     this.definitionRows = new DefinitionRows(store, core.setAsideRows, core.line);
     this.policyRows = new PolicyRows(store, changes, core.setAsideRows, core.line);
     this.globalParameters = new GlobalParameters(this.policyRows, definitionChanged);
+    this.scheduleWatch = new ScheduleWatch(core, changes, this.alarms);
     this.access = new Access(store, changes, core.setAsideRows, clock, core.line, {
       definitionChanged,
       hasVhost: (name) => this.vhosts.has(name),
@@ -64,13 +69,13 @@ export class Broker {
 
   /**
    * Reads back all that the store holds. A store without any vhost or user is a new one, and gets
-   * what a broker has at its first start; later starts find that, or what has become of it.
+   * what a broker has at its first start; later starts find that, or what has become of it. Returns whether it was new.
    */
-  recover(first: FirstStart): void {
+  recover(first: FirstStart): boolean {
     const { core } = this;
     core.time.recover();
     core.nowMs = core.time.now();
-    recoverBroker(this, first);
+    return recoverBroker(this, first);
   }
 
   /** The vhost of that name; throws a Refusal when there is none. */
@@ -81,13 +86,13 @@ export class Broker {
   }
 
   /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
-  putVhost(name: string, traits: Partial<VhostTraits> = {}): Vhost {
-    checkVhostTraits(name, traits);
+  putVhost(name: string, metadata: Partial<VhostMetadata> = {}): Vhost {
+    checkVhostMetadata(name, metadata);
     this.vhostDeletions.finish(name);
     const known = this.vhosts.get(name);
     const vhost = known ?? new Vhost(name, this);
     const wasAside = known === undefined && this.core.setAsideRows.vhostError(name) !== null;
-    this.storeVhost(vhost, traits, () => {
+    this.storeVhost(vhost, metadata, () => {
       this.vhosts.set(name, vhost);
       if (wasAside) recoverVhost(this, vhost);
     });
@@ -100,11 +105,11 @@ export class Broker {
   }
 
   /** Changes what is given of a vhost, on disk and in memory; `also` belongs to that change. */
-  private storeVhost(vhost: Vhost, traits: Partial<VhostTraits>, also = (): void => {}): void {
-    this.access.rows.putVhost({ ...vhost.snapshot(), ...traits });
+  private storeVhost(vhost: Vhost, metadata: Partial<VhostMetadata>, also = (): void => {}): void {
+    this.access.rows.putVhost({ ...vhost.snapshot(), ...metadata });
     this.core.line.change(() => {
       also();
-      vhost.setTraits(traits);
+      vhost.setMetadata(metadata);
       this.core.definitionChanged();
     });
   }
@@ -115,16 +120,16 @@ export class Broker {
   }
 
   /** Makes a vhost that is not stored yet, or was read from the store. */
-  addVhost(name: string, traits: Partial<VhostTraits>): Vhost {
-    const vhost = this.makeVhost(name, traits);
+  addVhost(name: string, metadata: Partial<VhostMetadata>): Vhost {
+    const vhost = this.makeVhost(name, metadata);
     this.vhosts.set(name, vhost);
     return vhost;
   }
 
   /** The same for one that no list has, since it goes. */
-  makeVhost(name: string, traits: Partial<VhostTraits>): Vhost {
+  makeVhost(name: string, metadata: Partial<VhostMetadata>): Vhost {
     const vhost = new Vhost(name, this);
-    vhost.setTraits(traits);
+    vhost.setMetadata(metadata);
     return vhost;
   }
 
@@ -132,7 +137,7 @@ export class Broker {
   sealExactMarks(): void {
     this.core.stop();
     for (const vhost of this.vhosts.values()) {
-      for (const queue of vhost.queues.values()) queue.messages.sealExactMarks();
+      for (const queue of vhost.queues.values()) queue.sealExactMarks();
     }
   }
 }

@@ -2,78 +2,91 @@
 // functions that AMQP uses in. Never lets anything out that is alive, and checks no rights.
 
 import type { JsonObject, JsonValue } from '../util/json/json.ts';
-import { atOnce } from '../util/rows.ts';
 import type { NewUser } from './access/access.ts';
 import type { PermissionSnapshot, TopicPermissionSnapshot } from './access/access-rows.ts';
+import { ALL_RIGHTS, type Grants } from './access/grants.ts';
 import type { UserLimits, VhostLimits } from './access/limits.ts';
+import { operatorGrants } from './access/local-operator.ts';
 import { checkNewName } from './access/names.ts';
 import type { User, UserSnapshot } from './access/user.ts';
-import type { VhostTraits } from './access/vhost-traits.ts';
+import type { VhostMetadata } from './access/vhost-metadata.ts';
 import type { Broker } from './broker.ts';
-import { exportDefinitions, exportVhost, parametersOf } from './definitions/export.ts';
+import { exportDefinitions, exportVhost } from './definitions/export.ts';
 import {
   applyInSlices,
+  type ImportOptions,
   importDefinitions,
   type Prepared,
   prepareImport,
 } from './definitions/import.ts';
-import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './definitions/read.ts';
+import { OPERATOR_POLICY } from './definitions/read-parameters.ts';
 import { Refusal } from './errors.ts';
 import { type PolicyInput, type PolicyLayer, readPolicy } from './policy/policy.ts';
-import type { GlobalParameter } from './policy/policy-rows.ts';
+import { type DeleteConditions, noQueue } from './vhost/declare-rules.ts';
 import type { Vhost } from './vhost/vhost.ts';
-import { Actor } from './view/actor.ts';
-import { Defined } from './view/defined.ts';
-import { NO_HOST, type ViewHost } from './view/host.ts';
-import { Look } from './view/look.ts';
-import { putUser } from './view/put-user.ts';
-import type { ParameterView, ResourcesView } from './view/resources-view.ts';
-import { dropSetAsideRow } from './view/set-aside.ts';
+import { Past } from './view/history/past.ts';
+import { OperatorRows } from './view/operator-rows.ts';
 import {
-  type BindingView,
-  type ConsumerView,
-  type ExchangeView,
-  type PolicyListing,
-  type QueueView,
-  type VhostView,
-  viewBindings,
-  viewConsumer,
-  viewExchange,
-  viewPolicy,
-  viewQueue,
-  viewVhost,
-} from './view/snapshots.ts';
+  clearParameter,
+  type ParameterView,
+  setGlobalParameter,
+  setParameter,
+} from './view/parameters.ts';
+import { putUser } from './view/put-user.ts';
+import { nextTimes } from './view/schedules/schedule-rows.ts';
+import { NO_SERVER, type ServerPort } from './view/server-port.ts';
+import { dropSetAsideRow } from './view/set-aside.ts';
+import { Snapshots } from './view/snapshots.ts';
+import { ToolActor } from './view/tool-actor.ts';
+
+/** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
+export interface ResourcesView {
+  readonly mem_used: number;
+  readonly mem_limit: number;
+  readonly mem_alarm: boolean;
+  readonly disk_free: number;
+  readonly disk_free_limit: number;
+  readonly disk_free_alarm: boolean;
+}
 
 /** The same with a value that is not checked yet. */
 type Unchecked<T> = Omit<T, 'value'> & { readonly value: unknown };
 
-/** A tool that acts through the window owns no queue. */
-const NO_OWNER = {};
-
 /** The window on one broker. Where a vhost may be named and is not, all of them are meant. */
 export class View {
   readonly version: string;
-  readonly look: Look;
-  readonly defined: Defined;
+  readonly snapshots: Snapshots;
+  readonly defined: OperatorRows;
+  readonly past: Past;
   private readonly broker: Broker;
-  private readonly host: ViewHost;
+  private readonly host: ServerPort;
 
   /** `host` is the server around the broker; without one, the data folder of a stopped broker. */
-  constructor(broker: Broker, version: string, host: ViewHost = NO_HOST) {
+  constructor(broker: Broker, version: string, host: ServerPort = NO_SERVER) {
     this.broker = broker;
     this.version = version;
     this.host = host;
-    this.look = new Look(broker, host);
-    this.defined = new Defined(broker);
+    this.snapshots = new Snapshots(broker, host);
+    this.defined = new OperatorRows(broker);
+    this.past = new Past(broker);
   }
 
   /** Acts in a vhost with the rights of a user. Throws a Refusal when there is no such vhost. */
-  actor(user: string, vhost: string): Actor {
-    const { access } = this.broker;
+  actor(user: string, vhost: string): ToolActor {
     const home = this.broker.vhost(vhost);
+    return this.actorWith(this.broker.access.grants(this.known(user), home.name), home);
+  }
+
+  /** The operator on the broker's own machine, to act in a vhost with all rights; errors have its name. Throws a Refusal. */
+  localActor(name: string, vhost: string): ToolActor {
+    const home = this.broker.vhost(vhost);
+    return this.actorWith(operatorGrants(name, home.name), home);
+  }
+
+  private actorWith(grants: Grants, home: Vhost): ToolActor {
     // No socket has noted the time: the broker may have been idle for hours.
     this.broker.core.nowMs = this.broker.core.time.now();
-    return new Actor(this.broker, this.host, home, access.grants(this.known(user), home.name));
+    return new ToolActor(this.broker, this.host, home, grants);
   }
 
   /** Whether a user may open a vhost. */
@@ -93,7 +106,9 @@ export class View {
   ): Promise<{ readonly name: string; readonly tags: readonly string[] } | 'busy' | null> {
     const answer = await this.broker.access.login.byPassword(name, password, address, owner);
     const { user } = answer;
-    if (user === null) return answer.busy === true ? 'busy' : null;
+    if (answer.user === null && answer.busy === true) return 'busy';
+    this.broker.core.counts.logins.http.count(user !== null);
+    if (user === null) return null;
     return { name: user.name, tags: user.tags };
   }
 
@@ -123,65 +138,8 @@ export class View {
     };
   }
 
-  vhosts(): VhostView[] {
-    return [...this.broker.vhosts.values()].map((vhost) => atOnce(viewVhost(vhost)));
-  }
-
-  queues(vhost?: string): QueueView[] {
-    return this.each(vhost, (one) =>
-      [...one.queues.values()].map((queue) => viewQueue(one, queue)),
-    );
-  }
-
-  exchanges(vhost?: string): ExchangeView[] {
-    return this.each(vhost, (one) =>
-      [...one.exchanges.values()].map((exchange) => viewExchange(one, exchange)),
-    );
-  }
-
-  bindings(vhost?: string): BindingView[] {
-    return this.each(vhost, viewBindings);
-  }
-
-  consumers(vhost?: string): ConsumerView[] {
-    return this.each(vhost, (one) =>
-      [...one.queues.values()].flatMap((queue) =>
-        queue.consumers.map((consumer) => viewConsumer(one, queue, consumer)),
-      ),
-    );
-  }
-
-  users(): UserSnapshot[] {
-    return this.broker.access.users();
-  }
-
-  permissions(): PermissionSnapshot[] {
-    return this.broker.access.permissions();
-  }
-
-  topicPermissions(): TopicPermissionSnapshot[] {
-    return this.broker.access.topicPermissions();
-  }
-
-  /** The policies of one layer, those that win first. */
-  policies(layer: PolicyLayer, vhost?: string): PolicyListing[] {
-    return this.each(vhost, ({ name, policies }) =>
-      policies.list(layer).map((policy) => viewPolicy(name, policy)),
-    );
-  }
-
-  parameters(vhost?: string): ParameterView[] {
-    return this.each(vhost, (one) =>
-      [...parametersOf(one)].map((parameter) => ({ ...parameter, vhost: one.name })),
-    );
-  }
-
-  globalParameters(): GlobalParameter[] {
-    return this.broker.globalParameters.list();
-  }
-
   vhostLimits(vhost: string): VhostLimits {
-    return this.broker.vhost(vhost).traits.limits;
+    return this.broker.vhost(vhost).metadata.limits;
   }
 
   userLimits(user: string): UserLimits {
@@ -197,13 +155,13 @@ export class View {
   }
 
   /** Takes in definitions, all or none; returns warnings. See definitions/import.ts. */
-  importDefinitions(json: unknown, vhost?: string): readonly string[] {
-    return importDefinitions(this.broker, json as JsonValue, vhost ?? null);
+  importDefinitions(json: unknown, options: ImportOptions = {}): readonly string[] {
+    return importDefinitions(this.broker, json as JsonValue, options);
   }
 
   /** The same in two parts, for as many as there may be: what can be refused, and what changes. */
-  prepareImport(json: unknown, vhost?: string): ReturnType<typeof prepareImport> {
-    return prepareImport(this.broker, json as JsonValue, vhost ?? null);
+  prepareImport(json: unknown, options: ImportOptions): ReturnType<typeof prepareImport> {
+    return prepareImport(this.broker, json as JsonValue, options);
   }
 
   applyImport(prepared: Prepared): Promise<void> {
@@ -266,21 +224,21 @@ export class View {
   // --- vhosts and permissions ---
 
   /** Makes a vhost; a Refusal when there is one of that name. */
-  addVhost(name: string, traits: Partial<VhostTraits>): void {
+  addVhost(name: string, metadata: Partial<VhostMetadata>): void {
     if (this.broker.vhosts.has(name)) {
       throw new Refusal('invalid', `there is a vhost '${name}' already`);
     }
-    this.broker.putVhost(name, traits);
+    this.broker.putVhost(name, metadata);
   }
 
   /** Changes what is given of a vhost that is there. */
-  changeVhost(name: string, traits: Partial<VhostTraits>): void {
-    this.broker.putVhost(this.broker.vhost(name).name, traits);
+  changeVhost(name: string, metadata: Partial<VhostMetadata>): void {
+    this.broker.putVhost(this.broker.vhost(name).name, metadata);
   }
 
   /** Makes a vhost, or changes what is given of one that is there. */
-  putVhost(name: string, traits: Partial<VhostTraits>): void {
-    this.broker.putVhost(name, traits);
+  putVhost(name: string, metadata: Partial<VhostMetadata>): void {
+    this.broker.putVhost(name, metadata);
   }
 
   deleteVhost(name: string): void {
@@ -339,26 +297,30 @@ export class View {
     this.broker.vhost(vhost).policies.clear(layer, name);
   }
 
-  /** Sets a parameter, which may be an operator policy or the limits of the vhost. */
-  setParameter({ vhost, ...parameter }: Unchecked<ParameterView>): void {
-    const json = { parameters: [parameter as JsonObject] };
-    importDefinitions(this.broker, json, vhost);
+  /** Sets a parameter, which may be an operator policy or the limits of the vhost; returns why it changes nothing. */
+  setParameter({ vhost, ...parameter }: Unchecked<ParameterView>): string | null {
+    return setParameter(this.broker, vhost, parameter as JsonObject);
   }
 
   clearParameter(vhost: string, component: string, name: string): void {
-    const { policies, parameters } = this.broker.vhost(vhost);
-    if (component === OPERATOR_POLICY) policies.clear(component, name);
-    else if (component === VHOST_LIMITS_COMPONENT) this.setVhostLimits(vhost, {});
-    else parameters.clear(component, name);
+    clearParameter(this.broker, vhost, component, name);
   }
 
   setGlobalParameter(name: string, value: unknown): void {
-    const json = { global_parameters: [{ name, value: value as JsonValue }] };
-    importDefinitions(this.broker, json);
+    setGlobalParameter(this.broker, { name, value: value as JsonValue });
   }
 
   clearGlobalParameter(name: string): void {
     this.broker.globalParameters.clear(name);
+  }
+
+  deleteSchedule(vhost: string, name: string): void {
+    this.broker.vhost(vhost).schedules.clear(name);
+  }
+
+  /** When a schedule that would be set now would tick, ms since the Unix epoch. Throws a Refusal. */
+  scheduleTimes(timing: JsonObject, count: number): number[] {
+    return nextTimes(this.broker, timing, count);
   }
 
   /** Drops a row that is set aside, as no user but an administrator may. */
@@ -369,23 +331,19 @@ export class View {
   // --- queues ---
 
   /** Deletes a queue; returns how many messages were ready. Throws an AmqpError or a Refusal. */
-  deleteQueue(vhost: string, name: string, ifUnused: boolean, ifEmpty: boolean): number {
-    const home = this.broker.vhost(vhost);
-    const queue = home.queue(name, NO_OWNER);
-    const count = home.deleteQueue(queue, ifUnused, ifEmpty);
-    this.broker.core.setAside.dropOf(queue.id);
+  deleteQueue(vhost: string, name: string, conditions: DeleteConditions): number {
+    const actor = this.broker.vhost(vhost).as(ALL_RIGHTS);
+    let count: number | null = null;
+    actor.deleteQueue(name, conditions, undefined, (readyCount) => {
+      count = readyCount;
+    });
+    if (count === null) throw noQueue(vhost, name);
     return count;
   }
 
   /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */
   purgeQueue(vhost: string, name: string): number {
-    const home = this.broker.vhost(vhost);
-    return home.purgeQueue(home.queue(name, NO_OWNER));
-  }
-
-  private each<T>(name: string | undefined, list: (vhost: Vhost) => readonly T[]): T[] {
-    const { vhosts } = this.broker;
-    return (name === undefined ? [...vhosts.values()] : [this.broker.vhost(name)]).flatMap(list);
+    return this.broker.vhost(vhost).as(ALL_RIGHTS).purgeQueue(name);
   }
 
   private user(name: string): UserSnapshot {

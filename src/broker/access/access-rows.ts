@@ -1,5 +1,5 @@
 // Owns how users, permissions and what is known of vhosts lie in the store. Never checks them:
-// access.ts and vhosts.ts do.
+// access.ts and broker/broker.ts do.
 
 import type { Store } from '../../store/port.ts';
 import {
@@ -15,7 +15,7 @@ import type { BrokerEvents } from '../core/events.ts';
 import { ChangeLine } from '../turn/change-line.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
-import type { VhostSnapshot } from './vhost-traits.ts';
+import type { VhostSnapshot } from './vhost-metadata.ts';
 
 /*
  * One row of the table of access, see row.ts for keys and values:

@@ -21,7 +21,8 @@ import {
   type PermissionSnapshot,
   type TopicPermissionSnapshot,
 } from './access-rows.ts';
-import { compilePermission, compileTopicPermission, Grants } from './grants.ts';
+import { compilePermission, compileTopicPermission, type Grants } from './grants.ts';
+import { GrantsInUse } from './grants-in-use.ts';
 import { checkLimits, USER_LIMITS } from './limits.ts';
 import { Login } from './login.ts';
 import { checkNewName, checkTags, noUser, noVhost } from './names.ts';
@@ -61,8 +62,8 @@ export class Access {
   private readonly granted = new Map<string, Map<string, PermissionSnapshot>>();
   /** By user and vhost, then by exchange. */
   private readonly topics = new Map<string, Map<string, Map<string, TopicPermissionSnapshot>>>();
-  /** By user and vhost: what connections hold. */
-  private readonly inUse = new Map<string, Map<string, Grants>>();
+  /** What connections hold. */
+  private readonly inUse: GrantsInUse;
   /** Of users that are deleted, what is still to be done. */
   private readonly going = new Map<string, Steps>();
 
@@ -78,6 +79,7 @@ export class Access {
     this.rows = new AccessRows(store, changes, aside, line);
     this.listener = listener;
     this.login = new Login(this.known, clock);
+    this.inUse = new GrantsInUse(this.granted, this.topics);
   }
 
   /** Reads back what is stored. */
@@ -190,7 +192,7 @@ export class Access {
       }
     }
     this.line.change(() => {
-      this.inUse.delete(name);
+      this.inUse.forgetUser(name);
       this.going.delete(name);
       this.rows.removeUser(name);
       this.listener.definitionChanged();
@@ -262,7 +264,8 @@ export class Access {
   setTopicPermission(permission: TopicPermissionSnapshot): void {
     const { user, vhost, exchange, write, read } = permission;
     this.checkUserAndVhost(user, vhost);
-    checkNewName('exchange', exchange);
+    // RabbitMQ keeps those of the default exchange, too; they change nothing.
+    if (exchange !== '') checkNewName('exchange', exchange);
     const kept = { user, vhost, exchange, write, read };
     checkPatterns(() => compileTopicPermission(kept, user, vhost));
     this.rows.putTopicPermission(kept);
@@ -287,14 +290,7 @@ export class Access {
 
   /** What a user may do in a vhost, for as long as both are there. */
   grants(user: User, vhost: string): Grants {
-    const known = this.inUse.get(user.name)?.get(vhost);
-    if (known !== undefined) return known;
-    const grants = new Grants(user, vhost);
-    this.fill(grants);
-    const ofUser = this.inUse.get(user.name);
-    if (ofUser === undefined) this.inUse.set(user.name, new Map([[vhost, grants]]));
-    else ofUser.set(vhost, grants);
-    return grants;
+    return this.inUse.of(user, vhost);
   }
 
   /** Takes away all permissions in a vhost that is deleted, step by step. */
@@ -303,16 +299,10 @@ export class Access {
     for (const user of this.known.keys()) {
       this.clearPermission(user, vhost);
       this.clearTopicPermission(user, vhost);
-      this.inUse.get(user)?.delete(vhost);
+      this.inUse.forget(user, vhost);
       count += 1;
       if (count % PER_STEP === 0) yield;
     }
-  }
-
-  private fill(grants: Grants): void {
-    const { user, vhost } = grants;
-    grants.setPermission(this.granted.get(user.name)?.get(vhost) ?? null);
-    grants.setTopicPermissions(this.topics.get(user.name)?.get(vhost) ?? null);
   }
 
   private keepPermission(permission: PermissionSnapshot): void {
@@ -330,8 +320,7 @@ export class Access {
   }
 
   private changedIn(user: string, vhost: string): void {
-    const grants = this.inUse.get(user)?.get(vhost);
-    if (grants !== undefined) this.fill(grants);
+    this.inUse.renew(user, vhost);
     this.listener.definitionChanged();
     this.listener.permissionsChanged(vhost);
   }

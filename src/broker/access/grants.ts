@@ -127,6 +127,16 @@ export class Grants {
   }
 }
 
+/** What the rights of a user are asked; each throws ACCESS_REFUSED. */
+export type Rights = Pick<Grants, 'requireExchange' | 'requireQueue' | 'requireTopic'>;
+
+/** Allows everything: for operators who have the data folder itself, and for what the broker does by itself. */
+export const ALL_RIGHTS: Rights = {
+  requireExchange: () => {},
+  requireQueue: () => {},
+  requireTopic: () => {},
+};
+
 type Compile = (pattern: string) => Pattern;
 
 /** Compiles the three patterns. Throws a PatternError. */

@@ -23,7 +23,7 @@ export function checkLimits<N extends string>(
       throw new Refusal('invalid', `'${name}' is no limit: expected ${names.join(' or ')}`);
     }
     if (!Number.isSafeInteger(value)) {
-      throw new Refusal('invalid', `the limit ${name} must be a whole number`);
+      throw new Refusal('invalid', `the limit ${name} must be a whole number of at most 53 bits`);
     }
     limits[known] = value as number;
   }

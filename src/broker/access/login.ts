@@ -3,7 +3,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import { isLoopbackAddress } from '../../util/system/address.ts';
-import { Alarm } from '../../util/timers.ts';
+import { PreciseTimer } from '../../util/timers.ts';
 import type { LoginAnswer } from './login-answer.ts';
 import { LoginChecks } from './login-checks.ts';
 import { HASHING_SCRYPT, hashPassword, isPassword } from './password.ts';
@@ -26,8 +26,8 @@ export class Login {
   /** The clock counts how often an address was wrong lately. */
   constructor(users: ReadonlyMap<string, User>, clock: Clock = systemClock) {
     this.users = users;
-    const alarm = new Alarm(() => this.checks.pump());
-    this.checks = new LoginChecks({ clock, wake: (delayMs) => alarm.set(delayMs) });
+    const timer = new PreciseTimer(() => this.checks.pump());
+    this.checks = new LoginChecks({ clock, wake: (delayMs) => timer.set(delayMs) });
   }
 
   /**

@@ -12,7 +12,8 @@ export type Named =
   | 'policy'
   | 'operator policy'
   | 'parameter'
-  | 'component';
+  | 'component'
+  | 'schedule';
 
 /** The error for a user that is not there. */
 export function noUser(name: string): Refusal {

@@ -21,7 +21,7 @@ const DIGEST_SALT_BYTES = 4;
  */
 const SCRYPT_FORMAT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/=]+)\$([\w+/=]+)$/;
 /** 16 MiB and some 50 ms for each password that is hashed or compared. */
-export const SCRYPT_LOG_COST = 14;
+const SCRYPT_LOG_COST = 14;
 /** More than this would need more than 512 MiB at once. */
 const SCRYPT_LOG_COST_MAX = 19;
 const SCRYPT_BLOCK = 8;

@@ -28,12 +28,12 @@ export class User implements UserSnapshot {
   /** The connections that have opened a vhost as this user. */
   readonly connections = new Set<UserConnection>();
 
-  constructor(traits: UserSnapshot) {
-    this.name = traits.name;
-    this.passwordHash = traits.passwordHash;
-    this.hashingAlgorithm = traits.hashingAlgorithm;
-    this.tags = traits.tags;
-    this.limits = traits.limits;
+  constructor(snapshot: UserSnapshot) {
+    this.name = snapshot.name;
+    this.passwordHash = snapshot.passwordHash;
+    this.hashingAlgorithm = snapshot.hashingAlgorithm;
+    this.tags = snapshot.tags;
+    this.limits = snapshot.limits;
   }
 
   /** Whether the user has a tag, such as `administrator` or `impersonator`. */

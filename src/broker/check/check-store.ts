@@ -3,12 +3,14 @@
 
 import { SEGMENT_SPAN } from '../../message/log/segment.ts';
 import { isSegmentKey } from '../../message/log/segment-rows.ts';
-import { CorruptRecordError, verifyChecksum } from '../../store/checksum.ts';
+import { verifyChecksum } from '../../store/checksum.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { decodeRow } from '../../store/row.ts';
 import {
   TABLE_ACCESS,
   TABLE_DEFINITIONS,
+  TABLE_DELAYS,
   TABLE_MARKS,
   TABLE_PAGES,
   TABLE_POLICIES,
@@ -21,6 +23,7 @@ import { Page } from '../queue/messages/page.ts';
 import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/messages/queue-rows.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
 import { HeldRecords } from './held-records.ts';
+import { StoredDelays } from './stored-delays.ts';
 import { canRead, livePositions, readPage } from './stored-page.ts';
 
 const LOWEST = Buffer.alloc(0);
@@ -72,9 +75,10 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_PAGES, 'page of a queue'],
   [TABLE_MARKS, 'mark of a queue'],
   [TABLE_ACCESS, 'user, vhost or permission'],
-  [TABLE_POLICIES, 'policy or parameter'],
+  [TABLE_POLICIES, 'policy, parameter or schedule'],
   [TABLE_PURGES, 'purge'],
   [TABLE_SET_ASIDE, 'message set aside'],
+  [TABLE_DELAYS, 'messages that wait for their time'],
 ]);
 
 /** Inspects a store; `progress` is called now and then. */
@@ -108,6 +112,7 @@ class Inspection {
     const purged = this.purges();
     this.segments(purged);
     this.pages(purged);
+    this.delays();
     this.setAside();
     const { unused } = this.records;
     return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
@@ -168,9 +173,38 @@ class Inspection {
         if (!canRead(key, value, this.page)) continue;
         for (const position of livePositions(this.page)) this.records.noteWanted(position);
       }
+      const delays = new StoredDelays(this.store);
+      for (const { key, value } of this.store.range(TABLE_DELAYS, LOWEST, HIGHEST)) {
+        for (const { position } of delays.entries(key, value)) this.records.noteWanted(position);
+      }
     } catch {
       // The table cannot be read on: the second look says so.
     }
+  }
+
+  private delays(): void {
+    let delays: StoredDelays;
+    try {
+      delays = new StoredDelays(this.store);
+    } catch (error) {
+      this.found(TABLE_DELAYS, error);
+      return;
+    }
+    this.each(TABLE_DELAYS, (key, value) => {
+      const waiting = delays.entries(key, value);
+      const queue = this.queues.get(key.readUInt32BE(0));
+      if (waiting.length > 0 && queue === undefined) {
+        throw new CorruptRecordError(TABLE_DELAYS, key, 'it is of a queue that is not there');
+      }
+      const missing = waiting.filter(({ position }) => !this.records.has(position)).length;
+      if (queue !== undefined) {
+        queue.messages += waiting.length - missing;
+        queue.lost += missing;
+      }
+      if (missing === 0) return;
+      const text = `${missing} of its messages are damaged or not there`;
+      throw new CorruptRecordError(TABLE_DELAYS, key, text);
+    });
   }
 
   private pages(purged: readonly PurgedRange[]): void {
@@ -259,7 +293,8 @@ class Inspection {
   private found(table: number, cause: unknown): void {
     const kind = KINDS.get(table) ?? 'row';
     if (cause instanceof CorruptRecordError) {
-      const queue = table === TABLE_PAGES ? this.nameOf(cause.key) : null;
+      const ofQueue = table === TABLE_PAGES || table === TABLE_DELAYS;
+      const queue = ofQueue ? this.nameOf(cause.key) : null;
       const what = cause.message.slice(cause.message.indexOf(': ') + 2);
       this.damage.push({ kind, table, key: cause.key.toString('hex'), what, queue });
       return;

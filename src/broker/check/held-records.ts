@@ -1,7 +1,6 @@
 // Owns finding out which records of a store are there wholly, with one look at the bytes of each segment and a
 // few numbers of memory for it. Never decides what it means that one is not: check-store.ts does.
 
-import { addHeld, type HeldRanges, heldEnd, heldRecordEnd } from '../../message/log/held.ts';
 import { SEGMENT_SPAN, Segment } from '../../message/log/segment.ts';
 import {
   heldByKeys,
@@ -9,7 +8,13 @@ import {
   readSegment,
   segmentIdOfKey,
 } from '../../message/log/segment-rows.ts';
-import { CorruptRecordError } from '../../store/checksum.ts';
+import {
+  addHeld,
+  type HeldRanges,
+  heldEnd,
+  heldRecordEnd,
+} from '../../message/log/stored-ranges.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { viewOf } from '../../util/bytes.ts';
 

@@ -3,7 +3,8 @@
 
 import { isSegmentKey, segmentIdOfKey, segmentKeys } from '../../message/log/segment-rows.ts';
 import type { Store } from '../../store/port.ts';
-import { TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
+import { TABLE_DELAYS, TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
+import { readDelayRow } from '../queue/delay/delay-rows.ts';
 import { ENTRY_SETTLED, isSettled, Page } from '../queue/messages/page.ts';
 import { encodePage } from '../queue/messages/page-row.ts';
 import type { CheckReport, Damage } from './check-store.ts';
@@ -57,6 +58,8 @@ export function repairStore(store: Store, { damage }: CheckReport): number {
   records.readWanted(store);
   for (const each of damage) {
     if (each.table === TABLE_SEGMENTS || each.key === '') continue;
+    // A start sets aside what of such a page is not there; the others wait on.
+    if (each.table === TABLE_DELAYS && isSound(store, each)) continue;
     const page = pageOf(store, each);
     const row = page === null ? null : mended(page, records);
     if (row === null) store.remove(each.table, bytesOf(each.key));
@@ -64,6 +67,19 @@ export function repairStore(store: Store, { damage }: CheckReport): number {
     changed += 1;
   }
   return changed;
+}
+
+/** Whether a row of messages that wait can be read, and is of a queue that is there. */
+function isSound(store: Store, { key: digits, queue }: Damage): boolean {
+  const key = bytesOf(digits);
+  const row = store.get(TABLE_DELAYS, key);
+  if (row === null || queue === null) return false;
+  try {
+    readDelayRow(key, row);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The page of a queue that a damaged row holds, as far as it can be read; null: it cannot. */

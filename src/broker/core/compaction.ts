@@ -1,10 +1,10 @@
 // Owns making room where segments have become sparse: it finds the records that are still held,
 // and has only these kept. Never decides which segments are sparse: message/log/sparse.ts does.
 
-import { heldRecordEnd, type SegmentBytes } from '../../message/log/held.ts';
 import type { MessageLog } from '../../message/log/log.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../message/log/segment.ts';
 import { packedBytes } from '../../message/log/segment-rows.ts';
+import { heldRecordEnd, type SegmentBytes } from '../../message/log/stored-ranges.ts';
 import type { Store } from '../../store/port.ts';
 import { viewOf } from '../../util/bytes.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -90,6 +90,18 @@ export class Compaction {
     this.packing = [];
   }
 
+  /**
+   * A record goes from one place of its holder to another. A walk may have passed by the one and not seen the other, so
+   * its segment is left out of this pass.
+   */
+  leaveOut(position: number): void {
+    if (!this.begun) return;
+    const id = Math.floor(position / SEGMENT_SPAN);
+    this.marks.delete(id);
+    if (id === this.recentId) this.recent = undefined;
+    if (!this.begun) this.abandon();
+  }
+
   private get begun(): boolean {
     return this.marks.size > 0;
   }
@@ -140,7 +152,7 @@ export class Compaction {
   private packNext(): void {
     const marked = this.packing.pop();
     if (marked !== undefined) {
-      this.pack(marked);
+      if (this.marks.has(marked.segment.id)) this.pack(marked);
       return;
     }
     this.marks.clear();
@@ -172,7 +184,7 @@ export class Compaction {
 }
 
 /**
- * The stretches of a segment that hold the records at these offsets: offsets and lengths in turn. Null: one of
+ * The ranges of a segment that hold the records at these offsets: offsets and lengths in turn. Null: one of
  * the records is not there wholly.
  */
 function rangesOf({ bytes, held }: SegmentBytes, offsets: number[], all: number): number[] | null {

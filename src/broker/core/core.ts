@@ -6,11 +6,14 @@ import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import type { Clock } from '../../util/clock.ts';
+import { NODE_NAME } from '../node-name.ts';
+import { DelayRows } from '../queue/delay/delay-rows.ts';
 import { FlowQuotas, NO_QUOTAS } from '../queue/flow-quota.ts';
 import { QueueRows } from '../queue/messages/queue-rows.ts';
 import type { RecordHolder } from '../queue/messages/record-holder.ts';
 import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
-import type { HostedQueue, QueueHost } from '../queue/ports.ts';
+import type { HostedQueue, QueueHost, Watched } from '../queue/ports.ts';
+import type { QueueTypeName } from '../queue/types/registry.ts';
 import { CalledLines } from '../queue/waiting-line.ts';
 import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
 import { SetAsideMessages } from '../set-aside/set-aside-messages.ts';
@@ -21,8 +24,8 @@ import { Deadlines } from '../turn/deadlines.ts';
 import { Slices } from '../turn/slices.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
 import { DirtyQueues } from './dirty-queues.ts';
+import { OverflowDeadLetters } from './overflow-dead-letters.ts';
 import { QueueIds } from './queue-ids.ts';
-import { RefusedLetters } from './refused-letters.ts';
 import { TouchedQueues } from './touched-queues.ts';
 
 /** A batch that nothing waits for is sealed once it holds this many bytes of messages. */
@@ -42,7 +45,7 @@ export interface CoreListener {
 
 /** How a data plane is set up. */
 export interface CoreOptions {
-  readonly floods?: ConstructorParameters<typeof FlowQuotas>[0];
+  readonly flowSettings?: ConstructorParameters<typeof FlowQuotas>[0];
   /**
    * Bounds what is in memory of stored messages, and of transient ones, in bytes, where that is less than
    * message/log/budget.ts says.
@@ -50,6 +53,10 @@ export interface CoreOptions {
   readonly memoryBytesMax?: number;
   /** Where transient messages go beyond that; null: they stay. */
   readonly scratch?: Scratch | null;
+  /** How the node is called, as peers are told. */
+  readonly nodeName?: string;
+  /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
+  readonly defaultQueueType?: QueueTypeName | null;
 }
 
 /** Queues over a log and a store. Synchronous, without timers or I/O of its own. */
@@ -57,17 +64,22 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly store: Store;
   readonly log: MessageLog;
   readonly clock: Clock;
+  /** How the node is called, as peers are told. */
+  readonly nodeName: string;
+  /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
+  readonly defaultQueueType: QueueTypeName | null;
   readonly time: BrokerTime;
   readonly queueRows: QueueRows;
+  readonly delayRows: DelayRows;
   readonly sweeps: Sweeps;
-  readonly floods: FlowQuotas;
+  readonly flowQuotas: FlowQuotas;
   readonly lines: CalledLines;
   readonly compaction: Compaction;
   readonly counts = new BrokerCounts();
   readonly line = new ChangeLine();
   readonly queueIds = new QueueIds();
   readonly slices: Slices;
-  readonly refusedLetters: RefusedLetters;
+  readonly overflowDeadLetters: OverflowDeadLetters;
   readonly setAside: SetAsideMessages;
   readonly setAsideRows: SetAsideDefinitions;
   /** The broker's time as the turn began, ms: when its messages arrived. */
@@ -95,30 +107,39 @@ export class BrokerCore implements QueueHost, CompactionHost {
   private readonly dirty: DirtyQueues;
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
-  private readonly deadlines = new Deadlines<HostedQueue>();
+  private readonly deadlines = new Deadlines<Watched>();
 
   constructor(
     store: Store,
     clock: Clock,
     listener: CoreListener,
-    { floods = NO_QUOTAS, memoryBytesMax = Infinity, scratch = null }: CoreOptions = {},
+    {
+      flowSettings = NO_QUOTAS,
+      memoryBytesMax = Infinity,
+      scratch = null,
+      nodeName = NODE_NAME,
+      defaultQueueType = null,
+    }: CoreOptions = {},
   ) {
     this.store = store;
     this.clock = clock;
+    this.nodeName = nodeName;
+    this.defaultQueueType = defaultQueueType;
     this.listener = listener;
     this.time = new BrokerTime(clock, store);
     this.nowMs = this.time.now();
-    this.floods = new FlowQuotas(floods);
+    this.flowQuotas = new FlowQuotas(flowSettings);
     this.lines = new CalledLines(this, listener);
     this.dirty = new DirtyQueues(clock);
     const awaited = (): boolean => this.batchAwaited;
     this.slices = new Slices(clock, () => listener.turnWanted(), awaited);
     const { stored, transient } = memoryBudget(memoryBytesMax);
     this.log = new MessageLog(store, stored, transient, scratch);
-    this.refusedLetters = new RefusedLetters(this.log, this.slices, clock);
-    this.touched = new TouchedQueues(this.floods, this.lines, clock, this.refusedLetters);
+    this.overflowDeadLetters = new OverflowDeadLetters(this.log, this.slices, clock);
+    this.touched = new TouchedQueues(this.flowQuotas, this.lines, clock, this.overflowDeadLetters);
     this.setAsideRows = new SetAsideDefinitions(store);
     this.queueRows = new QueueRows(store, this.setAsideRows);
+    this.delayRows = new DelayRows(store);
     this.sweeps = new Sweeps(store, this.queueRows);
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);
@@ -128,6 +149,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   /** Keeps the ids of rows that no queue is known to have from being given out. */
   reserveStrayQueueIds(): void {
     this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
+    this.queueIds.reserve(this.delayRows.highestId(this.queueIds.last));
   }
 
   touch(queue: HostedQueue): void {
@@ -145,9 +167,9 @@ export class BrokerCore implements QueueHost, CompactionHost {
     if (this.sweeps.any) this.awaitBatch();
   }
 
-  watch(queue: HostedQueue, dueMs: number): void {
-    queue.watchedMs = dueMs;
-    this.deadlines.add(dueMs, queue);
+  watch(who: Watched, dueMs: number): void {
+    who.watchedMs = dueMs;
+    this.deadlines.add(dueMs, who);
     this.listener.turnWanted();
   }
 
@@ -156,15 +178,15 @@ export class BrokerCore implements QueueHost, CompactionHost {
     return this.deadlines.nextMs;
   }
 
-  /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. */
+  /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. Schedules tick. */
   tick(): void {
     this.nowMs = this.time.now();
     for (;;) {
-      const queue = this.deadlines.take(this.nowMs);
-      if (queue === undefined) return;
+      const who = this.deadlines.take(this.nowMs);
+      if (who === undefined) return;
       // What was asked for later was never asked for; the queue does so again.
-      queue.watchedMs = Infinity;
-      if (!queue.deleted) queue.deadlinePassed();
+      who.watchedMs = Infinity;
+      if (!who.deleted) who.deadlinePassed();
     }
   }
 
@@ -179,7 +201,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
    * to do as soon as others have had their turn.
    */
   deliver(): boolean {
-    this.refusedLetters.renew();
+    this.overflowDeadLetters.renew();
     const acting = this.slices.run();
     return this.touched.deliver() || acting;
   }
@@ -193,8 +215,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   /** Does some of the work that nothing waits for, at the end of a turn; returns whether more is left. */
-  tend(): boolean {
-    this.log.tend();
+  maintain(): boolean {
+    this.log.maintain();
     return this.compaction.run();
   }
 
@@ -203,11 +225,15 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   recordHolders(): RecordHolder[] {
-    return [this.setAside, this.refusedLetters, ...this.queues()];
+    return [this.setAside, this.overflowDeadLetters, ...this.queues()];
   }
 
   recordsMoved(): void {
     this.compaction.abandon();
+  }
+
+  recordMoved(position: number): void {
+    this.compaction.leaveOut(position);
   }
 
   /** Whether the batch being gathered should be sealed without waiting for more to gather. */
@@ -293,7 +319,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   /** The broker stops: what goes on in slices comes to its end, and what is swept waits for the next start. */
   stop(): void {
     this.stopping = true;
-    this.refusedLetters.stop();
+    this.overflowDeadLetters.stop();
     this.slices.finish();
     this.sweeps.stop();
   }

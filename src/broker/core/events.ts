@@ -18,7 +18,7 @@ interface ToldExchange {
 }
 
 /** What has become of something: it is new, or as it is now, or gone. */
-export type Act = 'declared' | 'set' | 'deleted';
+export type Act = 'declared' | 'set' | 'deleted' | 'paused' | 'resumed' | 'failed';
 
 /** One change. */
 export interface Change {

@@ -15,20 +15,20 @@ const QUEUES_PER_LOOK = 16;
 export class TouchedQueues {
   delivering = false;
   private queues: HostedQueue[] = [];
-  private readonly floods: FlowQuotas;
+  private readonly flowQuotas: FlowQuotas;
   private readonly lines: CalledLines;
   private readonly clock: Clock;
   /** Whether dead letters have had their share of the turn. */
   private readonly letters: { readonly over: boolean };
 
   constructor(
-    floods: FlowQuotas,
+    flowQuotas: FlowQuotas,
     lines: CalledLines,
     clock: Clock,
     letters: { readonly over: boolean },
   ) {
     this.letters = letters;
-    this.floods = floods;
+    this.flowQuotas = flowQuotas;
     this.lines = lines;
     this.clock = clock;
   }
@@ -70,7 +70,7 @@ export class TouchedQueues {
         this.add(queue);
         more = true;
       }
-      this.floods.look(queue);
+      this.flowQuotas.check(queue);
     }
     this.delivering = false;
     return more;

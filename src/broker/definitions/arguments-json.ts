@@ -1,11 +1,13 @@
 // Owns how tables of arguments look in JSON and come back from it: as RabbitMQ writes them. Never
 // loses a type: what JSON cannot carry goes beside it, in RabbitMQ's way of not looking at it.
 
-import { decodeTable, encodeTable, type Field, type FieldTable } from '../../amqp/field-table.ts';
+import { encodeTable } from '../../amqp/encode-table.ts';
+import { decodeTable, type Field, type FieldTable } from '../../amqp/field-table.ts';
 import { STORED_LIMITS } from '../../amqp/table-limits.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../util/json/json.ts';
+import { JsonFloat } from '../../util/json/json-float.ts';
 import { faultOfValue } from '../../util/json/json-input.ts';
-import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
+import { INT64_MAX, INT64_MIN, isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 
 /** The key beside `arguments` for the table as on the wire, in base64. */
 export const WIRE_KEY = 'leveret_arguments';
@@ -20,6 +22,11 @@ export function argumentsToJson(table: FieldTable, exact = false): JsonObject {
   const json = { arguments: tableToJson(table) };
   if ([...table.values()].every((field) => survives(field, exact))) return json;
   return { ...json, [WIRE_KEY]: encodeTable(table).toString('base64') };
+}
+
+/** The arguments of something as tools see them: JSON alone. */
+export function argumentsOf({ arguments: table }: { readonly arguments: FieldTable }): JsonObject {
+  return tableToJson(table);
 }
 
 /**
@@ -55,16 +62,19 @@ function fieldToJson(field: Field): JsonValue {
     case 'F':
       return tableToJson(field.value);
     case 'D':
-      return field.value.digits / 10 ** field.value.places;
-    case 'l':
-    case 'T':
-      return Number(field.value);
+      return floatToJson(field.value.digits / 10 ** field.value.places);
     case 'f':
     case 'd':
-      return Number.isFinite(field.value) ? field.value : null;
+      return floatToJson(field.value);
     default:
       return field.value;
   }
+}
+
+/** A float stays one, also where it is whole. JSON has none for what is no number. */
+function floatToJson(value: number): JsonValue {
+  if (Number.isInteger(value)) return new JsonFloat(value);
+  return Number.isFinite(value) ? value : null;
 }
 
 function notText(bytes: Buffer): string {
@@ -80,15 +90,14 @@ function survives(field: Field, exact: boolean): boolean {
       return field.value.every((each) => survives(each, exact));
     case 'F':
       return [...field.value.values()].every((each) => survives(each, exact));
-    case 'l':
-      return typeof field.value === 'number';
     case 'd':
-      return Number.isFinite(field.value) && !Number.isInteger(field.value);
+      return Number.isFinite(field.value);
     case 'x':
     case 'D':
     case 'T':
     case 'f':
       return false;
+    case 'l':
     case 't':
     case 'V':
       return true;
@@ -111,22 +120,25 @@ function fieldFromJson(value: JsonValue): Field {
   if (value === null) return { type: 'V', value };
   if (typeof value === 'string') return { type: 'S', value };
   if (typeof value === 'boolean') return { type: 't', value };
-  if (typeof value === 'number') return numberFromJson(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return integerFromJson(value);
+  if (value instanceof JsonFloat) return { type: 'd', value: value.value };
   if (isObject(value)) return { type: 'F', value: tableFromJson(value) };
   const list = value as readonly JsonValue[];
   return { type: 'A', value: list.map(fieldFromJson) };
 }
 
-/**
- * Whole numbers become `long`, as RabbitMQ reads them. The greatest one is 2^63 by the time that JSON has
- * been read; what is greater is no integer of the wire.
- */
-function numberFromJson(value: number): Field {
-  if (Number.isSafeInteger(value)) return { type: 'l', value };
-  if (Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63) {
-    return { type: 'l', value: BigInt(value) };
+/** Integers become `long`, as RabbitMQ reads them, and all other numbers floats. */
+function integerFromJson(value: number | bigint): Field {
+  if (typeof value === 'bigint') {
+    if (value >= INT64_MIN && value <= INT64_MAX) return { type: 'l', value };
+    throw new Error(
+      `${value} is greater than ${INT64_MAX}, the greatest integer of arguments and headers`,
+    );
   }
-  return value === 2 ** 63 ? { type: 'l', value: INT64_MAX } : { type: 'd', value };
+  if (Number.isSafeInteger(value)) return { type: 'l', value };
+  // Of a program: no JSON brings it.
+  const whole = Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63;
+  return whole ? { type: 'l', value: BigInt(value) } : { type: 'd', value };
 }
 
 function decodeWire(wire: string): FieldTable | null {
@@ -148,5 +160,12 @@ function sameJson(a: JsonValue, b: JsonValue): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((each, at) => sameJson(each, b[at]));
   }
-  return a === b;
+  if (a instanceof JsonFloat && b instanceof JsonFloat) return Object.is(a.value, b.value);
+  return a === b || (b !== undefined && wasWritten(a) === String(b));
+}
+
+/** How versions wrote a number that had no other way to keep its digits, or to be a float. */
+function wasWritten(value: JsonValue | undefined): string | null {
+  if (typeof value === 'bigint') return String(Number(value));
+  return value instanceof JsonFloat ? String(value.value) : null;
 }

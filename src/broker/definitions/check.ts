@@ -1,11 +1,14 @@
-// Owns whether definitions can be had beside what a broker holds: all that applying them could meet.
-// Never changes anything.
+// Owns whether definitions can be had beside what a broker holds: all that applying them could meet, and what of them
+// has no effect. Never changes anything.
 
 import { limitOf, type VhostLimits } from '../access/limits.ts';
 import type { Broker } from '../broker.ts';
-import { Refusal } from '../errors.ts';
-import type { ExchangeTraits } from '../exchange/exchange.ts';
-import type { QueueTraits } from '../queue/ports.ts';
+import { routingType } from '../exchange/arguments.ts';
+import type { ExchangeDeclaration } from '../exchange/exchange.ts';
+import { whyWithoutEffect } from '../policy/parameter-components.ts';
+import { isWithoutEffect } from '../policy/policy-keys.ts';
+import type { QueueDeclaration } from '../queue/ports.ts';
+import type { ScheduleDefinition } from '../schedule/schedule.ts';
 import {
   checkBinding,
   checkExchangeDeclaration,
@@ -13,59 +16,88 @@ import {
   RESERVED_PREFIX,
 } from '../vhost/declare-rules.ts';
 import { Vhost } from '../vhost/vhost.ts';
+import type { BindingDefinition, Definitions, InVhost } from './definition-types.ts';
+import { Causes, type Faults, leftOutLines } from './faults.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';
 import type { Item } from './item.ts';
-import type { BindingDefinition, Definitions, InVhost } from './read.ts';
-
-/** What came out: the items to leave out, and why, for the log. */
-export interface Checked {
-  readonly left: ReadonlySet<Item>;
-  readonly warnings: readonly string[];
-}
 
 /** What a vhost will have beside what it has. */
 interface Planned {
   readonly vhost: Vhost;
-  readonly exchanges: Map<string, ExchangeTraits>;
-  readonly queues: Map<string, QueueTraits>;
+  readonly exchanges: Map<string, ExchangeDeclaration>;
+  readonly queues: Map<string, QueueDeclaration>;
+  readonly schedules: Set<string>;
 }
 
-/** Throws a Refusal that names the first item that cannot be had. Stops on the way for others to have their turn. */
-export function checkDefinitions(broker: Broker, definitions: Definitions): Stepwise<Checked> {
-  return new Check(broker, definitions).run();
+/**
+ * Looks at all items beside what the broker holds; what is wrong with one is told to `faults`. Returns the items to
+ * leave out. Stops on the way for others to have their turn.
+ */
+export function checkDefinitions(
+  broker: Broker,
+  definitions: Definitions,
+  faults: Faults,
+): Stepwise<ReadonlySet<Item>> {
+  return new Check(broker, definitions, faults).run();
 }
 
 class Check {
   private readonly broker: Broker;
   private readonly definitions: Definitions;
+  private readonly faults: Faults;
   private readonly planned = new Map<string, Planned>();
   private readonly left = new Set<Item>();
-  private readonly warnings: string[] = [];
+  /** Bindings that are left out, as their ends are. */
+  private readonly loose = new Causes();
 
-  constructor(broker: Broker, definitions: Definitions) {
+  constructor(broker: Broker, definitions: Definitions, faults: Faults) {
     this.broker = broker;
     this.definitions = definitions;
+    this.faults = faults;
   }
 
-  *run(): Stepwise<Checked> {
+  *run(): Stepwise<ReadonlySet<Item>> {
     const { definitions } = this;
     yield* inSteps(definitions.vhosts, ({ value: { name } }) => {
       this.plan(name, this.broker.vhosts.get(name) ?? new Vhost(name, this.broker));
     });
     const { vhostLimits, parameters, policies } = definitions;
     for (const each of [vhostLimits, parameters, policies]) {
-      yield* inSteps<InVhost<unknown>>(each, (item) => this.in(item));
+      yield* this.each<InVhost<unknown>>(each, (item) => this.in(item));
     }
     yield* this.checkUsers();
-    yield* inSteps(definitions.exchanges, (exchange) => this.checkExchange(exchange));
-    yield* inSteps(definitions.queues, (queue) => this.checkQueue(queue));
+    yield* this.each(definitions.exchanges, (exchange) => this.checkExchange(exchange));
+    yield* this.each(definitions.queues, (queue) => this.checkQueue(queue));
     yield* this.checkQueueLimits();
-    yield* inSteps(definitions.bindings, (binding) => this.checkBinding(binding));
-    return { left: this.left, warnings: this.warnings };
+    yield* this.each(definitions.bindings, (binding) => this.checkBinding(binding));
+    yield* this.each(definitions.schedules, (schedule) => this.checkSchedule(schedule));
+    this.faults.note(leftOutLines(this.loose));
+    this.faults.note(yield* this.withoutEffect());
+    return this.left;
+  }
+
+  /** Looks at each item of a list; what is wrong with one is kept, and the item left out. */
+  private *each<T extends { readonly item: Item }>(
+    items: readonly T[],
+    check: (item: T) => void,
+  ): Stepwise<void> {
+    yield* inSteps(items, (each) => {
+      const fine = this.faults.attempt(() => {
+        check(each);
+        return true;
+      });
+      if (fine === undefined) this.left.add(each.item);
+    });
   }
 
   private plan(name: string, vhost: Vhost): Planned {
-    const planned = this.planned.get(name) ?? { vhost, exchanges: new Map(), queues: new Map() };
+    const nothing = {
+      vhost,
+      exchanges: new Map(),
+      queues: new Map(),
+      schedules: new Set<string>(),
+    };
+    const planned = this.planned.get(name) ?? nothing;
     this.planned.set(name, planned);
     return planned;
   }
@@ -75,7 +107,10 @@ class Check {
     const planned = this.planned.get(vhost);
     if (planned !== undefined) return planned;
     const found = this.broker.vhosts.get(vhost);
-    if (found === undefined) throw item.refusal(`there is no vhost '${vhost}'`);
+    if (found === undefined) {
+      const refused = this.faults.hasRefused('vhosts', vhost);
+      throw item.refusal(`there is no vhost '${vhost}'`, refused);
+    }
     return this.plan(vhost, found);
   }
 
@@ -84,16 +119,17 @@ class Check {
     const names = new Set<string>();
     yield* inSteps(users, ({ value }) => names.add(value.name));
     for (const each of [permissions, topicPermissions]) {
-      yield* inSteps<InVhost<{ readonly user: string }>>(each, (permission) => {
+      yield* this.each<InVhost<{ readonly user: string }>>(each, (permission) => {
         this.in(permission);
         const { user } = permission.value;
         if (names.has(user) || this.broker.access.user(user) !== null) return;
-        throw permission.item.refusal(`there is no user '${user}'`);
+        const refused = this.faults.hasRefused('users', user);
+        throw permission.item.refusal(`there is no user '${user}'`, refused);
       });
     }
   }
 
-  private checkExchange(exchange: InVhost<ExchangeTraits>): void {
+  private checkExchange(exchange: InVhost<ExchangeDeclaration>): void {
     const { item, vhost, value } = exchange;
     const planned = this.in(exchange);
     // They are there from the start, or belong to a plugin of RabbitMQ.
@@ -106,7 +142,7 @@ class Check {
     planned.exchanges.set(value.name, value);
   }
 
-  private checkQueue(queue: InVhost<QueueTraits>): void {
+  private checkQueue(queue: InVhost<QueueDeclaration>): void {
     const { item, vhost, value } = queue;
     const planned = this.in(queue);
     const found = queueOf(planned, value.name);
@@ -118,12 +154,12 @@ class Check {
     const given = new Map<string, VhostLimits>();
     yield* inSteps(this.definitions.vhostLimits, ({ vhost, value }) => given.set(vhost, value));
     yield* inSteps([...this.planned.values()], ({ vhost, queues }) => {
-      const limits = given.get(vhost.name) ?? vhost.traits.limits;
+      const limits = given.get(vhost.name) ?? vhost.metadata.limits;
       const more = queues.size;
       const max = limitOf(limits['max-queues']);
       if (more === 0 || vhost.queues.size + more <= max) return;
       const what = `Adding ${more} queue(s) to virtual host "${vhost.name}"`;
-      throw new Refusal('invalid', `${what} would exceed the limit of ${max} queue(s).`);
+      this.faults.refuseFile(`${what} would exceed the limit of ${max} queue(s).`);
     });
   }
 
@@ -141,17 +177,44 @@ class Check {
     if (source === undefined || destination === undefined) {
       const end = source === undefined ? 'its source' : 'its destination';
       this.left.add(item);
-      this.warnings.push(`${item.describe()} is left out: ${end} is not there`);
+      this.loose.add(`${end} is not there`, item.describe());
       return;
     }
-    item.attempt(() => checkBinding(source.type, value.bindingKey, value.arguments));
+    const type = routingType(source.type, source.arguments);
+    item.attempt(() => checkBinding(type, value.bindingKey, value.arguments));
+  }
+
+  private checkSchedule(schedule: InVhost<ScheduleDefinition>): void {
+    const { item, value } = schedule;
+    const { vhost, schedules } = this.in(schedule);
+    if (!vhost.schedules.has(value.name)) schedules.add(value.name);
+    item.attempt(() => vhost.schedules.checkRoom(schedules.size));
+  }
+
+  /** What is taken and changes nothing: for operators that count on it. */
+  private *withoutEffect(): Stepwise<readonly string[]> {
+    const idle = new Causes();
+    yield* inSteps(this.definitions.parameters, ({ item, value }) => {
+      const why = this.left.has(item) ? null : whyWithoutEffect(value.component);
+      if (why !== null) idle.add(why, item.describe());
+    });
+    yield* inSteps(this.definitions.policies, ({ item, value: { policy } }) => {
+      const keys = this.left.has(item)
+        ? []
+        : Object.keys(policy.definition).filter(isWithoutEffect);
+      if (keys.length > 0) idle.add(`nothing here goes by ${keys.join(', ')}`, item.describe());
+    });
+    return idle.lines(
+      (place, why) => `${place} is kept: ${why}`,
+      (places, why) => `kept, though ${why}: ${places}`,
+    );
   }
 }
 
-function exchangeOf({ exchanges, vhost }: Planned, name: string): ExchangeTraits | undefined {
+function exchangeOf({ exchanges, vhost }: Planned, name: string): ExchangeDeclaration | undefined {
   return exchanges.get(name) ?? vhost.exchanges.get(name);
 }
 
-function queueOf({ queues, vhost }: Planned, name: string): QueueTraits | undefined {
+function queueOf({ queues, vhost }: Planned, name: string): QueueDeclaration | undefined {
   return queues.get(name) ?? vhost.queues.get(name);
 }

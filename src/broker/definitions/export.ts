@@ -5,17 +5,18 @@ import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import { found, type Rows } from '../../util/rows.ts';
 import type { UserSnapshot } from '../access/user.ts';
 import type { Broker } from '../broker.ts';
-import { type Exchange, isExchange } from '../exchange/exchange.ts';
+import { type Destination, type Exchange, isExchange } from '../exchange/exchange.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Queue } from '../queue/queue.ts';
 import { RESERVED_PREFIX } from '../vhost/declare-rules.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import { argumentsToJson } from './arguments-json.ts';
+import type { ParameterDefinition } from './definition-types.ts';
 import { passwordToJson } from './password-json.ts';
-import { OPERATOR_POLICY, type ParameterDefinition, VHOST_LIMITS_COMPONENT } from './read.ts';
+import { OPERATOR_POLICY, VHOST_LIMITS_COMPONENT } from './read-parameters.ts';
+import { scheduleToJson } from './schedule-json.ts';
 
 /** The version of RabbitMQ whose format this is: its tools look at it. */
-export const FORMAT_VERSION = '3.13.0';
+const FORMAT_VERSION = '3.13.0';
 
 /** A part of definitions: its key, and its value or the rows of its list one by one. */
 export type Section = readonly [key: string, value: JsonValue | Rows<JsonObject>];
@@ -51,6 +52,7 @@ export function brokerSections(broker: Broker, version: string): Section[] {
     ['queues', all(queuesOf)],
     ['exchanges', all(exchangesOf)],
     ['bindings', all(bindingsOf)],
+    ...scheduleSection(broker.vhosts.values(), all(schedulesOf)),
   ];
 }
 
@@ -70,6 +72,7 @@ export function vhostSections(vhost: Vhost, version: string): Section[] {
     ['queues', queuesOf(vhost)],
     ['exchanges', exchangesOf(vhost)],
     ['bindings', bindingsOf(vhost)],
+    ...scheduleSection([vhost], schedulesOf(vhost)),
   ];
 }
 
@@ -120,9 +123,9 @@ function* vhostsOf({ vhosts }: Broker): Rows<JsonObject> {
 
 function vhostToJson(vhost: Vhost): JsonObject {
   const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
-  const traits = { description, tags, ...queueType(defaultQueueType) };
+  const metadata = { description, tags, ...queueType(defaultQueueType) };
   // RabbitMQ reads the flag and does not write it.
-  return { name, ...traits, ...(tracing ? { tracing } : {}), metadata: traits };
+  return { name, ...metadata, ...(tracing ? { tracing } : {}), metadata };
 }
 
 function queueType(type: string | null): JsonObject {
@@ -134,7 +137,7 @@ export function* parametersOf(vhost: Vhost): Generator<ParameterDefinition, void
   for (const policy of vhost.policies.list(OPERATOR_POLICY)) {
     yield { value: policyToJson(policy), component: OPERATOR_POLICY, name: policy.name };
   }
-  const { limits } = vhost.traits;
+  const { limits } = vhost.metadata;
   if (Object.keys(limits).length > 0) {
     yield { value: { ...limits }, component: VHOST_LIMITS_COMPONENT, name: 'limits' };
   }
@@ -188,6 +191,18 @@ function isDeclared(exchange: string): boolean {
   return exchange !== '' && !exchange.startsWith(RESERVED_PREFIX);
 }
 
+/** RabbitMQ passes over a list that it does not know. A broker without schedules writes none. */
+function scheduleSection(vhosts: Iterable<Vhost>, rows: Rows<JsonObject>): Section[] {
+  for (const { schedules } of vhosts) if (schedules.any) return [['schedules', rows]];
+  return [];
+}
+
+function* schedulesOf(vhost: Vhost): Rows<JsonObject> {
+  for (const { name, definition } of vhost.schedules.each()) {
+    yield { name, ...scheduleToJson(definition) };
+  }
+}
+
 function* bindingsOf(vhost: Vhost): Rows<JsonObject> {
   for (const source of vhost.exchanges.values()) {
     yield null;
@@ -205,6 +220,6 @@ function* bindingsOf(vhost: Vhost): Rows<JsonObject> {
   }
 }
 
-function isLasting(destination: Queue | Exchange): boolean {
+function isLasting(destination: Destination): boolean {
   return isExchange(destination) || destination.owner === null;
 }

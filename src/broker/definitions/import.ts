@@ -3,37 +3,51 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { JsonValue } from '../../util/json/json.ts';
+import { ALL_RIGHTS } from '../access/grants.ts';
 import { HASHING_SCRYPT, hashPassword } from '../access/password.ts';
 import type { Broker } from '../broker.ts';
 import { Refusal } from '../errors.ts';
 import { finish, type Steps } from '../turn/slices.ts';
 import type { Vhost } from '../vhost/vhost.ts';
-import { type Checked, checkDefinitions } from './check.ts';
+import { checkDefinitions } from './check.ts';
+import type {
+  BindingDefinition,
+  Definitions,
+  InVhost,
+  UserDefinition,
+} from './definition-types.ts';
+import { Faults } from './faults.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';
-import {
-  type BindingDefinition,
-  type Definitions,
-  type InVhost,
-  readInSteps,
-  type UserDefinition,
-} from './read.ts';
+import type { Item } from './item.ts';
+import { readInSteps } from './read.ts';
+
+/** What an import is asked for. */
+export interface ImportOptions {
+  /** Everything goes into this vhost, which must be there. */
+  readonly vhost?: string | undefined;
+  /** What cannot be taken is left out, with warnings; else it refuses the whole file. */
+  readonly skipUnsupported?: boolean | undefined;
+}
 
 /** Definitions that were read and checked in whole. */
-export interface Prepared extends Checked {
+export interface Prepared {
   readonly definitions: Definitions;
+  /** Those of them that are passed over. */
+  readonly left: ReadonlySet<Item>;
+  /** What was left out that may be missed, and what has no effect: for the operator. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Takes in definitions, in one turn: what they change is one batch of the store. Throws a Refusal
- * that names the first item that is wrong, and has changed nothing then. With `only`, everything
- * goes into that vhost. Returns what was left out that may be missed.
+ * with all that is wrong, and has changed nothing then. Returns warnings.
  */
 export function importDefinitions(
   broker: Broker,
   json: JsonValue,
-  only: string | null = null,
+  options: ImportOptions = {},
 ): readonly string[] {
-  const steps = prepareImport(broker, json, only);
+  const steps = prepareImport(broker, json, options);
   for (let step = steps.next(); ; step = steps.next()) {
     if (step.done !== true) continue;
     finish(applying(broker, step.value));
@@ -45,11 +59,14 @@ export function importDefinitions(
 export function* prepareImport(
   broker: Broker,
   json: JsonValue,
-  only: string | null,
+  { vhost, skipUnsupported = false }: ImportOptions,
 ): Stepwise<Prepared> {
-  if (only !== null) broker.vhost(only);
-  const definitions = yield* readInSteps(json, only);
-  return { definitions, ...(yield* checkDefinitions(broker, definitions)) };
+  if (vhost !== undefined) broker.vhost(vhost);
+  const faults = new Faults(skipUnsupported);
+  const definitions = yield* readInSteps(json, vhost ?? null, faults);
+  const left = yield* checkDefinitions(broker, definitions, faults);
+  faults.settle();
+  return { definitions, left, warnings: faults.warnings() };
 }
 
 /** Takes in what was prepared, as a long act: all of it is one batch of the store. */
@@ -74,7 +91,7 @@ async function hashed(user: UserDefinition): Promise<UserDefinition> {
 
 /** All has been checked: what fails amid a step would leave a part of it behind. */
 function* applying(broker: Broker, { definitions, left }: Prepared): Steps {
-  const steps = everything(broker, definitions, (each) => left.has(each.item));
+  const steps = everything(broker, definitions, ({ item }) => left.has(item));
   for (;;) {
     broker.core.line.begin();
     const { done } = broker.changes.bulk(() => steps.next());
@@ -88,52 +105,52 @@ function* applying(broker: Broker, { definitions, left }: Prepared): Steps {
 function* everything(
   broker: Broker,
   definitions: Definitions,
-  isLeft: (each: InVhost<unknown>) => boolean,
+  isLeft: (each: { readonly item: Item }) => boolean,
 ): Steps {
-  yield* applyAccess(broker, definitions);
-  const { globalParameters, parameters, policies, exchanges, queues, bindings } = definitions;
-  yield* inSteps(globalParameters, ({ value }) => broker.globalParameters.set(value));
-  yield* inVhosts(broker, parameters, (vhost, value) => vhost.parameters.set(value));
-  yield* inVhosts(broker, policies, (vhost, value) => {
-    vhost.policies.set(value.layer, value.policy);
-  });
-  const wanted = exchanges.filter((each) => !isLeft(each));
-  yield* inVhosts(broker, wanted, (vhost, value) => vhost.declareExchange(value));
-  yield* inVhosts(broker, queues, (vhost, value) => vhost.restoreQueue(value));
-  const tied = bindings.filter((each) => !isLeft(each));
-  yield* inVhosts(broker, tied, (vhost, value) => bind(vhost, value));
-}
-
-function* applyAccess(broker: Broker, definitions: Definitions): Steps {
+  const inVhosts = <T>(
+    items: readonly InVhost<T>[],
+    act: (vhost: Vhost, value: T) => void,
+  ): Steps => takeIn(broker, isLeft, items, act);
   const { access } = broker;
   yield* inSteps(definitions.users, ({ value: user }) => {
     if (user.password !== null) access.putUserNow(user, user.password);
     else access.putUserWithHash(user, user.passwordHash, user.hashingAlgorithm);
   });
-  yield* inSteps(definitions.vhosts, ({ value: { name, ...traits } }) => {
-    broker.putVhost(name, traits);
+  yield* inSteps(definitions.vhosts, ({ value: { name, ...metadata } }) => {
+    broker.putVhost(name, metadata);
   });
-  yield* inVhosts(broker, definitions.vhostLimits, ({ name }, value) => {
-    broker.setVhostLimits(name, value);
-  });
-  yield* inVhosts(broker, definitions.permissions, ({ name: vhost }, value) => {
+  yield* inVhosts(definitions.vhostLimits, ({ name }, value) => broker.setVhostLimits(name, value));
+  yield* inVhosts(definitions.permissions, ({ name: vhost }, value) => {
     access.setPermission({ ...value, vhost });
   });
-  yield* inVhosts(broker, definitions.topicPermissions, ({ name: vhost }, value) => {
+  yield* inVhosts(definitions.topicPermissions, ({ name: vhost }, value) => {
     access.setTopicPermission({ ...value, vhost });
   });
+  yield* inSteps(definitions.globalParameters, ({ value }) => broker.globalParameters.set(value));
+  yield* inVhosts(definitions.parameters, (vhost, value) => vhost.parameters.set(value));
+  yield* inVhosts(definitions.policies, (vhost, value) => {
+    vhost.policies.set(value.layer, value.policy);
+  });
+  yield* inVhosts(definitions.exchanges, (vhost, value) => {
+    vhost.as(ALL_RIGHTS).declareExchange(value);
+  });
+  yield* inVhosts(definitions.queues, (vhost, value) => vhost.restoreQueue(value));
+  yield* inVhosts(definitions.bindings, bind);
+  yield* inVhosts(definitions.schedules, (vhost, value) => vhost.schedules.set(value));
 }
 
 /**
  * Takes in items of vhosts, in steps. What was changed by others since the check, so that an item cannot be had
  * any more, counts as done after this: the item is passed over.
  */
-function inVhosts<T>(
+function takeIn<T>(
   broker: Broker,
+  isLeft: (each: InVhost<T>) => boolean,
   items: readonly InVhost<T>[],
   act: (vhost: Vhost, value: T) => void,
 ): Steps {
   return inSteps(items, (item) => {
+    if (isLeft(item)) return;
     const vhost = broker.vhosts.get(item.vhost);
     if (vhost === undefined) return;
     const { depth } = broker.core.line;

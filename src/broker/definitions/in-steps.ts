@@ -16,15 +16,3 @@ export function* inSteps<T>(
     if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
   }
 }
-
-/** Makes something of each item of a list, in steps. */
-export function* mapInSteps<T, Made>(
-  items: readonly T[],
-  make: (item: T, index: number) => Made,
-): Stepwise<Made[]> {
-  const made: Made[] = [];
-  yield* inSteps(items, (item, index) => {
-    made.push(make(item, index));
-  });
-  return made;
-}

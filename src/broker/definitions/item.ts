@@ -14,7 +14,25 @@ import { PatternError } from '../../util/pattern/pattern.ts';
 import { Refusal } from '../errors.ts';
 
 /** A refusal that says which item it is about. */
-class ItemRefusal extends Refusal {}
+export class ItemRefusal extends Refusal {
+  /** The item, as texts name it. */
+  readonly place: string;
+  /** What is wrong with it, in one line without the item's name. */
+  readonly what: string;
+  /** What is wrong as the rule that refused it has said it. */
+  readonly original: string;
+  /** Whether it is wrong only because another item of the same file is. */
+  readonly consequence: boolean;
+
+  constructor(place: string, original: string, consequence: boolean) {
+    const what = original.replaceAll(/\s*\n\s*/g, ' ').trim();
+    super('invalid', `${place}: ${what}`);
+    this.place = place;
+    this.what = what;
+    this.original = original;
+    this.consequence = consequence;
+  }
+}
 
 /** One object of one of the lists. */
 export class Item {
@@ -46,9 +64,9 @@ export class Item {
     throw this.refusal(`'${key}' is longer than ${SHORT_BYTES_MAX} bytes`);
   }
 
-  /** A boolean; one that is not there is false. */
-  flag(key: string): boolean {
-    const value = this.json[key] ?? false;
+  /** A boolean, and what one that is not there stands for. */
+  flag(key: string, otherwise = false): boolean {
+    const value = this.json[key] ?? otherwise;
     if (typeof value === 'boolean') return value;
     throw this.refusal(`'${key}' must be true or false`);
   }
@@ -59,7 +77,10 @@ export class Item {
     if (typeof value === 'string') {
       return value.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]));
     }
-    if (Array.isArray(value) && value.every((word) => typeof word === 'string')) return value;
+    // RabbitMQ takes and exports tags without a letter.
+    if (Array.isArray(value) && value.every((word) => typeof word === 'string')) {
+      return value.filter((word) => word !== '');
+    }
     throw this.refusal(`'${key}' must be strings in an array, or with commas between them`);
   }
 
@@ -88,10 +109,9 @@ export class Item {
     }
   }
 
-  /** The error for this item. */
-  refusal(what: string): Refusal {
-    const sentence = what.replaceAll(/\s*\n\s*/g, ' ').trim();
-    return new ItemRefusal('invalid', `${this.describe()}: ${sentence}`);
+  /** The error for this item; `consequence`: it is wrong only because another item is. */
+  refusal(what: string, consequence = false): ItemRefusal {
+    return new ItemRefusal(this.describe(), what, consequence);
   }
 
   /** The item as errors and warnings name it: `queues[2] 'jobs' in vhost '/'`. */

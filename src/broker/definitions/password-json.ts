@@ -18,3 +18,19 @@ export function passwordFromJson(text: string, algorithm: string): string {
   if (algorithm !== HASHING_SCRYPT || text.startsWith(SCRYPT_PREFIX)) return text;
   return Buffer.from(text, 'base64').toString();
 }
+
+/** RabbitMQ's algorithm before 3.6, and since. */
+export const MD5 = 'rabbit_password_hashing_md5';
+export const SHA256 = 'rabbit_password_hashing_sha256';
+
+/** RabbitMQ's hashes by their bytes: four of salt, and those of the digest. */
+const HASHING_BY_BYTES: ReadonlyMap<number, string> = new Map([
+  [4 + 16, MD5],
+  [4 + 32, SHA256],
+  [4 + 64, 'rabbit_password_hashing_sha512'],
+]);
+
+/** How a hash was made, by its length; null: no algorithm makes such a one. */
+export function hashingOf(hash: string): string | null {
+  return HASHING_BY_BYTES.get(Buffer.from(hash, 'base64').length) ?? null;
+}

@@ -5,6 +5,8 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { describeFieldType } from '../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
+import { exchangeIn } from '../names-in-texts.ts';
+import { DELAYED_TYPE, EXCHANGE_TYPES } from './registry.ts';
 import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './types/hash-source.ts';
 
 /** One argument that exchanges know. */
@@ -14,6 +16,8 @@ export interface ExchangeArgument {
   readonly type: string | null;
   /** The values it takes, for people. */
   readonly expects: string;
+  /** The values to choose from; null: any text. */
+  readonly choices: readonly string[] | null;
   /** The key that sets the same in the definition of a policy, if one can. */
   readonly policyKey: string | null;
   /** Whether redeclaring the exchange with another value is an error. */
@@ -25,6 +29,8 @@ export interface ExchangeArgument {
 }
 
 export const ALTERNATE_EXCHANGE = 'alternate-exchange';
+const DELAYED_BY = 'x-delayed-type';
+const NO_DELAYED_TYPE = `Invalid argument, '${DELAYED_BY}' must be an existing exchange type`;
 
 const shortText = (name: string, text: string): string | null =>
   isShort(text) ? null : `${name} must not be longer than ${SHORT_BYTES_MAX} bytes`;
@@ -35,6 +41,7 @@ export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
     name: ALTERNATE_EXCHANGE,
     type: null,
     expects: 'a string of at most 255 bytes',
+    choices: null,
     policyKey: 'alternate-exchange',
     compared: true,
     about:
@@ -45,6 +52,7 @@ export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
     name: HASH_HEADER,
     type: 'x-consistent-hash',
     expects: 'a string of at most 255 bytes',
+    choices: null,
     policyKey: null,
     compared: false,
     about: 'The header that is hashed instead of the routing key.',
@@ -57,12 +65,28 @@ export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
     name: HASH_PROPERTY,
     type: 'x-consistent-hash',
     expects: [...HASHED_PROPERTIES.keys()].map((name) => `\`${name}\``).join(', '),
+    choices: [...HASHED_PROPERTIES.keys()],
     policyKey: null,
     compared: false,
     about: 'The property that is hashed instead of the routing key.',
     check: (text) => (HASHED_PROPERTIES.has(text) ? null : `Unsupported property: ${text}`),
   },
+  {
+    name: DELAYED_BY,
+    type: DELAYED_TYPE,
+    expects: 'the name of another exchange type',
+    choices: [...EXCHANGE_TYPES.keys()].filter((type) => type !== DELAYED_TYPE),
+    policyKey: null,
+    compared: true,
+    about: 'Needed: the type by whose rules it routes.',
+    check: (text) => (EXCHANGE_TYPES.has(text) && text !== DELAYED_TYPE ? null : NO_DELAYED_TYPE),
+  },
 ];
+
+/** The type by whose rules exchanges of a type route and take bindings, given their arguments. */
+export function routingType(type: string, args: FieldTable): string {
+  return type === DELAYED_TYPE ? (textArgument(args, DELAYED_BY) ?? type) : type;
+}
 
 /** Throws PRECONDITION_FAILED for the first argument whose type or value is not allowed. */
 export function checkExchangeArguments(
@@ -71,6 +95,9 @@ export function checkExchangeArguments(
   type: string,
   args: FieldTable,
 ): void {
+  if (type === DELAYED_TYPE && !args.has(DELAYED_BY)) {
+    throw new AmqpError('PRECONDITION_FAILED', `${NO_DELAYED_TYPE}, and is missing`);
+  }
   if (args.size === 0) return;
   for (const argument of EXCHANGE_ARGUMENTS) {
     const field = args.get(argument.name);
@@ -78,7 +105,7 @@ export function checkExchangeArguments(
     const wrong =
       field.type === 'S'
         ? argument.check(String(field.value), args)
-        : wrongType(argument.name, field, `exchange '${exchange}' in vhost '${vhost}'`);
+        : wrongType(argument.name, field, exchangeIn(vhost, exchange));
     if (wrong !== null) throw new AmqpError('PRECONDITION_FAILED', wrong);
   }
 }

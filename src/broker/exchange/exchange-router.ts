@@ -15,23 +15,23 @@ export interface RoutedMessage {
 }
 
 /** Where a router writes the destinations of a message: a MatchSet, or a Set in tests. */
-export interface Found<D> {
+export interface Matches<D> {
   /** Takes in a destination, which may be there already. */
   add(destination: D): void;
   has(destination: D): boolean;
 }
 
 /** Finds the destinations of a message among the bindings of one exchange. */
-export interface Router<D> {
+export interface ExchangeRouter<D> {
   /** Takes in a binding that is not there yet. */
   add(binding: Binding<D>): void;
   /** Lets go of a binding: the very object that was added. */
   remove(binding: Binding<D>): void;
   /**
-   * Adds to `found` every destination that the message goes to. Returns whether there was any, be it
+   * Adds to `matches` every destination that the message goes to. Returns whether there was any, be it
    * there already: an exchange without one hands the message to its alternate exchange.
    */
-  route(routingKey: string, message: RoutedMessage, found: Found<D>): boolean;
+  route(routingKey: string, message: RoutedMessage, matches: Matches<D>): boolean;
   /**
    * Where the answer for a key takes long to find, a walk over more than `nodesMax` nodes: steps, after which
    * `route` has it at hand. Else null.

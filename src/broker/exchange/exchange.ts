@@ -2,19 +2,20 @@
 // does, and broker/routing/router.ts follows bindings from exchange to exchange.
 
 import { createHash } from 'node:crypto';
-import { encodeTable, type FieldTable } from '../../amqp/field-table.ts';
+import { encodeTable } from '../../amqp/encode-table.ts';
+import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Visitable } from '../../util/visit-mark.ts';
-import type { Queue } from '../queue/queue.ts';
-import { ALTERNATE_EXCHANGE, textArgument } from './arguments.ts';
+import type { MessageSink } from '../queue/ports.ts';
+import { ALTERNATE_EXCHANGE, routingType, textArgument } from './arguments.ts';
 import type { Binding } from './binding.ts';
-import type { Router } from './exchange-router.ts';
+import type { ExchangeRouter } from './exchange-router.ts';
 import { exchangeType } from './registry.ts';
 
 /** Where a binding leads. */
-export type Destination = Queue | Exchange;
+export type Destination = MessageSink | Exchange;
 
 /** What an exchange is declared with; redeclaration compares these. */
-export interface ExchangeTraits {
+export interface ExchangeDeclaration {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
@@ -24,7 +25,7 @@ export interface ExchangeTraits {
 }
 
 /** One exchange with its bindings. */
-export class Exchange implements ExchangeTraits, Visitable {
+export class Exchange implements ExchangeDeclaration, Visitable {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
@@ -33,7 +34,7 @@ export class Exchange implements ExchangeTraits, Visitable {
   readonly arguments: FieldTable;
   /** The bindings that have this exchange as their source, by identity. */
   readonly bindings = new Map<string, Binding<Destination>>();
-  readonly router: Router<Destination>;
+  readonly router: ExchangeRouter<Destination>;
   /** Whether its routes hold for all messages with the same routing key. */
   readonly byKeyOnly: boolean;
   /** Whether a message with several routing keys is routed by each, or by the first alone. */
@@ -46,19 +47,19 @@ export class Exchange implements ExchangeTraits, Visitable {
   visitMark = 0;
   deleted = false;
 
-  constructor(traits: ExchangeTraits) {
-    this.name = traits.name;
-    this.type = traits.type;
-    this.durable = traits.durable;
-    this.autoDelete = traits.autoDelete;
-    this.internal = traits.internal;
-    this.arguments = traits.arguments;
-    const type = exchangeType(traits.type);
-    const setup = { arguments: traits.arguments, labelOf, random: Math.random };
+  constructor(declaration: ExchangeDeclaration) {
+    this.name = declaration.name;
+    this.type = declaration.type;
+    this.durable = declaration.durable;
+    this.autoDelete = declaration.autoDelete;
+    this.internal = declaration.internal;
+    this.arguments = declaration.arguments;
+    const type = exchangeType(routingType(declaration.type, declaration.arguments));
+    const setup = { arguments: declaration.arguments, labelOf, random: Math.random };
     this.router = type.create<Destination>(setup);
-    this.byKeyOnly = type.byKeyOnly(traits.arguments);
+    this.byKeyOnly = type.byKeyOnly(declaration.arguments);
     this.eachKey = type.eachKey;
-    this.alternateExchange = textArgument(traits.arguments, ALTERNATE_EXCHANGE);
+    this.alternateExchange = textArgument(declaration.arguments, ALTERNATE_EXCHANGE);
   }
 
   /**

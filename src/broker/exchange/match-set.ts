@@ -2,7 +2,7 @@
 // Never routes: it is what a router is given to write its answer into.
 
 import type { Visitable } from '../../util/visit-mark.ts';
-import type { Found } from './exchange-router.ts';
+import type { Matches } from './exchange-router.ts';
 
 /** Counts what all lists collected, so that a mark left by one means nothing to another. */
 let collections = 0;
@@ -13,7 +13,7 @@ let collections = 0;
  *
  * Two lists must not collect by turns: empty one, fill it, read it, and only then take up another.
  */
-export class MatchSet<D extends Visitable> implements Found<D> {
+export class MatchSet<D extends Visitable> implements Matches<D> {
   /** Read by index, up to `length`; in the order of finding. */
   readonly items: D[] = [];
   private mark = ++collections;

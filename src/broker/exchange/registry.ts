@@ -3,7 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { assert } from '../../util/assert.ts';
-import type { Router } from './exchange-router.ts';
+import type { ExchangeRouter } from './exchange-router.ts';
 import { ConsistentHashRouter, checkWeight } from './types/consistent-hash.ts';
 import { DirectRouter } from './types/direct.ts';
 import { FanoutRouter } from './types/fanout.ts';
@@ -38,7 +38,7 @@ export interface ExchangeType {
    */
   byKeyOnly(args: FieldTable): boolean;
   /** Makes a router without bindings. */
-  create<D>(setup: RouterSetup<D>): Router<D>;
+  create<D>(setup: RouterSetup<D>): ExchangeRouter<D>;
   /** Throws the AmqpError that refuses such a binding; call it before `add`. */
   checkBinding(bindingKey: string, args: FieldTable): void;
 }
@@ -108,6 +108,19 @@ export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string,
     },
   ],
   [
+    'x-delayed-message',
+    {
+      about:
+        'As the type that `x-delayed-type` names. A message with a header `x-delay` waits so many milliseconds, in the queues that it goes to.',
+      bindingKey: 'as for the type that `x-delayed-type` names',
+      // What its exchanges are made of is the row of that type: see `routingType` in arguments.ts.
+      eachKey: true,
+      byKeyOnly: never,
+      create: <D>() => new DirectRouter<D>(),
+      checkBinding: anyBinding,
+    },
+  ],
+  [
     'x-modulus-hash',
     {
       about: 'To one destination, by the hash of the routing key modulo the number of bindings.',
@@ -130,6 +143,9 @@ export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string,
     },
   ],
 ]);
+
+/** The type whose exchanges route as another one does, that they name, and whose messages may wait. */
+export const DELAYED_TYPE = 'x-delayed-message';
 
 /** The names of all types, as the management overview lists them. */
 export const exchangeTypes: readonly string[] = [...EXCHANGE_TYPES.keys()];

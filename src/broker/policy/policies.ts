@@ -3,15 +3,21 @@
 
 import { Refusal } from '../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { Queue } from '../queue/queue.ts';
 import type { Steps } from '../turn/slices.ts';
-import { LAYERS, matchesExchange, matchesQueue, type Policy, type PolicyLayer } from './policy.ts';
+import {
+  type GovernedQueue,
+  LAYERS,
+  matchesExchange,
+  matchesQueue,
+  type Policy,
+  type PolicyLayer,
+} from './policy.ts';
 import type { PolicyRows } from './policy-rows.ts';
 
 /** What the policies of a vhost need of it. */
 export interface PolicyHome {
   readonly name: string;
-  readonly queues: ReadonlyMap<string, Queue>;
+  readonly queues: ReadonlyMap<string, GovernedQueue>;
   readonly exchanges: ReadonlyMap<string, Exchange>;
   /** A durable definition was changed. */
   definitionChanged(): void;
@@ -43,7 +49,7 @@ export class Policies {
   /** Whether all of them are applied; else an act is about it. */
   private applied = true;
   /** What holds for each queue and exchange for which something does. */
-  private readonly holding = new WeakMap<Queue | Exchange, Effective>();
+  private readonly holding = new WeakMap<GovernedQueue | Exchange, Effective>();
 
   constructor(home: PolicyHome, rows: PolicyRows) {
     this.home = home;
@@ -64,7 +70,7 @@ export class Policies {
   }
 
   /** The policies that hold for a queue or an exchange. */
-  of(target: Queue | Exchange): Effective {
+  of(target: GovernedQueue | Exchange): Effective {
     return this.holding.get(target) ?? NONE;
   }
 
@@ -104,20 +110,20 @@ export class Policies {
   }
 
   /** Lets a queue go by the policies that match it. */
-  applyToQueue(queue: Queue): void {
-    if (!this.hold(queue, (policy) => matchesQueue(policy, queue))) return;
+  applyToQueue(queue: GovernedQueue): void {
+    if (!this.renew(queue, (policy) => matchesQueue(policy, queue))) return;
     const { policy, operator } = this.of(queue);
     queue.applyPolicy(policy?.rules ?? null, operator?.rules ?? null);
   }
 
   /** Lets an exchange go by the policy that matches it; returns whether it routes differently. */
   applyToExchange(exchange: Exchange): boolean {
-    if (!this.hold(exchange, (policy) => matchesExchange(policy, exchange))) return false;
+    if (!this.renew(exchange, (policy) => matchesExchange(policy, exchange))) return false;
     return exchange.applyPolicy(this.of(exchange).policy?.rules ?? null);
   }
 
   /** Finds what holds for a target now: of each layer the first that matches. Whether that is new. */
-  private hold(target: Queue | Exchange, matches: (policy: Policy) => boolean): boolean {
+  private renew(target: GovernedQueue | Exchange, matches: (policy: Policy) => boolean): boolean {
     const before = this.of(target);
     const policy = this.layers.policy.find(matches) ?? null;
     const operator = this.layers.operator_policy.find(matches) ?? null;

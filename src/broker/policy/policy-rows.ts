@@ -22,6 +22,7 @@ import { type Policy, type PolicyInput, type PolicyLayer, readStoredPolicy } fro
  *          'o' vhost name             an operator policy
  *          'r' vhost component name   a parameter
  *          'g' name                   a global parameter
+ *          's', 't'                   schedules, see schedule/schedule-rows.ts
  *          'h'                        what the files imported last were, as a hash
  */
 

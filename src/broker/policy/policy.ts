@@ -1,15 +1,22 @@
 // Owns one policy: reading it from JSON with RabbitMQ's error texts, and which queues and exchanges
 // it matches. Never applies it: policies.ts does.
 
-import { describeTerm, type JsonObject, type JsonValue, objectOf } from '../../util/json/json.ts';
+import {
+  describeTerm,
+  isNumber,
+  type JsonObject,
+  type JsonValue,
+  numberOf,
+  objectOf,
+} from '../../util/json/json.ts';
 import { faultOfValue } from '../../util/json/json-input.ts';
 import { compilePattern, type Pattern } from '../../util/pattern/pattern.ts';
 import { Refusal } from '../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { isQuorum } from '../queue/arguments.ts';
-import type { Queue } from '../queue/queue.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
-import { policyKey, type QueueKind } from './policy-keys.ts';
+import type { QueueType } from '../queue/types/queue-type.ts';
+import { KNOWN_TYPES, type KnownTypeName } from '../queue/types/registry.ts';
+import { policyKey } from './policy-keys.ts';
 
 /** The two layers: what an operator sets holds on top of what other users may set. */
 export const LAYERS = ['policy', 'operator_policy'] as const;
@@ -18,9 +25,7 @@ export type PolicyLayer = (typeof LAYERS)[number];
 /** What a policy may be applied to, and the words for it. */
 export const APPLY_TO = [
   'queues',
-  'classic_queues',
-  'quorum_queues',
-  'streams',
+  ...KNOWN_TYPES.map((type) => type.applyTo),
   'exchanges',
   'all',
 ] as const;
@@ -36,8 +41,8 @@ export interface Policy {
   readonly definition: JsonObject;
   /** The same as the queue reads it. */
   readonly rules: PolicyDefinition;
-  /** Queues of these kinds have a key in it that they do not know: it leaves them alone. */
-  readonly notFor: ReadonlySet<QueueKind>;
+  /** Queues of these types have a key in it that they do not know: it leaves them alone. */
+  readonly notFor: ReadonlySet<string>;
 }
 
 /** What a policy is made of, as JSON has it. */
@@ -50,15 +55,14 @@ export interface PolicyInput {
 
 /** Reads a policy; throws a Refusal with RabbitMQ's text when something is wrong with it. */
 export function readPolicy(layer: PolicyLayer, name: string, input: PolicyInput): Policy {
-  const { priority = 0, applyTo = 'all' } = input;
-  if (typeof priority !== 'number' || !Number.isFinite(priority)) {
-    throw refusal(`priority should be a number, actually was ${describeTerm(priority)}`);
-  }
+  const { applyTo = 'all' } = input;
+  const priority = readPriority(input.priority);
   const pattern = readPattern(input.pattern);
   if (!isApplyTo(applyTo)) {
     const word = typeof applyTo === 'string' ? applyTo : describeTerm(applyTo);
-    const words = "'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges', or 'all'";
-    throw refusal(`apply-to '${word}' unrecognised; should be one of: ${words}`);
+    const words = APPLY_TO.map((each) => `'${each}'`).join(', ');
+    const listed = words.replace(/(?='all'$)/, 'or ');
+    throw refusal(`apply-to '${word}' unrecognised; should be one of: ${listed}`);
   }
   const definition = readDefinition(layer, input.definition);
   return {
@@ -82,7 +86,7 @@ export function readStoredPolicy(layer: PolicyLayer, name: string, input: Policy
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
-  const { priority, applyTo = 'all' } = input;
+  const { applyTo = 'all' } = input;
   const definition = objectOf(input.definition ?? {}) ?? {};
   const sound = Object.entries(definition).filter(
     ([key, value]) => policyKey(key)?.check(value) === null,
@@ -91,7 +95,7 @@ export function readStoredPolicy(layer: PolicyLayer, name: string, input: Policy
     name,
     pattern: storedPattern(String(input.pattern)),
     applyTo: isApplyTo(applyTo) ? applyTo : 'all',
-    priority: typeof priority === 'number' ? priority : 0,
+    priority: typeof input.priority === 'number' ? input.priority : 0,
     definition,
     rules: rulesOf(sound),
     notFor: notForOf(definition),
@@ -109,24 +113,43 @@ function storedPattern(text: string): Pattern {
 
 function rulesOf(entries: readonly (readonly [string, JsonValue])[]): PolicyDefinition {
   const plain = entries.filter(([, value]) => typeof value !== 'object');
-  return new Map(plain as [string, string | number | boolean][]);
+  return new Map(plain as [string, string | number | bigint | boolean][]);
 }
 
-function notForOf(definition: JsonObject): ReadonlySet<QueueKind> {
-  return new Set(Object.keys(definition).flatMap((key) => policyKey(key)?.notFor ?? []));
+function notForOf(definition: JsonObject): ReadonlySet<string> {
+  const lists = Object.keys(definition).flatMap((key) => [policyKey(key)?.onlyFor ?? null]);
+  const unknownTo = ({ name }: { readonly name: KnownTypeName }): boolean =>
+    lists.some((types) => types !== null && !types.includes(name));
+  return new Set(KNOWN_TYPES.filter(unknownTo).map(({ name }) => name));
+}
+
+/** A queue as policies see it. */
+export interface GovernedQueue {
+  readonly name: string;
+  readonly type: QueueType;
+  /** Goes by these from now on; null: by none. */
+  applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void;
 }
 
 /** Whether a policy matches that queue. */
-export function matchesQueue(policy: Policy, queue: Queue): boolean {
-  const kind = isQuorum(queue.arguments) ? 'quorum' : 'classic';
+export function matchesQueue(policy: Policy, queue: GovernedQueue): boolean {
+  const { type } = queue;
   const { applyTo } = policy;
-  if (applyTo !== 'all' && applyTo !== 'queues' && applyTo !== `${kind}_queues`) return false;
-  return !policy.notFor.has(kind) && policy.pattern.matches(queue.name);
+  if (applyTo !== 'all' && applyTo !== 'queues' && applyTo !== type.applyTo) return false;
+  return !policy.notFor.has(type.name) && policy.pattern.matches(queue.name);
 }
 
 /** Whether a policy matches that exchange. */
 export function matchesExchange({ applyTo, pattern }: Policy, exchange: Exchange): boolean {
   return (applyTo === 'all' || applyTo === 'exchanges') && pattern.matches(exchange.name);
+}
+
+/** A float that is whole is as good as the integer, as with RabbitMQ. */
+function readPriority(given: JsonValue = 0): number {
+  const priority = isNumber(given) ? numberOf(given) : Number.NaN;
+  if (typeof given !== 'bigint' && Math.abs(priority) <= Number.MAX_SAFE_INTEGER) return priority;
+  const size = typeof given === 'bigint' ? ' of at most 53 bits' : '';
+  throw refusal(`priority should be a number${size}, actually was ${describeTerm(given)}`);
 }
 
 function readPattern(given: JsonValue | undefined): Pattern {

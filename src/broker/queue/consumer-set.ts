@@ -13,6 +13,9 @@ const LOOKS_MAX = 65_536;
 /**
  * The consumers of one queue, served in turns: those of the highest priority that can take
  * messages; or only the active one of a queue with a single active consumer.
+ *
+ * One from which a message was taken back is late. While others are not, it is given no more than it had then: a
+ * consumer that hangs gets nothing, and so does not use up the attempts of any message.
  */
 export class ConsumerSet {
   /** The highest priority first, and in order of registration among equals. */
@@ -25,6 +28,9 @@ export class ConsumerSet {
   /** How many consumers have joined so far. */
   private joined = 0;
   private next = 0;
+  /** How many are late, and whether all are. */
+  private lateCount = 0;
+  private allLate = false;
   private servings = 0;
   /** Looks of long searches since it paused last. */
   private looks = 0;
@@ -56,7 +62,32 @@ export class ConsumerSet {
     else this.removeMany(new Set(leaving));
     const { activeConsumer } = this;
     if (activeConsumer !== null && leaving.includes(activeConsumer)) this.activeConsumer = null;
+    this.left(leaving);
+  }
+
+  /** Told that a message was taken back from a consumer, which it counts still. */
+  fellBehind(consumer: Consumer): void {
+    if (consumer.heldLate === 0) this.lateCount += 1;
+    consumer.heldLate = consumer.unacked;
     this.changed();
+    this.limit(consumer);
+  }
+
+  /** Told that a consumer has settled all that was taken back from it. */
+  caughtUp(consumer: Consumer): void {
+    if (consumer.heldLate === 0) return;
+    this.lateCount -= 1;
+    this.forgive(consumer);
+    this.changed();
+  }
+
+  private forgive(consumer: Consumer): void {
+    consumer.heldLate = 0;
+    consumer.room = consumer.prefetch;
+  }
+
+  private limit(consumer: Consumer): void {
+    consumer.room = this.allLate ? consumer.prefetch : consumer.heldLate;
   }
 
   private removeOne(consumer: Consumer): void {
@@ -100,7 +131,7 @@ export class ConsumerSet {
     this.next = Math.max(0, this.next - gone.length);
     if (this.activeConsumer !== null && gone.includes(this.activeConsumer))
       this.activeConsumer = null;
-    this.changed();
+    this.left(gone);
     return gone;
   }
 
@@ -159,10 +190,30 @@ export class ConsumerSet {
     return this.paused;
   }
 
-  /** An active consumer stays active until it leaves, also when one of higher priority comes. */
+  private left(gone: readonly Consumer[]): void {
+    for (const consumer of gone) {
+      if (consumer.heldLate === 0) continue;
+      this.lateCount -= 1;
+      this.forgive(consumer);
+    }
+    this.changed();
+  }
+
   private changed(): void {
     const { list } = this;
     this.ranked = list.length > 1 && list[0]?.priority !== list.at(-1)?.priority;
-    if (this.singleActive) this.activeConsumer ??= list[0] ?? null;
+    if (this.singleActive) this.chooseActive();
+    const allLate = this.lateCount > 0 && this.lateCount === list.length;
+    if (allLate === this.allLate) return;
+    this.allLate = allLate;
+    for (const consumer of list) if (consumer.heldLate > 0) this.limit(consumer);
+  }
+
+  /** An active consumer stays active until it leaves or is late, also when one of higher priority comes. */
+  private chooseActive(): void {
+    const { list, activeConsumer } = this;
+    if (activeConsumer !== null && activeConsumer.heldLate === 0) return;
+    const good = this.lateCount === 0 ? list[0] : list.find(({ heldLate }) => heldLate === 0);
+    this.activeConsumer = good ?? activeConsumer ?? list[0] ?? null;
   }
 }

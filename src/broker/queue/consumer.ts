@@ -2,8 +2,13 @@
 // socket: the channel behind it does.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import type { MessageCounts } from '../stats/counts.ts';
+import type { Steps } from '../turn/slices.ts';
+import type { TimeoutAction } from './arguments/queue-arguments.ts';
+import type { TakenEntry } from './messages/queue-entries.ts';
 import type { HostedQueue } from './ports.ts';
 import type { QueueRules } from './rules.ts';
+import type { QueueType } from './types/queue-type.ts';
 import type { DeliveryLink, SharedCredit } from './waiting-line.ts';
 
 /** Where a channel is, with RabbitMQ's names for what its HTTP API shows. */
@@ -15,6 +20,8 @@ export interface ChannelDetails {
   readonly peer_host: string;
   readonly peer_port: number;
   readonly user: string;
+  /** What the client calls itself; left out where it does not say. */
+  readonly user_provided_name?: string;
 }
 
 /** The channel of a consumer, as the queue sees it. */
@@ -41,24 +48,48 @@ export interface DeliveryChannel {
 export interface ConsumerSource extends HostedQueue {
   readonly name: string;
   readonly durable: boolean;
+  readonly type: QueueType;
   /** What it was declared with. */
   readonly arguments: FieldTable;
   readonly rules: QueueRules;
-  /** Whether deliveries carry `x-delivery-count`. */
-  readonly countsReturns: boolean;
+  readonly counts: MessageCounts;
+  /** Told of consumers that are late, and that are so no more: see ConsumerSet. */
+  readonly subscribed: {
+    fellBehind(consumer: Consumer): void;
+    caughtUp(consumer: Consumer): void;
+  };
   /** Does at once what would wait for the end of the turn: see Queue.catchUp. */
   catchUp(): void;
+  /** Whether messages are ready, but the next may go out only once a batch is durable. */
+  readonly waitsForMark: boolean;
+  /** Whether an operator holds it: it gives nothing to consumers and to `get`. */
+  readonly paused: boolean;
+  /** Whether a message at the head has expired and is still there: none is given out before it is dropped. */
+  readonly overdue: boolean;
+  /** Drops all that has expired, in as many turns as that takes. */
+  droppingExpired(): Steps;
+  /** Its consumers, the highest priority first and then in order of registration. */
+  readonly consumers: readonly Consumer[];
+  /** The consumer that has it to itself, if any. */
+  readonly exclusiveConsumer: Consumer | null;
   addConsumer(consumer: Consumer): void;
   /** Takes consumers off; returns whether none is left. */
   removeConsumers(leaving: readonly Consumer[]): boolean;
+  /** Ends consumers, so many of the first at most, as it is deleted; they are told. */
+  endConsumers(most?: number): void;
   /** Asks for a delivery round, if there is anything to give out. */
   wake(): void;
+  /** Takes the next message out for a client that asks for one: see Queue.get. */
+  get(noAck: boolean, look: (entry: TakenEntry) => void): TakenEntry | null;
   /** Ends the life of an unacked message. */
   settle(seq: number): void;
   /** The same for one that its consumer does not want: it is dead-lettered. */
   reject(seq: number): void;
-  /** Puts an unacked message back to its place. */
-  requeue(seq: number): void;
+  /** Puts an unacked message back; `failed`: its consumer rejected it, or is gone. */
+  requeue(seq: number, failed?: boolean): void;
+  /** Messages that are ready, and that wait for their time. */
+  readonly readyCount: number;
+  readonly delayedCount: number;
   /** How often an unacked message came back before. */
   returnsOf(seq: number): number;
   /** Ends the life of a message that its client got without having to ack it. */
@@ -79,8 +110,16 @@ export class Consumer {
   readonly priority: number;
   /** How long a delivery to it may stay unacked, ms (`x-consumer-timeout`); null: as its queue says. */
   readonly timeoutMs: number | null;
-  /** Deliveries not settled yet. */
+  /** What becomes of one that does so for longer (`x-consumer-timeout-action`); null: as its queue says. */
+  readonly timeoutAction: TimeoutAction | null;
+  /** Deliveries not settled yet, and those that were taken back from it. */
   unacked = 0;
+  /** Those that were taken back after their timeout, and are not settled late. */
+  late = 0;
+  /** How many of all it had when the last one was taken back; 0: it is not late. Its set's. */
+  heldLate = 0;
+  /** At most so many may be unacked now, 0: any number: its prefetch, or less while it is late. Its set's. */
+  room: number;
   /** How many had joined the queue when it did, itself counted; its set numbers them. */
   joined = 0;
   /** When it was served last, as its set counts; only kept while priorities matter. */
@@ -107,16 +146,19 @@ export class Consumer {
     this.noAck = noAck;
     this.exclusive = exclusive;
     this.prefetch = prefetch;
+    this.room = prefetch;
     this.arguments = args;
     this.priority = Number(args.get('x-priority')?.value ?? 0);
     const timeout = args.get('x-consumer-timeout');
     this.timeoutMs = timeout === undefined ? null : Number(timeout.value);
+    const action = args.get('x-consumer-timeout-action');
+    this.timeoutAction = action === undefined ? null : (String(action.value) as TimeoutAction);
   }
 
   /** Whether it may be given a message: credit left, and the connection takes output. */
   get ready(): boolean {
     if (this.link.full) return false;
-    if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false;
+    if (this.room !== 0 && this.unacked >= this.room) return false;
     return this.credit.limit === 0 || this.credit.admits(this.queue);
   }
 
@@ -128,7 +170,7 @@ export class Consumer {
   /** Where the connection or the channel's credit hold it back, its queue has a place in that line from now on. */
   private refused(): false {
     if (this.link.full) this.link.line.refuse(this);
-    else if (this.prefetch === 0 || this.unacked < this.prefetch) this.credit.join(this.queue);
+    else if (this.room === 0 || this.unacked < this.room) this.credit.join(this.queue);
     return false;
   }
 }

@@ -1,7 +1,7 @@
 // Owns which queues fill up though their consumers settle, and how much more each may be given for now.
 // Never holds a publisher back: server/backpressure/flow-control.ts does.
 
-/** What counts as a flood; see config/settings.ts. */
+/** From which backlog on a queue has a quota; see config/settings.ts. */
 export interface FlowSettings {
   /** A queue with consumers may have so many messages ready; no limit is `Infinity`. */
   readonly flowBacklogMax: number;
@@ -17,15 +17,15 @@ export const NO_QUOTAS: FlowSettings = {
   flowFloor: 0,
 };
 
-/** What a publisher of large messages may send to a flooded queue whatever its consumers do. */
+/** What a publisher of large messages may send to a queue with a quota whatever its consumers do. */
 const FLOOR_BYTES_PER_SECOND = 64 * 2 ** 20;
 /** Where the backlog is so many times what it may be, less is let in than goes out. */
 const HIGH_BACKLOG = 2;
 const HIGH_BACKLOG_SHARE = 0.8;
-/** A flood is over when the backlog is this part of what it may be. */
+/** A quota ends when the backlog is this part of what it may be. */
 const OVER = 0.5;
 
-/** A queue as its floods are seen. */
+/** A queue as quotas see it. */
 export interface QuotaQueue {
   readonly deleted: boolean;
   readonly readyCount: number;
@@ -33,13 +33,13 @@ export interface QuotaQueue {
   /** Body bytes of the ready messages. */
   readonly readyBytes: number;
   readonly consumers: readonly { readonly channel: { readonly link: object } }[];
-  /** Null: it is not flooded. */
-  flood: FlowQuota | null;
-  /** Makes it go by what `flood` is now. */
+  /** Null: it has none. */
+  flowQuota: FlowQuota | null;
+  /** Makes it go by what `flowQuota` is now. */
   applyRules(): void;
 }
 
-/** A queue while it is flooded. */
+/** The quota of a queue whose backlog is too large. */
 export class FlowQuota {
   readonly queue: QuotaQueue;
   /** Pushes since the last sample, and how many of them are welcome. */
@@ -47,25 +47,25 @@ export class FlowQuota {
   allowance = 0;
   /** What was in the queue at the last sample. */
   heldBefore: number;
-  private readonly floods: FlowQuotas;
+  private readonly flowQuotas: FlowQuotas;
 
-  constructor(queue: QuotaQueue, floods: FlowQuotas) {
+  constructor(queue: QuotaQueue, flowQuotas: FlowQuotas) {
     this.queue = queue;
-    this.floods = floods;
+    this.flowQuotas = flowQuotas;
     this.heldBefore = queue.readyCount + queue.unackedCount;
   }
 
   /** A message is on its way into the queue. */
   push(): void {
     this.pushed += 1;
-    if (this.pushed > this.allowance) this.floods.overdrawn = this;
+    if (this.pushed > this.allowance) this.flowQuotas.exceeded = this;
   }
 }
 
-/** All flooded queues. */
+/** The quotas there are. */
 export class FlowQuotas {
   /** A queue that has been given more than is welcome just now; flow-control.ts looks at it and sets it back. */
-  overdrawn: FlowQuota | null = null;
+  exceeded: FlowQuota | null = null;
   private readonly settings: FlowSettings;
   private readonly all = new Set<FlowQuota>();
 
@@ -73,30 +73,30 @@ export class FlowQuotas {
     this.settings = settings;
   }
 
-  /** Whether some queue is flooded, so that samples are wanted. */
+  /** Whether some queue has a quota, so that samples are wanted. */
   get any(): boolean {
     return this.all.size > 0;
   }
 
   /** Told of every queue that has been delivered from. */
-  look(queue: QuotaQueue): void {
+  check(queue: QuotaQueue): void {
     const { flowBacklogMax, flowBacklogBytesMax } = this.settings;
     if (queue.readyCount <= flowBacklogMax && queue.readyBytes <= flowBacklogBytesMax) return;
     // A publisher that parks messages in a queue without consumers is left alone.
-    if (queue.flood !== null || queue.consumers.length === 0) return;
-    queue.flood = new FlowQuota(queue, this);
+    if (queue.flowQuota !== null || queue.consumers.length === 0) return;
+    queue.flowQuota = new FlowQuota(queue, this);
     queue.applyRules();
-    this.all.add(queue.flood);
+    this.all.add(queue.flowQuota);
   }
 
-  /** Takes off what is flooded no more; returns whether anything was. */
+  /** Ends quotas whose backlog is small again; returns whether there was one. */
   endWhatIsOver(): boolean {
     let ended = false;
-    for (const flood of this.all) {
-      if (!this.isOver(flood.queue)) continue;
-      this.all.delete(flood);
-      flood.queue.flood = null;
-      flood.queue.applyRules();
+    for (const quota of this.all) {
+      if (!this.isOver(quota.queue)) continue;
+      this.all.delete(quota);
+      quota.queue.flowQuota = null;
+      quota.queue.applyRules();
       ended = true;
     }
     return ended;
@@ -104,14 +104,14 @@ export class FlowQuotas {
 
   /** Looks at what was settled in the last `ms`: as much is welcome in the next. */
   sample(ms: number): void {
-    for (const flood of this.all) {
-      const { queue } = flood;
+    for (const quota of this.all) {
+      const { queue } = quota;
       const held = queue.readyCount + queue.unackedCount;
-      const settled = flood.pushed - (held - flood.heldBefore);
+      const settled = quota.pushed - (held - quota.heldBefore);
       const share = this.isHigh(queue) ? HIGH_BACKLOG_SHARE : 1;
-      flood.allowance = Math.max(settled * share, this.floor(queue, ms));
-      flood.pushed = 0;
-      flood.heldBefore = held;
+      quota.allowance = Math.max(settled * share, this.floor(queue, ms));
+      quota.pushed = 0;
+      quota.heldBefore = held;
     }
   }
 

@@ -2,7 +2,6 @@
 // queue's messages do.
 
 import type { Field } from '../../amqp/field-table.ts';
-import { isQuorum } from './arguments.ts';
 import type { ConsumerSource } from './consumer.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
 
@@ -19,7 +18,6 @@ export function countField(count: number): Field {
  * RabbitMQ, a quorum queue counts from 0 on, while a first delivery to a consumer carries no count.
  */
 export function gotCount(queue: ConsumerSource, { seq, redelivered }: TakenEntry): number | null {
-  if (!queue.countsReturns) return null;
   const returns = redelivered ? queue.returnsOf(seq) : 0;
-  return returns > 0 || isQuorum(queue.arguments) ? returns : null;
+  return returns > 0 || queue.type.countsFirstGet ? returns : null;
 }

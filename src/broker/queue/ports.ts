@@ -2,26 +2,47 @@
 // message, and what it asks of its broker and its vhost. Never does anything.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import type { Visitable } from '../../util/visit-mark.ts';
+import type { BrokerCounts, DeathCounts, DeathReason, MessageCounts } from '../stats/counts.ts';
+import type { BrokerTime } from '../turn/broker-time.ts';
 import type { Slices, Steps } from '../turn/slices.ts';
+import type { DelayRows } from './delay/delay-rows.ts';
 import type { QuotaQueue } from './flow-quota.ts';
-import type { HeldEntry, MessagesHost } from './messages/host.ts';
+import type { HeldEntry, MessagesHost } from './messages/messages-host.ts';
 import type { QueueRules } from './rules.ts';
 
-/** Why a message died, in the words of `x-death`. */
-export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+export type { DeathReason };
+
+/** A queue as routes and bindings see it. At most two classes implement it: `push` is called for each message. */
+export interface MessageSink extends Visitable {
+  readonly name: string;
+  readonly durable: boolean;
+  /** The connection that an exclusive queue belongs to, else null. */
+  readonly owner: object | null;
+  readonly deleted: boolean;
+  /**
+   * Adds a message that the log holds for it; `flags` is made of the PUSH_ bits and a priority. False when it is
+   * full and refuses the message: then the log no longer holds it for this queue.
+   */
+  push(position: number, bodyBytes: number, flags: number): boolean;
+}
+
+/** What is called at a time that it asks for. */
+export interface Watched {
+  readonly deleted: boolean;
+  /** The earliest time at which the host will call `deadlinePassed`; Infinity: none. */
+  watchedMs: number;
+  deadlinePassed(): void;
+}
 
 /** A queue as the turn and the batches see it. */
-export interface HostedQueue extends QuotaQueue {
-  readonly deleted: boolean;
+export interface HostedQueue extends QuotaQueue, Watched {
   /** Whether the host has it on its list of queues to deliver from. */
   touched: boolean;
   /** Whether the host has it on its list of queues with something to seal. */
   dirty: boolean;
-  /** The earliest time at which the host will call `deadlinePassed`; Infinity: none. */
-  watchedMs: number;
   /** Gives out what it can, so many messages at most; returns whether it stopped only for others' turn. */
   deliver(most?: number): boolean;
-  deadlinePassed(): void;
   /** Writes into the batch being gathered what changed since the last one. */
   sealInto(batch: number): void;
   /** Told that all batches up to `batch` are durable. */
@@ -34,28 +55,35 @@ export interface DyingQueue {
   readonly name: string;
   readonly durable: boolean;
   readonly rules: QueueRules;
+  readonly type: { readonly name: string };
+  readonly counts: MessageCounts;
+  /** How the messages of its type died. */
+  readonly deaths: DeathCounts;
 }
 
 /** What hands on the messages that a queue refused. */
 export interface Refusing {
   /** Whether its queue is gone, and all that it refused with it. */
   readonly deleted: boolean;
-  handOnRefused(position: number, bodyBytes: number, traits: number): Steps | null;
+  handOnRefused(position: number, bodyBytes: number, flags: number): Steps | null;
 }
 
 /** Where refused messages wait for their turn to be dead letters. */
 export interface RefusalLine {
   /** Whether dead letters have had their share of this turn. */
   readonly spent: boolean;
-  add(refusing: Refusing, position: number, bodyBytes: number, traits: number): void;
+  add(refusing: Refusing, position: number, bodyBytes: number, flags: number): void;
 }
 
 /** What a queue needs of the broker around it. */
 export interface QueueHost extends MessagesHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
+  readonly time: BrokerTime;
   readonly slices: Slices;
-  readonly refusedLetters: RefusalLine;
+  readonly counts: BrokerCounts;
+  readonly delayRows: DelayRows;
+  readonly overflowDeadLetters: RefusalLine;
   /** Whether the broker stops: what can wait for the next start does. */
   readonly stopping: boolean;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */
@@ -66,6 +94,8 @@ export interface QueueHost extends MessagesHost {
   watch(queue: HostedQueue, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
   listDirty(queue: HostedQueue): void;
+  /** The record at a position goes from one holder, or place of a holder, to another. */
+  recordMoved(position: number): void;
 }
 
 /** What a queue needs of its vhost. */
@@ -82,7 +112,7 @@ export interface QueueHome {
 }
 
 /** What a queue is declared with; redeclaration compares these. */
-export interface QueueTraits {
+export interface QueueDeclaration {
   readonly name: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;

@@ -4,26 +4,40 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log/log.ts';
 import { arrivedMsAt } from '../../message/read-message.ts';
-import type { Visitable } from '../../util/visit-mark.ts';
-import { MessageCounts } from '../stats/counts.ts';
-import type { Consumer, ConsumerSource } from './consumer.ts';
+import { type DeathCounts, MessageCounts } from '../stats/counts.ts';
+import type { Activity } from '../stats/history/busiest.ts';
+import type { Steps } from '../turn/slices.ts';
+import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
-import type { EndingQueue } from './death-line.ts';
-import { DELIVERIES_PER_TURN, Endings } from './endings.ts';
+import { type DelayingQueue, QueueDelays } from './delay/queue-delays.ts';
+import { type DeliveringQueue, deliverRound } from './delivery-round.ts';
+import { DELIVERIES_PER_TURN, Endings } from './endings/endings.ts';
+import { QueueDeadline } from './endings/queue-deadline.ts';
 import type { FlowQuota } from './flow-quota.ts';
+import { getMessage } from './get-message.ts';
 import { QueueLatency } from './latency.ts';
-import { PUSH_EXPIRES } from './messages/host.ts';
 import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
 import type { RecordHolder } from './messages/record-holder.ts';
-import type { QueueHome, QueueHost, QueueTraits } from './ports.ts';
-import { QueueDeadline } from './queue-deadline.ts';
-import { isOver, type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
+import type { MessageSink, QueueDeclaration, QueueHome, QueueHost } from './ports.ts';
+import { PUSH_DELAYED, PUSH_EXPIRES } from './push-flags.ts';
+import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
+import type { QueueType } from './types/queue-type.ts';
+import { queueTypeOf } from './types/registry.ts';
+
+/** Flags of messages that are looked at as they come. */
+const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED;
 
 /** One queue. */
 export class Queue
-  implements QueueTraits, MessagesOwner, RecordHolder, Visitable, ConsumerSource, EndingQueue
+  implements
+    QueueDeclaration,
+    MessagesOwner,
+    RecordHolder,
+    MessageSink,
+    DeliveringQueue,
+    DelayingQueue
 {
   readonly id: number;
   readonly name: string;
@@ -31,10 +45,13 @@ export class Queue
   readonly autoDelete: boolean;
   readonly owner: object | null;
   readonly arguments: FieldTable;
+  readonly type: QueueType;
   visitMark = 0;
   /** Why its rows cannot be read, so that it only stands for them; null: it is a real queue. */
   unreadable: string | null = null;
   deleted = false;
+  /** Whether an operator holds it: messages come in, and none goes to a consumer or a `basic.get`. */
+  paused = false;
   /** Whether the host has it on its list of queues to deliver from. */
   touched = false;
   /** Whether the host has it on its list of queues with something to seal. */
@@ -43,44 +60,48 @@ export class Queue
   watchedMs = Infinity;
   /** The rules that hold now. */
   rules: QueueRules;
-  /** Whether deliveries carry `x-delivery-count`. */
-  countsReturns = false;
   private bounded = false;
-  /** Whether a push is looked at first: the queue may refuse it, or is flooded. */
+  /** Whether a push is looked at first: the queue may refuse it or have it wait, or has a quota. */
   private guarded = false;
-  flood: FlowQuota | null = null;
-  /** Whether messages may expire here, or the queue itself. */
-  private timed = false;
+  flowQuota: FlowQuota | null = null;
+  /** Whether messages may wait or expire here, or the queue itself. */
+  timed = false;
   private readonly host: QueueHost;
   private readonly log: MessageLog;
   readonly endings: Endings;
-  private readonly deadline: QueueDeadline;
+  readonly deadline: QueueDeadline;
   readonly messages: QueueMessages;
+  readonly delays: QueueDelays;
   readonly subscribed: ConsumerSet;
-  /** All but `published`, which `messages` knows: see tallyOf in view/statistics.ts. */
+  /** All but `published`, which `messages` knows: see tallyOf in view/rows.ts. */
   readonly counts = new MessageCounts();
+  readonly deaths: DeathCounts;
+  activity: Activity | null = null;
   /** Made by the first delivery. */
   latency: QueueLatency | null = null;
 
   constructor(
     id: number,
-    traits: QueueTraits,
+    declaration: QueueDeclaration,
     log: MessageLog,
     host: QueueHost,
     home: QueueHome,
     rows: QueueRows,
   ) {
     this.id = id;
-    this.name = traits.name;
-    this.durable = traits.durable;
-    this.autoDelete = traits.autoDelete;
-    this.owner = traits.owner;
-    this.arguments = traits.arguments;
+    this.name = declaration.name;
+    this.durable = declaration.durable;
+    this.autoDelete = declaration.autoDelete;
+    this.owner = declaration.owner;
+    this.arguments = declaration.arguments;
+    this.type = queueTypeOf(declaration.arguments);
+    this.deaths = host.counts.deaths.ofType(this.type.name);
     this.host = host;
     this.log = log;
     this.endings = new Endings(this, host, home);
+    this.delays = new QueueDelays(this, host, log);
     this.deadline = new QueueDeadline(this, host, home);
-    this.rules = rulesOf(traits.arguments, null, null);
+    this.rules = rulesOf(declaration.arguments, null, null);
     const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
     this.subscribed = new ConsumerSet(singleActiveConsumer);
     this.messages = new QueueMessages(this, priorityMax, priorityDefault, log, host, rows);
@@ -99,13 +120,12 @@ export class Queue
     if (!this.touched) this.host.touch(this);
   }
 
-  /** Makes the fields that the hot paths look at follow from the rules, and from `flood`. */
+  /** Makes the fields that the hot paths look at follow from the rules, and from `flowQuota`. */
   applyRules(): void {
     const { rules } = this;
-    this.countsReturns = rules.countsReturns;
     this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
-    this.guarded = this.flood !== null || (this.bounded && rules.overflow !== 'drop-head');
-    if (this.unreadable !== null) this.guarded = true;
+    this.guarded = this.flowQuota !== null || (this.bounded && rules.overflow !== 'drop-head');
+    if (this.unreadable !== null || rules.messageDelayMs > 0) this.guarded = true;
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
     this.deadline.refresh();
   }
@@ -116,21 +136,24 @@ export class Queue
     this.applyRules();
   }
 
-  /**
-   * Adds a message at its place; `traits` is made of the PUSH_ bits and a priority. The caller has
-   * added the reference to its segment. False when the queue is full and refuses the message: the
-   * reference is taken off again.
-   */
-  push(position: number, bodyBytes: number, traits: number): boolean {
-    if (this.guarded && this.refuses(position, bodyBytes, traits)) {
-      this.log.unref(this.log.segmentOf(position), bodyBytes);
-      return false;
+  /** See MessageSink. */
+  push(position: number, bodyBytes: number, flags: number): boolean {
+    if (this.guarded || (flags & PUSH_UNUSUAL) !== 0) {
+      if (this.guarded && this.refuses(position, bodyBytes, flags)) return false;
+      if ((flags & PUSH_EXPIRES) !== 0) this.timed = true;
+      if (this.delays.hold(position, bodyBytes, flags)) return true;
     }
-    this.messages.push(position, bodyBytes, traits);
-    if ((traits & PUSH_EXPIRES) !== 0) this.timed = true;
+    this.messages.push(position, bodyBytes, flags);
     if (!this.touched) this.host.touch(this);
-    if (this.bounded && isOver(this.rules, this.messages, 0, 0)) this.atOnce(true);
+    if (this.bounded && this.delays.isOver(0, 0)) this.atOnce(true);
     return true;
+  }
+
+  /** Something waits: it counts against the limits, and has to be made ready in time. */
+  waitsNow(): void {
+    this.timed = true;
+    this.deadline.refresh();
+    if (this.bounded && !this.touched) this.host.touch(this);
   }
 
   /**
@@ -138,80 +161,31 @@ export class Queue
    * expired or is too much. Returns whether it stopped only to let other queues have their turn.
    */
   deliver(most = DELIVERIES_PER_TURN): boolean {
-    const { messages, subscribed, counts } = this;
-    const { line } = this.host;
-    const { depth } = line;
-    let more = false;
-    let noAcks = 0;
-    let n = 0;
-    // The message that is being looked at, for `consumer`; -1: none.
-    let looked = -1;
-    let consumer: Consumer | null = null;
-    for (let again = true; again; ) {
-      again = false;
-      try {
-        for (; ; n++) {
-          if (messages.readyCount === 0) break;
-          if (n === most) {
-            more = true;
-            break;
-          }
-          consumer = subscribed.pick();
-          if (consumer === null) {
-            more = subscribed.paused;
-            break;
-          }
-          if (this.timed && !this.endings.dropExpired(this.host.nowMs - 1)) {
-            more = messages.readyCount > 0;
-            break;
-          }
-          const entry = messages.take();
-          if (entry === null) break;
-          const { seq, redelivered } = entry;
-          looked = seq;
-          if (n === 0) this.timeDelivery(entry, consumer.noAck);
-          consumer.channel.deliver(consumer, this, seq, entry.position, redelivered);
-          looked = -1;
-          if (redelivered) counts.redelivered += 1;
-          if (consumer.noAck) {
-            messages.end(seq);
-            noAcks += 1;
-          } else {
-            consumer.unacked += 1;
-          }
-        }
-      } catch (error) {
-        if (looked < 0 || line.depth !== depth) throw error;
-        this.endings.setAside(looked, 'delivery', error);
-        looked = -1;
-        again = true;
-      }
-    }
-    counts.delivered += n - noAcks;
-    counts.deliveredNoAck += noAcks;
+    const due = this.timed && this.delays.promote(most);
+    let more = this.paused ? false : deliverRound(this, this.host, most);
     if (this.bounded && !more) more = this.endings.dropExcess();
     if (this.timed) {
       if (!more) more = !this.endings.dropExpired(this.host.nowMs) && this.readyCount > 0;
       this.deadline.refresh();
     }
-    return more;
+    return more || due;
   }
 
-  /**
-   * As `take`, for basic.get: what has expired is dropped first; null also where more has than there is time
-   * for, see `endings.overdue`. `look` reads what will be sent; what it cannot read is set aside.
-   */
-  get(noAck = false, look: (entry: TakenEntry) => void = () => {}): TakenEntry | null {
-    this.use();
-    let entry: TakenEntry | null;
-    do entry = this.endings.overdue ? null : this.take();
-    while (entry !== null && !this.endings.seen(entry, look));
-    if (this.timed) this.deadline.refresh();
-    if (entry !== null) {
-      this.counts.countGet(entry, noAck);
-      this.timeDelivery(entry, noAck);
-    } else if (this.readyCount === 0) this.counts.getEmpty += 1;
-    return entry;
+  /** Takes the next message out for a client that asks for one: see getMessage. */
+  get(
+    noAck = false,
+    look: (entry: TakenEntry) => void = () => {},
+    paused = false,
+  ): TakenEntry | null {
+    return getMessage(this, noAck, look, paused);
+  }
+
+  get overdue(): boolean {
+    return this.endings.overdue;
+  }
+
+  droppingExpired(): Steps {
+    return this.endings.droppingExpired();
   }
 
   /** As QueueMessages.take. */
@@ -219,13 +193,18 @@ export class Queue
     return this.messages.take();
   }
 
-  private timeDelivery({ seq, position }: TakenEntry, noAck: boolean): void {
+  timeDelivery({ seq, position }: TakenEntry, noAck: boolean): void {
     this.latency ??= new QueueLatency();
     this.latency.delivered(seq, arrivedMsAt(this.log, position), this.host.nowMs, noAck);
   }
 
   get readyCount(): number {
     return this.messages.readyCount;
+  }
+
+  /** Messages that wait for their time. */
+  get delayedCount(): number {
+    return this.delays.count;
   }
 
   get unackedCount(): number {
@@ -263,19 +242,22 @@ export class Queue
     this.endings.die(seq, 'rejected');
   }
 
-  /** Puts an unacked message back to its place; one that came back too often is dead-lettered. */
-  requeue(seq: number): void {
+  /**
+   * Puts an unacked message back to its place, now or when it is to be tried again; one that came back too often is
+   * dead-lettered. `failed`: its consumer rejected it, or is gone.
+   */
+  requeue(seq: number, failed = false): void {
     this.latency?.forget(seq);
-    if (this.countsReturns) {
-      const returns = this.messages.countReturn(seq);
-      if (returns > this.rules.deliveryLimit) return this.endings.die(seq, 'delivery_limit');
-    }
-    this.host.line.begin();
+    const { line } = this.host;
+    line.begin();
+    const returns = this.messages.countReturn(seq);
+    line.end();
+    if (this.rules.limitsReturns && this.delays.returned(seq, returns, failed)) return;
+    line.begin();
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
-    this.host.line.end();
-    // As in RabbitMQ, what is too much goes before any consumer is looked for.
-    if (this.bounded && isOver(this.rules, this.messages, 0, 0)) this.atOnce(false);
+    line.end();
+    if (this.bounded && this.delays.isOver(0, 0)) this.atOnce(false);
   }
 
   /** Removes all ready messages; returns how many. */
@@ -290,25 +272,25 @@ export class Queue
   /** Lets go of every message and row, as part of deleting the queue. */
   discard(): void {
     this.deleted = true;
+    this.counts.published = this.messages.pushedCount + this.delays.neverReady;
+    this.host.counts.queueGone(this.type.name, this.counts);
     this.messages.discard();
+    this.delays.discard();
   }
 
   /**
-   * Does at once what would wait for the end of the turn: any client that looks at the queue, or takes
-   * from it, finds it as if each message had gone to a consumer as it came. One round has to do, so that no
-   * look is a long turn: behind a longer backlog the next message may go to a `basic.get`, as in RabbitMQ.
+   * Does at once what would wait for the end of the turn, so that a client finds the queue as if each message had gone
+   * to a consumer as it came. One round has to do: behind a longer backlog the next may go to a `basic.get`.
    */
   catchUp(): void {
     if (this.touched && (this.consumers.length > 0 || this.bounded)) this.atOnce(true);
   }
 
-  /**
-   * Notes that a client declares the queue again or gets from it: that renews `x-expires`, and what has
-   * expired by now, or is a consumer's, must not be counted.
-   */
+  /** A client declares the queue again or gets from it: that renews `x-expires`, and what has expired must not be counted. */
   use(): void {
     this.catchUp();
     if (!this.timed) return;
+    this.delays.promote(DELIVERIES_PER_TURN);
     this.endings.dropExpired(this.host.nowMs);
     this.deadline.used();
   }
@@ -337,6 +319,20 @@ export class Queue
     return last;
   }
 
+  get exclusiveConsumer(): Consumer | null {
+    return this.subscribed.exclusive;
+  }
+
+  endConsumers(most = this.consumers.length): void {
+    for (const consumer of this.subscribed.clear(most)) consumer.channel.consumerGone(consumer);
+  }
+
+  /** Holds back all deliveries from now on, or gives them out again. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    this.wake();
+  }
+
   /** Asks for a delivery round, if there is anything to give out. */
   wake(): void {
     if (this.readyCount > 0 && !this.touched) this.host.touch(this);
@@ -345,11 +341,13 @@ export class Queue
   /** Told that all batches up to `batch` are durable. */
   durableUpTo(batch: number): void {
     if (this.messages.durableUpTo(batch)) this.wake();
+    this.delays.durableUpTo(batch);
   }
 
   /** Reads the queue's messages and marks back from the store. */
   recover(): void {
     this.messages.recover();
+    this.delays.recover();
     this.endings.setLostAside();
     if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
     this.wake();
@@ -357,32 +355,39 @@ export class Queue
 
   sealInto(batch: number): void {
     this.messages.sealInto(batch);
+    this.delays.sealInto(batch);
+  }
+
+  /** At a clean stop: notes just which messages have been delivered, no more. */
+  sealExactMarks(): void {
+    this.messages.sealExactMarks();
   }
 
   visitPage(cursor: number, visit: PositionVisitor): number {
-    return this.messages.visitPage(cursor, visit);
+    return this.delays.visitPage(cursor, visit);
   }
 
   entriesDirty(): void {
     if (!this.dirty) this.host.listDirty(this);
   }
 
-  /** Whether there is no place for a message, also after consumers took what they can. */
-  private refuses(position: number, bodyBytes: number, traits: number): boolean {
-    if (this.unreadable !== null) return true;
-    this.flood?.push();
-    const { rules, messages } = this;
-    if (rules.overflow === 'drop-head' || !isOver(rules, messages, 1, bodyBytes)) return false;
-    this.atOnce(true);
-    if (!isOver(rules, messages, 1, bodyBytes)) return false;
-    if (rules.overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, traits);
+  /** Whether there is no place for a message, also after consumers took what they can; then the log lets go of it. */
+  private refuses(position: number, bodyBytes: number, flags: number): boolean {
+    if (this.unreadable === null) {
+      this.flowQuota?.push();
+      const { overflow } = this.rules;
+      if (overflow === 'drop-head' || !this.delays.isOver(1, bodyBytes)) return false;
+      this.atOnce(true);
+      if (!this.delays.isOver(1, bodyBytes)) return false;
+      if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, flags);
+    }
+    this.log.unref(this.log.segmentOf(position), bodyBytes);
     return true;
   }
 
   /**
-   * Delivers and drops what is too much, or only drops, before the turn ends: a full queue looks as full
-   * as it may be at any moment. While some queue is at it already, this one waits for its turn, so that
-   * dead letters from queue to queue never pile up on the stack.
+   * Delivers and drops what is too much, or only drops, before the turn ends: a full queue is never fuller than it may
+   * be. While some queue is at it, this one waits, so that dead letters never pile up on the stack.
    */
   private atOnce(deliver: boolean): void {
     const { host } = this;

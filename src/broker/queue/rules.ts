@@ -1,15 +1,20 @@
 // Owns what a queue goes by: its arguments, its policy and the operator's, merged. Never acts on a
-// rule: queue.ts does.
+// rule: queue.ts and endings/ do.
 
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import type { ExactText } from '../../util/bytes.ts';
-import { isQuorum } from './arguments.ts';
+import type {
+  Overflow,
+  QueueSettingKey,
+  RetryType,
+  TimeoutAction,
+} from './arguments/queue-arguments.ts';
+import { DELAY_MAX_MS } from './delay/delay-headers.ts';
+import { RETRY_LIMIT, type RetryRule } from './delay/retry.ts';
+import { queueTypeOf } from './types/registry.ts';
 
 /** What a policy sets, by its keys: those of the arguments without `x-`. */
-export type PolicyDefinition = ReadonlyMap<string, string | number | boolean>;
-
-/** What becomes of a message that a full queue has no place for. */
-export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+export type PolicyDefinition = ReadonlyMap<string, string | number | bigint | boolean>;
 
 /** The rules of one queue. No limit is Infinity. */
 export interface QueueRules {
@@ -23,22 +28,26 @@ export interface QueueRules {
   /** Where dead messages go; null: nowhere. */
   readonly deadLetterExchange: string | null;
   readonly deadLetterRoutingKey: ExactText | null;
+  /** How long a message waits before it is ready, ms; 0: not at all. */
+  readonly messageDelayMs: number;
   /** How often a message may come back. */
   readonly deliveryLimit: number;
-  /** Whether returns are counted, for the limit or for `x-delivery-count`. */
-  readonly countsReturns: boolean;
+  /** The most that a message may ask for of that: the operator's limit. */
+  readonly deliveryLimitMax: number;
+  /** How long what came back waits before it goes out again; null: it does not. */
+  readonly retry: RetryRule | null;
+  /** Whether one that came back may have done so too often, or waits. */
+  readonly limitsReturns: boolean;
   /** How long a delivery may stay unacked, ms; null: as the settings say. */
   readonly consumerTimeoutMs: number | null;
+  /** What becomes of one that does so for longer; null: as the settings say. */
+  readonly consumerTimeoutAction: TimeoutAction | null;
   /** The highest priority told apart; 0: priorities mean nothing. */
   readonly priorityMax: number;
   /** The priority of a message that names none. */
   readonly priorityDefault: number;
   readonly singleActiveConsumer: boolean;
 }
-
-/** Quorum queues tell 32 priorities apart, as from RabbitMQ 4.3 on. */
-const QUORUM_PRIORITY_MAX = 31;
-const QUORUM_PRIORITY_DEFAULT = 4;
 
 /**
  * Merges as RabbitMQ does: of times, lengths and counts the smallest of argument, policy and
@@ -50,19 +59,21 @@ export function rulesOf(
   policy: PolicyDefinition | null,
   operator: PolicyDefinition | null,
 ): QueueRules {
-  const least = (key: string): number =>
-    Math.min(
-      numberOf(args.get(`x-${key}`)?.value),
-      numberOf(policy?.get(key)),
-      numberOf(operator?.get(key)),
-    );
-  const exact = (key: string): ExactText | null =>
+  const argument = (key: QueueSettingKey): unknown => args.get(`x-${key}`)?.value;
+  const least = (key: QueueSettingKey): number =>
+    Math.min(numberOf(argument(key)), numberOf(policy?.get(key)), numberOf(operator?.get(key)));
+  const exact = (key: QueueSettingKey): ExactText | null =>
     textOf(args.get(`x-${key}`)) ?? policyText(operator, key) ?? policyText(policy, key);
-  const chosen = (key: string): string | null => exact(key)?.toString() ?? null;
-  const quorum = isQuorum(args);
-  const deliveryLimit = least('delivery-limit');
+  const chosen = (key: QueueSettingKey): string | null => exact(key)?.toString() ?? null;
+  const type = queueTypeOf(args);
+  const given = (key: QueueSettingKey): boolean =>
+    [argument(key), policy?.get(key), operator?.get(key)].some((value) => value !== undefined);
+  const retry = retryOf(least, chosen);
+  const deliveryLimit =
+    retry !== null && !given('delivery-limit') ? RETRY_LIMIT : least('delivery-limit');
+  const messageDelayMs = least('message-delay');
   const consumerTimeoutMs = least('consumer-timeout');
-  const priorityMax = numberOf(args.get('x-max-priority')?.value);
+  const priorityMax = numberOf(argument('max-priority'));
   return {
     messageTtlMs: least('message-ttl'),
     expiresMs: least('expires'),
@@ -71,12 +82,35 @@ export function rulesOf(
     overflow: (chosen('overflow') ?? 'drop-head') as Overflow,
     deadLetterExchange: chosen('dead-letter-exchange'),
     deadLetterRoutingKey: exact('dead-letter-routing-key'),
+    messageDelayMs: messageDelayMs === Infinity ? 0 : messageDelayMs,
     deliveryLimit,
-    countsReturns: quorum || deliveryLimit !== Infinity,
+    deliveryLimitMax: numberOf(operator?.get('delivery-limit')),
+    retry,
+    limitsReturns: retry !== null || deliveryLimit !== Infinity,
     consumerTimeoutMs: consumerTimeoutMs === Infinity ? null : consumerTimeoutMs,
-    priorityMax: priorityMax === Infinity ? (quorum ? QUORUM_PRIORITY_MAX : 0) : priorityMax,
-    priorityDefault: quorum ? Math.min(QUORUM_PRIORITY_DEFAULT, priorityMax) : 0,
-    singleActiveConsumer: args.get('x-single-active-consumer')?.value === true,
+    consumerTimeoutAction: chosen('consumer-timeout-action') as TimeoutAction | null,
+    priorityMax: priorityMax === Infinity ? type.priorityMax : priorityMax,
+    priorityDefault: Math.min(type.priorityDefault, priorityMax),
+    singleActiveConsumer: argument('single-active-consumer') === true,
+  };
+}
+
+/** How what came back is tried again, where anything says so. */
+function retryOf(
+  least: (key: QueueSettingKey) => number,
+  chosen: (key: QueueSettingKey) => string | null,
+): RetryRule | null {
+  const minMs = least('delayed-retry-min');
+  const type = (chosen('delayed-retry-type') ?? 'all') as RetryType;
+  if (type === 'disabled' || minMs === Infinity || minMs === 0) return null;
+  const multiplier = least('delayed-retry-multiplier');
+  const jitter = least('delayed-retry-jitter');
+  return {
+    type,
+    minMs,
+    maxMs: Math.min(least('delayed-retry-max'), DELAY_MAX_MS),
+    multiplier: multiplier === Infinity ? null : multiplier,
+    jitter: jitter === Infinity ? 0 : jitter,
   };
 }
 

@@ -3,10 +3,11 @@
 
 import { TABLE_SET_ASIDE } from '../../store/tables.ts';
 import type { Access } from '../access/access.ts';
-import type { VhostSnapshot, VhostTraits } from '../access/vhost-traits.ts';
+import type { VhostMetadata, VhostSnapshot } from '../access/vhost-metadata.ts';
 import type { BrokerCore } from '../core/core.ts';
 import type { FirstStart } from '../first-start.ts';
 import type { GlobalParameters } from '../policy/parameters.ts';
+import { DelayRowSweep } from '../queue/delay/delay-sweep.ts';
 import type { VhostDeletions } from '../vhost/deletions.ts';
 import type { DefinitionRows } from '../vhost/topology-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
@@ -21,24 +22,28 @@ interface RecoveringBroker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   readonly vhostDeletions: VhostDeletions;
   putVhost(name: string): Vhost;
-  addVhost(name: string, traits: Partial<VhostTraits>): Vhost;
-  makeVhost(name: string, traits: Partial<VhostTraits>): Vhost;
+  addVhost(name: string, metadata: Partial<VhostMetadata>): Vhost;
+  makeVhost(name: string, metadata: Partial<VhostMetadata>): Vhost;
 }
 
 /** See Broker.recover. */
-export function recoverBroker(broker: RecoveringBroker, first: FirstStart): void {
+export function recoverBroker(broker: RecoveringBroker, first: FirstStart): boolean {
   const { access, definitionRows } = broker;
   const { setAside, setAsideRows, sweeps, log } = broker.core;
   broker.globalParameters.recover();
   access.recover();
   for (const id of sweeps.recover()) broker.core.queueIds.reserve(id);
+  for (const gone of broker.core.delayRows.recoverGone()) {
+    broker.core.queueIds.reserve(gone.queueId);
+    sweeps.goOn(new DelayRowSweep(gone, broker.core.delayRows));
+  }
   if (sweeps.any) broker.core.awaitBatch();
   const stored = access.rows.vhosts();
   // A row that cannot be read was written at some time: such a store is not new.
   const fresh = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
-  for (const { going, ...traits } of stored) {
-    if (going === true) recoverGoing(broker, traits);
-    else recoverVhost(broker, broker.addVhost(traits.name, traits));
+  for (const { going, ...snapshot } of stored) {
+    if (going === true) recoverGoing(broker, snapshot);
+    else recoverVhost(broker, broker.addVhost(snapshot.name, snapshot));
   }
   const names = fresh ? [first.vhost, ...definitionRows.vhosts()] : [];
   for (const name of names) {
@@ -53,15 +58,16 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): void
   broker.core.reserveStrayQueueIds();
   if (setAsideRows.keepsRecords) log.keepAll();
   log.dropUnreferenced();
-  if (!fresh || first.user === null) return;
+  if (!fresh || first.user === null) return fresh;
   const { name, password, tags, permission, logCost } = first.user;
   access.putUserNow({ name, tags }, password, logCost);
   access.setPermission({ ...permission, user: name, vhost: first.vhost });
+  return fresh;
 }
 
 /** What is left of a vhost is read back, so that its deletion can let go of it. */
-function recoverGoing(broker: RecoveringBroker, traits: VhostSnapshot): void {
-  const vhost = broker.makeVhost(traits.name, traits);
+function recoverGoing(broker: RecoveringBroker, snapshot: VhostSnapshot): void {
+  const vhost = broker.makeVhost(snapshot.name, snapshot);
   recoverVhost(broker, vhost);
   broker.vhostDeletions.goOn(vhost);
 }

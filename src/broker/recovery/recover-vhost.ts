@@ -38,10 +38,12 @@ export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
   for (const { key, value } of rows.bindings(vhost.name)) {
     attempt(broker, key, () => recoverBinding(vhost, value));
   }
+  vhost.schedules.recover();
 }
 
 function recoverQueue(vhost: Vhost, stored: StoredQueue): void {
   const queue = vhost.addQueue(stored.id, { ...stored, durable: true, owner: null });
+  queue.paused = stored.paused;
   queue.recover();
 }
 

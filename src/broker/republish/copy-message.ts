@@ -1,19 +1,15 @@
 // Owns putting a message once more into queues, under another address or with other headers: dead
 // letters and what is moved. Never decides that, nor where it goes.
 
+import { Chunk } from '../../message/chunk.ts';
 import type { ReadMessage } from '../../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
-import { type ExactText, viewOf } from '../../util/bytes.ts';
+import type { ExactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
-import {
-  PUSH_EXPIRES,
-  PUSH_PRIORITY,
-  PUSH_PRIORITY_SHIFT,
-  PUSH_STORED,
-} from '../queue/messages/host.ts';
-import type { Queue } from '../queue/queue.ts';
+import { ENQUEUED_REFUSED, enqueue, enqueueWide } from '../core/enqueue.ts';
+import type { MessageSink } from '../queue/ports.ts';
+import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT } from '../queue/push-flags.ts';
 import type { Steps } from '../turn/slices.ts';
-import { pushingAll } from './pushing.ts';
 
 /** What differs from the message that is copied. */
 export interface Copy {
@@ -26,65 +22,51 @@ export interface Copy {
 
 /** A copy that is whole, and in no queue yet. */
 export interface PreparedCopy {
-  readonly record: Buffer;
-  readonly view: DataView;
+  /** Its record, and nothing else. */
+  readonly chunk: Chunk;
   readonly bodyBytes: number;
-  readonly persistent: boolean;
-  /** What a push is told of it, but for PUSH_STORED. */
-  readonly traits: number;
+  /** As for `enqueue`. */
+  readonly flags: number;
 }
 
 /** Makes a copy of a message. All that can fail fails here, while nothing has changed. */
 export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy): PreparedCopy {
+  const chunk = new Chunk();
   const record = buildRecord(copy.exchange, copy.routingKey, copy.headerPayload, message.body);
-  const view = viewOf(record);
-  const flags = message.persistent ? FLAG_PERSISTENT : 0;
+  chunk.loadRecord(record, null);
+  const kept = message.persistent ? FLAG_PERSISTENT : 0;
   const { priority } = message;
-  writeRecordHead(view, 0, flags, priority ?? 0, core.time.now(), copy.expiryMs);
-  let traits = 0;
-  if (priority !== null) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
-  if (copy.expiryMs !== NO_EXPIRY) traits |= PUSH_EXPIRES;
-  const { persistent } = message;
-  return { record, view, bodyBytes: message.body.length, persistent, traits };
+  writeRecordHead(chunk.view, 0, kept, priority ?? 0, core.time.now(), copy.expiryMs);
+  let flags = 0;
+  if (priority !== null) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+  if (copy.expiryMs !== NO_EXPIRY) flags |= PUSH_EXPIRES;
+  return { chunk, bodyBytes: message.body.length, flags };
 }
 
-/** Puts a copy into queues, of which there is one at least; false: one refused it. */
+/** Puts a copy into queues, of which there is one at least and not very many; false: one refused it. */
 export function placeCopy(
   core: BrokerCore,
-  prepared: PreparedCopy,
-  targets: readonly Queue[],
+  { chunk, bodyBytes, flags }: PreparedCopy,
+  targets: readonly MessageSink[],
 ): boolean {
+  const durable = targets.some((target) => target.durable);
   core.line.begin();
-  const { position, traits } = store(core, prepared, targets);
-  let taken = true;
-  for (const target of targets) {
-    if (!target.push(position, prepared.bodyBytes, traits)) taken = false;
-  }
+  const outcome = enqueue(core, chunk, 0, chunk.bytes.length, bodyBytes, targets, durable, flags);
   core.line.end();
-  return taken;
+  return (outcome & ENQUEUED_REFUSED) === 0;
 }
 
 /** The same for very many queues, step by step: one batch must have all of it. */
 export function* placingCopy(
   core: BrokerCore,
-  prepared: PreparedCopy,
-  targets: readonly Queue[],
+  { chunk, bodyBytes, flags }: PreparedCopy,
+  targets: readonly MessageSink[],
 ): Steps {
+  const durable = targets.some((target) => target.durable);
+  const outcome = { stored: false, refused: false };
+  const end = chunk.bytes.length;
   core.line.begin();
-  const { position, traits } = store(core, prepared, targets);
+  const steps = enqueueWide(core, chunk, 0, end, bodyBytes, targets, durable, flags, outcome);
   core.line.end();
-  const outcome = { refused: false };
-  yield* pushingAll(core, targets, position, prepared.bodyBytes, traits, outcome);
-}
-
-/** Has the log take a copy and hold it for so many queues. */
-function store(
-  { log }: BrokerCore,
-  { record, view, bodyBytes, persistent, traits }: PreparedCopy,
-  targets: readonly Queue[],
-): { readonly position: number; readonly traits: number } {
-  const stored = persistent && targets.some((target) => target.durable);
-  const position = log.append(record, view, 0, record.length, stored);
-  log.placed.hold(targets.length, bodyBytes);
-  return { position, traits: stored ? traits | PUSH_STORED : traits };
+  yield* steps;
 }

@@ -5,15 +5,16 @@ import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.
 import { readMessage } from '../../message/read-message.ts';
 import { NO_EXPIRY } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
+import { WIDE_ROUTE } from '../core/enqueue.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { DeathReason, DyingQueue } from '../queue/ports.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
 import type { Router } from '../routing/router.ts';
 import { copyKeys } from '../routing/sender-selected.ts';
+import { countDeath } from '../stats/counts.ts';
 import type { Steps } from '../turn/slices.ts';
 import { placeCopy, placingCopy, prepareCopy } from './copy-message.ts';
 import { queuesOfCycle, recordDeath } from './deaths.ts';
-import { WIDE_ROUTE } from './pushing.ts';
 
 /** A vhost as messages that the broker publishes itself see it. */
 export interface RoutedVhost {
@@ -36,7 +37,11 @@ export function deadLetter(
   reason: DeathReason,
 ): Steps | null {
   const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
-  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) return null;
+  if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) {
+    // As in RabbitMQ, an exchange that is not there is none.
+    countDeath(queue, reason, false);
+    return null;
+  }
   const message = readMessage(core.log, position);
   const { headers, expiration, address } = message;
   const atMs = core.clock.wallMs();
@@ -49,13 +54,16 @@ export function deadLetter(
   const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
   const cycle = queuesOfCycle(headers, reason);
   const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
-  if (targets.length === 0) return null;
+  if (targets.length === 0) {
+    countDeath(queue, reason, true);
+    return null;
+  }
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
   const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
   // Up to here the message was looked at; from here on there is no way back.
-  core.counts.deadLettered[reason] += 1;
-  if (targets.length > WIDE_ROUTE) return placingCopy(core, prepared, targets);
+  countDeath(queue, reason, true);
+  if (targets.length >= WIDE_ROUTE) return placingCopy(core, prepared, targets);
   placeCopy(core, prepared, targets);
   return null;
 }

@@ -2,7 +2,7 @@
 // to amq.rabbitmq.trace with headers that say what became of it. Never looks at one that is not traced.
 
 import { isDeeper } from '../../amqp/field-depth.ts';
-import type { Field, FieldTable } from '../../amqp/field-table.ts';
+import { type Field, type FieldTable, textField } from '../../amqp/field-table.ts';
 import {
   decodeProperties,
   encodeContentHeaderPayload,
@@ -11,11 +11,12 @@ import {
 } from '../../amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET, propertyStart, replaceHeaders } from '../../amqp/property-walk.ts';
 import { FIELD_DEPTH_MAX } from '../../amqp/table-limits.ts';
+import { Chunk } from '../../message/chunk.ts';
 import type { ReadMessage } from '../../message/read-message.ts';
 import { buildRecord, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
-import { type ExactText, exactText, viewOf } from '../../util/bytes.ts';
+import { exactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { NODE_NAME } from '../node-name.ts';
+import { enqueue } from '../core/enqueue.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
 import { copyKeyFields } from '../routing/sender-selected.ts';
 import type { RoutedVhost } from './dead-letter.ts';
@@ -30,7 +31,6 @@ export interface TracedChannel {
   readonly userName: string;
 }
 
-const text = (value: ExactText): Field => ({ type: 'S', value });
 const integer = (value: number): Field => ({ type: 'I', value });
 const list = (value: readonly Field[]): Field => ({ type: 'A', value });
 
@@ -50,7 +50,7 @@ export class Firehose {
 
   /** A message was published, and goes to these queues. */
   published(by: TracedChannel, message: ReadMessage, queues: readonly Named[]): void {
-    const routed = list(queues.map((queue) => text(queue.name)));
+    const routed = list(queues.map((queue) => textField(queue.name)));
     this.tell(by, message, `publish.${message.exchange}`, [], [['routed_queues', routed]]);
   }
 
@@ -73,15 +73,15 @@ export class Firehose {
     if (message.exchange === TRACE_EXCHANGE) return;
     const { exchange: name, routingKey } = message.address;
     const headers: FieldTable = new Map([
-      ['exchange_name', text(name)],
-      ['routing_keys', list([text(routingKey), ...copyKeyFields(message.headers)])],
+      ['exchange_name', textField(name)],
+      ['routing_keys', list([textField(routingKey), ...copyKeyFields(message.headers)])],
       ['properties', { type: 'F', value: propertiesOf(message) }],
-      ['node', text(NODE_NAME)],
+      ['node', textField(this.core.nodeName)],
       ...before,
-      ['vhost', text(this.vhost.name)],
-      ['connection', text(by.connectionName)],
+      ['vhost', textField(this.vhost.name)],
+      ['connection', textField(by.connectionName)],
       ['channel', integer(by.number)],
-      ['user', text(by.userName)],
+      ['user', textField(by.userName)],
       ...after,
     ]);
     this.publish(key, headers, message.body);
@@ -89,19 +89,17 @@ export class Firehose {
 
   /** The key may be longer than a short string; the record has as much of it as fits. */
   private publish(key: string, headers: FieldTable, body: Buffer): void {
-    const { log, line, nowMs } = this.core;
+    const { core } = this;
     const payload = encodeContentHeaderPayload(body.length, { headers });
     const asked = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET).withHeaders(headers);
     const queues = this.vhost.router.route(TRACE_EXCHANGE, key, asked)?.queues ?? [];
     if (queues.length === 0) return;
-    const record = buildRecord(TRACE_EXCHANGE, key, payload, body);
-    const view = viewOf(record);
-    writeRecordHead(view, 0, 0, 0, nowMs, NO_EXPIRY);
-    line.begin();
-    const position = log.append(record, view, 0, record.length, false);
-    log.placed.hold(queues.length, body.length);
-    for (const queue of queues) queue.push(position, body.length, 0);
-    line.end();
+    const chunk = new Chunk();
+    chunk.loadRecord(buildRecord(TRACE_EXCHANGE, key, payload, body), null);
+    writeRecordHead(chunk.view, 0, 0, 0, core.nowMs, NO_EXPIRY);
+    core.line.begin();
+    enqueue(core, chunk, 0, chunk.bytes.length, body.length, queues, false, 0);
+    core.line.end();
   }
 }
 
@@ -134,5 +132,5 @@ function fieldOf(payload: Buffer, name: keyof Properties, value: unknown): Field
   if (typeof value === 'number') return value < 2 ** 31 ? integer(value) : { type: 'l', value };
   // What was decoded has U+FFFD where bytes are no text.
   const at = propertyStart(payload, PROPERTY_FLAGS_OFFSET, propertyBit(name));
-  return text(exactText(payload, at + 1, at + 1 + (payload[at] as number)));
+  return textField(exactText(payload, at + 1, at + 1 + (payload[at] as number)));
 }

@@ -4,13 +4,22 @@
 import type { ReadMessage } from '../../message/read-message.ts';
 import { NO_EXPIRY } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
-import type { BrowsedEntry } from '../queue/messages/queue-messages.ts';
+import type { BrowsedEntry } from '../queue/messages/visiting.ts';
+import type { MessageSink } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
 import { placeCopy, prepareCopy } from './copy-message.ts';
 import { lastDeathOf } from './deaths.ts';
 
+/** Why messages that were to be moved stay, each in words for operators. */
+export const STUCK = {
+  not_dead_letter: 'they are not dead letters: name a queue to move them to',
+  no_queue: 'the queue that they died in is gone, or is this one',
+  refused: 'the queue that they would go to is full and refuses them',
+} as const;
+export type Stuck = keyof typeof STUCK;
+
 /** What became of a message that was to be moved. */
-export type Moved = 'moved' | 'no-way-back' | 'refused';
+export type Moved = 'moved' | Stuck;
 
 /**
  * Moves a ready message to the queue that it died in last, or to `to`. A dead letter gets the exchange
@@ -18,15 +27,16 @@ export type Moved = 'moved' | 'no-way-back' | 'refused';
  */
 export function redriveMessage(
   core: BrokerCore,
-  vhost: { readonly queues: ReadonlyMap<string, Queue> },
+  vhost: { readonly queues: ReadonlyMap<string, MessageSink> },
   from: Queue,
   entry: BrowsedEntry,
   message: ReadMessage,
-  to: Queue | null,
+  to: MessageSink | null,
 ): Moved {
   const death = lastDeathOf(message.headers);
+  if (to === null && death === null) return 'not_dead_letter';
   const target = to ?? vhost.queues.get(death?.queue ?? '');
-  if (target === undefined || target === from) return 'no-way-back';
+  if (target === undefined || target === from) return 'no_queue';
   const copy = {
     exchange: death === null ? message.address.exchange : (death.exchange ?? ''),
     routingKey: death?.routingKey ?? message.address.routingKey,

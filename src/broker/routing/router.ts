@@ -5,7 +5,7 @@ import { type Destination, type Exchange, isExchange } from '../exchange/exchang
 import type { RoutedMessage } from '../exchange/exchange-router.ts';
 import { MatchSet } from '../exchange/match-set.ts';
 import { LONG_WALK_NODES } from '../exchange/types/topic-trie.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { MessageSink } from '../queue/ports.ts';
 import type { Steps } from '../turn/slices.ts';
 import { MessageProperties } from './message-properties.ts';
 import { isReplyName } from './reply-names.ts';
@@ -23,9 +23,9 @@ const NO_KEYS: readonly string[] = [];
 /** What the router reads of its vhost. */
 export interface Topology {
   readonly exchanges: ReadonlyMap<string, Exchange>;
-  readonly queues: ReadonlyMap<string, Queue>;
+  readonly queues: ReadonlyMap<string, MessageSink>;
   /** The queues of direct reply-to. */
-  readonly replies: { get(name: string): Queue | undefined };
+  readonly replies: { get(name: string): MessageSink | undefined };
 }
 
 /** Thrown where a route takes long to find: a caller that can wait should take these steps, and then ask again. */
@@ -158,7 +158,7 @@ export class Router {
 
   /** The route to the queues among `destinations`. */
   private found(source: Exchange, byKeyOnly: boolean): Route {
-    const queues: Queue[] = [];
+    const queues: MessageSink[] = [];
     for (const destination of this.destinations.items) {
       if (!isExchange(destination)) queues.push(destination);
     }
@@ -190,6 +190,6 @@ function* walks(router: Exchange['router'], first: Steps, moreKeys: readonly str
 }
 
 /** An alternate exchange, or a queue, that is not there (yet) is no error. */
-function addIfThere(found: MatchSet<Destination>, destination: Destination | undefined): void {
-  if (destination !== undefined) found.add(destination);
+function addIfThere(matches: MatchSet<Destination>, destination: Destination | undefined): void {
+  if (destination !== undefined) matches.add(destination);
 }

@@ -20,6 +20,8 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   [`${TABLE_POLICIES}o`, 'operator policy'],
   [`${TABLE_POLICIES}r`, 'parameter'],
   [`${TABLE_POLICIES}g`, 'global parameter'],
+  [`${TABLE_POLICIES}s`, 'schedule'],
+  [`${TABLE_POLICIES}t`, 'ticks of a schedule'],
 ]);
 
 /** Kinds whose key does not begin with a vhost. */
@@ -124,7 +126,7 @@ export class SetAsideDefinitions {
 }
 
 /** The answer for what is set aside: it names it, and the way out. */
-export function setAsideError({ kind, vhost, name, error }: SetAsideDefinition): AmqpError {
+function setAsideError({ kind, vhost, name, error }: SetAsideDefinition): AmqpError {
   const where =
     kind === 'vhost' ? `vhost '${name}'` : `${kind} '${name}' in vhost '${vhost ?? ''}'`;
   const text = `${where} is set aside, it could not be read at the start (${error.slice(0, 80)})`;

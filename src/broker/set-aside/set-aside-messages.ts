@@ -4,11 +4,11 @@
 import type { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
-import { type HeldEntry, PUSH_STORED } from '../queue/messages/host.ts';
+import type { HeldEntry } from '../queue/messages/messages-host.ts';
 import type { PositionVisitor } from '../queue/messages/queue-entries.ts';
 import type { RecordHolder } from '../queue/messages/record-holder.ts';
-import type { DyingQueue } from '../queue/ports.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { DyingQueue, MessageSink } from '../queue/ports.ts';
+import { PUSH_STORED } from '../queue/push-flags.ts';
 import type { ChangeLine } from '../turn/change-line.ts';
 import { type SetAsideMessage, SetAsideRows } from './set-aside-rows.ts';
 
@@ -132,12 +132,12 @@ export class SetAsideMessages implements RecordHolder {
   }
 
   /** Puts a message back into a queue, at its tail; false: the queue is full and refuses it. */
-  retry(message: SetAsideMessage, queue: Queue): boolean {
+  retry(message: SetAsideMessage, queue: MessageSink): boolean {
     const { line, log } = this.host;
-    const { position, bodyBytes, traits } = message;
+    const { position, bodyBytes, flags } = message;
     line.begin();
     log.retain(position, bodyBytes);
-    const taken = queue.push(position, bodyBytes, traits);
+    const taken = queue.push(position, bodyBytes, flags);
     if (taken) this.drop(message);
     line.end();
     return taken;
@@ -200,8 +200,8 @@ function addTo<K>(counts: Map<K, number>, key: K, one: number): void {
   else counts.set(key, count);
 }
 
-function isStored({ traits }: SetAsideMessage): boolean {
-  return (traits & PUSH_STORED) !== 0;
+function isStored({ flags }: SetAsideMessage): boolean {
+  return (flags & PUSH_STORED) !== 0;
 }
 
 /** What was thrown, as a short text; it may be anything. */

@@ -1,14 +1,14 @@
-// Owns how messages that were set aside lie in the store. Never decides which are: queue/endings.ts and
+// Owns how messages that were set aside lie in the store. Never decides which are: queue/endings/ and
 // the code that looks at messages do.
 
-import { CorruptRecordError } from '../../store/checksum.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { decodeRow, encodeRow, type Json } from '../../store/row.ts';
 import { TABLE_SET_ASIDE } from '../../store/tables.ts';
 
 /*
  *   key    u48 id, in order of setting aside
- *   value  JSON: the fields of SetAsideMessage | u32 CRC32 of it
+ *   value  JSON: the fields of SetAsideMessage, `flags` under the name `traits` | u32 CRC32 of it
  */
 
 /** A message that a queue holds no more, since looking at it failed; the log still has it. */
@@ -23,7 +23,7 @@ export interface SetAsideMessage {
   readonly position: number;
   readonly bodyBytes: number;
   /** What a push is told of it, see queue/ports.ts. */
-  readonly traits: number;
+  readonly flags: number;
   /** What was being done with it, and what that failed with. */
   readonly doing: string;
   readonly error: string;
@@ -42,8 +42,9 @@ export class SetAsideRows {
     this.store = store;
   }
 
-  put(message: SetAsideMessage): void {
-    this.store.put(TABLE_SET_ASIDE, keyOf(message.id), encodeRow({ ...message }));
+  put({ flags, ...rest }: SetAsideMessage): void {
+    // Rows of earlier versions have the flags under this name.
+    this.store.put(TABLE_SET_ASIDE, keyOf(rest.id), encodeRow({ ...rest, traits: flags }));
   }
 
   remove(id: number): void {
@@ -70,7 +71,8 @@ export function readSetAsideRow(key: Buffer, value: Buffer): SetAsideMessage {
   if (key.length !== 6 || !isWhole(row)) {
     throw new CorruptRecordError(TABLE_SET_ASIDE, key, 'a field of it is missing or out of range');
   }
-  return { ...(row as unknown as SetAsideMessage), id: key.readUIntBE(0, 6) };
+  const { traits: flags, ...rest } = row as unknown as SetAsideMessage & { traits: number };
+  return { ...rest, flags, id: key.readUIntBE(0, 6) };
 }
 
 function isWhole(row: Json): boolean {

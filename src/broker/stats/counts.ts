@@ -23,12 +23,33 @@ export class MessageCounts {
   /** Those of all deliveries that had been delivered before. */
   redelivered = 0;
   acked = 0;
+  /** Died in a queue (expired, rejected, too many, returned too often), and handed on as dead letters, or gone. */
+  deadLettered = 0;
+  droppedDead = 0;
+  /** Deliveries that stayed unacked for longer than they may, and acks of those that were taken back. */
+  leasesExpired = 0;
+  lateAcks = 0;
 
   /** Counts a message that basic.get found. */
   countGet({ redelivered }: { readonly redelivered: boolean }, noAck: boolean): void {
     if (noAck) this.gotNoAck += 1;
     else this.got += 1;
     if (redelivered) this.redelivered += 1;
+  }
+
+  /** Adds what died in a queue, and what was late: that alone is counted by queues for their vhost and the broker. */
+  addDeaths({ deadLettered, droppedDead, leasesExpired, lateAcks }: MessageCounts): void {
+    this.deadLettered += deadLettered;
+    this.droppedDead += droppedDead;
+    this.leasesExpired += leasesExpired;
+    this.lateAcks += lateAcks;
+  }
+
+  /** What some of these fields come to. */
+  sumOf(fields: readonly CountField[]): number {
+    let sum = 0;
+    for (const field of fields) sum += this[field];
+    return sum;
   }
 
   /** Adds those of another to these. */
@@ -48,16 +69,16 @@ interface CountTraits {
   readonly name: string;
   /** Whether it counts deliveries, of any kind. */
   readonly delivery?: true;
-  /** Whether channels alone have it: messages of a queue are confirmed, returned and dropped by channels. */
-  readonly ofChannels?: true;
+  /** Whether channels alone have it, or queues alone: messages are confirmed by channels, and die in queues. */
+  readonly of?: 'channels' | 'queues';
 }
 
 /** All counts, in the order in which they are shown. A field without a row does not compile. */
 export const COUNT_TRAITS: Readonly<Record<CountField, CountTraits>> = {
   published: { name: 'publish' },
-  confirmed: { name: 'confirm', ofChannels: true },
-  returned: { name: 'return_unroutable', ofChannels: true },
-  dropped: { name: 'drop_unroutable', ofChannels: true },
+  confirmed: { name: 'confirm', of: 'channels' },
+  returned: { name: 'return_unroutable', of: 'channels' },
+  dropped: { name: 'drop_unroutable', of: 'channels' },
   delivered: { name: 'deliver', delivery: true },
   deliveredNoAck: { name: 'deliver_no_ack', delivery: true },
   got: { name: 'get', delivery: true },
@@ -65,14 +86,119 @@ export const COUNT_TRAITS: Readonly<Record<CountField, CountTraits>> = {
   getEmpty: { name: 'get_empty' },
   redelivered: { name: 'redeliver' },
   acked: { name: 'ack' },
+  deadLettered: { name: 'dead_lettered', of: 'queues' },
+  droppedDead: { name: 'dropped', of: 'queues' },
+  leasesExpired: { name: 'leases_expired', of: 'queues' },
+  lateAcks: { name: 'late_acks', of: 'queues' },
 };
 
 export const COUNT_FIELDS = Object.keys(COUNT_TRAITS) as readonly CountField[];
 
+/** What channels and connections have done, and what died in queues. */
+export class Traffic {
+  readonly messages = new MessageCounts();
+  /** Bytes of connections. */
+  received = 0;
+  sent = 0;
+
+  add(other: Traffic): void {
+    this.messages.add(other.messages);
+    this.addBytes(other);
+  }
+
+  /** Adds what a connection received and sent. */
+  addBytes({ received, sent }: { readonly received: number; readonly sent: number }): void {
+    this.received += received;
+    this.sent += sent;
+  }
+}
+
+/** Why a message died, in the words of `x-death`. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+
+/** How many reasons there are; the counts of what was handed on come behind those of what is gone. */
+const REASONS = 4;
+
+/** The place of a reason among the counts. Written out, since this is asked for each message that dies. */
+function placeOf(reason: DeathReason): number {
+  if (reason === 'maxlen') return 0;
+  if (reason === 'expired') return 1;
+  return reason === 'rejected' ? 2 : 3;
+}
+
+/** How the messages of all queues of one type died: by whether they were handed on, and the reason. */
+export class DeathCounts {
+  private readonly counted = new Float64Array(2 * REASONS);
+
+  /** Counts one. */
+  count(handedOn: boolean, reason: DeathReason): void {
+    const at = handedOn ? REASONS + placeOf(reason) : placeOf(reason);
+    this.counted[at] = (this.counted[at] as number) + 1;
+  }
+
+  of(handedOn: boolean, reason: DeathReason): number {
+    return this.counted[(handedOn ? REASONS : 0) + placeOf(reason)] as number;
+  }
+}
+
+/** How messages died, by the type of the queue. */
+export class Deaths {
+  private readonly types = new Map<string, DeathCounts>();
+
+  /** The counts of a type, always the same: each queue keeps those of its type. */
+  ofType(type: string): DeathCounts {
+    let counts = this.types.get(type);
+    if (counts === undefined) {
+      counts = new DeathCounts();
+      this.types.set(type, counts);
+    }
+    return counts;
+  }
+
+  of(type: string, handedOn: boolean, reason: DeathReason): number {
+    return this.types.get(type)?.of(handedOn, reason) ?? 0;
+  }
+}
+
+/** A queue as its deaths are counted. */
+interface CountedQueue {
+  readonly counts: MessageCounts;
+  readonly deaths: DeathCounts;
+}
+
+/**
+ * Counts a message that died in a queue: one that was handed on, whether another queue took it or not, or one that is
+ * gone. Nothing beside the queue is touched: what a vhost and the broker come to is added up when it is read.
+ */
+export function countDeath(
+  { counts, deaths }: CountedQueue,
+  reason: DeathReason,
+  handedOn: boolean,
+): void {
+  if (handedOn) counts.deadLettered += 1;
+  else counts.droppedDead += 1;
+  deaths.count(handedOn, reason);
+}
+
+/** How often users tried to log in. */
+class LoginCounts {
+  succeeded = 0;
+  failed = 0;
+
+  count(succeeded: boolean): void {
+    if (succeeded) this.succeeded += 1;
+    else this.failed += 1;
+  }
+}
+
 /** What has come and gone in a broker since it started. */
 export class BrokerCounts {
-  /** Messages of channels that are closed. */
-  readonly closed = new MessageCounts();
+  /** By the protocol, in RabbitMQ's words. */
+  readonly logins = { amqp091: new LoginCounts(), http: new LoginCounts() };
+  /** Messages of queues that are deleted, by the type of the queue. */
+  readonly goneQueues = new Map<string, MessageCounts>();
+  /** That of channels, connections and queues that are gone. */
+  readonly closed = new Traffic();
   connectionsOpened = 0;
   connectionsClosed = 0;
   channelsOpened = 0;
@@ -80,11 +206,18 @@ export class BrokerCounts {
   queuesDeclared = 0;
   queuesCreated = 0;
   queuesDeleted = 0;
-  /** Messages dead-lettered, by their reason. */
-  readonly deadLettered = { rejected: 0, expired: 0, maxlen: 0, delivery_limit: 0 };
+  readonly deaths = new Deaths();
   /** How long commits took, in eighths of a millisecond, and how much they wrote, in KiB. */
   readonly commitEighths = new Histogram();
   readonly commitKib = new Histogram();
+
+  /** A queue is deleted: its messages count on as those of its type, and what died in it as the broker's. */
+  queueGone(type: string, counts: MessageCounts): void {
+    const sum = this.goneQueues.get(type) ?? new MessageCounts();
+    this.goneQueues.set(type, sum);
+    sum.add(counts);
+    this.closed.messages.addDeaths(counts);
+  }
 
   /** Counts a batch that is durable; returns how many bytes all up to it have. */
   committed({ bytes, size, ms }: SealedBatch, clock: Clock): number {

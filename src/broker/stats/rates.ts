@@ -11,6 +11,9 @@ export interface RateView {
 /** The counts of a queue or a channel under RabbitMQ's names, each with its rate. */
 export type CountsView = { readonly [name: string]: number | RateView };
 
+/** What counts are of. */
+export type CountsOf = 'channels' | 'queues' | 'all';
+
 const NOTHING: RateView = { rate: 0 };
 
 interface Sample {
@@ -77,15 +80,15 @@ export class Rates {
 
   /**
    * Counts with their rates, which are those of `key`; nothing at all where none ever moved, as RabbitMQ
-   * does. `queues` leaves out what only channels count.
+   * does. What only channels count, or only queues, is left out for the others.
    */
-  view(counts: MessageCounts, key: object = counts, queues = false): CountsView {
+  view(counts: MessageCounts, key: object = counts, of: CountsOf = 'all'): CountsView {
     const view: Record<string, number | RateView> = {};
     const values = valuesOf(counts);
     if (values.every((value) => value === 0)) return view;
     for (const [i, field] of COUNT_FIELDS.entries()) {
-      const { name, ofChannels } = COUNT_TRAITS[field];
-      if (queues && ofChannels) continue;
+      const { name, of: alone } = COUNT_TRAITS[field];
+      if (alone !== undefined && of !== 'all' && alone !== of) continue;
       view[name] = values[i] as number;
       view[`${name}_details`] = this.of(key, i);
     }

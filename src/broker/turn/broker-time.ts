@@ -28,6 +28,8 @@ const ROW_BYTES = 8;
 export class BrokerTime {
   private readonly clock: Clock;
   private readonly store: Store;
+  /** Told that the time of day was set. */
+  onJump: () => void = () => {};
   private lastMs: number;
   private wallMs: number;
   private monotonicMs: number;
@@ -60,11 +62,13 @@ export class BrokerTime {
     const wallMs = this.clock.wallMs();
     const monotonicMs = this.clock.monotonicMs();
     const apart = wallMs - this.wallMs - (monotonicMs - this.monotonicMs);
-    if (apart > JUMP_MS_MIN || apart < -JUMP_MS_MIN) this.correctionMs += Math.round(apart);
+    const jumped = apart > JUMP_MS_MIN || apart < -JUMP_MS_MIN;
+    if (jumped) this.correctionMs += Math.round(apart);
     this.wallMs = wallMs;
     this.monotonicMs = monotonicMs;
     const nowMs = wallMs - this.correctionMs;
     if (nowMs > this.lastMs) this.lastMs = nowMs;
+    if (jumped) this.onJump();
     return this.lastMs;
   }
 

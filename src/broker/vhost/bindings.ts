@@ -2,15 +2,15 @@
 // never decides that a queue or an exchange goes.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
+import { routingType } from '../exchange/arguments.ts';
 import type { Binding } from '../exchange/binding.ts';
+import { BindingsByDestination } from '../exchange/bindings-by-destination.ts';
 import {
   bindingIdentity,
   type Destination,
   type Exchange,
   isExchange,
 } from '../exchange/exchange.ts';
-import { Sources } from '../exchange/sources.ts';
-import type { Queue } from '../queue/queue.ts';
 import { checkBinding } from './declare-rules.ts';
 import { Unbinding, type UnbindingBroker } from './unbinding.ts';
 import { UnusedExchanges } from './unused-exchanges.ts';
@@ -22,7 +22,7 @@ export class VhostBindings {
   private readonly vhost: string;
   private readonly broker: UnbindingBroker;
   private readonly routesChanged: () => void;
-  private readonly sources = new Sources();
+  private readonly sources = new BindingsByDestination();
   private readonly unused: UnusedExchanges;
 
   /** `removeExchange`: an auto-delete exchange has lost its last binding. */
@@ -41,7 +41,7 @@ export class VhostBindings {
 
   /** Binds a destination to a source exchange; doing so again changes nothing. */
   bind(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): void {
-    checkBinding(source.type, bindingKey, args);
+    checkBinding(routingType(source.type, source.arguments), bindingKey, args);
     const toExchange = isExchange(destination);
     const identity = bindingIdentity(toExchange, destination.name, bindingKey, args);
     if (source.bindings.has(identity)) return;
@@ -61,13 +61,14 @@ export class VhostBindings {
   }
 
   /** The bindings that lead to a destination, each as its source and its identity there. */
-  to(destination: Destination): ReturnType<Sources['bindingsTo']> {
+  to(destination: Destination): ReturnType<BindingsByDestination['bindingsTo']> {
     return this.sources.bindingsTo(destination);
   }
 
   /** Whether that very binding is there. */
-  has(source: Exchange, destination: Queue, bindingKey: string, args: FieldTable): boolean {
-    return source.bindings.has(bindingIdentity(false, destination.name, bindingKey, args));
+  has(source: Exchange, destination: Destination, bindingKey: string, args: FieldTable): boolean {
+    const toExchange = isExchange(destination);
+    return source.bindings.has(bindingIdentity(toExchange, destination.name, bindingKey, args));
   }
 
   /** Takes a binding away; one that is not there is no error. */

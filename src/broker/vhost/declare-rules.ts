@@ -1,25 +1,21 @@
 // Owns what a declaration has to keep to: reserved names, arguments, equivalence with what is there
-// already. Never declares: vhost.ts does, and an import of definitions checks with the same rules.
+// already. Never declares: vhost-actor.ts asks these rules, and an import of definitions checks with the same rules.
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import type { Grants } from '../access/grants.ts';
 import { limitOf, type VhostLimits } from '../access/limits.ts';
 import { checkExchangeArguments, EXCHANGE_ARGUMENTS } from '../exchange/arguments.ts';
-import type { ExchangeTraits } from '../exchange/exchange.ts';
+import type { Exchange, ExchangeDeclaration } from '../exchange/exchange.ts';
+import { LEASES_EXCHANGE } from '../exchange/predeclared.ts';
 import { EXCHANGE_TYPES, exchangeType } from '../exchange/registry.ts';
-import {
-  checkQueueArguments,
-  checkQuorumTraits,
-  checkSameArgument,
-  checkSameQueueArguments,
-  isQuorum,
-} from '../queue/arguments.ts';
-import type { QueueTraits } from '../queue/ports.ts';
-import type { Queue } from '../queue/queue.ts';
+import { exchangeIn, queueIn } from '../names-in-texts.ts';
+import { checkQueueArguments } from '../queue/arguments/check-arguments.ts';
+import { checkSameArgument, checkSameQueueArguments } from '../queue/arguments/same-arguments.ts';
+import type { ConsumerSource } from '../queue/consumer.ts';
+import type { QueueDeclaration } from '../queue/ports.ts';
+import { QUEUE_TYPE, QUEUE_TYPES, queueTypeOf } from '../queue/types/registry.ts';
 
-const QUEUE_TYPE = 'x-queue-type';
 /**
  * RabbitMQ calls a type `invalid` whose name is a word that its own programs use, and any other one
  * `unknown`. Clients' tests look for the first text, so these are the words that are likely.
@@ -35,23 +31,23 @@ worker,x,invalid_type,unknown_type`
 export const RESERVED_PREFIX = 'amq.';
 
 /**
- * Throws RabbitMQ's AmqpError unless an exchange may be declared with these traits; `current` is the
+ * Throws RabbitMQ's AmqpError unless an exchange may be declared so; `current` is the
  * one of that name, if there is one.
  */
 export function checkExchangeDeclaration(
   vhost: string,
-  current: ExchangeTraits | undefined,
-  traits: ExchangeTraits,
+  current: ExchangeDeclaration | undefined,
+  declaration: ExchangeDeclaration,
 ): void {
-  refuseDefaultExchange(traits.name);
-  refuseUnknownType(traits.type);
+  refuseDefaultExchange(declaration.name);
+  refuseUnknownType(declaration.type);
   if (current !== undefined) {
-    checkSameExchange(vhost, current, traits);
+    checkSameExchange(vhost, current, declaration);
     return;
   }
-  checkName('exchange', traits.name);
-  checkShort('name of an exchange', traits.name);
-  checkExchangeArguments(traits.name, vhost, traits.type, traits.arguments);
+  checkName('exchange', declaration.name);
+  checkShort('name of an exchange', declaration.name);
+  checkExchangeArguments(declaration.name, vhost, declaration.type, declaration.arguments);
 }
 
 /** Throws COMMAND_INVALID for a type of exchanges that is none. */
@@ -62,24 +58,25 @@ export function refuseUnknownType(type: string): void {
 }
 
 /**
- * Throws RabbitMQ's AmqpError unless a queue may be declared with these traits by that connection;
+ * Throws RabbitMQ's AmqpError unless a queue may be declared so by that connection;
  * `current` is the one of that name, if there is one. An empty name must have been filled in.
  */
 export function checkQueueDeclaration(
   vhost: string,
-  current: QueueTraits | undefined,
-  traits: QueueTraits,
+  current: QueueDeclaration | undefined,
+  declaration: QueueDeclaration,
   connection: object | null,
 ): void {
   if (current !== undefined) {
-    checkSameQueue(vhost, current, traits, connection);
+    checkSameQueue(vhost, current, declaration, connection);
     return;
   }
-  checkShort('name of a queue', traits.name);
-  checkQueueArguments(traits.name, vhost, traits.arguments);
-  if (!isQuorum(traits.arguments)) return;
-  const where = `queue '${traits.name}' in vhost '${vhost}'`;
-  checkQuorumTraits(where, traits.durable, traits.owner !== null, traits.autoDelete);
+  checkShort('name of a queue', declaration.name);
+  checkQueueArguments(declaration.name, vhost, declaration.arguments);
+  const wrong = queueTypeOf(declaration.arguments).wrongProperty(declaration);
+  if (wrong === null) return;
+  const where = queueIn(vhost, declaration.name);
+  throw new AmqpError('PRECONDITION_FAILED', `invalid property '${wrong}' for ${where}`);
 }
 
 /** Throws an AmqpError unless an exchange of that type may be the source of such a binding. */
@@ -96,15 +93,18 @@ function checkShort(what: string, name: string): void {
 }
 
 /**
- * The traits of a declaration with the queue type of its vhost when it names none. A queue that
- * cannot be a quorum queue, as it is not durable or belongs to a connection, stays as it is.
+ * A declaration with the queue type of its vhost when it names none. A queue that
+ * cannot be of that type, as it is not durable or belongs to a connection, stays as it is.
  */
-export function withQueueType(traits: QueueTraits, defaultType: string | null): QueueTraits {
-  const { durable, owner, autoDelete } = traits;
-  if (defaultType === null || traits.arguments.has(QUEUE_TYPE)) return traits;
-  if (defaultType === 'quorum' && (!durable || owner !== null || autoDelete)) return traits;
+export function withQueueType(
+  declaration: QueueDeclaration,
+  defaultType: string | null,
+): QueueDeclaration {
+  if (defaultType === null || declaration.arguments.has(QUEUE_TYPE)) return declaration;
+  if ((QUEUE_TYPES.get(defaultType)?.wrongProperty(declaration) ?? null) !== null)
+    return declaration;
   const type = { type: 'S', value: defaultType } as const;
-  return { ...traits, arguments: new Map([...traits.arguments, [QUEUE_TYPE, type]]) };
+  return { ...declaration, arguments: new Map([...declaration.arguments, [QUEUE_TYPE, type]]) };
 }
 
 /** Throws PRECONDITION_FAILED when a vhost may not have another queue. */
@@ -122,28 +122,34 @@ export function checkQueueLimit(
   });
 }
 
+/** When a queue is not to be deleted. */
+export interface DeleteConditions {
+  /** Not while it has consumers. */
+  readonly ifUnused?: boolean;
+  /** Not while it has messages that are ready, or that wait for their time. */
+  readonly ifEmpty?: boolean;
+}
+
+/** Throws PRECONDITION_FAILED when an exchange is the source of bindings, and must not be deleted then. */
+export function checkExchangeDeletion(vhost: string, exchange: Exchange, ifUnused: boolean): void {
+  if (!ifUnused || exchange.bindings.size === 0) return;
+  const what = `${exchangeIn(vhost, exchange.name)} in use`;
+  throw new AmqpError('PRECONDITION_FAILED', what, { reason: 'in-use' });
+}
+
 /** Throws PRECONDITION_FAILED when a queue is in use or not empty, and must not be deleted then. */
 export function checkQueueDeletion(
   vhost: string,
-  queue: Queue,
-  ifUnused: boolean,
-  ifEmpty: boolean,
+  queue: ConsumerSource,
+  { ifUnused, ifEmpty }: DeleteConditions,
 ): void {
-  const where = `queue '${queue.name}' in vhost '${vhost}'`;
-  if (ifUnused && queue.consumers.length > 0) {
+  const where = queueIn(vhost, queue.name);
+  if (ifUnused === true && queue.consumers.length > 0) {
     throw new AmqpError('PRECONDITION_FAILED', `${where} in use`, { reason: 'in-use' });
   }
-  if (ifEmpty && queue.readyCount > 0) {
+  if (ifEmpty === true && queue.readyCount + queue.delayedCount > 0) {
     throw new AmqpError('PRECONDITION_FAILED', `${where} not empty`, { reason: 'in-use' });
   }
-}
-
-/** To declare a dead-letter exchange, a user must be allowed to read the queue and to write to that exchange. */
-export function checkDeadLetterRights(traits: QueueTraits, grants: Grants): void {
-  const target = traits.arguments.get('x-dead-letter-exchange');
-  if (target?.type !== 'S') return;
-  grants.requireQueue('read', traits.name);
-  grants.requireExchange('write', target.value.toString());
 }
 
 /** Throws ACCESS_REFUSED for a name that clients may not give. */
@@ -158,53 +164,70 @@ export function refuseDefaultExchange(name: string): void {
   throw new AmqpError('ACCESS_REFUSED', 'operation not permitted on the default exchange');
 }
 
+/** Throws ACCESS_REFUSED for an exchange that has no bindings, as an end of one. */
+export function refuseBinding(name: string): void {
+  refuseDefaultExchange(name);
+  if (name !== LEASES_EXCHANGE) return;
+  throw new AmqpError('ACCESS_REFUSED', `operation not permitted on exchange '${LEASES_EXCHANGE}'`);
+}
+
 /** Throws ACCESS_REFUSED for the deletion of an exchange that is the broker's own, there or not. */
 export function refuseSystemExchange(vhost: string, name: string): void {
   if (!name.startsWith(RESERVED_PREFIX)) return;
-  const text = `deletion of system exchange '${name}' in vhost '${vhost}' not allowed`;
+  const text = `deletion of system ${exchangeIn(vhost, name)} not allowed`;
   throw new AmqpError('ACCESS_REFUSED', text);
+}
+
+/** The error for a queue that is not there. */
+export function noQueue(vhost: string, queue: string): AmqpError {
+  const text = `no ${queueIn(vhost, queue)}`;
+  return new AmqpError('NOT_FOUND', text, { reason: 'no-queue' });
 }
 
 /** The error for a queue that belongs to another connection. */
 export function lockedQueue(vhost: string, queue: string): AmqpError {
   return new AmqpError(
     'RESOURCE_LOCKED',
-    `cannot obtain exclusive access to locked queue '${queue}' in vhost '${vhost}'. ` +
+    `cannot obtain exclusive access to locked ${queueIn(vhost, queue)}. ` +
       'It could be originally declared on another connection or the exclusive property value ' +
       'does not match that of the original declaration.',
     { reason: 'exclusive-queue' },
   );
 }
 
-function checkSameExchange(vhost: string, current: ExchangeTraits, traits: ExchangeTraits): void {
-  const where = `exchange '${current.name}' in vhost '${vhost}'`;
-  checkSameTrait('type', where, current.type, traits.type);
-  checkSameTrait('durable', where, current.durable, traits.durable);
-  checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
-  checkSameTrait('internal', where, current.internal, traits.internal);
+function checkSameExchange(
+  vhost: string,
+  current: ExchangeDeclaration,
+  declaration: ExchangeDeclaration,
+): void {
+  const where = exchangeIn(vhost, current.name);
+  checkSameProperty('type', where, current.type, declaration.type);
+  checkSameProperty('durable', where, current.durable, declaration.durable);
+  checkSameProperty('auto_delete', where, current.autoDelete, declaration.autoDelete);
+  checkSameProperty('internal', where, current.internal, declaration.internal);
   for (const { name, compared } of EXCHANGE_ARGUMENTS) {
-    if (compared) checkSameArgument(name, where, current.arguments, traits.arguments);
+    if (compared) checkSameArgument(name, where, current.arguments, declaration.arguments);
   }
 }
 
 function checkSameQueue(
   vhost: string,
-  current: QueueTraits,
-  traits: QueueTraits,
+  current: QueueDeclaration,
+  declaration: QueueDeclaration,
   connection: object | null,
 ): void {
   const { name } = current;
-  const where = `queue '${name}' in vhost '${vhost}'`;
-  const exclusive = traits.owner !== null;
+  const where = queueIn(vhost, name);
+  const exclusive = declaration.owner !== null;
   // Also for its owner where it declares the queue as not exclusive. Checked first of all, as in RabbitMQ.
   if (current.owner !== (exclusive ? connection : null)) throw lockedQueue(vhost, name);
-  checkSameTrait('durable', where, current.durable, traits.durable && !exclusive);
-  checkSameTrait('auto_delete', where, current.autoDelete, traits.autoDelete);
-  checkQueueArguments(name, vhost, traits.arguments);
-  checkSameQueueArguments(name, vhost, current.arguments, traits.arguments);
+  checkSameProperty('durable', where, current.durable, declaration.durable && !exclusive);
+  checkSameProperty('auto_delete', where, current.autoDelete, declaration.autoDelete);
+  checkQueueArguments(name, vhost, declaration.arguments);
+  checkSameQueueArguments(name, vhost, current.arguments, declaration.arguments);
 }
 
-function checkSameTrait<T>(name: string, where: string, current: T, received: T): void {
+function checkSameProperty<T>(name: string, where: string, current: T, received: T): void {
   if (current === received) return;
   const difference = `received '${String(received)}' but current is '${String(current)}'`;
   const text = `inequivalent arg '${name}' for ${where}: ${difference}`;

@@ -97,6 +97,7 @@ export class VhostDeletions {
     });
     const deletion = { vhost, steps: this.steps(vhost, () => end()), over };
     this.underWay.set(vhost.name, deletion);
+    vhost.schedules.stop();
     return deletion;
   }
 
@@ -125,6 +126,7 @@ export class VhostDeletions {
     yield* definitionRows.removing('x', name);
     yield* vhost.policies.discarding();
     yield* vhost.parameters.discarding();
+    yield* vhost.schedules.discarding();
     yield* access.forgettingVhost(name);
     // Rows that cannot be read, and those that were not durable when the others were looked for.
     definitionRows.removeVhost(name);

@@ -33,9 +33,15 @@ export class ReplyQueues {
   open(): Queue {
     const { core } = this;
     const name = generateName(REPLY_PREFIX);
-    const traits = { name, durable: false, autoDelete: false, owner: null, arguments: new Map() };
+    const declaration = {
+      name,
+      durable: false,
+      autoDelete: false,
+      owner: null,
+      arguments: new Map(),
+    };
     const { log, queueRows } = core;
-    const queue = new Queue(core.queueIds.take(), traits, log, core, this.home, queueRows);
+    const queue = new Queue(core.queueIds.take(), declaration, log, core, this.home, queueRows);
     this.queues.set(name, queue);
     return queue;
   }

@@ -2,7 +2,8 @@
 // vhost.ts does.
 
 import { createHash } from 'node:crypto';
-import { decodeTable, encodeTable, type FieldTable } from '../../amqp/field-table.ts';
+import { encodeTable } from '../../amqp/encode-table.ts';
+import { decodeTable, type FieldTable } from '../../amqp/field-table.ts';
 import { STORED_LIMITS } from '../../amqp/table-limits.ts';
 import type { Store } from '../../store/port.ts';
 import {
@@ -16,7 +17,7 @@ import {
   rowsBehind,
 } from '../../store/row.ts';
 import { TABLE_DEFINITIONS } from '../../store/tables.ts';
-import type { ExchangeTraits } from '../exchange/exchange.ts';
+import type { ExchangeDeclaration } from '../exchange/exchange.ts';
 import { ChangeLine } from '../turn/change-line.ts';
 import type { Steps } from '../turn/slices.ts';
 
@@ -38,6 +39,8 @@ export interface StoredQueue {
   readonly name: string;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
+  /** Whether an operator holds it. */
+  readonly paused: boolean;
 }
 
 /** A durable binding as it is stored. */
@@ -61,7 +64,7 @@ export class DefinitionRows {
     this.line = line;
   }
 
-  putExchange(vhost: string, exchange: ExchangeTraits): void {
+  putExchange(vhost: string, exchange: ExchangeDeclaration): void {
     const { name, type, autoDelete, internal } = exchange;
     this.put(rowKey('x', vhost, name), {
       name,
@@ -77,7 +80,7 @@ export class DefinitionRows {
   }
 
   /** The durable exchanges of a vhost, in order of their names. */
-  exchanges(vhost: string): Keyed<ExchangeTraits>[] {
+  exchanges(vhost: string): Keyed<ExchangeDeclaration>[] {
     return this.read('x', vhost, (row) => ({
       name: textOf(row, 'name'),
       type: textOf(row, 'type'),
@@ -88,13 +91,15 @@ export class DefinitionRows {
     }));
   }
 
-  putQueue(vhost: string, queue: StoredQueue): void {
+  /** `paused`: an operator holds it; a row says so only then. */
+  putQueue(vhost: string, queue: Omit<StoredQueue, 'paused'>, paused = false): void {
     const { id, name, autoDelete } = queue;
     this.put(rowKey('q', vhost, name), {
       id,
       name,
       autoDelete,
       arguments: tableText(queue.arguments),
+      ...(paused ? { paused } : {}),
     });
   }
 
@@ -109,6 +114,7 @@ export class DefinitionRows {
       name: textOf(row, 'name'),
       autoDelete: row['autoDelete'] === true,
       arguments: tableOf(row),
+      paused: row['paused'] === true,
     }));
   }
 

@@ -2,9 +2,10 @@
 // queue, step by step where they are many. Never decides what may be deleted.
 
 import type { BrokerEvents } from '../core/events.ts';
+import type { BindingsByDestination } from '../exchange/bindings-by-destination.ts';
 import { type Destination, type Exchange, isExchange } from '../exchange/exchange.ts';
-import type { Sources } from '../exchange/sources.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { ConsumerSource } from '../queue/consumer.ts';
+import type { MessageSink } from '../queue/ports.ts';
 import type { ChangeLine } from '../turn/change-line.ts';
 import { finish, type Steps } from '../turn/slices.ts';
 import type { DefinitionRows } from './topology-rows.ts';
@@ -24,6 +25,9 @@ export function atOnce(steps: Steps, then: () => void): void {
   then();
 }
 
+/** What bindings lead to or from, and goes. */
+type End = (MessageSink & ConsumerSource) | Exchange;
+
 /** What it needs of the broker. */
 export interface UnbindingBroker {
   readonly core: { readonly line: ChangeLine; definitionChanged(): void };
@@ -35,14 +39,14 @@ export interface UnbindingBroker {
 export class Unbinding {
   private readonly vhost: string;
   private readonly broker: UnbindingBroker;
-  private readonly sources: Sources;
+  private readonly sources: BindingsByDestination;
   private readonly unused: UnusedExchanges;
   private readonly routesChanged: () => void;
 
   constructor(
     vhost: string,
     broker: UnbindingBroker,
-    sources: Sources,
+    sources: BindingsByDestination,
     unused: UnusedExchanges,
     routesChanged: () => void,
   ) {
@@ -82,17 +86,17 @@ export class Unbinding {
    * Calls `last`, which deletes a queue or exchange, and `then`: at once, or by `act` after its consumers and bindings
    * went step by step, where they are many.
    */
-  whenUnbound(end: Destination, act: LongAct, last: () => void, then: () => void): void {
+  whenUnbound(end: End, act: LongAct, last: () => void, then: () => void): void {
     if (this.isMany(end)) return act(this.steps(end, last), then);
     last();
     then();
   }
 
-  private isMany(end: Destination): boolean {
+  private isMany(end: End): boolean {
     return this.count(end) > AT_ONCE;
   }
 
-  private count(end: Destination): number {
+  private count(end: End): number {
     return this.sources.count(end) + (isExchange(end) ? end.bindings.size : end.consumers.length);
   }
 
@@ -101,7 +105,7 @@ export class Unbinding {
    * which deletes it with those that came meanwhile: binding it anew does not keep it alive. Where they are few,
    * there is that one step.
    */
-  *steps(end: Destination, last: () => void): Steps {
+  *steps(end: End, last: () => void): Steps {
     if (!this.isMany(end)) return last();
     if (!isExchange(end)) yield* this.unsubscribing(end);
     let left = this.count(end);
@@ -119,17 +123,17 @@ export class Unbinding {
   }
 
   /** In the order in which they subscribed, which is that of their notices. */
-  private *unsubscribing({ subscribed }: Queue): Steps {
-    for (let left = subscribed.list.length; left > 0; left -= PER_STEP) {
+  private *unsubscribing(queue: ConsumerSource): Steps {
+    for (let left = queue.consumers.length; left > 0; left -= PER_STEP) {
       const { line } = this.broker.core;
       line.begin();
-      for (const consumer of subscribed.clear(PER_STEP)) consumer.channel.consumerGone(consumer);
+      queue.endConsumers(PER_STEP);
       line.end();
       yield;
     }
   }
 
-  private *bindingsOf(end: Destination): Generator<readonly [Exchange, string], void> {
+  private *bindingsOf(end: End): Generator<readonly [Exchange, string], void> {
     for (const { source, identity } of this.sources.bindingsTo(end)) yield [source, identity];
     if (!isExchange(end)) return;
     for (const identity of end.bindings.keys()) yield [end, identity];

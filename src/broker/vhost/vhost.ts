@@ -1,42 +1,39 @@
-// Owns one vhost: its exchanges, queues and bindings, and the rules for declaring and deleting
-// them. Never sends anything: a broken rule is an AmqpError, and the caller tells the peer.
+// Owns one vhost: its exchanges, queues and bindings, and making and removing them whole. Never checks rights or rules:
+// vhost-actor.ts does, which is the way in for clients, tools and files.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import type { Grants } from '../access/grants.ts';
-import { NO_TRAITS, type VhostSnapshot, type VhostTraits } from '../access/vhost-traits.ts';
+import type { Rights } from '../access/grants.ts';
+import { NO_METADATA, type VhostMetadata, type VhostSnapshot } from '../access/vhost-metadata.ts';
 import type { BrokerCore } from '../core/core.ts';
 import type { BrokerEvents } from '../core/events.ts';
-import { Exchange, type ExchangeTraits } from '../exchange/exchange.ts';
+import { Exchange, type ExchangeDeclaration } from '../exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from '../exchange/predeclared.ts';
+import { exchangeIn } from '../names-in-texts.ts';
 import { Parameters } from '../policy/parameters.ts';
 import { Policies } from '../policy/policies.ts';
 import type { PolicyRows } from '../policy/policy-rows.ts';
 import type { ConsumerSource } from '../queue/consumer.ts';
-import type { HeldEntry } from '../queue/messages/host.ts';
-import type { DeathReason, DyingQueue, QueueHome, QueueTraits } from '../queue/ports.ts';
+import type { DelayPlace } from '../queue/delay/delay-lookup.ts';
+import type { DelayedAction } from '../queue/delay/queue-delays.ts';
+import type { HeldEntry } from '../queue/messages/messages-host.ts';
+import type { DeathReason, DyingQueue, QueueDeclaration, QueueHome } from '../queue/ports.ts';
 import { Queue } from '../queue/queue.ts';
+import { createQueue } from '../queue/types/create-queue.ts';
 import { deadLetter } from '../republish/dead-letter.ts';
 import { Firehose } from '../republish/firehose.ts';
 import { Router } from '../routing/router.ts';
+import type { ScheduleWatch } from '../schedule/schedule-watch.ts';
+import { Schedules } from '../schedule/schedules.ts';
+import { Traffic } from '../stats/counts.ts';
+import type { Active, Activity } from '../stats/history/busiest.ts';
 import type { Steps } from '../turn/slices.ts';
 import { VhostBindings } from './bindings.ts';
-import {
-  checkDeadLetterRights,
-  checkExchangeDeclaration,
-  checkName,
-  checkQueueDeclaration,
-  checkQueueDeletion,
-  checkQueueLimit,
-  lockedQueue,
-  refuseDefaultExchange,
-  refuseSystemExchange,
-  withQueueType,
-} from './declare-rules.ts';
-import { generateName } from './generated-name.ts';
+import { lockedQueue, noQueue } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import type { DefinitionRows } from './topology-rows.ts';
-import { atOnce, type LongAct } from './unbinding.ts';
+import type { LongAct } from './unbinding.ts';
+import { VhostActor } from './vhost-actor.ts';
 
 /** What a vhost needs of its broker. */
 export interface VhostBroker {
@@ -44,10 +41,14 @@ export interface VhostBroker {
   readonly definitionRows: DefinitionRows;
   readonly policyRows: PolicyRows;
   readonly changes: BrokerEvents;
+  readonly scheduleWatch: ScheduleWatch;
 }
 
+/** What acts without a connection owns no queue. */
+export const NO_CONNECTION = {};
+
 /** One vhost. */
-export class Vhost implements QueueHome {
+export class Vhost implements QueueHome, Active {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
@@ -56,15 +57,19 @@ export class Vhost implements QueueHome {
   readonly router: Router;
   readonly policies: Policies;
   readonly parameters: Parameters;
+  readonly schedules: Schedules;
   readonly bindings: VhostBindings;
   /** What is known of it beside what is in it; set by the broker, which stores it. */
-  traits: VhostTraits = NO_TRAITS;
+  metadata: VhostMetadata = NO_METADATA;
   /** Where copies of all messages go while it is traced, else null. */
   firehose: Firehose | null = null;
+  /** What its closed channels and connections have done since the start, and what died in deleted queues. */
+  readonly closed = new Traffic();
+  activity: Activity | null = null;
   /** How many connections have opened it. */
   connections = 0;
   private readonly broker: VhostBroker;
-  private readonly owned = new OwnedQueues();
+  private readonly owned = new OwnedQueues<Queue>();
 
   constructor(name: string, broker: VhostBroker) {
     this.name = name;
@@ -81,7 +86,27 @@ export class Vhost implements QueueHome {
     const home = { name, queues, exchanges, definitionChanged, routesChanged, act };
     this.policies = new Policies(home, broker.policyRows);
     this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
-    for (const traits of PREDECLARED_EXCHANGES) exchanges.set(traits.name, new Exchange(traits));
+    this.schedules = new Schedules(this, broker.scheduleWatch);
+    for (const declaration of PREDECLARED_EXCHANGES)
+      exchanges.set(declaration.name, new Exchange(declaration));
+  }
+
+  /**
+   * The door for acts with these rights. `connection` is compared with the owners of exclusive queues; without it, they
+   * are all of others.
+   */
+  as(rights: Rights, connection: object = NO_CONNECTION): VhostActor {
+    return new VhostActor(this, this.broker.core, rights, connection);
+  }
+
+  /** How the node is called that it is on. */
+  get nodeName(): string {
+    return this.broker.core.nodeName;
+  }
+
+  /** The type that the node gives queues whose declaration and vhost name none; null: the usual one. */
+  get nodeQueueType(): string | null {
+    return this.broker.core.defaultQueueType;
   }
 
   /** All queues, those for replies too. */
@@ -102,23 +127,29 @@ export class Vhost implements QueueHome {
   /** Has a queue stand for one whose rows cannot be read: it takes nothing and gives nothing. */
   standIn(name: string, error: string): void {
     const { core } = this.broker;
-    const traits = { name, durable: true, autoDelete: false, owner: null, arguments: new Map() };
+    const declaration = {
+      name,
+      durable: true,
+      autoDelete: false,
+      owner: null,
+      arguments: new Map(),
+    };
     const broken = this.queues.get(name);
     if (broken !== undefined) broken.deleted = true;
-    const queue = new Queue(0, traits, core.log, core, this, core.queueRows);
+    const queue = new Queue(0, declaration, core.log, core, this, core.queueRows);
     queue.refuseAll(error);
     this.queues.set(name, queue);
   }
 
   /** Changes what is given. */
-  setTraits(traits: Partial<VhostTraits>): void {
-    this.traits = { ...this.traits, ...traits };
-    if (!this.traits.tracing) this.firehose = null;
+  setMetadata(metadata: Partial<VhostMetadata>): void {
+    this.metadata = { ...this.metadata, ...metadata };
+    if (!this.metadata.tracing) this.firehose = null;
     else this.firehose ??= new Firehose(this.broker.core, this);
   }
 
   snapshot(): VhostSnapshot {
-    return { name: this.name, ...this.traits };
+    return { name: this.name, ...this.metadata };
   }
 
   /** Lets go of its queues, step by step, as it is deleted; its connections and stored bindings are gone. */
@@ -147,7 +178,7 @@ export class Vhost implements QueueHome {
   /** The error for an exchange that is not there. */
   noExchange(name: string): AmqpError {
     this.broker.core.setAsideRows.refuse('exchange', this.name, name);
-    return new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${this.name}'`, {
+    return new AmqpError('NOT_FOUND', `no ${exchangeIn(this.name, name)}`, {
       reason: 'no-exchange',
     });
   }
@@ -155,24 +186,17 @@ export class Vhost implements QueueHome {
   /** The queue of that name, or NOT_FOUND; RESOURCE_LOCKED when another connection owns it. */
   queue(name: string, connection: object): Queue {
     const queue = this.queues.get(name);
-    if (queue === undefined) {
-      throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${this.name}'`, {
-        reason: 'no-queue',
-      });
-    }
+    if (queue === undefined) throw noQueue(this.name, name);
     if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
     if (queue.unreadable !== null) this.broker.core.setAsideRows.refuse('queue', this.name, name);
     return queue;
   }
 
-  /** Declares an exchange, or checks that the one there is equivalent. */
-  declareExchange(traits: ExchangeTraits): void {
-    const { name } = traits;
-    const current = this.exchanges.get(name);
-    checkExchangeDeclaration(this.name, current, traits);
-    if (current !== undefined) return;
+  /** Makes an exchange. Throws where one of that name is set aside, before any change. */
+  createExchange(declaration: ExchangeDeclaration): void {
+    const { name } = declaration;
     this.broker.core.setAsideRows.refuse('exchange', this.name, name);
-    const exchange = new Exchange(traits);
+    const exchange = new Exchange(declaration);
     // What could refuse comes before any change in memory: the rows too.
     if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
     this.broker.core.line.change(() => {
@@ -184,84 +208,38 @@ export class Vhost implements QueueHome {
     });
   }
 
-  /** Deletes an exchange with its bindings, by `act` where they are many; one that is not there is no error. */
-  deleteExchange(name: string, ifUnused: boolean, act = atOnce, then = (): void => {}): void {
-    refuseDefaultExchange(name);
-    refuseSystemExchange(this.name, name);
-    const exchange = this.exchanges.get(name);
-    if (exchange === undefined) {
-      this.broker.core.setAsideRows.refuse('exchange', this.name, name);
-      return then();
-    }
-    if (ifUnused && exchange.bindings.size > 0) {
-      const what = `exchange '${name}' in vhost '${this.name}' in use`;
-      throw new AmqpError('PRECONDITION_FAILED', what, { reason: 'in-use' });
-    }
+  /** Removes an exchange with its bindings, by `act` where they are many. */
+  removeExchangeBy(act: LongAct, exchange: Exchange, then: () => void): void {
     this.bindings.unbinding.whenUnbound(exchange, act, () => this.removeExchange(exchange), then);
-  }
-
-  /**
-   * Declares a queue, or checks that the one there is equivalent. An empty name asks for one.
-   * `grants` are the rights of the user that declares it; null: any.
-   */
-  declareQueue(given: QueueTraits, connection: object, grants: Grants | null = null): Queue {
-    this.broker.core.counts.queuesDeclared += 1;
-    const current = this.queues.get(given.name);
-    checkName('queue', given.name);
-    const name = given.name === '' ? generateName('amq.gen-') : given.name;
-    grants?.requireQueue('configure', name);
-    const { defaultQueueType, limits } = this.traits;
-    const traits = withQueueType({ ...given, name }, defaultQueueType);
-    this.broker.core.setAsideRows.refuse('queue', this.name, name);
-    checkQueueDeclaration(this.name, current, traits, connection);
-    if (current !== undefined) return current;
-    checkQueueLimit(this.name, name, this.queues.size, limits);
-    if (grants !== null) checkDeadLetterRights(traits, grants);
-    return this.createQueue({ ...traits, durable: traits.durable && traits.owner === null });
   }
 
   /**
    * Makes a queue as definitions say, which were checked before: it may have a name that the broker
    * gave, and the vhost's queue type was filled in when it was declared.
    */
-  restoreQueue(traits: QueueTraits): Queue {
-    return this.queues.get(traits.name) ?? this.createQueue(traits);
+  restoreQueue(declaration: QueueDeclaration): Queue {
+    return this.queues.get(declaration.name) ?? this.createQueue(declaration);
   }
 
-  private createQueue(traits: QueueTraits): Queue {
+  /** Makes a queue. */
+  createQueue(declaration: QueueDeclaration): Queue {
     const id = this.broker.core.queueIds.take();
-    if (traits.durable) this.broker.definitionRows.putQueue(this.name, { ...traits, id });
+    if (declaration.durable) this.broker.definitionRows.putQueue(this.name, { ...declaration, id });
     this.broker.core.line.begin();
-    const queue = this.addQueue(id, traits);
+    const queue = this.addQueue(id, declaration);
     this.broker.core.counts.queuesCreated += 1;
     this.broker.changes.queue('declared', this.name, queue);
     this.router.topologyChanged();
-    if (traits.durable) this.broker.core.definitionChanged();
+    if (declaration.durable) this.broker.core.definitionChanged();
     this.broker.core.line.end();
     return queue;
   }
 
   /**
-   * Deletes a queue with its messages, bindings and consumers; returns how many messages were
-   * ready. PRECONDITION_FAILED when it is in use or not empty and that was asked for.
+   * Removes a queue by `act` where it has many bindings or consumers; `then` is given how many messages were ready.
+   * What is published meanwhile goes with the queue.
    */
-  deleteQueue(queue: Queue, ifUnused: boolean, ifEmpty: boolean): number {
-    checkQueueDeletion(this.name, queue, ifUnused, ifEmpty);
-    return this.removeQueue(queue);
-  }
-
-  /**
-   * The same by `act` where it has many bindings; `then` is given what `deleteQueue` returns. What is published
-   * meanwhile goes with the queue.
-   */
-  deleteQueueBy(
-    act: LongAct,
-    queue: Queue,
-    ifUnused = false,
-    ifEmpty = false,
-    then = (_count: number): void => {},
-  ): void {
-    checkQueueDeletion(this.name, queue, ifUnused, ifEmpty);
+  removeQueueBy(act: LongAct, queue: Queue, then = (_readyCount: number): void => {}): void {
     let count = 0;
     const last = (): void => {
       count = this.removeQueue(queue);
@@ -269,7 +247,8 @@ export class Vhost implements QueueHome {
     this.bindings.unbinding.whenUnbound(queue, act, last, () => then(count));
   }
 
-  private removeQueue(queue: Queue): number {
+  /** Removes a queue with its messages, bindings and consumers; returns how many messages were ready. */
+  removeQueue(queue: Queue): number {
     if (queue.deleted) return 0;
     const count = queue.readyCount;
     this.broker.core.line.begin();
@@ -279,12 +258,13 @@ export class Vhost implements QueueHome {
     this.owned.remove(queue);
     this.bindings.unbinding.removeTo(queue);
     queue.discard();
+    this.closed.messages.addDeaths(queue.counts);
     this.router.topologyChanged();
     if (queue.durable) {
       this.broker.definitionRows.removeQueue(this.name, queue.name);
       this.broker.core.definitionChanged();
     }
-    for (const consumer of queue.subscribed.clear()) consumer.channel.consumerGone(consumer);
+    queue.endConsumers();
     this.broker.core.line.end();
     return count;
   }
@@ -295,6 +275,29 @@ export class Vhost implements QueueHome {
     // A caller that is told that they are gone must not see them again.
     if (queue.durable && count > 0) this.broker.core.definitionChanged();
     return count;
+  }
+
+  /** Makes messages ready now that wait for their time, or drops them; null: all. Returns how many. */
+  handleDelayed(queue: Queue, action: DelayedAction, places: readonly DelayPlace[] | null): number {
+    const { delays } = queue;
+    const all = (): number => (action === 'send' ? delays.hasten() : delays.drop());
+    const count =
+      places === null ? all() : places.filter((place) => delays.handle(action, place)).length;
+    if (queue.durable && count > 0) this.broker.core.definitionChanged();
+    return count;
+  }
+
+  /** Pauses a queue, or resumes it; that of a durable one outlives a restart. */
+  pauseQueue(queue: Queue, paused: boolean): void {
+    const { changes, core, definitionRows } = this.broker;
+    // What came before is the consumers'.
+    queue.catchUp();
+    if (queue.durable) definitionRows.putQueue(this.name, queue, paused);
+    core.line.change(() => {
+      queue.setPaused(paused);
+      changes.tell('queue', paused ? 'paused' : 'resumed', { vhost: this.name, queue: queue.name });
+      if (queue.durable) core.definitionChanged();
+    });
   }
 
   /** Deletes the queues that a connection owns, step by step, as it closes. */
@@ -314,7 +317,7 @@ export class Vhost implements QueueHome {
   ): void {
     const queue = this.replies.close(name) ? undefined : this.queues.get(name);
     if (queue?.autoDelete !== true) return then();
-    this.deleteQueueBy(act, queue, false, false, then);
+    this.removeQueueBy(act, queue, then);
   }
 
   deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null {
@@ -327,14 +330,14 @@ export class Vhost implements QueueHome {
 
   queueExpired(name: string): void {
     const queue = this.queues.get(name);
-    if (queue !== undefined) this.deleteQueueBy(this.broker.core.slices.whole, queue);
+    if (queue !== undefined) this.removeQueueBy(this.broker.core.slices.whole, queue);
   }
 
   /** Makes a queue, also for recovery. */
-  addQueue(id: number, traits: QueueTraits): Queue {
+  addQueue(id: number, declaration: QueueDeclaration): Queue {
     const { core } = this.broker;
-    const queue = new Queue(id, traits, core.log, core, this, core.queueRows);
-    this.queues.set(traits.name, queue);
+    const queue = createQueue(id, declaration, core.log, core, this, core.queueRows);
+    this.queues.set(declaration.name, queue);
     this.policies.applyToQueue(queue);
     this.owned.add(queue);
     return queue;

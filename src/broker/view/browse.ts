@@ -6,9 +6,11 @@ import type { MessageLog } from '../../message/log/log.ts';
 import { arrivedMsAt, type ReadMessage, readMessage } from '../../message/read-message.ts';
 import type { Clock } from '../../util/clock.ts';
 import { Refusal } from '../errors.ts';
-import type { BrowsedEntry } from '../queue/messages/queue-messages.ts';
+import { LANES_MAX } from '../queue/messages/lane.ts';
 import { LANE_PAGES } from '../queue/messages/queue-rows.ts';
+import type { BrowsedEntry } from '../queue/messages/visiting.ts';
 import type { Queue } from '../queue/queue.ts';
+import { lastDeathOf } from '../republish/deaths.ts';
 import type { BrokerTime } from '../turn/broker-time.ts';
 import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
 
@@ -37,9 +39,20 @@ export interface BrowsedMessage extends MessageView {
   /** When it came into the broker, ms since the Unix epoch. */
   readonly arrived_at: number;
   readonly truncated: boolean;
+  /** For a dead letter, where and why it died last, and its address then; null for what `x-death` does not say. */
+  readonly last_death: LastDeathView | null;
 }
 
-/** What one call may do at most. */
+/** The newest entry of `x-death`. */
+interface LastDeathView {
+  readonly reason: string | null;
+  readonly queue: string | null;
+  readonly exchange: string | null;
+  readonly routing_key: string | null;
+  readonly count: number;
+}
+
+/** What is done in one turn at most: a caller that wants more goes on in a later one, from the cursor. */
 const SCAN_MAX = 2000;
 const SCAN_MS_MAX = 10;
 const SCAN_BYTES_MAX = 4 * 2 ** 20;
@@ -163,11 +176,25 @@ export function browse(
         state: entry.ready ? 'ready' : 'unacked',
         arrived_at: time.wallOf(arrivedMsAt(log, entry.position)),
         truncated: message.body.length > truncate,
+        last_death: viewLastDeath(message.headers),
       });
     }
     return messages.length < count;
   });
   return { messages, next_cursor: walk.cursor, scanned: walk.scanned };
+}
+
+function viewLastDeath(headers: FieldTable): LastDeathView | null {
+  const death = lastDeathOf(headers);
+  if (death === null) return null;
+  const { reason, queue, exchange, routingKey, count } = death;
+  return {
+    reason,
+    queue,
+    exchange: exchange?.toString() ?? null,
+    routing_key: routingKey?.toString() ?? null,
+    count,
+  };
 }
 
 /** What to look for. */
@@ -183,7 +210,7 @@ export interface BrowseRequest {
 function parseCursor(cursor: string): [page: number, slot: number] {
   if (cursor === '') return [0, 0];
   const match = /^(\d{1,15})\.(\d{1,3})$/.exec(cursor);
-  if (match === null || Number(match[1]) >= LANE_PAGES * 257) {
+  if (match === null || Number(match[1]) >= LANE_PAGES * LANES_MAX) {
     throw new Refusal('invalid', `'${cursor}' is no cursor: use next_cursor of the answer before`);
   }
   return [Number(match[1]), Number(match[2])];

@@ -6,7 +6,7 @@ import type { Rows } from '../../util/rows.ts';
 import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker.ts';
 import { Refusal } from '../errors.ts';
-import { PUSH_STORED } from '../queue/messages/host.ts';
+import { PUSH_STORED } from '../queue/push-flags.ts';
 import type { SetAsideDefinition } from '../set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
@@ -59,7 +59,7 @@ export interface SetAsideExport extends SetAsideView {
 }
 
 export function viewSetAsideMessage(message: SetAsideMessage): SetAsideView {
-  const { id, vhost, queue, doing, error, seq, position, bodyBytes, traits, atMs } = message;
+  const { id, vhost, queue, doing, error, seq, position, bodyBytes, flags, atMs } = message;
   return {
     id: String(id),
     kind: 'message',
@@ -70,7 +70,7 @@ export function viewSetAsideMessage(message: SetAsideMessage): SetAsideView {
     seq,
     position,
     payload_bytes: bodyBytes,
-    persistent: (traits & PUSH_STORED) !== 0,
+    persistent: (flags & PUSH_STORED) !== 0,
     set_aside_at: atMs,
   };
 }
@@ -171,7 +171,10 @@ export function dropSetAsideRow(broker: Broker, id: string): void {
   const stored = rows.find(({ value }) => value.name === name);
   broker.core.line.change(() => {
     if (queueOf !== null) broker.vhosts.get(queueOf)?.removeStandIn(name);
-    if (stored !== undefined) broker.core.queueRows.removeAll(stored.value.id);
+    if (stored !== undefined) {
+      broker.core.queueRows.removeAll(stored.value.id);
+      broker.core.delayRows.removeAll(stored.value.id);
+    }
     broker.core.setAsideRows.drop(definition);
     broker.core.definitionChanged();
   });

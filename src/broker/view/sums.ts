@@ -1,9 +1,53 @@
-// Owns what is added up over all queues and channels of a broker, step by step. Never keeps a sum.
+// Owns what is added up over the queues of a vhost, or all queues and channels of a broker, step by step. Never keeps a
+// sum.
 
 import type { Walk } from '../../util/rows.ts';
+import type { Broker } from '../broker.ts';
 import { QueueLatency } from '../queue/latency.ts';
-import type { MessageCounts } from '../stats/counts.ts';
+import { DEFAULT_TYPE, QUEUE_TYPES } from '../queue/types/registry.ts';
+import { MessageCounts } from '../stats/counts.ts';
 import type { Vhost } from '../vhost/vhost.ts';
+
+/*
+ * The fields have RabbitMQ's names, as its HTTP API and `rabbitmqctl list_*` show them: that is what
+ * tools look for.
+ */
+
+/** A vhost with what lies in it. */
+export interface VhostView {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly default_queue_type: string;
+  readonly tracing: boolean;
+  readonly messages: number;
+  readonly messages_ready: number;
+  readonly messages_unacknowledged: number;
+  readonly messages_delayed: number;
+}
+
+/** A vhost with what its queues add up to. */
+export function* viewVhost(vhost: Vhost): Walk<VhostView> {
+  let [ready, unacked, delayed] = [0, 0, 0];
+  for (const queue of vhost.queues.values()) {
+    ready += queue.readyCount;
+    unacked += queue.unackedCount;
+    delayed += queue.delayedCount;
+    yield null;
+  }
+  const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
+  return {
+    name,
+    description,
+    tags,
+    default_queue_type: defaultQueueType ?? vhost.nodeQueueType ?? DEFAULT_TYPE.name,
+    tracing,
+    messages: ready + unacked,
+    messages_ready: ready,
+    messages_unacknowledged: unacked,
+    messages_delayed: delayed,
+  };
+}
 
 /** What there is in some vhosts. */
 export interface VhostSums {
@@ -13,6 +57,8 @@ export interface VhostSums {
   readonly messages: number;
   readonly messages_ready: number;
   readonly messages_unacknowledged: number;
+  /** Those that wait for their time; `messages` is without them. */
+  readonly messages_delayed: number;
 }
 
 /** Counts that are added up, and how many of them have published anything. */
@@ -22,7 +68,7 @@ export interface CountSums {
 }
 
 export function* sumOfVhosts(vhosts: Iterable<Vhost | null>): Walk<VhostSums> {
-  let [queues, exchanges, consumers, ready, unacked] = [0, 0, 0, 0, 0];
+  let [queues, exchanges, consumers, ready, unacked, delayed] = [0, 0, 0, 0, 0, 0];
   for (const vhost of vhosts) {
     yield null;
     if (vhost === null) continue;
@@ -33,11 +79,15 @@ export function* sumOfVhosts(vhosts: Iterable<Vhost | null>): Walk<VhostSums> {
       consumers += queue.consumers.length;
       ready += queue.readyCount;
       unacked += queue.unackedCount;
+      delayed += queue.delayedCount;
       yield null;
     }
   }
   const messages = { messages: ready + unacked, messages_ready: ready };
-  return { consumers, exchanges, queues, ...messages, messages_unacknowledged: unacked };
+  return {
+    ...{ consumers, exchanges, queues, ...messages, messages_unacknowledged: unacked },
+    messages_delayed: delayed,
+  };
 }
 
 export function* sumOfCounts(sum: MessageCounts, each: Iterable<MessageCounts>): Walk<CountSums> {
@@ -50,6 +100,17 @@ export function* sumOfCounts(sum: MessageCounts, each: Iterable<MessageCounts>):
   return { counts: sum, publishers };
 }
 
+/** Adds what died in the queues of these vhosts. */
+export function* addDeaths(sum: MessageCounts, vhosts: Iterable<Vhost>): Walk<void> {
+  for (const vhost of vhosts) {
+    yield null;
+    for (const { counts } of vhost.queues.values()) {
+      sum.addDeaths(counts);
+      yield null;
+    }
+  }
+}
+
 export function* sumOfLatencies(vhosts: Iterable<Vhost>): Walk<QueueLatency> {
   const sum = new QueueLatency();
   for (const vhost of vhosts) {
@@ -60,4 +121,26 @@ export function* sumOfLatencies(vhosts: Iterable<Vhost>): Walk<QueueLatency> {
     }
   }
   return sum;
+}
+
+/** The counts of queues, added up by their type; those that are deleted included. */
+export function* sumByType({ vhosts, core }: Broker): Walk<ReadonlyMap<string, MessageCounts>> {
+  const sums = new Map<string, MessageCounts>();
+  for (const type of QUEUE_TYPES.keys()) {
+    const sum = new MessageCounts();
+    const gone = core.counts.goneQueues.get(type);
+    if (gone !== undefined) sum.add(gone);
+    sums.set(type, sum);
+  }
+  for (const vhost of vhosts.values()) {
+    yield null;
+    for (const each of [vhost.queues.values(), vhost.replies.all()]) {
+      for (const queue of each) {
+        queue.counts.published = queue.messages.pushedCount + queue.delays.neverReady;
+        sums.get(queue.type.name)?.add(queue.counts);
+        yield null;
+      }
+    }
+  }
+  return sums;
 }

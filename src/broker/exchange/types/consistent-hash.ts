@@ -7,7 +7,7 @@ import type { FieldTable } from '../../../amqp/field-table.ts';
 import { assert } from '../../../util/assert.ts';
 import { hashText, mix } from '../../../util/hash.ts';
 import type { Binding } from '../binding.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 import { type HashSource, hashSourceOf } from './hash-source.ts';
 
 /** A destination, with how many bindings it has and the sum of their weights. */
@@ -43,7 +43,7 @@ export function checkWeight(bindingKey: string): void {
  * on which bindings there are, not on the order in which they were made, and is the same after a
  * restart. The price is a loop over the destinations.
  */
-export class ConsistentHashRouter<D> implements Router<D> {
+export class ConsistentHashRouter<D> implements ExchangeRouter<D> {
   private readonly shares: Share<D>[] = [];
   private readonly shareOf = new Map<D, Share<D>>();
   /** How many shares have each weight. */
@@ -84,12 +84,12 @@ export class ConsistentHashRouter<D> implements Router<D> {
     last.at = share.at;
   }
 
-  route(routingKey: string, message: RoutedMessage, found: Found<D>): boolean {
+  route(routingKey: string, message: RoutedMessage, matches: Matches<D>): boolean {
     const { shares } = this;
     if (shares.length === 0) return false;
     const hash = this.hashOf(routingKey, message);
     const winner = this.even ? highest(shares, hash) : highestByWeight(shares, hash);
-    found.add((shares[winner] as Share<D>).destination);
+    matches.add((shares[winner] as Share<D>).destination);
     return true;
   }
 

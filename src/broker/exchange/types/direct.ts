@@ -3,11 +3,11 @@
 
 import { assert } from '../../../util/assert.ts';
 import type { Binding } from '../binding.ts';
-import { DestinationList } from '../destinations.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import { DestinationList } from '../destination-list.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 
 /** A message goes to every destination whose binding key equals the routing key. */
-export class DirectRouter<D> implements Router<D> {
+export class DirectRouter<D> implements ExchangeRouter<D> {
   private readonly byKey = new Map<string, DestinationList<D>>();
 
   add(binding: Binding<D>): void {
@@ -23,9 +23,9 @@ export class DirectRouter<D> implements Router<D> {
     if (list.empty) this.byKey.delete(binding.bindingKey);
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
+  route(routingKey: string, _message: RoutedMessage, matches: Matches<D>): boolean {
     const list = this.byKey.get(routingKey);
-    return list?.collect(found) ?? false;
+    return list?.collect(matches) ?? false;
   }
 
   /** How many keys are held; zero when all bindings are gone. */

@@ -2,11 +2,11 @@
 // Never looks at the routing key, the binding key or the message.
 
 import type { Binding } from '../binding.ts';
-import { DestinationList } from '../destinations.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import { DestinationList } from '../destination-list.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 
 /** A message goes to every destination that is bound. */
-export class FanoutRouter<D> implements Router<D> {
+export class FanoutRouter<D> implements ExchangeRouter<D> {
   private readonly bound = new DestinationList<D>([]);
 
   add(binding: Binding<D>): void {
@@ -17,8 +17,8 @@ export class FanoutRouter<D> implements Router<D> {
     this.bound.remove(binding.destination);
   }
 
-  route(_routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
-    return this.bound.collect(found);
+  route(_routingKey: string, _message: RoutedMessage, matches: Matches<D>): boolean {
+    return this.bound.collect(matches);
   }
 
   /** How many destinations are bound. */

@@ -1,8 +1,9 @@
 // Owns what of a message an exchange of type `x-consistent-hash` hashes: its routing key, a header or
 // a property. Never chooses a destination: consistent-hash.ts does.
 
+import { encodeTable } from '../../../amqp/encode-table.ts';
 import { isIntegerField } from '../../../amqp/field-integers.ts';
-import { encodeTable, type Field, type FieldTable } from '../../../amqp/field-table.ts';
+import type { Field, FieldTable } from '../../../amqp/field-table.ts';
 import { BIT_CORRELATION_ID, BIT_MESSAGE_ID, BIT_TIMESTAMP } from '../../../amqp/property-walk.ts';
 import { hashText } from '../../../util/hash.ts';
 import type { RoutedMessage } from '../exchange-router.ts';

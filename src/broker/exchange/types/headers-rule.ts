@@ -14,7 +14,8 @@ import type { Binding } from '../binding.ts';
 import type { RoutedMessage } from '../exchange-router.ts';
 import type { HeaderName, HeaderNames } from './header-name.ts';
 
-const MODE = 'x-match';
+/** The argument that says how many of the others must hold. */
+export const X_MATCH = 'x-match';
 
 /** The values of `x-match`: whether all conditions must hold, and whether `x-` keys are some. */
 const MODES = {
@@ -23,6 +24,9 @@ const MODES = {
   'all-with-x': { all: true, withX: true },
   'any-with-x': { all: false, withX: true },
 } as const;
+
+/** The same words, in the order in which people are told of them. */
+export const MATCH_WORDS = Object.keys(MODES);
 
 /** A binding with its arguments taken apart once, so that messages need not. */
 export interface HeadersRule<D> {
@@ -37,7 +41,7 @@ export interface HeadersRule<D> {
 
 /** Refuses the arguments of a binding whose `x-match` means nothing. */
 export function checkHeadersBinding(table: FieldTable): void {
-  const mode = table.get(MODE);
+  const mode = table.get(X_MATCH);
   if (mode === undefined) return;
   if (mode.type !== 'S') {
     const type = describeFieldType(mode);
@@ -57,10 +61,12 @@ export function checkHeadersBinding(table: FieldTable): void {
 /** The rule of a binding, which takes its names from those of the exchange. */
 export function readRule<D>(binding: Binding<D>, names: HeaderNames): HeadersRule<D> {
   const table = binding.arguments;
-  const mode = String(table.get(MODE)?.value ?? 'all');
+  const mode = String(table.get(X_MATCH)?.value ?? 'all');
   assert(Object.hasOwn(MODES, mode), 'the arguments of a binding are checked before it is added');
   const { all, withX } = MODES[mode as keyof typeof MODES];
-  const keys = [...table.keys()].filter((key) => key !== MODE && (withX || !key.startsWith('x-')));
+  const keys = [...table.keys()].filter(
+    (key) => key !== X_MATCH && (withX || !key.startsWith('x-')),
+  );
   return {
     destination: binding.destination,
     all,

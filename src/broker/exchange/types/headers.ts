@@ -4,7 +4,7 @@
 import type { Field } from '../../../amqp/field-table.ts';
 import { assert } from '../../../util/assert.ts';
 import type { Binding } from '../binding.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 import { type HeaderName, HeaderNames } from './header-name.ts';
 import { type HeadersRule, isMet, readRule } from './headers-rule.ts';
 
@@ -23,7 +23,7 @@ interface Kept<D> {
 }
 
 /** A message goes to every destination that has a binding whose conditions its headers meet. */
-export class HeadersRouter<D> implements Router<D> {
+export class HeadersRouter<D> implements ExchangeRouter<D> {
   private readonly names = new HeaderNames();
   private readonly kept = new Map<Binding<D>, Kept<D>>();
   private readonly always: HeadersRule<D>[] = [];
@@ -54,14 +54,14 @@ export class HeadersRouter<D> implements Router<D> {
     for (const name of rule.names) this.names.release(name);
   }
 
-  route(_routingKey: string, message: RoutedMessage, found: Found<D>): boolean {
-    let matched = tryAll(this.always, message, found, false);
+  route(_routingKey: string, message: RoutedMessage, matches: Matches<D>): boolean {
+    let matched = tryAll(this.always, message, matches, false);
     for (let i = 0; i < this.shelves.length; i++) {
       const { name, byText } = this.shelves[i] as Shelf<D>;
       const header = message.header(name);
       const text = header === null ? null : textOf(header);
       const rules = text === null ? undefined : byText.get(text);
-      if (rules !== undefined) matched = tryAll(rules, message, found, matched);
+      if (rules !== undefined) matched = tryAll(rules, message, matches, matched);
     }
     return matched;
   }
@@ -127,17 +127,17 @@ export class HeadersRouter<D> implements Router<D> {
 function tryAll<D>(
   rules: readonly HeadersRule<D>[],
   message: RoutedMessage,
-  found: Found<D>,
+  matches: Matches<D>,
   matchedBefore: boolean,
 ): boolean {
   let matched = matchedBefore;
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i] as HeadersRule<D>;
     // What another exchange has found already counts as a match here only if it is one.
-    if (matched && found.has(rule.destination)) continue;
+    if (matched && matches.has(rule.destination)) continue;
     if (!isMet(rule, message)) continue;
     matched = true;
-    found.add(rule.destination);
+    matches.add(rule.destination);
   }
   return matched;
 }

@@ -4,7 +4,7 @@
 import { assert } from '../../../util/assert.ts';
 import { hashText } from '../../../util/hash.ts';
 import type { Binding } from '../binding.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 
 /** A binding in its place. */
 interface Place<D> {
@@ -18,7 +18,7 @@ interface Place<D> {
  * two bindings gets two shares. Bindings stand in the order of their destinations' names, so that
  * the answer is the same after a restart. A binding that comes or goes moves most keys.
  */
-export class ModulusHashRouter<D> implements Router<D> {
+export class ModulusHashRouter<D> implements ExchangeRouter<D> {
   /** In order, as of the last route. */
   private places: Place<D>[] = [];
   /** What came since, and how many of `places` went. */
@@ -47,12 +47,12 @@ export class ModulusHashRouter<D> implements Router<D> {
     this.went += 1;
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
+  route(routingKey: string, _message: RoutedMessage, matches: Matches<D>): boolean {
     if (this.came.size > 0 || this.went > 0) this.putInOrder();
     const { places } = this;
     if (places.length === 0) return false;
     const place = places[hashText(routingKey) % places.length] as Place<D>;
-    found.add(place.binding.destination);
+    matches.add(place.binding.destination);
     return true;
   }
 

@@ -3,10 +3,10 @@
 
 import { assert } from '../../../util/assert.ts';
 import type { Binding } from '../binding.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 
 /** A message goes over one binding, each as likely as the next. */
-export class RandomRouter<D> implements Router<D> {
+export class RandomRouter<D> implements ExchangeRouter<D> {
   private readonly bindings: Binding<D>[] = [];
   /** The place of each binding: one deletion takes thousands away. */
   private readonly places = new Map<Binding<D>, number>();
@@ -32,11 +32,11 @@ export class RandomRouter<D> implements Router<D> {
     this.places.set(last, at);
   }
 
-  route(_routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
+  route(_routingKey: string, _message: RoutedMessage, matches: Matches<D>): boolean {
     const { bindings } = this;
     if (bindings.length === 0) return false;
     const binding = bindings[Math.floor(this.random() * bindings.length)] as Binding<D>;
-    found.add(binding.destination);
+    matches.add(binding.destination);
     return true;
   }
 

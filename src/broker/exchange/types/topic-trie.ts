@@ -10,8 +10,8 @@
 
 import { assert } from '../../../util/assert.ts';
 import type { Steps } from '../../turn/slices.ts';
-import { DestinationList } from '../destinations.ts';
-import type { Found } from '../exchange-router.ts';
+import { DestinationList } from '../destination-list.ts';
+import type { Matches } from '../exchange-router.ts';
 
 const SEPARATOR = '.';
 const ONE_WORD = '*';
@@ -80,10 +80,10 @@ export class TopicTrie<D> {
   }
 
   /**
-   * Adds to `found` the destinations of every pattern that matches `key`. Returns whether the walk came to its
+   * Adds to `matches` the destinations of every pattern that matches `key`. Returns whether the walk came to its
    * end: one that looks at more nodes than `nodesMax` is broken off, with nothing found.
    */
-  match(key: string, found: Found<D>, nodesMax = Infinity): boolean {
+  match(key: string, matches: Matches<D>, nodesMax = Infinity): boolean {
     let nodesLeft = nodesMax;
     this.step++;
     this.nextCount = 0;
@@ -99,13 +99,13 @@ export class TopicTrie<D> {
     }
     for (let i = 0; i < this.nextCount; i++) {
       const ending = (this.next[i] as TrieNode<D>).ending;
-      if (ending !== null) ending.collect(found);
+      if (ending !== null) ending.collect(matches);
     }
     return true;
   }
 
   /** The same for a walk that is `LONG_WALK_NODES` long or more, step by step. Patterns may change meanwhile. */
-  *matching(key: string, found: Found<D>): Steps {
+  *matching(key: string, matches: Matches<D>): Steps {
     let nodes = 0;
     // Other walks come in between, so that marks would mean nothing.
     let next = new Set<TrieNode<D>>();
@@ -125,7 +125,7 @@ export class TopicTrie<D> {
       }
     }
     for (const { ending } of next) {
-      ending?.collect(found);
+      ending?.collect(matches);
       nodes += 1;
       if (nodes % NODES_PER_STEP === 0) yield;
     }

@@ -3,7 +3,7 @@
 
 import type { Steps } from '../../turn/slices.ts';
 import type { Binding } from '../binding.ts';
-import type { Found, RoutedMessage, Router } from '../exchange-router.ts';
+import type { ExchangeRouter, Matches, RoutedMessage } from '../exchange-router.ts';
 import { TopicTrie } from './topic-trie.ts';
 
 /**
@@ -11,7 +11,7 @@ import { TopicTrie } from './topic-trie.ts';
  * destination of a key. Two generations are kept, so a topic exchange that sees keys without end
  * spends up to ten MiB on them.
  */
-export const TOPIC_CACHE_REFERENCES = 32_768;
+const TOPIC_CACHE_REFERENCES = 32_768;
 
 /** The answer for keys that nothing matches, so that they cost no more than their keys. */
 const NOWHERE: readonly never[] = [];
@@ -23,7 +23,7 @@ const NOWHERE: readonly never[] = [];
  * to the young one; when that is full, the old one is dropped whole and the young one takes its
  * place. Any change of the bindings drops both.
  */
-export class TopicRouter<D> implements Router<D> {
+export class TopicRouter<D> implements ExchangeRouter<D> {
   private readonly trie = new TopicTrie<D>();
   private readonly cacheReferences: number;
   private young = new Map<string, readonly D[]>();
@@ -46,9 +46,9 @@ export class TopicRouter<D> implements Router<D> {
     this.forget();
   }
 
-  route(routingKey: string, _message: RoutedMessage, found: Found<D>): boolean {
+  route(routingKey: string, _message: RoutedMessage, matches: Matches<D>): boolean {
     const known = this.young.get(routingKey) ?? this.recall(routingKey);
-    for (let i = 0; i < known.length; i++) found.add(known[i] as D);
+    for (let i = 0; i < known.length; i++) matches.add(known[i] as D);
     return known.length > 0;
   }
 

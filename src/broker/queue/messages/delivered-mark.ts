@@ -44,6 +44,14 @@ export class DeliveredMark {
   }
 
   /**
+   * A message came that was in the queue before and waited: a crash brings it back to where it waited, unless a batch has
+   * that it is ready. Until then nothing goes out for being unsealed, or it could go out twice without a flag.
+   */
+  waitForSeal(): void {
+    if (this.needed) this.sealedTail = Infinity;
+  }
+
+  /**
    * Called when a batch is sealed that holds all messages below `tail`. Returns whether the mark
    * moved and has to be put into the batch. `delivered`: some below the cursor are still there.
    */

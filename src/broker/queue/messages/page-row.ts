@@ -14,11 +14,12 @@ import {
 /*
  * A page as a row, `n` being the number of entries it has so far. With all of them:
  *
- *   0        u16  n, with ROW_EXPIRING and ROW_COUNTS where the parts of these names follow
+ *   0        u16  n, with ROW_EXPIRING, ROW_COUNTS and ROW_STARTS where the parts of these names follow
  *   2        n x (f64 position in the log | u32 body bytes)
  *   2+12n    ceil(n/8) bytes: bit set = this entry is there; clear = settled, or transient
  *            ROW_EXPIRING: ceil(n/8) bytes: bit set = ENTRY_EXPIRES
  *            ROW_COUNTS: u16 k, k x (u8 slot | u32 returns): entries that came back to the queue
+ *            ROW_STARTS: u16 k, k x (u8 slot | u48 ms): entries whose time to live began later than they arrived
  *   end-4    u32  checksum of all before it
  *
  * Or with those `m` alone that are there, where that is shorter:
@@ -27,16 +28,18 @@ import {
  *   2        u16  m
  *   4        m x (u8 slot | f64 position in the log | u32 body bytes), in order of slots
  *            ROW_EXPIRING: ceil(m/8) bytes: bit set = ENTRY_EXPIRES
- *            ROW_COUNTS, checksum: as above
+ *            ROW_COUNTS, ROW_STARTS, checksum: as above
  *
  * The parts before the checksum are there only if some entry needs them.
  */
 const ROW_ENTRY_BYTES = 12;
 const ROW_SPARSE_ENTRY_BYTES = 13;
 const ROW_COUNT_BYTES = 5;
+const ROW_START_BYTES = 7;
 const ROW_EXPIRING = 0x8000;
 const ROW_COUNTS = 0x4000;
 const ROW_SPARSE = 0x2000;
+const ROW_STARTS = 0x1000;
 const ROW_ENTRIES_MASK = 0x1ff;
 
 const WRONG_LENGTH = 'its length is wrong';
@@ -50,13 +53,19 @@ export function encodePage(page: Page): Buffer {
   const expiringAt = sparse
     ? 4 + m * ROW_SPARSE_ENTRY_BYTES
     : 2 + n * ROW_ENTRY_BYTES + bitmapBytes(n);
-  const returns = storedReturns(page);
+  const returns = storedOf(page, page.returns);
   const counts = returns.length === 0 ? 0 : 2 + returns.length * ROW_COUNT_BYTES;
-  const row = Buffer.alloc(expiringAt + expiring + counts + 4);
-  const flags = (expiring > 0 ? ROW_EXPIRING : 0) | (counts > 0 ? ROW_COUNTS : 0);
+  const began = storedOf(page, page.starts);
+  const starts = began.length === 0 ? 0 : 2 + began.length * ROW_START_BYTES;
+  const row = Buffer.alloc(expiringAt + expiring + counts + starts + 4);
+  const flags =
+    (expiring > 0 ? ROW_EXPIRING : 0) |
+    (counts > 0 ? ROW_COUNTS : 0) |
+    (starts > 0 ? ROW_STARTS : 0);
   if (sparse) writeSparse(row, page, flags, expiringAt);
   else writeDense(row, page, flags, expiringAt);
   if (counts > 0) writeReturns(row, expiringAt + expiring, returns);
+  if (starts > 0) writeStarts(row, expiringAt + expiring + counts, began);
   writeChecksum(row);
   return row;
 }
@@ -110,11 +119,10 @@ export function decodePage(row: Buffer, page: Page): string | null {
     : 2 + n * ROW_ENTRY_BYTES + bitmapBytes(n);
   const hasExpiries = (head & ROW_EXPIRING) !== 0;
   const countsAt = expiringAt + (hasExpiries ? bitmapBytes(m) : 0);
-  let end = countsAt;
-  if ((head & ROW_COUNTS) !== 0) {
-    if (row.length < countsAt + 2) return WRONG_LENGTH;
-    end += 2 + view.getUint16(countsAt) * ROW_COUNT_BYTES;
-  }
+  const hasCounts = (head & ROW_COUNTS) !== 0;
+  const startsAt = hasCounts ? partEnd(row, countsAt, ROW_COUNT_BYTES) : countsAt;
+  const hasStarts = (head & ROW_STARTS) !== 0;
+  const end = hasStarts ? partEnd(row, startsAt, ROW_START_BYTES) : startsAt;
   if (row.length !== end) return WRONG_LENGTH;
   page.count = n;
   page.onDisk = true;
@@ -122,8 +130,14 @@ export function decodePage(row: Buffer, page: Page): string | null {
   if (!sparse) readDense(row, view, page, expiries);
   else if (!readSparse(row, view, page, m, expiries)) return 'its entries are out of order';
   page.settled = n - page.storedLive;
-  if (end > countsAt) page.returns = readReturns(row, countsAt);
+  if (hasCounts) page.returns = readReturns(row, countsAt, startsAt);
+  if (hasStarts) page.starts = readStarts(row, startsAt, end);
   return null;
+}
+
+/** Where a part ends that begins with how many items it has; NaN, which no length is, where even that is cut off. */
+function partEnd(row: Buffer, start: number, itemBytes: number): number {
+  return row.length < start + 2 ? Number.NaN : start + 2 + row.readUInt16BE(start) * itemBytes;
 }
 
 function readDense(row: Buffer, view: DataView, page: Page, expiries: number): void {
@@ -175,9 +189,9 @@ function hasExpiring(page: Page): boolean {
   return false;
 }
 
-function storedReturns(page: Page): [slot: number, count: number][] {
-  if (page.returns === null) return [];
-  return [...page.returns].filter(([slot]) => isStoredLive(page.states[slot] as number));
+function storedOf(page: Page, known: Map<number, number> | null): [slot: number, value: number][] {
+  if (known === null) return [];
+  return [...known].filter(([slot]) => isStoredLive(page.states[slot] as number));
 }
 
 function writeReturns(row: Buffer, start: number, returns: [number, number][]): void {
@@ -188,12 +202,28 @@ function writeReturns(row: Buffer, start: number, returns: [number, number][]): 
   }
 }
 
-function readReturns(row: Buffer, start: number): Map<number, number> {
+function readReturns(row: Buffer, start: number, end: number): Map<number, number> {
   const returns = new Map<number, number>();
-  for (let at = start + 2; at < row.length; at += ROW_COUNT_BYTES) {
+  for (let at = start + 2; at < end; at += ROW_COUNT_BYTES) {
     returns.set(row.readUInt8(at), row.readUInt32BE(at + 1));
   }
   return returns;
+}
+
+function writeStarts(row: Buffer, start: number, began: [number, number][]): void {
+  let at = row.writeUInt16BE(began.length, start);
+  for (const [slot, ms] of began) {
+    at = row.writeUInt8(slot, at);
+    at = row.writeUIntBE(ms, at, 6);
+  }
+}
+
+function readStarts(row: Buffer, start: number, end: number): Map<number, number> {
+  const starts = new Map<number, number>();
+  for (let at = start + 2; at < end; at += ROW_START_BYTES) {
+    starts.set(row.readUInt8(at), row.readUIntBE(at + 1, 6));
+  }
+  return starts;
 }
 
 function setBit(bytes: Buffer, start: number, bit: number): void {

@@ -43,6 +43,8 @@ export class Page {
   behind: Page | null = null;
   /** By slot, how often an entry came back to the queue; null while that is not counted. */
   returns: Map<number, number> | null = null;
+  /** By slot, when the time to live of an entry that had waited began, ms; null: all began as they arrived. */
+  starts: Map<number, number> | null = null;
 
   constructor(number: number) {
     this.number = number;
@@ -60,6 +62,7 @@ export class Page {
     this.gone = false;
     this.batch = 0;
     this.returns = null;
+    this.starts = null;
   }
 }
 

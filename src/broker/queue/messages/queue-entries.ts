@@ -3,6 +3,7 @@
 
 import type { MessageLog } from '../../../message/log/log.ts';
 import { assert } from '../../../util/assert.ts';
+import { DirtyPages } from './dirty-pages.ts';
 import {
   ENTRY_EXPIRES,
   ENTRY_SETTLED,
@@ -61,7 +62,7 @@ export class QueueEntries implements PageHome {
   private readonly pages = new PageList();
   private tailPage: Page | null = null;
   private recentPage: Page | null = null;
-  private dirtyPages: Page[] = [];
+  private readonly dirtyPages: DirtyPages;
 
   constructor(
     queueId: number,
@@ -75,6 +76,7 @@ export class QueueEntries implements PageHome {
     this.log = log;
     this.rows = rows;
     this.owner = owner;
+    this.dirtyPages = new DirtyPages(queueId, lane, rows);
   }
 
   /** Adds an entry at the tail; `state` is made of ENTRY_STORED and ENTRY_EXPIRES. */
@@ -167,6 +169,23 @@ export class QueueEntries implements PageHome {
     return count;
   }
 
+  /** Notes of an entry that is there how often it came back, and when its time to live began (0: as it arrived). */
+  note(seq: number, returns: number, startMs: number): void {
+    const page = this.pageOf(seq);
+    const slot = slotIn(page, seq);
+    page.returns ??= new Map();
+    if (returns > 0) page.returns.set(slot, returns);
+    page.starts ??= new Map();
+    if (startMs > 0) page.starts.set(slot, startMs);
+    if (((page.states[slot] as number) & ENTRY_STORED) !== 0 && !page.dirty) this.dirtyPage(page);
+  }
+
+  /** When the time to live of an entry that is there began, ms; 0: as it arrived. */
+  startOf(seq: number): number {
+    const page = this.pageOf(seq);
+    return page.starts?.get(slotIn(page, seq)) ?? 0;
+  }
+
   /** The first entry at or after `seq` that is there; the tail when there is none. */
   firstFrom(seq: number): number {
     // Nearly always the next one is there, in the page looked at last.
@@ -198,23 +217,13 @@ export class QueueEntries implements PageHome {
     const first = Math.ceil(from / PAGE_ENTRIES);
     const end = Math.floor(to / PAGE_ENTRIES);
     if (first >= end) return;
-    // What they hold is not worth writing any more; those that are gone have rows to be removed.
-    this.dirtyPages = this.dirtyPages.filter((page) => {
-      page.dirty = page.gone || page.number < first || page.number >= end;
-      return page.dirty;
-    });
+    this.dirtyPages.purge(first, end);
     this.leaveBehind(first, end);
   }
 
   /** Lets go of every entry, as part of deleting the queue. */
   discard(): void {
-    for (const page of this.dirtyPages) {
-      page.dirty = false;
-      if (!page.gone) continue;
-      if (page.onDisk) this.rows.removePage(this.queueId, this.lane, page.number);
-      this.rows.loaded.recycle(page);
-    }
-    this.dirtyPages = [];
+    this.dirtyPages.discard();
     this.leaveBehind(0, this.pages.end);
   }
 
@@ -236,19 +245,7 @@ export class QueueEntries implements PageHome {
 
   /** Puts the pages that changed into the current batch. */
   seal(batch: number): void {
-    for (const page of this.dirtyPages) {
-      page.dirty = false;
-      page.batch = batch;
-      if (page.storedLive > 0) {
-        this.rows.putPage(this.queueId, this.lane, page);
-        page.onDisk = true;
-      } else if (page.onDisk) {
-        this.rows.removePage(this.queueId, this.lane, page.number);
-        page.onDisk = false;
-      }
-      if (page.gone) this.rows.loaded.recycle(page);
-    }
-    this.dirtyPages.length = 0;
+    this.dirtyPages.seal(batch);
   }
 
   /**
@@ -370,8 +367,7 @@ export class QueueEntries implements PageHome {
   }
 
   private dirtyPage(page: Page): void {
-    page.dirty = true;
-    this.dirtyPages.push(page);
+    this.dirtyPages.add(page);
     this.owner.entriesDirty();
   }
 }

@@ -3,31 +3,20 @@
 
 import type { MessageLog } from '../../../message/log/log.ts';
 import { assert } from '../../../util/assert.ts';
-import type { MessagesHost } from './host.ts';
+import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../push-flags.ts';
 import {
-  type HeldEntry,
-  PUSH_EXPIRES,
-  PUSH_PRIORITY,
-  PUSH_PRIORITY_SHIFT,
-  PUSH_STORED,
-} from './host.ts';
-import { Lane, type LaneOwner } from './lane.ts';
-import { PAGE_ENTRIES } from './page.ts';
+  LANE_SEQS,
+  Lane,
+  type LaneOwner,
+  RETURNED_LANES,
+  returnedLaneOf,
+  seqInQueue,
+} from './lane.ts';
+import type { HeldEntry, MessagesHost } from './messages-host.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
-import { LANE_PAGES, type QueueRows } from './queue-rows.ts';
+import type { QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
-
-/** A message that was looked at where it stands. */
-export interface BrowsedEntry {
-  readonly lane: Lane;
-  /** Its seq within the lane, and within the queue. */
-  readonly inner: number;
-  readonly seq: number;
-  readonly position: number;
-  readonly bodyBytes: number;
-  /** Whether it is ready, and not out for delivery. */
-  readonly ready: boolean;
-}
+import { type BrowsedEntry, browsePage, takeLost, visitPage } from './visiting.ts';
 
 /** What these messages belong to. */
 export interface MessagesOwner {
@@ -36,13 +25,6 @@ export interface MessagesOwner {
   /** Something changed that belongs into the next batch. */
   entriesDirty(): void;
 }
-
-/**
- * Outside, a seq is a number that also says which lane it is of: that of lane n are counted from
- * n x LANE_SEQS on. Inside, each lane counts from 0: small integers, which V8 handles much faster
- * (0.1 instead of 0.4 us a message went into `take` when one kind of seq was used everywhere).
- */
-const LANE_SEQS = 2 ** 44;
 
 /**
  * Lane 0 is that of messages without a priority, which most queues have alone; priority p has lane
@@ -99,24 +81,56 @@ export class QueueMessages implements LaneOwner {
     this.byNumber = [this.base];
   }
 
-  /** Adds a message; `traits` as for Queue.push. */
-  push(position: number, bodyBytes: number, traits: number): void {
-    const named = (traits & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
-    const lane = named ? this.laneOfPriority(traits >>> PUSH_PRIORITY_SHIFT) : this.base;
+  /** Adds a message; `flags` as for Queue.push. */
+  push(position: number, bodyBytes: number, flags: number): void {
+    const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
+    const lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
     // PUSH_STORED and PUSH_EXPIRES are states of an entry, shifted by one.
-    lane.push(position, bodyBytes, (traits & this.stateMask) << 1);
+    lane.push(position, bodyBytes, (flags & this.stateMask) << 1);
     this.readyCount += 1;
     this.pushedBytes += bodyBytes;
   }
 
-  /** What of `traits` holds for a message of this queue. */
-  maskTraits(traits: number): number {
-    return traits & (this.stateMask | ~(PUSH_STORED | PUSH_EXPIRES));
+  /**
+   * Adds a message that has waited for its time: `returned`, it came back so many times before, and goes ahead of
+   * those that never were out. Its time to live began at `startMs`; 0: as it arrived. Returns the lane that has it now.
+   */
+  pushWaited(
+    position: number,
+    bodyBytes: number,
+    flags: number,
+    returned: boolean,
+    returns: number,
+    startMs: number,
+  ): Lane {
+    const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
+    let lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
+    if (returned) {
+      const number = returnedLaneOf(lane.number);
+      lane = this.byNumber[number] ?? this.addLane(number);
+    }
+    const seq = lane.entries.tail;
+    lane.push(position, bodyBytes, (flags & this.stateMask) << 1);
+    if (returns > 0 || startMs > 0) lane.entries.note(seq, returns, startMs);
+    // What came back goes out as redelivered in any case.
+    if (!returned && (flags & PUSH_STORED) !== 0) lane.pushedWaited();
+    this.readyCount += 1;
+    this.pushedBytes += bodyBytes;
+    return lane;
+  }
+
+  /** What of `flags` holds for a message of this queue. */
+  maskFlags(flags: number): number {
+    return flags & (this.stateMask | ~(PUSH_STORED | PUSH_EXPIRES));
   }
 
   /** How many messages came since the start: there is no counter, their seqs give the number. */
   get pushedCount(): number {
-    return this.lanes.reduce((sum, { entries }) => sum + entries.tail, -this.firstTail);
+    // What came back was counted as it came first.
+    return this.lanes.reduce(
+      (sum, { returned, entries }) => (returned ? sum : sum + entries.tail),
+      -this.firstTail,
+    );
   }
 
   /** Body bytes of the ready messages. */
@@ -208,11 +222,13 @@ export class QueueMessages implements LaneOwner {
     const lane = this.laneOf(seq);
     const inner = seq % LANE_SEQS;
     const { entries } = lane;
-    let traits = entries.isStored(inner) ? PUSH_STORED : 0;
-    if (entries.expires(inner)) traits |= PUSH_EXPIRES;
-    if (lane.number > 0) traits |= PUSH_PRIORITY | ((lane.number - 1) << PUSH_PRIORITY_SHIFT);
+    let flags = entries.isStored(inner) ? PUSH_STORED : 0;
+    if (entries.expires(inner)) flags |= PUSH_EXPIRES;
+    const number = lane.returned ? lane.number - RETURNED_LANES : lane.number;
+    if (number > 0) flags |= PUSH_PRIORITY | ((number - 1) << PUSH_PRIORITY_SHIFT);
     const bodyBytes = entries.bodyBytesOf(inner);
-    return { seq, position: entries.positionOf(inner), bodyBytes, traits };
+    const startMs = entries.startOf(inner);
+    return { seq, position: entries.positionOf(inner), bodyBytes, flags, startMs };
   }
 
   /** How often an unacked message came back before. */
@@ -266,62 +282,30 @@ export class QueueMessages implements LaneOwner {
 
   /** Reads the messages and marks back from the store. */
   recover(): void {
-    if (this.priorityMax > 0) {
-      for (const number of this.rows.lanes(this.owner.id)) this.addLane(number);
+    for (const number of this.rows.lanes(this.owner.id)) {
+      if (this.priorityMax > 0 || number >= RETURNED_LANES) this.addLane(number);
     }
     for (const lane of this.lanes) {
       this.pushedBytes += lane.recover();
       this.readyCount += lane.readyCount;
-      this.firstTail += lane.entries.tail;
+      if (!lane.returned) this.firstTail += lane.entries.tail;
       lane.entries.storedCount = lane.readyCount;
     }
   }
 
-  /**
-   * Visits the messages of one page, ready ones and unacked ones, from a cursor on: where each lies
-   * in the log, and how large its body is. Returns the cursor to go on with, in this turn or a later
-   * one, or -1 at the end; the first is 0. A message that is there from before the first call until
-   * after the last is visited, whatever else happens to the queue in between; what was purged is not.
-   */
+  /** As `visitPage` of visiting.ts. */
   visitPage(cursor: number, visit: PositionVisitor): number {
-    const from = Math.floor(cursor / LANE_PAGES);
-    const lanes = this.lanes.filter(({ number }) => number >= from);
-    lanes.sort((a, b) => a.number - b.number);
-    for (const { number, entries } of lanes) {
-      const next = entries.visitPage(number === from ? cursor % LANE_PAGES : 0, visit);
-      if (next >= 0) return number * LANE_PAGES + next;
-    }
-    return -1;
+    return visitPage(this.lanes, cursor, visit);
   }
 
   /** Visits what is there from a cursor of `visitPage` on, and also says of each what it is. */
   browsePage(cursor: number, visit: (browsed: BrowsedEntry) => void): number {
-    const found: { position: number; bodyBytes: number; slot: number }[] = [];
-    const next = this.visitPage(cursor, (position, bodyBytes, slot) =>
-      found.push({ position, bodyBytes, slot }),
-    );
-    if (next < 0) return -1;
-    // What `next` goes on with is the page behind the one that was visited.
-    const page = next - 1;
-    const lane = this.byNumber[Math.floor(page / LANE_PAGES)] as Lane;
-    for (const { slot, ...entry } of found) {
-      const inner = (page % LANE_PAGES) * PAGE_ENTRIES + slot;
-      visit({ ...entry, lane, inner, seq: this.outer(lane, inner), ready: lane.isReady(inner) });
-    }
-    return next;
+    return browsePage(this.lanes, cursor, visit);
   }
 
   /** The messages that recovery found, and that the log lacks; asked for once. */
   takeLost(): BrowsedEntry[] {
-    return this.lanes.flatMap((lane) => {
-      const lost = lane.entries.lost.map((inner): BrowsedEntry => {
-        const { entries } = lane;
-        const [position, bodyBytes] = [entries.positionOf(inner), entries.bodyBytesOf(inner)];
-        return { lane, inner, seq: this.outer(lane, inner), position, bodyBytes, ready: true };
-      });
-      lane.entries.lost = [];
-      return lost;
-    });
+    return takeLost(this.lanes);
   }
 
   /** Ends the life of a ready message, wherever it stands, without a delivery. */
@@ -361,7 +345,7 @@ export class QueueMessages implements LaneOwner {
   }
 
   private outer(lane: Lane, seq: number): number {
-    return this.single ? seq : lane.number * LANE_SEQS + seq;
+    return this.single ? seq : seqInQueue(lane, seq);
   }
 
   private laneOfPriority(priority: number): Lane {
@@ -384,7 +368,9 @@ export class QueueMessages implements LaneOwner {
     return new Lane(number, id, durable, this.log, this.rows, this);
   }
 
-  private priorityOf(lane: Lane): number {
-    return lane.number === 0 ? this.priorityDefault : lane.number - 1;
+  private priorityOf({ number, returned }: Lane): number {
+    const beside = returned ? number - RETURNED_LANES : number;
+    const priority = beside === 0 ? this.priorityDefault : beside - 1;
+    return returned ? priority + 0.5 : priority;
   }
 }

@@ -1,12 +1,8 @@
 // Owns how queues lie in the store: pages, marks and purges, their keys and values. Never decides when
 // they are written: queue.ts does.
 
-import {
-  CorruptRecordError,
-  checksum,
-  verifyChecksum,
-  writeChecksum,
-} from '../../../store/checksum.ts';
+import { checksum, verifyChecksum, writeChecksum } from '../../../store/checksum.ts';
+import { CorruptRecordError } from '../../../store/errors.ts';
 import type { Store } from '../../../store/port.ts';
 import { NOT_ASIDE, type RowsAside } from '../../../store/row.ts';
 import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../../store/tables.ts';

@@ -22,12 +22,14 @@ const away = new Page(0);
 
 /** Some pages to let go of. */
 export interface Sweep {
-  readonly range: PurgedRange;
   /** Whether the store has rows of them, and so must know that they are gone. */
   readonly stored: boolean;
   readonly done: boolean;
   /** Lets go of the next page. */
   step(): void;
+  /** Puts into the batch being gathered that they are gone; or that all rows of them are removed. */
+  note(): void;
+  forget(): void;
 }
 
 /** Whose count of messages with a time to live goes down as pages are let go of. */
@@ -40,8 +42,8 @@ interface Expiring {
  * sweep alone has them; those in memory have left the ring of loaded pages.
  */
 export class PageSweep implements Sweep {
-  readonly range: PurgedRange;
   readonly stored: boolean;
+  private readonly range: PurgedRange;
   private readonly places: Places;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
@@ -86,6 +88,14 @@ export class PageSweep implements Sweep {
     this.skipGone();
   }
 
+  note(): void {
+    this.rows.putPurge(this.range);
+  }
+
+  forget(): void {
+    this.rows.removePurge(this.range);
+  }
+
   private unrefAll(page: Page): void {
     const { log } = this;
     for (let slot = 0; slot < page.count; slot++) {
@@ -104,8 +114,8 @@ export class PageSweep implements Sweep {
 
 /** Rows that a broker before this one had no time to remove. Nothing counts what they refer to. */
 class RowSweep implements Sweep {
-  readonly range: PurgedRange;
   readonly stored = true;
+  private readonly range: PurgedRange;
   private readonly rows: QueueRows;
   private next: number;
 
@@ -122,6 +132,14 @@ class RowSweep implements Sweep {
   step(): void {
     const { queueId, lane, to } = this.range;
     this.next = this.rows.removePages(queueId, lane, this.next, to, STEP_ROWS);
+  }
+
+  note(): void {
+    this.rows.putPurge(this.range);
+  }
+
+  forget(): void {
+    this.rows.removePurge(this.range);
   }
 }
 
@@ -151,7 +169,7 @@ export class Sweeps {
   add(sweep: Sweep): void {
     this.some(sweep, this.firstPages, this.store.gatheredBytes + BATCH_KEY_BYTES);
     if (sweep.done) return;
-    if (sweep.stored) this.rows.putPurge(sweep.range);
+    if (sweep.stored) sweep.note();
     this.sweeps.push(sweep);
   }
 
@@ -160,6 +178,11 @@ export class Sweeps {
     const ranges = this.rows.recoverPurges();
     for (const range of ranges) this.sweeps.push(new RowSweep(range, this.rows));
     return ranges.map(({ queueId }) => queueId);
+  }
+
+  /** Goes on with a sweep that the store knows of since before this broker started. */
+  goOn(sweep: Sweep): void {
+    this.sweeps.push(sweep);
   }
 
   /** Lets go of some pages; their rows are removed in the batch being gathered. */
@@ -171,7 +194,7 @@ export class Sweeps {
       const sweep = sweeps[0];
       left -= this.some(sweep, left, bytesMax);
       if (!sweep.done) continue;
-      if (sweep.stored) this.rows.removePurge(sweep.range);
+      if (sweep.stored) sweep.forget();
       sweeps.shift();
     }
   }

@@ -1,0 +1,326 @@
+// Owns the table of what can be said of a queue, as an argument of its declaration, in a policy, or in both. Never acts
+// on it: rules.ts merges it, and the file that owns the behaviour reads it from there.
+
+import { QUEUE_TYPES } from '../types/registry.ts';
+import {
+  type ArgumentValue,
+  count,
+  expiry,
+  flag,
+  isOffered,
+  limit,
+  oneOf,
+  oneOrTwo,
+  onlyFor,
+  part,
+  positive,
+  positiveExpiry,
+  shortText,
+  shortTextWith,
+  text,
+  upTo,
+} from './argument-values.ts';
+import {
+  anIntegerFrom,
+  anyOf,
+  anything,
+  aPart,
+  aShortString,
+  aString,
+  OPERATOR,
+  type PolicyValue,
+} from './policy-values.ts';
+
+/** One thing that can be said of a queue. */
+interface QueueSetting<K extends string = string> {
+  /** Its name in a policy; the argument has `x-` before it. */
+  readonly key: K;
+  /** What it does, for people. */
+  readonly about: string;
+  /** What the argument takes; null: there is none. Redeclaring compares all arguments that there are. */
+  readonly argument: ArgumentValue | null;
+  /** What the key takes in a policy; null: policies cannot set it. */
+  readonly policy: PolicyValue | null;
+}
+
+/** What becomes of a message that a full queue has no place for. */
+export type Overflow = (typeof OVERFLOWS)[number];
+
+/** Which messages that came back wait before they go out again, in RabbitMQ 4.3's words. */
+export type RetryType = (typeof RETRY_TYPES)[number];
+
+/** What becomes of a delivery that stays unacked for longer than it may. */
+export type TimeoutAction = (typeof TIMEOUT_ACTIONS)[number];
+
+const PRIORITY_MAX = 255;
+export const TIMEOUT_ACTIONS = ['close', 'cancel', 'requeue'] as const;
+const RETRY_TYPES = ['disabled', 'all', 'failed', 'returned'] as const;
+const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const;
+const STRATEGIES = ['at-most-once', 'at-least-once'];
+const MODES = ['default', 'lazy'];
+const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders'];
+const TYPES = [...QUEUE_TYPES.values()];
+
+/** What is said of all that is taken for the sake of clients and files alone. */
+export const NO_EFFECT = 'Taken and kept; without effect.';
+const IN_MEMORY = 'is not a valid maximum memory in bytes';
+const MS = 'in milliseconds';
+const MIRRORED = { operator: true, onlyFor: ['classic'] } as const;
+const CLASSICS = { onlyFor: ['classic'] } as const;
+const QUORUMS = { onlyFor: ['quorum'] } as const;
+const STREAMS = { onlyFor: ['stream'] } as const;
+
+const row = <K extends string>(
+  key: K,
+  argument: ArgumentValue | null,
+  policy: PolicyValue | null,
+  about: string,
+): QueueSetting<K> => ({ key, argument, policy, about });
+
+/** A row for each thing that can be said of a queue. Other arguments are kept and never looked at; other keys refused. */
+const SETTINGS = [
+  row(
+    'dead-letter-exchange',
+    shortText,
+    aShortString('is not a valid dead letter exchange name'),
+    'Where messages go that are rejected, expire, exceed a length limit or come back too often. An exchange that is not there drops them.',
+  ),
+  row(
+    'dead-letter-routing-key',
+    shortTextWith('x-dead-letter-exchange', 'routing_key_but_no_dlx_defined'),
+    aShortString('is not a valid dead letter routing key'),
+    'The routing key of dead letters instead of their own.',
+  ),
+  row(
+    'dead-letter-strategy',
+    oneOf(STRATEGIES, () => 'invalid_dlx_strategy'),
+    anyOf(STRATEGIES, 'is not a valid dead letter strategy', QUORUMS),
+    'Without effect: every dead-letter move is one atomic step here.',
+  ),
+  row(
+    'delivery-limit',
+    limit,
+    anIntegerFrom(-1, 'is not a valid delivery limit', OPERATOR),
+    'How often a message may come back to the queue; the next time it is dead-lettered. -1: without an end.',
+  ),
+  row(
+    'expires',
+    positiveExpiry,
+    anIntegerFrom(1, 'is not a valid queue expiry', OPERATOR, MS),
+    'The queue is deleted once it has had no consumer, no redeclaration and no basic.get for so long.',
+  ),
+  row(
+    'max-length',
+    count,
+    anIntegerFrom(0, 'is not a valid maximum length', OPERATOR),
+    'How many ready messages the queue holds at most.',
+  ),
+  row(
+    'max-length-bytes',
+    count,
+    anIntegerFrom(0, 'is not a valid maximum length in bytes', OPERATOR),
+    'How many bytes the bodies of ready messages have at most.',
+  ),
+  row(
+    'max-priority',
+    upTo(PRIORITY_MAX),
+    null,
+    'The highest priority that the queue tells apart: higher ones go out first.',
+  ),
+  row(
+    'message-ttl',
+    expiry,
+    anIntegerFrom(0, 'is not a valid message TTL', OPERATOR, MS),
+    'How long a message may wait in the queue; 0 is for messages that can be delivered at once.',
+  ),
+  row(
+    'overflow',
+    oneOf(OVERFLOWS, () => 'invalid_overflow'),
+    anyOf(OVERFLOWS, 'is not a valid overflow value'),
+    'What a queue at its length limit does: drop its oldest message, or refuse the new one, with or without dead-lettering it.',
+  ),
+  row(
+    'queue-type',
+    oneOf(
+      TYPES.map(({ name }) => name),
+      (word) => `"unsupported queue type '${word}'"`,
+    ),
+    null,
+    TYPES.map(({ about }) => about).join(' '),
+  ),
+  row(
+    'single-active-consumer',
+    flag,
+    null,
+    'Only one consumer is given messages; the next takes over when it leaves.',
+  ),
+  row(
+    'consumer-timeout',
+    count,
+    anIntegerFrom(0, 'is not a valid consumer timeout'),
+    'How long a delivery may stay unacked, in milliseconds.',
+  ),
+  row(
+    'consumer-timeout-action',
+    oneOf(TIMEOUT_ACTIONS, () => 'invalid_consumer_timeout_action'),
+    anyOf(TIMEOUT_ACTIONS, 'is not a valid consumer timeout action'),
+    'What becomes of a delivery that stays unacked for longer: its channel is closed, its consumer alone is cancelled, or its message goes back to the queue and the channel goes on.',
+  ),
+  row(
+    'message-delay',
+    expiry,
+    anIntegerFrom(0, 'is not a valid message delay', OPERATOR, MS),
+    'How long each message waits before it is ready; its own header `x-delay` or `x-deliver-at` says another time.',
+  ),
+  row(
+    'delayed-retry-type',
+    oneOf(RETRY_TYPES, () => 'invalid_delayed_retry_type'),
+    anyOf(RETRY_TYPES, 'is not a valid delayed retry type', OPERATOR),
+    'Which messages wait before they go out again: all that come back, those that failed (rejected, or left by a consumer that went), those that were returned (`basic.nack`), or none.',
+  ),
+  row(
+    'delayed-retry-min',
+    expiry,
+    anIntegerFrom(0, 'is not a valid delayed retry minimum', OPERATOR, MS),
+    'How long a message waits that came back for the first time. Alone, it switches retries on for `all`, with a delivery limit of 20 where none is set.',
+  ),
+  row(
+    'delayed-retry-max',
+    expiry,
+    anIntegerFrom(0, 'is not a valid delayed retry maximum', OPERATOR, MS),
+    'The longest time that a message waits before it goes out again.',
+  ),
+  row(
+    'delayed-retry-multiplier',
+    positive,
+    anIntegerFrom(1, 'is not a valid delayed retry multiplier', OPERATOR),
+    'How the time grows with each return: left out, by the minimum each time; 1: not at all; 2 and more: so many times.',
+  ),
+  row(
+    'delayed-retry-jitter',
+    part,
+    aPart('is not a valid delayed retry jitter', OPERATOR),
+    'The part of that time, from 0 to 1, that is left to chance and taken off.',
+  ),
+  row(
+    'queue-mode',
+    oneOf(MODES, (word) => `"unsupported queue mode '${word}'"`),
+    anyOf(MODES, 'is not a valid queue-mode value', CLASSICS),
+    NO_EFFECT,
+  ),
+  row(
+    'queue-version',
+    oneOrTwo((value) => `"unsupported queue version '${value}'"`),
+    anyOf([1, 2], 'is not a valid queue-version value', OPERATOR),
+    NO_EFFECT,
+  ),
+  row(
+    'queue-master-locator',
+    text,
+    anyOf(
+      ['client-local', 'min-masters', 'random'],
+      'invalid queue-master-locator value',
+      MIRRORED,
+    ),
+    NO_EFFECT,
+  ),
+  row(
+    'queue-leader-locator',
+    oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg'),
+    anyOf(LEADER_LOCATORS, 'is not a valid queue leader locator value', {
+      onlyFor: ['quorum', 'stream'],
+    }),
+    NO_EFFECT,
+  ),
+  row('quorum-initial-group-size', positive, null, NO_EFFECT),
+  row(
+    'initial-cluster-size',
+    positive,
+    anIntegerFrom(0, 'is not a valid cluster size', STREAMS),
+    NO_EFFECT,
+  ),
+  row('max-in-memory-length', count, anIntegerFrom(0, IN_MEMORY, OPERATOR), NO_EFFECT),
+  row('max-in-memory-bytes', count, anIntegerFrom(0, IN_MEMORY, OPERATOR), NO_EFFECT),
+  row(
+    'target-group-size',
+    null,
+    anIntegerFrom(1, 'is not a valid qq target count value', { ...OPERATOR, ...QUORUMS }),
+    NO_EFFECT,
+  ),
+  // What RabbitMQ 3.9 calls the next but one.
+  row(
+    'max-segment-size-bytes',
+    null,
+    anIntegerFrom(0, 'is not a valid segment size', STREAMS),
+    NO_EFFECT,
+  ),
+  row('max-age', onlyFor(text, 'stream'), aString('is not a valid max age', STREAMS), NO_EFFECT),
+  row(
+    'stream-max-segment-size-bytes',
+    onlyFor(count, 'stream'),
+    anIntegerFrom(0, 'is not a valid segment size', STREAMS),
+    NO_EFFECT,
+  ),
+  row(
+    'stream-filter-size-bytes',
+    onlyFor(count, 'stream'),
+    anIntegerFrom(16, 'is not a valid filter size', STREAMS),
+    NO_EFFECT,
+  ),
+  row(
+    'ha-mode',
+    null,
+    anyOf(['all', 'exactly', 'nodes'], 'is not a valid ha-mode value', MIRRORED),
+    NO_EFFECT,
+  ),
+  row('ha-params', null, anything(MIRRORED), NO_EFFECT),
+  row(
+    'ha-sync-mode',
+    null,
+    anyOf(['automatic', 'manual'], 'is not a valid ha-sync-mode value', MIRRORED),
+    NO_EFFECT,
+  ),
+  row('ha-sync-batch-size', null, anything(CLASSICS), NO_EFFECT),
+  row('ha-promote-on-shutdown', null, anything(CLASSICS), NO_EFFECT),
+  row('ha-promote-on-failure', null, anything(CLASSICS), NO_EFFECT),
+] as const;
+
+/** The keys of the table; an argument is `x-` and one of them. */
+export type QueueSettingKey = (typeof SETTINGS)[number]['key'];
+
+/** One argument that queues know. */
+export interface QueueArgument extends ArgumentValue {
+  readonly name: string;
+  /** The key that sets the same in the definition of a policy, if one can. */
+  readonly policyKey: string | null;
+  readonly about: string;
+}
+
+const ARGUMENTS: readonly QueueArgument[] = SETTINGS.flatMap(({ key, argument, policy, about }) =>
+  argument === null
+    ? []
+    : [
+        {
+          ...argument,
+          name: `x-${key}`,
+          policyKey: policy !== null && isOffered(policy) ? key : null,
+          about,
+        },
+      ],
+);
+
+const BY_NAME = new Map(ARGUMENTS.map((argument) => [argument.name, argument]));
+
+/** The row of an argument; undefined: queues do not know it. */
+export function queueArgument(name: string): QueueArgument | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Every argument that some queue can be declared with. */
+export const QUEUE_ARGUMENTS: readonly QueueArgument[] = ARGUMENTS.filter(isOffered);
+
+/** Every key that policies may set for queues. */
+export const QUEUE_POLICY_KEYS: readonly (PolicyValue & Pick<QueueSetting, 'key' | 'about'>)[] =
+  SETTINGS.flatMap(({ key, policy, about }) =>
+    policy === null ? [] : [{ ...policy, key, about }],
+  );

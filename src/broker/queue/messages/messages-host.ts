@@ -1,0 +1,28 @@
+// Owns the words between the messages of a queue and what is around them: what it takes to put one back, and what they
+// ask of the broker. Never does anything.
+
+import type { ChangeLine } from '../../turn/change-line.ts';
+import type { Sweep } from './sweeps.ts';
+
+/** A message as its queue holds it: what it takes to put it back. */
+export interface HeldEntry {
+  readonly seq: number;
+  readonly position: number;
+  readonly bodyBytes: number;
+  /** As for Queue.push. */
+  readonly flags: number;
+  /** When its time to live began, by the broker's time, ms; 0 or left out: as it arrived. */
+  readonly startMs?: number;
+}
+
+/** What the messages of a queue need of the broker. */
+export interface MessagesHost {
+  readonly line: ChangeLine;
+  /** Stored messages pushed since the last seal, and those of them not settled yet. */
+  unsealedPushed: number;
+  unsealedLive: number;
+  /** Takes over pages that a purge left behind, to let go of them little by little. */
+  sweep(sweep: Sweep): void;
+  /** Asks that the batch being gathered be sealed without delay. */
+  awaitBatch(): void;
+}

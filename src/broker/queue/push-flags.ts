@@ -1,0 +1,9 @@
+// Owns the bits in which a queue is told of a message that comes in. Never does anything.
+
+/** What `push` is told of a message; the priority stands from bit PUSH_PRIORITY_SHIFT on. */
+export const PUSH_STORED = 1;
+export const PUSH_EXPIRES = 2;
+export const PUSH_PRIORITY = 4;
+/** Its headers may say when it is due. */
+export const PUSH_DELAYED = 8;
+export const PUSH_PRIORITY_SHIFT = 8;

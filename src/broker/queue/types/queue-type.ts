@@ -1,0 +1,38 @@
+// Owns what a type of queues means in each place that differs by it. Never holds a type: each has a file of its own
+// beside this one, and a row in registry.ts.
+
+/** A type that policies and arguments speak of, whether queues of it can be declared here or not. */
+export interface KnownQueueType {
+  /** Its name, as `x-queue-type` has it. */
+  readonly name: string;
+  /** The word of a policy's `apply-to` that means queues of this type alone. */
+  readonly applyTo: string;
+}
+
+/** What a declaration says of how long a queue lives. */
+export interface QueueLifetime {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The connection that an exclusive queue belongs to, else null. */
+  readonly owner: object | null;
+}
+
+/** A type of which queues can be declared. */
+export interface QueueType extends KnownQueueType {
+  /** What is particular to it, for people. */
+  readonly about: string;
+  /** The highest priority told apart where no argument says so; 0: priorities mean nothing. */
+  readonly priorityMax: number;
+  /** The priority of a message that names none. */
+  readonly priorityDefault: number;
+  /** Whether a message that is got carries a count also when it never came back: 0. */
+  readonly countsFirstGet: boolean;
+  /** Whether basic.get works where a single consumer is active. */
+  readonly getBesideSingleActive: boolean;
+  /** Whether a consumer can ask to be the only one; else that wish is ignored. */
+  readonly exclusiveConsumers: boolean;
+  /** Whether its queues have members on nodes, which tools list. */
+  readonly hasMembers: boolean;
+  /** The property that keeps a queue of such a life from being of this type, in RabbitMQ's words; null: none does. */
+  wrongProperty(lifetime: QueueLifetime): string | null;
+}
