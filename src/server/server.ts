@@ -1,18 +1,18 @@
-// Owns the listeners, the connections, and the order of a turn's end: deliver, seal, confirm, write.
-// Never handles a method.
+// Owns making the parts of a server, starting and stopping them, and its connections. Never handles a
+// method, nor orders what a turn does: turn/turn.ts does.
 
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpError } from '../amqp/errors.ts';
 import type { BrokerListener } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
-import type { CertificateView } from '../broker/view/host.ts';
-import { CorruptRecordError } from '../store/checksum.ts';
+import type { CoreOptions } from '../broker/core/core.ts';
+import type { CertificateView } from '../broker/view/server-port.ts';
+import { CorruptRecordError } from '../store/errors.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { Guard } from '../util/guard.ts';
-import { setImmediate } from '../util/system/runtime.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { type AccessSettings, EVERYTHING } from './access-settings.ts';
 import type { AlarmGate } from './backpressure/alarm-gate.ts';
@@ -29,7 +29,8 @@ import type { Ending } from './connection/ending.ts';
 import { forceClose } from './connection/forced-close.ts';
 import type { ConnectionHost } from './connection/host.ts';
 import { NodeLimits } from './connection/node-limits.ts';
-import type { Acceptor, ListenAddress, Listener, TlsPeer } from './listen/listener.ts';
+import type { Acceptor, ListenAddress, Listener } from './listen/listener.ts';
+import { ListenerIntake } from './listen/listener-intake.ts';
 import { openListeners } from './listen/open-listeners.ts';
 import { SocketLimit } from './listen/socket-limit.ts';
 import { Streams } from './listen/stream-socket.ts';
@@ -39,15 +40,10 @@ import { SetAsideLog } from './log/set-aside-log.ts';
 import { type ServerPorts, SOUND_PORTS } from './ports.ts';
 import type { ServerSettings } from './settings.ts';
 import { TlsFiles } from './tls/files.ts';
+import type { TlsPeer } from './tls/peer.ts';
 import { ClockWatch } from './turn/clock-watch.ts';
-import { CommitScheduler } from './turn/commit-scheduler.ts';
-import { DurableWaiters } from './turn/durable-waiters.ts';
-import { ExpiryTimer } from './turn/expiry-timer.ts';
+import { Turn } from './turn/turn.ts';
 import { ServerView } from './view/server-view.ts';
-import type { Outbox } from './wire/outbox.ts';
-
-/** So much input ends a turn early: what was just read is sent on while the cache still has it. */
-const TURN_BYTES = 256 * 1024;
 
 /** Stored messages may keep so much of the memory limit: they must never be what raises the alarm. */
 const RESIDENT_PART = 0.125;
@@ -62,6 +58,27 @@ export interface Surroundings {
   /** Where transient messages go that memory has no room for; null: they stay there. */
   readonly scratch?: Scratch | null;
   readonly ports?: ServerPorts;
+}
+
+/** What becomes of late deliveries where neither their consumer nor their queue says. */
+function actionOf({ consumerTimeoutAction }: ServerSettings): TimeoutRules['action'] {
+  return consumerTimeoutAction === 'close_channel' ? 'close' : consumerTimeoutAction;
+}
+
+/** What the settings come to for the data plane. */
+function coreOptions(
+  settings: ServerSettings,
+  memory: number,
+  scratch: Scratch | null,
+): CoreOptions {
+  const { nodeName, defaultQueueType: type } = settings;
+  return {
+    flowSettings: settings,
+    memoryBytesMax: memory * RESIDENT_PART,
+    scratch,
+    nodeName,
+    defaultQueueType: type === 'classic' ? null : type,
+  };
 }
 
 /** The AMQP server around one broker. */
@@ -80,27 +97,23 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly limits: NodeLimits;
   readonly ports: ServerPorts;
   readonly flow: FlowControl;
-  readonly expiry: ExpiryTimer;
+  readonly turn: Turn;
+  /** The user that this start has made, since the store was empty; null: none. */
+  firstUser: string | null = null;
   /** Called once when the broker can no longer keep its promises. */
   onFatal: (error: Error) => void = () => {};
   private listeners: Listener[] = [];
+  /** At its ports and over other transports. */
+  readonly intake = new ListenerIntake(() => this.listeners);
   /** What tools see of the connections. */
-  readonly peers: ServerView;
+  readonly view: ServerView;
   readonly streams = new Streams(this);
   private readonly connections = new Set<Connection>();
-  private outboxes: Outbox[] = [];
-  private confirming: Channel[] = [];
-  private readonly held = new DurableWaiters();
-  private turnScheduled = false;
-  private turnBytes = 0;
-  private readonly committer: CommitScheduler;
   private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
   readonly watches: PeerWatches;
   private readonly resources: ResourceMonitor;
-  readonly room: SocketLimit;
-  private readonly brake: StoreBackpressure;
-  private readonly endTurn = (): void => this.turn();
+  readonly socketLimit: SocketLimit;
   private draining: (() => void) | null = null;
 
   constructor(
@@ -124,25 +137,21 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       wheel: this.wheel,
       clock,
       defaultMs: settings.consumerTimeoutMs,
-      requeues: settings.consumerTimeoutAction === 'requeue',
+      action: actionOf(settings),
     };
     const memory = memoryLimit(settings, machine.memoryTotal);
-    this.broker = new Broker(store, clock, this, {
-      floods: settings,
-      memoryBytesMax: memory * RESIDENT_PART,
-      scratch,
-    });
+    this.broker = new Broker(store, clock, this, coreOptions(settings, memory, scratch));
     const { core } = this.broker;
-    this.limits = new NodeLimits(settings.connectionMax, settings.channelMaxPerNode, core.counts);
-    this.brake = new StoreBackpressure(core, Math.min(WAITING_BYTES_MAX, memory * WAITING_PART));
-    this.flow = new FlowControl(core.floods, this.wheel, clock);
-    this.expiry = new ExpiryTimer(core, () => this.turnWanted());
+    this.limits = new NodeLimits(
+      settings.connectionMax,
+      settings.channelMaxPerNode,
+      core.counts,
+      core.nodeName,
+    );
+    this.flow = new FlowControl(core.flowQuotas, this.wheel, clock);
     this.clockWatch = new ClockWatch(core, this.wheel, log);
-    this.committer = new CommitScheduler(core, clock, this.wheel, () => this.turnWanted());
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
-    const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
-    const user = { password, tags, permission, ...(logCost === undefined ? {} : { logCost }) };
-    this.room = new SocketLimit(settings.connectionMax, machine.socketMax, log, clock);
+    this.socketLimit = new SocketLimit(settings.connectionMax, machine.socketMax, log, clock);
     const { wheel } = this;
     this.watches = new PeerWatches(settings, this.connections, core, memory, wheel, clock);
     const passage = new PartialBodies(
@@ -150,24 +159,41 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       () => this.guards(),
       (limit) => this.watches.unfinished.relieveAlarm(limit),
     );
-    this.resources = new ResourceMonitor(
-      settings,
+    this.resources = new ResourceMonitor(settings, {
       machine,
-      this.broker.alarms,
-      core,
+      alarms: this.broker.alarms,
+      inFlight: core,
       wheel,
       clock,
       log,
-      () => this.alarmsChanged(),
-      () => passage.looked(),
-    );
-    this.peers = new ServerView(this);
+      changed: () => this.alarmsChanged(),
+      stillOn: () => passage.looked(),
+    });
+    const waitingBytesMax = Math.min(WAITING_BYTES_MAX, memory * WAITING_PART);
+    this.turn = new Turn({
+      core,
+      clock,
+      wheel,
+      flow: this.flow,
+      storeBackpressure: new StoreBackpressure(core, waitingBytesMax),
+      resources: this.resources,
+      onFatal: (error) => this.onFatal(error),
+    });
+    this.view = new ServerView(this);
     this.tls = new TlsFiles(settings, clock, log);
-    const setAsideLog = new SetAsideLog(log, clock);
-    setAsideLog.follow(core);
-    this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
-    setAsideLog.started(core);
+    this.recover(access);
     logChanges(this.broker.changes, log, this.lines);
+  }
+
+  /** Has the broker read what the store holds; an empty one gets the vhost and user of `access`. */
+  private recover(access: AccessSettings): void {
+    const { user: name, password, vhost, tags = [], permission = EVERYTHING, logCost } = access;
+    const user = { password, tags, permission, ...(logCost === undefined ? {} : { logCost }) };
+    const setAsideLog = new SetAsideLog(this.log, this.clock);
+    setAsideLog.follow(this.broker.core);
+    const fresh = this.broker.recover({ vhost, user: name === null ? null : { ...user, name } });
+    this.firstUser = fresh ? name : null;
+    setAsideLog.started(this.broker.core);
   }
 
   /**
@@ -185,9 +211,9 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     return this.addresses;
   }
 
-  /** Where it listens. */
+  /** Where it listens: at the ports that are open. */
   get addresses(): readonly ListenAddress[] {
-    return this.listeners.map((each) => each.address);
+    return this.listeners.filter((each) => each.isOpen).map((each) => each.address);
   }
 
   get openConnections(): ReadonlySet<Connection> {
@@ -201,6 +227,22 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     for (const listener of this.listeners) listener.renew(context);
     const { subject, validTo } = context.certificate;
     this.log.info({ subject, validTo }, 'certificates read again');
+  }
+
+  /** The settings have changed: from now on it goes by what they say. */
+  settingsChanged(): void {
+    const { settings } = this;
+    this.timeoutRules.action = actionOf(settings);
+    if (this.timeoutRules.defaultMs !== settings.consumerTimeoutMs) {
+      this.timeoutRules.defaultMs = settings.consumerTimeoutMs;
+      for (const { channels } of this.connections) {
+        for (const channel of channels.each()) channel.defaultTimeoutChanged();
+      }
+    }
+    this.limits.connectionMax = settings.connectionMax;
+    this.limits.channelMax = settings.channelMaxPerNode;
+    this.socketLimit.connectionMax = settings.connectionMax;
+    this.resources.settingsChanged(settings);
   }
 
   get certificates(): readonly CertificateView[] {
@@ -224,7 +266,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       connection.close(new AmqpError('CONNECTION_FORCED', text, { reason: 'stopped' }), 0);
       connection.closing.hurry();
     }
-    this.turn();
+    this.turn.end();
     await drained;
   }
 
@@ -237,7 +279,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     this.flow.stop();
     this.lines.stop();
     this.wheel.stop();
-    this.expiry.clear();
+    this.turn.expiry.clear();
   }
 
   /** Takes a damaged record, or what threw amid a change: the broker must stop. Whether it was that. */
@@ -250,14 +292,11 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   // --- what the broker and connections tell ---
 
   turnWanted(): void {
-    if (this.turnScheduled) return;
-    this.turnScheduled = true;
-    setImmediate(this.endTurn);
+    this.turn.want();
   }
 
   durable(): void {
-    this.brake.durable();
-    this.turnWanted();
+    this.turn.durable();
   }
 
   connectionsForced(of: object, reason: string): void {
@@ -280,103 +319,35 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   definitionsDurable(): Promise<void> {
     const { definitionsBatch, durableBatch } = this.broker.core;
     if (definitionsBatch <= durableBatch) return Promise.resolve();
-    return new Promise((resolve) => this.holdUntil(definitionsBatch, resolve));
-  }
-
-  /** Runs `resume` once `batch` is durable. */
-  holdUntil(batch: number, resume: () => void): void {
-    this.held.add(batch, resume);
-    this.broker.core.awaitBatch();
-  }
-
-  /** Keeps what an outbox is given from now on until `batch` is durable. */
-  holdOutput(outbox: Outbox, batch: number): void {
-    outbox.holdUntil(batch);
-    this.held.addOutput(outbox);
-  }
-
-  outboxFilled(outbox: Outbox): void {
-    this.outboxes.push(outbox);
-    this.turnWanted();
-  }
-
-  listConfirms(channel: Channel): void {
-    channel.confirmsListed = true;
-    this.confirming.push(channel);
-    this.turnWanted();
-  }
-
-  /** Told after each chunk of input. */
-  chunkRead(connection: Connection, bytes: number): void {
-    if (this.broker.core.floods.overdrawn !== null) this.flow.overdrawn(connection);
-    this.brake.chunkRead(connection);
-    this.turnBytes += bytes;
-    if (this.turnBytes >= TURN_BYTES) this.turn();
+    return this.turn.untilDurable(definitionsBatch);
   }
 
   connectionKnown(connection: Connection): void {
-    this.room.newcomers.left(connection);
+    this.socketLimit.newcomers.left(connection);
   }
 
   connectionEnded(connection: Connection, channel: Channel | null, how: Ending): void {
-    this.peers.ended(connection, channel, how);
+    this.view.ended(connection, channel, how);
   }
 
   connectionGone(connection: Connection): void {
     this.connections.delete(connection);
-    this.room.newcomers.left(connection);
+    this.socketLimit.newcomers.left(connection);
     if (this.draining !== null && this.connections.size === 0) this.draining();
   }
 
   mayAccept(): boolean {
-    if (!this.ports.admits()) return false;
+    if (this.intake.suspended || !this.ports.admits()) return false;
     let sockets = this.streams.count;
     for (const listener of this.listeners) sockets += listener.socketCount;
-    return this.room.admits(sockets);
+    return this.socketLimit.allows(sockets);
   }
 
   accepted(socket: Socket, peer: TlsPeer | null): Connection {
     const connection = new Connection(this, socket, peer);
     this.connections.add(connection);
     const cut = (): void => connection.abort('it had not logged in, and gave way to another one');
-    this.room.newcomers.came(connection, connection.facts.peerHost, cut);
+    this.socketLimit.newcomers.came(connection, connection.facts.peerHost, cut);
     return connection;
-  }
-
-  /**
-   * The end of a turn. Sealing comes after delivering, so that one batch holds a message and the
-   * note that it was delivered; confirms and output come last, to leave in one write.
-   */
-  private turn(): void {
-    this.turnScheduled = false;
-    const { turnBytes } = this;
-    this.turnBytes = 0;
-    // A refusal that came out of a section has left nothing behind.
-    this.broker.core.line.refused();
-    try {
-      const due = this.held.any && this.held.resume(this.broker.core.durableBatch);
-      const more = this.broker.core.deliver() || due;
-      this.committer.sealIfDue();
-      this.sendConfirms();
-      const outboxes = this.outboxes;
-      this.outboxes = [];
-      for (const outbox of outboxes) outbox.flush();
-      this.resources.took(turnBytes);
-      this.flow.turnEnded();
-      this.expiry.turnEnded();
-      if (this.broker.core.tend() || more) this.turnWanted();
-    } catch (error) {
-      this.onFatal(error as Error);
-    }
-  }
-
-  private sendConfirms(): void {
-    const channels = this.confirming;
-    if (channels.length === 0) return;
-    this.confirming = [];
-    for (const channel of channels) {
-      if (channel.flushConfirms(this.broker.core.durableBatch)) this.confirming.push(channel);
-      else channel.confirmsListed = false;
-    }
   }
 }

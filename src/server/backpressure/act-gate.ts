@@ -2,7 +2,7 @@
 // broker/turn/slices.ts does.
 
 import type { Slices, Steps } from '../../broker/turn/slices.ts';
-import { HELD_BY_ACT, type ReadGate } from './read-gate.ts';
+import { PAUSED_BY_ACT, type ReadGate } from './read-gate.ts';
 
 /** What the gate needs of its connection. */
 export interface ActingConnection {
@@ -50,11 +50,11 @@ export class ActGate {
 
   private begin(): void {
     this.acting += 1;
-    this.gate.hold(HELD_BY_ACT);
+    this.gate.pause(PAUSED_BY_ACT);
   }
 
   private end(): void {
     this.acting -= 1;
-    if (this.acting === 0) this.connection.readOn(HELD_BY_ACT);
+    if (this.acting === 0) this.connection.readOn(PAUSED_BY_ACT);
   }
 }

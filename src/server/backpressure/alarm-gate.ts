@@ -2,7 +2,7 @@
 // and told so. Never decides when an alarm is on: broker/core/alarms.ts says it.
 
 import type { Alarms } from '../../broker/core/alarms.ts';
-import { HELD_BY_ALARM, type ReadGate } from './read-gate.ts';
+import { PAUSED_BY_ALARM, type ReadGate } from './read-gate.ts';
 
 /** What the guard needs of its connection. */
 export interface GuardedConnection {
@@ -39,7 +39,7 @@ export class AlarmGate {
 
   /** Whether the connection is blocked. */
   get blocked(): boolean {
-    return this.gate.isHeld(HELD_BY_ALARM);
+    return this.gate.isPausedBy(PAUSED_BY_ALARM);
   }
 
   /** A part of a publish has come, and `bodyLeft` is not there: if an alarm is on, no more is read. */
@@ -47,7 +47,7 @@ export class AlarmGate {
     if (!this.on) return;
     this.bodyLeft = bodyLeft;
     if (this.ending || this.blocked) return;
-    this.gate.hold(HELD_BY_ALARM);
+    this.gate.pause(PAUSED_BY_ALARM);
     if (this.told || !this.wantsNotice) return;
     this.told = true;
     this.connection.send('connection.blocked', { reason: this.alarms.reason });
@@ -62,13 +62,13 @@ export class AlarmGate {
   /** Reads on in an alarm, to the end of the body that is half there. */
   letBodyEnd(): void {
     this.ending = true;
-    this.connection.readOn(HELD_BY_ALARM);
+    this.connection.readOn(PAUSED_BY_ALARM);
   }
 
   /** Takes that back: the peer does not send the rest. */
   holdBody(): void {
     this.ending = false;
-    this.gate.hold(HELD_BY_ALARM);
+    this.gate.pause(PAUSED_BY_ALARM);
   }
 
   /** Has a method that publishes wait for the end of the alarm, if one is on; returns whether. */
@@ -96,6 +96,6 @@ export class AlarmGate {
     this.waiting = null;
     if (!this.blocked) return;
     waiting?.();
-    this.connection.readOn(HELD_BY_ALARM);
+    this.connection.readOn(PAUSED_BY_ALARM);
   }
 }

@@ -5,7 +5,7 @@ import type { FlowQuotas } from '../../broker/queue/flow-quota.ts';
 import type { Clock } from '../../util/clock.ts';
 import { TICK_MS, type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import { RUNNING } from '../states.ts';
-import { HELD_BY_FLOW, type ReadGate } from './read-gate.ts';
+import { PAUSED_BY_FLOW, type ReadGate } from './read-gate.ts';
 
 /** What is held back. */
 export interface HeldConnection {
@@ -19,15 +19,15 @@ export interface HeldConnection {
 
 /** Lets publishers of flooded queues send about as much as consumers settle. */
 export class FlowControl {
-  private readonly floods: FlowQuotas;
+  private readonly flowQuotas: FlowQuotas;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
   private readonly timer = new WheelTimer(() => this.sample());
   private held: HeldConnection[] = [];
   private sampledMs = 0;
 
-  constructor(floods: FlowQuotas, wheel: TimerWheel, clock: Clock) {
-    this.floods = floods;
+  constructor(flowQuotas: FlowQuotas, wheel: TimerWheel, clock: Clock) {
+    this.flowQuotas = flowQuotas;
     this.wheel = wheel;
     this.clock = clock;
   }
@@ -38,38 +38,38 @@ export class FlowControl {
 
   /** Told at the end of each turn: what is flooded now is sampled. */
   turnEnded(): void {
-    const { floods } = this;
-    floods.overdrawn = null;
-    if (!floods.any) return;
+    const { flowQuotas } = this;
+    flowQuotas.exceeded = null;
+    if (!flowQuotas.any) return;
     // Consumers that have caught up do not wait for the next sample.
-    if (floods.endWhatIsOver()) this.release();
-    if (this.timer.armed || !floods.any) return;
+    if (flowQuotas.endWhatIsOver()) this.release();
+    if (this.timer.armed || !flowQuotas.any) return;
     this.sampledMs = this.clock.monotonicMs();
     this.wheel.schedule(this.timer, TICK_MS);
   }
 
   /** What was just read of a connection is more than a queue should be given. */
-  overdrawn(connection: HeldConnection): void {
-    const flood = this.floods.overdrawn;
-    this.floods.overdrawn = null;
-    if (flood === null || connection.state !== RUNNING) return;
+  exceeded(connection: HeldConnection): void {
+    const quota = this.flowQuotas.exceeded;
+    this.flowQuotas.exceeded = null;
+    if (quota === null || connection.state !== RUNNING) return;
     // The queue may wait for the acks of consumers on this same connection.
-    if (flood.queue.consumers.some(({ channel }) => channel.link === connection.outbox)) return;
-    connection.gate.hold(HELD_BY_FLOW);
+    if (quota.queue.consumers.some(({ channel }) => channel.link === connection.outbox)) return;
+    connection.gate.pause(PAUSED_BY_FLOW);
     this.held.push(connection);
   }
 
   private sample(): void {
     const nowMs = this.clock.monotonicMs();
-    this.floods.sample(nowMs - this.sampledMs);
+    this.flowQuotas.sample(nowMs - this.sampledMs);
     this.sampledMs = nowMs;
-    if (this.floods.any) this.wheel.schedule(this.timer, TICK_MS);
+    if (this.flowQuotas.any) this.wheel.schedule(this.timer, TICK_MS);
     this.release();
   }
 
   private release(): void {
     const { held } = this;
     this.held = [];
-    for (const connection of held) connection.readOn(HELD_BY_FLOW);
+    for (const connection of held) connection.readOn(PAUSED_BY_FLOW);
   }
 }

@@ -2,8 +2,8 @@
 // is not read, the system reports neither its end nor its errors until something is written.
 
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
-import { HEARTBEAT_FRAME } from '../connection/heartbeat.ts';
 import { RUNNING } from '../states.ts';
+import { HEARTBEAT_FRAME } from '../wire/heartbeat-frame.ts';
 
 /** The first write after the end of the peer is answered with a reset, and the second one fails. */
 const ROUND_MS = 5000;

@@ -3,9 +3,9 @@
 
 import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';
-import { AllHoldings, Holdings } from './holdings.ts';
 import { PausedProbe, type ProbedConnection } from './paused-probe.ts';
 import { SendTimeout, type WatchedConnection } from './send-timeout.ts';
+import { AllUnfinishedBytes, UnfinishedBytes } from './unfinished-bytes.ts';
 import { type UnfinishedConnection, UnfinishedWatch } from './unfinished-watch.ts';
 
 /** Transactions that are not committed may together hold so much of the memory limit. */
@@ -23,7 +23,7 @@ export interface PeerWatchSettings {
 export class PeerWatches {
   readonly unfinished: UnfinishedWatch;
   private readonly settings: PeerWatchSettings;
-  private readonly holdings: AllHoldings;
+  private readonly holdings: AllUnfinishedBytes;
   private readonly sends: SendTimeout;
   private readonly probe: PausedProbe;
 
@@ -39,7 +39,7 @@ export class PeerWatches {
     this.settings = settings;
     // A limit of 0 means that nothing is measured against it.
     const transactionsMax = memoryLimit > 0 ? memoryLimit * TRANSACTIONS_PART : Infinity;
-    this.holdings = new AllHoldings(tally, transactionsMax, () =>
+    this.holdings = new AllUnfinishedBytes(tally, transactionsMax, () =>
       this.unfinished.relieveTransactions(),
     );
     this.unfinished = new UnfinishedWatch(
@@ -53,10 +53,10 @@ export class PeerWatches {
   }
 
   /** What a new connection may hold of messages that are not complete or not committed. */
-  newHoldings(): Holdings {
+  newHoldings(): UnfinishedBytes {
     const { unfinishedMaxBytes, maxMessageBytes } = this.settings;
     // One message of the largest size always finds room, and the next one that begins.
-    return new Holdings(this.holdings, Math.max(unfinishedMaxBytes, 2 * maxMessageBytes));
+    return new UnfinishedBytes(this.holdings, Math.max(unfinishedMaxBytes, 2 * maxMessageBytes));
   }
 
   start(): void {

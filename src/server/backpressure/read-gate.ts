@@ -2,24 +2,24 @@
 // gives a reason takes it away again.
 
 /** An answer waits for the disk. */
-export const HELD_FOR_DISK = 1;
+export const PAUSED_FOR_DISK = 1;
 /** Too much waits for the socket. */
-export const HELD_FOR_SOCKET = 2;
+export const PAUSED_FOR_SOCKET = 2;
 /** A login is being decided. */
-export const HELD_FOR_LOGIN = 4;
+export const PAUSED_FOR_LOGIN = 4;
 /** The connection publishes, and the broker is short of memory or disk. */
-export const HELD_BY_ALARM = 8;
+export const PAUSED_BY_ALARM = 8;
 /** It publishes faster than consumers take. */
-export const HELD_BY_FLOW = 16;
+export const PAUSED_BY_FLOW = 16;
 
 /** It publishes faster than the disk writes. */
-export const HELD_BY_STORE = 32;
+export const PAUSED_BY_STORE = 32;
 
 /** An act of its own goes on over several turns; see broker/turn/slices.ts. */
-export const HELD_BY_ACT = 128;
+export const PAUSED_BY_ACT = 128;
 
 /** A test asked for it; see embed/faults.ts. */
-export const HELD_BY_FAULT = 64;
+export const PAUSED_BY_FAULT = 64;
 
 /** What is held back: the socket, and the frames of what has been read already. */
 export interface Input {
@@ -39,12 +39,12 @@ export class ReadGate {
   }
 
   /** Whether it is closed for this reason. */
-  isHeld(reason: number): boolean {
+  isPausedBy(reason: number): boolean {
     return (this.reasons & reason) !== 0;
   }
 
   /** Closes the gate for a reason: nothing is read after the frame at hand. */
-  hold(reason: number): void {
+  pause(reason: number): void {
     this.reasons |= reason;
     this.frames.paused = true;
     this.socket.pause();

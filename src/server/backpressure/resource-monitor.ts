@@ -72,12 +72,26 @@ const COLLECT_INTERVAL_MS = 2000;
 /** An alarm lasts so long at least: what was in flight may all be written, and the next rush come. */
 const ALARM_MS_MIN = 2000;
 
+/** What it works with. */
+export interface MonitorParts {
+  readonly machine: Machine;
+  readonly alarms: Alarms;
+  readonly inFlight: InFlight;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told when an alarm goes on or off. */
+  readonly changed: () => void;
+  /** Told after each look while an alarm is on. */
+  readonly stillOn: () => void;
+}
+
 /** Looks at memory and disk by time, and by what is read from sockets. */
 export class ResourceMonitor {
   private readonly machine: Machine;
   private readonly alarms: Alarms;
   private readonly inFlight: InFlight;
-  private readonly intervalMs: number;
+  private intervalMs = 0;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
   private readonly log: Logger;
@@ -100,26 +114,31 @@ export class ResourceMonitor {
   private collectedBytes = 0;
   private blind = false;
 
-  constructor(
-    settings: ResourceSettings,
-    machine: Machine,
-    alarms: Alarms,
-    inFlight: InFlight,
-    wheel: TimerWheel,
-    clock: Clock,
-    log: Logger,
-    changed: () => void,
-    stillOn: () => void,
-  ) {
+  constructor(settings: ResourceSettings, parts: MonitorParts) {
+    const { machine, alarms } = parts;
     this.machine = machine;
     this.alarms = alarms;
-    this.inFlight = inFlight;
+    this.inFlight = parts.inFlight;
+    this.wheel = parts.wheel;
+    this.clock = parts.clock;
+    this.log = parts.log;
+    this.changed = parts.changed;
+    this.stillOn = parts.stillOn;
+    this.go(settings);
+  }
+
+  /** Goes by other settings from now on, and looks at once. */
+  settingsChanged(settings: ResourceSettings): void {
+    const { memory, disk } = this.alarms;
+    const before = [memory.limit, disk.limit, this.intervalMs];
+    this.go(settings);
+    const now = [memory.limit, disk.limit, this.intervalMs];
+    if (now.some((each, at) => each !== before[at])) this.round();
+  }
+
+  private go(settings: ResourceSettings): void {
+    const { machine, alarms } = this;
     this.intervalMs = settings.memoryIntervalMs;
-    this.wheel = wheel;
-    this.clock = clock;
-    this.log = log;
-    this.changed = changed;
-    this.stillOn = stillOn;
     alarms.memory.limit = memoryLimit(settings, machine.memoryTotal);
     alarms.disk.limit = diskLimit(settings, machine.memoryTotal);
   }
@@ -133,7 +152,7 @@ export class ResourceMonitor {
   }
 
   /** Told at the end of each turn how much was read in it. */
-  took(bytes: number): void {
+  bytesRead(bytes: number): void {
     // A message may be stored many times as long as it came in: in many queues, or as a dead letter.
     const { sealedBytes, unsealedBytes } = this.inFlight;
     const stored = sealedBytes + unsealedBytes;

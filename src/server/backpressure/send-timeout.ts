@@ -4,7 +4,7 @@
 import type { Clock } from '../../util/clock.ts';
 import type { TimerWheel } from '../../util/timers.ts';
 import type { Outbox } from '../wire/outbox.ts';
-import { Rounds } from './rounds.ts';
+import { WatchRounds } from './watch-rounds.ts';
 
 /** What the watch needs of a connection. */
 export interface WatchedConnection {
@@ -17,7 +17,7 @@ export class SendTimeout {
   private readonly timeoutMs: number;
   private readonly connections: ReadonlySet<WatchedConnection>;
   private readonly clock: Clock;
-  private readonly rounds: Rounds;
+  private readonly rounds: WatchRounds;
 
   /** `timeoutMs` is how long a write may take; `Infinity` lets it take for ever. */
   constructor(
@@ -29,7 +29,7 @@ export class SendTimeout {
     this.timeoutMs = timeoutMs;
     this.connections = connections;
     this.clock = clock;
-    this.rounds = new Rounds(timeoutMs, wheel, () => this.round());
+    this.rounds = new WatchRounds(timeoutMs, wheel, () => this.round());
   }
 
   start(): void {

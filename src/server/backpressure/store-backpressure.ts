@@ -2,7 +2,7 @@
 // memory: what waits for the disk is bounded here, so that it is no cause of an alarm.
 
 import { RUNNING } from '../states.ts';
-import { HELD_BY_STORE, type ReadGate } from './read-gate.ts';
+import { PAUSED_BY_STORE, type ReadGate } from './read-gate.ts';
 
 /** How much waits for the disk: gathered, or handed to the store and not durable. */
 export interface StoreTraffic {
@@ -40,7 +40,7 @@ export class StoreBackpressure {
     const published = unsealedBytes > this.unsealedBefore;
     this.unsealedBefore = unsealedBytes;
     if (!published || this.waitingBytes < this.bytesMax || connection.state !== RUNNING) return;
-    connection.gate.hold(HELD_BY_STORE);
+    connection.gate.pause(PAUSED_BY_STORE);
     this.held.push(connection);
   }
 
@@ -49,7 +49,7 @@ export class StoreBackpressure {
     if (this.held.length === 0 || this.waitingBytes > this.bytesMax * LOW) return;
     const { held } = this;
     this.held = [];
-    for (const connection of held) connection.readOn(HELD_BY_STORE);
+    for (const connection of held) connection.readOn(PAUSED_BY_STORE);
   }
 
   private get waitingBytes(): number {

@@ -4,13 +4,19 @@
 import { BASIC_PUBLISH } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { TimerWheel } from '../../util/timers.ts';
-import type { ContentAssembly } from '../channel/content-assembly.ts';
 import { RUNNING } from '../states.ts';
-import type { Holdings } from './holdings.ts';
-import { ROUNDS_PER_TIMEOUT, Rounds } from './rounds.ts';
+import type { UnfinishedBytes } from './unfinished-bytes.ts';
+import { ROUNDS_PER_TIMEOUT, WatchRounds } from './watch-rounds.ts';
 
 /** In an alarm, what is stuck may keep this part of the memory limit. */
 const STUCK_PART = 0.125;
+
+/** A content that comes in parts, or none. */
+interface UnfinishedContent {
+  readonly underWay: boolean;
+  /** The round in which something of it came last. */
+  grownIn: number;
+}
 
 /** What the watch needs of a connection. */
 export interface UnfinishedConnection {
@@ -19,8 +25,8 @@ export interface UnfinishedConnection {
   readonly paused: boolean;
   readonly reader: { readonly midFrame: boolean; cutRounds: number };
   readonly channels: {
-    readonly holdings: Holdings;
-    all(): { readonly publisher: { readonly assembly: ContentAssembly } }[];
+    readonly holdings: UnfinishedBytes;
+    all(): { readonly publisher: { readonly assembly: UnfinishedContent } }[];
   };
   /** Whether it was let through to end a body, and did not. */
   readonly guard: { readonly passedOver: boolean };
@@ -32,7 +38,7 @@ export class UnfinishedWatch {
   private readonly timeoutMs: number;
   private readonly connections: ReadonlySet<UnfinishedConnection>;
   private readonly all: { round: number };
-  private readonly rounds: Rounds;
+  private readonly rounds: WatchRounds;
 
   /** `timeoutMs` is how long nothing may come of what was begun; `Infinity`: for ever. */
   constructor(
@@ -44,7 +50,7 @@ export class UnfinishedWatch {
     this.timeoutMs = timeoutMs;
     this.connections = connections;
     this.all = all;
-    this.rounds = new Rounds(timeoutMs, wheel, () => this.round());
+    this.rounds = new WatchRounds(timeoutMs, wheel, () => this.round());
   }
 
   start(): void {
@@ -105,7 +111,7 @@ export class UnfinishedWatch {
 
   private closeLargest(
     connections: readonly UnfinishedConnection[],
-    bytesOf: (holdings: Holdings) => number,
+    bytesOf: (holdings: UnfinishedBytes) => number,
   ): void {
     let largest: UnfinishedConnection | null = null;
     let most = 0;

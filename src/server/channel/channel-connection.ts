@@ -6,10 +6,10 @@ import type { User } from '../../broker/access/user.ts';
 import type { BrokerCore } from '../../broker/core/core.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
 import type { ActGate } from '../backpressure/act-gate.ts';
-import type { PeerInfo } from '../connection/peer-info.ts';
 import type { Outbox } from '../wire/outbox.ts';
+import type { ChannelPeer } from './channel-details.ts';
 import type { TimeoutRules } from './delivery-timeouts.ts';
-import type { PublishLimits } from './publisher.ts';
+import type { PublishLimits } from './publish/publisher.ts';
 
 /** A channel with confirms to send. */
 export interface ConfirmingChannel {
@@ -22,7 +22,7 @@ export interface ConfirmingChannel {
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
   readonly name: string;
-  readonly facts: PeerInfo;
+  readonly facts: ChannelPeer;
   readonly user: User;
   readonly grants: Grants;
   readonly core: BrokerCore;

@@ -17,14 +17,13 @@ import type { TakenEntry } from '../../broker/queue/messages/queue-entries.ts';
 import { SharedCredit } from '../../broker/queue/waiting-line.ts';
 import { MessageCounts } from '../../broker/stats/counts.ts';
 import type { ChangeLine } from '../../broker/turn/change-line.ts';
-import { finish, type Steps } from '../../broker/turn/slices.ts';
+import type { Steps } from '../../broker/turn/slices.ts';
 import type { LongAct } from '../../broker/vhost/unbinding.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
 import type { Chunk } from '../../message/chunk.ts';
 import { positionOf } from '../../message/log/segment.ts';
 import { readMessage } from '../../message/read-message.ts';
-import type { Holdings } from '../backpressure/holdings.ts';
-import { channelDetails } from '../connection/peer-info.ts';
+import type { UnfinishedBytes } from '../backpressure/unfinished-bytes.ts';
 import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from '../states.ts';
 import {
   asBytes,
@@ -41,20 +40,20 @@ import {
   writeReturn,
 } from '../wire/message-writer.ts';
 import type { Outbox } from '../wire/outbox.ts';
+import { CancelNotices } from './cancel-notices.ts';
 import type { ChannelConnection } from './channel-connection.ts';
-import { Confirms } from './confirms.ts';
+import { channelDetails } from './channel-details.ts';
 import { consumersByQueue } from './consumers-by-queue.ts';
 import { Deliveries } from './deliveries.ts';
-import { DeliveryTimeouts, type TimeoutOwner } from './delivery-timeouts.ts';
-import { Publisher, type PublishLimits } from './publisher.ts';
-import type { PublisherChannel } from './publisher-channel.ts';
-import { type CommitOutcome, type HeldPublish, Transaction } from './transaction.ts';
+import { Leases } from './leases.ts';
+import { Confirms } from './publish/confirms.ts';
+import { Publisher, type PublishLimits } from './publish/publisher.ts';
+import type { PublisherChannel } from './publish/publisher-channel.ts';
+import { type CommitOutcome, type HeldPublish, Transaction } from './publish/transaction.ts';
 import type { Unacked } from './unacked.ts';
 
 /** Publishes of a commit between two moments at which others may have their turn. */
 const PUBLISHES_PER_STEP = 16;
-/** Consumers of a closing channel, likewise. */
-const CONSUMERS_PER_STEP = 64;
 
 /** What a channel is made of; a broker for tests has parts with faults. */
 export interface ChannelParts {
@@ -68,13 +67,13 @@ const SOUND_PARTS: ChannelParts = {
 };
 
 /** One channel of a connection. */
-export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner {
+export class Channel implements DeliveryChannel, PublisherChannel {
   readonly number: number;
   readonly connection: ChannelConnection;
   readonly link: Outbox;
   readonly grants: Grants;
-  readonly holdings: Holdings;
-  private readonly vhost: Vhost;
+  readonly holdings: UnfinishedBytes;
+  readonly vhost: Vhost;
   readonly publisher: Publisher;
   readonly counts = new MessageCounts();
   readonly consumers = new Map<string, Consumer>();
@@ -83,7 +82,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   /** The queue of its consumer of replies, if it has one. */
   replyQueue: ConsumerSource | null = null;
   private readonly unacked: Unacked;
-  private readonly timeouts: DeliveryTimeouts;
+  /** How long it may keep that. */
+  readonly leases: Leases;
   state = CHANNEL_OPEN_STATE;
   /** The limit for each consumer to come (`basic.qos`); 0: none. */
   prefetch = 0;
@@ -95,8 +95,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   confirmsListed = false;
   /** The queue declared last, which an empty queue name stands for. */
   currentQueue = '';
-  /** The tags of consumers that the broker ended while an answer that comes first is not sent yet. */
-  private heldNotices: string[] | null = null;
+  /** What the client is told of consumers that the broker ends. */
+  readonly notices = new CancelNotices(this);
   private readonly prefixes = new Map<Consumer, Bytes>();
   private prefixOwner: Consumer | null = null;
   private prefix: Bytes = asBytes(Buffer.alloc(0));
@@ -104,7 +104,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   constructor(
     number: number,
     connection: ChannelConnection,
-    holdings: Holdings,
+    holdings: UnfinishedBytes,
     parts = SOUND_PARTS,
   ) {
     this.number = number;
@@ -117,7 +117,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.credit = new SharedCredit(core.lines);
     this.deliveries = parts.deliveries(this, core.line);
     this.unacked = this.deliveries.unacked;
-    this.timeouts = new DeliveryTimeouts(this, this.unacked, connection.timeoutRules);
+    this.leases = new Leases(this);
     this.publisher = parts.publisher(core, vhost, this, settings);
   }
 
@@ -134,7 +134,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   }
 
   details(): ChannelDetails {
-    return channelDetails(this.connection.facts, this.userName, this.number);
+    return channelDetails(this.connection.facts, this.userName, this.number, this.vhost.nodeName);
   }
 
   get userName(): string {
@@ -157,8 +157,8 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   ): void {
     const { core, peerFrameMax } = this.connection;
     const segment = core.log.readable(position);
-    const counted = redelivered && queue.countsReturns;
-    const seen = counted ? seeCounted(core.log, queue, seq, position) : null;
+    const returns = redelivered ? queue.returnsOf(seq) : 0;
+    const seen = returns > 0 ? seeCounted(core.log, position, returns) : null;
     // All that can fail over this message has been done: from here on it is delivered.
     core.line.begin();
     if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
@@ -195,23 +195,9 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
     writeGetOk(this, tag, queue, entry, seen);
-    if (!noAck) this.timeouts.expect(null, queue);
+    if (!noAck) this.leases.timeouts.expect(null, queue);
     else queue.settleGet(seq);
     line.end();
-  }
-
-  deliveryTimedOut(tag: number, timeoutMs: number): boolean {
-    if (!this.deliveries.owes(tag)) return true;
-    if (this.connection.timeoutRules.requeues) {
-      this.deliveries.takeBack(tag);
-      return true;
-    }
-    const text =
-      `delivery acknowledgement on channel ${this.number} timed out. Timeout value used: ` +
-      `${timeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
-    const error = new AmqpError('PRECONDITION_FAILED', text, { reason: 'delivery-timeout' });
-    this.connection.channelFailed(this, error);
-    return false;
   }
 
   /** A message that cannot be traced is delivered without a trace. */
@@ -247,6 +233,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     const { publishes, tags, ways } = transaction;
     const { line } = this.connection.core;
     line.begin();
+    this.deliveries.promise(transaction.settled);
     transaction.clear();
     for (let i = 0; i < publishes.length; i++) {
       const left = this.publisher.publishHeld(publishes[i] as HeldPublish, outcome);
@@ -259,6 +246,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     }
     line.end();
     yield* this.deliveries.settleAll(tags, ways, outcome);
+    yield* this.deliveries.promiseOver();
   }
 
   // --- consumers ---
@@ -276,11 +264,15 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     this.consumers.set(tag, consumer);
     this.prefixes.set(consumer, asBytes(deliverPrefix(this.number, BASIC_DELIVER, tag)));
     queue.addConsumer(consumer);
-    this.timeoutChanged(consumer);
+    if (!noAck) this.leases.timeouts.expect(consumer, queue);
   }
 
   timeoutChanged(consumer: Consumer): void {
-    if (!consumer.noAck) this.timeouts.expect(consumer, consumer.queue);
+    if (!consumer.noAck) this.leases.timeouts.changed(consumer);
+  }
+
+  defaultTimeoutChanged(): void {
+    this.leases.timeouts.defaultChanged();
   }
 
   /** Ends a subscription, and then calls `then`; what it has not settled stays outstanding. */
@@ -288,6 +280,10 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
     if (!this.detach(consumer.queue, [consumer])) return then();
     const act: LongAct = (steps, end) => this.act(steps, end, true, BASIC_CANCEL);
     this.connection.vhost.lastConsumerLeft(consumer.queue, act, then);
+  }
+
+  cancelConsumer(consumer: Consumer): void {
+    this.removeConsumer(consumer, () => this.notices.ended(consumer.tag));
   }
 
   /** Takes consumers off a queue; returns whether none is left, where the queue is still there. */
@@ -298,30 +294,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
 
   consumerGone(consumer: Consumer): void {
     this.forget(consumer);
-    if (this.state !== CHANNEL_OPEN_STATE || !this.connection.wantsCancelNotice) return;
-    if (this.heldNotices !== null) this.heldNotices.push(consumer.tag);
-    else this.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
-  }
-
-  /** Keeps notices of consumers that end until `sendNotices`: they follow the answer to what ends them. */
-  holdNotices(): void {
-    this.heldNotices ??= [];
-  }
-
-  sendNotices(): void {
-    const steps = this.sendingNotices(this.heldNotices ?? []);
-    const few = (this.heldNotices?.length ?? 0) <= CONSUMERS_PER_STEP;
-    this.heldNotices = null;
-    if (few) finish(steps);
-    else this.act(steps);
-  }
-
-  private *sendingNotices(tags: readonly string[]): Steps {
-    for (const [at, consumerTag] of tags.entries()) {
-      if (this.state !== CHANNEL_OPEN_STATE) return;
-      this.send('basic.cancel', { consumerTag, noWait: true });
-      if (at % CONSUMERS_PER_STEP === CONSUMERS_PER_STEP - 1) yield;
-    }
+    this.notices.ended(consumer.tag);
   }
 
   private forget(consumer: Consumer): void {
@@ -375,7 +348,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
   *closing(): Steps {
     if (this.state === CHANNEL_CLOSED) return;
     this.confirms = null;
-    this.timeouts.stop();
+    this.leases.timeouts.stop();
     this.publisher.assembly.abandon();
     // A transaction that is under way is rolled back: what it would settle returns as well.
     this.transaction?.clear();
@@ -387,7 +360,7 @@ export class Channel implements DeliveryChannel, PublisherChannel, TimeoutOwner 
       if (this.detach(queue, consumers)) left.push(queue);
       yield;
     }
-    yield* this.deliveries.requeueAll();
+    yield* this.deliveries.returnAll();
     for (const queue of left) {
       this.connection.vhost.lastConsumerLeft(queue);
       yield;

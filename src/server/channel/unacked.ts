@@ -9,10 +9,12 @@ const SPARSE_CAPACITY_MIN = 1024;
 /** A larger one that is full grows only if at least one place in so many is taken. */
 const SPARSE_PART = 8;
 
-/** A delivery that is held so long that the ring went on without it. */
-interface Straggler {
+/** A delivery that is outstanding. */
+export interface UnackedDelivery {
   readonly queue: ConsumerSource;
+  /** Null: it went to basic.get. */
   readonly consumer: Consumer | null;
+  /** The place of its message in the queue. */
   readonly seq: number;
 }
 
@@ -36,7 +38,14 @@ export class Unacked {
   private firstTag = 1;
   private nextTag = 1;
   private ringCount = 0;
-  private readonly stragglers = new Map<number, Straggler>();
+  /** Deliveries that are held so long that the ring went on without them. */
+  private readonly stragglers = new Map<number, UnackedDelivery>();
+  /** What `take` returns, again and again: a delivery costs no object. */
+  private readonly taken: { -readonly [K in keyof UnackedDelivery]: UnackedDelivery[K] | null } = {
+    queue: null,
+    consumer: null,
+    seq: 0,
+  };
 
   /** One past the highest tag given out. */
   get next(): number {
@@ -49,8 +58,8 @@ export class Unacked {
   }
 
   /**
-   * Calls `visit` with each outstanding tag from the lowest up to `last`. It may remove the tag that
-   * it is called with, and no other.
+   * Calls `visit` with each outstanding tag from the lowest up to `last`. It may take the tag that it is
+   * called with, and no other.
    */
   forEachUpTo(last: number, visit: (tag: number) => void): void {
     // Stragglers lie in the order of their tags: they came in it.
@@ -117,29 +126,38 @@ export class Unacked {
     return this.consumers[tag & (this.queues.length - 1)] as Consumer | null;
   }
 
-  /** The place in its queue of an outstanding delivery. */
-  seqOf(tag: number): number {
-    if (tag < this.firstTag) return this.stragglers.get(tag)?.seq ?? -1;
-    return this.seqs[tag & (this.queues.length - 1)] as number;
+  /**
+   * Takes an outstanding delivery off; null when the tag is not outstanding. The object is the same each time: what
+   * it says must be read before the next one is taken.
+   */
+  take(tag: number): UnackedDelivery | null {
+    if (tag < this.firstTag) return this.takeStraggler(tag);
+    if (tag >= this.nextTag) return null;
+    const { queues, taken } = this;
+    const mask = queues.length - 1;
+    const slot = tag & mask;
+    const queue = queues[slot] as ConsumerSource | null;
+    if (queue === null) return null;
+    taken.queue = queue;
+    taken.consumer = this.consumers[slot] as Consumer | null;
+    taken.seq = this.seqs[slot] as number;
+    queues[slot] = null;
+    this.consumers[slot] = null;
+    this.count -= 1;
+    this.ringCount -= 1;
+    if (tag === this.firstTag) {
+      if (this.ringCount === 0) this.firstTag = this.nextTag;
+      else while (queues[this.firstTag & mask] === null) this.firstTag += 1;
+    }
+    return taken as UnackedDelivery;
   }
 
-  /** Takes an outstanding delivery off. */
-  remove(tag: number): void {
+  private takeStraggler(tag: number): UnackedDelivery | null {
+    const straggler = this.stragglers.get(tag);
+    if (straggler === undefined) return null;
+    this.stragglers.delete(tag);
     this.count -= 1;
-    if (tag < this.firstTag) {
-      this.stragglers.delete(tag);
-      return;
-    }
-    const mask = this.queues.length - 1;
-    this.queues[tag & mask] = null;
-    this.consumers[tag & mask] = null;
-    this.ringCount -= 1;
-    if (tag !== this.firstTag) return;
-    if (this.ringCount === 0) {
-      this.firstTag = this.nextTag;
-      return;
-    }
-    while (this.queues[this.firstTag & mask] === null) this.firstTag += 1;
+    return straggler;
   }
 
   /** The ring is full: it grows, or gives up what few deliveries it still holds. */

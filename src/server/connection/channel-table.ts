@@ -4,7 +4,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { limitOf } from '../../broker/access/limits.ts';
 import type { User } from '../../broker/access/user.ts';
 import type { Steps } from '../../broker/turn/slices.ts';
-import type { Holdings } from '../backpressure/holdings.ts';
+import type { UnfinishedBytes } from '../backpressure/unfinished-bytes.ts';
 import type { Channel } from '../channel/channel.ts';
 import { shareCredit } from '../channel/deliveries.ts';
 import type { MethodConnection } from '../methods/method-connection.ts';
@@ -18,7 +18,7 @@ const SLOTS_MAX = 2048;
 /** What a table needs of the server. */
 export interface ChannelTableNode {
   readonly limits: NodeLimits;
-  readonly watches: { newHoldings(): Holdings };
+  readonly watches: { newHoldings(): UnfinishedBytes };
   readonly ports: ServerPorts;
 }
 
@@ -32,7 +32,7 @@ export class ChannelTable {
   private readonly limits: NodeLimits;
   private readonly ports: ServerPorts;
   /** What they hold that is half there. */
-  readonly holdings: Holdings;
+  readonly holdings: UnfinishedBytes;
 
   constructor(max: number, node: ChannelTableNode) {
     this.max = max;
@@ -83,7 +83,7 @@ export class ChannelTable {
     if (channel.number < SLOTS_MAX) this.slots[channel.number] = null;
     else this.others.delete(channel.number);
     this.openCount -= 1;
-    this.limits.giveChannel(channel.counts);
+    this.limits.giveChannel(channel);
   }
 
   /** Closes all channels, step by step: what they have not settled goes back to its queues. */
@@ -92,7 +92,7 @@ export class ChannelTable {
       if (channel.state === CHANNEL_CLOSED) continue;
       yield* channel.closing();
       channel.state = CHANNEL_CLOSED;
-      this.limits.giveChannel(channel.counts);
+      this.limits.giveChannel(channel);
       yield;
     }
     this.slots.length = 0;

@@ -44,6 +44,8 @@ export interface EndingServer {
 export class Closing {
   /** How it ended, as far as that is known. */
   ending: Ending = { by: 'network', code: 0, key: 0, text: '', reason: null };
+  /** Whether the log has a line on it already, or counts one. */
+  told = false;
   private readonly connection: EndingConnection;
   private readonly socket: Socket;
   private readonly wheel: TimerWheel;
@@ -88,7 +90,10 @@ export class Closing {
     this.frozen = false;
     if (connection.state >= CLOSING) return;
     const text = 'connection closed by the broker';
-    if (this.lines.admits(text)) connection.log.warn({ reason: error.replyText }, text);
+    if (!this.told && this.lines.admits(text)) {
+      connection.log.warn({ reason: error.replyText }, text);
+    }
+    this.told = true;
     this.ending = byBroker(error, key);
     if (connection.state === AWAITS_HEADER) {
       this.hangUp();
@@ -103,8 +108,16 @@ export class Closing {
     });
   }
 
-  /** The login failed: says so if the client understands it, else hangs up after a while. */
+  /** The peer does not speak AMQP 0-9-1: `why` says what it seems to speak. The log has it. */
+  refuseProtocol(why: string): void {
+    this.told = true;
+    this.ending = { by: 'broker', code: 0, key: 0, text: why, reason: 'foreign-protocol' };
+    this.hangUp();
+  }
+
+  /** The login failed: says so if the client understands it, else hangs up after a while. The log has it. */
   refuseLogin(mechanism: string, understood: boolean): void {
+    this.told = true;
     if (understood) this.byBroker(loginRefused(mechanism), 0);
     else this.wait(CLOSING);
   }

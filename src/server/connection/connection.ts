@@ -16,15 +16,9 @@ import type { Vhost } from '../../broker/vhost/vhost.ts';
 import { assert } from '../../util/assert.ts';
 import { ActGate } from '../backpressure/act-gate.ts';
 import { AlarmGate } from '../backpressure/alarm-gate.ts';
-import {
-  HELD_FOR_DISK,
-  HELD_FOR_LOGIN,
-  HELD_FOR_SOCKET,
-  ReadGate,
-} from '../backpressure/read-gate.ts';
+import { PAUSED_FOR_SOCKET, ReadGate } from '../backpressure/read-gate.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { TimeoutRules } from '../channel/delivery-timeouts.ts';
-import type { TlsPeer } from '../listen/listener.ts';
 import { listenTo } from '../listen/socket-events.ts';
 import { closedLine, ORDINARY_MAX } from '../log/line-quota.ts';
 import { sendStart } from '../methods/connection.ts';
@@ -39,19 +33,24 @@ import {
   CLOSING,
   RUNNING,
 } from '../states.ts';
+import type { TlsPeer } from '../tls/peer.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import { Outbox, type OutboxListener } from '../wire/outbox.ts';
-import { foreignSpeech } from '../wire/protocol-header.ts';
 import { ChannelTable } from './channel-table.ts';
 import { Closing } from './closing.ts';
 import { byBroker, type EndReason, hasHungUp } from './ending.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { ConnectionHost } from './host.ts';
+import { MethodWaits, type WaitingConnection } from './method-waits.ts';
 import { PeerInfo } from './peer-info.ts';
+import { PreambleReader } from './preamble.ts';
+import { Release, type ReleasedConnection } from './release.ts';
 
 /** One AMQP connection. */
-export class Connection implements MethodConnection, OutboxListener, UserConnection {
+export class Connection
+  implements MethodConnection, OutboxListener, UserConnection, ReleasedConnection, WaitingConnection
+{
   readonly server: ConnectionHost;
   readonly broker: Broker;
   readonly core: BrokerCore;
@@ -69,18 +68,16 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   readonly gate: ReadGate;
   readonly guard: AlarmGate;
   readonly acts: ActGate;
+  readonly waits = new MethodWaits(this);
   readonly closing: Closing;
   readonly reader: FrameReader;
   private loggedIn: User | null = null;
   private openedVhost: Vhost | null = null;
   private openedGrants: Grants | null = null;
-  private preamble = Buffer.alloc(0);
+  private readonly preamble = new PreambleReader();
   /** The peer has ended its side of the socket. */
   private ended = false;
-  private givenUp = false;
-  /** Whether all is given back, and what waits for that. */
-  private holdsNothing = false;
-  private whenNothingHeld = (): void => {};
+  private readonly release = new Release(this);
 
   constructor(server: ConnectionHost, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -137,7 +134,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   }
 
   /** The names of its user and its vhost, as far as they are known: '' before the login. */
-  get place(): { readonly user: string; readonly vhost: string } {
+  get identity(): { readonly user: string; readonly vhost: string } {
     return { user: this.loggedIn?.name ?? '', vhost: this.openedVhost?.name ?? '' };
   }
 
@@ -160,7 +157,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     this.server.limits.takeConnection();
     this.state = RUNNING;
     this.closing.opened();
-    const { notes } = this.facts;
+    const { logFields: notes } = this.facts;
     if (!this.server.lines.admits('connection opened', ORDINARY_MAX)) return;
     this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
   }
@@ -179,29 +176,24 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
   }
 
   listConfirms(channel: Channel): void {
-    this.server.listConfirms(channel);
+    this.server.turn.listConfirms(channel);
   }
 
   outboxFilled(outbox: Outbox): void {
-    this.server.outboxFilled(outbox);
+    this.server.turn.outboxFilled(outbox);
     if (!outbox.barriers.any) this.heartbeat.sent();
   }
 
   outboxOverfull(): void {
-    this.gate.hold(HELD_FOR_SOCKET);
+    this.gate.pause(PAUSED_FOR_SOCKET);
   }
 
   outboxDrained(): void {
     const wake = (): void => {
       this.outbox.line.call();
-      if (this.gate.isHeld(HELD_FOR_SOCKET)) this.readOn(HELD_FOR_SOCKET);
+      if (this.gate.isPausedBy(PAUSED_FOR_SOCKET)) this.readOn(PAUSED_FOR_SOCKET);
     };
     this.server.peerGuard.run('drained socket', wake, () => this.abort('internal error'));
-  }
-
-  /** Runs a method that publishes, at once or when no alarm is on any more. */
-  whenAllowed(number: number, key: number, act: () => void): void {
-    if (!this.guard.postpone(() => this.goOn(number, key, act))) act();
   }
 
   /** Reads on unless there are more reasons not to than this one. */
@@ -216,46 +208,18 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     if (this.ended && !this.reader.midChunk) this.closing.peerEnded();
   }
 
-  /**
-   * Stops reading until `batch` is durable, then runs `resume` and reads on: how the answer to a
-   * durable declaration comes after the disk has it, and before the answer to anything later.
-   * `key` is the method of channel `number` that waits; `resume` may hold again.
-   */
-  hold(batch: number, number: number, key: number, resume: () => void): void {
-    this.gate.hold(HELD_FOR_DISK);
-    this.server.holdUntil(batch, () => {
-      if (this.state === CLOSED) return;
-      this.gate.release(HELD_FOR_DISK);
-      this.goOn(number, key, resume);
-      this.readOn(0);
-    });
-  }
-
   /** Goes on with a method that was held; what was closed in the meantime waits for close-ok alone. */
   goOn(number: number, key: number, act: () => void): void {
     const open = number === 0 || this.channels.at(number)?.state === CHANNEL_OPEN_STATE;
     if (this.state === RUNNING && open) this.attempt(number, key, act);
   }
 
-  /** Stops reading until a login is decided, then runs `resume` and reads on. */
-  holdLogin<T>(decision: Promise<T>, key: number, resume: (decided: T) => void): void {
-    this.gate.hold(HELD_FOR_LOGIN);
-    const go = (act: () => void): void => {
-      if (this.state < CLOSING) this.attempt(0, key, act);
-      this.readOn(HELD_FOR_LOGIN);
-    };
-    const decided = decision.then(
-      (user) => go(() => resume(user)),
-      (error: unknown) => go(() => this.failed(error, 0, key)),
-    );
-    this.server.peerGuard.promise('login', decided, () => this.abort('internal error'));
-  }
-
   /**
    * Acts on whatever was thrown while handling method `key` of a channel: a soft error closes the
    * channel, a hard one the connection; anything else is a bug of ours, logged, and closes it too.
+   * 0: it is the connection's, and no method is to blame.
    */
-  failed(error: unknown, number: number, key: number): void {
+  failed(error: unknown, number = 0, key = 0): void {
     if (!(error instanceof AmqpError)) {
       if (this.server.isFatal(error)) return;
       const text = 'internal error: the connection is closed';
@@ -278,7 +242,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     channel.state = CHANNEL_CLOSING;
   }
 
-  private attempt(number: number, key: number, act: () => void): void {
+  attempt(number: number, key: number, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -293,26 +257,23 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
 
   /** Gives back all that others could wait for, and calls `then`; does nothing the second time. */
   giveUp(then: () => void = () => {}): void {
-    if (this.givenUp) return;
-    this.givenUp = true;
+    this.release.begin(then);
+  }
+
+  releaseFirst(): void {
     this.broker.access.login.abandon(this);
     // Consumers that are still there are given nothing any more.
     this.outbox.stop();
-    this.core.slices.begin(this.givingUp(), () => {
-      if (this.state !== CLOSED) then();
-      this.holdsNothing = true;
-      this.whenNothingHeld();
-    });
   }
 
-  private *givingUp(): Steps {
+  *releasing(): Steps {
     yield* this.channels.closing();
     // The answer of a blocked peer stands behind all that it has published.
     this.guard.letGo();
     if (this.openedVhost !== null) yield* this.openedVhost.deletingQueuesOf(this);
     if (this.loggedIn?.connections.delete(this) !== true) return;
     this.vhost.connections -= 1;
-    this.server.limits.giveConnection();
+    this.server.limits.giveConnection(this.facts, this.vhost.closed);
   }
 
   /** The peer sends nothing any more, or takes nothing: the socket is cut. */
@@ -330,7 +291,7 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     } catch (error) {
       this.badFrame(error);
     }
-    this.server.chunkRead(this, bytes.length);
+    this.server.turn.chunkRead(this, bytes.length);
   }
 
   /** What was read is no frame: nothing behind it in its chunk can be one. */
@@ -338,31 +299,27 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     this.reader.abandon();
     // A peer that may send nothing but an answer any more is not told what was wrong with its frame.
     if (this.state >= CLOSING) this.closing.hangUp();
-    else this.failed(error, 0, 0);
+    else this.failed(error);
   }
 
-  /** §4.2.2: eight octets name the protocol; for any other the server says which it speaks. */
+  /** For a protocol that is not ours the server says which it speaks (§4.2.2). */
   private readPreamble(bytes: Buffer): void {
-    const seen = Buffer.concat([this.preamble, bytes]);
-    const why = foreignSpeech(seen);
-    if (why !== null) {
+    const read = this.preamble.read(bytes);
+    if (read === null) return;
+    if ('foreign' in read) {
       if (this.server.lines.admits('connection refused')) {
-        this.log.warn(`connection refused: ${why}`);
+        this.log.warn(`connection refused: ${read.foreign}`);
       }
       this.outbox.append(PROTOCOL_HEADER);
-      this.closing.hangUp();
+      this.closing.refuseProtocol(read.foreign);
       return;
     }
-    this.preamble = seen;
-    if (seen.length < PROTOCOL_HEADER.length) return;
     this.state = AWAITS_START_OK;
-    this.preamble = Buffer.alloc(0);
     sendStart(this);
     const refusal = this.facts.tls?.refusal ?? null;
     // Behind connection.start, as clients wait for that; what they answer is no longer acted upon.
     if (refusal !== null) this.close(new AmqpError('ACCESS_REFUSED', refusal, { hard: true }), 0);
-    const rest = seen.subarray(PROTOCOL_HEADER.length);
-    if (rest.length > 0) this.reader.feed(Buffer.from(rest));
+    if (read.rest.length > 0) this.reader.feed(read.rest);
   }
 
   /** What was read before the end comes first. */
@@ -384,14 +341,14 @@ export class Connection implements MethodConnection, OutboxListener, UserConnect
     this.giveUp();
     this.outbox.drop();
     // It counts among the connections until nothing waits for it any more.
-    if (this.holdsNothing) this.gone();
-    else this.whenNothingHeld = () => this.gone();
+    this.release.await(() => this.gone());
   }
 
   private gone(): void {
     this.server.connectionGone(this);
-    const { ending } = this.closing;
+    const { ending, told } = this.closing;
     this.server.connectionEnded(this, null, ending);
+    if (told) return;
     const [kind, max] = closedLine(this.openedVhost !== null);
     if (!this.server.lines.admits(kind, max)) return;
     this.log.info(ending.text === '' ? {} : { reason: ending.text }, 'connection closed');

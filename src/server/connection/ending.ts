@@ -5,6 +5,7 @@ import type { AmqpError, ErrorReason } from '../../amqp/errors.ts';
 /** Why something ended, where more can be said about it than its code and text do. */
 export type EndReason =
   | ErrorReason
+  | 'foreign-protocol'
   | 'hung-up'
   | 'no-heartbeat'
   | 'reads-nothing'

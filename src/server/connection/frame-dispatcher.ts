@@ -14,8 +14,9 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { decodeMethod } from '../../amqp/method-codec.ts';
 import { type AnyMethod, type ClientMethod, isClientMethod } from '../../amqp/spec.ts';
 import type { Chunk } from '../../message/chunk.ts';
+import { U32 } from '../../util/bytes.ts';
 import type { Channel } from '../channel/channel.ts';
-import { publishLater, type RecordPlace } from '../channel/long-route.ts';
+import { publishLater, type RecordPlace } from '../channel/publish/long-route.ts';
 import { handleConnectionMethod, outOfState } from '../methods/connection.ts';
 import { handleChannelMethod } from '../methods/dispatch.ts';
 import type { MethodConnection } from '../methods/method-connection.ts';
@@ -161,7 +162,7 @@ export class FrameDispatcher implements FrameSink {
       channel.publisher.assembly.begin(bytes, start, end);
       this.connection.guard.published(0);
     } else if (key === BASIC_ACK && end - start === 13) {
-      const tag = bytes.readUInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
+      const tag = bytes.readUInt32BE(start + 4) * U32 + bytes.readUInt32BE(start + 8);
       channel.deliveries.ack(tag, ((bytes[start + 12] as number) & 1) !== 0);
     } else {
       this.pipelined = bytes.length > end + 1;
@@ -176,7 +177,7 @@ export class FrameDispatcher implements FrameSink {
     try {
       this.connection.channels.open(number, this.connection);
     } catch (error) {
-      this.connection.failed(error, 0, 0);
+      this.connection.failed(error);
     }
   }
 

@@ -1,13 +1,11 @@
 // Owns the heartbeats of one connection, both ways. Never counts anything per message: traffic only
 // leaves a note that the timer reads when it is due.
 
-import { FRAME_END, FRAME_HEARTBEAT } from '../../amqp/constants.ts';
 import type { Clock } from '../../util/clock.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
+import { HEARTBEAT_FRAME } from '../wire/heartbeat-frame.ts';
 import type { EndReason } from './ending.ts';
 
-/** A heartbeat as it goes out. */
-export const HEARTBEAT_FRAME = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
 /** A peer is gone when nothing came for this many intervals, §4.2.7. */
 const SILENT_INTERVALS = 2;
 

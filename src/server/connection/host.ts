@@ -9,8 +9,10 @@ import type { Channel } from '../channel/channel.ts';
 import type { TimeoutRules } from '../channel/delivery-timeouts.ts';
 import type { MethodConnection, MethodHost } from '../methods/method-connection.ts';
 import type { ServerPorts } from '../ports.ts';
-import type { Outbox } from '../wire/outbox.ts';
+import type { ServerSettings } from '../settings.ts';
+import type { Turn } from '../turn/turn.ts';
 import type { Ending } from './ending.ts';
+import type { NodeLimits } from './node-limits.ts';
 
 /** The server around a connection. */
 export interface ConnectionHost extends MethodHost {
@@ -21,14 +23,9 @@ export interface ConnectionHost extends MethodHost {
   readonly timeoutRules: TimeoutRules;
   readonly watches: PeerWatches;
   readonly ports: ServerPorts;
-  /** Calls `resume` once `batch` is durable. */
-  holdUntil(batch: number, resume: () => void): void;
-  /** Asks that an outbox be flushed at the end of the turn. */
-  outboxFilled(outbox: Outbox): void;
-  /** Asks that the confirms of a channel be sent at the end of the turn. */
-  listConfirms(channel: Channel): void;
-  /** So many bytes were just read of a connection. */
-  chunkRead(connection: MethodConnection, bytes: number): void;
+  readonly turn: Turn;
+  readonly settings: ServerSettings;
+  readonly limits: NodeLimits;
   /** A connection has logged in: its socket gives way to no other any more. */
   connectionKnown(connection: MethodConnection): void;
   /** A connection or one channel of it is closed; null: the connection. */

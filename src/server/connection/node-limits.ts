@@ -3,17 +3,37 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import { NODE_NAME } from '../../broker/node-name.ts';
-import { BrokerCounts, type MessageCounts } from '../../broker/stats/counts.ts';
+import { BrokerCounts, type MessageCounts, type Traffic } from '../../broker/stats/counts.ts';
+
+/** What a connection received and sent, in bytes. */
+interface ConnectionBytes {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** A channel whose messages are counted. */
+interface CountedChannel {
+  readonly counts: MessageCounts;
+  readonly vhost: { readonly closed: Traffic };
+}
 
 /** Counts against the limits of the whole broker; no limit is `Infinity`. */
 export class NodeLimits {
-  private readonly connectionMax: number;
-  private readonly channelMax: number;
+  /** How many there may be; they may change, and none that is there is closed for it. */
+  connectionMax: number;
+  channelMax: number;
   private connections = 0;
   private channels = 0;
   private readonly counts: BrokerCounts;
+  private readonly nodeName: string;
 
-  constructor(connectionMax: number, channelMax: number, counts = new BrokerCounts()) {
+  constructor(
+    connectionMax: number,
+    channelMax: number,
+    counts = new BrokerCounts(),
+    nodeName = NODE_NAME,
+  ) {
+    this.nodeName = nodeName;
     this.counts = counts;
     this.connectionMax = connectionMax;
     this.channelMax = channelMax;
@@ -35,10 +55,12 @@ export class NodeLimits {
     this.counts.connectionsOpened += 1;
   }
 
-  /** One that was counted is gone. */
-  giveConnection(): void {
+  /** One that was counted is gone; its bytes count as those of its vhost and of the broker from now on. */
+  giveConnection(bytes: ConnectionBytes, ofVhost: Traffic): void {
     this.connections -= 1;
     this.counts.connectionsClosed += 1;
+    this.counts.closed.addBytes(bytes);
+    ofVhost.addBytes(bytes);
   }
 
   /** Counts a channel. Throws NOT_ALLOWED when there are enough. */
@@ -46,7 +68,7 @@ export class NodeLimits {
     if (this.channels >= this.channelMax) {
       throw new AmqpError(
         'NOT_ALLOWED',
-        `number of channels opened on node '${NODE_NAME}' has reached ` +
+        `number of channels opened on node '${this.nodeName}' has reached ` +
           `the maximum allowed limit of ${this.channelMax}`,
         { reason: 'limit-reached' },
       );
@@ -55,10 +77,11 @@ export class NodeLimits {
     this.counts.channelsOpened += 1;
   }
 
-  /** A channel that was counted is closed; its messages count as those of the broker from now on. */
-  giveChannel(counts: MessageCounts): void {
+  /** A channel that was counted is closed; its messages count on as those of its vhost and of the broker. */
+  giveChannel({ counts, vhost }: CountedChannel): void {
     this.channels -= 1;
     this.counts.channelsClosed += 1;
-    this.counts.closed.add(counts);
+    this.counts.closed.messages.add(counts);
+    vhost.closed.messages.add(counts);
   }
 }

@@ -4,11 +4,9 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FieldTable } from '../../amqp/field-table.ts';
-import { NODE_NAME } from '../../broker/node-name.ts';
-import type { ChannelDetails } from '../../broker/queue/consumer.ts';
-import { type ConnectionView, channelName } from '../../broker/view/host.ts';
-import type { TlsPeer } from '../listen/listener.ts';
+import type { ConnectionView } from '../../broker/view/server-port.ts';
 import { distinguishedName } from '../tls/names.ts';
+import type { TlsPeer } from '../tls/peer.ts';
 
 /** What is told of the certificate of a client. */
 type Certificate = Pick<
@@ -63,7 +61,7 @@ export class PeerInfo {
   }
 
   /** What the log says of a connection that opens, beside its user and vhost. */
-  get notes(): Readonly<Record<string, string>> {
+  get logFields(): Readonly<Record<string, string>> {
     const { clientName, tls } = this;
     return {
       ...(tls === null ? {} : { tls: tls.protocol }),
@@ -108,17 +106,4 @@ export class PeerInfo {
 function moment(text: string): string {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? text : `${date.toISOString().slice(0, 19)}Z`;
-}
-
-/** Where a channel is, as consumers are shown with it. */
-export function channelDetails(facts: PeerInfo, user: string, number: number): ChannelDetails {
-  return {
-    connection_name: facts.name,
-    name: channelName(facts.name, number),
-    node: NODE_NAME,
-    number,
-    peer_host: facts.peerHost,
-    peer_port: facts.peerPort,
-    user,
-  };
 }

@@ -12,6 +12,7 @@ import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import type { LineQuota } from '../log/line-quota.ts';
 import { certificatesBetween } from '../tls/chain.ts';
 import type { TlsContext, TlsSettings } from '../tls/context.ts';
+import type { TlsPeer } from '../tls/peer.ts';
 import type { SocketLimit } from './socket-limit.ts';
 
 /** An address to listen on; `key` is the setting that it came from. */
@@ -20,17 +21,6 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
-}
-
-/** What the handshake of TLS found out about a peer. */
-export interface TlsPeer {
-  /** Such as `TLSv1.3`. */
-  readonly protocol: string;
-  readonly cipher: string;
-  /** The peer's certificate (DER), verified; null when it showed none, or one that is refused. */
-  readonly certificate: Buffer | null;
-  /** Why the peer may not log in, which it is told in AMQP; null when it may. */
-  readonly refusal: string | null;
 }
 
 /** The settings of a listening socket. */
@@ -45,7 +35,7 @@ export interface Acceptor {
   readonly log: Logger;
   readonly lines: LineQuota;
   readonly peerGuard: Guard;
-  readonly room: SocketLimit;
+  readonly socketLimit: SocketLimit;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   /** Whether there is room for one more socket. */
@@ -69,6 +59,9 @@ export class Listener {
   /** Which peers may be at the handshake: it costs half a millisecond of the event loop or more; many come at once. */
   private readonly slots: FairSlots;
   private closing = false;
+  /** Whether the port is to be open: that may change while it is being opened. */
+  private wanted = false;
+  private opening: Promise<void> | null = null;
 
   /** `context` is for a listener with TLS. */
   constructor(
@@ -88,6 +81,7 @@ export class Listener {
     };
     const accept = (socket: Socket): void => this.accept(socket);
     this.netServer = createServer(options, acceptor.peerGuard.listener('accept', accept, cut));
+    this.netServer.on('error', (error) => this.failed(error));
     this.context = context;
     const { clock, wheel, peerGuard } = acceptor;
     const timer = new WheelTimer(() => this.slots.look());
@@ -103,24 +97,63 @@ export class Listener {
     return this.sockets.size;
   }
 
-  /** Starts to accept. Rejects with the system's error. */
-  open(): Promise<void> {
+  /** Whether the port is open. */
+  get isOpen(): boolean {
+    return this.wanted && this.netServer.listening;
+  }
+
+  /** Starts to accept, or again after `suspend`, at the same port. Rejects with the system's error. */
+  async open(): Promise<void> {
+    if (this.closing) return;
+    this.wanted = true;
+    if (this.netServer.listening) return;
+    this.opening ??= this.bind();
+    const { opening } = this;
+    try {
+      await opening;
+    } finally {
+      if (this.opening === opening) this.opening = null;
+    }
+    if (!this.wanted) this.netServer.close();
+  }
+
+  private bind(): Promise<void> {
     const { host, port } = this.address;
     const { netServer } = this;
     return new Promise((resolve, reject) => {
-      netServer.once('error', reject);
-      netServer.listen({ host, port, backlog: this.settings.tcpBacklog }, () => {
-        netServer.off('error', reject);
-        netServer.on('error', (error) =>
-          this.acceptor.log.error({ err: error }, 'listener failed'),
-        );
+      // Each takes the other off, so that a port that cannot be opened leaves nothing behind at the socket.
+      const opened = (): void => {
+        netServer.off('error', refused);
         const real = netServer.address();
         if (typeof real === 'object' && real !== null) {
           this.address = { ...this.address, port: real.port };
         }
         resolve();
-      });
+      };
+      const refused = (error: Error): void => {
+        netServer.off('listening', opened);
+        reject(error);
+      };
+      netServer.once('listening', opened);
+      netServer.once('error', refused);
+      try {
+        netServer.listen({ host, port, backlog: this.settings.tcpBacklog });
+      } catch (error) {
+        netServer.off('error', refused);
+        refused(error as Error);
+      }
     });
+  }
+
+  /** An error of the socket. What keeps it from being opened is told to the caller of `open`. */
+  private failed(error: Error): void {
+    if (this.opening === null) this.acceptor.log.error({ err: error }, 'listener failed');
+  }
+
+  /** Accepts no more until it is opened again; what it has accepted stays. */
+  suspend(): void {
+    this.wanted = false;
+    this.netServer.close();
   }
 
   /** Offers new certificates to peers that connect from now on. */
@@ -133,7 +166,7 @@ export class Listener {
   /** Accepts no more; what is in the handshake of TLS will not become a connection. */
   close(): void {
     this.closing = true;
-    this.netServer.close();
+    this.suspend();
   }
 
   /** Cuts every socket that is left. */
@@ -154,7 +187,9 @@ export class Listener {
     }
     const peer = peerOf(socket);
     this.handshakes.set(peer, socket);
-    this.acceptor.room.newcomers.came(socket, socket.remoteAddress ?? '', () => socket.destroy());
+    this.acceptor.socketLimit.newcomers.came(socket, socket.remoteAddress ?? '', () =>
+      socket.destroy(),
+    );
     const brokenOff = (): void => this.brokenOff(peer);
     socket.once('close', this.acceptor.peerGuard.listener('broken handshake', brokenOff));
     const { tlsServer } = this;
@@ -244,7 +279,7 @@ export class Listener {
   private over(peer: string): boolean {
     const socket = this.handshakes.get(peer);
     if (socket === undefined) return false;
-    this.acceptor.room.newcomers.left(socket);
+    this.acceptor.socketLimit.newcomers.left(socket);
     this.slots.left(socket);
     return this.handshakes.delete(peer);
   }

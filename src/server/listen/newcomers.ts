@@ -4,7 +4,7 @@
 import { placeOf } from '../../util/system/address.ts';
 
 /** So many peers may be before their login at a time: each may cost 100 KB, as in the handshake of TLS. */
-export const NEWCOMERS_MAX = 4096;
+const NEWCOMERS_MAX = 4096;
 
 /** One peer. */
 interface Newcomer {

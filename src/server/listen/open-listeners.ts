@@ -15,13 +15,16 @@ export async function openListeners(
   const opened: Listener[] = [];
   try {
     for (const each of addresses) {
-      await listenAt(each.host, each.port, async (host, port) => {
+      const open = async (host: string, port: number): Promise<number> => {
         const at = { ...each, host, port };
         const listener = new Listener(at, settings, each.tls ? context : null, acceptor);
         await listener.open();
         opened.push(listener);
         return listener.address.port;
-      });
+      };
+      await listenAt(each.host, each.port, open, (host) =>
+        acceptor.log.debug({ listener: each.key, host }, 'this machine has no such address'),
+      );
     }
   } catch (error) {
     for (const listener of opened) listener.close();

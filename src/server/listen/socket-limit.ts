@@ -14,7 +14,7 @@ const SAY_INTERVAL_MS = 5000;
 export class SocketLimit {
   /** Those that give way to others, since they have not logged in. */
   readonly newcomers = new Newcomers();
-  private readonly connectionMax: number;
+  connectionMax: number;
   private readonly socketMax: number;
   private readonly log: Logger;
   private readonly clock: Clock;
@@ -30,7 +30,7 @@ export class SocketLimit {
   }
 
   /** Whether another socket may stay, beside `sockets` that are open; one without a login gives way to it. */
-  admits(sockets: number): boolean {
+  allows(sockets: number): boolean {
     const max = Math.min(this.socketMax, this.connectionMax + HANDSHAKES_MAX);
     if (sockets < max) return true;
     const gaveWay = this.newcomers.giveWay();

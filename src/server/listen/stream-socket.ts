@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Guard } from '../../util/guard.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
-import type { TlsPeer } from './listener.ts';
+import type { TlsPeer } from '../tls/peer.ts';
 
 /** How long what has come may still be acted upon once the socket below has ended. */
 const ORPHAN_TIMEOUT_MS = 5000;
@@ -16,7 +16,7 @@ export interface StreamTaker {
   readonly wheel: TimerWheel;
   readonly peerGuard: Guard;
   mayAccept(): boolean;
-  accepted(socket: Socket, peer: TlsPeer | null): { readonly place: { readonly user: string } };
+  accepted(socket: Socket, peer: TlsPeer | null): { readonly identity: { readonly user: string } };
 }
 
 /** The connections over other transports. */
@@ -53,7 +53,7 @@ export class Streams {
       wheel.cancel(orphaned);
     });
     const connection = this.taker.accepted(asSocket(stream, below), tlsPeerOf(below));
-    return () => connection.place.user !== '';
+    return () => connection.identity.user !== '';
   }
 }
 

@@ -4,12 +4,15 @@
 import { BASIC_GET } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
-import { checkConsumerArguments, isQuorum } from '../../broker/queue/arguments.ts';
+import { queueIn } from '../../broker/names-in-texts.ts';
+import { checkConsumerArguments } from '../../broker/queue/arguments/check-arguments.ts';
+import type { ConsumerSource } from '../../broker/queue/consumer.ts';
 import { REPLY_TO } from '../../broker/routing/reply-names.ts';
 import { generateName } from '../../broker/vhost/generated-name.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel/channel.ts';
 import { shareCredit } from '../channel/deliveries.ts';
+import { SETTLE_FAIL, SETTLE_REJECT, SETTLE_REQUEUE } from '../channel/publish/transaction.ts';
 import { type SeenMessage, seeGot } from '../wire/message-writer.ts';
 import type { MethodConnection } from './method-connection.ts';
 import { resolveQueueName } from './queue.ts';
@@ -38,9 +41,17 @@ export function handleBasicMethod(
     case 'basic.ack':
       return channel.deliveries.ack(method.deliveryTag, method.multiple);
     case 'basic.nack':
-      return channel.deliveries.reject(method.deliveryTag, method.multiple, method.requeue);
+      return channel.deliveries.reject(
+        method.deliveryTag,
+        method.multiple,
+        method.requeue ? SETTLE_REQUEUE : SETTLE_REJECT,
+      );
     case 'basic.reject':
-      return channel.deliveries.reject(method.deliveryTag, false, method.requeue);
+      return channel.deliveries.reject(
+        method.deliveryTag,
+        false,
+        method.requeue ? SETTLE_FAIL : SETTLE_REJECT,
+      );
     case 'basic.get':
       return get(connection, channel, method);
     case 'basic.consume':
@@ -66,13 +77,13 @@ export function handleBasicMethod(
 function get(connection: MethodConnection, channel: Channel, method: Method<'basic.get'>): void {
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
-  const queue = connection.vhost.queue(name, connection);
-  if (queue.rules.singleActiveConsumer && isQuorum(queue.arguments)) {
-    const where = `queue '${queue.name}' in vhost '${connection.vhost.name}'`;
+  const queue: ConsumerSource = connection.vhost.queue(name, connection);
+  if (queue.rules.singleActiveConsumer && !queue.type.getBesideSingleActive) {
+    const where = queueIn(connection.vhost.name, queue.name);
     throw new AmqpError(
       'RESOURCE_LOCKED',
-      `cannot obtain access to locked ${where}. basic.get operations are not supported by quorum ` +
-        'queues with single active consumer',
+      `cannot obtain access to locked ${where}. basic.get operations are not supported by ` +
+        `${queue.type.name} queues with single active consumer`,
     );
   }
   let seen: SeenMessage | undefined;
@@ -81,17 +92,25 @@ function get(connection: MethodConnection, channel: Channel, method: Method<'bas
   });
   if (entry !== null) {
     channel.deliverGet(queue, entry, method.noAck, seen as SeenMessage);
-  } else if (queue.endings.overdue) {
+  } else if (queue.paused) {
+    getEmpty(channel);
+  } else if (queue.overdue) {
     const again = (): void => get(connection, channel, method);
-    channel.act(queue.endings.droppingExpired(), again, false, BASIC_GET);
+    channel.act(queue.droppingExpired(), again, false, BASIC_GET);
   } else if (queue.waitsForMark) {
     // The message may go out only once the disk knows that it may have been delivered.
     const { batch } = connection.core.store;
-    connection.hold(batch, channel.number, BASIC_GET, () => get(connection, channel, method));
+    connection.waits.forDisk(batch, channel.number, BASIC_GET, () =>
+      get(connection, channel, method),
+    );
   } else {
-    channel.counts.getEmpty += 1;
-    channel.send('basic.get-empty', {});
+    getEmpty(channel);
   }
+}
+
+function getEmpty(channel: Channel): void {
+  channel.counts.getEmpty += 1;
+  channel.send('basic.get-empty', {});
 }
 
 function consume(
@@ -107,12 +126,12 @@ function consume(
   const tag = newConsumerTag(connection, channel, method.consumerTag);
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
-  const queue = vhost.queue(name, connection);
+  const queue: ConsumerSource = vhost.queue(name, connection);
   checkConsumerArguments(queue.name, vhost.name, queue.arguments, method.arguments);
-  const wantsAlone = method.exclusive && !isQuorum(queue.arguments);
+  const wantsAlone = method.exclusive && queue.type.exclusiveConsumers;
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
-  if (queue.subscribed.exclusive !== null || (wantsAlone && shared)) {
-    const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
+  if (queue.exclusiveConsumer !== null || (wantsAlone && shared)) {
+    const where = queueIn(vhost.name, queue.name);
     throw new AmqpError('ACCESS_REFUSED', `${where} in exclusive use`, {
       reason: 'exclusive-consumer',
     });

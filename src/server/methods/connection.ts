@@ -61,13 +61,14 @@ function startOk(connection: MethodConnection, method: Method<'connection.start-
       ? login.withoutPassword(user, facts.peerHost)
       : login.byPassword(user, password, facts.peerHost, connection);
   const decided = (known: LoginAnswer): void => {
+    server.broker.core.counts.logins.amqp091.count(known.user !== null);
     if (known.user !== null) return tune(connection, known.user);
     if (server.lines.admits('login refused')) {
       connection.log.warn({ user, mechanism, reason: known.refusal }, 'login refused');
     }
     connection.closing.refuseLogin(mechanism, connection.wantsLoginFailure);
   };
-  if (answer instanceof Promise) connection.holdLogin(answer, CONNECTION_START_OK, decided);
+  if (answer instanceof Promise) connection.waits.forLogin(answer, CONNECTION_START_OK, decided);
   else decided(answer);
 }
 
@@ -145,7 +146,7 @@ function open(connection: MethodConnection, method: Method<'connection.open'>): 
 }
 
 function checkConnectionLimits(vhost: Vhost, user: User): void {
-  const vhostMax = limitOf(vhost.traits.limits['max-connections']);
+  const vhostMax = limitOf(vhost.metadata.limits['max-connections']);
   if (vhost.connections >= vhostMax) {
     const limit = `connection limit (${vhostMax}) is reached`;
     throw new AmqpError('NOT_ALLOWED', `${refusedVhost(vhost, user)}: ${limit}`, LIMIT_REACHED);

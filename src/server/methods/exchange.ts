@@ -1,17 +1,13 @@
-// Owns the methods of class exchange. Never holds rules: the vhost does.
+// Owns the methods of class exchange. Never holds rights or rules: broker/vhost/vhost-actor.ts does.
 
 import { EXCHANGE_DELETE } from '../../amqp/constants.ts';
 import type { Method } from '../../amqp/spec.ts';
-import { checkBindingRights, checkExchangeRights } from '../../broker/vhost/binding-rights.ts';
-import {
-  refuseDefaultExchange,
-  refuseSystemExchange,
-  refuseUnknownType,
-} from '../../broker/vhost/declare-rules.ts';
+import { unlistedExchange } from '../../broker/exchange/predeclared.ts';
+import { refuseDefaultExchange } from '../../broker/vhost/declare-rules.ts';
 import type { LongAct } from '../../broker/vhost/unbinding.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { MethodConnection } from './method-connection.ts';
+import { actorOf, type MethodConnection } from './method-connection.ts';
 import { stripLineBreaks } from './queue.ts';
 import { replyWhenDurable } from './reply.ts';
 
@@ -25,54 +21,17 @@ export function handleExchangeMethod(
   channel: Channel,
   method: ExchangeMethod,
 ): void {
-  const { vhost, grants } = connection;
   switch (method.name) {
     case 'exchange.declare':
-      declare(connection, channel, method);
-      return;
-    case 'exchange.delete': {
-      const name = stripLineBreaks(method.exchange);
-      refuseDefaultExchange(name);
-      refuseSystemExchange(vhost.name, name);
-      grants.requireExchange('configure', name);
-      const act: LongAct = (steps, end) => channel.act(steps, end, true, EXCHANGE_DELETE);
-      vhost.deleteExchange(name, method.ifUnused, act, () => {
-        if (method.noWait) return;
-        replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
-      });
-      return;
-    }
-    case 'exchange.bind': {
-      const { from, to, routingKey } = endsOf(method);
-      checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
-      const destination = vhost.exchange(to);
-      const source = vhost.exchange(from);
-      vhost.bindings.bind(source, destination, routingKey, method.arguments);
-      if (method.noWait) return;
-      replyWhenDurable(connection, channel, () => channel.send('exchange.bind-ok', {}));
-      return;
-    }
-    case 'exchange.unbind': {
-      const { from, to, routingKey } = endsOf(method);
-      checkBindingRights(vhost, grants, 'exchange', to, from, routingKey);
-      const source = vhost.exchanges.get(from);
-      const destination = vhost.exchanges.get(to);
-      if (source !== undefined && destination !== undefined) {
-        vhost.bindings.unbind(source, destination, routingKey, method.arguments);
-      }
-      if (method.noWait) return;
-      replyWhenDurable(connection, channel, () => channel.send('exchange.unbind-ok', {}));
-      return;
-    }
+      return declare(connection, channel, method);
+    case 'exchange.delete':
+      return remove(connection, channel, method);
+    case 'exchange.bind':
+    case 'exchange.unbind':
+      return bindOrUnbind(connection, channel, method);
     default:
       assertNever(method, 'a method of class exchange');
   }
-}
-
-/** The names of both ends, as they were declared. */
-function endsOf(method: Method<'exchange.bind' | 'exchange.unbind'>) {
-  const { source, destination, routingKey } = method;
-  return { from: stripLineBreaks(source), to: stripLineBreaks(destination), routingKey };
 }
 
 function declare(
@@ -80,19 +39,43 @@ function declare(
   channel: Channel,
   method: Method<'exchange.declare'>,
 ): void {
-  const { vhost, grants } = connection;
   const { type, durable, autoDelete, internal } = method;
   const name = stripLineBreaks(method.exchange);
   if (method.passive) {
     refuseDefaultExchange(name);
-    vhost.exchange(name);
+    if (unlistedExchange(name) === undefined) connection.vhost.exchange(name);
   } else {
-    const args = method.arguments;
-    // As in RabbitMQ: what can never be declared is told before what this user may.
-    refuseUnknownType(type);
-    checkExchangeRights(vhost, grants, name, args);
-    vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args });
+    const declaration = { name, type, durable, autoDelete, internal, arguments: method.arguments };
+    actorOf(connection).declareExchange(declaration);
   }
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => channel.send('exchange.declare-ok', {}));
+}
+
+function remove(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'exchange.delete'>,
+): void {
+  const name = stripLineBreaks(method.exchange);
+  const act: LongAct = (steps, end) => channel.act(steps, end, true, EXCHANGE_DELETE);
+  actorOf(connection).deleteExchange(name, method.ifUnused, act, () => {
+    if (method.noWait) return;
+    replyWhenDurable(connection, channel, () => channel.send('exchange.delete-ok', {}));
+  });
+}
+
+function bindOrUnbind(
+  connection: MethodConnection,
+  channel: Channel,
+  method: Method<'exchange.bind' | 'exchange.unbind'>,
+): void {
+  const source = stripLineBreaks(method.source);
+  const to = { kind: 'exchange', name: stripLineBreaks(method.destination) } as const;
+  const actor = actorOf(connection);
+  if (method.name === 'exchange.bind') actor.bind(source, to, method.routingKey, method.arguments);
+  else actor.unbind(source, to, method.routingKey, method.arguments);
+  if (method.noWait) return;
+  const reply = `${method.name}-ok` as const;
+  replyWhenDurable(connection, channel, () => channel.send(reply, {}));
 }

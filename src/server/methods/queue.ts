@@ -1,14 +1,14 @@
-// Owns the methods of class queue. Never holds rules: the vhost does.
+// Owns the methods of class queue. Never holds rights or rules: broker/vhost/vhost-actor.ts does.
 
 import { QUEUE_DELETE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { REPLY_TO } from '../../broker/routing/reply-names.ts';
-import { checkBindingRights } from '../../broker/vhost/binding-rights.ts';
+import { noQueue } from '../../broker/vhost/declare-rules.ts';
 import type { LongAct } from '../../broker/vhost/unbinding.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { MethodConnection } from './method-connection.ts';
+import { actorOf, type MethodConnection } from './method-connection.ts';
 import { replyWhenDurable } from './reply.ts';
 
 type QueueMethod = Method<
@@ -51,7 +51,7 @@ function declare(
   channel: Channel,
   method: Method<'queue.declare'>,
 ): void {
-  const { vhost, grants } = connection;
+  const { vhost } = connection;
   const name = stripLineBreaks(method.queue);
   if (name.startsWith(REPLY_TO)) {
     lookForReplies(connection, channel, name, method.noWait);
@@ -59,17 +59,13 @@ function declare(
   }
   const queue = method.passive
     ? vhost.queue(name, connection)
-    : vhost.declareQueue(
-        {
-          name,
-          durable: method.durable,
-          autoDelete: method.autoDelete,
-          owner: method.exclusive ? connection : null,
-          arguments: method.arguments,
-        },
-        connection,
-        grants,
-      );
+    : actorOf(connection).declareQueue({
+        name,
+        durable: method.durable,
+        autoDelete: method.autoDelete,
+        owner: method.exclusive ? connection : null,
+        arguments: method.arguments,
+      });
   channel.currentQueue = queue.name;
   queue.use();
   if (method.noWait) return;
@@ -94,9 +90,7 @@ function lookForReplies(
 ): void {
   const { vhost } = connection;
   if (name !== REPLY_TO && vhost.replies.get(name) === undefined) {
-    throw new AmqpError('NOT_FOUND', `no queue '${name}' in vhost '${vhost.name}'`, {
-      reason: 'no-queue',
-    });
+    throw noQueue(vhost.name, name);
   }
   channel.currentQueue = name;
   if (noWait) return;
@@ -104,15 +98,8 @@ function lookForReplies(
 }
 
 function bind(connection: MethodConnection, channel: Channel, method: Method<'queue.bind'>): void {
-  const { vhost } = connection;
-  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
-  const source = stripLineBreaks(method.exchange);
-  // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
-  const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(vhost, connection.grants, 'queue', name, source, key);
-  const exchange = vhost.exchange(source);
-  const queue = vhost.queue(name, connection);
-  vhost.bindings.bind(exchange, queue, key, method.arguments);
+  const { source, to, key } = endsOf(channel, method);
+  actorOf(connection).bind(source, to, key, method.arguments);
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => channel.send('queue.bind-ok', {}));
 }
@@ -122,19 +109,17 @@ function unbind(
   channel: Channel,
   method: Method<'queue.unbind'>,
 ): void {
-  const { vhost } = connection;
-  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
-  const source = stripLineBreaks(method.exchange);
-  const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
-  checkBindingRights(vhost, connection.grants, 'queue', name, source, key);
-  const exchange = vhost.exchanges.get(source);
-  const queue = vhost.queues.get(name);
-  if (exchange !== undefined && queue !== undefined) {
-    const bound = vhost.bindings.has(exchange, queue, key, method.arguments);
-    if (bound)
-      vhost.bindings.unbind(exchange, vhost.queue(name, connection), key, method.arguments);
-  }
+  const { source, to, key } = endsOf(channel, method);
+  actorOf(connection).unbind(source, to, key, method.arguments);
   replyWhenDurable(connection, channel, () => channel.send('queue.unbind-ok', {}));
+}
+
+/** What is bound to what, as it was declared. */
+function endsOf(channel: Channel, method: Method<'queue.bind' | 'queue.unbind'>) {
+  const name = resolveQueueName(channel, stripLineBreaks(method.queue));
+  // With no queue and no key named, the current queue's name stands for both (§1.7.2.3).
+  const key = method.queue === '' && method.routingKey === '' ? name : method.routingKey;
+  return { source: stripLineBreaks(method.exchange), to: { kind: 'queue', name } as const, key };
 }
 
 function purge(
@@ -142,10 +127,7 @@ function purge(
   channel: Channel,
   method: Method<'queue.purge'>,
 ): void {
-  const name = resolveQueueName(channel, method.queue);
-  connection.grants.requireQueue('read', name);
-  const { vhost } = connection;
-  const messageCount = vhost.purgeQueue(vhost.queue(name, connection));
+  const messageCount = actorOf(connection).purgeQueue(resolveQueueName(channel, method.queue));
   if (method.noWait) return;
   replyWhenDurable(connection, channel, () => channel.send('queue.purge-ok', { messageCount }));
 }
@@ -155,25 +137,18 @@ function remove(
   channel: Channel,
   method: Method<'queue.delete'>,
 ): void {
-  const { vhost } = connection;
   const name = resolveQueueName(channel, stripLineBreaks(method.queue));
-  connection.grants.requireQueue('configure', name);
-  const then = (messageCount: number): void => {
+  const then = (readyCount: number | null): void => {
     if (method.noWait) return;
     replyWhenDurable(connection, channel, () => {
-      channel.send('queue.delete-ok', { messageCount });
-      channel.sendNotices();
+      // As in RabbitMQ, a queue that is not there is as good as one that was empty.
+      channel.send('queue.delete-ok', { messageCount: readyCount ?? 0 });
+      channel.notices.release();
     });
   };
-  if (!vhost.queues.has(name)) return then(0);
-  const queue = vhost.queue(name, connection);
-  queue.catchUp();
-  if (!method.noWait) channel.holdNotices();
+  if (!method.noWait && connection.vhost.queues.has(name)) channel.notices.hold();
   const act: LongAct = (steps, end) => channel.act(steps, end, true, QUEUE_DELETE);
-  vhost.deleteQueueBy(act, queue, method.ifUnused, method.ifEmpty, (messageCount) => {
-    connection.core.setAside.dropOf(queue.id);
-    then(messageCount);
-  });
+  actorOf(connection).deleteQueue(name, method, act, then);
 }
 
 /** RabbitMQ takes line breaks out of names that are declared, bound and deleted, and out of no others. */

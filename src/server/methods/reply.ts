@@ -27,10 +27,10 @@ export function replyWhenDurable(
   }
   if (batch === core.store.batch) core.awaitBatch();
   if (!mayReadOn(connection)) {
-    connection.hold(batch, channel.number, 0, reply);
+    connection.waits.forDisk(batch, channel.number, 0, reply);
     return;
   }
-  connection.server.holdOutput(outbox, batch);
+  connection.server.turn.holdOutput(outbox, batch);
   reply();
 }
 

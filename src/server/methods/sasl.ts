@@ -5,8 +5,8 @@ import { AmqpError } from '../../amqp/errors.ts';
 import { decodeTable, type Field } from '../../amqp/field-table.ts';
 import { WIRE_LIMITS } from '../../amqp/table-limits.ts';
 import { decodeText } from '../../util/bytes.ts';
-import type { TlsPeer } from '../listen/listener.ts';
 import { type CertificateLogin, userOfCertificate } from '../tls/names.ts';
+import type { TlsPeer } from '../tls/peer.ts';
 
 /** Ways to log in. */
 export type Mechanism = 'PLAIN' | 'AMQPLAIN' | 'EXTERNAL' | 'ANONYMOUS';

@@ -1,8 +1,7 @@
 // Owns what the broker says of itself in connection.start. Never changes after start-up.
 
-import type { Field, FieldTable } from '../../amqp/field-table.ts';
-
-const text = (value: string): Field => ({ type: 'S', value });
+import { type Field, type FieldTable, textField } from '../../amqp/field-table.ts';
+import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
 
 /**
  * RabbitMQ's capabilities, all true. Clients choose their behaviour by them, and by product and
@@ -20,14 +19,11 @@ const CAPABILITIES = [
   'direct_reply_to',
 ];
 
-/** The release of RabbitMQ whose behaviour this broker follows. */
-const RABBITMQ_VERSION = '3.13.7';
-
 /** What a peer learns that is refused before it could log in: nothing of versions. */
 export function strangerProperties(): FieldTable {
   return new Map<string, Field>([
     ['capabilities', capabilities()],
-    ['product', text('RabbitMQ')],
+    ['product', textField('RabbitMQ')],
   ]);
 }
 
@@ -35,14 +31,14 @@ export function strangerProperties(): FieldTable {
 export function serverProperties(version: string): FieldTable {
   return new Map<string, Field>([
     ['capabilities', capabilities()],
-    ['cluster_name', text('leveret')],
-    ['copyright', text('Copyright (c) 2026 The Leveret authors')],
-    ['information', text('Licensed under the MIT licence')],
-    ['platform', text(`Node.js ${process.versions.node}`)],
-    ['product', text('RabbitMQ')],
-    ['version', text(RABBITMQ_VERSION)],
-    ['server', text('Leveret')],
-    ['server_version', text(version)],
+    ['cluster_name', textField('leveret')],
+    ['copyright', textField('Copyright (c) 2026 The Leveret authors')],
+    ['information', textField('Licensed under the MIT licence')],
+    ['platform', textField(`Node.js ${process.versions.node}`)],
+    ['product', textField('RabbitMQ')],
+    ['version', textField(RABBITMQ_VERSION)],
+    ['server', textField('Leveret')],
+    ['server_version', textField(version)],
   ]);
 }
 

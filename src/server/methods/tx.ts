@@ -5,7 +5,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { CommitOutcome, Transaction } from '../channel/transaction.ts';
+import type { CommitOutcome, Transaction } from '../channel/publish/transaction.ts';
 import { CHANNEL_OPEN_STATE } from '../states.ts';
 import type { MethodConnection } from './method-connection.ts';
 
@@ -22,7 +22,9 @@ export function handleTxMethod(
       channel.selectTransactions(connection.server.settings.maxTransactionBytes);
       return channel.send('tx.select-ok', {});
     case 'tx.commit':
-      return connection.whenAllowed(channel.number, TX_COMMIT, () => commit(connection, channel));
+      return connection.waits.forSpace(channel.number, TX_COMMIT, () =>
+        commit(connection, channel),
+      );
     case 'tx.rollback':
       transactionOf(channel).clear();
       return channel.send('tx.rollback-ok', {});
@@ -49,7 +51,7 @@ function answer(connection: MethodConnection, channel: Channel, outcome: CommitO
     channel.send('tx.commit-ok', {});
     return;
   }
-  connection.hold(connection.core.awaitBatch(), channel.number, TX_COMMIT, () => {
+  connection.waits.forDisk(connection.core.awaitBatch(), channel.number, TX_COMMIT, () => {
     if (channel.state === CHANNEL_OPEN_STATE) channel.send('tx.commit-ok', {});
   });
 }

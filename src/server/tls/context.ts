@@ -8,6 +8,7 @@ import {
   SMALL_FILE_BYTES_MAX,
   UnfitFileError,
 } from '../../util/system/whole-file.ts';
+import { UserError } from '../../util/user-error.ts';
 
 /** The settings that TLS looks at; see config/tls-settings.ts for their meaning. */
 export interface TlsSettings {
@@ -42,14 +43,12 @@ const AMQP_NAMES: TlsNames = {
 };
 
 /** Something about the settings or files of TLS keeps it from working; `hint` says how to mend it. */
-export class TlsError extends Error {
+export class TlsError extends UserError {
   override readonly name = 'TlsError';
-  readonly hint: string;
 
   /** The message is one line: what is wrong, then the way out. */
   constructor(what: string, hint: string, options?: ErrorOptions) {
-    super(`${what}: ${hint}`, options);
-    this.hint = hint;
+    super(`${what}: ${hint}`, { ...options, hint });
   }
 }
 
@@ -80,7 +79,7 @@ export function readTlsContext(
   }
   if (sslVerify === 'verify_peer' && sslCacertfile === null) {
     throw new TlsError(
-      'ssl_options.verify = verify_peer and there is nobody to trust',
+      'ssl_options.verify = verify_peer and no certificate authority is given to trust',
       'name the file of the certificates that sign those of clients with ssl_options.cacertfile',
     );
   }

@@ -1,9 +1,8 @@
 // Owns the files of TLS in use: reading them at the start and again when asked. Never listens.
 
 import type { Logger } from 'pino';
-import type { CertificateView } from '../../broker/view/host.ts';
+import type { CertificateView } from '../../broker/view/server-port.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { ListenAddress } from '../listen/listener.ts';
 import type { TlsContext, TlsNames, TlsSettings } from './context.ts';
 
 type ReadContext = typeof import('./context.ts').readTlsContext;
@@ -33,7 +32,9 @@ export class TlsFiles {
   }
 
   /** The certificate as those of these addresses that speak TLS show it. */
-  shownAt(addresses: readonly ListenAddress[]): readonly CertificateView[] {
+  shownAt(
+    addresses: readonly { readonly port: number; readonly tls: boolean }[],
+  ): readonly CertificateView[] {
     if (this.current === null) return [];
     const { subject, validTo } = this.current.certificate;
     return addresses

@@ -1,7 +1,7 @@
 // Owns waking the broker when something in it expires: to the millisecond, and not before. Never knows
 // what it is.
 
-import { Alarm } from '../../util/timers.ts';
+import { PreciseTimer } from '../../util/timers.ts';
 
 /** What expires, by the time of the broker. */
 export interface Expiring {
@@ -11,11 +11,11 @@ export interface Expiring {
   tick(): void;
 }
 
-/** One alarm for all that expires. */
+/** One timer for all that expires. */
 export class ExpiryTimer {
   private readonly core: Expiring;
   private readonly turnWanted: () => void;
-  private readonly alarm = new Alarm(() => this.passed());
+  private readonly timer = new PreciseTimer(() => this.passed());
   /** When it fires, by the time of the broker, ms. */
   private atMs = Infinity;
 
@@ -29,7 +29,7 @@ export class ExpiryTimer {
     if (this.core.nextDeadlineMs < this.atMs) this.set();
   }
 
-  /** Time has gone by: called by the alarm, and by the code that moves the clock, see embed/clock.ts. */
+  /** Time has gone by: called by the timer, and by the code that moves the clock, see embed/clock.ts. */
   passed(): void {
     this.atMs = Infinity;
     this.core.tick();
@@ -38,11 +38,11 @@ export class ExpiryTimer {
   }
 
   clear(): void {
-    this.alarm.clear();
+    this.timer.clear();
   }
 
   private set(): void {
     this.atMs = this.core.nextDeadlineMs;
-    this.alarm.set(this.atMs - this.core.time.now());
+    this.timer.set(this.atMs - this.core.time.now());
   }
 }

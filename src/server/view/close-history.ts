@@ -3,7 +3,7 @@
 
 import { REPLY_CODES } from '../../amqp/errors.ts';
 import { methodNameOf } from '../../amqp/method-codec.ts';
-import type { ClosedView } from '../../broker/view/host.ts';
+import type { ClosedView } from '../../broker/view/server-port.ts';
 import type { EndReason } from '../connection/ending.ts';
 
 /** So many are remembered; the oldest are forgotten first. */
@@ -14,6 +14,7 @@ export interface Closing {
   readonly kind: ClosedView['kind'];
   readonly time: number;
   readonly connection: string;
+  readonly user_provided_name?: string;
   readonly channel: number;
   readonly user: string;
   readonly vhost: string;
@@ -82,6 +83,9 @@ const BY_REASON: Readonly<Record<EndReason, string>> = {
   'no-heartbeat':
     'The client was silent for two heartbeats: it hangs, its thread is busy, or the network is gone. ' +
     'Do long work outside of the thread that serves the connection, or ask for a longer heartbeat.',
+  'foreign-protocol':
+    'This port is for AMQP 0-9-1. Use the port of listeners.ssl for TLS, and that of management for ' +
+    'HTTP; look for a health check or a scanner that only connects.',
   'hung-up':
     'The client went away without closing the connection: it crashed, was killed, or never closes.',
   'took-too-long': 'The client did not finish the handshake, or the close, in time.',

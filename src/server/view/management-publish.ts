@@ -1,20 +1,20 @@
 // Owns publishing on behalf of a tool: by the same publisher that clients have, on a channel that is
 // none. Never writes to a socket.
 
+import { PUBLISH_MANDATORY } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Grants } from '../../broker/access/grants.ts';
 import type { Broker } from '../../broker/broker.ts';
-import type { MessageCounts } from '../../broker/stats/counts.ts';
+import { MessageCounts } from '../../broker/stats/counts.ts';
 import { finish, type Steps } from '../../broker/turn/slices.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
-import type { ToolMessage } from '../../broker/view/host.ts';
+import type { ToolMessage } from '../../broker/view/server-port.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
-import { AllHoldings, Holdings } from '../backpressure/holdings.ts';
-import { Confirms } from '../channel/confirms.ts';
-import { Publisher, type PublishLimits } from '../channel/publisher.ts';
-import type { PublisherChannel } from '../channel/publisher-channel.ts';
+import { AllUnfinishedBytes, UnfinishedBytes } from '../backpressure/unfinished-bytes.ts';
+import { Confirms } from '../channel/publish/confirms.ts';
+import { Publisher, type PublishLimits } from '../channel/publish/publisher.ts';
+import type { PublisherChannel } from '../channel/publish/publisher-channel.ts';
 
-const BIT_MANDATORY = 1;
 /** Class, method and ticket stand before the exchange in the payload of basic.publish. */
 const ADDRESS_OFFSET = 6;
 
@@ -24,18 +24,19 @@ class ToolChannel implements PublisherChannel {
   readonly connectionName = 'management';
   readonly userName: string;
   readonly grants: Grants;
-  readonly counts: MessageCounts;
+  readonly counts = new MessageCounts();
   readonly confirms = new Confirms();
   readonly transaction = null;
   readonly replyQueue = null;
-  readonly holdings: Holdings;
+  readonly deliveries = null;
+  readonly leases = null;
+  readonly holdings: UnfinishedBytes;
   routed = true;
 
   constructor(grants: Grants, broker: Broker) {
     this.grants = grants;
     this.userName = grants.user.name;
-    this.counts = broker.core.counts.closed;
-    this.holdings = new Holdings(new AllHoldings(broker.core));
+    this.holdings = new UnfinishedBytes(new AllUnfinishedBytes(broker.core));
   }
 
   returnUnroutable(): void {
@@ -74,7 +75,13 @@ export function publishForTool(
   let complete = assembly.header(message.header, 0, message.header.length);
   if (!complete) complete = assembly.body(message.body, 0, message.body.length);
   const { batch } = broker.core.store;
-  publisher.publishAssembled();
+  try {
+    publisher.publishAssembled();
+  } finally {
+    // The channel is closed by now, so to say.
+    broker.core.counts.closed.messages.add(channel.counts);
+    vhost.closed.messages.add(channel.counts);
+  }
   if (channel.confirms.takeNack() !== 0) {
     throw new AmqpError('PRECONDITION_FAILED', 'a queue is full and refused the message');
   }
@@ -94,6 +101,6 @@ function publishPayload(exchange: string, routingKey: string): Buffer {
   at += exchangeBytes.copy(payload, at);
   at = payload.writeUInt8(keyBytes.length, at);
   at += keyBytes.copy(payload, at);
-  payload[at] = BIT_MANDATORY;
+  payload[at] = PUBLISH_MANDATORY;
   return payload;
 }

@@ -4,28 +4,30 @@
 import type { Grants } from '../../broker/access/grants.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { argumentsToJson } from '../../broker/definitions/arguments-json.ts';
-import { NODE_NAME } from '../../broker/node-name.ts';
 import type { MessageCounts } from '../../broker/stats/counts.ts';
 import { type Rates, valuesOf } from '../../broker/stats/rates.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
+import { idleSince, type OwnerView, shownStats } from '../../broker/view/rows.ts';
 import {
   type CertificateView,
   type ChannelView,
   type ClosedView,
   type ConnectionView,
   channelName,
+  type Intake,
   type ListenerView,
   type PeerFilter,
   type PeerPlace,
+  type PeerTraffic,
+  type ServerPort,
   type ToolMessage,
-  type ViewHost,
-} from '../../broker/view/host.ts';
-import { idleSince } from '../../broker/view/statistics.ts';
+} from '../../broker/view/server-port.ts';
 import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
-import { HELD_BY_ALARM, HELD_BY_FLOW, HELD_BY_STORE } from '../backpressure/read-gate.ts';
+import { PAUSED_BY_ALARM, PAUSED_BY_FLOW, PAUSED_BY_STORE } from '../backpressure/read-gate.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { PublishLimits } from '../channel/publisher.ts';
+import { ownName } from '../channel/channel-details.ts';
+import type { PublishLimits } from '../channel/publish/publisher.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Ending } from '../connection/ending.ts';
 import { forceClose } from '../connection/forced-close.ts';
@@ -34,6 +36,8 @@ import { CHANNEL_OPEN_STATE, CLOSING, RUNNING } from '../states.ts';
 import { CloseHistory } from './close-history.ts';
 import { publishForTool } from './management-publish.ts';
 
+/** So much of a client's own name is remembered of a connection that closed. */
+const CLOSED_NAME_MAX = 255;
 const EVERY: PeerFilter = () => true;
 
 /** What is needed of the server. */
@@ -41,13 +45,14 @@ export interface ViewedServer {
   readonly broker: Broker;
   readonly settings: PublishLimits;
   readonly addresses: readonly ListenAddress[];
+  readonly intake: Intake;
   readonly certificates: readonly CertificateView[];
   readonly openConnections: ReadonlySet<Connection>;
-  holdUntil(batch: number, resume: () => void): void;
+  readonly turn: { untilDurable(batch: number): Promise<void> };
 }
 
 /** The server as the window needs it. */
-export class ServerView implements ViewHost {
+export class ServerView implements ServerPort {
   private readonly server: ViewedServer;
   private readonly closedList = new CloseHistory();
 
@@ -56,19 +61,29 @@ export class ServerView implements ViewHost {
   }
 
   *connections(wanted: PeerFilter = EVERY): Rows<ConnectionView> {
-    const { rates } = this.server.broker;
+    const { rates, core } = this.server.broker;
     for (const connection of this.server.openConnections) {
-      yield wanted(placeOf(connection, 0)) ? viewConnection(connection, rates) : null;
+      yield wanted(placeOf(connection, 0))
+        ? viewConnection(connection, rates, core.nodeName)
+        : null;
     }
   }
 
+  ownerOf(owner: object): OwnerView | null {
+    const connection = owner as Connection;
+    if (!this.server.openConnections.has(connection)) return null;
+    // Asked for each exclusive queue of a list: the three facts alone.
+    const { name, facts } = connection;
+    return { name, peer_host: facts.peerHost, peer_port: facts.peerPort };
+  }
+
   *channels(wanted: PeerFilter = EVERY): Rows<ChannelView> {
-    const { rates } = this.server.broker;
+    const { rates, core } = this.server.broker;
     for (const connection of this.server.openConnections) {
       yield null;
       for (const channel of connection.channels.each()) {
         const place = placeOf(connection, channel.number);
-        yield wanted(place) ? viewChannel(connection, channel, rates) : null;
+        yield wanted(place) ? viewChannel(connection, channel, rates, core.nodeName) : null;
       }
     }
   }
@@ -78,6 +93,17 @@ export class ServerView implements ViewHost {
       yield { key: facts, values: [facts.received, facts.sent] };
     }
     for (const counts of this.channelCounts()) yield { key: counts, values: valuesOf(counts) };
+  }
+
+  *peers(): Rows<PeerTraffic> {
+    for (const connection of this.server.openConnections) {
+      const { facts, identity, channels } = connection;
+      if (identity.vhost === '') yield null;
+      else {
+        const { received, sent } = facts;
+        yield { vhost: identity.vhost, received, sent, channels: () => countsOf(channels) };
+      }
+    }
   }
 
   *channelCounts(): Iterable<MessageCounts> {
@@ -90,23 +116,31 @@ export class ServerView implements ViewHost {
 
   /** Told that a connection, or one channel of it, is closed. */
   ended(connection: Connection, channel: Channel | null, how: Ending): void {
+    // A probe of the port, which connects and goes: it would push out what an operator looks for.
+    if (connection.facts.received === 0 && how.by === 'network' && how.reason !== 'took-too-long')
+      return;
     this.closedList.add({
       kind: channel === null ? 'connection' : 'channel',
       time: this.server.broker.core.clock.wallMs(),
       connection: connection.name,
+      ...ownName({ clientName: connection.facts.clientName.slice(0, CLOSED_NAME_MAX) }),
       channel: channel?.number ?? 0,
-      ...connection.place,
+      ...connection.identity,
       ...how,
     });
   }
 
   listeners(): readonly ListenerView[] {
     return this.server.addresses.map(({ host, port, tls }) => ({
-      node: NODE_NAME,
+      node: this.server.broker.core.nodeName,
       protocol: tls ? 'amqp/ssl' : 'amqp',
       ip_address: host,
       port,
     }));
+  }
+
+  get intake(): Intake {
+    return this.server.intake;
   }
 
   certificates(): readonly CertificateView[] {
@@ -119,7 +153,7 @@ export class ServerView implements ViewHost {
   }
 
   durable(batch: number): Promise<void> {
-    return new Promise((resolve) => this.server.holdUntil(batch, resolve));
+    return this.server.turn.untilDurable(batch);
   }
 
   publish(grants: Grants, vhost: Vhost, message: ToolMessage): Promise<boolean> {
@@ -140,17 +174,21 @@ export class ServerView implements ViewHost {
   }
 }
 
-function placeOf({ name, place }: Connection, channel: number): PeerPlace {
+function* countsOf(channels: Connection['channels']): Iterable<MessageCounts> {
+  for (const { counts } of channels.each()) yield counts;
+}
+
+function placeOf({ name, identity: place }: Connection, channel: number): PeerPlace {
   return { connection: name, user: place.user, vhost: place.vhost, channel };
 }
 
-function viewConnection(connection: Connection, rates: Rates): ConnectionView {
+function viewConnection(connection: Connection, rates: Rates, node: string): ConnectionView {
   const { facts, channels } = connection;
   const { tls } = facts;
   return {
     name: connection.name,
-    ...connection.place,
-    node: NODE_NAME,
+    ...connection.identity,
+    node,
     type: 'network',
     protocol: 'AMQP 0-9-1',
     host: facts.host,
@@ -171,8 +209,8 @@ function viewConnection(connection: Connection, rates: Rates): ConnectionView {
     frame_max: connection.peerFrameMax,
     timeout: facts.heartbeatSeconds,
     connected_at: facts.connectedMs,
-    ...(facts.clientName === '' ? {} : { user_provided_name: facts.clientName }),
-    user_who_performed_action: connection.place.user,
+    ...ownName(facts),
+    user_who_performed_action: connection.identity.user,
     client_properties: argumentsToJson(facts.clientProperties)['arguments'] as JsonObject,
     recv_oct: facts.received,
     recv_oct_details: rates.of(facts, 0),
@@ -185,19 +223,24 @@ function viewConnection(connection: Connection, rates: Rates): ConnectionView {
 function stateOf({ state, gate, guard }: Connection): ConnectionView['state'] {
   if (state >= CLOSING) return 'closing';
   if (state < RUNNING) return 'starting';
-  if (gate.isHeld(HELD_BY_ALARM)) return 'blocked';
+  if (gate.isPausedBy(PAUSED_BY_ALARM)) return 'blocked';
   if (guard.on) return 'blocking';
-  return gate.isHeld(HELD_BY_FLOW) || gate.isHeld(HELD_BY_STORE) ? 'flow' : 'running';
+  return gate.isPausedBy(PAUSED_BY_FLOW) || gate.isPausedBy(PAUSED_BY_STORE) ? 'flow' : 'running';
 }
 
-function viewChannel(connection: Connection, channel: Channel, rates: Rates): ChannelView {
+function viewChannel(
+  connection: Connection,
+  channel: Channel,
+  rates: Rates,
+  node: string,
+): ChannelView {
   const { facts } = connection;
   const { confirms, transaction } = channel;
   return {
     name: channelName(connection.name, channel.number),
     number: channel.number,
-    node: NODE_NAME,
-    ...connection.place,
+    node,
+    ...connection.identity,
     state: channel.state === CHANNEL_OPEN_STATE ? 'running' : 'closing',
     confirm: confirms !== null,
     transactional: transaction !== null,
@@ -212,9 +255,10 @@ function viewChannel(connection: Connection, channel: Channel, rates: Rates): Ch
       name: connection.name,
       peer_host: facts.peerHost,
       peer_port: facts.peerPort,
+      ...ownName(facts),
     },
-    user_who_performed_action: connection.place.user,
-    message_stats: rates.view(channel.counts),
+    user_who_performed_action: connection.identity.user,
+    message_stats: shownStats(rates.view(channel.counts, channel.counts, 'channels')),
     ...idleSince(rates, channel.counts),
   };
 }

@@ -4,12 +4,11 @@
 import { FRAME_BODY, FRAME_END, FRAME_HEAD_BYTES, FRAME_METHOD } from '../../amqp/constants.ts';
 import type { Segment } from '../../message/log/segment.ts';
 import { addressEnd, addressStart } from '../../message/record.ts';
-import { copyBytes, viewOf } from '../../util/bytes.ts';
+import { copyBytes, U32, viewOf } from '../../util/bytes.ts';
 import type { Outbox } from './outbox.ts';
 
 /** From this size a body is sent out of its segment; below it is copied beside its frame heads. */
 const UNCOPIED_BODY_BYTES_MIN = 16 * 1024;
-const U32 = 0x1_0000_0000;
 
 /** Bytes with the view of them, as `copyBytes` wants them. */
 export interface Bytes {

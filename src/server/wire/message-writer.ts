@@ -34,10 +34,9 @@ export interface SeenMessage {
   readonly segment: Segment | null;
 }
 
-/** Reads a message that came back to a queue which counts that. All that can fail does so here. */
-export function seeCounted(log: MessageLog, queue: ConsumerSource, seq: number, position: number) {
-  const returns = queue.returnsOf(seq);
-  return see(log, position, returns > 0 ? returns : null);
+/** Reads a message that came back so often to its queue. All that can fail does so here. */
+export function seeCounted(log: MessageLog, position: number, returns: number): SeenMessage {
+  return see(log, position, returns);
 }
 
 /** Reads a message for basic.get-ok. */

@@ -7,6 +7,7 @@ import type { MessageLog } from '../../message/log/log.ts';
 import type { Segment } from '../../message/log/segment.ts';
 import { viewOf } from '../../util/bytes.ts';
 import { Barriers } from './barriers.ts';
+import { StalledWrite } from './stalled-write.ts';
 
 /** Size of the buffers that output is encoded into. */
 const ARENA_BYTES = 128 * 1024;
@@ -67,10 +68,7 @@ export class Outbox implements DeliveryLink {
   private readonly heldUntil: number[] = [];
   private writesBegun = 0;
   private writesDone = 0;
-  /** The write that was under way, and what was left of it, when `stalledMs` first saw that. */
-  private seenWrite = 0;
-  private seenLeft = 0;
-  private seenMs = 0;
+  private readonly stall: StalledWrite;
   private readonly socket: Socket;
   private readonly log: MessageLog;
   private readonly listener: OutboxListener;
@@ -89,6 +87,7 @@ export class Outbox implements DeliveryLink {
     this.listener = listener;
     this.highWatermark = highWatermark;
     this.line = new LinkLine(lines, this);
+    this.stall = new StalledWrite(socket);
   }
 
   /** Bytes gathered or waiting in the socket. */
@@ -99,14 +98,7 @@ export class Outbox implements DeliveryLink {
   /** How long calls of this have seen the write under way where it is; 0 when none is. */
   stalledMs(nowMs: number): number {
     const write = this.writesDone + 1;
-    if (write > this.writesBegun) return 0;
-    const left = leftToWrite(this.socket);
-    if (this.seenWrite !== write || this.seenLeft !== left) {
-      this.seenWrite = write;
-      this.seenLeft = left;
-      this.seenMs = nowMs;
-    }
-    return nowMs - this.seenMs;
+    return write > this.writesBegun ? 0 : this.stall.seenMs(write, nowMs);
   }
 
   /** Makes room for a frame of that many bytes in the arena; returns the offset to write it at. */
@@ -335,21 +327,6 @@ export class Outbox implements DeliveryLink {
 /** Of things by the write that reads them last: those of write `from` and later are read last by write `to`. */
 function readUntil(writes: number[], from: number, to: number): void {
   for (let i = writes.length; i > 0 && (writes[i - 1] as number) >= from; i--) writes[i - 1] = to;
-}
-
-/** What Node.js keeps in `_handle`; that of TLS has the one that writes as its parent. */
-interface Handle {
-  readonly writeQueueSize?: number;
-  readonly _parent?: Handle;
-}
-
-/**
- * What the system has not taken of the write under way, so that a peer that takes a large one slowly
- * is not thought deaf. Node.js has no other way to see it, and promises none.
- */
-function leftToWrite(socket: Socket): number {
-  const { _handle: handle } = socket as { _handle?: Handle | null };
-  return (handle?._parent ?? handle)?.writeQueueSize ?? 0;
 }
 
 /** Adds the range of a segment whose content stands in several buffers. */

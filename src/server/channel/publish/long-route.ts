@@ -1,10 +1,10 @@
 // Owns publishes whose route takes long to find: the message waits while that is done in slices. Never finds
 // a route.
 
-import { BASIC_PUBLISH } from '../../amqp/constants.ts';
-import { LongRoute } from '../../broker/routing/router.ts';
-import type { Steps } from '../../broker/turn/slices.ts';
-import { Chunk } from '../../message/chunk.ts';
+import { BASIC_PUBLISH } from '../../../amqp/constants.ts';
+import { LongRoute } from '../../../broker/routing/router.ts';
+import type { Steps } from '../../../broker/turn/slices.ts';
+import { Chunk } from '../../../message/chunk.ts';
 
 /** So often bindings may change on the way; then the route is found in one go. */
 const WALKS_MAX = 8;
@@ -20,7 +20,7 @@ export type RecordPlace = [
 
 /** What is needed of the publishing side of a channel. */
 export interface PatientPublisher {
-  patient: boolean;
+  readonly routes: { patient: boolean };
   publish(...record: RecordPlace): void;
 }
 
@@ -47,14 +47,14 @@ export function publishLater(
   let walks = 0;
   const again = (): void => {
     walks += 1;
-    publisher.patient = walks < WALKS_MAX;
+    publisher.routes.patient = walks < WALKS_MAX;
     try {
       publisher.publish(copy, 0, addressEnd - start, headerFrame - start, end - start);
     } catch (next) {
       if (!(next instanceof LongRoute)) throw next;
       channel.act(next.steps, again, false, BASIC_PUBLISH);
     } finally {
-      publisher.patient = true;
+      publisher.routes.patient = true;
     }
   };
   channel.act(error.steps, again, false, BASIC_PUBLISH);

@@ -4,7 +4,7 @@
 import { AmqpError } from '../../amqp/errors.ts';
 
 /** What all connections together hold. */
-export class AllHoldings {
+export class AllUnfinishedBytes {
   /** Counts the rounds of unfinished-watch.ts. */
   round = 0;
   transactionBytes = 0;
@@ -40,8 +40,8 @@ export class AllHoldings {
 }
 
 /** What one connection holds, over all its channels. */
-export class Holdings {
-  readonly all: AllHoldings;
+export class UnfinishedBytes {
+  readonly all: AllUnfinishedBytes;
   bytes = 0;
   transactionBytes = 0;
   /** How many of its contents are under way. */
@@ -49,7 +49,7 @@ export class Holdings {
   private readonly bytesMax: number;
 
   /** The connection may hold `bytesMax` bytes. */
-  constructor(all: AllHoldings, bytesMax = Number.POSITIVE_INFINITY) {
+  constructor(all: AllUnfinishedBytes, bytesMax = Number.POSITIVE_INFINITY) {
     this.all = all;
     this.bytesMax = bytesMax;
   }

@@ -7,7 +7,7 @@ import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 export const ROUNDS_PER_TIMEOUT = 4;
 
 /** Calls `look` in rounds, between `start` and `stop`. */
-export class Rounds {
+export class WatchRounds {
   private readonly everyMs: number;
   private readonly wheel: TimerWheel;
   private readonly timer: WheelTimer;

@@ -1,7 +1,8 @@
 // Owns what the properties of a publish ask of the broker, or claim, beyond being handed on. Never
 // routes or stores.
 
-import { AmqpError } from '../../amqp/errors.ts';
+import { AmqpError } from '../../../amqp/errors.ts';
+import { decodeTable, type FieldTable } from '../../../amqp/field-table.ts';
 import {
   BIT_EXPIRATION,
   BIT_HEADERS,
@@ -10,13 +11,15 @@ import {
   hasProperty,
   propertyStart,
   shortProperty,
-} from '../../amqp/property-walk.ts';
-import type { User } from '../../broker/access/user.ts';
-import { EXPIRY_MAX_MS } from '../../broker/queue/arguments.ts';
-import { REPLY_TO } from '../../broker/routing/reply-names.ts';
+} from '../../../amqp/property-walk.ts';
+import { STORED_LIMITS } from '../../../amqp/table-limits.ts';
+import type { User } from '../../../broker/access/user.ts';
+import { EXPIRY_MAX_MS } from '../../../broker/queue/arguments/argument-values.ts';
+import { DELAY_MAX_MS, delayAt } from '../../../broker/queue/delay/delay-headers.ts';
+import { REPLY_TO } from '../../../broker/routing/reply-names.ts';
 
 /** The flags of properties that may ask for more than what `publish` reads by itself. */
-export const PARTICULAR_FLAGS = (1 << BIT_HEADERS) | (1 << BIT_REPLY_TO) | (1 << BIT_USER_ID);
+export const SPECIAL_FLAGS = (1 << BIT_HEADERS) | (1 << BIT_REPLY_TO) | (1 << BIT_USER_ID);
 
 /** What `expiryOf` answers for a text that is no time. */
 export const BAD_EXPIRY = -2;
@@ -48,6 +51,25 @@ function wrongWithExpiry(text: string): string | null {
   if (rest !== '') return `{leftover_string,"${rest}"}`;
   if (sign === '-' && Number(digits) > 0) return `{value_negative,${text}}`;
   return Number(digits) > EXPIRY_MAX_MS ? `{value_too_large,${Number(digits)}}` : null;
+}
+
+/** How long a message asks to wait, ms, given the time of day; 0 or less: not at all. */
+export function delayAsked(bytes: Buffer, flagsAt: number, wallMs: number): number {
+  return delayAt(bytes, flagsAt, wallMs) ?? 0;
+}
+
+/** Throws PRECONDITION_FAILED for a message that asks to wait longer than any may. */
+export function checkDelay(bytes: Buffer, flagsAt: number, wallMs: number): void {
+  const delayMs = delayAsked(bytes, flagsAt, wallMs);
+  if (delayMs <= DELAY_MAX_MS) return;
+  const text = `invalid delay of ${delayMs} ms: a message may wait for ${DELAY_MAX_MS} ms at most`;
+  throw new AmqpError('PRECONDITION_FAILED', text);
+}
+
+/** The headers of a content header that has some. */
+export function headersIn(bytes: Buffer, flagsAt: number): FieldTable {
+  const at = propertyStart(bytes, flagsAt, BIT_HEADERS);
+  return decodeTable(bytes, at, bytes.length, STORED_LIMITS).table;
 }
 
 /** Throws PRECONDITION_FAILED when the message names another user than the one that publishes. */

@@ -1,10 +1,10 @@
 // Owns what one channel's transaction holds until its commit: publishes, and deliveries that are to
 // be settled. Never applies any of it: the publisher and the channel do.
 
-import { AmqpError } from '../../amqp/errors.ts';
-import type { Route } from '../../broker/routing/route.ts';
-import type { Chunk } from '../../message/chunk.ts';
-import type { Holdings } from '../backpressure/holdings.ts';
+import { AmqpError } from '../../../amqp/errors.ts';
+import type { Route } from '../../../broker/routing/route.ts';
+import type { Chunk } from '../../../message/chunk.ts';
+import type { UnfinishedBytes } from '../../backpressure/unfinished-bytes.ts';
 
 /** What a publish takes in memory beside its bytes, about. */
 const PUBLISH_OVERHEAD_BYTES = 256;
@@ -13,6 +13,14 @@ const PUBLISH_OVERHEAD_BYTES = 256;
 export const SETTLE_ACK = 0;
 export const SETTLE_REQUEUE = 1;
 export const SETTLE_REJECT = 2;
+/** Back to the queue as well, but as one that failed: that may choose how long it waits there. */
+export const SETTLE_FAIL = 3;
+/** One of these. */
+export type SettleWay =
+  | typeof SETTLE_ACK
+  | typeof SETTLE_REQUEUE
+  | typeof SETTLE_REJECT
+  | typeof SETTLE_FAIL;
 
 /** A publish that waits for the commit: a record, and where its exchange led when it came. */
 export interface HeldPublish {
@@ -23,8 +31,10 @@ export interface HeldPublish {
   readonly bodyBytes: number;
   readonly route: Route;
   readonly mandatory: boolean;
-  /** As for `queue.push`, but for PUSH_STORED. */
-  readonly traits: number;
+  /** As for `enqueue`. */
+  readonly flags: number;
+  /** Tags of deliveries that it acks; null: none. */
+  readonly acks: readonly number[] | null;
 }
 
 /** What a commit comes to. */
@@ -44,13 +54,14 @@ export class Transaction {
   ways: number[] = [];
   /** All deliveries up to this tag are to be settled: asking for it again costs nothing. */
   settlesAllUpTo = 0;
-  private readonly settled = new Set<number>();
+  /** All tags that the commit is to settle, those that publishes ack included. */
+  settled = new Set<number>();
   private readonly bytesMax: number;
-  private readonly holdings: Holdings;
+  private readonly holdings: UnfinishedBytes;
   private heldBytes = 0;
 
   /** `bytesMax` bounds the memory that its publishes take; `holdings` counts it for the connection. */
-  constructor(bytesMax: number, holdings: Holdings) {
+  constructor(bytesMax: number, holdings: UnfinishedBytes) {
     this.bytesMax = bytesMax;
     this.holdings = holdings;
   }
@@ -59,14 +70,15 @@ export class Transaction {
    * Keeps a publish whose record lies in a chunk at `start`, its head written. A record that has a
    * buffer of its own is kept as it is, any other is copied.
    */
-  hold(
+  stage(
     chunk: Chunk,
     start: number,
     end: number,
     bodyBytes: number,
     route: Route,
     mandatory: boolean,
-    traits: number,
+    flags: number,
+    acks: readonly number[] | null,
   ): void {
     const held = end - start + PUBLISH_OVERHEAD_BYTES;
     this.heldBytes += held;
@@ -74,7 +86,9 @@ export class Transaction {
     if (this.heldBytes > this.bytesMax) throw tooLarge(this.heldBytes, this.bytesMax);
     const bytes = chunk.single ? chunk.bytes : Buffer.from(chunk.bytes.subarray(start, end));
     const parts = chunk.parts;
-    this.publishes.push({ bytes, parts, end: end - start, bodyBytes, route, mandatory, traits });
+    if (acks !== null) for (const tag of acks) this.settled.add(tag);
+    const own = { bytes, parts, end: end - start, bodyBytes };
+    this.publishes.push({ ...own, route, mandatory, flags, acks });
   }
 
   /** Keeps the settling of a delivery. */
@@ -95,7 +109,8 @@ export class Transaction {
     this.tags = [];
     this.ways = [];
     this.settlesAllUpTo = 0;
-    this.settled.clear();
+    // A commit under way goes on to use the one before.
+    this.settled = new Set();
     this.holdings.giveTransaction(this.heldBytes);
     this.heldBytes = 0;
   }

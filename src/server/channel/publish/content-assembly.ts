@@ -1,12 +1,12 @@
 // Owns putting the frames of one content together into a record, when they do not lie in one chunk.
 // Never publishes it.
 
-import { CLASS_BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER } from '../../amqp/constants.ts';
-import { AmqpError } from '../../amqp/errors.ts';
-import { BodyParts } from '../../message/body-parts.ts';
-import { Chunk } from '../../message/chunk.ts';
-import { LARGE_BODY_BYTES_MIN, RECORD_HEAD_BYTES } from '../../message/record.ts';
-import type { Holdings } from '../backpressure/holdings.ts';
+import { CLASS_BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER } from '../../../amqp/constants.ts';
+import { AmqpError } from '../../../amqp/errors.ts';
+import { BodyParts } from '../../../message/body-parts.ts';
+import { Chunk } from '../../../message/chunk.ts';
+import { LARGE_BODY_BYTES_MIN, RECORD_HEAD_BYTES } from '../../../message/record.ts';
+import type { UnfinishedBytes } from '../../backpressure/unfinished-bytes.ts';
 
 const EXPECT_NOTHING = 0;
 const EXPECT_HEADER = 1;
@@ -28,7 +28,7 @@ export class ContentAssembly {
   /** The end of the record. */
   end = 0;
   private readonly maxMessageBytes: number;
-  private readonly holdings: Holdings;
+  private readonly holdings: UnfinishedBytes;
   /** The round of unfinished-watch.ts in which something came last. */
   grownIn = 0;
   /** Bytes of memory that it takes. */
@@ -40,7 +40,7 @@ export class ContentAssembly {
   private parts: BodyParts | null = null;
 
   /** `holdings` counts what the contents under way hold. */
-  constructor(maxMessageBytes: number, holdings: Holdings) {
+  constructor(maxMessageBytes: number, holdings: UnfinishedBytes) {
     this.maxMessageBytes = maxMessageBytes;
     this.holdings = holdings;
   }
