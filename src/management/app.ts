@@ -2,27 +2,36 @@
 
 import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { Breather } from './breather.ts';
+import { jsonText } from '../util/json/json-writer.ts';
+import { Answers } from './answers/answers.ts';
+import { Gzips } from './answers/gzips.ts';
+import { isPieces, piecesOfResult } from './answers/json-pieces.ts';
 import { Call } from './call.ts';
 import type { Context } from './context.ts';
-import { Answers } from './http/answers.ts';
 import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
+import { isLocal } from './http/control-socket.ts';
 import { readJson } from './http/json-body.ts';
-import { isPieces, piecesOfResult } from './http/json-pieces.ts';
-import { checkHost, checkPage, checkType, isOfBrowser } from './http/origins.ts';
+import { checkHost, checkPage, checkType, corsHeaders, isOfBrowser } from './http/origins.ts';
 import type { Handler } from './http/requests.ts';
 import { HttpError, httpErrorOf, notAuthorised, notFound } from './http-error.ts';
-import { Attempts, authenticate, type Person, REFUSALS, reaches } from './person.ts';
+import { pick } from './listing.ts';
+import { Attempts, authenticate, type Principal, REFUSALS, reaches } from './principal.ts';
 import { Answer, type Result, type Route } from './route.ts';
 import { PERMISSION_ROUTES, USER_ROUTES, VHOST_ROUTES } from './routes/access.ts';
 import { CONNECTION_ROUTES } from './routes/connections.ts';
+import { DELAYED_ROUTES } from './routes/delayed.ts';
 import { BINDING_ROUTES, EXCHANGE_ROUTES } from './routes/exchanges.ts';
 import { HEALTH_ROUTES } from './routes/health.ts';
+import { LISTENER_ROUTES } from './routes/listeners.ts';
 import { OVERVIEW_ROUTES } from './routes/overview.ts';
 import { DEFINITION_ROUTES, PARAMETER_ROUTES, POLICY_ROUTES } from './routes/policies.ts';
 import { QUEUE_ROUTES } from './routes/queues.ts';
+import { SCHEDULE_ROUTES } from './routes/schedules.ts';
 import { SET_ASIDE_ROUTES } from './routes/set-aside.ts';
+import { SETTING_ROUTES } from './routes/settings.ts';
+import { WEB_UI_ROUTES } from './routes/web-ui.ts';
 import { serveFiles } from './static.ts';
+import type { TimeSlice } from './time-slice.ts';
 
 /** All routes, below `/api`. */
 export const ROUTES: readonly Route[] = [
@@ -37,8 +46,13 @@ export const ROUTES: readonly Route[] = [
   ...EXCHANGE_ROUTES,
   ...BINDING_ROUTES,
   ...QUEUE_ROUTES,
+  ...DELAYED_ROUTES,
+  ...SCHEDULE_ROUTES,
   ...SET_ASIDE_ROUTES,
+  ...SETTING_ROUTES,
   ...CONNECTION_ROUTES,
+  ...LISTENER_ROUTES,
+  ...WEB_UI_ROUTES,
 ];
 
 /** Names have up to 255 bytes, each of which may be escaped twice. */
@@ -47,7 +61,7 @@ const PARAM_CHARS_MAX = 4096;
 /** What every answer carries: pages of this server run nothing but their own scripts. */
 const SECURITY_HEADERS = {
   'content-security-policy':
-    "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; " +
+    "default-src 'self'; img-src 'self' data:; connect-src 'self'; " +
     "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -55,7 +69,8 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-cache',
 };
 
-const CHALLENGE = 'Basic realm="Leveret Management"';
+/** RabbitMQ's words: programs give their password only to the realm that they were told (Perl's LWP, Nagios). */
+const CHALLENGE = 'Basic realm="RabbitMQ Management"';
 
 /** No route has a schema: what would compile one takes a tenth of a second to load. */
 const noSchemas = (): never => {
@@ -65,13 +80,13 @@ const NO_SCHEMAS = { compilersFactory: { buildValidator: noSchemas, buildSeriali
 
 /**
  * Makes the application on a server that is there; `take` is given what handles its requests. It is made a few
- * routes at a time: `breather` leaves the event loop to others in between.
+ * routes at a time: `timeSlice` leaves the event loop to others in between.
  */
 export async function buildApp(
   context: Context,
   server: Server,
   take: (handler: Handler) => void,
-  breather: Breather,
+  timeSlice: TimeSlice,
 ): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
@@ -90,36 +105,43 @@ export async function buildApp(
     return bodies.read(payload, response, bodyMax);
   });
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(SECURITY_HEADERS);
+    reply.headers(SECURITY_HEADERS).headers(corsHeaders(request.headers, context.allowedPages));
     const { headers, ip: peer } = request;
+    // No page of a browser reaches the control socket.
+    if (isLocal(request.raw.socket)) {
+      if (request.is404) throw notFound();
+      return;
+    }
     if (READING.includes(request.method)) {
       if (isOfBrowser(headers)) checkHost(headers.host ?? '', peer, context.allowedPages);
     } else checkPage(headers, peer, context.allowedPages);
     // Before its body is read, which nothing wants.
     if (request.is404) throw notFound();
   });
-  app.addHook('onSend', async (request, reply) => {
+  const gzips = new Gzips();
+  app.addHook('onSend', async (request, reply, payload) => {
     if (isUnwieldy(request.raw)) reply.header('connection', 'close');
+    return gzips.packed(request, reply, payload);
   });
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendError(context, notFound(), request, reply));
-  await addRoutes(app, context, breather);
-  await serveFiles(app, () => rest(app, breather));
+  await addRoutes(app, context, timeSlice);
+  await serveFiles(app, () => rest(app, timeSlice));
   await app.ready();
   return app;
 }
 
 /** Lets the library settle what it was given so far, and others have their turn. */
-async function rest(app: FastifyInstance, breather: Breather): Promise<void> {
-  if (!breather.due) return;
+async function rest(app: FastifyInstance, timeSlice: TimeSlice): Promise<void> {
+  if (!timeSlice.due) return;
   await app.after();
-  await breather.rest();
+  await timeSlice.rest();
 }
 
 async function addRoutes(
   app: FastifyInstance,
   context: Context,
-  breather: Breather,
+  timeSlice: TimeSlice,
 ): Promise<void> {
   const attempts = new Attempts();
   const answers = new Answers();
@@ -133,35 +155,38 @@ async function addRoutes(
       url,
       // A client without the rights is refused before it sends a body.
       onRequest: async (request, reply) => {
+        if (route.method === 'GET' && !acceptsJson(request.headers.accept)) {
+          return reply.code(406).send();
+        }
         if (route.method !== 'GET') checkType(request.headers, kind === 'definitions');
-        const person = await admit(context, route, request, attempts);
+        const principal = await admit(context, route, request, attempts);
         const bodyMax = bodyBytesMax(kind, context.bodyBytesMax);
-        (request as Admitted).admitted = { person, response: reply.raw, bodyMax };
+        (request as Admitted).admitted = { principal, response: reply.raw, bodyMax };
         if (route.method === 'GET' || route.path.endsWith('/get')) {
-          await answers.turn(person.name, reply.raw);
+          await answers.turn(principal.name, reply.raw);
         }
       },
       handler: async (request, reply) => {
-        const { person } = (request as Admitted).admitted;
+        const { principal } = (request as Admitted).admitted;
         const bytes = Buffer.isBuffer(request.body) ? request.body : NO_BYTES;
         const type = request.headers['content-type'];
         const body = await readJson(bytes, type, kind, context.clock);
-        const call = new Call(context, person, attempts, request, body);
+        const call = new Call(context, principal, attempts, request, body);
         return send(call, reply, answers, await route.run(call));
       },
     });
-    await rest(app, breather);
+    await rest(app, timeSlice);
   }
   for (const [url, known] of methods) {
     refuseOthers(app, url, known);
-    await rest(app, breather);
+    await rest(app, timeSlice);
   }
 }
 
 /** A request that was let in, on its way to its route. */
 interface Admitted extends FastifyRequest {
   admitted: {
-    readonly person: Person;
+    readonly principal: Principal;
     readonly response: FastifyReply['raw'];
     readonly bodyMax: number;
   };
@@ -169,45 +194,67 @@ interface Admitted extends FastifyRequest {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Methods that change nothing. */
-const READING = ['GET', 'HEAD', 'OPTIONS'];
-
-const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH'];
-
-/** A path that is there has other answers for methods that are not than a path that is not. */
-function refuseOthers(app: FastifyInstance, url: string, known: readonly string[]): void {
-  const allowed = known.includes('GET') ? ['HEAD', ...known] : known;
-  const refuse = (reply: FastifyReply): FastifyReply =>
-    reply.code(405).header('allow', allowed.join(', ')).send();
-  app.route({
-    method: METHODS.filter((method) => !allowed.includes(method)),
-    url,
-    onRequest: async (_request, reply) => refuse(reply),
-    handler: async (_request, reply) => refuse(reply),
+/** Whether a client takes JSON, as far as it says what it takes. */
+function acceptsJson(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true;
+  return accept.split(',').some((each) => {
+    const [type = ''] = each.split(';');
+    return JSON_TYPES.includes(type.trim().toLowerCase());
   });
 }
 
-const NO_USER: Person = { name: '', tags: [] };
+const JSON_TYPES = ['application/json', 'application/*', '*/*'];
+
+/** Methods that change nothing. */
+const READING = ['GET', 'HEAD', 'OPTIONS'];
+
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS'];
+
+/** A path that is there has other answers for methods that are not than a path that is not, and says which there are. */
+function refuseOthers(app: FastifyInstance, url: string, known: readonly string[]): void {
+  const methods = known.includes('GET') ? ['HEAD', ...known] : known;
+  const allowed = [...methods, 'OPTIONS'].join(', ');
+  const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    reply
+      .code(request.method === 'OPTIONS' ? 200 : 405)
+      .headers({ allow: allowed, ...(isPreflight(request) ? { [CORS_METHODS]: allowed } : {}) })
+      .send();
+  app.route({
+    method: METHODS.filter((method) => !methods.includes(method)),
+    url,
+    onRequest: async (request, reply) => answer(request, reply),
+    handler: async (request, reply) => answer(request, reply),
+  });
+}
+
+const CORS_METHODS = 'access-control-allow-methods';
+
+/** Whether a browser asks what a page of another origin may do. */
+function isPreflight({ headers }: FastifyRequest): boolean {
+  return headers['access-control-request-method'] !== undefined;
+}
+
+const NO_USER: Principal = { name: '', tags: [] };
 
 async function admit(
   context: Context,
   { level, probe }: Route,
   request: FastifyRequest,
   attempts: Attempts,
-): Promise<Person> {
+): Promise<Principal> {
   if (level === null || (probe === true && context.openProbes)) return NO_USER;
   const { authorization } = request.headers;
   const address = request.ip;
   const { socket } = request.raw;
-  const person = await authenticate(context.view, authorization, address, socket, attempts);
-  if (person === null) throw new HttpError(401, 'not_authorized', 'Login failed');
-  if (!reaches(person.tags, 'management')) throw notAuthorised(REFUSALS.management);
-  if (!reaches(person.tags, level)) throw notAuthorised(REFUSALS[level]);
-  return person;
+  const principal = await authenticate(context.view, authorization, address, socket, attempts);
+  if (principal === null) throw new HttpError(401, 'not_authorized', 'Login failed');
+  if (!reaches(principal.tags, 'management')) throw notAuthorised(REFUSALS.management);
+  if (!reaches(principal.tags, level)) throw notAuthorised(REFUSALS[level]);
+  return principal;
 }
 
 async function send(
-  { context, breather }: Call,
+  { context, timeSlice, query }: Call,
   reply: FastifyReply,
   answers: Answers,
   result: Result,
@@ -215,9 +262,9 @@ async function send(
   if (result === undefined) return reply.code(204).send();
   if (result instanceof Answer) {
     reply.code(result.status).headers(result.headers);
-    return result.body === null ? reply.send() : sendJson(reply, JSON.stringify(result.body));
+    return result.body === null ? reply.send() : sendJson(reply, jsonText(result.body));
   }
-  const pieces = await piecesOfResult(result, breather);
+  const pieces = await piecesOfResult(result, timeSlice, (row) => pick(row, query['columns']));
   const sent = isPieces(result) ? result.sent : undefined;
   if (sent !== undefined) whenSent(context, reply, sent);
   // What is short goes out at once, with its length.
@@ -240,7 +287,9 @@ function whenSent(context: Context, reply: FastifyReply, sent: (wholly: boolean)
 const SHORT_CHARS = 16 * 1024;
 
 function sendJson(reply: FastifyReply, json: string | NodeJS.ReadableStream): FastifyReply {
-  return reply.header('content-type', 'application/json').send(json);
+  // As bytes: to a text the library adds a charset, which RabbitMQ does not say and some clients compare.
+  const body = typeof json === 'string' ? Buffer.from(json) : json;
+  return reply.header('content-type', 'application/json').send(body);
 }
 
 function sendError(
@@ -253,11 +302,19 @@ function sendError(
   if (known === null) {
     context.guard.failed(`HTTP API ${request.method} ${request.routeOptions.url}`, error);
     const body = { error: 'internal_error', reason: 'see the log of the broker' };
-    return sendJson(reply.code(500), JSON.stringify(body));
+    return sendJson(reply.code(500), jsonText(body));
   }
   if (known.error === 'not_authorized') reply.header('www-authenticate', CHALLENGE);
-  const body = { error: known.error, reason: known.message };
-  return sendJson(reply.code(known.status), JSON.stringify(body));
+  // What an act misses has another name than a path that is not there.
+  const missed = known.status === 404 && known.message !== 'Not Found';
+  const acts = request.method === 'POST' || request.method === 'PUT';
+  const { explanation } = known;
+  const body = {
+    error: missed && acts ? 'not_found' : known.error,
+    reason: known.message,
+    ...(explanation === null ? {} : { explanation }),
+  };
+  return sendJson(reply.code(known.status), jsonText(body));
 }
 
 /** What the HTTP library refuses by itself, such as a body that is too large. */

@@ -1,12 +1,12 @@
 // Owns one request of the HTTP API as routes see it: its user, what it asks for, and its body. Never routes.
 
-import type { Actor } from '../broker/view/actor.ts';
-import { type JsonObject, type JsonValue, numberOf } from '../util/json/json.ts';
+import type { ToolActor } from '../broker/view/tool-actor.ts';
+import { type JsonObject, type JsonValue, numberOf, objectOf, wordOf } from '../util/json/json.ts';
 import type { Rows, Walk } from '../util/rows.ts';
-import { Breather, collected, walked } from './breather.ts';
 import type { Context } from './context.ts';
 import { badRequest, HttpError, notAuthorised, notFound } from './http-error.ts';
-import { type Attempts, type Level, type Person, reaches } from './person.ts';
+import { type AccessLevel, type Attempts, type Principal, reaches } from './principal.ts';
+import { collected, TimeSlice, walked } from './time-slice.ts';
 
 /** The default exchange in paths. */
 const DEFAULT_EXCHANGE = 'amq.default';
@@ -14,18 +14,18 @@ const DEFAULT_EXCHANGE = 'amq.default';
 /** A request that was let in. */
 export class Call {
   readonly context: Context;
-  readonly person: Person;
+  readonly principal: Principal;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly attempts: Attempts;
   /** What leaves the event loop to others while this is answered. */
-  readonly breather: Breather;
+  readonly timeSlice: TimeSlice;
   private readonly body: () => JsonValue;
 
   constructor(
     context: Context,
-    person: Person,
+    principal: Principal,
     attempts: Attempts,
     request: {
       readonly params: unknown;
@@ -35,8 +35,8 @@ export class Call {
     body: () => JsonValue,
   ) {
     this.context = context;
-    this.breather = new Breather(context.clock);
-    this.person = person;
+    this.timeSlice = new TimeSlice(context.clock);
+    this.principal = principal;
     this.attempts = attempts;
     this.params = request.params as Record<string, string>;
     this.query = flatten(request.query as Record<string, unknown>);
@@ -66,60 +66,62 @@ export class Call {
 
   // --- rights ---
 
-  /** Whether the person has as many rights as that. */
-  reaches(level: Level): boolean {
-    return reaches(this.person.tags, level);
+  /** Whether the user has as many rights as that. */
+  reaches(level: AccessLevel): boolean {
+    return reaches(this.principal.tags, level);
   }
 
-  /** The vhosts whose objects lists show to the person: those it may enter; all to administrators. */
+  /** The vhosts whose objects lists show to the user: those it may enter; all to administrators. */
   vhosts(): Rows<string> {
-    const all = this.view.look.vhostNames;
+    const all = this.view.snapshots.vhostNames;
     return this.reaches('administrator') ? all : this.entered(all);
   }
 
   private *entered(names: Iterable<string>): Rows<string> {
-    for (const vhost of names) yield this.view.mayEnter(this.person.name, vhost) ? vhost : null;
+    for (const vhost of names) yield this.view.mayEnter(this.principal.name, vhost) ? vhost : null;
   }
 
-  /** The vhosts that the person sees the figures and limits of: all of them from `monitoring` on. */
+  /** The vhosts that the user sees the figures and limits of: all of them from `monitoring` on. */
   watchedVhosts(): Rows<string> {
-    return this.reaches('monitoring') ? this.view.look.vhostNames : this.vhosts();
+    return this.reaches('monitoring') ? this.view.snapshots.vhostNames : this.vhosts();
   }
 
-  /** The vhost of the path, which the person has a permission in, or is an administrator of. */
+  /** The vhost of the path, which the user has a permission in, or is an administrator of. */
   vhost(): string {
     const name = this.param('vhost');
-    if (!this.view.look.hasVhost(name)) throw notFound();
-    if (!this.reaches('administrator') && !this.view.mayEnter(this.person.name, name)) {
+    if (!this.view.snapshots.hasVhost(name)) throw notFound();
+    if (!this.reaches('administrator') && !this.view.mayEnter(this.principal.name, name)) {
       throw notAuthorised('User not authorised to access virtual host');
     }
     return name;
   }
 
-  /** The vhost of the path alone, or all that lists show to the person where it has none. */
+  /** The vhost of the path alone, or all that lists show to the user where it has none. */
   vhostOrAll(): Rows<string> {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()];
   }
 
-  /** The person, to act in the vhost of the path. */
-  actor(): Actor {
+  /** The user, to act in the vhost of the path. */
+  actor(): ToolActor {
     const vhost = this.vhost();
-    if (!this.view.mayEnter(this.person.name, vhost)) {
+    const { name, local } = this.principal;
+    if (local === true) return this.view.localActor(name, vhost);
+    if (!this.view.mayEnter(this.principal.name, vhost)) {
       throw notAuthorised('User not authorised to access virtual host');
     }
-    return this.view.actor(this.person.name, vhost);
+    return this.view.actor(this.principal.name, vhost);
   }
 
   // --- looking at many things ---
 
   /** What a walk comes to, with rests on the way. */
   walked<T>(walk: Walk<T>): Promise<T> {
-    return walked(walk, this.breather);
+    return walked(walk, this.timeSlice);
   }
 
   /** All rows of a list, with rests on the way. */
   collected<T>(rows: Rows<T>): Promise<T[]> {
-    return collected(rows, this.breather);
+    return collected(rows, this.timeSlice);
   }
 
   /** The first row that is wanted, with rests on the way; 404 where there is none. */
@@ -135,7 +137,7 @@ export class Call {
   private async firstOf<T>(rows: Rows<T>, wanted: (row: T) => boolean): Promise<T | null> {
     for (const row of rows) {
       if (row !== null && wanted(row)) return row;
-      if (this.breather.due) await this.breather.rest();
+      if (this.timeSlice.due) await this.timeSlice.rest();
     }
     return null;
   }
@@ -151,7 +153,7 @@ export class Call {
   object(...required: readonly string[]): JsonObject {
     const json = this.json();
     if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-      throw badRequest('not_a_json_object');
+      throw badRequest('not_a_json_object', `a JSON object is wanted, and this is ${kindOf(json)}`);
     }
     const missing = required.filter((key) => (json as JsonObject)[key] === undefined);
     if (missing.length > 0) {
@@ -172,6 +174,11 @@ export class Call {
   }
 }
 
+/** What a value of JSON that is no object is called. */
+function kindOf(json: JsonValue): string {
+  return Array.isArray(json) ? 'a list' : json === null ? 'null' : `a ${typeof json}`;
+}
+
 /** A key that is there several times counts with its last value. */
 function flatten(query: Record<string, unknown>): Record<string, string> {
   const entries = Object.entries(query).map(([key, value]): [string, string] => [
@@ -182,12 +189,12 @@ function flatten(query: Record<string, unknown>): Record<string, string> {
 }
 
 /** A boolean of a body, which old tools write as text. */
-export function booleanOf(value: JsonValue | undefined, otherwise: boolean): boolean {
-  if (value === undefined || value === null || value === 'undefined') return otherwise;
+export function booleanOf(name: string, value: JsonValue | undefined, otherwise: boolean): boolean {
+  if (value === undefined || value === 'undefined') return otherwise;
   if (typeof value === 'boolean') return value;
   if (value === 'true') return true;
   if (value === 'false') return false;
-  throw badRequest(`expected true or false, not ${JSON.stringify(value)}`);
+  throw badRequest(`${name} must be true or false, not ${wordOf(value)}`);
 }
 
 /** A whole number of a body or a query within bounds, which may be written as text. */
@@ -197,15 +204,24 @@ export function integerOf(
   otherwise: number,
   max: number,
 ): number {
-  if (value === undefined || value === null || value === '') return otherwise;
+  if (value === undefined) return otherwise;
   const number = numberOf(value);
-  if (Number.isInteger(number) && number >= 0) return Math.min(number, max);
-  throw badRequest(`${name} must be a whole number from 0 on, not ${JSON.stringify(value)}`);
+  const whole = Number.isSafeInteger(number) || typeof value === 'bigint';
+  if (whole && number >= 0) return Math.min(number, max);
+  throw badRequest(`${name} must be a whole number from 0 on, not ${wordOf(value)}`);
 }
 
 /** A text of a body. */
 export function textOf(name: string, value: JsonValue | undefined, otherwise = ''): string {
-  if (value === undefined || value === null) return otherwise;
+  if (value === undefined) return otherwise;
   if (typeof value === 'string') return value;
-  throw badRequest(`${name} must be a text, not ${JSON.stringify(value)}`);
+  throw badRequest(`${name} must be a text, not ${wordOf(value)}`);
+}
+
+/** A table of arguments in a body: an object, or an empty list as some of RabbitMQ's tools write none. */
+export function argumentsOf(body: JsonObject): JsonObject {
+  const { arguments: given = {} } = body;
+  const table = Array.isArray(given) && given.length > 0 ? null : objectOf(given);
+  if (table === null) throw badRequest(`arguments must be an object, not ${wordOf(given)}`);
+  return table;
 }

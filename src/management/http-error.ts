@@ -9,16 +9,19 @@ export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
   readonly error: string;
+  /** The reason for a person, beside a word of RabbitMQ's; null: the reason is for people already. */
+  readonly explanation: string | null;
 
-  constructor(status: number, error: string, reason: string) {
+  constructor(status: number, error: string, reason: string, explanation: string | null = null) {
     super(reason);
+    this.explanation = explanation;
     this.status = status;
     this.error = error;
   }
 }
 
-export function badRequest(reason: string): HttpError {
-  return new HttpError(400, 'bad_request', reason);
+export function badRequest(reason: string, explanation: string | null = null): HttpError {
+  return new HttpError(400, 'bad_request', reason, explanation);
 }
 
 export function notFound(reason = 'Not Found'): HttpError {
@@ -43,7 +46,7 @@ const STATUSES: Readonly<Record<FailureKind, readonly [status: number, error: st
 /** The answer for whatever was thrown, or null when that is a bug. */
 export function httpErrorOf(error: unknown): HttpError | null {
   if (error instanceof HttpError) return error;
-  if (error instanceof JsonTextError) return badRequest(error.message);
+  if (error instanceof JsonTextError) return badRequest(error.message, error.explanation);
   const failure: Failure | null = failureOf(error);
   if (failure === null) return null;
   const [status, name] = STATUSES[failure.kind];

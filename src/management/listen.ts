@@ -8,12 +8,14 @@ import type { Clock } from '../util/clock.ts';
 import { FairSlots } from '../util/fair-slots.ts';
 import type { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/system/runtime.ts';
-import { Alarm } from '../util/timers.ts';
-import { Breather } from './breather.ts';
+import { PreciseTimer } from '../util/timers.ts';
 import type { Context, OpenPort } from './context.ts';
-import { loadPieces } from './http/load-pieces.ts';
+import { LOCAL_CONNECTIONS_MAX, markLocal } from './http/control-socket.ts';
+import { loadModules } from './http/load-modules.ts';
 import { type Handler, Requests } from './http/requests.ts';
 import { type HttpSockets, LOOK_MS, ToolSockets } from './http/sockets.ts';
+import { PathPrefix } from './http/target.ts';
+import { TimeSlice } from './time-slice.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -43,26 +45,26 @@ export type LoadHandler = (server: Server, sockets: HttpSockets) => Promise<Hand
 /** What serves the HTTP API and the web UI. */
 export function managementServer(context: Context): ToolServer {
   return new ToolServer(context, async (server, sockets) => {
-    const breather = new Breather(context.clock);
-    await loadPieces(breather);
+    const timeSlice = new TimeSlice(context.clock);
+    await loadModules(timeSlice);
     const { buildApp } = await import('./app.ts');
-    await breather.rest();
+    await timeSlice.rest();
     const { acceptWebSockets } = await import('./web-socket.ts');
-    await breather.rest();
+    await timeSlice.rest();
     const { startSampling } = await import('./sampling.ts');
     let handler: Handler = () => {};
     const take = (given: Handler): void => {
       handler = given;
     };
-    await buildApp(context, server, take, breather);
+    await buildApp(context, server, take, timeSlice);
     startSampling(context);
     acceptWebSockets(context, server, sockets);
-    return handler;
+    return new PathPrefix(context.pathPrefix).around(handler);
   });
 }
 
 /** What a tool's server needs of what is around it. */
-export type ToolContext = Pick<Context, 'guard' | 'clock' | 'every'>;
+export type ToolContext = Pick<Context, 'guard' | 'clock' | 'repeat'>;
 
 /** What speaks HTTP on the sockets of any number of ports. */
 export class ToolServer {
@@ -70,23 +72,36 @@ export class ToolServer {
   readonly clock: Clock;
   /** Those of all its ports, in the handshake of TLS or behind it. */
   readonly sockets: ToolSockets;
-  private readonly every: Context['every'];
+  /** Those of the control socket, apart: a crowd on the ports leaves room for the operator. */
+  private readonly local: ToolSockets;
+  private readonly repeat: Context['repeat'];
   private readonly load: LoadHandler;
   private http: Promise<Server> | null = null;
 
-  constructor({ guard, clock, every }: ToolContext, load: LoadHandler) {
+  constructor({ guard, clock, repeat }: ToolContext, load: LoadHandler) {
     this.guard = guard;
     this.clock = clock;
     this.sockets = new ToolSockets(clock);
-    this.every = every;
+    this.local = new ToolSockets(clock, LOCAL_CONNECTIONS_MAX);
+    this.repeat = repeat;
     this.load = load;
   }
 
-  /** Serves a connection. */
+  /** Serves a connection of a port. */
   take(socket: Socket): void {
+    this.serveOn(socket, this.sockets);
+  }
+
+  /** Serves a connection of the control socket: what comes over it is the operator's. */
+  takeLocal(socket: Socket): void {
+    markLocal(socket);
+    this.serveOn(socket, this.local);
+  }
+
+  private serveOn(socket: Socket, among: ToolSockets): void {
     const cut = (): unknown => socket.destroy();
     socket.on('error', cut);
-    this.sockets.add(socket);
+    among.add(socket);
     this.http ??= this.serve();
     const given = this.http.then((server) => server.emit('connection', socket));
     this.guard.promise('HTTP connection', given, cut);
@@ -94,13 +109,17 @@ export class ToolServer {
 
   close(): void {
     this.sockets.closeAll();
+    this.local.closeAll();
     if (this.http === null) return;
     const closed = this.http.then((server) => server.close());
     this.guard.promise('end of HTTP', closed);
   }
 
   private async serve(): Promise<Server> {
-    this.every(LOOK_MS, () => this.sockets.look());
+    this.repeat(LOOK_MS, () => {
+      this.sockets.look();
+      this.local.look();
+    });
     return serve(this.load, this.guard, this.clock, this.sockets);
   }
 }
@@ -153,8 +172,8 @@ class TlsPort {
     const { options, handshakeTimeoutMs } = secure;
     const { guard, sockets, clock } = tool;
     this.tool = tool;
-    const alarm = new Alarm(guard.listener('TLS handshakes', () => this.slots.look()));
-    const wake = (delayMs: number): void => alarm.set(delayMs);
+    const timer = new PreciseTimer(guard.listener('TLS handshakes', () => this.slots.look()));
+    const wake = (delayMs: number): void => timer.set(delayMs);
     const pump = guard.listener('TLS handshakes', () => this.slots.pump());
     const soon = (): unknown => setImmediate(pump);
     this.slots = new FairSlots({ clock, wake, soon }, handshakeTimeoutMs);

@@ -1,13 +1,14 @@
 // Owns what lists have in common: filters, order, pages and columns, as RabbitMQ's API has them, for
 // any number of rows without holding up the broker. Never knows what the rows are.
 
+import { jsonText } from '../util/json/json-writer.ts';
 import { compilePattern, PatternError } from '../util/pattern/pattern.ts';
 import type { Rows } from '../util/rows.ts';
-import { type Breather, sortSlowly } from './breather.ts';
+import { type Piece, type Pieces, piecesOf } from './answers/json-pieces.ts';
+import { RowTexts } from './answers/row-texts.ts';
 import type { Call } from './call.ts';
-import { type Piece, type Pieces, piecesOf } from './http/json-pieces.ts';
-import { RowTexts } from './http/row-texts.ts';
 import { badRequest, HttpError } from './http-error.ts';
+import { sortInSlices, type TimeSlice } from './time-slice.ts';
 
 /** A row of a list. */
 export type Row = object;
@@ -22,18 +23,28 @@ export interface SlowColumn {
 }
 
 /** Puts a list together as the query of a call asks for; `order` names what it is sorted by at first. */
-export async function list(
+export function list(
+  call: Call,
+  rows: Rows<Row>,
+  order?: readonly string[],
+  slow: readonly SlowColumn[] = [],
+): Promise<Pieces> {
+  return listOf(call, rows, order, slow, true);
+}
+
+async function listOf(
   call: Call,
   rows: Rows<Row>,
   order: readonly string[] = ['vhost', 'name'],
-  slow: SlowColumn | null = null,
+  slow: readonly SlowColumn[],
+  paged: boolean,
 ): Promise<Pieces> {
-  const { query, breather } = call;
-  const wanted = nameFilter(query['name'], query['use_regex'] === 'true');
-  const paging = readPaging(query);
+  const { query, timeSlice } = call;
+  const wanted = nameFilter(paged ? query['name'] : '', query['use_regex'] === 'true');
+  const paging = paged ? readPaging(query) : null;
   const columns = query['columns'];
   const { sort } = query;
-  const slowly = slow !== null && slow.name === sort ? slow : null;
+  const slowly = slow.find(({ name }) => name === sort) ?? null;
   const paths = (sort === undefined || sort === '' ? order : [sort]).map((path) => path.split('.'));
   const compare = comparing(query['sort_reverse'] === 'true');
   const kept =
@@ -44,7 +55,7 @@ export async function list(
   let filtered = 0;
   for (const row of rows) {
     // Rows that are not wanted take their time too.
-    if (breather.due) await breather.rest();
+    if (timeSlice.due) await timeSlice.rest();
     if (row === null) continue;
     total += 1;
     if (!wanted(String((row as { name?: unknown }).name ?? ''))) continue;
@@ -52,16 +63,16 @@ export async function list(
       slowly === null ? paths.map((path) => keyAt(row, path)) : [slowly.of(row) ?? undefined];
     kept.add(row, keys);
     filtered += 1;
-    if (kept.tooMany) await kept.prune(breather);
+    if (kept.tooMany) await kept.prune(timeSlice);
   }
-  if (paging === null) return { pieces: await (kept as AllRows).pieces(breather) };
+  if (paging === null) return { pieces: await (kept as AllRows).pieces(timeSlice) };
   const { page, pageSize } = paging;
   const pageCount = Math.ceil(filtered / pageSize);
   if (page > 1 && page > pageCount) {
     const reason = `Page out of range, page: ${page} page size: ${pageSize}, len: ${filtered}`;
     throw new HttpError(400, 'page_out_of_range', reason);
   }
-  await kept.prune(breather);
+  await kept.prune(timeSlice);
   const shown = (kept as RowsOfPage).from((page - 1) * pageSize);
   const head = {
     filtered_count: filtered,
@@ -71,15 +82,21 @@ export async function list(
     page_size: pageSize,
     total_count: total,
   };
-  const start = `${JSON.stringify(head).slice(0, -1)},"items":[`;
+  const start = `${jsonText(head).slice(0, -1)},"items":[`;
   const items = function* (): Iterable<string> {
-    for (const row of shown) yield JSON.stringify(pick(withSlow(row, slow), columns));
+    for (const row of shown) yield jsonText(pick(withSlow(row, slow), columns));
   };
-  return { pieces: await piecesOf(start, items(), ']}', breather) };
+  return { pieces: await piecesOf(start, items(), ']}', timeSlice) };
 }
 
-function withSlow(row: Row, slow: SlowColumn | null): Row {
-  return slow === null ? row : { ...row, [slow.name]: slow.of(row) };
+function withSlow(row: Row, slow: readonly SlowColumn[]): Row {
+  if (slow.length === 0) return row;
+  return { ...row, ...Object.fromEntries(slow.map(({ name, of }) => [name, of(row)])) };
+}
+
+/** The same for what RabbitMQ has no pages of: `page` and `name` mean nothing there, and all rows are listed. */
+export function listWhole(call: Call, rows: Rows<Row>, order?: readonly string[]): Promise<Pieces> {
+  return listOf(call, rows, order, [], call.flag('pagination'));
 }
 
 /** The filter that `name` and `use_regex` ask for. */
@@ -103,17 +120,20 @@ function readPaging(
 ): { readonly page: number; readonly pageSize: number } | null {
   const { page, page_size: size } = query as { page?: string; page_size?: string };
   if (page === undefined) return null;
-  const pageSize = size === undefined ? PAGE_SIZE : Number(size);
-  const number = Number(page);
-  const fine = Number.isInteger(number) && number >= 1 && Number.isInteger(pageSize);
-  if (!fine || pageSize < 1) throw badRequest('Pagination parameters are invalid');
-  if (pageSize > PAGE_SIZE_MAX) {
-    throw badRequest(`Pagination parameters are invalid: page_size is at most ${PAGE_SIZE_MAX}`);
-  }
-  return { page: number, pageSize };
+  const pageSize = size === undefined ? PAGE_SIZE : integer(size);
+  const number = integer(page);
+  if (number === null || pageSize === null) throw badRequest('Pagination parameters are invalid');
+  if (number >= 1 && pageSize >= 1 && pageSize <= PAGE_SIZE_MAX) return { page: number, pageSize };
+  const given = `page number ${number}, page size ${size === undefined ? 'undefined' : pageSize}`;
+  const reason = `Invalid pagination parameters: ${given}`;
+  throw new HttpError(400, 'invalid_pagination_parameters', reason);
 }
 
-type Key = string | number | boolean | undefined;
+function integer(text: string): number | null {
+  return /^[+-]?\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+type Key = string | number | bigint | boolean | undefined;
 
 type Keys = readonly Key[];
 /** Compares so many keys from these places on. */
@@ -155,10 +175,13 @@ function valueAt(row: Row, path: readonly string[]): unknown {
   return value;
 }
 
-/** Whether the query wants that column of a row, or a part of it. */
-export function wantsColumn(columns: string | undefined, name: string): boolean {
-  if (columns === undefined || columns === '') return true;
-  return columns.split(',').some((column) => column.trim().split('.')[0] === name);
+/** Whether a query needs a column of rows, or a part of it: to show it, or to sort by it. */
+export function columnFilter(query: Call['query']): (name: string) => boolean {
+  const { columns, sort = '' } = query;
+  if (columns === undefined || columns === '') return () => true;
+  const paths = [...columns.split(','), sort].map((path) => path.trim().split('.')[0]);
+  const names = new Set(paths);
+  return (name) => names.has(name);
 }
 
 /** The columns of a row, where the query names some. */
@@ -197,19 +220,19 @@ class AllRows {
   }
 
   add(row: Row, keys: Keys): void {
-    this.texts.add(JSON.stringify(pick(row, this.columns)));
+    this.texts.add(jsonText(pick(row, this.columns)));
     for (const key of keys) this.keys.push(key);
     this.places.push(this.places.length);
   }
 
   async prune(): Promise<void> {}
 
-  async pieces(breather: Breather): Promise<Piece[]> {
+  async pieces(timeSlice: TimeSlice): Promise<Piece[]> {
     const { keys, texts, places } = this;
     const width = keys.length / places.length;
     const compare = (a: number, b: number): number =>
       this.compare(keys, a * width, keys, b * width, width);
-    return texts.pieces(await sortSlowly(places, compare, breather), breather);
+    return texts.pieces(await sortInSlices(places, compare, timeSlice), timeSlice);
   }
 }
 
@@ -246,10 +269,10 @@ class RowsOfPage {
   }
 
   /** Brings those that are kept in order, and lets go of what comes behind the page. */
-  async prune(breather: Breather): Promise<void> {
+  async prune(timeSlice: TimeSlice): Promise<void> {
     const compare = (a: KeptRow, b: KeptRow): number =>
       this.compare(a.keys, 0, b.keys, 0, a.keys.length);
-    const sorted = await sortSlowly(this.kept, compare, breather);
+    const sorted = await sortInSlices(this.kept, compare, timeSlice);
     this.kept = sorted.slice(0, this.countMax);
   }
 }

@@ -1,9 +1,9 @@
 // Owns the words that routes are written in. Never serves one: app.ts does.
 
+import type { Pieces } from './answers/json-pieces.ts';
 import type { Call } from './call.ts';
 import type { BodyKind } from './http/bodies.ts';
-import type { Pieces } from './http/json-pieces.ts';
-import type { Level } from './person.ts';
+import type { AccessLevel } from './principal.ts';
 
 /** An answer with a status of its own. */
 export class Answer {
@@ -30,7 +30,7 @@ export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   /** What it takes to use it; null: nothing, not even a login. */
-  readonly level: Level | null;
+  readonly level: AccessLevel | null;
   /** Whether a setting may open it to probes, which have no login. */
   readonly probe?: true;
   /** What it takes as a body; left out: some names and values. */
@@ -41,7 +41,7 @@ export interface Route {
 type Run = Route['run'];
 
 /** A route that reads. */
-export function get(path: string, level: Level | null, run: Run): Route {
+export function get(path: string, level: AccessLevel | null, run: Run): Route {
   return { method: 'GET', path, level, run };
 }
 
@@ -50,15 +50,15 @@ export function probe(path: string, run: Run): Route {
   return { method: 'GET', path, level: 'management', probe: true, run };
 }
 
-export function put(path: string, level: Level, run: Run): Route {
+export function put(path: string, level: AccessLevel, run: Run): Route {
   return { method: 'PUT', path, level, run };
 }
 
-export function post(path: string, level: Level, run: Run, body: BodyKind = 'small'): Route {
+export function post(path: string, level: AccessLevel, run: Run, body: BodyKind = 'small'): Route {
   return { method: 'POST', path, level, run, body };
 }
 
-export function remove(path: string, level: Level, run: Run): Route {
+export function remove(path: string, level: AccessLevel, run: Run): Route {
   return { method: 'DELETE', path, level, run };
 }
 

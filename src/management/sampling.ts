@@ -1,7 +1,7 @@
 // Owns when rates are taken: from the first look on, every so often, a little at a time.
 
-import { Breather, walked } from './breather.ts';
 import type { Context } from './context.ts';
+import { TimeSlice, walked } from './time-slice.ts';
 
 /** Takes samples until the broker stops. */
 export function startSampling(context: Context): void {
@@ -12,10 +12,10 @@ export function startSampling(context: Context): void {
   const round = async (): Promise<void> => {
     if (busy) return;
     busy = true;
-    await walked(context.view.look.sample(), new Breather(context.clock));
+    await walked(context.view.snapshots.sample(), new TimeSlice(context.clock));
     free();
   };
   const take = (): void => context.guard.promise('sampling', round(), free);
   take();
-  context.every(context.statisticsIntervalMs, take);
+  context.repeat(context.statisticsIntervalMs, take);
 }

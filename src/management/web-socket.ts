@@ -4,9 +4,11 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from './context.ts';
+import { isLocal } from './http/control-socket.ts';
+import { readWithoutOffer, wantsWebSocket } from './http/offers.ts';
 import { checkPage } from './http/origins.ts';
 import type { HttpSockets } from './http/sockets.ts';
-import { pathOf } from './http/target.ts';
+import { PathPrefix, pathOf } from './http/target.ts';
 import { WebSocketStream } from './http/web-socket-stream.ts';
 import { HttpError } from './http-error.ts';
 
@@ -35,6 +37,7 @@ function refusalOf(
     say(reason);
     return '403 Forbidden';
   };
+  if (isLocal(request.socket)) return refused('the control socket takes no AMQP');
   if (!PATHS.includes(pathOf(request.url))) return '404 Not Found';
   if (!context.plainWebSocket && !('getCipher' in request.socket)) {
     return refused('it comes without TLS, see management.tcp.web_socket');
@@ -66,13 +69,18 @@ export function acceptWebSockets(context: Context, server: Server, http: HttpSoc
     handleProtocols: (offered) => (offered.has('amqp') ? 'amqp' : false),
   });
   const say = sayer(context);
+  const prefix = new PathPrefix(context.pathPrefix);
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // An answer that is still to come would stand among the frames of the WebSocket.
     if (http.isAnswering(request.socket)) {
       socket.destroy();
       return;
     }
-    const refusal = refusalOf(context, request, say);
+    if (!wantsWebSocket(request)) {
+      readWithoutOffer(server, request, socket, head);
+      return;
+    }
+    const refusal = refusalOf(context, prefix.strip(request), say);
     if (refusal !== null) {
       // Nothing reads from it any more, so that its end would not be noticed.
       request.socket.end(answerOf(refusal), () => socket.destroy());

@@ -1,80 +1,78 @@
-// Owns answering a scrape: what is true of the broker as a whole by prom-client, and what is true of each
-// queue, channel and connection a little at a time. Never decides which metrics there are: families.ts.
+// Owns answering a scrape: which metrics go with which path, compressed where the client takes that. Never decides which
+// metrics there are: families/ does.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { ChannelView, ConnectionView } from '../broker/view/host.ts';
-import type { QueueRow } from '../broker/view/statistics.ts';
-import { Breather, walked } from '../management/breather.ts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Answers } from '../management/answers/answers.ts';
+import { Gzips, takesGzip } from '../management/answers/gzips.ts';
 import type { Context } from '../management/context.ts';
-import { Answers } from '../management/http/answers.ts';
-import { pathOf } from '../management/http/target.ts';
+import { TimeSlice, walked } from '../management/time-slice.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
-import type { Rows } from '../util/rows.ts';
-import {
-  CHANNEL_FAMILIES,
-  CONNECTION_FAMILIES,
-  FAMILIES,
-  type Facts,
-  type Labels,
-  type ObjectFamily,
-  QUEUE_FAMILIES,
-} from './families.ts';
+import { BROKER_GROUPS, BROKER_METRICS, INFO, OWN_METRICS } from './families/broker.ts';
+import type { BrokerMetric, Facts } from './families/family.ts';
+import { CHANNELS, CONNECTIONS, EXCHANGES, QUEUES, VHOSTS } from './families/objects.ts';
+import { writeMemory } from './memory.ts';
+import { type Wanted, writeObjects } from './objects.ts';
+import { type Endpoint, endpointOf, type Filter, filterOf } from './query.ts';
+import { writeHead, writeLabels, writeNumber } from './text.ts';
 
-/** What is read of one kind of object. */
-interface Objects<T> {
-  readonly families: readonly ObjectFamily<T>[];
-  readonly rows: (context: Context) => Rows<T>;
-  readonly labels: (row: T) => Labels;
+/** How the metrics are served. */
+export interface MetricsSettings {
+  /** Whether the first path shows each object by itself. */
+  readonly perObject: boolean;
+  /** The first path, such as `/metrics`. */
+  readonly path: string;
 }
 
-const QUEUES: Objects<QueueRow> = {
-  families: QUEUE_FAMILIES,
-  rows: ({ view }) => view.look.queues(view.look.vhostNames),
-  labels: ({ vhost, name }) => ({ vhost, queue: name }),
-};
-const CHANNELS: Objects<ChannelView> = {
-  families: CHANNEL_FAMILIES,
-  rows: ({ view }) => view.look.host.channels(),
-  labels: ({ name }) => ({ channel: name }),
-};
-const CONNECTIONS: Objects<ConnectionView> = {
-  families: CONNECTION_FAMILIES,
-  rows: ({ view }) => view.look.host.connections(),
-  labels: ({ name }) => ({ connection: name }),
-};
+/** What RabbitMQ's names begin with; in `/metrics/detailed`, and there for what is of a whole cluster. */
+const PREFIX = 'rabbitmq_';
+const DETAILED = 'rabbitmq_detailed_';
+const CLUSTER = 'rabbitmq_cluster_';
+
+/** What is added up on the first path has a group there. */
+const IN_PLAIN: ReadonlySet<string> = new Set(
+  [QUEUES, CHANNELS, CONNECTIONS]
+    .flatMap<{ readonly name: string }>(({ groups }) => groups)
+    .map(({ name }) => name)
+    .filter((name) => name !== 'queue_delivery_metrics'),
+);
 
 /** The metrics of one broker. */
 export class Exposition {
   private readonly context: Context;
-  private readonly perObject: boolean;
+  private readonly settings: MetricsSettings;
+  /** What is true of the process. */
   private readonly registry = new Registry();
   private readonly answers = new Answers();
-  private facts: Facts | null = null;
+  private readonly gzips = new Gzips();
 
-  constructor(context: Context, perObject: boolean) {
+  constructor(context: Context, settings: MetricsSettings) {
     this.context = context;
-    this.perObject = perObject;
-    for (const family of FAMILIES) this.register(family);
+    this.settings = settings;
     collectDefaultMetrics({ register: this.registry });
   }
 
   /** Answers one request. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = pathOf(request.url).replace(/\/$/, '');
-    const perObject = path === '/metrics/per-object' || (path === '/metrics' && this.perObject);
-    if (path !== '/metrics' && path !== '/metrics/per-object') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n');
+    const { path, perObject } = this.settings;
+    const endpoint = endpointOf(request.url, path);
+    if (endpoint === null) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end(`see ${path || '/'}\n`);
       return;
     }
     await this.answers.turn(request.socket.remoteAddress ?? '', response);
     if (response.destroyed) return;
     try {
-      response.writeHead(200, { 'content-type': this.registry.contentType });
-      const text = Readable.from(this.write(perObject), { highWaterMark: 1 });
-      await pipeline(text, response);
+      const takes = takesGzip(request.headers['accept-encoding']);
+      const zip = takes ? this.gzips.take() : null;
+      const head = { 'content-type': this.registry.contentType, vary: 'accept-encoding' };
+      response.writeHead(200, zip !== null ? { ...head, 'content-encoding': 'gzip' } : head);
+      const filter = filterOf(request.url, this.context.view.snapshots);
+      const shown = endpoint === 'aggregated' && perObject ? 'per-object' : endpoint;
+      const text = Readable.from(this.write(shown, filter), { highWaterMark: 1 });
+      await (zip !== null ? pipeline(text, zip, response) : pipeline(text, response));
     } catch (error) {
       // The client that scrapes may hang up: that is no failure of the broker.
       if (response.destroyed && response.errored === null) return;
@@ -84,128 +82,101 @@ export class Exposition {
     }
   }
 
-  private async *write(perObject: boolean): AsyncIterable<string> {
+  private async *write(endpoint: Endpoint, filter: Filter): AsyncIterable<string> {
+    const timeSlice = new TimeSlice(this.context.clock);
+    const facts = await this.factsOf(endpoint, timeSlice);
+    if (endpoint === 'detailed') yield* this.detailed(facts, filter, timeSlice);
+    else if (endpoint === 'memory-breakdown') yield writeMemory(this.context.facts.residentBytes());
+    else yield* this.all(facts, endpoint === 'per-object', timeSlice);
+    for (const metric of INFO) yield writeMetric(PREFIX, metric, facts);
+  }
+
+  private async factsOf(endpoint: string, timeSlice: TimeSlice): Promise<Facts> {
     const { context } = this;
-    const { look } = context.view;
-    const breather = new Breather(context.clock);
-    const { counts, publishers } = await walked(look.messageCounts(), breather);
-    const totals = await walked(look.totals(look.vhostNames), breather);
+    const { snapshots } = context.view;
+    const { counts, publishers } = await walked(snapshots.messageCounts(), timeSlice);
+    const countsByType = await walked(snapshots.countsByType(), timeSlice);
+    const totals = await walked(snapshots.totals(snapshots.vhostNames), timeSlice);
     const openFiles = await context.facts.openFiles();
-    this.facts = { context, counts, publishers, totals, openFiles };
+    return { context, endpoint, counts, countsByType, publishers, totals, openFiles };
+  }
+
+  private async *all(facts: Facts, each: boolean, timeSlice: TimeSlice): AsyncIterable<string> {
+    const { context } = this;
+    const ofBroker = BROKER_GROUPS.flatMap(({ metrics }) => metrics);
+    for (const metric of [...ofBroker, ...BROKER_METRICS]) {
+      yield writeMetric(PREFIX, metric, facts);
+    }
+    for (const metric of OWN_METRICS) yield writeMetric('', metric, facts);
     yield `${await this.registry.metrics()}\n`;
-    await breather.rest();
-    yield* writeObjects(context, QUEUES, perObject, breather);
-    yield* writeObjects(context, CHANNELS, perObject, breather);
-    yield* writeObjects(context, CONNECTIONS, perObject, breather);
-    const { enqueueToDeliver, deliverToAck } = await walked(look.latencies(), breather);
-    yield writeHistogram(
-      'leveret_wait_seconds',
-      'From publish to delivery',
-      enqueueToDeliver,
-      1e-3,
+    await timeSlice.rest();
+    const wanted: Wanted = {
+      prefix: PREFIX,
+      each,
+      vhosts: null,
+      has: (group) => IN_PLAIN.has(group),
+    };
+    yield* writeObjects(context, QUEUES, wanted, timeSlice);
+    yield* writeObjects(context, CHANNELS, wanted, timeSlice);
+    yield* writeObjects(context, CONNECTIONS, wanted, timeSlice);
+    yield* this.histograms(timeSlice);
+  }
+
+  private async *detailed(
+    facts: Facts,
+    { families, vhosts }: Filter,
+    timeSlice: TimeSlice,
+  ): AsyncIterable<string> {
+    const { context } = this;
+    for (const { name, metrics } of BROKER_GROUPS) {
+      if (!families.has(name)) continue;
+      for (const metric of metrics) yield writeMetric(DETAILED, metric, facts);
+    }
+    const wanted: Wanted = {
+      prefix: DETAILED,
+      each: true,
+      vhosts,
+      has: (group) => families.has(group),
+    };
+    yield* writeObjects(context, QUEUES, wanted, timeSlice);
+    yield* writeObjects(context, CHANNELS, wanted, timeSlice);
+    yield* writeObjects(context, CONNECTIONS, wanted, timeSlice);
+    const ofCluster = { ...wanted, prefix: CLUSTER };
+    const isOfCluster = (group: string): boolean => group !== 'exchange_metrics';
+    yield* writeObjects(
+      context,
+      EXCHANGES,
+      { ...wanted, has: (group) => !isOfCluster(group) && families.has(group) },
+      timeSlice,
     );
+    yield* writeObjects(
+      context,
+      EXCHANGES,
+      { ...ofCluster, has: (group) => isOfCluster(group) && families.has(group) },
+      timeSlice,
+    );
+    yield* writeObjects(context, VHOSTS, ofCluster, timeSlice);
+  }
+
+  private async *histograms(timeSlice: TimeSlice): AsyncIterable<string> {
+    const { snapshots } = this.context.view;
+    const { enqueueToDeliver, deliverToAck } = await walked(snapshots.latencies(), timeSlice);
+    const waited = 'From publish to delivery';
+    yield writeHistogram('leveret_wait_seconds', waited, enqueueToDeliver, 1e-3);
     yield writeHistogram('leveret_ack_seconds', 'From delivery to ack', deliverToAck, 1e-3);
-    const { eighthsOfMs, kib } = look.commits();
+    const { eighthsOfMs, kib } = snapshots.commits();
     yield writeHistogram('leveret_commit_seconds', 'How long commits take', eighthsOfMs, 1 / 8000);
     yield writeHistogram('leveret_commit_bytes', 'How much they write', kib, 1024);
   }
-
-  private register({ name, type, help, read }: (typeof FAMILIES)[number]): void {
-    const registers = [this.registry];
-    const labelNames = [
-      'protocol',
-      'queue_type',
-      'dead_letter_strategy',
-      ...IDENTITY_LABELS,
-    ] as const;
-    const samples = () => (this.facts === null ? [] : read(this.facts));
-    if (type === 'gauge') {
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          for (const [labels, value] of samples()) this.set(labels, value);
-        },
-      });
-      return;
-    }
-    new Counter({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        // What counts is kept by the broker: it is told anew each time.
-        this.reset();
-        for (const [labels, value] of samples()) this.inc(labels, value);
-      },
-    });
-  }
 }
 
-const IDENTITY_LABELS = [
-  'rabbitmq_version',
-  'prometheus_plugin_version',
-  'prometheus_client_version',
-  'erlang_version',
-  'product_name',
-  'product_version',
-  'rabbitmq_node',
-  'rabbitmq_cluster',
-  'rabbitmq_cluster_permanent_id',
-] as const;
-
-/** So many lines are written without a look at the clock. */
-const LINES_PER_STEP = 64;
-/** About so many characters are written at a time. */
-const PART_CHARS = 64 * 1024;
-
-/**
- * The lines of one kind of object: one for each, or one for all together. The rows are read once; what is
- * kept of them meanwhile is numbers, since the text of many would be a burden.
- */
-async function* writeObjects<T>(
-  context: Context,
-  { families, rows, labels }: Objects<T>,
-  perObject: boolean,
-  breather: Breather,
-): AsyncIterable<string> {
-  const names: string[] = [];
-  const values = families.map((): number[] => []);
-  const sums = families.map(() => 0);
-  for (const row of rows(context)) {
-    if (breather.due) await breather.rest();
-    if (row === null) continue;
-    if (perObject) names.push(writeLabels(labels(row)));
-    for (const [i, { read }] of families.entries()) {
-      const value = read(row);
-      sums[i] = (sums[i] as number) + value;
-      if (perObject) (values[i] as number[]).push(value);
-    }
-  }
-  for (const [i, { name, type, help }] of families.entries()) {
-    let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-    if (!perObject) text += `${name} ${sums[i]}\n`;
-    for (const [at, each] of names.entries()) {
-      text += `${name}${each} ${values[i]?.[at]}\n`;
-      if (at % LINES_PER_STEP === 0 && breather.due) await breather.rest();
-      if (text.length < PART_CHARS) continue;
-      yield text;
-      text = '';
-    }
-    yield text;
-  }
-}
-
-/** Labels as the text format has them: backslashes, quotes and line breaks are escaped. */
-export function writeLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => {
-    const escaped = value.replace(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`));
-    return `${name}="${escaped}"`;
-  });
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+function writeMetric(prefix: string, metric: BrokerMetric, facts: Facts): string {
+  const lines = metric
+    .read(facts)
+    .map(
+      ([labels, value]) => `${prefix}${metric.name}${writeLabels(labels)} ${writeNumber(value)}\n`,
+    );
+  return writeHead(prefix, metric) + lines.join('');
 }
 
 function writeHistogram(name: string, help: string, histogram: Histogram, unit: number): string {

@@ -17,18 +17,14 @@ import {
 import type { Field } from '../amqp/field-table.ts';
 import { decodeMethod, encodeMethodFrame } from '../amqp/method-codec.ts';
 import type { AnyMethod, MethodFields, MethodName } from '../amqp/spec.ts';
+import { U32 } from '../util/bytes.ts';
 import { plainPart, withoutLogin } from '../util/url-text.ts';
+import { UserError } from '../util/user-error.ts';
 
-const U32 = 0x1_0000_0000;
 const HEAD = 7;
 const HEARTBEAT = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
 const HEARTBEAT_S = 30;
 const CONNECT_MS = 10_000;
-
-/** What went wrong, for a person. */
-export class PerfError extends Error {
-  override readonly name = 'VerbError';
-}
 
 /** Where to connect, and as which user. */
 export interface Address {
@@ -40,19 +36,19 @@ export interface Address {
   readonly vhost: string;
 }
 
-/** Reads an AMQP URL. Throws a PerfError. */
+/** Reads an AMQP URL. Throws a UserError. */
 export function parseAmqpUrl(text: string): Address {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    throw new PerfError(
+    throw new UserError(
       `'${withoutLogin(text)}' is no URL: write for example amqp://guest:guest@127.0.0.1:5672/`,
     );
   }
   const tls = url.protocol === 'amqps:';
   if (!tls && url.protocol !== 'amqp:') {
-    throw new PerfError(`'${url.protocol}//' is not AMQP: a URL begins with amqp:// or amqps://`);
+    throw new UserError(`'${url.protocol}//' is not AMQP: a URL begins with amqp:// or amqps://`);
   }
   const path = url.pathname.replace(/^\//, '');
   return {
@@ -75,7 +71,7 @@ export interface Receiver {
   chunkEnded(): void;
   /** The socket takes more. */
   drained(): void;
-  failed(error: PerfError): void;
+  failed(error: UserError): void;
 }
 
 /** A connection with one channel. */
@@ -89,7 +85,7 @@ export class PerfConnection {
   private readonly waiting: {
     readonly name: MethodName;
     readonly resolve: (method: AnyMethod) => void;
-    readonly reject: (error: PerfError) => void;
+    readonly reject: (error: UserError) => void;
   }[] = [];
   private tag = 0;
   private bodyBytes = 0;
@@ -109,7 +105,7 @@ export class PerfConnection {
     socket.on('close', () => this.fail('the broker closed the connection'));
   }
 
-  /** Connects, logs in and opens the channel. Rejects with a PerfError. */
+  /** Connects, logs in and opens the channel. Rejects with a UserError. */
   static async open(address: Address, receiver: Receiver): Promise<PerfConnection> {
     const socket = await openSocket(address);
     const connection = new PerfConnection(socket, receiver);
@@ -206,7 +202,7 @@ export class PerfConnection {
     if (this.closing) return;
     this.closing = true;
     if (this.timer !== null) clearInterval(this.timer);
-    const error = new PerfError(text);
+    const error = new UserError(text);
     for (const { reject } of this.waiting.splice(0)) reject(error);
     this.socket.destroy();
     this.receiver.failed(error);
@@ -320,7 +316,7 @@ function openSocket({ host, port, tls }: Address): Promise<Socket> {
     const fail = (why: string): void => {
       socket.destroy();
       reject(
-        new PerfError(`cannot connect to ${host}:${port} (${why}): is a broker running there?`),
+        new UserError(`cannot connect to ${host}:${port} (${why}): is a broker running there?`),
       );
     };
     const timer = setTimeout(() => fail('it does not answer'), CONNECT_MS);

@@ -1,11 +1,12 @@
 // Owns one consumer of the load tester: its acks, and how long messages took to reach it.
 
 import { BASIC_ACK, FRAME_END, FRAME_METHOD } from '../amqp/constants.ts';
-import { type Address, PerfConnection, type PerfError, type Receiver } from './connection.ts';
+import { U32 } from '../util/bytes.ts';
+import type { UserError } from '../util/user-error.ts';
+import { type Address, PerfConnection, type Receiver } from './connection.ts';
 import { type PerfPlan, RUN_OFFSET, STAMP_BYTES } from './plan.ts';
 import type { Tally } from './producer.ts';
 
-const U32 = 0x1_0000_0000;
 /** The size of a frame with basic.ack. */
 const ACK_BYTES = 21;
 
@@ -97,7 +98,7 @@ export class Consumer implements Receiver {
   returned(): void {}
   drained(): void {}
 
-  failed(error: PerfError): void {
+  failed(error: UserError): void {
     this.tally.failed(error);
   }
 }

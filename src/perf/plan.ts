@@ -4,7 +4,8 @@ import type { FieldTable } from '../amqp/field-table.ts';
 
 /** What a load test is to do. */
 export interface PerfPlan {
-  readonly url: string;
+  /** The brokers: producers, and consumers, are dealt out to them in turns. At least one. */
+  readonly urls: readonly string[];
   readonly producers: number;
   readonly consumers: number;
   /** The queues; producers and consumers are dealt out to them in turns. */

@@ -9,7 +9,8 @@ import {
   FRAME_METHOD,
 } from '../amqp/constants.ts';
 import { encodeContentHeaderPayload } from '../amqp/properties.ts';
-import { type Address, PerfConnection, type PerfError, type Receiver } from './connection.ts';
+import type { UserError } from '../util/user-error.ts';
+import { type Address, PerfConnection, type Receiver } from './connection.ts';
 import type { Latencies } from './latencies.ts';
 import { type PerfPlan, RUN_OFFSET, STAMP_BYTES } from './plan.ts';
 
@@ -28,7 +29,7 @@ export interface Tally {
   readonly confirmLatency: Latencies;
   readonly consumerLatency: Latencies;
   now(): number;
-  failed(error: PerfError): void;
+  failed(error: UserError): void;
 }
 
 /** One producer on a connection of its own. */
@@ -180,13 +181,13 @@ export class Producer implements Receiver {
 
   delivered(): void {}
 
-  failed(error: PerfError): void {
+  failed(error: UserError): void {
     this.tally.failed(error);
   }
 }
 
 /** All frames of one publish, and where in them the time stands; -1: the body has no place for it. */
-export function encodeMessage(
+function encodeMessage(
   plan: PerfPlan,
   key: string,
   bodyMax: number,

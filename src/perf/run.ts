@@ -1,12 +1,7 @@
 // Owns the course of a load test: declaring, starting, looking each second, ending. Never prints.
 
-import {
-  type Address,
-  PerfConnection,
-  type PerfError,
-  parseAmqpUrl,
-  type Receiver,
-} from './connection.ts';
+import type { UserError } from '../util/user-error.ts';
+import { type Address, PerfConnection, parseAmqpUrl, type Receiver } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import { Latencies } from './latencies.ts';
 import type { PerfPlan } from './plan.ts';
@@ -53,11 +48,11 @@ class Counts implements Tally {
   readonly consumerLatency = new Latencies();
   readonly confirmLatency = new Latencies();
   readonly now = clock;
-  error: PerfError | null = null;
+  error: UserError | null = null;
   /** Called as soon as something fails. */
   onFailure = (): void => {};
 
-  failed(error: PerfError): void {
+  failed(error: UserError): void {
     this.error ??= error;
     this.onFailure();
   }
@@ -73,18 +68,18 @@ class DoubleLatencies extends Latencies {
   }
 }
 
-/** Runs a load test until its end, or until `stop` is aborted. Rejects with a PerfError. */
+/** Runs a load test until its end, or until `stop` is aborted. Rejects with a UserError. */
 export async function runPerf(
   plan: PerfPlan,
   stop: AbortSignal,
   onInterval: (interval: Interval) => void,
 ): Promise<PerfResult> {
-  const address = parseAmqpUrl(plan.url);
+  const addresses = plan.urls.map(parseAmqpUrl);
   const counts = Object.assign(new Counts(), {
     consumerLatency: new DoubleLatencies(),
     confirmLatency: new DoubleLatencies(),
   });
-  const bodyMax = await declare(plan, address);
+  const bodyMax = await declareAll(plan, addresses);
   const queueOf = (i: number): string => plan.queues[i % plan.queues.length] as string;
   const producers = Array.from(
     { length: plan.producers },
@@ -96,7 +91,11 @@ export async function runPerf(
   );
   const course = new Course(plan, stop, counts, producers);
   try {
-    for (const each of [...consumers, ...producers]) await each.start(address);
+    // An end and its counterpart have the same number, so that both are at the same broker.
+    for (const ends of [consumers, producers]) {
+      for (const [i, end] of ends.entries())
+        await end.start(addresses[i % addresses.length] as Address);
+    }
     const seconds = await course.run(onInterval);
     if (counts.error !== null) throw counts.error;
     return { seconds, ...pick(counts) };
@@ -198,12 +197,19 @@ const NO_RECEIVER: Receiver = {
   failed: () => {},
 };
 
+/** Declares at each broker: several addresses may be those of one. Resolves with the smallest room for a body. */
+async function declareAll(plan: PerfPlan, addresses: readonly Address[]): Promise<number> {
+  let bodyMax = Infinity;
+  for (const address of addresses) bodyMax = Math.min(bodyMax, await declare(plan, address));
+  return bodyMax;
+}
+
 /** Declares what the test needs; resolves with how many bytes of a body one frame takes. */
 async function declare(plan: PerfPlan, address: Address): Promise<number> {
-  let failure: PerfError | null = null;
+  let failure: UserError | null = null;
   const receiver = {
     ...NO_RECEIVER,
-    failed: (error: PerfError) => {
+    failed: (error: UserError) => {
       failure = error;
     },
   };

@@ -2,18 +2,24 @@
 
 import type { Clock } from '../../util/clock.ts';
 import type { JsonValue } from '../../util/json/json.ts';
+import { faultPlace } from '../../util/json/json-fault.ts';
 import {
   DEFINITION_LIMITS,
   JSON_LIMITS,
+  JsonTextError,
+  NOT_JSON,
   parseJson,
   parseJsonSlowly,
 } from '../../util/json/json-text.ts';
-import { Breather } from '../breather.ts';
 import { badRequest } from '../http-error.ts';
+import { TimeSlice } from '../time-slice.ts';
 import type { BodyKind } from './bodies.ts';
+import { fileInForm, isForm } from './form-file.ts';
 
 /** What is shorter is made into values at once. */
 const SHORT_BYTES = 16 * 1024;
+/** To find the place of a mistake takes about 10 ms for so much. */
+const EXPLAINED_BYTES = 2 ** 20;
 
 /**
  * The value of a body, read with rests on the way where it is long; an empty one is an empty object. What
@@ -26,20 +32,29 @@ export async function readJson(
   kind: BodyKind,
   clock: Clock,
 ): Promise<() => JsonValue> {
+  let text = bytes;
   try {
-    const text = kind === 'definitions' ? fileOf(bytes, contentType ?? '') : bytes;
+    text = kind === 'definitions' ? await fileOf(bytes, contentType ?? '', clock) : bytes;
     if (isBlank(text)) return () => ({});
     const limits = kind === 'definitions' ? DEFINITION_LIMITS : JSON_LIMITS;
     const value =
       text.length < SHORT_BYTES
         ? parseJson(text, limits)
-        : await parseJsonSlowly(text, limits, new Breather(clock));
+        : await parseJsonSlowly(text, limits, new TimeSlice(clock));
     return () => value as JsonValue;
   } catch (error) {
+    const told = explained(error, text);
     return () => {
-      throw error;
+      throw told;
     };
   }
+}
+
+/** The error with the place in words, where the text is short enough to be gone over at once. */
+function explained(error: unknown, text: Buffer): unknown {
+  if (!(error instanceof JsonTextError) || error.message !== NOT_JSON) return error;
+  const where = text.length <= EXPLAINED_BYTES ? ` (${faultPlace(text.toString('utf8'))})` : '';
+  return new JsonTextError(NOT_JSON, `this is not JSON${where}`);
 }
 
 function isBlank(bytes: Buffer): boolean {
@@ -47,34 +62,9 @@ function isBlank(bytes: Buffer): boolean {
 }
 
 /** The body, or the file in the form that it is. */
-function fileOf(bytes: Buffer, contentType: string): Buffer {
-  if (!contentType.startsWith('multipart/form-data')) return bytes;
-  const file = formPart(bytes, contentType, 'file');
+async function fileOf(bytes: Buffer, contentType: string, clock: Clock): Promise<Buffer> {
+  if (!isForm(contentType)) return bytes;
+  const file = await fileInForm(bytes, contentType, 'file', clock);
   if (file === null) throw badRequest('the form has no part of the name file');
   return file;
-}
-
-/** A form has one file, and little beside it. */
-const PARTS_MAX = 64;
-const HEAD_BYTES_MAX = 8 * 1024;
-
-/** The part of that name of a form, RFC 7578; null: there is none. */
-function formPart(bytes: Buffer, contentType: string, name: string): Buffer | null {
-  const boundary = /boundary="?([^";]{1,200})"?/.exec(contentType)?.[1];
-  if (boundary === undefined) return null;
-  const mark = Buffer.from(`--${boundary}`);
-  let start = bytes.indexOf(mark);
-  for (let n = 0; n < PARTS_MAX && start >= 0; n++) {
-    const end = bytes.indexOf(mark, start + mark.length);
-    if (end < 0) return null;
-    const headEnd = bytes.indexOf('\r\n\r\n', start);
-    if (headEnd >= 0 && headEnd < end && headEnd - start <= HEAD_BYTES_MAX) {
-      const head = bytes.toString('latin1', start, headEnd);
-      const isBreak = bytes[end - 2] === 0x0d && bytes[end - 1] === 0x0a;
-      if (head.includes(`name="${name}"`))
-        return bytes.subarray(headEnd + 4, end - (isBreak ? 2 : 0));
-    }
-    start = end;
-  }
-  return null;
 }

@@ -11,6 +11,7 @@
 // So names are judged where the peer is this machine; a broker on a network may have any name in the DNS.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { jsonText } from '../../util/json/json-writer.ts';
 import { isLoopbackAddress } from '../../util/system/address.ts';
 import { HttpError } from '../http-error.ts';
 
@@ -61,6 +62,31 @@ export function checkHost(host: string, peer: string, { hosts, machine }: Allowe
   );
 }
 
+/** How long a browser may go by what it was told of another origin, s, as RabbitMQ has it. */
+const CORS_MAX_AGE_S = 1800;
+
+/**
+ * The headers that let a browser show an answer to a page of an origin that the operator named, so that it may ask
+ * with a login; for any other page none but `vary`.
+ */
+export function corsHeaders(
+  headers: IncomingHttpHeaders,
+  { origins }: AllowedPages,
+): Readonly<Record<string, string>> {
+  const { origin } = headers;
+  // Without an origin, too: a cache must not show the answer to a page.
+  if (origin === undefined || !isNamed(origin, origins)) return { vary: 'origin' };
+  const wanted = headers['access-control-request-headers'];
+  const asks = headers['access-control-request-method'] !== undefined;
+  return {
+    vary: 'origin',
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    ...(asks ? { 'access-control-max-age': String(CORS_MAX_AGE_S) } : {}),
+    ...(asks && wanted !== undefined ? { 'access-control-allow-headers': wanted } : {}),
+  };
+}
+
 /** Refuses a body of a page that is no JSON: forms and plain text are what foreign pages can send. */
 export function checkType(headers: IncomingHttpHeaders, takesForms: boolean): void {
   if (headers.origin === undefined && headers['sec-fetch-site'] === undefined) return;
@@ -99,12 +125,20 @@ function matches(pattern: string, name: string): boolean {
   return wanted.startsWith('*.') ? name.endsWith(wanted.slice(1)) : name === wanted;
 }
 
+/**
+ * Whether the operator named an origin. `*` does not name `null`, which is what any sandboxed frame and any file has:
+ * that has to be in the list itself.
+ */
+function isNamed(origin: string, origins: readonly string[]): boolean {
+  const given = origin.toLowerCase();
+  if (given === 'null') return origins.some((each) => each.toLowerCase() === given);
+  return origins.some((each) => each === '*' || each.toLowerCase().replace(/\/$/, '') === given);
+}
+
 /** Whether an origin is that of this server, which may stand behind a proxy that speaks TLS, or allowed. */
 function isOurs(origin: string, host: string, { origins }: AllowedPages): boolean {
   const given = origin.toLowerCase();
-  if (origins.some((each) => each === '*' || each.toLowerCase().replace(/\/$/, '') === given)) {
-    return true;
-  }
+  if (isNamed(origin, origins)) return true;
   const at = /^(https?):\/\/([^/?#@]+)$/.exec(given);
   if (at === null) return false;
   const port = at[1] === 'https' ? /:443$/ : /:80$/;
@@ -113,6 +147,6 @@ function isOurs(origin: string, host: string, { origins }: AllowedPages): boolea
 }
 
 /** What a peer sent, for a text that it reads itself. */
-const shown = (given: string): string => JSON.stringify(given.slice(0, 200));
+const shown = (given: string): string => jsonText(given.slice(0, 200));
 
 const refused = (reason: string): HttpError => new HttpError(403, 'forbidden', reason);

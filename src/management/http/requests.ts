@@ -11,7 +11,7 @@ import type { Guard } from '../../util/guard.ts';
 import { type TurnShare, turnShareOf } from '../turn-share.ts';
 
 /** So many requests may wait behind one. No browser and hardly a library sends any. */
-export const WAITING_MAX = 8;
+const WAITING_MAX = 8;
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -5,11 +5,11 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../util/clock.ts';
 
 /** So many connections at a time. */
-export const CONNECTIONS_MAX = 512;
+const CONNECTIONS_MAX = 512;
 /** In so long a peer takes so much of what waits for it, and all of it in the other. */
 export const WRITE_TIMEOUT_MS = 30_000;
 const TAKEN_BYTES_MIN = 16 * 1024;
-export const ANSWER_TIMEOUT_MS = 300_000;
+const ANSWER_TIMEOUT_MS = 300_000;
 /** How often to look. */
 export const LOOK_MS = 5000;
 

@@ -7,7 +7,7 @@ import type { Guard } from '../../util/guard.ts';
 import { setImmediate } from '../../util/system/runtime.ts';
 
 /** After so many frames a peer is read on in the next turn: a chunk may have ten thousand, a turn many chunks. */
-export const FRAMES_AT_ONCE = 256;
+const FRAMES_AT_ONCE = 256;
 
 /**
  * The stream of one WebSocket over one socket. That of the library never closes where the socket below is

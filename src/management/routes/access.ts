@@ -1,13 +1,16 @@
 // Owns the routes of users, vhosts, permissions and limits.
 
+import { statisticsOfVhost } from '../../broker/view/history/past.ts';
 import { readTags } from '../../broker/view/put-user.ts';
-import type { VhostView } from '../../broker/view/snapshots.ts';
+import type { VhostView } from '../../broker/view/sums.ts';
 import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
+import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
-import { list } from '../listing.ts';
+import { columnFilter, list, listWhole } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { ofThisNode } from './overview.ts';
 
 /** An exchange in the path says which one to delete; otherwise the body names it, as in RabbitMQ. */
 const TOPIC_PATHS = [
@@ -15,18 +18,23 @@ const TOPIC_PATHS = [
   '/topic-permissions/:vhost/:user/:exchange',
 ];
 
+/** How lists of permissions are sorted. */
+const GRANT_ORDER = ['vhost', 'user', 'exchange'];
+
 export const USER_ROUTES: readonly Route[] = [
-  get('/whoami', 'management', ({ person }) => ({ name: person.name, tags: person.tags })),
-  get('/users', 'administrator', (call) => list(call, call.view.defined.users(), ['name'])),
+  get('/whoami', 'management', ({ principal }) => ({ name: principal.name, tags: principal.tags })),
+  get('/users', 'administrator', (call) => listWhole(call, call.view.defined.users(), ['name'])),
   get('/users/without-permissions', 'administrator', (call) =>
-    list(call, call.view.defined.usersWithoutPermissions(), ['name']),
+    listWhole(call, call.view.defined.usersWithoutPermissions(), ['name']),
   ),
   post('/users/bulk-delete', 'administrator', async (call) => {
     const { users } = call.object('users');
     if (!Array.isArray(users)) throw badRequest('users must be a list of names');
     const names = new Set(users.map((name: JsonValue) => textOf('the name of a user', name)));
     // All are looked for first, so that nothing is deleted when one is not there.
-    for (const name of names) call.view.existingUser(name);
+    for (const name of names) {
+      if (call.view.defined.user(name) === null) throw badRequest(`there is no user '${name}'`);
+    }
     await Promise.all([...names].map((name) => call.view.deleteUserInSteps(name)));
     return done(call);
   }),
@@ -46,11 +54,19 @@ export const USER_ROUTES: readonly Route[] = [
   }),
   get('/users/:user/permissions', 'administrator', (call) => {
     user(call);
-    return call.collected(call.view.defined.permissions({ user: call.param('user') }));
+    return listWhole(
+      call,
+      call.view.defined.permissions({ user: call.param('user') }),
+      GRANT_ORDER,
+    );
   }),
   get('/users/:user/topic-permissions', 'administrator', (call) => {
     user(call);
-    return call.collected(call.view.defined.topicPermissions({ user: call.param('user') }));
+    return listWhole(
+      call,
+      call.view.defined.topicPermissions({ user: call.param('user') }),
+      GRANT_ORDER,
+    );
   }),
   get('/user-limits', 'management', (call) => call.collected(call.view.defined.userLimits())),
   get('/user-limits/:user', 'management', (call) => limitsOfUser(user(call))),
@@ -84,26 +100,29 @@ function limitsOfUser({ name, limits }: JsonObject): object[] {
 export const VHOST_ROUTES: readonly Route[] = [
   get('/vhosts', 'management', (call) => list(call, vhosts(call), ['name'])),
   get('/vhosts/:vhost', 'administrator', async (call) =>
-    shown(call, await call.walked(call.view.look.vhost(call.vhost()))),
+    showing(call)(await call.walked(call.view.snapshots.vhost(call.vhost()))),
   ),
   put('/vhosts/:vhost', 'administrator', async (call) => {
     const name = call.param('vhost');
     const body = call.object();
     await call.view.vhostGone(name);
-    const isNew = !call.view.look.hasVhost(name);
-    const type = body['default_queue_type'];
+    const isNew = !call.view.snapshots.hasVhost(name);
+    // What RabbitMQ writes where a vhost has none is none here, too.
+    const type = textOf('default_queue_type', body['default_queue_type'] ?? 'undefined');
     call.view.putVhost(name, {
       ...(body['description'] === undefined
         ? {}
         : { description: textOf('description', body['description']) }),
       ...(body['tags'] === undefined ? {} : { tags: readTags(body['tags']) }),
-      ...(body['tracing'] === undefined ? {} : { tracing: booleanOf(body['tracing'], false) }),
-      ...(typeof type === 'string' && type !== 'undefined' ? { defaultQueueType: type } : {}),
+      ...(body['tracing'] === undefined
+        ? {}
+        : { tracing: booleanOf('tracing', body['tracing'], false) }),
+      ...(type === 'undefined' ? {} : { defaultQueueType: type }),
     });
     // The user that makes a vhost may use it, as with RabbitMQ.
-    if (isNew) {
+    if (isNew && call.principal.local !== true) {
       const all = { configure: '.*', write: '.*', read: '.*' };
-      call.view.setPermission({ user: call.person.name, vhost: name, ...all });
+      call.view.setPermission({ user: call.principal.name, vhost: name, ...all });
     }
     return saved(call, isNew);
   }),
@@ -113,13 +132,18 @@ export const VHOST_ROUTES: readonly Route[] = [
   }),
   post('/vhosts/:vhost/start/:node', 'administrator', (call) => {
     call.vhost();
+    ofThisNode(call);
     return undefined;
   }),
   get('/vhosts/:vhost/permissions', 'administrator', (call) => {
-    return call.collected(call.view.defined.permissions({ vhost: call.vhost() }));
+    return listWhole(call, call.view.defined.permissions({ vhost: call.vhost() }), GRANT_ORDER);
   }),
   get('/vhosts/:vhost/topic-permissions', 'administrator', (call) => {
-    return call.collected(call.view.defined.topicPermissions({ vhost: call.vhost() }));
+    return listWhole(
+      call,
+      call.view.defined.topicPermissions({ vhost: call.vhost() }),
+      GRANT_ORDER,
+    );
   }),
   get('/vhost-limits', 'management', (call) =>
     call.collected(call.view.defined.vhostLimits(call.watchedVhosts())),
@@ -143,21 +167,39 @@ export const VHOST_ROUTES: readonly Route[] = [
 ];
 
 function* vhosts(call: Call): Rows<object> {
-  for (const vhost of call.view.look.vhosts(call.watchedVhosts())) {
-    yield vhost === null ? null : shown(call, vhost);
+  checkRanges(call, 'invalid_range_parameters');
+  const show = showing(call);
+  for (const vhost of call.view.snapshots.vhosts(call.watchedVhosts())) {
+    yield vhost === null ? null : show(vhost);
   }
 }
 
-function shown(call: Call, vhost: VhostView): object {
-  return {
-    ...vhost,
-    metadata: { description: vhost.description, tags: vhost.tags },
-    cluster_state: { [call.view.look.node]: 'running' },
+/** How a call wants vhosts to be shown: what it asks for is read once for all of them. */
+function showing(call: Call): (vhost: VhostView) => object {
+  const { past, snapshots } = call.view;
+  checkRanges(call);
+  const wanted = columnFilter(call.query);
+  const ranges = {
+    now: past.now,
+    lengths: rangeOf(call, 'lengths'),
+    msgRates: rangeOf(call, 'msg_rates'),
+    dataRates: rangeOf(call, 'data_rates'),
+  };
+  return (vhost) => {
+    const series = past.ofVhost(vhost.name);
+    return {
+      ...vhost,
+      ...(series === null ? {} : statisticsOfVhost(series, ranges, wanted)),
+      metadata: { description: vhost.description, tags: vhost.tags },
+      cluster_state: { [snapshots.node]: 'running' },
+    };
   };
 }
 
 export const PERMISSION_ROUTES: readonly Route[] = [
-  get('/permissions', 'administrator', (call) => call.collected(call.view.defined.permissions({}))),
+  get('/permissions', 'administrator', (call) =>
+    listWhole(call, call.view.defined.permissions({}), GRANT_ORDER),
+  ),
   get('/permissions/:vhost/:user', 'administrator', permission),
   put('/permissions/:vhost/:user', 'administrator', (call) => {
     const body = call.object('configure', 'write', 'read');
@@ -178,7 +220,7 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     return done(call);
   }),
   get('/topic-permissions', 'administrator', (call) =>
-    call.collected(call.view.defined.topicPermissions({})),
+    listWhole(call, call.view.defined.topicPermissions({}), GRANT_ORDER),
   ),
   ...TOPIC_PATHS.flatMap((path) => [
     get(path, 'administrator', grantedTopics),
@@ -190,7 +232,7 @@ export const PERMISSION_ROUTES: readonly Route[] = [
 /** The user and the vhost of the path, which must be there. */
 function ends(call: Call): { readonly vhost: string; readonly user: string } {
   const [vhost, user] = [call.param('vhost'), call.param('user')];
-  const there = call.view.look.hasVhost(vhost) && find(call) !== null;
+  const there = call.view.snapshots.hasVhost(vhost) && find(call) !== null;
   if (!there) throw badRequest('vhost_or_user_not_found');
   return { vhost, user };
 }

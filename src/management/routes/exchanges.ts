@@ -1,11 +1,14 @@
 // Owns the routes of exchanges and bindings, and publishing.
 
-import type { BindingEnd } from '../../broker/view/actor.ts';
-import type { BindingRow } from '../../broker/view/look.ts';
+import { type BindingRow, escapeKey } from '../../broker/view/bindings.ts';
+import type { ExchangeRow } from '../../broker/view/rows.ts';
+import type { BindingEnd } from '../../broker/view/tool-actor.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
 import type { Rows } from '../../util/rows.ts';
-import { booleanOf, type Call, textOf } from '../call.ts';
+import { argumentsOf, booleanOf, type Call, textOf } from '../call.ts';
+import { checkRanges } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
-import { list, pick } from '../listing.ts';
+import { list, listWhole } from '../listing.ts';
 import { Answer, done, get, post, put, type Route, remove, saved } from '../route.ts';
 import { BINDING_ORDER } from './queues.ts';
 
@@ -14,7 +17,8 @@ export const EXCHANGE_ROUTES: readonly Route[] = [
   get('/exchanges/:vhost', 'management', (call) => list(call, rows(call))),
   get('/exchanges/:vhost/:name', 'management', (call) => {
     const row = existing(call);
-    return pick({ incoming: [], outgoing: [], ...row }, call.query['columns']);
+    checkRanges(call);
+    return { incoming: [], outgoing: [], ...row };
   }),
   put('/exchanges/:vhost/:name', 'management', (call) => {
     const body = call.object();
@@ -23,11 +27,11 @@ export const EXCHANGE_ROUTES: readonly Route[] = [
       .declareExchange(
         call.exchange('name'),
         textOf('type', body['type'], 'direct'),
-        booleanOf(body['internal'], false),
+        booleanOf('internal', body['internal'], false),
         {
-          durable: booleanOf(body['durable'], false),
-          autoDelete: booleanOf(body['auto_delete'], false),
-          arguments: body['arguments'],
+          durable: booleanOf('durable', body['durable'], false),
+          autoDelete: booleanOf('auto_delete', body['auto_delete'], false),
+          arguments: argumentsOf(body),
         },
       );
     return saved(call, isNew);
@@ -38,59 +42,69 @@ export const EXCHANGE_ROUTES: readonly Route[] = [
   }),
   get('/exchanges/:vhost/:name/bindings/source', 'management', (call) => {
     existing(call);
-    const found = call.view.look.bindingsFrom(call.vhost(), call.exchange('name'));
-    return list(call, found, BINDING_ORDER);
+    const found = call.view.snapshots.bindingsFrom(call.vhost(), call.exchange('name'));
+    return listWhole(call, found, BINDING_ORDER);
   }),
   get('/exchanges/:vhost/:name/bindings/destination', 'management', (call) => {
     existing(call);
-    const found = call.view.look.bindingsTo(call.vhost(), 'exchange', call.exchange('name'));
-    return list(call, found, BINDING_ORDER);
+    const end = { kind: 'exchange', name: call.exchange('name') } as const;
+    const found = call.view.snapshots.bindingsTo(call.vhost(), end);
+    return listWhole(call, found, BINDING_ORDER);
   }),
   post('/exchanges/:vhost/:name/publish', 'management', publish, 'message'),
 ];
 
 export const BINDING_ROUTES: readonly Route[] = [
   get('/bindings', 'management', (call) =>
-    list(call, call.view.look.bindings(call.vhostOrAll()), BINDING_ORDER),
+    listWhole(call, call.view.snapshots.bindings(call.vhostOrAll()), BINDING_ORDER),
   ),
   get('/bindings/:vhost', 'management', (call) =>
-    list(call, call.view.look.bindings(call.vhostOrAll()), BINDING_ORDER),
+    listWhole(call, call.view.snapshots.bindings(call.vhostOrAll()), BINDING_ORDER),
   ),
   get('/bindings/:vhost/e/:source/:kind/:destination', 'management', (call) =>
-    list(call, between(call), BINDING_ORDER),
+    listWhole(call, between(call), BINDING_ORDER),
   ),
   post('/bindings/:vhost/e/:source/:kind/:destination', 'management', async (call) => {
     const body = call.object();
     const key = textOf('routing_key', body['routing_key']);
     const { kind, name } = end(call);
-    const made = call.actor().bind(call.exchange('source'), { kind, name }, key, body['arguments']);
+    const made = call.actor().bind(call.exchange('source'), { kind, name }, key, argumentsOf(body));
     await call.view.settled();
     // The path of the binding, relative to this one, as RabbitMQ says it.
     const location = `${encodeURIComponent(name)}/${encodeURIComponent(made)}`;
     return new Answer(201, null, { location });
   }),
   get('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) =>
-    call.first(between(call), (row) => row.properties_key === call.param('key')),
+    call.first(between(call), (row) => keysOf(call).includes(row.properties_key)),
   ),
   remove('/bindings/:vhost/e/:source/:kind/:destination/:key', 'management', (call) => {
-    call.actor().unbind(call.exchange('source'), end(call), call.param('key'));
+    call.actor().unbind(call.exchange('source'), end(call), keysOf(call));
     return done(call);
   }),
 ];
 
+/**
+ * What stands for a binding in the path: as lists show it, where it is escaped once more, or the key as it lies in
+ * the path, as RabbitMQ takes it, too.
+ */
+function keysOf(call: Call): readonly string[] {
+  const given = call.param('key');
+  return [given, escapeKey(given)];
+}
+
 function* rows(call: Call): Rows<object> {
-  for (const row of call.view.look.exchanges(call.vhostOrAll())) {
+  checkRanges(call, 'invalid_range_parameters');
+  for (const row of call.view.snapshots.exchanges(call.vhostOrAll())) {
     yield row === null ? null : shown(row);
   }
 }
 
-function shown(row: { readonly policy: string; readonly operator_policy: string }): object {
-  const { operator_policy: _, ...rest } = row;
-  return { ...rest, policy: row.policy || null, user_who_performed_action: '' };
+function shown(row: ExchangeRow): object {
+  return { ...row, user_who_performed_action: '' };
 }
 
 function existing(call: Call): object {
-  return shown(call.found(call.view.look.exchange(call.vhost(), call.exchange('name'))));
+  return shown(call.found(call.view.snapshots.exchange(call.vhost(), call.exchange('name'))));
 }
 
 function end(call: Call): BindingEnd {
@@ -104,7 +118,7 @@ function end(call: Call): BindingEnd {
 function* between(call: Call): Rows<BindingRow> {
   const { kind, name } = end(call);
   const source = call.exchange('source');
-  for (const row of call.view.look.bindingsFrom(call.vhost(), source)) {
+  for (const row of call.view.snapshots.bindingsFrom(call.vhost(), source)) {
     yield row?.destination_type === kind && row.destination === name ? row : null;
   }
 }
@@ -113,12 +127,20 @@ async function publish(call: Call): Promise<object> {
   const body = call.object('properties', 'routing_key', 'payload', 'payload_encoding');
   const encoding = body['payload_encoding'];
   if (encoding !== 'string' && encoding !== 'base64') {
-    throw badRequest(`payload_encoding must be string or base64, not ${JSON.stringify(encoding)}`);
+    throw badRequest(`payload_encoding must be string or base64, not ${jsonText(encoding)}`);
   }
   const payload = textOf('payload', body['payload']);
+  if (encoding === 'base64' && !isBase64(payload)) {
+    throw badRequest('payload is no base64, as payload_encoding says that it is');
+  }
   const bytes = Buffer.from(payload, encoding === 'string' ? 'utf8' : 'base64');
   const key = textOf('routing_key', body['routing_key']);
   const { properties = {} } = body;
   const routed = await call.actor().publish(call.exchange('name'), key, properties, bytes);
   return { routed };
+}
+
+/** Whether a text is base64 to its end: what is none, the runtime would pass over. */
+function isBase64(text: string): boolean {
+  return !/[^A-Za-z0-9+/=\s]|=[^=\s]/.test(text);
 }

@@ -4,16 +4,20 @@
 import type { Call } from '../call.ts';
 import { badRequest } from '../http-error.ts';
 import { Answer, get, probe, type Result, type Route } from '../route.ts';
-import { listeners } from './overview.ts';
+import { listeners, ofThisNode } from './overview.ts';
 
 export const HEALTH_ROUTES: readonly Route[] = [
   probe('/health/checks/alarms', alarms),
   probe('/health/checks/local-alarms', alarms),
   probe('/health/checks/virtual-hosts', ok),
-  probe('/health/checks/is-in-service', ok),
+  probe('/health/checks/is-in-service', (call) =>
+    call.view.snapshots.host.intake.suspended ? failed('listeners are suspended', {}) : ok(),
+  ),
   probe('/health/checks/ready-to-serve-clients', (call) => {
-    const open = call.view.look.host.listeners().length > 0;
-    return open ? ok() : failed('no AMQP listener is open', {});
+    const open = call.view.snapshots.host.listeners().length > 0;
+    if (open) return ok();
+    const suspended = call.view.snapshots.host.intake.suspended;
+    return failed(suspended ? 'listeners are suspended' : 'no AMQP listener is open', {});
   }),
   probe('/health/checks/below-node-connection-limit', ok),
   probe('/health/checks/node-is-quorum-critical', single),
@@ -22,7 +26,7 @@ export const HEALTH_ROUTES: readonly Route[] = [
   probe('/health/checks/port-listener/:port', (call) => {
     const port = Number(call.param('port'));
     if (!Number.isInteger(port)) throw badRequest('Invalid port');
-    const ports = listeners(call).map((each) => each.port);
+    const ports = [...new Set(listeners(call).map((each) => each.port))];
     if (ports.includes(port)) return { status: 'ok', port };
     return failed('No active listener', { missing: port, ports });
   }),
@@ -36,16 +40,28 @@ export const HEALTH_ROUTES: readonly Route[] = [
   }),
   probe('/health/checks/set-aside', setAside),
   get('/healthchecks/node', 'management', alarms),
-  get('/healthchecks/node/:node', 'management', alarms),
+  get('/healthchecks/node/:node', 'management', (call) => {
+    ofThisNode(call);
+    return alarms(call);
+  }),
   get('/aliveness-test/:vhost', 'management', aliveness),
-  get('/auth/attempts/:node', 'monitoring', (call) => [
-    {
-      protocol: 'http',
-      auth_attempts: call.attempts.succeeded + call.attempts.failed,
-      auth_attempts_failed: call.attempts.failed,
-      auth_attempts_succeeded: call.attempts.succeeded,
-    },
-  ]),
+  get('/auth/attempts/:node', 'monitoring', (call) => {
+    ofThisNode(call);
+    const { succeeded, failed: wrong } = call.attempts;
+    return [
+      {
+        protocol: 'http',
+        auth_attempts: succeeded + wrong,
+        auth_attempts_failed: wrong,
+        auth_attempts_succeeded: succeeded,
+      },
+    ];
+  }),
+  // They are not counted by where they come from: the log says it of each that is wrong.
+  get('/auth/attempts/:node/source', 'monitoring', (call) => {
+    ofThisNode(call);
+    return [];
+  }),
 ];
 
 /** The queue that tests of being alive go through. */
@@ -71,7 +87,7 @@ function failed(reason: string, more: object): Answer {
   return new Answer(503, { status: 'failed', reason, ...more });
 }
 
-/** Sends a message through a queue with the rights of the person, as RabbitMQ does. */
+/** Sends a message through a queue with the rights of the user, as RabbitMQ does. */
 async function aliveness(call: Call): Promise<object> {
   const actor = call.actor();
   actor.declareQueue(ALIVENESS, { durable: false, autoDelete: false, arguments: undefined });
@@ -83,7 +99,7 @@ async function aliveness(call: Call): Promise<object> {
 function alarms(call: Call): Result {
   const { mem_alarm, disk_free_alarm } = call.view.resources();
   if (!mem_alarm && !disk_free_alarm) return ok();
-  const { node } = call.view.look;
+  const { node } = call.view.snapshots;
   const on = [...(mem_alarm ? ['memory'] : []), ...(disk_free_alarm ? ['disk'] : [])];
   return failed('There are alarms in effect in the cluster', {
     alarms: on.map((resource) => ({ node, resource })),
@@ -92,7 +108,7 @@ function alarms(call: Call): Result {
 
 /** Says that something is set aside, but not what: probes without a password may ask. */
 function setAside(call: Call): Result {
-  const { messages, definitions } = call.view.look.setAside();
+  const { messages, definitions } = call.view.snapshots.setAside();
   if (messages === 0 && definitions === 0) return ok();
   return failed('Messages or definitions are set aside: see `leveret list set-aside`', {});
 }
@@ -103,15 +119,15 @@ function certificates(call: Call): Result {
   const days = UNIT_DAYS[call.param('unit')];
   const within = Number(call.param('within'));
   if (days === undefined || !Number.isInteger(within) || within < 0) {
-    throw badRequest('Time unit not supported: expected days, weeks, months or years');
+    throw badRequest('Time unit not recognised. Supported units: days, weeks, months, years.');
   }
   const untilMs = call.context.clock.wallMs() + within * days * 86_400_000;
-  const shown = [...call.view.look.host.certificates(), ...call.context.certificates()];
+  const shown = [...call.view.snapshots.host.certificates(), ...call.context.certificates()];
   const soon = shown.filter(({ expiresMs }) => expiresMs <= untilMs);
   if (soon.length === 0) return ok();
   return failed('Certificates expiring', {
     expired: soon.map(({ port, subject, expiresMs }) => ({
-      node: call.view.look.node,
+      node: call.view.snapshots.node,
       protocol: 'amqp/ssl',
       port,
       subject,

@@ -1,22 +1,23 @@
 // Owns the routes about the broker as a whole: overview, nodes, and what tools ask to
 // know which broker they talk to.
 
+import { detailsOf, meanOf, withPast } from '../../broker/view/history/past.ts';
+import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
 import { type Call, textOf } from '../call.ts';
+import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
-import { pick } from '../listing.ts';
 import { done, get, post, put, type Route } from '../route.ts';
+import { featureFlags } from './feature-flags.ts';
 
-/** The release of RabbitMQ whose API this is. */
-const API_VERSION = '3.13.7';
 /** The global parameter that is the name of the cluster. */
 export const CLUSTER_NAME = 'cluster_name';
 
 export const OVERVIEW_ROUTES: readonly Route[] = [
-  get('/overview', 'management', async (call) => pick(await overview(call), call.query['columns'])),
-  get('/nodes', 'monitoring', async (call) => [pick(await node(call), call.query['columns'])]),
+  get('/overview', 'management', overview),
+  get('/nodes', 'monitoring', async (call) => [await node(call)]),
   get('/nodes/:node', 'monitoring', async (call) => {
     ofThisNode(call);
-    return pick(await node(call), call.query['columns']);
+    return node(call);
   }),
   get('/nodes/:node/memory', 'monitoring', (call) => {
     ofThisNode(call);
@@ -26,18 +27,37 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
     ofThisNode(call);
     return { memory: percentages(memory(call)) };
   }),
+  // There is no Erlang, and so none of its tables.
+  ...['', '/relative', '/:filter', '/:filter/relative'].map((rest) =>
+    get(`/nodes/:node/memory/ets${rest}`, 'monitoring', (call) => {
+      ofThisNode(call);
+      return { ets_tables_memory: 'no_tables' };
+    }),
+  ),
   get('/cluster-name', 'management', (call) => ({ name: clusterName(call) })),
   put('/cluster-name', 'administrator', (call) => {
-    call.view.setGlobalParameter(CLUSTER_NAME, call.object('name')['name']);
+    call.view.setGlobalParameter(CLUSTER_NAME, textOf('name', call.object('name')['name']));
     return done(call);
   }),
   get('/version', 'management', (call) => ({ version: call.view.version })),
   get('/extensions', 'management', () => []),
-  get('/feature-flags', 'administrator', () => []),
+  get('/feature-flags', 'administrator', featureFlags),
+  put('/feature-flags/:name/enable', 'administrator', (call) => {
+    const flag = call.param('name');
+    const known = flag === 'all' || featureFlags().some(({ name }) => name === flag);
+    return known ? undefined : call.fail(400, 'bad_request', 'unsupported');
+  }),
   get('/deprecated-features', 'administrator', () => []),
   get('/deprecated-features/used', 'administrator', () => []),
-  get('/auth', null, () => ({ oauth_enabled: false, enable_uaa: false })),
-  get('/config/effective', 'administrator', (call) => call.context.settings()),
+  get('/auth', null, () => ({
+    oauth_enabled: false,
+    enable_uaa: false,
+    uaa_client_id: '',
+    uaa_location: '',
+  })),
+  get('/config/effective', 'administrator', (call) =>
+    Object.fromEntries(call.context.settings.list().map(({ name, value }) => [name, value])),
+  ),
   post('/rebalance/queues', 'administrator', () => undefined),
   post('/backup', 'administrator', async (call) => {
     const { path } = call.object('path');
@@ -47,40 +67,57 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
     const report = await backup(textOf('path', path));
     const ms = Math.round(clock.monotonicMs() - beganMs);
     const text = 'data copied';
-    if (admitsLine(text)) log.info({ ...report, ms, user: call.person.name }, text);
+    if (admitsLine(text)) log.info({ ...report, ms, user: call.principal.name }, text);
     return { ...report, ms };
   }),
 ];
 
-function ofThisNode(call: Call): void {
-  if (call.param('node') !== call.view.look.node) throw notFound();
+/** What a node's past is shown of. */
+const NODE_NAMES = [
+  ...['mem_used', 'disk_free', 'fd_used', 'sockets_used', 'proc_used'],
+  ...['connection_created', 'connection_closed', 'channel_created', 'channel_closed'],
+  ...['queue_declared', 'queue_created', 'queue_deleted', 'io_sync_count', 'io_write_bytes'],
+];
+
+/** Refuses with 404 what is about another node. */
+export function ofThisNode(call: Call): void {
+  if (call.param('node') !== call.view.snapshots.node) throw notFound();
 }
 
 function clusterName(call: Call): string {
   const set = call.view.defined.globalParameter(CLUSTER_NAME);
-  return typeof set?.value === 'string' ? set.value : call.view.look.node;
+  return typeof set?.value === 'string' ? set.value : call.view.snapshots.node;
 }
 
 function exchangeTypes(call: Call): object[] {
-  return call.view.look.exchangeTypes.map((name) => ({ name, description: '', enabled: true }));
+  return call.view.snapshots.exchangeTypes.map((name) => ({
+    name,
+    description: '',
+    enabled: true,
+  }));
 }
 
 async function overview(call: Call): Promise<object> {
-  const { look, version } = call.view;
-  const totals = await call.walked(look.totals(call.watchedVhosts()));
-  const { messages, messages_ready, messages_unacknowledged, ...objects } = totals;
-  const messageStats = await call.walked(look.messageStats());
+  const { snapshots, version, past } = call.view;
+  const lengths = rangeOf(call, 'lengths');
+  const msgRates = rangeOf(call, 'msg_rates');
+  const dataRates = rangeOf(call, 'data_rates');
+  checkRanges(call);
+  const totals = await call.walked(snapshots.totals(call.watchedVhosts()));
+  const { messages, messages_ready, messages_unacknowledged, messages_delayed, ...objects } =
+    totals;
+  const messageStats = await call.walked(snapshots.messageStats());
   const global = call.reaches('administrator');
-  const setAside = await call.walked(look.countSetAside(call.watchedVhosts(), global));
-  const latency = await call.walked(look.latency());
-  const [all, ready, unacked] = look.totalRates();
-  const churn = Object.entries(look.churn()).flatMap(([name, value]) => [
+  const setAside = await call.walked(snapshots.countSetAside(call.watchedVhosts(), global));
+  const latency = await call.walked(snapshots.latency());
+  const [all, ready, unacked] = snapshots.totalRates();
+  const churn = Object.entries(snapshots.churn()).flatMap(([name, value]) => [
     [name, value],
-    [`${name}_details`, look.churnRate(name)],
+    [`${name}_details`, snapshots.churnRate(name)],
   ]);
   return {
-    management_version: API_VERSION,
-    rabbitmq_version: API_VERSION,
+    management_version: RABBITMQ_VERSION,
+    rabbitmq_version: RABBITMQ_VERSION,
     product_name: 'Leveret',
     product_version: version,
     erlang_version: '',
@@ -89,22 +126,33 @@ async function overview(call: Call): Promise<object> {
     sample_retention_policies: { global: [], basic: [], detailed: [] },
     exchange_types: exchangeTypes(call),
     cluster_name: clusterName(call),
-    node: look.node,
+    node: snapshots.node,
     disable_stats: false,
     enable_queue_totals: false,
     statistics_db_event_queue: 0,
     statistics_interval: call.context.statisticsIntervalMs,
-    message_stats: messageStats,
-    churn_rates: Object.fromEntries(churn),
-    queue_totals: {
-      messages,
-      messages_details: all,
-      messages_ready,
-      messages_ready_details: ready,
-      messages_unacknowledged,
-      messages_unacknowledged_details: unacked,
-    },
+    message_stats: withPast(messageStats, past.whole, msgRates),
+    churn_rates: withPast(Object.fromEntries(churn), past.whole, lengths),
+    queue_totals: withPast(
+      {
+        messages,
+        messages_details: all,
+        messages_ready,
+        messages_ready_details: ready,
+        messages_unacknowledged,
+        messages_unacknowledged_details: unacked,
+        messages_delayed,
+      },
+      past.whole,
+      lengths,
+    ),
     object_totals: objects,
+    ...(lengths === null
+      ? {}
+      : { object_totals_details: detailsOf(past.whole, Object.keys(objects), lengths) }),
+    ...(dataRates === null
+      ? {}
+      : { data_rates_details: detailsOf(past.whole, ['recv_oct', 'send_oct'], dataRates) }),
     set_aside: setAside,
     latency,
     ...(call.reaches('monitoring') ? { listeners: listeners(call), contexts: contexts(call) } : {}),
@@ -113,22 +161,22 @@ async function overview(call: Call): Promise<object> {
 
 /** All that listens: AMQP, and the tools. */
 export function listeners(call: Call): { readonly protocol: string; readonly port: number }[] {
-  const { look } = call.view;
+  const { snapshots } = call.view;
   const tools = call.context.ports().map(({ protocol, host, port }) => ({
-    node: look.node,
+    node: snapshots.node,
     protocol,
     ip_address: host,
     port,
     socket_opts: {},
   }));
-  return [...look.host.listeners().map((each) => ({ ...each, socket_opts: {} })), ...tools];
+  return [...snapshots.host.listeners().map((each) => ({ ...each, socket_opts: {} })), ...tools];
 }
 
 function contexts(call: Call): object[] {
   return call.context.ports().map(({ host, port, protocol }) => ({
-    node: call.view.look.node,
-    description: protocol === 'http' ? 'Leveret management' : 'Leveret metrics',
-    path: protocol === 'http' ? '/' : '/metrics',
+    node: call.view.snapshots.node,
+    description: protocol.endsWith('prometheus') ? 'Leveret metrics' : 'Leveret management',
+    path: protocol.endsWith('prometheus') ? '/metrics' : '/',
     ip: host,
     port: String(port),
     ssl_opts: [],
@@ -138,11 +186,11 @@ function contexts(call: Call): object[] {
 
 async function node(call: Call): Promise<object> {
   const { facts, clock } = call.context;
-  const { look } = call.view;
+  const { snapshots } = call.view;
   const resources = call.view.resources();
-  const { connections, queues } = await call.walked(look.totals(look.vhostNames));
+  const { connections, queues } = await call.walked(snapshots.totals(snapshots.vhostNames));
   return {
-    name: look.node,
+    name: snapshots.node,
     type: 'disc',
     running: true,
     os_pid: String(facts.pid),
@@ -151,7 +199,7 @@ async function node(call: Call): Promise<object> {
     run_queue: 0,
     rates_mode: 'basic',
     partitions: [],
-    being_drained: false,
+    being_drained: snapshots.host.intake.suspended,
     cluster_links: [],
     net_ticktime: 60,
     fd_used: await facts.openFiles(),
@@ -176,11 +224,40 @@ async function node(call: Call): Promise<object> {
     exchange_types: exchangeTypes(call),
     contexts: contexts(call),
     applications: [
-      { name: 'rabbit', description: 'RabbitMQ', version: API_VERSION },
+      { name: 'rabbit', description: 'RabbitMQ', version: RABBITMQ_VERSION },
       { name: 'leveret', description: 'Leveret', version: call.view.version },
     ],
-    ...look.churn(),
+    ...snapshots.churn(),
+    ...commitsOf(call),
+    ...pastOfNode(call),
   };
+}
+
+/** How often the store was synced, how much was written, and how long that took: RabbitMQ's names for it. */
+function commitsOf(call: Call): object {
+  const { eighthsOfMs, kib } = call.view.snapshots.commits();
+  const { count, sumMs } = eighthsOfMs;
+  return {
+    io_sync_count: count,
+    io_sync_avg_time: count === 0 ? 0 : sumMs / 8 / count,
+    io_write_count: count,
+    io_write_bytes: kib.sumMs * 1024,
+  };
+}
+
+function pastOfNode(call: Call): object {
+  const { whole, now } = call.view.past;
+  const asked = rangeOf(call, 'node_stats');
+  checkRanges(call);
+  const range = asked ?? now;
+  const all = {
+    ...detailsOf(whole, NODE_NAMES, range),
+    io_write_count_details: detailsOf(whole, ['io_sync_count'], range)['io_sync_count_details'],
+    io_sync_avg_time_details: meanOf(whole, 'io_sync_time', 'io_sync_count', range),
+  };
+  if (asked !== null) return all;
+  const rates = Object.entries(all).map(([name, past]) => [name, { rate: past?.rate ?? 0 }]);
+  return Object.fromEntries(rates);
 }
 
 /** JSON has no Infinity. */

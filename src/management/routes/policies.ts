@@ -1,37 +1,39 @@
 // Owns the routes of policies, operator policies, parameters and definitions.
 
-import type { ParameterView } from '../../broker/view/resources-view.ts';
-import type { PolicyListing } from '../../broker/view/snapshots.ts';
-import type { JsonObject } from '../../util/json/json.ts';
+import type { ParameterView } from '../../broker/view/parameters.ts';
+import type { PolicyListing } from '../../broker/view/policies.ts';
+import { type JsonObject, numberOf } from '../../util/json/json.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
 import type { Rows } from '../../util/rows.ts';
-import { walked } from '../breather.ts';
+import { type Piece, type Pieces, piecesOf } from '../answers/json-pieces.ts';
 import type { Call } from '../call.ts';
-import { type Piece, type Pieces, piecesOf } from '../http/json-pieces.ts';
 import { notAuthorised } from '../http-error.ts';
-import { list } from '../listing.ts';
-import { type Level, REFUSALS } from '../person.ts';
+import { listWhole } from '../listing.ts';
+import { type AccessLevel, REFUSALS } from '../principal.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { walked } from '../time-slice.ts';
 import { CLUSTER_NAME } from './overview.ts';
 
 type Layer = 'policy' | 'operator_policy';
 
 /** The routes of one layer of policies: one is shown by name only to users that may change it. */
-function policyRoutes(base: string, layer: Layer, level: Level): Route[] {
+function policyRoutes(base: string, layer: Layer, level: AccessLevel): Route[] {
   return [
-    get(base, 'management', (call) => list(call, policies(call, layer))),
-    get(`${base}/:vhost`, 'management', (call) => list(call, policies(call, layer))),
+    get(base, 'management', (call) => listWhole(call, policies(call, layer))),
+    get(`${base}/:vhost`, 'management', (call) => listWhole(call, policies(call, layer))),
     get(`${base}/:vhost/:name`, level, (call) => policy(call, layer)),
     put(`${base}/:vhost/:name`, level, async (call) => {
       const vhost = call.vhost();
       const name = call.param('name');
       const body = call.object('pattern', 'definition');
       const isNew = !(await has(policies(call, layer), call));
-      const priority = body['priority'] ?? 0;
+      const { priority = 0, 'apply-to': applyTo = 'all' } = body;
       call.view.setPolicy(layer, vhost, name, {
         pattern: body['pattern'],
         definition: body['definition'],
-        priority: typeof priority === 'string' ? Number(priority) : priority,
-        applyTo: body['apply-to'] ?? 'all',
+        // Old tools write it as a text.
+        priority: typeof priority === 'string' ? numberOf(priority) : priority,
+        applyTo,
       });
       return saved(call, isNew);
     }),
@@ -67,17 +69,20 @@ export const POLICY_ROUTES: readonly Route[] = [
 ];
 
 export const PARAMETER_ROUTES: readonly Route[] = [
-  get('/parameters', 'policymaker', (call) => list(call, parameters(call))),
-  get('/parameters/:component', 'policymaker', (call) => list(call, parameters(call))),
-  get('/parameters/:component/:vhost', 'policymaker', (call) => list(call, parameters(call))),
+  get('/parameters', 'policymaker', (call) => listWhole(call, parameters(call))),
+  get('/parameters/:component', 'policymaker', (call) => listWhole(call, parameters(call))),
+  get('/parameters/:component/:vhost', 'policymaker', (call) => listWhole(call, parameters(call))),
   get('/parameters/:component/:vhost/:name', 'policymaker', (call) => parameter(call)),
   put('/parameters/:component/:vhost/:name', 'policymaker', async (call) => {
     const { value } = call.object('value');
     const { component, name } = call.params as { component: string; name: string };
     checkComponent(call);
     const isNew = !(await has(parameters(call), call));
-    call.view.setParameter({ vhost: call.vhost(), component, name, value });
-    return saved(call, isNew);
+    const why = call.view.setParameter({ vhost: call.vhost(), component, name, value });
+    if (why !== null) warnOfParameter(call, why);
+    const answer = await saved(call, isNew);
+    // Other clients are answered as by RabbitMQ.
+    return call.flag('report') ? { warnings: why === null ? [] : [why] } : answer;
   }),
   remove('/parameters/:component/:vhost/:name', 'policymaker', async (call) => {
     checkComponent(call);
@@ -86,7 +91,7 @@ export const PARAMETER_ROUTES: readonly Route[] = [
     return done(call);
   }),
   get('/global-parameters', 'policymaker', (call) =>
-    list(call, call.view.defined.globalParameters(), ['name']),
+    listWhole(call, call.view.defined.globalParameters(), ['name']),
   ),
   get('/global-parameters/:name', 'policymaker', (call) => globalParameter(call)),
   put('/global-parameters/:name', 'policymaker', (call) => {
@@ -116,6 +121,14 @@ function parameter(call: Call): Promise<object> {
   return named(parameters(call), call);
 }
 
+/** Programs set the same parameter again and again: a limited number of lines says that it changes nothing. */
+function warnOfParameter(call: Call, why: string): void {
+  const { log, admitsLine } = call.context;
+  if (!admitsLine('parameter without effect')) return;
+  const { component, name, vhost } = call.params;
+  log.warn({ vhost, component, name }, `parameter kept without effect: ${why}`);
+}
+
 /** Limits of vhosts and operator policies are parameters too, and no policymaker's to change. */
 function checkComponent(call: Call): void {
   const component = call.param('component');
@@ -139,7 +152,7 @@ function globalParameter(call: Call): object {
 
 export const DEFINITION_ROUTES: readonly Route[] = [
   get('/definitions', 'administrator', (call) => exported(call, null)),
-  get('/definitions/:vhost', 'administrator', (call) => exported(call, call.vhost())),
+  get('/definitions/:vhost', 'administrator', (call) => exported(call, vhostOf(call, 400))),
   post('/definitions', 'administrator', (call) => imported(call), 'definitions'),
   // What old tools call the same.
   get('/all-configuration', 'administrator', (call) => exported(call, null)),
@@ -147,41 +160,51 @@ export const DEFINITION_ROUTES: readonly Route[] = [
   post(
     '/definitions/:vhost',
     'administrator',
-    (call) => imported(call, call.vhost()),
+    (call) => imported(call, vhostOf(call, 404)),
     'definitions',
   ),
 ];
 
+/** The vhost of the path; where it is not there the answer has RabbitMQ's words and this status. */
+function vhostOf(call: Call, status: 400 | 404): string {
+  if (call.view.snapshots.hasVhost(call.param('vhost'))) return call.vhost();
+  return call.fail(status, status === 400 ? 'bad_request' : 'not_found', 'vhost_not_found');
+}
+
 /** Definitions row by row, so that many of them delay no other work. */
 async function exported(call: Call, vhost: string | null): Promise<Pieces> {
   const pieces: Piece[] = [];
-  const sections = call.view.look.definitions(call.view.version, vhost);
+  const sections = call.view.snapshots.definitions(call.view.version, vhost);
   for (const [at, [key, value]] of sections.entries()) {
-    const start = `${at === 0 ? '{' : ','}${JSON.stringify(key)}:`;
-    if (!call.view.look.isRows(value)) {
-      pieces.push(start + JSON.stringify(value));
+    const start = `${at === 0 ? '{' : ','}${jsonText(key)}:`;
+    if (!call.view.snapshots.isRows(value)) {
+      pieces.push(start + jsonText(value));
       continue;
     }
-    pieces.push(...(await piecesOf(`${start}[`, texts(value), ']', call.breather)));
+    pieces.push(...(await piecesOf(`${start}[`, texts(value), ']', call.timeSlice)));
   }
   pieces.push('}');
   return { pieces };
 }
 
 function* texts(rows: Rows<JsonObject>): Rows<string> {
-  for (const row of rows) yield row === null ? null : JSON.stringify(row);
+  for (const row of rows) yield row === null ? null : jsonText(row);
 }
 
-async function imported(call: Call, vhost?: string): Promise<undefined> {
+/** Takes in definitions. A client that asks for a report, or to skip something, is told of it; others are as by RabbitMQ. */
+async function imported(call: Call, vhost?: string): Promise<object | undefined> {
   const json = call.object();
-  const prepared = await walked(call.view.prepareImport(json, vhost), call.breather);
+  const skipUnsupported = call.flag('skip_unsupported');
+  const options = { vhost, skipUnsupported };
+  const prepared = await walked(call.view.prepareImport(json, options), call.timeSlice);
   await call.view.applyImport(prepared);
   const { log, admitsLine } = call.context;
-  const user = call.person.name;
+  const user = call.principal.name;
   for (const warning of prepared.warnings) {
     if (admitsLine('warning of an import')) log.warn({ user }, warning);
   }
   const text = 'definitions imported';
   if (admitsLine(text)) log.info({ user, vhost }, text);
-  return done(call);
+  await done(call);
+  return skipUnsupported || call.flag('report') ? { warnings: prepared.warnings } : undefined;
 }

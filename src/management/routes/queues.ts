@@ -1,26 +1,30 @@
 // Owns the routes of queues and of the messages in them.
 
-import { ACK_MODES, type Actor } from '../../broker/view/actor.ts';
 import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/view/browse.ts';
+import { withPast } from '../../broker/view/history/past.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
-import type { QueueRow } from '../../broker/view/statistics.ts';
+import type { QueueRow } from '../../broker/view/rows.ts';
+import { ACK_MODES, noneStuck, type ToolActor } from '../../broker/view/tool-actor.ts';
 import { type JsonValue, wordOf } from '../../util/json/json.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
+import type { Rows } from '../../util/rows.ts';
 import { setImmediate } from '../../util/system/runtime.ts';
-import { booleanOf, type Call, integerOf, textOf } from '../call.ts';
-import { type Pieces, piecesOf } from '../http/json-pieces.ts';
+import { type Pieces, piecesOf } from '../answers/json-pieces.ts';
+import { requireSameName } from '../body-checks.ts';
+import { argumentsOf, booleanOf, type Call, integerOf, textOf } from '../call.ts';
+import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest } from '../http-error.ts';
-import { list, pick, wantsColumn } from '../listing.ts';
+import { columnFilter, list, listWhole, type SlowColumn } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
-import { isNamed } from '../shape.ts';
 
 /** So many messages are got at a time at most, and so many bytes of each shown unless asked. */
 const GET_MAX = 10_000;
 const BROWSE_MAX = 1000;
 /** One call looks at so many messages, and shows so many bytes of them, before it says where to go on. */
 const BROWSE_SCANNED_MAX = 2000;
-const BROWSE_BYTES_MAX = 4 * 2 ** 20;
-const SHOWN_BYTES = 64 * 1024;
-const ALL_BYTES = 2 ** 31;
+export const BROWSE_BYTES_MAX = 4 * 2 ** 20;
+export const SHOWN_BYTES = 64 * 1024;
+export const ALL_BYTES = 2 ** 31;
 /** How long one request may move messages; a client that wants more calls again. */
 const REDRIVE_MS = 20_000;
 const SLICE_MS = 100;
@@ -32,68 +36,132 @@ export const QUEUE_ROUTES: readonly Route[] = [
   get('/queues/:vhost/:name', 'management', async (call) => {
     const vhost = call.vhost();
     const name = call.param('name');
-    const queue = call.view.look.queue(vhost, name);
-    const { columns } = call.query;
-    const consumers = call.view.look.consumersOf(vhost, name);
-    const details = wantsColumn(columns, 'consumer_details') ? await call.collected(consumers) : [];
-    const all = { consumer_details: details, deliveries: [], incoming: [], ...queue };
-    return pick(all, columns);
+    const { past, snapshots } = call.view;
+    const series = past.ofQueue(vhost, name);
+    const lengths = rangeOf(call, 'lengths');
+    const msgRates = rangeOf(call, 'msg_rates');
+    checkRanges(call);
+    const queue = withPast(snapshots.queue(vhost, name), series, lengths);
+    const stats = queue.message_stats;
+    const messageStats = stats === undefined ? undefined : withPast(stats, series, msgRates);
+    const consumers = call.view.snapshots.consumersOf(vhost, name);
+    const details = columnFilter(call.query)('consumer_details')
+      ? await call.collected(consumers)
+      : [];
+    return {
+      consumer_details: details,
+      deliveries: [],
+      incoming: [],
+      ...queue,
+      message_stats: messageStats,
+    };
   }),
   put('/queues/:vhost/:name', 'management', (call) => {
     const body = call.object();
-    isNamed(body, 'name', call.param('name'));
+    requireSameName(body, 'name', call.param('name'));
     const isNew = call.actor().declareQueue(call.param('name'), {
-      durable: booleanOf(body['durable'], false),
-      autoDelete: booleanOf(body['auto_delete'], false),
-      arguments: body['arguments'],
+      durable: booleanOf('durable', body['durable'], false),
+      autoDelete: booleanOf('auto_delete', body['auto_delete'], false),
+      arguments: argumentsOf(body),
     });
     return saved(call, isNew);
   }),
   remove('/queues/:vhost/:name', 'management', async (call) => {
-    const [unused, empty] = [call.flag('if-unused'), call.flag('if-empty')];
-    await call.actor().deleteQueue(call.param('name'), unused, empty);
+    const conditions = { ifUnused: call.flag('if-unused'), ifEmpty: call.flag('if-empty') };
+    await call.actor().deleteQueue(call.param('name'), conditions);
     return done(call);
   }),
   remove('/queues/:vhost/:name/contents', 'management', (call) => {
     call.actor().purgeQueue(call.param('name'));
     return done(call);
   }),
+  put('/queues/:vhost/:name/pause', 'management', (call) => pause(call, true)),
+  put('/queues/:vhost/:name/resume', 'management', (call) => pause(call, false)),
   get('/queues/:vhost/:name/bindings', 'management', (call) => {
     const vhost = call.vhost();
     const name = call.param('name');
-    call.view.look.queue(vhost, name);
-    return list(call, call.view.look.bindingsTo(vhost, 'queue', name), BINDING_ORDER);
+    call.view.snapshots.queue(vhost, name);
+    return listWhole(
+      call,
+      call.view.snapshots.bindingsTo(vhost, { kind: 'queue', name }),
+      BINDING_ORDER,
+    );
   }),
   post('/queues/:vhost/:name/get', 'management', getMessages),
   get('/queues/:vhost/:name/messages', 'management', browse),
   post('/queues/:vhost/:name/redrive', 'management', redrive),
   post('/queues/:vhost/:name/actions', 'administrator', (call) => {
     const { action } = call.object('action');
-    call.view.look.queue(call.vhost(), call.param('name'));
+    call.view.snapshots.queue(call.vhost(), call.param('name'));
     // Queues are not mirrored here, so that there is nothing to synchronise.
     if (action === 'sync' || action === 'cancel_sync') return undefined;
     throw badRequest(`unknown action '${wordOf(action)}': there are sync and cancel_sync`);
   }),
 ];
 
+function pause(call: Call, paused: boolean): Promise<undefined> {
+  call.actor().pauseQueue(call.param('name'), paused);
+  return done(call);
+}
+
 /** How lists of bindings are sorted. */
 export const BINDING_ORDER = ['vhost', 'source', 'destination', 'properties_key'];
 
 function queues(call: Call): Promise<object> {
-  const { look } = call.view;
-  return list(call, look.queues(call.vhostOrAll()), QUEUE_ORDER, {
+  checkRanges(call, 'invalid_range_parameters');
+  const { snapshots } = call.view;
+  const rows = snapshots.queues(call.vhostOrAll());
+  if (call.flag('disable_stats')) {
+    const totals = call.flag('enable_queue_totals');
+    return list(call, bareRows(rows, totals), QUEUE_ORDER);
+  }
+  // They may have to be read from the disk.
+  const oldest: SlowColumn = {
     name: 'oldest_message_age_ms',
-    // It may have to be read from the disk.
-    of: (row) => look.oldestMessageMs((row as QueueRow).vhost, (row as QueueRow).name),
-  });
+    of: (row) => snapshots.oldestMessageMs((row as QueueRow).vhost, (row as QueueRow).name),
+  };
+  const head: SlowColumn = {
+    name: HEAD_TIMESTAMP,
+    of: (row) => snapshots.headTimestamp((row as QueueRow).vhost, (row as QueueRow).name),
+  };
+  if (call.query['page'] !== undefined) return list(call, rows, QUEUE_ORDER, [oldest, head]);
+  const wanted = columnFilter(call.query)(HEAD_TIMESTAMP);
+  return list(call, wanted ? withHeads(call, rows) : rows, QUEUE_ORDER, [oldest]);
+}
+
+const HEAD_TIMESTAMP = 'head_message_timestamp';
+
+/** Queues with the timestamps of their heads, where those are in memory: all at once would read the whole disk. */
+function* withHeads({ view: { snapshots } }: Call, rows: Rows<QueueRow>): Rows<QueueRow> {
+  for (const row of rows) {
+    if (row === null) yield null;
+    else {
+      const timestamp = snapshots.headTimestamp(row.vhost, row.name, 'memory');
+      yield Object.assign(row, { [HEAD_TIMESTAMP]: timestamp });
+    }
+  }
+}
+
+/** Queues as they were declared, and with `totals` how many messages they have. */
+function* bareRows(rows: Rows<QueueRow>, totals: boolean): Rows<object> {
+  for (const row of rows) yield row === null ? null : bareRow(row, totals);
+}
+
+function bareRow(row: QueueRow, totals: boolean): object {
+  const { name, vhost, type, durable, auto_delete, exclusive, node, state } = row;
+  const bare = { name, vhost, type, durable, auto_delete, exclusive, node, state };
+  const { arguments: args, messages, messages_ready, messages_unacknowledged } = row;
+  if (!totals) return { ...bare, arguments: args };
+  return { ...bare, arguments: args, messages, messages_ready, messages_unacknowledged };
 }
 
 const QUEUE_ORDER = ['vhost', 'name'];
 
-function readEncoding(value: JsonValue | undefined): PayloadEncoding {
+/** How payloads are shown; throws a 400 for what is none of both. */
+export function readEncoding(value: JsonValue | undefined): PayloadEncoding {
   if (value === undefined || value === 'auto') return 'auto';
   if (value === 'base64') return 'base64';
-  throw badRequest(`encoding must be auto or base64, not ${JSON.stringify(value)}`);
+  throw badRequest(`encoding must be auto or base64, not ${jsonText(value)}`);
 }
 
 async function getMessages(call: Call): Promise<Pieces> {
@@ -106,16 +174,16 @@ async function getMessages(call: Call): Promise<Pieces> {
   const count = integerOf('count', body['count'], 1, GET_MAX);
   const truncate = integerOf('truncate', body['truncate'], ALL_BYTES, ALL_BYTES);
   const encoding = readEncoding(body['encoding']);
-  const { breather } = call;
+  const { timeSlice } = call;
   const { messages, settle } = await actor.take(
     call.param('name'),
     count,
     encoding,
     truncate,
-    breather,
+    timeSlice,
   );
   try {
-    const pieces = await piecesOf('[', texts(messages), ']', breather);
+    const pieces = await piecesOf('[', texts(messages), ']', timeSlice);
     // What does not reach the peer comes back, as if its channel had been closed.
     return { pieces, sent: (wholly) => settle(wholly ? mode : 'ack_requeue_true') };
   } catch (error) {
@@ -127,7 +195,7 @@ async function getMessages(call: Call): Promise<Pieces> {
 const TOO_LONG = 'a message is too long for JSON: give truncate, or encoding base64';
 
 function* texts(messages: readonly object[]): Iterable<string> {
-  for (const message of messages) yield JSON.stringify(message);
+  for (const message of messages) yield jsonText(message);
 }
 
 /** Looks on, between turns, until there is what was asked for: a busy machine shows no less. */
@@ -135,20 +203,20 @@ async function browse(call: Call): Promise<object> {
   const { query } = call;
   const actor = call.actor();
   const name = call.param('name');
-  const count = Math.max(1, integerOf('count', query['count'], 50, BROWSE_MAX));
-  const truncate = integerOf('truncate', query['truncate'], SHOWN_BYTES, ALL_BYTES);
+  const count = Math.max(1, integerOf('count', query['count'] || undefined, 50, BROWSE_MAX));
+  const truncate = integerOf('truncate', query['truncate'] || undefined, SHOWN_BYTES, ALL_BYTES);
   const rest = {
     filter: readFilter(query['key'], query['header']),
     encoding: readEncoding(query['encoding']),
     truncate,
   };
-  const { breather } = call;
+  const { timeSlice } = call;
   const messages: BrowsedMessage[] = [];
   let cursor: string | null = query['cursor'] ?? '';
   let scanned = 0;
   let bytes = 0;
   do {
-    if (scanned > 0) await breather.rest();
+    if (scanned > 0) await timeSlice.rest();
     const page: BrowsePage = actor.browse(name, {
       ...rest,
       cursor,
@@ -164,7 +232,16 @@ async function browse(call: Call): Promise<object> {
     scanned < BROWSE_SCANNED_MAX &&
     bytes < BROWSE_BYTES_MAX
   );
-  return { messages, next_cursor: cursor, scanned };
+  // Always said: an answer that holds fewer than asked for must not look like the end of the queue.
+  const stopped_by =
+    cursor === null
+      ? 'end'
+      : messages.length >= count
+        ? 'count'
+        : scanned >= BROWSE_SCANNED_MAX
+          ? 'scanned'
+          : 'bytes';
+  return { messages, next_cursor: cursor, scanned, stopped_by };
 }
 
 /** `key` is a routing key with `*` for any characters, `header` is `name` or `name:value`. */
@@ -193,22 +270,24 @@ async function redrive(call: Call): Promise<object> {
   const filter = readFilter(textOf('key', body['key']), textOf('header', body['header']));
   const pace = new Pace(call, rate);
   let cursor: string | null = textOf('cursor', body['cursor']);
-  let [moved, stuck] = [0, 0];
+  let moved = 0;
+  const reasons: Record<string, number> = noneStuck();
   while (cursor !== null && moved < count && !pace.ended) {
     const want = Math.min(count - moved, pace.allowed(moved));
     if (want > 0) {
       const result = actor.redrive(name, filter, want, to, cursor);
       moved += result.moved;
-      stuck += result.stuck;
+      for (const [why, n] of Object.entries(result.stuck)) reasons[why] = (reasons[why] ?? 0) + n;
       cursor = result.cursor;
     }
     await pace.rest();
   }
   await call.view.settled();
-  return { moved, stuck, left: left(actor, name), next_cursor: cursor };
+  const stuck = Object.values(reasons).reduce((sum, n) => sum + n, 0);
+  return { moved, stuck, stuck_reasons: reasons, left: left(actor, name), next_cursor: cursor };
 }
 
-function left(actor: Actor, name: string): number {
+function left(actor: ToolActor, name: string): number {
   return actor.readyCount(name);
 }
 
@@ -237,7 +316,7 @@ class Pace {
   rest(): Promise<void> {
     return this.rate === 0
       ? new Promise((resolve) => setImmediate(resolve))
-      : this.call.context.wait(SLICE_MS);
+      : this.call.context.delay(SLICE_MS);
   }
 
   private get elapsedMs(): number {

@@ -28,8 +28,8 @@ export const SET_ASIDE_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Of the vhosts that the person may see; rows that belong to none for administrators alone. */
+/** Of the vhosts that the user may see; rows that belong to none for administrators alone. */
 function all(call: Call): object {
   const global = call.reaches('administrator') && call.query['vhost'] === undefined;
-  return list(call, call.view.look.setAsideIn(call.vhostOrAll(), global), []);
+  return list(call, call.view.snapshots.setAsideIn(call.vhostOrAll(), global), []);
 }

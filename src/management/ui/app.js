@@ -1,52 +1,148 @@
-// Owns the frame of the application: login, navigation, theme, and which view is shown. Never draws a view.
+// Owns the frame of the application: navigation, session, and which view is shown. Never draws a view.
 
-import { get, loggedIn, login, logout, whenLoggedOut } from './api.js';
-import { h, replace, toast } from './dom.js';
-import * as access from './views/access.js';
+import { ApiError, at, get, loggedIn, logout, whenLoggedOut } from './api.js';
+import { h, messageOf, place, replace, toast } from './dom.js';
+import { gonePage, isGone, unknownPage } from './frame/gone.js';
+import { showLogin } from './frame/login.js';
+import { isLost, watchBroker } from './frame/status.js';
+import { followTheme, switchTheme } from './frame/theme.js';
+import { vhostChooser } from './frame/vhost.js';
+import { vhostNames } from './parts/vhosts.js';
+import * as access from './views/admin/access.js';
+import * as definitions from './views/admin/definitions.js';
+import * as log from './views/admin/log.js';
+import * as policies from './views/admin/policies.js';
+import * as schedules from './views/admin/schedules.js';
+import * as settings from './views/admin/settings.js';
+import * as userPage from './views/admin/user.js';
+import * as vhostPage from './views/admin/vhost.js';
+import * as channel from './views/channel.js';
 import * as connections from './views/connections.js';
-import * as definitions from './views/definitions.js';
 import * as exchanges from './views/exchanges.js';
 import * as overview from './views/overview.js';
-import * as policies from './views/policies.js';
 import * as queue from './views/queue.js';
 import * as queues from './views/queues.js';
 import * as setAside from './views/set-aside.js';
 import * as topology from './views/topology.js';
 
+/** @import { Thing } from './frame/gone.js' */
+
 const REFRESH_MS = 2000;
+
+/**
+ * What a view shows: an element, and what is called to bring it up to date and when it goes.
+ * @typedef {{ element: Element, refresh?: () => unknown, dispose?: () => void }} Shown
+ */
+
+/**
+ * A page. `under` is the section that it belongs to, `thing` what it is about, by the parts of its address: where
+ * that is not there, the page says so.
+ * @typedef {object} View
+ * @property {string} [title]
+ * @property {string} [under]
+ * @property {string[]} [tags]
+ * @property {(rest: string[]) => Thing | null} [thing]
+ * @property {(rest: any) => Shown | Promise<Shown>} show
+ */
 
 /**
  * For each first part of a path its title in the navigation, if it has one, what draws it, and which tags
  * of a user lead there, if not all do: the broker would refuse the others.
+ * @type {Record<string, View>}
  */
 const VIEWS = {
   '': { title: 'Overview', show: overview.show },
   'set-aside': { under: '', show: setAside.show },
   queues: { title: 'Queues', show: queues.show },
-  queue: { under: 'queues', show: queue.show },
+  queue: {
+    under: 'queues',
+    show: queue.show,
+    thing: ([vhost = '', name = '']) => ({
+      ...{ kind: 'queue', name, vhost, list: 'queues' },
+      path: at`/queues/${vhost}/${name}`,
+    }),
+  },
   exchanges: { title: 'Exchanges', show: exchanges.showAll },
-  exchange: { under: 'exchanges', show: exchanges.showOne },
-  topology: { title: 'Topology', show: topology.show },
+  exchange: {
+    under: 'exchanges',
+    show: exchanges.showOne,
+    thing: ([vhost = '', name = '']) => ({
+      ...{ kind: 'exchange', name, vhost, list: 'exchanges' },
+      path: at`/exchanges/${vhost}/${name}`,
+    }),
+  },
+  topology: {
+    title: 'Topology',
+    show: topology.show,
+    thing: ([name]) =>
+      name === undefined
+        ? null
+        : { kind: 'vhost', name, list: 'topology', path: at`/vhosts/${name}` },
+  },
   connections: { title: 'Connections', show: connections.show },
-  connection: { under: 'connections', show: connections.showOne },
+  connection: {
+    under: 'connections',
+    show: connections.showOne,
+    thing: ([name = '']) => ({
+      ...{ kind: 'connection', name, list: 'connections' },
+      path: at`/connections/${name}`,
+    }),
+  },
+  channel: {
+    under: 'connections',
+    show: channel.show,
+    thing: ([name = '']) => ({
+      ...{ kind: 'channel', name, list: 'connections' },
+      path: at`/channels/${name}`,
+    }),
+  },
   access: { title: 'Access', tags: ['administrator'], show: access.show },
+  user: {
+    under: 'access',
+    show: userPage.show,
+    thing: ([name = '']) => ({ kind: 'user', name, list: 'access', path: at`/users/${name}` }),
+  },
+  vhost: {
+    under: 'access',
+    show: vhostPage.show,
+    thing: ([name = '']) => ({ kind: 'vhost', name, list: 'access', path: at`/vhosts/${name}` }),
+  },
   policies: {
     title: 'Policies',
     tags: ['administrator', 'policymaker'],
     show: policies.show,
   },
+  schedules: {
+    title: 'Schedules',
+    tags: ['administrator', 'policymaker'],
+    show: schedules.show,
+  },
   definitions: { title: 'Definitions', tags: ['administrator'], show: definitions.show },
+  settings: { title: 'Settings', tags: ['administrator'], show: settings.show },
+  log: { title: 'Log', tags: ['administrator'], show: log.show },
 };
 
-const main = document.getElementById('main');
+const main = place('main');
+/** @type {Shown | null} */
 let current = null;
 let turn = 0;
 
+/** Addresses as RabbitMQ's pages have them: one thing below the name of its list. */
+const SINGULAR = new Map(
+  ['queue', 'exchange', 'connection', 'channel', 'user', 'vhost'].map((one) => [`${one}s`, one]),
+);
+
 function parts() {
-  return location.hash.replace(/^#\/?/, '').split('?')[0].split('/').map(unescaped);
+  const all = location.hash.replace(/^#\/?/, '').replace(/\?.*/, '').split('/').map(unescaped);
+  const [first = '', ...rest] = all;
+  const one = SINGULAR.get(first);
+  return one === undefined || rest.join('') === '' ? all : [one, ...rest];
 }
 
-/** What was typed into the address need not be escaped as it should. */
+/**
+ * What was typed into the address need not be escaped as it should.
+ * @param {string} part
+ */
 function unescaped(part) {
   try {
     return decodeURIComponent(part);
@@ -55,7 +151,11 @@ function unescaped(part) {
   }
 }
 
-function drawNavigation(active) {
+/**
+ * @param {User} user
+ * @param {string} active
+ */
+function drawNavigation(user, active) {
   const links = Object.entries(VIEWS)
     .filter(
       ([, { title, tags }]) => title && (tags ?? user.tags).some((tag) => user.tags.includes(tag)),
@@ -63,43 +163,87 @@ function drawNavigation(active) {
     .map(([name, view]) =>
       h('a', { href: `#/${name}`, 'aria-current': name === active ? 'page' : null }, view.title),
     );
-  replace(document.getElementById('nav'), links);
+  replace(place('nav'), links);
+  place('menu').hidden = false;
+  openMenu(false);
 }
 
-/** Who has logged in; null: that has not been asked yet. */
+/**
+ * The section of the page that is asked for, also while no broker answers.
+ * @param {string} active
+ */
+function markSection(active) {
+  for (const link of place('nav').querySelectorAll('a')) {
+    if (link.getAttribute('href') === `#/${active}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+}
+
+/**
+ * Opens or closes the navigation where it has no place of its own, as on a phone.
+ * @param {boolean} open
+ */
+function openMenu(open) {
+  place('menu').setAttribute('aria-expanded', String(open));
+}
+
+/** @typedef {{ name: string, tags: string[] }} User */
+
+/**
+ * The user that has logged in; null: that has not been asked yet.
+ * @type {User | null}
+ */
 let user = null;
 
-function drawSession() {
+/**
+ * @param {User} user
+ * @param {string[]} vhosts
+ */
+function drawSession(user, vhosts) {
   replace(
-    document.getElementById('session'),
+    place('session'),
+    vhostChooser(vhosts, () => route()),
     h('span', { class: 'quiet small', title: user.tags.join(', ') }, user.name),
     h(
       'button',
       { class: 'icon', type: 'button', 'aria-label': 'Light or dark', onclick: switchTheme },
       '◐',
     ),
-    h('button', { type: 'button', onclick: logout }, 'Log out'),
+    h('button', { type: 'button', onclick: () => logout() }, 'Log out'),
   );
 }
 
-async function route() {
+/** @param {string | null} why */
+function drawLogin(why) {
+  user = null;
+  replace(place('nav'));
+  replace(place('session'));
+  place('menu').hidden = true;
+  showLogin(why, route);
+}
+
+/** @param {string | null} [why] why there is no login any more */
+async function route(why = null) {
   turn += 1;
   const mine = turn;
   current?.dispose?.();
   current = null;
   if (!loggedIn()) {
-    showLogin();
+    drawLogin(why);
     return;
   }
-  const [name, ...rest] = parts();
-  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : VIEWS[''];
-  document.title = `${view.title ?? rest[rest.length - 1] ?? ''} · Leveret`;
+  const [name = '', ...rest] = parts();
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
+  markSection(view?.under ?? name);
+  document.title = `${view?.title ?? rest[rest.length - 1] ?? 'No such page'} · Leveret`;
   try {
-    user ??= await get('/whoami');
+    const me = /** @type {User} */ (user ?? (await get('/whoami')));
+    user = me;
+    const vhosts = await vhostNames();
     if (mine !== turn) return;
-    drawSession();
-    drawNavigation(view.under ?? name);
-    const shown = await view.show(rest);
+    drawSession(me, vhosts);
+    drawNavigation(me, view?.under ?? name);
+    const shown = view === undefined ? { element: unknownPage() } : await view.show(rest);
     if (mine !== turn) {
       shown.dispose?.();
       return;
@@ -108,23 +252,49 @@ async function route() {
     replace(main, shown.element);
     await refresh();
   } catch (error) {
-    if (mine === turn && loggedIn()) showFailure(view, error);
+    if (mine === turn && loggedIn()) await showFailure(error);
   }
 }
 
-function showFailure(view, error) {
-  const gone = error.status === 404 && view.under !== undefined;
+/** @param {unknown} error */
+async function showFailure(error) {
+  const mine = turn;
+  if (await showGone(error)) return;
+  if (mine !== turn) return;
   replace(
     main,
-    h('p', { class: 'error', role: 'alert' }, error.message),
-    gone
-      ? h(
-          'p',
-          null,
-          h('a', { href: `#/${view.under}` }, `Back to ${VIEWS[view.under].title.toLowerCase()}`),
-        )
-      : h('p', { class: 'quiet' }, 'Reload the page to try again.'),
+    h('p', { class: 'error', role: 'alert' }, messageOf(error)),
+    h(
+      'p',
+      { class: 'quiet' },
+      error instanceof ApiError && error.status === 0
+        ? 'This page is shown as soon as the broker answers.'
+        : 'Reload the page to try again.',
+    ),
   );
+}
+
+/**
+ * Shows that what the page is about is not there, if that is what an error says.
+ * @param {unknown} error
+ */
+async function showGone(error) {
+  const mine = turn;
+  const [name = '', ...rest] = parts();
+  const thing = VIEWS[name]?.thing?.(rest) ?? null;
+  if (thing === null || !(error instanceof ApiError) || error.status !== 404) return false;
+  if (!(await isGone(thing.path).catch(() => false))) return false;
+  const element = await gonePage(thing);
+  if (mine !== turn) return true;
+  current?.dispose?.();
+  // Names of connections are never used again.
+  const returns = thing.kind !== 'connection' && thing.kind !== 'channel';
+  const refresh = async () => {
+    if (returns && !(await isGone(thing.path)) && mine === turn) await route();
+  };
+  current = { element, refresh };
+  replace(main, element);
+  return true;
 }
 
 let failing = false;
@@ -137,8 +307,10 @@ async function refresh() {
     failing = false;
   } catch (error) {
     if (view !== current || !loggedIn()) return;
-    // Once is enough for what goes wrong every two seconds.
-    if (!failing) toast(error.message, true);
+    if (await showGone(error)) return;
+    // The banner tells of a broker that does not answer. Once is enough for what goes wrong every two seconds.
+    const silent = error instanceof ApiError && error.status === 0;
+    if (!failing && !silent && !isLost()) toast(messageOf(error), true);
     failing = true;
   }
 }
@@ -146,69 +318,20 @@ async function refresh() {
 async function keepFresh() {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
-    if (!document.hidden) await refresh();
+    if (!document.hidden && !isLost()) await refresh();
   }
 }
 
-function showLogin() {
-  user = null;
-  replace(document.getElementById('nav'));
-  replace(document.getElementById('session'));
-  const error = h('p', { class: 'error', role: 'alert', hidden: true });
-  const name = h('input', { name: 'username', autocomplete: 'username', required: true });
-  const password = h('input', {
-    name: 'password',
-    type: 'password',
-    autocomplete: 'current-password',
-  });
-  const onsubmit = async (event) => {
-    event.preventDefault();
-    try {
-      await login(name.value, password.value);
-      await route();
-    } catch (failure) {
-      error.textContent =
-        failure.message === 'Login failed'
-          ? 'The name or the password is wrong, or the user may log in from this machine only.'
-          : failure.message;
-      error.hidden = false;
-    }
-  };
-  const field = (label, input) => h('label', { class: 'field' }, h('span', null, label), input);
-  replace(
-    main,
-    h(
-      'form',
-      { class: 'card login', onsubmit },
-      h('h1', { class: 'brand' }, h('img', { src: '/icon.svg', alt: '', width: 32 }), 'Leveret'),
-      error,
-      field('User', name),
-      field('Password', password),
-      h('div', { class: 'actions' }, h('button', { class: 'main', type: 'submit' }, 'Log in')),
-    ),
-  );
-  name.focus();
-}
-
-function applyTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  window.dispatchEvent(new Event('leveret-theme'));
-}
-
-const prefersDark = matchMedia('(prefers-color-scheme: dark)');
-
-function themeNow() {
-  return localStorage.getItem('leveret.theme') ?? (prefersDark.matches ? 'dark' : 'light');
-}
-
-function switchTheme() {
-  localStorage.setItem('leveret.theme', themeNow() === 'dark' ? 'light' : 'dark');
-  applyTheme(themeNow());
-}
-
-prefersDark.addEventListener('change', () => applyTheme(themeNow()));
-applyTheme(themeNow());
-whenLoggedOut(() => route());
+followTheme();
+place('skip').addEventListener('click', (event) => {
+  // The address names the page that is shown: it is no place in it.
+  event.preventDefault();
+  main.focus();
+});
+place('menu').addEventListener('click', () =>
+  openMenu(place('menu').getAttribute('aria-expanded') !== 'true'),
+);
+whenLoggedOut((why) => route(why));
 window.addEventListener('hashchange', () => {
   void route();
   main.focus({ preventScroll: true });
@@ -216,3 +339,5 @@ window.addEventListener('hashchange', () => {
 });
 void route();
 void keepFresh();
+// A page that could not be shown is shown now, another goes on.
+watchBroker(() => (current === null ? route() : refresh()));

@@ -1,31 +1,69 @@
-// Owns dialogs: forms that send something, and questions before something is lost.
+// Owns dialogs: forms that send something, and questions before something is lost. Never makes a field: fields.js does.
 
-import { h, toast } from './dom.js';
+import { h, messageOf, toast } from './dom.js';
+import { FieldError, widgetOf } from './fields.js';
+
+/** @import { Child } from './dom.js' */
+/** @import { Field } from './fields.js' */
 
 /**
- * Opens a form. A field has `name`, `label`, and may have `type` (text, password, number, check, select,
- * area), `value`, `options`, `help`, `required`. `submit(values)` may reject: what it says is shown, and
- * the form stays. Resolves when the dialog is closed.
+ * Opens a form of fields. `submit(values)` may reject: what it says is shown beside the field that it is about, or above
+ * all, and the form stays. Resolves when the dialog is closed.
+ * @param {object} given
+ * @param {string} given.title
+ * @param {Child} [given.about]
+ * @param {Field[]} given.fields
+ * @param {string} given.action
+ * @param {boolean} [given.danger]
+ * @param {(values: any) => unknown} given.submit
+ * @returns {Promise<void>}
  */
 export function form({ title, about, fields, action, danger = false, submit }) {
   const error = h('p', { class: 'error', role: 'alert', hidden: true });
-  const inputs = fields.map((field) => [field, inputOf(field)]);
+  const widgets = fields.map((field) => widgetOf(field));
   const send = h('button', { class: danger ? 'danger' : 'main', type: 'submit' }, action);
   const cancel = h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel');
-  const onsubmit = async (event) => {
+  const tell = (/** @type {string} */ message) => {
+    const beside = widgets.find((each) => each.claims(message));
+    if (beside?.fail(message)) return;
+    error.textContent = message;
+    error.hidden = false;
+    error.scrollIntoView({ block: 'nearest' });
+  };
+  /** What is entered, or null: something was wrong with it, and is told beside it. */
+  const entered = () => {
+    /** @type {Record<string, unknown>} */
+    const values = {};
+    let wrong = false;
+    for (const each of widgets) {
+      each.fail(null);
+      try {
+        values[each.name] = each.read();
+      } catch (failure) {
+        if (!(failure instanceof FieldError)) throw failure;
+        if (!wrong) failure.input?.focus();
+        each.fail(failure.message, failure.input);
+        wrong = true;
+      }
+    }
+    return wrong ? null : values;
+  };
+  const changed = () => {
+    const now = Object.fromEntries(widgets.map((each) => [each.name, each.now()]));
+    for (const each of widgets) each.changed?.(now);
+  };
+  const onsubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    send.disabled = true;
     error.hidden = true;
+    const values = entered();
+    if (values === null) return;
+    send.disabled = true;
     try {
-      const values = Object.fromEntries(
-        inputs.map(([field, input]) => [field.name, read(field, input)]),
-      );
       const said = await submit(values);
       dialog.close();
       if (typeof said === 'string') toast(said);
     } catch (failure) {
-      error.textContent = failure.message;
-      error.hidden = false;
+      tell(messageOf(failure));
     } finally {
       send.disabled = false;
     }
@@ -35,61 +73,33 @@ export function form({ title, about, fields, action, danger = false, submit }) {
     { 'aria-label': title },
     h(
       'form',
-      { onsubmit },
+      { onsubmit, onchange: changed, novalidate: true },
       h('h2', null, title),
-      about ? h('p', { class: 'quiet' }, about) : null,
+      about ? h('div', { class: 'about quiet' }, about) : null,
       error,
-      inputs.map(([field, input]) =>
-        h(
-          'label',
-          { class: field.type === 'check' ? 'field check' : 'field' },
-          h('span', null, field.label),
-          input,
-          field.help ? h('small', null, field.help) : null,
-        ),
-      ),
+      widgets.map(({ element }) => element),
       h('div', { class: 'actions' }, cancel, send),
     ),
   );
   document.body.append(dialog);
+  changed();
   const closed = new Promise((resolve) => {
     dialog.addEventListener('close', () => {
       dialog.remove();
-      resolve();
+      resolve(undefined);
     });
   });
   dialog.showModal();
   return closed;
 }
 
-/** Asks before something that cannot be undone. */
+/**
+ * Asks before something that cannot be undone.
+ * @param {string} title
+ * @param {Child} about
+ * @param {string} action
+ * @param {() => unknown} act
+ */
 export function ask(title, about, action, act) {
   return form({ title, about, fields: [], action, danger: true, submit: act });
-}
-
-function inputOf({ type = 'text', value = '', options = [], required = false, placeholder }) {
-  if (type === 'select') {
-    const select = h(
-      'select',
-      null,
-      options.map((option) => h('option', { value: option }, option === '' ? '–' : option)),
-    );
-    if (value !== '') select.value = value;
-    return select;
-  }
-  if (type === 'area') return h('textarea', { required, spellcheck: 'false', placeholder, value });
-  if (type === 'check') return h('input', { type: 'checkbox', checked: value === true });
-  return h('input', { type, value, required, placeholder, autocomplete: 'off' });
-}
-
-function read({ type, label }, input) {
-  if (type === 'check') return input.checked;
-  if (type === 'number') return input.value === '' ? null : Number(input.value);
-  if (type !== 'area' || label.indexOf('JSON') < 0) return input.value;
-  if (input.value.trim() === '') return {};
-  try {
-    return JSON.parse(input.value);
-  } catch (error) {
-    throw new Error(`${label} is no JSON: ${error.message}`);
-  }
 }

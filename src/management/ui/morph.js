@@ -3,18 +3,30 @@
 
 import { flat, sameListeners, takeListeners } from './dom.js';
 
-/** Gives an element other children, keeping those that are alike. */
+/** @import { Child } from './dom.js' */
+
+/**
+ * Gives an element other children, keeping those that are alike.
+ * @param {Element} element
+ * @param {Child[]} children
+ */
 export function update(element, ...children) {
   const focused = document.activeElement;
   updateChildren(element, flat(children).map(asNode));
   // To move an element takes the focus from it.
-  if (document.activeElement !== focused && focused.isConnected) {
+  if (document.activeElement === focused || focused?.isConnected !== true) return;
+  if (focused instanceof HTMLElement || focused instanceof SVGElement) {
     focused.focus({ preventScroll: true });
   }
 }
 
+/** @param {Node | string} child */
 const asNode = (child) => (child instanceof Node ? child : document.createTextNode(child));
 
+/**
+ * @param {Node} element
+ * @param {Node[]} fresh
+ */
 function updateChildren(element, fresh) {
   const keyed = new Map();
   for (const child of element.childNodes) {
@@ -32,22 +44,31 @@ function updateChildren(element, fresh) {
     } else if (at === null || key !== null || keyOf(at) !== null) element.insertBefore(child, at);
     else updateNode(at, child);
   }
-  while (element.childNodes.length > fresh.length) element.lastChild.remove();
+  while (element.childNodes.length > fresh.length) element.lastChild?.remove();
 }
 
-/** What stays the same thing in another place has a key. */
-const keyOf = (node) => node.dataset?.key ?? null;
+/**
+ * What stays the same thing in another place has a key.
+ * @param {Node} node
+ * @returns {string | null}
+ */
+const keyOf = (node) => (node instanceof HTMLElement ? (node.dataset['key'] ?? null) : null);
 
+/**
+ * @param {ChildNode} old
+ * @param {Node} fresh
+ */
 function updateNode(old, fresh) {
   if (old === fresh) return;
   if (old.nodeName !== fresh.nodeName || !sameListeners(old, fresh)) {
     old.replaceWith(fresh);
     return;
   }
-  if (old.nodeType === Node.TEXT_NODE) {
+  if (old instanceof Text && fresh instanceof Text) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
+  if (!(old instanceof Element && fresh instanceof Element)) return;
   for (const { name } of [...old.attributes]) {
     // Whether details are open is for the reader to say.
     if (!fresh.hasAttribute(name) && name !== 'open') old.removeAttribute(name);

@@ -2,12 +2,12 @@
 
 import { at, call, get } from '../api.js';
 import { form } from '../dialog.js';
-import { bytes, count, facts, h, link, moment, rate, tag } from '../dom.js';
+import { bytes, count, facts, h, many, moment, rate, replace, tag } from '../dom.js';
+import { chosenVhost } from '../frame/vhost.js';
 import { list } from '../list.js';
 import { update } from '../morph.js';
+import { channelLink, connectionLink, titleOf } from '../parts/peer.js';
 import { table } from '../table.js';
-
-const label = (row) => row.client_properties?.connection_name || row.name;
 
 const CHANNELS = {
   empty: 'No channel is open.',
@@ -17,8 +17,8 @@ const CHANNELS = {
       title: 'Channel',
       sort: 'name',
       name: true,
-      cell: (row) =>
-        link(`/connection/${encodeURIComponent(row.connection_details.name)}`, row.name),
+      fixed: true,
+      cell: (row) => channelLink(row.name, row.number, row.connection_details),
     },
     { title: 'User', sort: 'user', cell: (row) => row.user },
     {
@@ -64,6 +64,20 @@ const CHANNELS = {
       sort: 'message_stats.deliver_get_details.rate',
       cell: (row) => rate(row.message_stats?.deliver_get_details?.rate ?? 0),
     },
+    ...Object.entries({
+      Acks: 'ack',
+      Confirms: 'confirm',
+      Redelivered: 'redeliver',
+      Returned: 'return_unroutable',
+      Dropped: 'drop_unroutable',
+    }).map(([title, name]) => ({
+      title,
+      num: true,
+      off: true,
+      sort: `message_stats.${name}_details.rate`,
+      cell: (row) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0),
+    })),
+    { title: 'Vhost', off: true, sort: 'vhost', cell: (row) => row.vhost },
   ],
 };
 
@@ -71,21 +85,21 @@ const CHANNELS = {
 const CLOSED_SHOWN = 100;
 
 export async function show() {
+  const vhost = chosenVhost();
   const open = list({
     path: '/connections',
+    pathIn: (vhost) => at`/vhosts/${vhost}/connections`,
     caption: 'Connections',
     key: (row) => row.name,
     sort: 'name',
-    empty: 'Nobody is connected. Clients connect to the AMQP listeners that the overview shows.',
+    empty: 'No client is connected. Clients connect to the AMQP listeners that the overview shows.',
     columns: [
       {
         title: 'Name',
         sort: 'name',
         name: true,
-        cell: (row) => [
-          link(`/connection/${encodeURIComponent(row.name)}`, label(row)),
-          label(row) === row.name ? null : h('div', { class: 'quiet small' }, row.name),
-        ],
+        fixed: true,
+        cell: (row) => connectionLink(row),
       },
       { title: 'User', sort: 'user', cell: (row) => row.user },
       { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
@@ -95,6 +109,12 @@ export async function show() {
         cell: (row) => tag(row.state, row.state === 'running' ? '' : 'warn'),
       },
       { title: 'Client', wide: true, cell: client },
+      {
+        title: 'Protocol',
+        off: true,
+        cell: (row) => [row.protocol, row.ssl ? tag(row.ssl_protocol, 'grey') : null],
+      },
+      { title: 'Since', off: true, sort: 'connected_at', cell: (row) => moment(row.connected_at) },
       { title: 'Channels', num: true, sort: 'channels', cell: (row) => count(row.channels) },
       {
         title: 'From',
@@ -112,6 +132,7 @@ export async function show() {
   });
   const channels = list({
     path: '/channels',
+    pathIn: (vhost) => at`/vhosts/${vhost}/channels`,
     caption: 'Channels',
     ...CHANNELS,
     sort: 'name',
@@ -126,12 +147,14 @@ export async function show() {
       open.element,
       h('h2', null, 'Channels'),
       channels.element,
-      h('section', { class: 'card flat' }, h('h2', null, 'Closed lately, and why'), gone.element),
+      h('section', { class: 'card flat' }, h('h2', null, 'Recently closed, and why'), gone.element),
     ),
     async refresh() {
       await open.refresh();
       await channels.refresh();
-      gone.show((await get('/closed')).closed.slice(0, CLOSED_SHOWN));
+      const { closed } = await get('/closed');
+      const mine = closed.filter((row) => vhost === '' || row.vhost === vhost);
+      gone.show(mine.slice(0, CLOSED_SHOWN));
     },
   };
 }
@@ -154,7 +177,8 @@ function closedTable() {
         name: true,
         cell: (row) => [
           row.kind === 'channel' ? `channel ${row.channel} of ` : '',
-          row.connection,
+          row.user_provided_name || row.connection,
+          row.user_provided_name ? h('div', { class: 'quiet small' }, row.connection) : null,
           h('div', { class: 'quiet small' }, moment(row.time)),
         ],
       },
@@ -168,7 +192,7 @@ function closedTable() {
         title: 'Why',
         name: true,
         cell: (row) => [
-          row.text === '' ? h('span', { class: 'quiet' }, 'closed in good order') : row.text,
+          row.text === '' ? h('span', { class: 'quiet' }, 'closed normally') : row.text,
           row.method ? h('div', { class: 'quiet small' }, `by ${row.method}`) : null,
           row.advice ? h('div', { class: 'small' }, row.advice) : null,
         ],
@@ -180,6 +204,7 @@ function closedTable() {
 export async function showOne([name]) {
   const path = at`/connections/${name}`;
   const about = h('section', { class: 'card' });
+  const title = h('h1', null, name);
   const channels = table({ caption: 'Channels', ...CHANNELS });
   const close = () =>
     form({
@@ -189,10 +214,16 @@ export async function showOne([name]) {
       action: 'Close it',
       danger: true,
       fields: [
-        { name: 'reason', label: 'The reason that it is told', value: 'Closed by an operator' },
+        {
+          name: 'reason',
+          label: 'Reason (sent to the client)',
+          value: 'Closed by an operator',
+        },
       ],
       submit: async ({ reason }) => {
-        await call('DELETE', path, undefined, { 'x-reason': reason });
+        // A header takes a letter for each byte.
+        const octets = new TextEncoder().encode(reason);
+        await call('DELETE', path, undefined, { 'x-reason': String.fromCharCode(...octets) });
         location.hash = '#/connections';
         return 'Closed';
       },
@@ -204,7 +235,7 @@ export async function showOne([name]) {
       h(
         'div',
         { class: 'head' },
-        h('h1', null, name),
+        title,
         h('button', { type: 'button', class: 'danger', onclick: close }, 'Close'),
       ),
       about,
@@ -212,9 +243,12 @@ export async function showOne([name]) {
     ),
     async refresh() {
       const row = await get(path);
+      replace(title, titleOf(row));
+      document.title = `${titleOf(row)} · Leveret`;
       update(
         about,
         facts([
+          ['Name', row.name],
           ['State', tag(row.state, row.state === 'running' ? '' : 'warn')],
           ['User', `${row.user}, vhost ${row.vhost}`],
           ['Since', moment(row.connected_at)],
@@ -224,7 +258,7 @@ export async function showOne([name]) {
           ],
           [
             'Agreed on',
-            `heartbeat ${row.timeout} s, frames up to ${bytes(row.frame_max)}, ${row.channel_max} channels`,
+            `heartbeat ${row.timeout} s, frames up to ${bytes(row.frame_max)}, ${many(row.channel_max, 'channel')}`,
           ],
           [
             'Traffic',

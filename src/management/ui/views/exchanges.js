@@ -5,29 +5,30 @@ import { ask, form } from '../dialog.js';
 import { count, facts, h, link, pathOf, rate, tag } from '../dom.js';
 import { list } from '../list.js';
 import { update } from '../morph.js';
+import { argumentsField, reference } from '../parts/arguments.js';
+import { bindingArguments, namesIn, unbind } from '../parts/bindings.js';
+import { listPage } from '../parts/page.js';
+import { publishTo } from '../parts/queue-actions.js';
+import { vhostField } from '../parts/vhosts.js';
 import { table } from '../table.js';
-import { listPage } from './parts.js';
-import { unbind } from './queue.js';
-import { publishTo } from './queue-actions.js';
-import { vhostNames } from './queues.js';
 
 const shown = (name) => (name === '' ? '(default exchange)' : name);
 const pathTo = (vhost, name) => pathOf('exchange', vhost, name === '' ? 'amq.default' : name);
 
 export async function showAll() {
-  const vhosts = await vhostNames();
   const rows = list({
     path: '/exchanges',
+    pathIn: (vhost) => at`/exchanges/${vhost}`,
     caption: 'Exchanges',
     empty: 'There is no exchange.',
     key: (row) => `${row.vhost}/${row.name}`,
     sort: 'name',
-    vhosts,
     columns: [
       {
         title: 'Name',
         sort: 'name',
         name: true,
+        fixed: true,
         cell: (row) => link(pathTo(row.vhost, row.name), shown(row.name)),
       },
       { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
@@ -60,27 +61,38 @@ export async function showAll() {
 }
 
 async function declare(refresh) {
-  const [vhosts, overview] = await Promise.all([vhostNames(), get('/overview')]);
+  const [vhost, { exchange_types: types, exchange_arguments: known }] = await Promise.all([
+    vhostField(),
+    reference(),
+  ]);
   await form({
     title: 'Declare an exchange',
     action: 'Declare',
     fields: [
-      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
-      { name: 'name', label: 'Name', required: true },
+      vhost,
+      { name: 'name', label: 'Name', required: true, about: /\bname\b/ },
       {
         name: 'type',
         label: 'Type',
         type: 'select',
-        options: overview.exchange_types.map(({ name }) => name),
+        options: types.map(({ name }) => name),
+        help: ({ type }) => plain(types.find(({ name }) => name === type)),
       },
       { name: 'durable', label: 'Durable: it survives a restart', type: 'check', value: true },
-      { name: 'auto_delete', label: 'Auto-delete: it goes with its last binding', type: 'check' },
+      {
+        name: 'auto_delete',
+        label: 'Auto-delete: it is deleted with its last binding',
+        type: 'check',
+      },
       { name: 'internal', label: 'Internal: clients cannot publish to it', type: 'check' },
       {
         name: 'arguments',
-        label: 'Arguments (JSON)',
-        type: 'area',
-        placeholder: '{"alternate-exchange": "lost"}',
+        label: 'Arguments',
+        widget: argumentsField({
+          word: 'an argument',
+          known: ({ type = '' }) =>
+            known.filter(({ only_for: only }) => only === null || only.includes(type)),
+        }),
       },
     ],
     submit: async ({ vhost, name, ...body }) => {
@@ -91,13 +103,18 @@ async function declare(refresh) {
   });
 }
 
+/** What a type does with a message, and what its binding keys mean. */
+const plain = (type) =>
+  type === undefined ? '' : `${type.about} Binding key: ${type.binding_key}.`.replaceAll('`', '');
+
 export async function showOne([vhost, given]) {
   const name = given === 'amq.default' ? '' : given;
   const path = at`/exchanges/${vhost}/${given}`;
   const about = h('section', { class: 'card' });
   const out = table({
     caption: 'Where its messages go',
-    empty: 'Nothing is bound to this exchange: what is published to it is lost.',
+    empty:
+      'Nothing is bound to this exchange: its messages are dropped, unless it has an alternate exchange.',
     columns: [
       {
         title: 'To',
@@ -135,7 +152,7 @@ export async function showOne([vhost, given]) {
   });
   const from = table({
     caption: 'Where its messages come from',
-    empty: 'Only clients publish to it.',
+    empty: 'No exchange leads here: only clients publish to it.',
     columns: [
       {
         title: 'From',
@@ -221,15 +238,25 @@ export async function showOne([vhost, given]) {
   };
 }
 
-function bind(vhost, name, refresh) {
-  return form({
+async function bind(vhost, name, refresh) {
+  const [{ type }, { binding_arguments: known }] = await Promise.all([
+    get(at`/exchanges/${vhost}/${name}`),
+    reference(),
+  ]);
+  await form({
     title: `Bind to ${name}`,
     action: 'Bind',
     fields: [
       { name: 'kind', label: 'What', type: 'select', options: ['queue', 'exchange'] },
-      { name: 'destination', label: 'Its name', required: true },
-      { name: 'routing_key', label: 'Binding key' },
-      { name: 'arguments', label: 'Arguments (JSON)', type: 'area' },
+      {
+        name: 'destination',
+        label: 'Its name',
+        required: true,
+        about: /no (queue|exchange) /,
+        suggestions: await namesIn('queues', vhost),
+      },
+      { name: 'routing_key', label: 'Binding key', about: /routing.key|binding.key/ },
+      bindingArguments(type, known),
     ],
     submit: async ({ kind, destination, ...body }) => {
       const to = kind === 'queue' ? 'q' : 'e';

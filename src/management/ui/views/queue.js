@@ -1,23 +1,65 @@
 // Owns the page of one queue: its charts, its messages, and what can be done to it.
 
-import { at, call, get } from '../api.js';
-import { chart, Speed } from '../chart.js';
-import { ask } from '../dialog.js';
-import { bytes, count, facts, h, link, pathOf, rate, replace, span, tag } from '../dom.js';
+import { at, get } from '../api.js';
+import {
+  bytes,
+  count,
+  facts,
+  h,
+  link,
+  many,
+  messageOf,
+  pathOf,
+  rate,
+  replace,
+  span,
+  tag,
+} from '../dom.js';
 import { update } from '../morph.js';
+import { unbind } from '../parts/bindings.js';
+import { delayedSection } from '../parts/delayed.js';
+import { histogram } from '../parts/histogram.js';
+import { drawMessage } from '../parts/message.js';
+import { button } from '../parts/page.js';
+import { pastCharts } from '../parts/past.js';
+import { channelLink } from '../parts/peer.js';
+import { bind, pause, publish, purge, redrive, remove, take } from '../parts/queue-actions.js';
+import { traits } from '../parts/queue-traits.js';
 import { table } from '../table.js';
-import { drawMessage } from './message.js';
-import { histogram } from './overview.js';
-import { button } from './parts.js';
-import { bind, publish, purge, redrive, remove, take } from './queue-actions.js';
-import { traits } from './queues.js';
 import { sectionOf } from './set-aside.js';
+
+/** What the charts need of a queue. */
+const PAST = [
+  'messages_ready',
+  'messages_unacknowledged',
+  'messages_ready_details',
+  'messages_unacknowledged_details',
+  'message_stats',
+];
+
+/** @type {import('../parts/past.js').PastChart[]} */
+const CHARTS = [
+  {
+    title: 'Messages waiting',
+    rates: false,
+    lines: { ready: 'messages_ready', unacked: 'messages_unacknowledged' },
+  },
+  {
+    title: 'Messages per second',
+    rates: true,
+    format: rate,
+    lines: {
+      in: 'message_stats.publish',
+      delivered: 'message_stats.deliver_get',
+      acked: 'message_stats.ack',
+      redelivered: 'message_stats.redeliver',
+    },
+  },
+];
 
 export async function show([vhost, name]) {
   const path = at`/queues/${vhost}/${name}`;
-  const depth = chart('Messages waiting', ['ready', 'unacked']);
-  const rates = chart('Messages a second', ['in', 'delivered', 'acked', 'redelivered'], rate);
-  const speed = new Speed();
+  const past = pastCharts(path, PAST, CHARTS);
   const about = h('section', { class: 'card' });
   const tiles = h('div', { class: 'tiles' });
   const latencies = h('div', { class: 'grid' });
@@ -26,13 +68,20 @@ export async function show([vhost, name]) {
   const browser = browse(path);
   const aside = sectionOf(vhost, name);
   const again = () => refresh();
+  const delayed = delayedSection(path, again);
+  const hold = h('span');
+  const banner = h('div');
   const refresh = async () => {
     const queue = await get(path);
+    const paused = queue.state === 'paused';
+    update(
+      hold,
+      button(paused ? 'Resume' : 'Pause', () => pause(path, name, !paused, again)),
+    );
+    update(banner, pausedBanner(queue));
     drawTiles(tiles, queue);
     drawFacts(about, queue);
-    depth.add([queue.messages_ready, queue.messages_unacknowledged]);
-    const of = (key) => queue.message_stats?.[key] ?? 0;
-    rates.add(speed.of([of('publish'), of('deliver_get'), of('ack'), of('redeliver')]));
+    await past.refresh();
     if (queue.latency) {
       update(
         latencies,
@@ -41,6 +90,7 @@ export async function show([vhost, name]) {
       );
     }
     consumers.show(queue.consumer_details ?? []);
+    await delayed.refresh();
     await aside.refresh();
     bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
   };
@@ -57,11 +107,14 @@ export async function show([vhost, name]) {
         button('Get', () => take(path, again)),
         button('Redrive or move', () => redrive(path, again)),
         button('Bind', () => bind(vhost, name, again)),
+        hold,
         button('Purge', () => purge(path, name, again), 'danger'),
         button('Delete', () => remove(path, name), 'danger'),
       ),
+      banner,
       tiles,
-      h('div', { class: 'grid' }, depth.element, rates.element),
+      past.element,
+      delayed.element,
       aside.element,
       browser.element,
       latencies,
@@ -70,11 +123,19 @@ export async function show([vhost, name]) {
       h('section', { class: 'card flat' }, h('h2', null, 'Bindings'), bindings.element),
     ),
     refresh,
-    dispose() {
-      depth.dispose();
-      rates.dispose();
-    },
+    dispose: past.dispose,
   };
+}
+
+/** Says that a queue is paused, and what that means. */
+function pausedBanner({ state, messages_ready: ready, consumers }) {
+  if (state !== 'paused') return null;
+  return h(
+    'div',
+    { class: 'banner' },
+    h('b', null, 'This queue is paused. '),
+    `Publishers go on; ${many(consumers, 'consumer')} and basic.get get none of its ${many(ready, 'ready message')} until it is resumed.`,
+  );
 }
 
 function drawTiles(tiles, queue) {
@@ -84,10 +145,22 @@ function drawTiles(tiles, queue) {
     tiles,
     tile(count(queue.messages_ready), 'messages ready'),
     tile(count(queue.messages_unacknowledged), 'unacked'),
+    tile(count(queue.messages_delayed), delayedLabel(queue)),
     tile(bytes(queue.message_bytes), 'in messages'),
     tile(span(queue.oldest_message_age_ms), 'age of the oldest'),
     tile(count(queue.consumers), 'consumers'),
+    tile(
+      queue.consumers === 0 ? '–' : `${Math.round(queue.consumer_capacity * 100)} %`,
+      'consumer capacity',
+    ),
   );
+}
+
+/** What the tile of waiting messages says: when the next of them is due. */
+function delayedLabel({ next_delayed_at: next }) {
+  if (next === null || next === undefined) return 'delayed';
+  const awayMs = next - Date.now();
+  return awayMs <= 0 ? 'delayed, the next due now' : `delayed, the next in ${span(awayMs)}`;
 }
 
 function drawFacts(section, queue) {
@@ -101,6 +174,7 @@ function drawFacts(section, queue) {
         [queue.durable ? 'durable ' : null, traits({ ...queue, policy: null, arguments: {} })],
       ],
       ['Persistent', `${count(queue.messages_persistent)} of its messages`],
+      ['Retries', queue.retry_rule],
       queue.policy
         ? ['Policy', [tag(queue.policy), code(queue.effective_policy_definition)]]
         : null,
@@ -119,14 +193,14 @@ function drawFacts(section, queue) {
 function consumerTable() {
   return table({
     caption: 'Consumers',
-    empty: 'Nobody consumes from this queue.',
+    empty: 'This queue has no consumers.',
     columns: [
       { title: 'Tag', name: true, cell: (row) => row.consumer_tag },
       {
-        title: 'Connection',
+        title: 'Channel',
         name: true,
         cell: ({ channel_details: at_ }) =>
-          link(`/connection/${encodeURIComponent(at_.connection_name)}`, at_.name),
+          channelLink(at_.name, at_.number, { ...at_, name: at_.connection_name }),
       },
       { title: 'User', cell: (row) => row.channel_details.user },
       {
@@ -177,23 +251,6 @@ function bindingTable(vhost) {
   });
 }
 
-/** Takes a binding away, after a question. */
-export function unbind(vhost, row) {
-  const kind = row.destination_type === 'queue' ? 'q' : 'e';
-  return ask(
-    `Unbind ${row.destination}?`,
-    `It gets nothing more from ${row.source} with the key '${row.routing_key}'.`,
-    'Unbind',
-    async () => {
-      await call(
-        'DELETE',
-        at`/bindings/${vhost}/e/${row.source}/${kind}/${row.destination}/${row.properties_key}`,
-      );
-      return 'Unbound';
-    },
-  );
-}
-
 // --- messages ---
 
 /** The messages of a queue, looked at without disturbing them. */
@@ -201,10 +258,10 @@ function browse(path) {
   const list = h('div');
   const more = h('button', { type: 'button', hidden: true }, 'More');
   const key = h('input', {
-    placeholder: 'Routing key, * for anything',
+    placeholder: 'Key, such as order.*',
     'aria-label': 'Routing key',
   });
-  const header = h('input', { placeholder: 'Header, or header:value', 'aria-label': 'Header' });
+  const header = h('input', { placeholder: 'Header or header:value', 'aria-label': 'Header' });
   const note = h('span', { class: 'quiet small grow' });
   let cursor = '';
   const load = async (event) => {
@@ -213,15 +270,15 @@ function browse(path) {
       cursor = '';
       replace(list);
     }
-    const text = new URLSearchParams({ cursor, count: 20, key: key.value, header: header.value });
+    const text = new URLSearchParams({ cursor, count: '20', key: key.value, header: header.value });
     try {
       const answer = await get(`${path}/messages?${text}`);
       list.append(...answer.messages.map(drawMessage));
       cursor = answer.next_cursor ?? '';
       more.hidden = answer.next_cursor === null;
-      note.textContent = `looked at ${count(answer.scanned)} messages, found ${count(answer.messages.length)}`;
+      note.textContent = `looked at ${many(answer.scanned, 'message')}, found ${count(answer.messages.length)}`;
     } catch (error) {
-      note.textContent = error.message;
+      note.textContent = messageOf(error);
     }
   };
   more.addEventListener('click', load);

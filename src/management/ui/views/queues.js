@@ -1,31 +1,55 @@
 // Owns the list of queues: sorted, filtered and cut into pages by the broker.
 
-import { at, call, get } from '../api.js';
+import { at, call } from '../api.js';
 import { form } from '../dialog.js';
-import { bytes, count, h, link, pathOf, rate, span, tag } from '../dom.js';
+import { bytes, count, link, pathOf, rate, span } from '../dom.js';
 import { list } from '../list.js';
-import { listPage } from './parts.js';
+import { argumentsField, reference } from '../parts/arguments.js';
+import { listPage } from '../parts/page.js';
+import { deleteMany, pauseMany, purgeMany } from '../parts/queue-bulk.js';
+import { traits } from '../parts/queue-traits.js';
+import { vhostField } from '../parts/vhosts.js';
 
 const rateOf = (row, name) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0);
 
+/** How much of the time consumers could take a message at once, in %. */
+const capacity = ({ consumers, consumer_capacity: share }) =>
+  consumers === 0 ? '–' : `${Math.round(share * 100)} %`;
+
+/** What can be done with many queues. */
+const MANY = [
+  { label: 'Pause', run: (rows) => pauseMany(rows, true) },
+  { label: 'Resume', run: (rows) => pauseMany(rows, false) },
+  { label: 'Purge', danger: true, run: purgeMany },
+  { label: 'Delete', danger: true, run: deleteMany },
+];
+
 export async function show() {
-  const vhosts = await vhostNames();
   const rows = list({
     path: '/queues',
+    pathIn: (vhost) => at`/queues/${vhost}`,
     caption: 'Queues',
     empty: 'There is no queue here. Declare one, or let a client do it.',
     key: (row) => `${row.vhost}/${row.name}`,
     sort: 'name',
-    vhosts,
+    actions: MANY,
     columns: [
       {
         title: 'Name',
         sort: 'name',
         name: true,
+        fixed: true,
         cell: (row) => link(pathOf('queue', row.vhost, row.name), row.name),
       },
       { title: 'Vhost', sort: 'vhost', wide: true, cell: (row) => row.vhost },
-      { title: '', wide: true, cell: traits },
+      { title: 'Features', wide: true, cell: traits },
+      { title: 'Type', sort: 'type', off: true, cell: (row) => row.type },
+      {
+        title: 'Policy',
+        sort: 'policy',
+        off: true,
+        cell: (row) => row.policy ?? '',
+      },
       {
         title: 'Ready',
         num: true,
@@ -37,6 +61,20 @@ export async function show() {
         num: true,
         sort: 'messages_unacknowledged',
         cell: (row) => count(row.messages_unacknowledged),
+      },
+      {
+        title: 'Delayed',
+        num: true,
+        sort: 'messages_delayed',
+        when: (row) => row.messages_delayed > 0,
+        cell: (row) => count(row.messages_delayed),
+      },
+      {
+        title: 'Total',
+        num: true,
+        off: true,
+        sort: 'messages',
+        cell: (row) => count(row.messages),
       },
       {
         title: 'Size',
@@ -59,6 +97,20 @@ export async function show() {
         cell: (row) => count(row.consumers),
       },
       {
+        title: 'Capacity',
+        num: true,
+        off: true,
+        sort: 'consumer_capacity',
+        cell: (row) => capacity(row),
+      },
+      {
+        title: 'Memory',
+        num: true,
+        off: true,
+        sort: 'memory',
+        cell: (row) => bytes(row.memory),
+      },
+      {
         title: 'In',
         num: true,
         sort: 'message_stats.publish_details.rate',
@@ -70,67 +122,63 @@ export async function show() {
         sort: 'message_stats.deliver_get_details.rate',
         cell: (row) => rateOf(row, 'deliver_get'),
       },
+      ...Object.entries({ Acked: 'ack', Redelivered: 'redeliver', 'Empty gets': 'get_empty' }).map(
+        ([title, name]) => ({
+          title,
+          num: true,
+          off: true,
+          sort: `message_stats.${name}_details.rate`,
+          cell: (row) => rateOf(row, name),
+        }),
+      ),
     ],
   });
   return listPage('Queues', rows, 'Declare a queue', declare);
 }
 
-/** What a queue is, in a few words. */
-export function traits(row) {
-  return [
-    row.durable ? null : tag('transient', 'grey'),
-    row.auto_delete ? tag('auto-delete', 'grey') : null,
-    row.exclusive ? tag('exclusive', 'grey') : null,
-    row.type === 'quorum' ? tag('quorum', 'grey') : null,
-    row.policy ? tag(row.policy) : null,
-    argumentTags(row.arguments ?? {}),
-  ];
-}
-
-/** What the arguments that matter most are called in short. */
-const ARGUMENTS = {
-  'x-dead-letter-exchange': 'dead-letters',
-  'x-dead-letter-routing-key': 'dead-letters',
-  'x-message-ttl': 'ttl',
-  'x-expires': 'expires',
-  'x-max-length': 'limit',
-  'x-max-length-bytes': 'limit',
-  'x-max-priority': 'priorities',
-  'x-single-active-consumer': 'single active',
-  'x-delivery-limit': 'delivery limit',
-};
-
-function argumentTags(given) {
-  const title = JSON.stringify(given, null, 1);
-  const names = Object.keys(given).filter((name) => name !== 'x-queue-type');
-  const texts = new Set(names.map((name) => ARGUMENTS[name] ?? 'args'));
-  return [...texts].map((text) => h('span', { class: 'tag grey', title }, text));
-}
-
-/** The names of the vhosts that may be chosen. */
-export async function vhostNames() {
-  return (await get('/vhosts')).map(({ name }) => name);
-}
-
 async function declare(refresh) {
-  const vhosts = await vhostNames();
+  const [vhost, { queue_types: types, queue_arguments: known }] = await Promise.all([
+    vhostField(),
+    reference(),
+  ]);
   await form({
     title: 'Declare a queue',
     action: 'Declare',
     fields: [
-      { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
-      { name: 'name', label: 'Name', required: true },
+      vhost,
+      { name: 'name', label: 'Name', required: true, about: /\bname\b/ },
+      {
+        name: 'type',
+        label: 'Type',
+        type: 'select',
+        options: [
+          { value: '', label: 'the default of the vhost' },
+          ...types.map(({ name }) => name),
+        ],
+        help: ({ type }) => types.find(({ name }) => name === type)?.about ?? '',
+      },
       { name: 'durable', label: 'Durable: it survives a restart', type: 'check', value: true },
-      { name: 'auto_delete', label: 'Auto-delete: it goes with its last consumer', type: 'check' },
+      {
+        name: 'auto_delete',
+        label: 'Auto-delete: it is deleted with its last consumer',
+        type: 'check',
+      },
       {
         name: 'arguments',
-        label: 'Arguments (JSON)',
-        type: 'area',
-        placeholder: '{"x-message-ttl": 60000, "x-dead-letter-exchange": "dead"}',
+        label: 'Arguments',
+        widget: argumentsField({
+          word: 'an argument',
+          known: ({ type = '' }) =>
+            known.filter(
+              ({ name, only_for: only }) =>
+                name !== 'x-queue-type' && (only === null || type === '' || only.includes(type)),
+            ),
+        }),
       },
     ],
-    submit: async ({ vhost, name, ...body }) => {
-      await call('PUT', at`/queues/${vhost}/${name}`, body);
+    submit: async ({ vhost, name, type, arguments: given, ...body }) => {
+      const args = type === '' ? given : { 'x-queue-type': type, ...given };
+      await call('PUT', at`/queues/${vhost}/${name}`, { ...body, arguments: args });
       await refresh();
       return `Declared ${name}`;
     },

@@ -2,10 +2,11 @@
 
 import { at, call, get } from '../api.js';
 import { ask } from '../dialog.js';
-import { bytes, count, h, link, many, moment, pathOf, replace, tag } from '../dom.js';
+import { bytes, count, h, link, many, messageOf, moment, pathOf, replace, tag } from '../dom.js';
+import { chosenVhost } from '../frame/vhost.js';
 import { update } from '../morph.js';
+import { button } from '../parts/page.js';
 import { table } from '../table.js';
-import { button } from './parts.js';
 
 /** So many rows are shown on a page. */
 const SHOWN_MAX = 200;
@@ -15,7 +16,10 @@ export async function show() {
   const note = h('p', { class: 'quiet' });
   const rows = asideTable(() => refresh());
   const refresh = async () => {
-    const { items, total_count: all } = await get(`/set-aside?page=1&page_size=${SHOWN_MAX}`);
+    const chosen = chosenVhost();
+    const vhost = chosen === '' ? '' : at`/${chosen}`;
+    const page = `?page=1&page_size=${SHOWN_MAX}`;
+    const { items, total_count: all } = await get(`/set-aside${vhost}${page}`);
     rows.show(items);
     note.textContent =
       all > items.length ? `The first ${count(items.length)} of ${count(all)} are shown.` : '';
@@ -166,6 +170,7 @@ async function exported(path, id) {
   const error = h('p', { class: 'error', role: 'alert', hidden: true });
   const close = h('button', { type: 'button', onclick: () => dialog.close() }, 'Close');
   const save = h('a', { download: `message-${id}.json`, hidden: true }, 'Save as a file');
+  /** @type {string | null} */
   let url = null;
   const gone = () => {
     if (url !== null) URL.revokeObjectURL(url);
@@ -188,7 +193,7 @@ async function exported(path, id) {
     save.href = url;
     save.hidden = false;
   } catch (failure) {
-    error.textContent = failure.message;
+    error.textContent = messageOf(failure);
     error.hidden = false;
   }
 }

@@ -1,28 +1,35 @@
-// Owns the picture of a vhost: exchanges on the left, queues on the right, bindings as lines between them.
+// Owns the picture of a vhost: where exchanges and queues stand. Never draws a line: topology-lines.js does.
 
 import { at, get } from '../api.js';
 import { count, h, many, pathOf, replace, s } from '../dom.js';
-import { vhostNames } from './queues.js';
+import { chosenVhost } from '../frame/vhost.js';
+import { bindingLine, otherLine, otherWays } from '../parts/topology-lines.js';
+import { vhostNames } from '../parts/vhosts.js';
 
 /** More on a side would be no picture any more. */
 const NODES_MAX = 60;
 /** Asked for of each kind: enough for a picture, and bounded however much there is. */
 const ASKED = 500;
 const ROW = 52;
-const BOX = { width: 250, height: 38 };
-const GAP = 340;
 const MARGIN = 10;
-const NAME_CHARS = 32;
-const KEY_CHARS = 24;
+/**
+ * How wide the picture is: its boxes, the gap between them, at each side the place for lines that bend back, and how
+ * much of a name a box has place for.
+ */
+const WIDE = { box: { width: 250, height: 38 }, gap: 340, side: 64, nameChars: 32 };
+/** On a phone, where it keeps its size and is moved within its frame. */
+const NARROW = { box: { width: 180, height: 38 }, gap: 140, side: 64, nameChars: 22 };
+const ON_PHONE = window.matchMedia('(max-width: 760px)');
 
 export async function show([wanted]) {
   const names = await vhostNames();
-  const vhost = names.includes(wanted) ? wanted : names[0];
+  const vhost = wanted ?? (chosenVhost() || names[0]);
+  if (vhost === undefined) return nothingToShow();
   const holder = h('div', { class: 'card scroll' });
   const select = h(
     'select',
     {
-      'aria-label': 'Vhost',
+      'aria-label': 'Vhost of the picture',
       onchange: (event) => {
         location.hash = `#/topology/${encodeURIComponent(event.target.value)}`;
       },
@@ -34,24 +41,44 @@ export async function show([wanted]) {
   // Bindings of the default exchange, one for each queue, have no source: so they come last.
   const [exchanges, bindings, queues] = await Promise.all([
     get(`${at`/exchanges/${vhost}`}${page}`),
-    get(`${at`/bindings/${vhost}`}${page}&sort=source&sort_reverse=true`),
+    get(`${at`/bindings/${vhost}`}${page}&pagination=true&sort=source&sort_reverse=true`),
     get(`${at`/queues/${vhost}`}${page}&sort=messages&sort_reverse=true`),
   ]);
   const lines = bindings.items.filter(({ source }) => source !== '');
-  const sides = layOut(exchanges.items, lines, queues.items);
-  replace(holder, draw(vhost, sides, lines, exchanges.filtered_count, queues.filtered_count));
+  const ways = otherWays(exchanges.items, queues.items);
+  const sides = layOut(exchanges.items, lines, queues.items, ways);
+  const picture = draw(vhost, sides, lines, ways, [
+    exchanges.filtered_count,
+    queues.filtered_count,
+  ]);
+  const whole = exchanges.filtered_count <= ASKED && queues.filtered_count <= ASKED;
+  replace(holder, picture, whole ? missing(ways, exchanges.items, queues.items) : null);
   return {
     element: h('div', null, h('div', { class: 'head' }, h('h1', null, 'Topology'), select), holder),
   };
 }
 
+/** The page of a user that may use no vhost. */
+function nothingToShow() {
+  const text = 'Your user may use no vhost. An administrator can give it permissions in one.';
+  return {
+    element: h(
+      'div',
+      null,
+      h('div', { class: 'head' }, h('h1', null, 'Topology')),
+      h('div', { class: 'card empty' }, text),
+    ),
+  };
+}
+
 /** What stands on either side, each in the order in which lines cross the least. */
-function layOut(exchanges, lines, queues) {
-  const used = new Set(
-    lines.flatMap(({ source, destination, destination_type: type }) =>
+function layOut(exchanges, lines, queues, ways) {
+  const used = new Set([
+    ...ways.filter(({ to }) => to.kind === 'exchange').map(({ to }) => to.name),
+    ...lines.flatMap(({ source, destination, destination_type: type }) =>
       type === 'exchange' ? [source, destination] : [source],
     ),
-  );
+  ]);
   const left = exchanges
     .filter(({ name }) => used.has(name) || (name !== '' && !name.startsWith('amq.')))
     .slice(0, NODES_MAX);
@@ -70,7 +97,7 @@ function layOut(exchanges, lines, queues) {
   return { left, right: [...bound, ...free].slice(0, NODES_MAX) };
 }
 
-function draw(vhost, { left, right }, lines, exchangesAll, queuesAll) {
+function draw(vhost, { left, right }, lines, ways, [exchangesAll, queuesAll]) {
   if (left.length + right.length === 0) {
     return h(
       'div',
@@ -80,29 +107,38 @@ function draw(vhost, { left, right }, lines, exchangesAll, queuesAll) {
   }
   const rows = Math.max(left.length, right.length);
   const height = rows * ROW + 2 * MARGIN;
-  const width = 2 * MARGIN + 2 * BOX.width + GAP;
+  const shape = ON_PHONE.matches ? NARROW : WIDE;
+  const { box: size, gap } = shape;
+  // Only where a line bends back there.
+  const before = ways.some(({ what }) => what === 'alternate') ? shape.side : MARGIN;
+  const behind = ways.some(({ to }) => to.kind === 'queue') ? shape.side : MARGIN;
+  const width = before + 2 * size.width + gap + behind;
   const place = new Map();
   const column = (kind, nodes, x) => {
     // The shorter side stands in the middle of the longer one.
-    const top = MARGIN + ((rows - nodes.length) * ROW) / 2 + (ROW - BOX.height) / 2;
+    const top = MARGIN + ((rows - nodes.length) * ROW) / 2 + (ROW - size.height) / 2;
     for (const [i, { name }] of nodes.entries())
       place.set(`${kind} ${name}`, { x, y: top + i * ROW });
   };
-  column('exchange', left, MARGIN);
-  column('queue', right, MARGIN + BOX.width + GAP);
+  column('exchange', left, before);
+  column('queue', right, before + size.width + gap);
   return [
     s(
       'svg',
       {
         class: 'topology',
         viewBox: `0 0 ${width} ${height}`,
+        width,
+        height,
         role: 'group',
         'aria-label': `Exchanges and queues of ${vhost}`,
       },
-      drawLines(lines, place),
-      left.map((each) => box('exchange', vhost, each.name, each.type, place)),
-      right.map((each) => box('queue', vhost, each.name, load(each), place)),
+      drawWays(ways, place, size),
+      drawLines(lines, place, size),
+      left.map((each) => box('exchange', vhost, each.name, each.type, place, shape)),
+      right.map((each) => box('queue', vhost, each.name, load(each), place, shape)),
     ),
+    legend(ways),
     rows >= NODES_MAX
       ? h(
           'p',
@@ -116,8 +152,46 @@ function draw(vhost, { left, right }, lines, exchangesAll, queuesAll) {
 const load = ({ messages, consumers }) =>
   messages === undefined ? '' : `${many(messages, 'message')}, ${many(consumers, 'consumer')}`;
 
+/** The lines of dead letters and alternate exchanges whose ends are both in the picture. */
+function drawWays(ways, place, size) {
+  const spot = ({ kind, name }) => place.get(`${kind} ${name}`);
+  return ways
+    .filter(({ from, to }) => spot(from) !== undefined && spot(to) !== undefined)
+    .map((way) => otherLine(way, spot(way.from), spot(way.to), size));
+}
+
+/** What the kinds of lines mean, where there is more than one. */
+function legend(ways) {
+  const has = (kind) => ways.some(({ what }) => what === kind);
+  const texts = [
+    has('dead') ? h('span', { class: 'line dead' }, 'dead letters') : null,
+    has('alternate') ? h('span', { class: 'line alternate' }, 'to the alternate exchange') : null,
+  ].filter((each) => each !== null);
+  if (texts.length === 0) return null;
+  return h('p', { class: 'legend' }, h('span', { class: 'line' }, 'binding'), texts);
+}
+
+/** Ways that lead to what is not there: messages are lost on them. */
+function missing(ways, exchanges, queues) {
+  const there = new Set([
+    ...exchanges.map(({ name }) => `exchange ${name}`),
+    ...queues.map(({ name }) => `queue ${name}`),
+  ]);
+  const gone = ways.filter(({ to }) => !there.has(`${to.kind} ${to.name}`));
+  if (gone.length === 0) return null;
+  const text = ({ what, from, to }) =>
+    what === 'dead'
+      ? `Dead letters of "${from.name}" are dropped: there is no ${to.kind} "${to.name}".`
+      : `Messages that no binding of "${from.name}" takes are lost: there is no exchange "${to.name}".`;
+  return h(
+    'ul',
+    { class: 'banner missing' },
+    gone.map((way) => h('li', null, text(way))),
+  );
+}
+
 /** The lines, each ending at a place of its own at what it leads to. */
-function drawLines(lines, place) {
+function drawLines(lines, place, size) {
   const ends = new Map();
   for (const line of lines) {
     const from = place.get(`exchange ${line.source}`);
@@ -129,57 +203,20 @@ function drawLines(lines, place) {
     to.sort((a, b) => place.get(`exchange ${a.source}`).y - place.get(`exchange ${b.source}`).y);
     return to.map((line, i) => {
       const share = (i + 1) / (to.length + 1);
-      const named = to.length <= 2 && line.destination_type === 'queue';
-      return drawLine(line, place.get(`exchange ${line.source}`), place.get(target), share, named);
+      const from = place.get(`exchange ${line.source}`);
+      return bindingLine(line, from, place.get(target), size, share, to.length <= 2);
     });
   });
 }
 
-function drawLine(
-  { source, destination, destination_type: type, routing_key: key },
-  from,
-  to,
-  share,
-  named,
-) {
-  const x1 = from.x + BOX.width;
-  const y1 = from.y + BOX.height / 2;
-  // An exchange sends from its middle, and is sent to above or below that.
-  const y2 = to.y + BOX.height * (type === 'queue' ? share : from.y < to.y ? 0.2 : 0.8);
-  const x2 = type === 'exchange' ? x1 : to.x;
-  // From exchange to exchange a line goes out and comes back on the same side.
-  const path =
-    type === 'exchange'
-      ? `M${x1} ${y1} C${x1 + 80} ${y1}, ${x1 + 80} ${y2}, ${x1 + 7} ${y2}`
-      : `M${x1} ${y1} C${x1 + GAP / 2} ${y1}, ${x2 - GAP / 2} ${y2}, ${x2 - 7} ${y2}`;
-  const label = key.length > KEY_CHARS ? `${key.slice(0, KEY_CHARS - 1)}…` : key;
-  const tip = type === 'exchange' ? -1 : 1;
-  return s(
-    'g',
-    { class: 'binding' },
-    s('path', { d: path }),
-    s('polygon', {
-      points: `${x2},${y2} ${x2 - tip * 8},${y2 - 4} ${x2 - tip * 8},${y2 + 4}`,
-    }),
-    named && key !== ''
-      ? s(
-          'text',
-          { x: x2 - 14, y: y2 + (y1 < y2 ? 12 : -5), class: 'key', 'text-anchor': 'end' },
-          label,
-        )
-      : null,
-    s('title', null, `${source} → ${destination}: ${key === '' ? '(empty key)' : key}`),
-  );
-}
-
-function box(kind, vhost, name, sub, place) {
+function box(kind, vhost, name, sub, place, { box: size, nameChars }) {
   const { x, y } = place.get(`${kind} ${name}`);
   const shown = name === '' ? '(default exchange)' : name;
-  const text = shown.length > NAME_CHARS ? `${shown.slice(0, NAME_CHARS - 1)}…` : shown;
+  const text = shown.length > nameChars ? `${shown.slice(0, nameChars - 1)}…` : shown;
   return s(
     'a',
     { href: `#${pathOf(kind, vhost, name === '' ? 'amq.default' : name)}`, class: kind },
-    s('rect', { x, y, width: BOX.width, height: BOX.height, rx: 8 }),
+    s('rect', { x, y, ...size, rx: 8 }),
     s('text', { x: x + 12, y: y + 17 }, text),
     s('text', { x: x + 12, y: y + 31, class: 'sub' }, sub),
     s('title', null, shown),

@@ -1,6 +1,7 @@
 // Owns writing answers in JSON a piece at a time, however long they are. Never makes what they say.
 
-import type { Breather } from '../breather.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
+import type { TimeSlice } from '../time-slice.ts';
 
 /** A part of an answer: text, or its bytes in UTF-8. */
 export type Piece = string | Buffer;
@@ -41,11 +42,11 @@ export async function piecesOf(
   start: string,
   texts: Iterable<string | null>,
   end: string,
-  breather: Breather,
+  timeSlice: TimeSlice,
 ): Promise<Piece[]> {
   const writer = new PieceWriter();
   writer.text(start);
-  await writeRows(writer, texts, breather);
+  await writeRows(writer, texts, timeSlice);
   writer.text(end);
   return writer.end();
 }
@@ -53,7 +54,7 @@ export async function piecesOf(
 async function writeRows(
   writer: PieceWriter,
   texts: Iterable<string | null>,
-  breather: Breather,
+  timeSlice: TimeSlice,
 ): Promise<void> {
   let first = true;
   for (const text of texts) {
@@ -62,38 +63,43 @@ async function writeRows(
       writer.text(text);
       first = false;
     }
-    if (breather.due) await breather.rest();
+    if (timeSlice.due) await timeSlice.rest();
   }
 }
 
-/** The JSON of what a route returns. */
+/** The JSON of what a route returns; `shown` makes what is shown of it, or of each row of a list. */
 export async function piecesOfResult(
   result: object | Pieces,
-  breather: Breather,
+  timeSlice: TimeSlice,
+  shown: (row: object) => object,
 ): Promise<readonly Piece[]> {
-  return isPieces(result) ? result.pieces : jsonPieces(result, breather);
+  if (isPieces(result)) return result.pieces;
+  if (!Array.isArray(result)) return jsonPieces(shown(result), timeSlice);
+  const rows = function* (): Iterable<string> {
+    for (const row of result) yield jsonText(typeof row === 'object' && row ? shown(row) : row);
+  };
+  return piecesOf('[', rows(), ']', timeSlice);
 }
 
 export function isPieces(result: object): result is Pieces {
   return Array.isArray((result as Partial<Pieces>).pieces);
 }
 
-/** The JSON of a list, or of an object some of whose values are lists: row by row where those are long. */
-async function jsonPieces(value: object, breather: Breather): Promise<Piece[]> {
-  if (isLong(value)) return piecesOf('[', textsOf(value), ']', breather);
-  if (Array.isArray(value) || !Object.values(value).some(isLong)) return [JSON.stringify(value)];
+/** The JSON of an object some of whose values may be lists: row by row where those are long. */
+async function jsonPieces(value: object, timeSlice: TimeSlice): Promise<Piece[]> {
+  if (!Object.values(value).some(isLong)) return [jsonText(value)];
   const writer = new PieceWriter();
   let sign = '{';
   for (const [key, each] of Object.entries(value)) {
-    const rows = isLong(each);
-    const json = rows ? '' : JSON.stringify(each);
     // What is not there is left out.
-    if (json === undefined) continue;
-    writer.text(`${sign}${JSON.stringify(key)}:${json}`);
+    if (each === undefined) continue;
+    const rows = isLong(each);
+    const json = rows ? '' : jsonText(each);
+    writer.text(`${sign}${jsonText(key)}:${json}`);
     sign = ',';
     if (!rows) continue;
     writer.text('[');
-    await writeRows(writer, textsOf(each), breather);
+    await writeRows(writer, textsOf(each), timeSlice);
     writer.text(']');
   }
   writer.text('}');
@@ -106,5 +112,5 @@ function isLong(value: unknown): value is readonly unknown[] {
 
 function* textsOf(rows: readonly unknown[]): Iterable<string> {
   // Lists have null where there is nothing.
-  for (const row of rows) yield JSON.stringify(row) ?? 'null';
+  for (const row of rows) yield jsonText(row);
 }

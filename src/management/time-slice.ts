@@ -4,8 +4,11 @@ import type { Clock } from '../util/clock.ts';
 import { type Rows, sorting } from '../util/rows.ts';
 import { type TurnShare, turnShareOf } from './turn-share.ts';
 
-/** Takes breath between steps of some work. All of them share some of each turn of the event loop. */
-export class Breather {
+/**
+ * The time of some work, which rests when its slice of a turn is used up. All of them share some of each turn of the
+ * event loop.
+ */
+export class TimeSlice {
   private readonly clock: Clock;
   private readonly share: TurnShare;
   private untilMs: number;
@@ -31,29 +34,29 @@ export class Breather {
 }
 
 /** Takes the steps of some work, with rests between them; returns what it comes to. */
-export async function walked<T>(walk: Iterator<unknown, T>, breather: Breather): Promise<T> {
+export async function walked<T>(walk: Iterator<unknown, T>, timeSlice: TimeSlice): Promise<T> {
   for (;;) {
     const step = walk.next();
     if (step.done === true) return step.value;
-    if (breather.due) await breather.rest();
+    if (timeSlice.due) await timeSlice.rest();
   }
 }
 
 /** All rows of a list, with rests on the way. */
-export async function collected<T>(rows: Rows<T>, breather: Breather): Promise<T[]> {
+export async function collected<T>(rows: Rows<T>, timeSlice: TimeSlice): Promise<T[]> {
   const all: T[] = [];
   for (const row of rows) {
     if (row !== null) all.push(row);
-    if (breather.due) await breather.rest();
+    if (timeSlice.due) await timeSlice.rest();
   }
   return all;
 }
 
 /** Sorts by keys that compare with `<`; stable. Rests on the way. */
-export function sortSlowly<T>(
+export function sortInSlices<T>(
   rows: readonly T[],
   compare: (a: T, b: T) => number,
-  breather: Breather,
+  timeSlice: TimeSlice,
 ): Promise<T[]> {
-  return walked(sorting(rows, compare), breather);
+  return walked(sorting(rows, compare), timeSlice);
 }

@@ -1,8 +1,8 @@
 // Owns the page where definitions are saved to a file and brought in from one.
 
-import { at, call, get } from '../api.js';
-import { h, toast } from '../dom.js';
-import { vhostNames } from './queues.js';
+import { ApiError, at, call, get } from '../../api.js';
+import { h, messageOf, replace, toast } from '../../dom.js';
+import { vhostNames } from '../../parts/vhosts.js';
 
 export async function show() {
   const vhosts = await vhostNames();
@@ -21,6 +21,8 @@ export async function show() {
     'aria-label': 'A file of definitions',
     required: true,
   });
+  const skip = h('input', { type: 'checkbox' });
+  const left = h('ul', { class: 'quiet', hidden: true });
   const error = h('p', { class: 'error', role: 'alert', hidden: true });
   const path = (vhost) => (vhost === '' ? '/definitions' : at`/definitions/${vhost}`);
   const save = async () => {
@@ -34,12 +36,19 @@ export async function show() {
   };
   const load = async (event) => {
     event.preventDefault();
+    const chosen = file.files?.[0];
+    if (chosen === undefined) return;
     error.hidden = true;
+    left.hidden = true;
     try {
-      await call('POST', path(to.value), await file.files[0].text());
-      toast('Brought in');
+      const query = `?report=true&skip_unsupported=${skip.checked}`;
+      const { warnings } = await call('POST', path(to.value) + query, await chosen.text());
+      replace(left, ...warnings.map((/** @type {string} */ each) => h('li', null, each)));
+      left.hidden = warnings.length === 0;
+      toast('Imported');
     } catch (failure) {
-      error.textContent = failure.message;
+      const refused = failure instanceof ApiError && failure.status === 400;
+      error.textContent = `${messageOf(failure)}${refused ? `: correct ${chosen.name}` : ''}`;
       error.hidden = false;
     }
   };
@@ -51,11 +60,11 @@ export async function show() {
       h(
         'section',
         { class: 'card' },
-        h('h2', null, 'Save'),
+        h('h2', null, 'Export'),
         h(
           'p',
           { class: 'quiet' },
-          'Users, vhosts, permissions, policies, exchanges, queues and bindings as JSON, which RabbitMQ reads too. Messages are not in it.',
+          'Users, vhosts, permissions, policies, exchanges, queues and bindings as JSON, which RabbitMQ reads, too. Messages are not included.',
         ),
         h(
           'div',
@@ -68,18 +77,18 @@ export async function show() {
               class: 'main',
               onclick: () => save().catch((failure) => toast(failure.message, true)),
             },
-            'Save to a file',
+            'Export to a file',
           ),
         ),
       ),
       h(
         'form',
         { class: 'card', onsubmit: load },
-        h('h2', null, 'Bring in'),
+        h('h2', null, 'Import'),
         h(
           'p',
           { class: 'quiet' },
-          'All of a file is taken, or nothing of it. What is there and not in the file stays.',
+          'All of the file is imported, or nothing. What exists and is not in the file stays.',
         ),
         error,
         h(
@@ -87,8 +96,10 @@ export async function show() {
           { class: 'bar' },
           file,
           to,
-          h('button', { type: 'submit', class: 'main' }, 'Bring in'),
+          h('label', null, skip, ' Skip unsupported items'),
+          h('button', { type: 'submit', class: 'main' }, 'Import'),
         ),
+        left,
       ),
     ),
   };

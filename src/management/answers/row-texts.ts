@@ -1,7 +1,7 @@
 // Owns the JSON of the rows of a list until it is known in which order they go out. Where they are many it lies
 // outside of the heap: texts that stay for a while are what the collector of garbage holds up everything for.
 
-import type { Breather } from '../breather.ts';
+import type { TimeSlice } from '../time-slice.ts';
 import { type Piece, piecesOf } from './json-pieces.ts';
 
 /** So many characters lie in the heap, where texts are made quicker. */
@@ -46,16 +46,16 @@ export class RowTexts {
   }
 
   /** The list of them in that order, with rests on the way. */
-  pieces(places: readonly number[], breather: Breather): Promise<Piece[]> {
-    if (this.rooms.length > 0) return this.longPieces(places, breather);
+  pieces(places: readonly number[], timeSlice: TimeSlice): Promise<Piece[]> {
+    if (this.rooms.length > 0) return this.longPieces(places, timeSlice);
     const { texts } = this;
     const inOrder = function* (): Iterable<string> {
       for (const place of places) yield texts[place] as string;
     };
-    return piecesOf('[', inOrder(), ']', breather);
+    return piecesOf('[', inOrder(), ']', timeSlice);
   }
 
-  private async longPieces(places: readonly number[], breather: Breather): Promise<Piece[]> {
+  private async longPieces(places: readonly number[], timeSlice: TimeSlice): Promise<Piece[]> {
     const writer = new BytesWriter();
     let sign = OPEN;
     for (const place of places) {
@@ -68,7 +68,7 @@ export class RowTexts {
       } else {
         writer.write(this.rooms[at] as Buffer, this.starts[at] as number, this.ends[at] as number);
       }
-      if (breather.due) await breather.rest();
+      if (timeSlice.due) await timeSlice.rest();
     }
     writer.write(CLOSE, 0, 1);
     return writer.end();

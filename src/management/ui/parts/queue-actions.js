@@ -2,7 +2,9 @@
 
 import { at, call, get } from '../api.js';
 import { ask, form } from '../dialog.js';
-import { count, h } from '../dom.js';
+import { count, h, many, messageOf, toast } from '../dom.js';
+import { reference } from './arguments.js';
+import { bindingArguments, namesIn } from './bindings.js';
 import { drawMessage } from './message.js';
 
 export function publish(vhost, name, again) {
@@ -51,12 +53,12 @@ export function take(path, again) {
     about: 'They count as delivered, also those that are put back. To look only, browse.',
     action: 'Get',
     fields: [
-      { name: 'count', label: 'How many', type: 'number', value: '1' },
+      { name: 'count', label: 'How many', type: 'number', min: 1, value: '1' },
       { name: 'mode', label: 'And then', type: 'select', options: Object.keys(MODES) },
     ],
     submit: async ({ count: wanted, mode }) => {
       const got = await call('POST', `${path}/get`, {
-        count: wanted,
+        count: wanted ?? 1,
         ackmode: MODES[mode],
         encoding: 'auto',
         truncate: 50_000,
@@ -92,12 +94,13 @@ export function redrive(path, again) {
     action: 'Move',
     fields: [
       { name: 'to', label: 'To the queue', help: 'Empty: where each one died' },
-      { name: 'count', label: 'At most', type: 'number', help: 'Empty: all' },
+      { name: 'count', label: 'At most', type: 'number', min: 1, help: 'Empty: all' },
       {
         name: 'rate',
-        label: 'At most a second',
+        label: 'At most per second',
         type: 'number',
-        help: 'Empty: as fast as it goes',
+        min: 1,
+        help: 'Empty: as fast as possible',
       },
       { name: 'key', label: 'Only with the routing key', help: '* stands for anything' },
       { name: 'header', label: 'Only with the header', help: 'name, or name:value' },
@@ -106,23 +109,31 @@ export function redrive(path, again) {
       const body = Object.fromEntries(
         Object.entries(values).filter(([, value]) => value !== null && value !== ''),
       );
-      const { moved, stuck, left } = await redriveAll(path, body);
+      const { moved, left, reasons } = await redriveAll(path, body);
       await again();
-      return `${count(moved)} moved, ${count(left)} left${stuck > 0 ? `; ${count(stuck)} have no way back` : ''}`;
+      const { stuck_reasons: known } = await reference();
+      const stuck = Object.entries(reasons).map(([why, n]) => {
+        const about = known.find(({ name }) => name === why)?.about ?? why;
+        return `${count(n)} stay: ${about}`;
+      });
+      return [`${count(moved)} moved, ${count(left)} left`, ...stuck].join('; ');
     },
   });
 }
 
 /** One call moves messages for some seconds, and says where the next one goes on. */
 async function redriveAll(path, { count: most = Infinity, ...body }) {
-  const sum = { moved: 0, stuck: 0, left: 0 };
+  /** @type {{ moved: number, left: number, reasons: Record<string, number> }} */
+  const sum = { moved: 0, left: 0, reasons: {} };
   let cursor = null;
   do {
     const rest = most === Infinity ? {} : { count: most - sum.moved };
     const from = cursor === null ? {} : { cursor };
     const step = await call('POST', `${path}/redrive`, { ...body, ...rest, ...from });
     sum.moved += step.moved;
-    sum.stuck += step.stuck;
+    for (const [why, n] of Object.entries(step.stuck_reasons ?? {})) {
+      if (n > 0) sum.reasons[why] = (sum.reasons[why] ?? 0) + n;
+    }
     sum.left = step.left;
     cursor = step.next_cursor;
   } while (cursor !== null && sum.moved < most);
@@ -130,16 +141,23 @@ async function redriveAll(path, { count: most = Infinity, ...body }) {
 }
 
 export async function bind(vhost, name, again) {
-  const exchanges = (await get(at`/exchanges/${vhost}`))
-    .map((each) => each.name)
-    .filter((each) => each !== '');
+  const [exchanges, { binding_arguments: known }] = await Promise.all([
+    namesIn('exchanges', vhost),
+    reference(),
+  ]);
   await form({
     title: `Bind ${name}`,
     action: 'Bind',
     fields: [
-      { name: 'source', label: 'To the exchange', type: 'select', options: exchanges },
-      { name: 'routing_key', label: 'Binding key' },
-      { name: 'arguments', label: 'Arguments (JSON)', type: 'area' },
+      {
+        name: 'source',
+        label: 'To the exchange',
+        required: true,
+        about: /no exchange /,
+        suggestions: exchanges,
+      },
+      { name: 'routing_key', label: 'Binding key', about: /routing.key|binding.key/ },
+      bindingArguments(null, known),
     ],
     submit: async ({ source, ...body }) => {
       await call('POST', at`/bindings/${vhost}/e/${source}/q/${name}`, body);
@@ -149,10 +167,34 @@ export async function bind(vhost, name, again) {
   });
 }
 
-export function purge(path, name, again) {
+/** Pauses a queue after a question, or lets it go on at once. */
+export async function pause(path, name, paused, again) {
+  const act = async () => {
+    await call('PUT', `${path}/${paused ? 'pause' : 'resume'}`, {});
+    await again();
+    return paused ? 'Paused' : 'Resumed';
+  };
+  if (!paused) {
+    await act().then(
+      (said) => toast(said),
+      (failure) => toast(messageOf(failure), true),
+    );
+    return;
+  }
+  await form({
+    title: `Pause ${name}?`,
+    about: 'Its consumers stay and get nothing until it is resumed. Publishers go on.',
+    action: 'Pause',
+    fields: [],
+    submit: act,
+  });
+}
+
+export async function purge(path, name, again) {
+  const { messages_ready: ready } = await get(path);
   return ask(
     `Purge ${name}?`,
-    'All messages that are ready are lost. Unacked ones stay.',
+    `${many(ready, 'ready message')} will be lost. Unacked messages stay. This cannot be undone.`,
     'Purge',
     async () => {
       await call('DELETE', `${path}/contents`);
@@ -162,10 +204,11 @@ export function purge(path, name, again) {
   );
 }
 
-export function remove(path, name) {
+export async function remove(path, name) {
+  const { messages, consumers } = await get(path);
   return ask(
     `Delete ${name}?`,
-    'The queue is lost with its messages and bindings, and its consumers are cancelled.',
+    `The queue will be lost with ${many(messages, 'message')} and its bindings; ${many(consumers, 'consumer')} will be cancelled. This cannot be undone.`,
     'Delete',
     async () => {
       await call('DELETE', path);

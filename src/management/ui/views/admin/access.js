@@ -1,24 +1,28 @@
 // Owns the page of users, vhosts and permissions.
 
-import { at, call, get } from '../api.js';
-import { form } from '../dialog.js';
-import { count, h, tag } from '../dom.js';
-import { table } from '../table.js';
-import { button, remover, section } from './parts.js';
-import { vhostNames } from './queues.js';
+import { at, call, get } from '../../api.js';
+import { form } from '../../dialog.js';
+import { count, h, link, tag } from '../../dom.js';
+import { chosenVhost } from '../../frame/vhost.js';
+import { button, remover, section } from '../../parts/page.js';
+import { vhostField } from '../../parts/vhosts.js';
+import { table } from '../../table.js';
 
 export async function show() {
+  const chosen = chosenVhost();
+  const isIn = ({ vhost }) => chosen === '' || vhost === chosen;
   const refresh = async () => {
     users.show(await get('/users'));
     vhosts.show(await get('/vhosts'));
-    permissions.show(await get('/permissions'));
-    topics.show(await get('/topic-permissions'));
+    permissions.show((await get('/permissions')).filter(isIn));
+    topics.show((await get('/topic-permissions')).filter(isIn));
   };
   const users = table({
     caption: 'Users',
+    stack: true,
     empty: 'There is no user.',
     columns: [
-      { title: 'Name', name: true, cell: (row) => row.name },
+      { title: 'Name', name: true, cell: (row) => link(at`/user/${row.name}`, row.name) },
       { title: 'Tags', cell: (row) => row.tags.map((each) => tag(each)) },
       {
         title: 'Login',
@@ -40,13 +44,14 @@ export async function show() {
   });
   const vhosts = table({
     caption: 'Vhosts',
+    stack: true,
     empty: 'There is no vhost.',
     columns: [
       {
         title: 'Name',
         name: true,
         cell: (row) => [
-          row.name,
+          link(at`/vhost/${row.name}`, row.name),
           row.description ? h('div', { class: 'quiet small' }, row.description) : null,
         ],
       },
@@ -75,7 +80,8 @@ export async function show() {
   });
   const permissions = table({
     caption: 'Permissions',
-    empty: 'Nobody may do anything: grant a permission.',
+    stack: true,
+    empty: 'No user has a permission: grant one.',
     columns: [
       { title: 'User', name: true, cell: (row) => row.user },
       { title: 'Vhost', cell: (row) => row.vhost },
@@ -99,6 +105,7 @@ export async function show() {
   });
   const topics = table({
     caption: 'Topic permissions',
+    stack: true,
     empty: 'Routing keys of topic exchanges are not restricted.',
     columns: [
       { title: 'User', name: true, cell: (row) => row.user },
@@ -152,29 +159,78 @@ export async function show() {
   };
 }
 
-function editUser(refresh, user = null) {
+/**
+ * A user, as the API has one.
+ * @typedef {object} UserRow
+ * @property {string} name
+ * @property {string[]} tags
+ * @property {string} password_hash
+ * @property {string} hashing_algorithm
+ */
+
+/**
+ * A permission, or a topic permission, which has an exchange.
+ * @typedef {object} PermissionRow
+ * @property {string} user
+ * @property {string} vhost
+ * @property {string} configure
+ * @property {string} write
+ * @property {string} read
+ * @property {string} [exchange]
+ */
+
+/** The tags that mean something to the HTTP API; without one, a user has AMQP alone. */
+const TAGS = [
+  { value: 'administrator', label: 'administrator', help: 'may do everything here' },
+  { value: 'monitoring', label: 'monitoring', help: 'sees all connections, nodes and metrics' },
+  { value: 'policymaker', label: 'policymaker', help: 'may set policies and parameters' },
+  { value: 'management', label: 'management', help: 'sees what its own permissions reach' },
+];
+
+/** Patterns that are wanted most. */
+const PATTERNS = ['.*', '^$', '^name-.*'];
+
+/** The fields of what a user may do, each a pattern of names. */
+const patternFields = (row, fields) =>
+  Object.entries(fields).map(([name, help]) => ({
+    name,
+    label: `${name[0]?.toUpperCase()}${name.slice(1)}`,
+    value: row?.[name] ?? '.*',
+    suggestions: PATTERNS,
+    quoted: true,
+    help,
+  }));
+
+/**
+ * @param {() => Promise<void>} refresh
+ * @param {UserRow | null} [user]
+ */
+export function editUser(refresh, user = null) {
   return form({
     title: user === null ? 'Add a user' : `Change ${user.name}`,
     action: user === null ? 'Add' : 'Change',
     fields: [
-      ...(user === null ? [{ name: 'name', label: 'Name', required: true }] : []),
+      ...(user === null
+        ? [{ name: 'name', label: 'Name', required: true, about: /\bname\b/ }]
+        : []),
       {
         name: 'password',
         label: 'Password',
         type: 'password',
+        about: /password/,
         help:
           user === null
             ? 'Empty: the user cannot log in with a password'
             : 'Empty: the password stays as it is',
       },
-      ...(user === null
-        ? []
-        : [{ name: 'without', label: 'Take the password away', type: 'check' }]),
+      ...(user === null ? [] : [{ name: 'without', label: 'Remove the password', type: 'check' }]),
       {
         name: 'tags',
         label: 'Tags',
-        value: user?.tags.join(', ') ?? '',
-        help: 'administrator, monitoring, policymaker, management; none: AMQP alone',
+        type: 'checks',
+        value: user?.tags ?? [],
+        options: TAGS,
+        about: /tag/,
       },
     ],
     submit: async ({ name = user?.name, password, without = false, tags }) => {
@@ -182,7 +238,7 @@ function editUser(refresh, user = null) {
         password === '' && user !== null && !without
           ? { password_hash: user.password_hash, hashing_algorithm: user.hashing_algorithm }
           : { password: without ? '' : password };
-      await call('PUT', at`/users/${name}`, { ...login, tags });
+      await call('PUT', at`/users/${name}`, { ...login, tags: tags.join(',') });
       await refresh();
       return `Saved ${name}`;
     },
@@ -191,25 +247,31 @@ function editUser(refresh, user = null) {
 
 /** The fields that say whose permission it is: fixed where there is one to change. */
 async function whose(row) {
-  const [vhosts, users] = row
-    ? [[row.vhost], [row.user]]
-    : [await vhostNames(), (await get('/users')).map(({ name }) => name)];
+  const users = row ? [row.user] : (await get('/users')).map(({ name }) => name);
+  const fixed = { name: 'vhost', label: 'Vhost', type: 'select', options: [row?.vhost] };
   return [
     { name: 'user', label: 'User', type: 'select', options: users },
-    { name: 'vhost', label: 'Vhost', type: 'select', options: vhosts },
+    row ? fixed : await vhostField(),
   ];
 }
 
+/**
+ * @param {() => Promise<void>} refresh
+ * @param {PermissionRow | null} [row]
+ */
 async function grant(refresh, row = null) {
   await form({
     title: row === null ? 'Grant a permission' : `Change what ${row.user} may do`,
-    about: 'Regular expressions of the names of queues and exchanges; an empty one is none at all.',
+    about:
+      'Regular expressions for names of queues and exchanges: .* is all, ^$ is none, ^billing- is all that begin with "billing-".',
     action: row === null ? 'Grant' : 'Change',
     fields: [
       ...(await whose(row)),
-      { name: 'configure', label: 'Configure', value: row?.configure ?? '.*' },
-      { name: 'write', label: 'Write', value: row?.write ?? '.*' },
-      { name: 'read', label: 'Read', value: row?.read ?? '.*' },
+      ...patternFields(row, {
+        configure: 'Which ones it may declare and delete',
+        write: 'Which exchanges it may publish to, and which ones it may bind to something',
+        read: 'Which queues it may consume, get and purge, and which exchanges it may bind from',
+      }),
     ],
     submit: async ({ user, vhost, ...body }) => {
       await call('PUT', at`/permissions/${vhost}/${user}`, body);
@@ -219,17 +281,22 @@ async function grant(refresh, row = null) {
   });
 }
 
+/**
+ * @param {() => Promise<void>} refresh
+ * @param {PermissionRow | null} [row]
+ */
 async function grantTopic(refresh, row = null) {
   await form({
     title: row === null ? 'Restrict routing keys' : `Change the routing keys of ${row.user}`,
-    about:
-      'Regular expressions of the routing keys that a user may publish to, or bind with, on a topic exchange.',
+    about: 'Regular expressions for routing keys on a topic exchange.',
     action: row === null ? 'Restrict' : 'Change',
     fields: [
       ...(await whose(row)),
       { name: 'exchange', label: 'Exchange', value: row?.exchange ?? 'amq.topic', required: true },
-      { name: 'write', label: 'Write', value: row?.write ?? '.*' },
-      { name: 'read', label: 'Read', value: row?.read ?? '.*' },
+      ...patternFields(row, {
+        write: 'Which routing keys it may publish with',
+        read: 'Which binding keys it may bind its queues with',
+      }),
     ],
     submit: async ({ user, vhost, ...body }) => {
       await call('PUT', at`/topic-permissions/${vhost}/${user}`, body);
@@ -272,7 +339,7 @@ function addVhost(refresh) {
     title: 'Add a vhost',
     action: 'Add',
     fields: [
-      { name: 'name', label: 'Name', required: true },
+      { name: 'name', label: 'Name', required: true, about: /\bname\b/ },
       { name: 'description', label: 'Description' },
     ],
     submit: async ({ name, description }) => {

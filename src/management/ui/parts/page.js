@@ -4,10 +4,23 @@ import { call } from '../api.js';
 import { ask } from '../dialog.js';
 import { h } from '../dom.js';
 
+/** @import { Child } from '../dom.js' */
+
+/**
+ * @param {Child} text
+ * @param {(event: Event) => unknown} act
+ * @param {string | null} [kind]
+ */
 export const button = (text, act, kind = null) =>
   h('button', { type: 'button', class: kind, onclick: act }, text);
 
-/** The page of a list, with what adds a row to it. */
+/**
+ * The page of a list, with what adds a row to it.
+ * @param {string} title
+ * @param {{ element: Element, refresh: () => Promise<void> }} rows
+ * @param {string} adds
+ * @param {(refresh: () => Promise<void>) => unknown} add
+ */
 export function listPage(title, { element, refresh }, adds, add) {
   return {
     element: h(
@@ -25,7 +38,12 @@ export function listPage(title, { element, refresh }, adds, add) {
   };
 }
 
-/** A table under its title, with what adds a row to it. */
+/**
+ * A table under its title, with what adds a row to it.
+ * @param {Child} title
+ * @param {{ element: Element }} rows
+ * @param {Child} add
+ */
 export function section(title, rows, add) {
   return h(
     'section',
@@ -35,7 +53,12 @@ export function section(title, rows, add) {
   );
 }
 
-/** A button that deletes something after a question. */
+/**
+ * A button that deletes something after a question.
+ * @param {string} what
+ * @param {string} path
+ * @param {() => unknown} refresh
+ */
 export function remover(what, path, refresh, about = 'This cannot be undone.') {
   const act = async () => {
     await call('DELETE', path);

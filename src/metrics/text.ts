@@ -1,0 +1,23 @@
+// Owns Prometheus' text format. Never knows which metrics there are.
+
+import type { Labels, Metric } from './families/family.ts';
+
+/** What stands before the values of one metric. */
+export function writeHead(prefix: string, { name, type, help }: Metric): string {
+  return `# HELP ${prefix}${name} ${help}\n# TYPE ${prefix}${name} ${type}\n`;
+}
+
+/** Labels as the format has them: backslashes, quotes and line breaks are escaped. */
+export function writeLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const escaped = value.replace(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`));
+    return `${name}="${escaped}"`;
+  });
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+/** A number in the words of the format. */
+export function writeNumber(value: number): string {
+  if (value === Infinity) return '+Inf';
+  return value === -Infinity ? '-Inf' : String(value);
+}
