@@ -2,13 +2,14 @@
 // themselves, so that they are never out of date.
 
 import { Command } from 'commander';
+import { NAMED, type Named } from './names-command.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 /** The command `leveret completion`. */
 export function completionCommand(program: Command): Command {
   return new Command('completion')
-    .description('Print the script that completes commands in a shell.')
+    .description('Print the completion script of a shell.')
     .argument('<shell>', SHELLS.join(', '))
     .helpOption('-h, --help', 'Show this help.')
     .addHelpText(
@@ -33,7 +34,9 @@ export function completionCommand(program: Command): Command {
 export function wordsOf(program: Command): Map<string, string[]> {
   const words = new Map<string, string[]>();
   const visit = (command: Command, path: string): void => {
-    const names = command.commands.map((each) => each.name());
+    const names = command.commands
+      .map((each) => each.name())
+      .filter((name) => !name.startsWith('_'));
     const flags = command.options.flatMap(({ long }) => (long == null ? [] : [long]));
     words.set(path, [...names, ...flags, '--help']);
     for (const each of command.commands) visit(each, `${path} ${each.name()}`.trim());
@@ -58,10 +61,14 @@ function scriptOf(program: Command, shell: string): string | null {
 
 function bash(words: Map<string, string[]>): string {
   const cases = [...words].map(([path, each]) => `    '${path}') words='${each.join(' ')}' ;;`);
+  const kinds = namesAfter(words).map(([path, kind]) => `    '${path}') kind='${kind}' ;;`);
   return `_leveret() {
-  local path='' words='' word
+  local path='' words='' kind='' before='' word cur="\${COMP_WORDS[COMP_CWORD]}"
+  local -a target=()
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$before" in -p|--vhost|--url|--host|--port) target+=("$before" "$word") ;; esac
     case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    before="$word"
   done
   while :; do
     case "$path" in
@@ -70,7 +77,17 @@ ${cases.join('\n')}
     [ -n "$words" ] || [ -z "$path" ] && break
     case "$path" in *' '*) path="\${path% *}" ;; *) path='' ;; esac
   done
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  case "$path" in
+${kinds.join('\n')}
+  esac
+  case "$before" in
+    -p|--vhost) kind='vhosts' words='' ;;
+    -x|--exchange) kind='exchanges' words='' ;;
+  esac
+  case "$cur" in -*) kind='' ;; esac
+  # Only plain words come: see leveret __names.
+  [ -z "$kind" ] || words="$words $(command leveret __names "$kind" "\${target[@]}" 2>/dev/null)"
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _leveret leveret
 `;
@@ -78,11 +95,42 @@ complete -o default -F _leveret leveret
 
 function fish(words: Map<string, string[]>): string {
   const lines = ['complete -c leveret -f'];
+  const seenOf = (path: string): string =>
+    path
+      .split(' ')
+      .map((part) => `__fish_seen_subcommand_from ${part}`)
+      .join('; and ');
   for (const [path, each] of words) {
-    const parts = path === '' ? [] : path.split(' ');
-    const seen = parts.map((part) => `__fish_seen_subcommand_from ${part}`);
-    const condition = seen.length === 0 ? '__fish_use_subcommand' : seen.join('; and ');
+    const condition = path === '' ? '__fish_use_subcommand' : seenOf(path);
     lines.push(`complete -c leveret -n '${condition}' -a '${each.join(' ')}'`);
   }
+  for (const [path, kind] of namesAfter(words))
+    lines.push(
+      `complete -c leveret -n '${seenOf(path)}' -a '(leveret __names ${kind} 2>/dev/null)'`,
+    );
+  lines.push("complete -c leveret -s p -l vhost -x -a '(leveret __names vhosts 2>/dev/null)'");
   return `${lines.join('\n')}\n`;
+}
+
+/** The commands whose arguments are names of what is in a broker. */
+const NAMES_AFTER: Readonly<Record<Named, readonly string[]>> = {
+  queues:
+    `purge,pause,resume,browse,delayed,get,consume,move,redrive,retry,export,drop,delete queue,delete_queue,
+purge_queue`
+      .replaceAll('\n', '')
+      .split(','),
+  exchanges: ['delete exchange', 'declare binding', 'delete binding'],
+  schedules: ['schedule set', 'schedule delete', 'schedule run'],
+  vhosts: ['vhost delete', 'delete_vhost', 'set_vhost_tags', 'update_vhost_metadata'],
+  users:
+    `user delete,user password,user tags,permission set,permission clear,delete_user,change_password,
+clear_password,set_user_tags,set_permissions,clear_permissions,list_user_permissions,set_user_limits,clear_user_limits`
+      .replaceAll('\n', '')
+      .split(','),
+};
+
+function namesAfter(words: ReadonlyMap<string, unknown>): (readonly [path: string, kind: Named])[] {
+  return NAMED.flatMap((kind) =>
+    NAMES_AFTER[kind].filter((path) => words.has(path)).map((path) => [path, kind] as const),
+  );
 }

@@ -1,28 +1,28 @@
 // Owns what a user reads when the broker cannot start: one line for what the user can mend, a stack
 // for what only we can. Never decides the exit code.
 
-import type { Listeners } from '../config/members.ts';
+import { ConfigErrors } from '../config/config-error.ts';
+import type { Told } from '../config/layers/draft.ts';
+import type { Listeners } from '../config/map-setting.ts';
+import { showOrigin } from '../config/origin.ts';
 import type { Settings } from '../config/settings.ts';
 import { systemCode, wayOutOf } from '../util/system/system-error.ts';
+import { UserError } from '../util/user-error.ts';
 
-/** Errors whose message is for the user as it stands. */
-const PLAIN: ReadonlySet<string> = new Set([
-  'AmqpError',
-  'ConfigError',
-  'PatternError',
-  'Refusal',
-  'VerbError',
-]);
-
-/** What the failures that only the system sees mean for the user; `settings` names the way out. */
-export function describeFailure(error: unknown, settings: Settings | null): string {
+/**
+ * What the failures that only the system sees mean for the user; `settings` names the way out, and `told` the place of
+ * what was asked for.
+ */
+export function describeFailure(
+  error: unknown,
+  settings: Settings | null,
+  told: readonly Told[] = [],
+): string {
   if (!(error instanceof Error)) return String(error);
-  if (PLAIN.has(error.name)) return oneLine(error.message);
-  if ('hint' in error && typeof error.hint === 'string') {
-    const { hint, message } = error;
-    return oneLine(message.includes(hint) ? message : `${message}: ${hint}`);
-  }
-  const known = settings === null ? null : describeSystemError(error, settings);
+  if (error instanceof ConfigErrors)
+    return error.all.map((each) => oneLine(each.advice)).join('\n');
+  if (error instanceof UserError) return oneLine(error.advice);
+  const known = settings === null ? null : describeSystemError(error, settings, told);
   return known ?? textOfSystemError(error) ?? error.stack ?? error.message;
 }
 
@@ -40,7 +40,11 @@ interface NetworkError extends NodeJS.ErrnoException {
   readonly hostname?: string;
 }
 
-function describeSystemError(error: NetworkError, settings: Settings): string | null {
+function describeSystemError(
+  error: NetworkError,
+  settings: Settings,
+  told: readonly Told[],
+): string | null {
   const host = error.address ?? error.hostname ?? '';
   const { port = 0 } = error;
   const setBy = whatSets(settings, port);
@@ -50,7 +54,7 @@ function describeSystemError(error: NetworkError, settings: Settings): string | 
       case 'EADDRINUSE':
         return (
           `port ${port} on ${host} is taken by another program: ` +
-          `stop that program, or choose another port with ${setBy('--port')}`
+          `stop that program, or choose another port with ${setBy('--port')}${originOf(port, told)}`
         );
       case 'EACCES':
         return (
@@ -91,16 +95,45 @@ function describeSystemError(error: NetworkError, settings: Settings): string | 
   }
 }
 
+/** What has a port for tools, by the first words of its keys. */
+const TOOLS = [
+  ['managementPort', 'management.tcp'],
+  ['managementSslPort', 'management.ssl'],
+  ['prometheusPort', 'prometheus.tcp'],
+] as const;
+
+/** Settings that are a port, or have some. */
+const WITH_PORTS: ReadonlySet<keyof Settings> = new Set<keyof Settings>([
+  'tcpListeners',
+  'sslListeners',
+  ...TOOLS.map(([field]) => field),
+  'prometheusSslPort',
+]);
+
+/** Where a port comes from, when no flag says it: the user may not know of that file or variable. */
+function originOf(port: number, told: readonly Told[]): string {
+  const by = told.findLast(
+    ({ text, meaning }) =>
+      meaning.is === 'setting' &&
+      WITH_PORTS.has(meaning.field) &&
+      (text === String(port) || text.endsWith(`:${port}`)),
+  )?.origin;
+  if (by?.from !== 'file' && by?.from !== 'environment') return '';
+  return `; ${port} comes from ${showOrigin(by)}`;
+}
+
 /** What sets the address with this port: a flag for the default listener, else the key. */
-function whatSets(
-  { tcpListeners, sslListeners }: Settings,
-  port: number,
-): (flag: string) => string {
+function whatSets(settings: Settings, port: number): (flag: string) => string {
+  const { tcpListeners, sslListeners } = settings;
   const nameIn = (all: Listeners): string | undefined =>
     [...all].find(([, address]) => address.port === port)?.[0];
   const tcp = nameIn(tcpListeners);
   const ssl = nameIn(sslListeners);
   if (tcp === undefined && ssl !== undefined) return () => `listeners.ssl.${ssl}`;
+  const tool = TOOLS.find(([field]) => settings[field] === port)?.[1];
+  if (tcp === undefined && tool !== undefined) {
+    return (flag) => `${tool}.${flag === '--host' ? 'ip' : 'port'}`;
+  }
   return (flag) => (tcp === undefined || tcp === 'default' ? flag : `listeners.tcp.${tcp}`);
 }
 

@@ -4,14 +4,17 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { VerbError } from './verb/verb-error.ts';
+import { UserError } from '../util/user-error.ts';
+import { EmptyArgumentError } from './verb/empty-argument.ts';
 
 /** The password of an argument; without one, what is typed or the first line of standard input. */
 export async function takePassword(argument: string | undefined): Promise<string> {
+  if (argument === '')
+    throw new EmptyArgumentError('the password must not be empty: no user can log in with that');
   if (argument !== undefined) return argument;
   const password = process.stdin.isTTY ? await ask() : firstLine(readFileSync(0, 'utf8'));
   if (password === '')
-    throw new VerbError('the password is empty: give it after the name, or type it');
+    throw new UserError('the password is empty: give it after the name, or type it');
   return password;
 }
 

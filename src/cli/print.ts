@@ -14,6 +14,12 @@ export function printError(text: string): void {
   process.stderr.write(printable(text));
 }
 
+/** Says that standard input is waited for, where a person may not know that the terminal is it. */
+export function tellOfTerminal(what: string): void {
+  if (process.stdin.isTTY)
+    printError(`Reading ${what} from the terminal: Ctrl-D at the start of a line ends it\n`);
+}
+
 /** How a program ends whose reader has gone, as one that SIGPIPE ends: 128 + 13. */
 const EXIT_NO_READER = 141;
 

@@ -5,11 +5,11 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { faultIndex, placeAt } from '../util/json/json-fault.ts';
+import { JsonNumberError } from '../util/json/json-digits.ts';
+import { faultPlace, placeAt } from '../util/json/json-fault.ts';
 import { JsonDepthError, parseJsonText } from '../util/json/json-input.ts';
-import { wayOutOf } from '../util/system/system-error.ts';
-import { readWholeFile, UnfitFileError } from '../util/system/whole-file.ts';
-import { ConfigError } from './config-error.ts';
+import { readWholeFile } from '../util/system/whole-file.ts';
+import { ConfigError, unreadable } from './config-error.ts';
 
 /** A file of JSON. */
 export interface DefinitionFile {
@@ -78,12 +78,7 @@ function readBytes(path: string, bytesMax: number): Buffer {
   try {
     return readWholeFile(path, bytesMax);
   } catch (error) {
-    if (error instanceof UnfitFileError) {
-      throw new ConfigError(path, `cannot be read: ${error.message}`, error.hint);
-    }
-    const why = error instanceof Error ? error.message : String(error);
-    const wayOut = wayOutOf(error) ?? 'give this user the right to read it';
-    throw new ConfigError(path, `cannot be read (${why})`, wayOut);
+    throw unreadable(path, error);
   }
 }
 
@@ -100,13 +95,9 @@ function parse(path: string, text: string): unknown {
   try {
     return parseJsonText(text);
   } catch (error) {
-    if (error instanceof JsonDepthError)
+    if (error instanceof JsonDepthError || error instanceof JsonNumberError)
       throw new ConfigError(path, error.message, 'correct the file');
     // Not what the parser says: it quotes the file, which may have passwords, and seldom says where.
-    const index = faultIndex(text);
-    const { line, column } = placeAt(text, index < 0 ? text.length : index);
-    const early = index === text.length ? ': it ends too early' : '';
-    const where = `line ${line}, column ${column}${early}`;
-    throw new ConfigError(path, `this is not JSON (${where})`, 'correct the file');
+    throw new ConfigError(path, `this is not JSON (${faultPlace(text)})`, 'correct the file');
   }
 }

@@ -5,6 +5,7 @@ import {
   boolean,
   type Common,
   choice,
+  expected,
   integer,
   names,
   optionalText,
@@ -17,6 +18,9 @@ import {
 export const MANAGEMENT_PORT = 15672;
 export const PROMETHEUS_PORT = 15692;
 
+/** No proxy needs a longer one. */
+const PATH_CHARS_MAX = 255;
+
 /** A port, or null for `none`. */
 function optionalPort(
   row: Common & { readonly flag?: string; readonly initial: number | null },
@@ -28,6 +32,29 @@ function optionalPort(
   });
 }
 
+/** A path of URLs, without a slash at its end; '' is that of the root. No client sends one with parts of dots alone. */
+function urlPath(
+  row: Common & {
+    readonly initial: string;
+    readonly such: string;
+    /** RabbitMQ puts the first slash before it, where it is missing. */
+    readonly slashMissing?: true;
+  },
+): Setting<string> {
+  const expects = `a path such as ${row.such}`;
+  return setting(row, '<path>', expects, {
+    read: (given) => {
+      const slash = row.slashMissing === true && !given.startsWith('/') ? '/' : '';
+      const path = `${slash}${given}`.replace(/\/+$/, '');
+      if (given === '' || !/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)*$/.test(path))
+        throw expected(expects, given);
+      if (path.length > PATH_CHARS_MAX) throw expected(expects, given);
+      return path;
+    },
+    show: (path) => path || '/',
+  });
+}
+
 /** Where tools connect, and what they may cost. */
 export const MANAGEMENT_SETTINGS = {
   managementPort: optionalPort({
@@ -35,7 +62,7 @@ export const MANAGEMENT_SETTINGS = {
     flag: '--management-port',
     about:
       'The port of the HTTP API and the web UI; `none` for neither, 0 picks a free one. Where 15672 is ' +
-      'taken, as by a RabbitMQ beside it, the broker goes without and says so.',
+      'in use, for example by a RabbitMQ beside it, the broker starts without it and logs a warning.',
     initial: MANAGEMENT_PORT,
   }),
   managementHost: optionalText({
@@ -60,7 +87,7 @@ export const MANAGEMENT_SETTINGS = {
     key: 'management.ssl.certfile',
     argument: '<file>',
     about:
-      'The certificate (PEM) to show there; without it that of `ssl_options.certfile` is shown, with its key.',
+      'The certificate (PEM) of that port. Without it, `ssl_options.certfile` and its key are used.',
     example: 'management.ssl.certfile = /etc/leveret/management.pem',
   }),
   managementSslKeyfile: optionalText({
@@ -72,7 +99,7 @@ export const MANAGEMENT_SETTINGS = {
   managementSslCacertfile: optionalText({
     key: 'management.ssl.cacertfile',
     argument: '<file>',
-    about: 'Certificates (PEM) that stand between that certificate and the root.',
+    about: 'The intermediate certificates (PEM) between that certificate and the root.',
     example: 'management.ssl.cacertfile = /etc/leveret/ca.pem',
   }),
   managementSslPassword: optionalText({
@@ -81,12 +108,22 @@ export const MANAGEMENT_SETTINGS = {
     about: 'The password of that private key, if it has one.',
     example: "management.ssl.password = 'pa#s word'",
   }),
+  managementPathPrefix: urlPath({
+    key: 'management.path_prefix',
+    about:
+      'Where the HTTP API, the web UI and AMQP over WebSocket lie, for a proxy that hands on paths as they are: with ' +
+      '`/rabbit` at `/rabbit/api`, `/rabbit/` and `/rabbit/ws`, and nowhere else.',
+    initial: '',
+    such: '/rabbit',
+    slashMissing: true,
+    example: 'management.path_prefix = /rabbit',
+  }),
   managementBodyBytesMax: integer({
     key: 'management.http.max_body_size',
     about:
-      'The largest file of definitions that a request may bring. Other requests may have 256 KiB, those ' +
-      'that publish a message 8 MiB.',
-    initial: 20_000_000,
+      'The largest file of definitions that a request may carry. Other requests may carry 256 KiB; a request ' +
+      'that publishes a message, 8 MiB.',
+    initial: 32 * 2 ** 20,
     min: 1024,
     max: 2 ** 29,
     unit: 'bytes',
@@ -94,37 +131,38 @@ export const MANAGEMENT_SETTINGS = {
   managementOpenProbes: boolean({
     key: 'management.health_checks_without_login',
     about:
-      'Have what lies below `/api/health/checks/` answer without a login, for probes that have no ' +
-      'password. It tells anybody which ports are open, and which certificates expire.',
+      'Answer everything below `/api/health/checks/` without a login, for probes that have no ' +
+      'password. It then tells every client which ports are open and which certificates expire.',
     initial: false,
   }),
   managementAllowedHosts: names({
     key: 'management.http.allowed_hosts',
     about:
-      'Names under which browsers and changes may come from this machine, besides addresses, names without a ' +
-      'dot and that of the machine: for a proxy, or a name in the DNS. `*.example.com` stands for all below.',
+      'Host names that browsers and requests from this machine may use, besides addresses, names without a ' +
+      'dot and the name of the machine: for a proxy, or a name in the DNS. `*.example.com` means all names below it.',
     initial: [],
     example: 'management.http.allowed_hosts = mq.example.com',
   }),
   managementAllowedOrigins: names({
     key: 'management.http.allowed_origins',
     about:
-      'Origins of pages, besides the own ones, that may change something over HTTP and speak AMQP over WebSocket.',
+      'Origins of web pages, besides its own, that may read and change all over HTTP with the login that a browser ' +
+      'has, and use AMQP over WebSocket. `*` means all but `null`, which sandboxed pages and files have.',
     initial: [],
     example: 'management.http.allowed_origins = https://shop.example.com',
   }),
   managementWebSocket: choice({
     key: 'management.tcp.web_socket',
     about:
-      'Whether AMQP over WebSocket is taken on the port without TLS: `auto` where there is an AMQP listener ' +
-      'without TLS too. It is always taken over TLS.',
+      'Whether the port without TLS accepts AMQP over WebSocket. `auto`: yes, if there is also an AMQP listener ' +
+      'without TLS. The port with TLS always accepts it.',
     initial: 'auto' as 'auto' | 'on' | 'off',
     words: { auto: 'auto', on: 'on', off: 'off' },
     argument: '<when>',
   }),
   statisticsIntervalMs: integer({
     key: 'collect_statistics_interval',
-    about: 'How often rates are taken, once somebody has looked at them.',
+    about: 'How often rates are computed, once a tool has asked for them.',
     initial: 5000,
     min: 100,
     max: 3_600_000,
@@ -141,6 +179,49 @@ export const MANAGEMENT_SETTINGS = {
     argument: '<host>',
     about: 'The address to listen on for Prometheus; `none`: that of the AMQP listener.',
     example: 'prometheus.tcp.ip = 127.0.0.1',
+  }),
+  prometheusSslPort: optionalPort({
+    key: 'prometheus.ssl.port',
+    about: 'The port of the metrics over TLS, usually 15691; `none` for none.',
+    initial: null,
+    example: 'prometheus.ssl.port = 15691',
+  }),
+  prometheusSslHost: optionalText({
+    key: 'prometheus.ssl.ip',
+    argument: '<host>',
+    about: 'The address to listen on for it; `none`: that of the AMQP listener.',
+    example: 'prometheus.ssl.ip = 0.0.0.0',
+  }),
+  prometheusSslCertfile: optionalText({
+    key: 'prometheus.ssl.certfile',
+    argument: '<file>',
+    about:
+      'The certificate (PEM) of that port. Without it, `ssl_options.certfile` and its key are used.',
+    example: 'prometheus.ssl.certfile = /etc/leveret/metrics.pem',
+  }),
+  prometheusSslKeyfile: optionalText({
+    key: 'prometheus.ssl.keyfile',
+    argument: '<file>',
+    about: 'The private key (PEM) of that certificate; looked for in `certfile` when left out.',
+    example: 'prometheus.ssl.keyfile = /etc/leveret/metrics.key',
+  }),
+  prometheusSslCacertfile: optionalText({
+    key: 'prometheus.ssl.cacertfile',
+    argument: '<file>',
+    about: 'The intermediate certificates (PEM) between that certificate and the root.',
+    example: 'prometheus.ssl.cacertfile = /etc/leveret/ca.pem',
+  }),
+  prometheusSslPassword: optionalText({
+    key: 'prometheus.ssl.password',
+    argument: '<password>',
+    about: 'The password of that private key, if it has one.',
+    example: "prometheus.ssl.password = 'pa#s word'",
+  }),
+  prometheusPath: urlPath({
+    key: 'prometheus.path',
+    about: 'The path of the metrics; others, such as that of `detailed`, are below it.',
+    initial: '/metrics',
+    such: '/metrics',
   }),
   prometheusPerObject: boolean({
     key: 'prometheus.return_per_object_metrics',

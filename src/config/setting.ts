@@ -62,6 +62,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** The host of a listener that listens on every interface, of IPv6 too where the machine has it. */
+export const EVERYWHERE = '*';
+
 const UNITS = 'kB, MB, GB, KiB, MiB and GiB';
 
 /** The units an integer setting may have; `count` shows none. */
@@ -296,7 +299,11 @@ export function readPort(given: string, expects: string): number {
 
 /** Whether this could be the host of a listener: an IP address, or the letters of a host name. */
 export function isHost(given: string): boolean {
-  return isIP(given) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(given);
+  return (
+    given === EVERYWHERE ||
+    isIP(given) !== 0 ||
+    /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(given)
+  );
 }
 
 /** What to throw for text that is no good. */
@@ -304,4 +311,20 @@ export function expected(expects: string, given: string): MalformedValue {
   return new MalformedValue(
     `expected ${expects}, but got ${given === '' ? 'nothing' : `'${given}'`}`,
   );
+}
+
+/** Passwords, tokens, and keys that stand in the file itself. */
+const SECRET =
+  /(?<!by)pass(?!word_hashing)|secret|cookie|token|private_?key|(^|[._])ssl(_opt(ion)?s)?\.key(\.|$)/i;
+/** The value of such a name is a path, which operators have to see. */
+const PATH = /[._]?file$/i;
+
+/** Whether the value of a key or a variable is not to be shown: the path of a file with a secret in it is none. */
+export function isSecret(name: string): boolean {
+  return SECRET.test(name) && !PATH.test(name);
+}
+
+/** A setting as a config file would have it, a secret left out; one that is not set is shown as that. */
+export function shownSetting(row: Setting<unknown>, value: unknown): string {
+  return isSecret(row.key) && value !== null ? '***' : row.show(value);
 }

@@ -2,7 +2,7 @@
 // Never reads a file, a variable or a flag: that is load.ts.
 
 import { MANAGEMENT_SETTINGS } from './management-settings.ts';
-import { listeners } from './members.ts';
+import { listeners } from './map-setting.ts';
 import { RESOURCE_SETTINGS } from './resource-settings.ts';
 import {
   boolean,
@@ -36,7 +36,7 @@ export const SETTINGS = {
     key: 'data_dir',
     flag: '--data-dir',
     argument: '<folder>',
-    about: 'The folder for durable data. It is made when it is not there.',
+    about: 'The folder for durable data. It is created when it does not exist.',
     initial: './data',
   }),
   memory: boolean({
@@ -44,6 +44,23 @@ export const SETTINGS = {
     flag: '--memory',
     about: 'Keep nothing on disk: every message and declaration ends with the process.',
     initial: false,
+  }),
+  nodeName: text({
+    key: 'node.name',
+    foreignVariable: 'RABBITMQ_NODENAME',
+    argument: '<name>',
+    about: 'The name of this node, as the HTTP API, the metrics and traces show it.',
+    initial: 'leveret',
+    short: true,
+  }),
+  inContainer: choice({
+    key: 'in_container',
+    argument: '<when>',
+    about:
+      'Whether a port alone listens on every interface, as in a container; `auto` where Docker, Podman or ' +
+      'Kubernetes run it. Users of `loopback_users` still log in from the same network namespace only.',
+    initial: 'auto',
+    words: { auto: 'auto', true: 'true', false: 'false' } as const,
   }),
   logLevel: choice({
     key: 'log.level',
@@ -76,8 +93,8 @@ export const SETTINGS = {
     flag: '--log-format',
     argument: '<format>',
     about:
-      'What log lines look like: `json` for programs, `pretty` for people; `auto` is pretty on a terminal, ' +
-      'else JSON.',
+      'The form of log lines: `json` for programs, `pretty` for people. `auto` is `pretty` on a terminal and ' +
+      '`json` otherwise.',
     initial: 'auto',
     words: { auto: 'auto', json: 'json', pretty: 'pretty', plaintext: 'pretty' } as const,
   }),
@@ -126,11 +143,23 @@ export const SETTINGS = {
     about: 'What it may read from.',
     initial: '.*',
   }),
+  defaultQueueType: choice({
+    key: 'default_queue_type',
+    argument: '<type>',
+    about: 'The type of queues whose declaration and whose vhost name none.',
+    initial: 'classic',
+    words: {
+      classic: 'classic',
+      quorum: 'quorum',
+      rabbit_classic_queue: 'classic',
+      rabbit_quorum_queue: 'quorum',
+    } as const,
+  }),
   loadDefinitions: names({
     key: 'load_definitions',
     about:
       'Files of definitions (JSON, as RabbitMQ exports them) to import at each start, before ' +
-      'anybody can connect: paths, patterns, or a folder for its `*.json`.',
+      'clients can connect: paths, patterns, or a folder for its `*.json`.',
     initial: [],
   }),
   skipUnchangedDefinitions: boolean({
@@ -138,12 +167,19 @@ export const SETTINGS = {
     about: 'Import those files only if one of them has changed since the last time.',
     initial: false,
   }),
+  skipUnsupportedDefinitions: boolean({
+    key: 'definitions.skip_unsupported',
+    about:
+      'Take those files without what Leveret cannot take, such as streams, and log what was left out; else such a file ' +
+      'stops the start.',
+    initial: false,
+  }),
   loopbackUsers: names({
     key: 'loopback_users',
     short: true,
     about:
       'Users who may connect from this machine only. ' +
-      '`loopback_users.<name> = false` takes one off the list; `none` empties it.',
+      '`loopback_users.<name> = false` removes one from the list; `none` empties it.',
     initial: ['guest'],
   }),
   heartbeatSeconds: integer({
@@ -179,7 +215,7 @@ export const SETTINGS = {
   }),
   connectionMax: integer({
     key: 'connection_max',
-    about: 'How many connections may be open at a time; any more are refused once they log in.',
+    about: 'How many connections may be open at a time. More are refused when they log in.',
     initial: Number.POSITIVE_INFINITY,
     min: 0,
     max: 2 ** 31 - 1,
@@ -204,7 +240,7 @@ export const SETTINGS = {
   unackedMaxPerChannel: integer({
     key: 'unacked_max_per_channel',
     about:
-      'How many deliveries the consumers of one channel may have unacked together, whatever `basic.qos` asks for.',
+      'How many unacked deliveries the consumers of one channel may have together, whatever `basic.qos` says.',
     initial: Number.POSITIVE_INFINITY,
     min: 1,
     max: 2 ** 31 - 1,
@@ -213,7 +249,7 @@ export const SETTINGS = {
   consumerTimeoutMs: integer({
     key: 'consumer_timeout',
     about:
-      'How long a delivery may stay unacked, unless its queue or consumer says (`x-consumer-timeout`).',
+      'How long a delivery may stay unacked. The argument `x-consumer-timeout` of a queue or consumer goes first.',
     initial: 1_800_000,
     min: 1,
     max: 2 ** 31 - 1,
@@ -223,10 +259,10 @@ export const SETTINGS = {
   consumerTimeoutAction: choice({
     key: 'consumer_timeout_action',
     about:
-      'What happens then: the channel is closed, as by RabbitMQ, or just that message goes back to ' +
-      'its queue.',
+      'What happens then: the channel is closed, as in RabbitMQ, or its consumer alone is cancelled, or only that ' +
+      'message returns to its queue. The argument `x-consumer-timeout-action` of a queue or consumer goes first.',
     initial: 'close_channel',
-    words: { close_channel: 'close_channel', requeue: 'requeue' },
+    words: { close_channel: 'close_channel', cancel: 'cancel', requeue: 'requeue' },
   }),
   handshakeTimeoutMs: integer({
     key: 'handshake_timeout',
@@ -247,7 +283,7 @@ export const SETTINGS = {
   tableDepthMax: integer({
     key: 'field_table_max_depth',
     about:
-      'How deep field tables (headers, arguments) may nest; what is deeper closes the connection.',
+      'How deep field tables (headers, arguments) may nest. A deeper one closes the connection.',
     initial: 32,
     min: 1,
     max: 250,
@@ -255,7 +291,7 @@ export const SETTINGS = {
   tableEntriesMax: integer({
     key: 'field_table_max_entries',
     about:
-      'How many entries a field table may have, all levels together; more close the connection.',
+      'How many entries a field table may have, all levels together. A larger one closes the connection.',
     initial: 4096,
     min: 1,
     max: 2 ** 20,
@@ -271,8 +307,8 @@ export const SETTINGS = {
   unfinishedMaxBytes: integer({
     key: 'unfinished_max_per_connection',
     about:
-      'The most memory that one connection may hold for messages which are not complete or not committed, ' +
-      'over all its channels; more closes it. At least twice `max_message_size` is allowed.',
+      'The most memory that one connection may use, over all its channels, for messages that are not complete or ' +
+      'not committed. More closes it. At least twice `max_message_size` is allowed.',
     initial: 268_435_456,
     min: 1,
     max: 2 ** 40,
@@ -281,7 +317,7 @@ export const SETTINGS = {
   unfinishedTimeoutMs: integer({
     key: 'unfinished_timeout',
     about:
-      'A connection is closed when nothing more of a message, or of a frame, that it began has come for this long.',
+      'A connection that began a message or a frame is closed when nothing more of it has come for this long.',
     initial: 120_000,
     min: 1000,
     max: 2 ** 31 - 1,

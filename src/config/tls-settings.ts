@@ -1,7 +1,7 @@
 // Owns the rows of the settings table for TLS and for the ways to log in. Never reads a certificate:
 // server/tls/context.ts does.
 
-import { listeners, numbered, ordered } from './members.ts';
+import { listeners, numbered, ordered } from './map-setting.ts';
 import { boolean, choice, integer, optionalText } from './setting.ts';
 
 const VERSIONS = { 'tlsv1.3': 'tlsv1.3', 'tlsv1.2': 'tlsv1.2' } as const;
@@ -24,13 +24,13 @@ export const TLS_SETTINGS = {
   sslCacertfile: optionalText({
     key: 'ssl_options.cacertfile',
     argument: '<file>',
-    about: 'The certificates (PEM) of those who may sign the certificates of clients.',
+    about: 'The certificates (PEM) of the authorities that may sign client certificates.',
     example: 'ssl_options.cacertfile = /etc/leveret/ca.pem',
   }),
   sslCertfile: optionalText({
     key: 'ssl_options.certfile',
     argument: '<file>',
-    about: "The broker's own certificate (PEM), with those between it and the root behind it.",
+    about: "The broker's own certificate (PEM), followed by the intermediate certificates.",
     example: 'ssl_options.certfile = /etc/leveret/server.pem',
   }),
   sslKeyfile: optionalText({
@@ -53,7 +53,7 @@ export const TLS_SETTINGS = {
   }),
   sslFailIfNoPeerCert: boolean({
     key: 'ssl_options.fail_if_no_peer_cert',
-    about: 'With verify_peer: turn away clients that have no certificate.',
+    about: 'With verify_peer: refuse clients without a certificate.',
     initial: false,
   }),
   sslDepth: integer({
@@ -75,7 +75,7 @@ export const TLS_SETTINGS = {
     key: 'ssl_options.ciphers',
     about:
       'The cipher suites that are offered, as `ssl_options.ciphers.<n>`, by the names that ' +
-      '`openssl ciphers` has for them; none leaves the choice to Node.js.',
+      '`openssl ciphers` prints. None: Node.js decides.',
     initial: numbered(),
     expects: 'names of cipher suites',
     read: (text) => (/^[A-Za-z0-9_-]+$/.test(text) ? text : null),
@@ -111,7 +111,7 @@ export const TLS_SETTINGS = {
   sslReuseSessions: boolean({
     key: 'ssl_options.reuse_sessions',
     about:
-      'Whether a client may resume a session of TLS. With verify_peer none may: its certificate ' +
+      'Whether a client may resume a TLS session. With verify_peer it may not: its certificate ' +
       'is verified each time.',
     initial: true,
   }),
@@ -125,7 +125,7 @@ export const TLS_SETTINGS = {
   }),
   sslCertLoginFrom: choice({
     key: 'ssl_cert_login_from',
-    about: 'What of a client certificate is the name of the user for mechanism EXTERNAL.',
+    about: 'Which part of a client certificate is the user name for mechanism EXTERNAL.',
     initial: 'distinguished_name',
     words: {
       distinguished_name: 'distinguished_name',

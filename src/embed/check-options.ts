@@ -2,12 +2,17 @@
 // what. Never reads what the values say: the settings and the definitions are judged where they are used.
 
 import { ConfigError } from '../config/config-error.ts';
+import { suggest } from '../config/suggest.ts';
 import type {
   BrokerOptions,
   BrokerUser,
   ConnectionMatch,
+  DepthMatch,
   IdleOptions,
+  MessagesOptions,
   PublishMatch,
+  QueueOptions,
+  WaitOptions,
 } from './options.ts';
 
 /** What a value has to be, and a test for it. */
@@ -29,18 +34,22 @@ const canLog = (value: unknown): boolean =>
   LINES.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 
 const TEXT: Kind = { expected: 'a text', fits: isText };
-const NUMBER: Kind = { expected: 'a number', fits: (value) => typeof value === 'number' };
 const OBJECT: Kind = { expected: 'an object', fits: isObject };
 const TEXTS: Kind = { expected: 'an array of texts', fits: isTextList };
+
+const PORT: Kind = {
+  expected: 'a port from 0 (any that is free) to 65535',
+  fits: (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535,
+};
 
 const OPTIONS: { readonly [name in keyof Required<BrokerOptions>]: Kind } = {
   memory: { expected: 'true or false', fits: (value) => typeof value === 'boolean' },
   dataDir: TEXT,
-  port: NUMBER,
+  port: PORT,
   host: TEXT,
   managementPort: {
-    expected: 'a number, or null for none',
-    fits: (value) => typeof value === 'number' || value === null,
+    expected: `${PORT.expected}, or null for none`,
+    fits: (value) => PORT.fits(value) || value === null,
   },
   users: { expected: 'an array of users', fits: Array.isArray },
   vhosts: TEXTS,
@@ -82,10 +91,48 @@ const PUBLISH_MATCH: { readonly [name in keyof Required<PublishMatch>]: Kind } =
   routingKey: TEXT,
 };
 const ACK_MATCH = { queue: TEXT };
+const COUNT: Kind = {
+  expected: 'a whole number from 0 on',
+  fits: (value) => Number.isInteger(value) && (value as number) >= 0,
+};
+const QUEUE: { readonly [name in keyof Required<QueueOptions>]: Kind } = { vhost: TEXT };
+const MESSAGES: { readonly [name in keyof Required<MessagesOptions>]: Kind } = { limit: COUNT };
+const DEPTH: { readonly [name in keyof Required<DepthMatch>]: Kind } = {
+  depth: COUNT,
+  ready: COUNT,
+  unacked: COUNT,
+};
+const WAIT: { readonly [name in keyof Required<WaitOptions>]: Kind } = {
+  timeoutMs: IDLE.timeoutMs,
+};
+
+/** Throws a ConfigError for what can be no name of a queue, or no options with it. */
+export function checkQueueOptions(name: unknown, options: unknown): void {
+  if (!isText(name)) throw new ConfigError('queue', 'expected the name of a queue', 'give a text');
+  checkFields('queue', options, QUEUE, [], "hand over an object such as { vhost: '/' }");
+}
+
+/** The same for how many messages are wanted. */
+export function checkMessages(options: unknown): void {
+  checkFields('messages', options, MESSAGES, [], 'hand over an object such as { limit: 10 }');
+}
+
+/** The same for a depth that is waited for. */
+export function checkDepth(depth: unknown): void {
+  const wayOut = 'give a number of messages, or an object such as { ready: 0, unacked: 1 }';
+  if (typeof depth !== 'number') return checkFields('waitForDepth', depth, DEPTH, [], wayOut);
+  if (!COUNT.fits(depth))
+    throw new ConfigError('waitForDepth', `expected ${COUNT.expected}`, wayOut);
+}
+
+/** The same for how long to wait. */
+export function checkWait(call: string, options: unknown): void {
+  checkFields(call, options, WAIT, [], 'hand over an object such as { timeoutMs: 1000 }');
+}
 
 /** Throws a ConfigError for options of `idle` that cannot be meant: a typo would wait for other queues. */
-export function checkIdle(options: unknown): void {
-  checkFields('idle', options, IDLE, [], "hand over an object such as { queues: ['jobs'] }");
+export function checkIdle(call: string, options: unknown): void {
+  checkFields(call, options, IDLE, [], "hand over an object such as { queues: ['jobs'] }");
 }
 
 /** The same for which connections a fault is about: a typo would mean all of them. */
@@ -144,13 +191,18 @@ function checkFields(
   for (const [name, value] of Object.entries(given)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) {
-      const known = `remove it; there are ${Object.keys(kinds).join(', ')}`;
+      const names = Object.keys(kinds);
+      const nearest = suggest(name, names);
+      const meant = nearest === null ? 'remove it' : `did you mean '${nearest}'?`;
+      const known = `${meant} There are ${names.join(', ')}`;
       throw new ConfigError(`${place}: ${name}`, 'there is no option of this name', known);
     }
     if (value !== undefined && !kind.fits(value)) refuse(`${place}: ${name}`, kind);
   }
   for (const name of needs) {
-    if (given[name] === undefined) refuse(`${place}: ${name}`, kinds[name] as Kind);
+    if (given[name] !== undefined) continue;
+    const { expected } = kinds[name] as Kind;
+    throw new ConfigError(`${place}: ${name}`, `expected ${expected}, and it is missing`, wayOut);
   }
 }
 

@@ -1,13 +1,16 @@
 // Owns moving a broker's clock on: what falls due on the way does so in its turn. Never sets a timer.
 
 import type { Server } from '../server/server.ts';
-import type { MovableClock } from '../util/clock.ts';
+import { type MovableClock, systemClock } from '../util/clock.ts';
 import { TICK_MS } from '../util/timers.ts';
-import type { BrokerClock } from './options.ts';
+import { checkIdleNames, isEmpty, TIMEOUT_MS, untilQuiet } from './idle.ts';
+import type { BrokerClock, IdleOptions } from './options.ts';
 import { turnsOver } from './turns.ts';
 
 /** The last moment that a broker can be at, the end of the year 9999: later ones few programs can read. */
 const LAST_MS = 253_402_300_799_999;
+/** So many things fall due at most where no time was given: a message may go round for ever. */
+const DUE_MAX = 10_000;
 /** A long time goes by in at most so many steps, beside those to what expires. */
 const STEPS_MAX = 1000;
 
@@ -40,29 +43,73 @@ export class EmbeddedClock implements BrokerClock {
     return moved;
   }
 
+  advanceUntilIdle(ms?: number, options: IdleOptions = {}): Promise<void> {
+    const call = 'clock.advanceUntilIdle';
+    if (ms !== undefined && (!Number.isFinite(ms) || ms < 0)) {
+      const text = `${call}(${ms}): time goes by in milliseconds, from 0 on; it never goes back`;
+      return Promise.reject(new RangeError(text));
+    }
+    const moved = this.moving.then(async () => {
+      checkIdleNames(this.server, call, options);
+      const { timeoutMs = TIMEOUT_MS } = options;
+      const endMs = systemClock.monotonicMs() + timeoutMs;
+      const settle = (): Promise<void> => {
+        const left = Math.max(0, endMs - systemClock.monotonicMs());
+        return untilQuiet(this.server, this.isClosed, call, { ...options, timeoutMs: left });
+      };
+      if (ms === undefined) await this.moveOn(call, options, settle);
+      else await this.move(ms, settle, call);
+      await settle();
+    });
+    this.moving = moved.catch(() => undefined);
+    return moved;
+  }
+
+  /** Goes from one thing that falls due to the next, until the queues are empty or nothing falls due any more. */
+  private async moveOn(
+    call: string,
+    options: IdleOptions,
+    settle: () => Promise<void>,
+  ): Promise<void> {
+    const { core } = this.server.broker;
+    for (let steps = 0; ; steps++) {
+      await settle();
+      const untilDue = core.nextDeadlineMs - core.time.now();
+      if (isEmpty(this.server, options) || untilDue === Number.POSITIVE_INFINITY) return;
+      if (steps === DUE_MAX) {
+        const wayOut = 'messages go round in a circle, or give a time to advance by';
+        throw new Error(`${call}: after ${DUE_MAX} steps more falls due; ${wayOut}`);
+      }
+      await this.move(Math.max(1, Math.ceil(untilDue)), settle, call);
+    }
+  }
+
   /**
    * Goes from one thing that falls due to the next. A message that is dead-lettered to a queue with a
    * TTL of its own would otherwise begin to wait there only when all the time has gone by.
    */
-  private async move(ms: number): Promise<void> {
+  private async move(
+    ms: number,
+    settle: () => Promise<void> = turnsOver,
+    call = 'clock.advance',
+  ): Promise<void> {
     const { broker } = this.server;
     const lastMs = LAST_MS - this.clock.wallMs();
-    if (ms > lastMs) {
-      throw new RangeError(`clock.advance(${ms}): that is beyond the year 9999`);
-    }
+    if (ms > lastMs) throw new RangeError(`${call}(${ms}): that is beyond the year 9999`);
     const stepMs = Math.max(TICK_MS, ms / STEPS_MAX);
     // What was published just now is to wait all that time.
-    await turnsOver();
+    await settle();
     let left = ms;
     while (left > 0) {
-      if (this.isClosed()) throw new Error('clock.advance: the broker is closed');
+      if (this.isClosed()) throw new Error(`${call}: the broker is closed`);
       const untilDue = Math.max(1, Math.ceil(broker.core.nextDeadlineMs - broker.core.time.now()));
       const step = Math.min(left, stepMs, untilDue);
       this.clock.skip(step);
       left -= step;
       this.server.wheel.advance();
-      this.server.expiry.passed();
+      this.server.turn.expiry.passed();
       await turnsOver();
+      if (step === untilDue) await settle();
     }
   }
 }

@@ -1,10 +1,10 @@
 // Owns the faults that tests ask for, and finding the one that strikes. Never does what a fault does: the channels that
-// it makes, and disturbances.ts, do.
+// it makes, and fault-effects.ts, do.
 
 import { AmqpError } from '../amqp/errors.ts';
 import { recordExchange, recordRoutingKey } from '../message/record.ts';
-import type { Holdings } from '../server/backpressure/holdings.ts';
-import { HELD_BY_FAULT } from '../server/backpressure/read-gate.ts';
+import { PAUSED_BY_FAULT } from '../server/backpressure/read-gate.ts';
+import type { UnfinishedBytes } from '../server/backpressure/unfinished-bytes.ts';
 import type { Channel } from '../server/channel/channel.ts';
 import type { Connection } from '../server/connection/connection.ts';
 import type { MethodConnection } from '../server/methods/method-connection.ts';
@@ -14,9 +14,10 @@ import { RUNNING } from '../server/states.ts';
 import { assert } from '../util/assert.ts';
 import type { WheelTimer } from '../util/timers.ts';
 import { checkAckMatch, checkConnectionMatch, checkPublishMatch } from './check-options.ts';
-import { Block, holdInput } from './disturbances.ts';
 import { ArmedFault } from './fault.ts';
+import { Block, holdInput } from './fault-effects.ts';
 import { type ChannelFaults, FaultyChannel, type PublishFate } from './faulty-channel.ts';
+import { requireAnyExchange, requireAnyQueue, requireUser, requireVhost } from './names.ts';
 import type { BrokerFaults, ConnectionMatch, Fault, PublishMatch } from './options.ts';
 
 /** What to look for in an ack. */
@@ -59,24 +60,25 @@ export class EmbeddedFaults implements BrokerFaults, ServerPorts, ChannelFaults 
     return this.refusals[0]?.strike() === undefined;
   }
 
-  makeChannel(number: number, connection: MethodConnection, holdings: Holdings): Channel {
+  makeChannel(number: number, connection: MethodConnection, holdings: UnfinishedBytes): Channel {
     return new FaultyChannel(number, connection, holdings, this);
   }
 
   dropNextAck(match: { readonly queue?: string } = {}): Fault {
     checkAckMatch('dropNextAck', match);
     const { queue = null } = match;
+    if (queue !== null) requireAnyQueue(this.server.broker, 'dropNextAck', queue);
     return this.arm(this.acks, { queue });
   }
 
   nackNextPublish(match: PublishMatch = {}): Fault {
-    checkPublishMatch('nackNextPublish', match);
+    this.checkPublish('nackNextPublish', match);
     return this.arm(this.publishes, { match, delayMs: null });
   }
 
   delayNextPublish(delayMs: number, match: PublishMatch = {}): Fault {
     checkDelay('delayNextPublish', delayMs);
-    checkPublishMatch('delayNextPublish', match);
+    this.checkPublish('delayNextPublish', match);
     return this.arm(this.publishes, { match, delayMs });
   }
 
@@ -126,7 +128,7 @@ export class EmbeddedFaults implements BrokerFaults, ServerPorts, ChannelFaults 
     for (const [connection, timer] of this.held) {
       if (!timer.armed) continue;
       this.server.wheel.cancel(timer);
-      connection.readOn(HELD_BY_FAULT);
+      connection.readOn(PAUSED_BY_FAULT);
     }
     this.held.clear();
   }
@@ -134,6 +136,11 @@ export class EmbeddedFaults implements BrokerFaults, ServerPorts, ChannelFaults 
   private unblock(): void {
     this.block?.end();
     this.block = null;
+  }
+
+  private checkPublish(call: string, match: PublishMatch): void {
+    checkPublishMatch(call, match);
+    if (match.exchange) requireAnyExchange(this.server.broker, call, match.exchange);
   }
 
   private arm<T>(armed: ArmedFault<T>[], what: T): Fault {
@@ -148,6 +155,9 @@ export class EmbeddedFaults implements BrokerFaults, ServerPorts, ChannelFaults 
   private matching(call: string, match: ConnectionMatch): Connection[] {
     checkConnectionMatch(call, match);
     const { name, user, vhost } = match;
+    const { broker } = this.server;
+    if (user !== undefined) requireUser(broker, call, user);
+    if (vhost !== undefined) requireVhost(broker, call, vhost);
     return [...this.server.openConnections].filter((connection) => {
       if (name === undefined && user === undefined && vhost === undefined) return true;
       if (connection.state !== RUNNING) return false;

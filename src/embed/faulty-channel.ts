@@ -2,17 +2,16 @@
 // or sends confirms. Never decides which fault strikes.
 
 import type { BrokerCore } from '../broker/core/core.ts';
-import type { Route } from '../broker/routing/route.ts';
 import type { ChangeLine } from '../broker/turn/change-line.ts';
 import type { Vhost } from '../broker/vhost/vhost.ts';
 import type { Chunk } from '../message/chunk.ts';
-import type { Holdings } from '../server/backpressure/holdings.ts';
+import type { UnfinishedBytes } from '../server/backpressure/unfinished-bytes.ts';
 import { Channel } from '../server/channel/channel.ts';
 import { Deliveries } from '../server/channel/deliveries.ts';
-import { Publisher, type PublishLimits } from '../server/channel/publisher.ts';
+import { Publisher, type PublishLimits } from '../server/channel/publish/publisher.ts';
 import type { MethodConnection } from '../server/methods/method-connection.ts';
 import { WheelTimer } from '../util/timers.ts';
-import { copyOf, refuse } from './disturbances.ts';
+import { copyOf, refuse } from './fault-effects.ts';
 
 /** What becomes of a publish: null, it is nacked; else it arrives so many ms later. */
 export interface PublishFate {
@@ -72,13 +71,11 @@ class FaultyPublisher extends Publisher {
     addressEnd: number,
     headerFrame: number,
     end: number,
-    known: Route | null = null,
   ): void {
     const { of, faults } = this;
-    // Where the route is known, it is the second half of a publish that was let through.
-    const fate = known === null ? faults.fateOf(of, chunk.bytes, start) : null;
+    const fate = faults.fateOf(of, chunk.bytes, start);
     if (fate === null) {
-      super.publish(chunk, start, addressEnd, headerFrame, end, known);
+      super.publish(chunk, start, addressEnd, headerFrame, end);
     } else if (fate.delayMs === null) {
       refuse(of);
     } else {
@@ -102,7 +99,7 @@ export class FaultyChannel extends Channel {
   constructor(
     number: number,
     connection: MethodConnection,
-    holdings: Holdings,
+    holdings: UnfinishedBytes,
     faults: ChannelFaults,
   ) {
     super(number, connection, holdings, {

@@ -1,11 +1,16 @@
 // Owns the broker as a library: what `import { startBroker } from 'leveret'` gives. Never reads files of
 // settings, variables or flags, and never ends the process.
 
+import type { Logger } from 'pino';
+import {
+  type Embedding,
+  type RunningBroker,
+  startBroker as startInProcess,
+} from '../boot/start.ts';
 import type { Broker } from '../broker/broker.ts';
 import { importDefinitions } from '../broker/definitions/import.ts';
 import { settingsOf } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
-import { type Embedding, type RunningBroker, startBroker as startInProcess } from '../main.ts';
 import type { Server } from '../server/server.ts';
 import { assert } from '../util/assert.ts';
 import { MovableClock } from '../util/clock.ts';
@@ -19,22 +24,33 @@ import type {
   BrokerClock,
   BrokerFaults,
   BrokerOptions,
+  BrokerQueue,
   BrokerUser,
   EmbeddedBroker,
   IdleOptions,
+  QueueOptions,
 } from './options.ts';
+import { EmbeddedQueue } from './queue.ts';
 import { silentLogger } from './silent-logger.ts';
 
 export type {
   BrokerClock,
   BrokerFaults,
+  BrokerLogger,
+  BrokerMessage,
   BrokerOptions,
+  BrokerQueue,
   BrokerUser,
   ConnectionMatch,
+  DepthMatch,
   EmbeddedBroker,
   Fault,
   IdleOptions,
+  MessagesOptions,
   PublishMatch,
+  QueueOptions,
+  WaitOptions,
+  WriteLine,
 } from './options.ts';
 
 const HOST = '127.0.0.1';
@@ -56,7 +72,8 @@ export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBr
   checkOptions(PLACE, given);
   const options = { ...given, ...textsOf(given) };
   const settings = readSettings(options);
-  const logger = options.logger ?? silentLogger;
+  // Of a logger that a program brings nothing is used but what BrokerLogger says.
+  const logger = (options.logger as Logger | undefined) ?? silentLogger;
   const clock = new MovableClock();
   const faults = new EmbeddedFaults();
   const users = firstUsers(options);
@@ -82,7 +99,7 @@ export async function startBroker(given: BrokerOptions = {}): Promise<EmbeddedBr
   };
   const running = await startInProcess(settings, logger, embedding);
   assert(server !== null, 'what is started was prepared');
-  return new Embedded(running, server, clock, faults, first);
+  return new Embedded(running, server, clock, faults, first, settings.managementPathPrefix);
 }
 
 /** A broker that runs inside this process. */
@@ -105,6 +122,7 @@ class Embedded implements EmbeddedBroker {
     clock: MovableClock,
     faults: EmbeddedFaults,
     user: BrokerUser | null,
+    pathPrefix: string,
   ) {
     const { addresses, failed } = running;
     const amqp = addresses.find(({ key }) => key.startsWith(AMQP_KEY));
@@ -117,7 +135,9 @@ class Embedded implements EmbeddedBroker {
       user === null ? '' : `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}@`;
     this.url = `amqp://${login}${authority(this.host, this.port)}`;
     this.managementUrl =
-      management === undefined ? null : `http://${authority(management.host, management.port)}`;
+      management === undefined
+        ? null
+        : `http://${authority(management.host, management.port)}${pathPrefix}`;
     this.clock = new EmbeddedClock(clock, server, () => this.closing !== null);
     this.disturber = faults;
     this.faults = faults;
@@ -126,6 +146,10 @@ class Embedded implements EmbeddedBroker {
 
   idle(options?: IdleOptions): Promise<void> {
     return untilIdle(this.server, () => this.closing !== null, options);
+  }
+
+  queue(name: string, options?: QueueOptions): BrokerQueue {
+    return new EmbeddedQueue(this.server, () => this.closing !== null, name, options);
   }
 
   close(): Promise<void> {

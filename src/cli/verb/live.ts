@@ -1,11 +1,14 @@
 // Owns how a verb gets at a running broker, and how it ends. Never does what the verb does.
 
 import { Command, Option } from 'commander';
-import { FORMATS, type Format, render } from '../output.ts';
-import { print, printError } from '../print.ts';
-import { HttpApi, targetOf } from './http-api.ts';
+import { UsageError } from '../exit-codes.ts';
+import { fail, formatOptions, tell } from './answers.ts';
+import { refuseEmptyNames } from './empty-argument.ts';
+import { addMore } from './help.ts';
+import { HttpApi } from './http-api.ts';
+import { targetFor, targetOptions } from './target-options.ts';
 import type { Answer, Arguments, Options } from './verb.ts';
-import { describe, urlOption } from './verb-runner.ts';
+import { describe } from './verb-runner.ts';
 
 /** One verb that works on a running broker, over its HTTP API. */
 export interface LiveVerb {
@@ -16,6 +19,10 @@ export interface LiveVerb {
   /** Whether it takes `-p <vhost>`; `all`: without it, every vhost is meant. */
   readonly vhost?: true | 'all';
   readonly more?: string;
+  /** What to say of more arguments than it takes, where they tell of a mistake that many make. */
+  readonly excess?: string;
+  /** It prints by itself, as it goes. */
+  readonly streams?: true;
   run(api: HttpApi, args: readonly Arguments[], options: Options): Promise<Answer>;
 }
 
@@ -37,25 +44,21 @@ export function liveCommand(verb: LiveVerb): Command {
     command.addOption(verb.vhost === 'all' ? option : option.default('/'));
   }
   for (const option of verb.options ?? []) command.addOption(option);
-  command.addOption(
-    new Option('--format, --formatter <format>', 'How to show what is listed.')
-      .choices(FORMATS)
-      .default('table'),
-  );
-  command.addOption(urlOption());
-  if (verb.more !== undefined) command.addHelpText('after', `\n${verb.more}`);
+  for (const option of [...formatOptions(), ...targetOptions()]) command.addOption(option);
+  if (verb.excess !== undefined) command.allowExcessArguments();
+  addMore(command, verb.more);
   return command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as Arguments[];
     const options = given[args.length] as Options;
     try {
-      const api = new HttpApi(targetOf(options['url']));
+      if (verb.excess !== undefined && command.args.length > args.length)
+        throw new UsageError(verb.excess);
+      refuseEmptyNames(command.registeredArguments, args);
+      const api = new HttpApi(targetFor(options));
       const answer = await api.understanding(() => verb.run(api, args, options));
-      if (answer === undefined) return;
-      const format = options['formatter'] as Format;
-      print(typeof answer === 'string' ? answer : render(answer, format));
+      if (!(verb.streams ?? false)) tell(answer, options);
     } catch (error) {
-      printError(`leveret: ${describe(error, null)}\n`);
-      process.exitCode = 1;
+      fail(describe(error, null), error);
     }
   });
 }

@@ -1,9 +1,9 @@
 // Owns the window on a broker that runs: what verbs need, over its HTTP API. Never checks what the
 // broker checks.
 
+import { UserError } from '../../util/user-error.ts';
 import { type HttpApi, part } from './http-api.ts';
 import type { VerbView } from './verb.ts';
-import { VerbError } from './verb-error.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -33,12 +33,17 @@ class Remote {
     return this.api.get(vhost === undefined ? `/${kind}` : `/${kind}/${part(vhost)}`);
   }
 
+  /** A list in a vhost, which has to be there; without one, of all. */
+  ofVhost(kind: string, vhost?: string): Promise<never> {
+    return this.api.get(vhost === undefined ? `/${kind}` : `/vhosts/${part(vhost)}/${kind}`);
+  }
+
   user(name: string): Promise<ShownUser> {
     return this.api.get(`/users/${part(name)}`);
   }
 
   async requireNew(path: string, what: string): Promise<void> {
-    if (await this.api.has(path)) throw new VerbError(`there is ${what} already`);
+    if (await this.api.has(path)) throw new UserError(`there is ${what} already`);
   }
 
   async limits(path: string): Promise<Json> {
@@ -135,11 +140,11 @@ function permissionView(
   const put = (kind: string, { user, vhost, ...body }: PermissionInput): Promise<undefined> =>
     remote.call('PUT', `/${kind}/${part(vhost)}/${part(user)}`, body);
   return {
-    permissions: () => remote.list('permissions'),
+    permissions: (vhost) => remote.ofVhost('permissions', vhost),
     setPermission: (given) => put('permissions', given),
     clearPermission: (name, vhost) =>
       remote.call('DELETE', `/permissions/${part(vhost)}/${part(name)}`),
-    topicPermissions: () => remote.list('topic-permissions'),
+    topicPermissions: (vhost) => remote.ofVhost('topic-permissions', vhost),
     setTopicPermission: (given) => put('topic-permissions', given),
     clearTopicPermission: async (name, vhost, exchange) => {
       const query = exchange === undefined ? '' : `?exchange=${part(exchange)}`;
@@ -153,14 +158,14 @@ function vhostView(
 ): Part<'vhosts' | 'addVhost' | 'changeVhost' | 'deleteVhost' | 'vhostLimits' | 'setVhostLimits'> {
   return {
     vhosts: () => remote.list('vhosts'),
-    addVhost: async (name, { defaultQueueType, ...traits }) => {
+    addVhost: async (name, { defaultQueueType, ...metadata }) => {
       await remote.requireNew(`/vhosts/${part(name)}`, `a vhost '${name}'`);
       const type = defaultQueueType == null ? {} : { default_queue_type: defaultQueueType };
-      await remote.call('PUT', `/vhosts/${part(name)}`, { ...traits, ...type });
+      await remote.call('PUT', `/vhosts/${part(name)}`, { ...metadata, ...type });
     },
-    changeVhost: async (name, traits) => {
+    changeVhost: async (name, metadata) => {
       await remote.api.get(`/vhosts/${part(name)}`);
-      await remote.call('PUT', `/vhosts/${part(name)}`, traits);
+      await remote.call('PUT', `/vhosts/${part(name)}`, metadata);
     },
     deleteVhost: (name) => remote.call('DELETE', `/vhosts/${part(name)}`),
     vhostLimits: (name) => remote.limits(`/vhost-limits/${part(name)}`),
@@ -177,7 +182,7 @@ function topologyView(
     queues: (vhost) => remote.list('queues', vhost),
     exchanges: (vhost) => remote.list('exchanges', vhost),
     bindings: (vhost) => remote.list('bindings', vhost),
-    deleteQueue: async (vhost, name, ifUnused, ifEmpty) => {
+    deleteQueue: async (vhost, name, { ifUnused = false, ifEmpty = false }) => {
       const path = `/queues/${part(vhost)}/${part(name)}`;
       const count = await ready(path);
       await remote.call('DELETE', `${path}?if-unused=${ifUnused}&if-empty=${ifEmpty}`);
@@ -217,11 +222,16 @@ function policyView(
     clearPolicy: (layer, vhost, name) =>
       remote.call('DELETE', `/${LAYER_PATHS[layer]}/${part(vhost)}/${part(name)}`),
     parameters: async (vhost) => {
+      await remote.api.get(`/vhosts/${part(vhost)}`);
       const all = await remote.api.get<{ vhost: string }[]>('/parameters');
       return all.filter((each) => vhost === undefined || each.vhost === vhost) as never;
     },
-    setParameter: ({ vhost, component, name, value }) =>
-      remote.call('PUT', `/parameters/${part(component)}/${part(vhost)}/${part(name)}`, { value }),
+    setParameter: async ({ vhost, component, name, value }) => {
+      const path = `/parameters/${part(component)}/${part(vhost)}/${part(name)}?report=true`;
+      const answer = await remote.api.call('PUT', path, { value });
+      const { warnings = [] } = (answer ?? {}) as { readonly warnings?: readonly string[] };
+      return warnings[0] ?? null;
+    },
     clearParameter: (vhost, component, name) =>
       remote.call('DELETE', `/parameters/${part(component)}/${part(vhost)}/${part(name)}`),
     globalParameters: () => remote.list('global-parameters'),
@@ -229,13 +239,12 @@ function policyView(
       remote.call('PUT', `/global-parameters/${part(name)}`, { value }),
     clearGlobalParameter: (name) => remote.call('DELETE', `/global-parameters/${part(name)}`),
     exportDefinitions: (vhost) => remote.list('definitions', vhost),
-    importDefinitions: async (json, vhost) => {
-      await remote.call(
-        'POST',
-        vhost === undefined ? '/definitions' : `/definitions/${part(vhost)}`,
-        json,
-      );
-      return [];
+    importDefinitions: async (json, { vhost, skipUnsupported = false } = {}) => {
+      const path = vhost === undefined ? '/definitions' : `/definitions/${part(vhost)}`;
+      const query = `?report=true&skip_unsupported=${skipUnsupported}`;
+      const answer = await remote.api.call('POST', path + query, json);
+      const { warnings = [] } = (answer ?? {}) as { readonly warnings?: readonly string[] };
+      return warnings;
     },
   };
 }

@@ -3,7 +3,10 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { Command, Option } from 'commander';
-import type { CheckedData } from '../../main.ts';
+import type { CheckedData } from '../../boot/data-folder.ts';
+import { CorruptRecordError, StoreError } from '../../store/errors.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
+import { counted } from '../output.ts';
 import { print, printError } from '../print.ts';
 import type { Options } from '../verb/verb.ts';
 import { describe, requireData, settingsFor } from '../verb/verb-runner.ts';
@@ -43,9 +46,15 @@ export function checkCommand(): Command {
     .description('Check the data of a stopped broker for damage.')
     .helpOption('-h, --help', 'Show this help.')
     .addOption(new Option('--data-dir <folder>', 'The data folder of the stopped broker.'))
-    .addOption(new Option('--config <glob...>', 'Config files that name it.').default([], 'none'))
-    .addOption(new Option('--repair', 'Take out what is damaged; a copy of the data is kept.'))
-    .addOption(new Option('--json', 'Say it in JSON, for scripts.'))
+    .addOption(
+      new Option('--config <glob...>', 'Config files that name the data folder.').default(
+        [],
+        'none',
+      ),
+    )
+    .addOption(new Option('--repair', 'Remove damaged data; a copy of the file is kept.'))
+    .addOption(new Option('--json', 'Show it as JSON.'))
+    .addOption(new Option('--format <format>', 'table or json.').choices(['table', 'json']))
     .addHelpText('after', '\nExit codes: 0 sound, 1 damaged, 2 could not be checked.')
     .action(async (options: Options) => {
       if (process.env[IN_CHILD] !== undefined && process.send !== undefined) {
@@ -66,15 +75,19 @@ async function checkHere(options: Options): Promise<void> {
   try {
     settings = await settingsFor(options);
     await requireData(settings);
-    const { checkData } = await import('../../main.ts');
+    const { checkData } = await import('../../boot/data-folder.ts');
     const repair = options['repair'] === true;
     await tellAll({ checked: await checkData(settings, repair, () => tell({ progress: true })) });
   } catch (error) {
     const refused = describe(error, settings);
-    const { name, damaged } = error as Error & { readonly damaged?: boolean };
-    await tellAll({ refused, damaged: name === 'CorruptRecordError' || damaged === true });
+    const damaged = error instanceof CorruptRecordError || isDamaged(error);
+    await tellAll({ refused, damaged });
   }
   process.disconnect();
+}
+
+function isDamaged(error: unknown): boolean {
+  return error instanceof StoreError && error.damaged;
 }
 
 /** Starts the child, waits for what it tells, and says it; returns the exit code. */
@@ -93,7 +106,9 @@ async function checkInChild(options: Options): Promise<number> {
   }
   if ('refused' in told) {
     const { refused, damaged } = told;
-    say(options, { status: damaged ? 'damaged' : 'not checked', what: refused }, refused);
+    if (damaged || isJson(options)) {
+      say(options, { status: damaged ? 'damaged' : 'not checked', what: refused }, refused);
+    } else printError(`leveret: ${refused}\n`);
     return damaged ? DAMAGED : NOT_CHECKED;
   }
   const { report } = told.checked;
@@ -148,16 +163,27 @@ function meaningOf(code: number | null, signal: NodeJS.Signals | null): Refused 
   return { refused, damaged: false };
 }
 
+function isJson(options: Options): boolean {
+  return options['json'] === true || options['format'] === 'json';
+}
+
 function say(options: Options, json: object, text: string): void {
-  print(options['json'] === true ? `${JSON.stringify(json)}\n` : `${text}\n`);
+  print(isJson(options) ? `${jsonText(json)}\n` : `${text}\n`);
 }
 
 /** The report for people. */
 function textOf({ report, copy }: CheckedData): string {
   const { damage, queues, rows, unused } = report;
   const messages = queues.reduce((sum, queue) => sum + queue.messages, 0);
-  const lines = [`${rows} rows, ${queues.length} durable queues, ${messages} messages in them`];
-  if (unused > 0) lines.push(`${unused} stretches of the log that nobody needs: harmless`);
+  const lines = [
+    [
+      counted(rows, 'row'),
+      counted(queues.length, 'durable queue'),
+      `${counted(messages, 'message')} in ${queues.length === 1 ? 'it' : 'them'}`,
+    ].join(', '),
+  ];
+  if (unused > 0)
+    lines.push(`${counted(unused, 'range')} of the log that no queue needs: harmless`);
   if (damage.length === 0) return [...lines, 'sound'].join('\n');
   for (const { kind, queue, what, key } of damage.slice(0, LINES_MAX)) {
     const where = `${kind}${queue === null ? '' : ` ${queue}`}`;

@@ -3,7 +3,8 @@
 
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { print, printError } from '../print.ts';
+import { printError } from '../print.ts';
+import { formatOptions, tell } from '../verb/answers.ts';
 import type { Options } from '../verb/verb.ts';
 import { describe, requireData, settingsFor } from '../verb/verb-runner.ts';
 
@@ -11,26 +12,33 @@ const MIB = 2 ** 20;
 
 /** The command. */
 export function compactCommand(): Command {
-  return new Command('compact')
-    .description('Give room inside the data file of a stopped broker back to the disk.')
+  const command = new Command('compact')
+    .description('Return unused space in the data file of a stopped broker to the disk.')
     .helpOption('-h, --help', 'Show this help.')
     .addOption(new Option('--data-dir <folder>', 'The data folder of the stopped broker.'))
-    .addOption(new Option('--config <glob...>', 'Config files that name it.').default([], 'none'))
-    .addHelpText('after', '\nThe disk needs as much free room as the messages take that are there.')
+    .addOption(
+      new Option('--config <glob...>', 'Config files that name the data folder.').default(
+        [],
+        'none',
+      ),
+    )
+    .addHelpText('after', '\nThe disk needs as much free room as the messages in it take.')
     .action(async (options: Options) => {
       let settings = null;
       try {
         settings = await settingsFor(options);
         await requireData(settings);
-        const { compactData } = await import('../../main.ts');
+        const { compactData } = await import('../../boot/data-folder.ts');
         const { bytesBefore, bytesAfter } = await compactData(settings);
         const sizes = `${mib(bytesBefore)} before, ${mib(bytesAfter)} now`;
-        print(`Compacted the data in ${resolve(settings.dataDir)}: ${sizes}\n`);
+        tell(`Compacted the data in ${resolve(settings.dataDir)}: ${sizes}\n`, options);
       } catch (error) {
         printError(`leveret: ${describe(error, settings)}\n`);
         process.exitCode = 1;
       }
     });
+  for (const option of formatOptions()) command.addOption(option);
+  return command;
 }
 
 const mib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;

@@ -2,8 +2,8 @@
 // broker does.
 
 import { Option } from 'commander';
+import { UserError } from '../../util/user-error.ts';
 import type { Options, Verb, VerbView } from '../verb/verb.ts';
-import { VerbError } from '../verb/verb-error.ts';
 import { parseJson } from '../verb/verb-runner.ts';
 
 const COLUMNS = ['limits'];
@@ -12,9 +12,10 @@ export const limitVerbs: readonly Verb[] = [
   {
     name: 'set_vhost_limits',
     arguments: '<limits>',
-    about: 'Set all limits of a vhost: max-connections, max-queues. Negative ones limit nothing.',
+    about: 'Set all limits of a vhost: max-connections, max-queues. Negative values mean no limit.',
     vhost: true,
-    more: `Example:\n  leveret set_vhost_limits -p shop '{"max-queues":100}'`,
+    more: `Example:\n  {command} -p shop '{"max-queues":100}'`,
+    done: (_args, { vhost }) => `Set the limits of the vhost '${vhost}'`,
     run: async (view, [limits], { vhost }) => {
       await view.setVhostLimits(String(vhost), readLimits(limits));
       return undefined;
@@ -22,8 +23,9 @@ export const limitVerbs: readonly Verb[] = [
   },
   {
     name: 'clear_vhost_limits',
-    about: 'Take all limits of a vhost away.',
+    about: 'Clear all limits of a vhost.',
     vhost: true,
+    done: (_args, { vhost }) => `Cleared the limits of the vhost '${vhost}'`,
     run: async (view, _args, { vhost }) => {
       await view.setVhostLimits(String(vhost), {});
       return undefined;
@@ -31,7 +33,7 @@ export const limitVerbs: readonly Verb[] = [
   },
   {
     name: 'list_vhost_limits',
-    about: 'List the limits of vhosts that have any.',
+    about: 'List vhosts with limits.',
     vhost: 'all',
     run: async (view, _args, options) => ({
       columns: ['vhost', ...COLUMNS],
@@ -43,8 +45,9 @@ export const limitVerbs: readonly Verb[] = [
   {
     name: 'set_user_limits',
     arguments: '<user> <limits>',
-    about: 'Set limits of a user: max-connections, max-channels. Those not given stay.',
-    more: `Example:\n  leveret set_user_limits app '{"max-connections":10}'`,
+    about: 'Set limits of a user: max-connections, max-channels. Other limits stay.',
+    more: `Example:\n  {command} app '{"max-connections":10}'`,
+    done: ([user]) => `Set limits of the user '${user}'`,
     run: async (view, [user, limits]) => {
       const name = String(user);
       await view.setUserLimits(name, { ...(await view.userLimits(name)), ...readLimits(limits) });
@@ -54,12 +57,16 @@ export const limitVerbs: readonly Verb[] = [
   {
     name: 'clear_user_limits',
     arguments: '<user> <limit>',
-    about: 'Take one limit of a user away, or all of them: `all`.',
+    about: 'Clear one limit of a user, or `all`.',
+    done: ([user, limit]) =>
+      limit === 'all'
+        ? `Cleared all limits of the user '${user}'`
+        : `Cleared the limit ${limit} of the user '${user}'`,
     run: async (view, [user, limit]) => {
       const name = String(user);
       const { [String(limit)]: gone, ...others } = { ...(await view.userLimits(name)) } as Options;
       if (limit !== 'all' && gone === undefined) {
-        throw new VerbError(`the user '${name}' has no limit ${limit}`);
+        throw new UserError(`the user '${name}' has no limit ${limit}`);
       }
       await view.setUserLimits(name, limit === 'all' ? {} : others);
       return undefined;
@@ -67,8 +74,8 @@ export const limitVerbs: readonly Verb[] = [
   },
   {
     name: 'list_user_limits',
-    about: 'List the limits of users that have any.',
-    options: [new Option('--user <user>', 'Of this user alone.')],
+    about: 'List users with limits.',
+    options: [new Option('--user <user>', 'Only of this user.')],
     run: async (view, _args, { user }) => {
       const names =
         typeof user === 'string' ? [user] : (await view.users()).map(({ name }) => name);
@@ -101,5 +108,5 @@ function readLimits(text: unknown): Record<string, unknown> {
   if (typeof limits === 'object' && limits !== null && !Array.isArray(limits)) {
     return limits as Record<string, unknown>;
   }
-  throw new VerbError(`limits are a JSON object, such as {"max-connections":10}`);
+  throw new UserError(`limits are a JSON object, such as {"max-connections":10}`);
 }

@@ -10,21 +10,25 @@ export const parameterVerbs: readonly Verb[] = [
     arguments: '<component> <name> <value>',
     about: 'Set a parameter of a vhost; its value is JSON.',
     vhost: true,
+    done: ([component, name], { vhost }) =>
+      `Set the parameter '${name}' of ${component} in the vhost '${vhost}'`,
     run: async (view, [component, name, value], { vhost }) => {
-      await view.setParameter({
+      const why = await view.setParameter({
         vhost: String(vhost),
         component: String(component),
         name: String(name),
         value: parseJson(String(value)),
       });
-      return undefined;
+      return why === null ? undefined : `It is kept, and changes nothing: ${why}\n`;
     },
   },
   {
     name: 'clear_parameter',
     arguments: '<component> <name>',
-    about: 'Take a parameter of a vhost away.',
+    about: 'Clear a parameter of a vhost.',
     vhost: true,
+    done: ([component, name], { vhost }) =>
+      `Cleared the parameter '${name}' of ${component} in the vhost '${vhost}'`,
     run: async (view, [component, name], { vhost }) => {
       await view.clearParameter(String(vhost), String(component), String(name));
       return undefined;
@@ -43,6 +47,7 @@ export const parameterVerbs: readonly Verb[] = [
     name: 'set_global_parameter',
     arguments: '<name> <value>',
     about: 'Set a parameter of the broker; its value is JSON.',
+    done: ([name]) => `Set the global parameter '${name}'`,
     run: async (view, [name, value]) => {
       await view.setGlobalParameter(String(name), parseJson(String(value)));
       return undefined;
@@ -51,7 +56,8 @@ export const parameterVerbs: readonly Verb[] = [
   {
     name: 'clear_global_parameter',
     arguments: '<name>',
-    about: 'Take a parameter of the broker away.',
+    about: 'Clear a parameter of the broker.',
+    done: ([name]) => `Cleared the global parameter '${name}'`,
     run: async (view, [name]) => {
       await view.clearGlobalParameter(String(name));
       return undefined;

@@ -3,9 +3,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
+import { jsonText } from '../../util/json/json-writer.ts';
+import { UserError } from '../../util/user-error.ts';
 import { print, printError } from '../print.ts';
 import type { Options } from '../verb/verb.ts';
-import { VerbError } from '../verb/verb-error.ts';
 import { describe, parseInteger } from '../verb/verb-runner.ts';
 
 const number = (
@@ -33,16 +34,31 @@ function parseCount(text: string, most: number): number {
   return count;
 }
 
+const DEFAULT_URL = 'amqp://guest:guest@127.0.0.1:5672/';
+
+/** One URL more, or several with commas between; a host alone is one, too. */
+function addUrls(text: string, before: readonly string[]): string[] {
+  const urls = text.split(',').map((each) => each.trim());
+  if (urls.includes('')) throw new InvalidArgumentError('A URL of the list is empty.');
+  return [...before, ...urls.map((each) => (each.includes('://') ? each : `amqp://${each}`))];
+}
+
+const ends = (flags: string, about: string): Option =>
+  new Option(flags, about)
+    .argParser((text) => parseCount(text, ENDS_MAX))
+    .default(null, 'one for each broker');
+
 /** The command `leveret perf`. */
 export function perfCommand(): Command {
   const command = new Command('perf')
-    .description('Load a broker, any that speaks AMQP 0-9-1, and measure it.')
+    .description('Load any AMQP 0-9-1 broker, and measure it.')
     .helpOption('-h, --help', 'Show this help.')
     .addHelpText('after', MORE);
   for (const option of OPTIONS) command.addOption(option);
   return command.action(async (options: Options) => {
     try {
-      await runAndTell(planOf(options), options['json'] === true);
+      const json = options['json'] === true || options['format'] === 'json';
+      await runAndTell(planOf(options), json);
     } catch (error) {
       printError(`leveret: ${describe(error, null)}\n`);
       process.exitCode = 1;
@@ -51,17 +67,14 @@ export function perfCommand(): Command {
 }
 
 const OPTIONS: readonly Option[] = [
-  new Option('-H, --uri <url>', 'The broker.').default('amqp://guest:guest@127.0.0.1:5672/'),
-  number(
-    '-x, --producers <n>',
-    'How many publish, each on a connection of its own.',
-    1,
-    '1',
-    ENDS_MAX,
-  ),
-  number('-y, --consumers <n>', 'How many consume.', 1, '1', ENDS_MAX),
+  new Option('-H, --url <url>', 'The broker; for several, repeat it or separate them by commas.')
+    .argParser(addUrls)
+    .default([], DEFAULT_URL),
+  new Option('--uri <url>').argParser(addUrls).default([]).hideHelp(),
+  ends('-x, --producers <n>', 'How many producers, each on its own connection.'),
+  ends('-y, --consumers <n>', 'How many consumers.'),
   new Option('-u, --queue <name>', 'The queue.').default('perf'),
-  number('--queues <n>', 'So many queues, name-1 to name-n, dealt out in turns.', 1, '1', ENDS_MAX),
+  number('--queues <n>', 'Use this many queues, name-1 to name-n, in turn.', 1, '1', ENDS_MAX),
   new Option('-e, --exchange <name>', 'The exchange.').default('', 'the default one'),
   new Option('-t, --type <type>', 'Its type.').default('direct'),
   new Option('-k, --routing-key <key>', 'The routing key, and the binding key.').default(
@@ -70,18 +83,18 @@ const OPTIONS: readonly Option[] = [
   ),
   number(
     '-s, --size <bytes>',
-    'The size of bodies; from 12 bytes on they carry a time.',
+    'The size of bodies; from 12 bytes on they carry a timestamp.',
     12,
     '12',
     BODY_BYTES_MAX,
   ),
   new Option('-f, --persistent', 'Persistent messages in durable queues.'),
-  new Option('--mandatory', 'Have what no queue takes sent back.'),
-  number('-c, --confirm <n>', 'So many publishes may wait for a confirm; 0: no confirms.', 0),
+  new Option('--mandatory', 'Mandatory messages: unroutable ones are returned.'),
+  number('-c, --confirm <n>', 'How many publishes may wait for a confirm; 0: no confirms.', 0),
   number('-r, --rate <n>', 'Messages a second of each producer.', 0, 'as fast as it goes'),
   number('-q, --qos <n>', 'The prefetch of each consumer; 0: no limit.', 0, '0', PREFETCH_MAX),
   new Option('-a, --autoack', 'Consume without acks.'),
-  number('-A, --multi-ack-every <n>', 'Ack so many at a time.', 1),
+  number('-A, --multi-ack-every <n>', 'Ack this many messages at a time.', 1),
   number('-z, --time <seconds>', 'How long.', 0, 'until Ctrl-C'),
   number(
     '-C, --pmessages <n>',
@@ -90,8 +103,9 @@ const OPTIONS: readonly Option[] = [
     'no limit',
   ),
   new Option('--queue-args <json>', 'Arguments of the queues.').default('{}', 'none'),
-  new Option('-p, --predeclared', 'The queues, and what is bound to them, are there already.'),
-  new Option('--json', 'Print the result as JSON, and nothing else.'),
+  new Option('-p, --predeclared', 'The queues and bindings exist already.'),
+  new Option('--json', 'Show it as JSON, and print nothing else.'),
+  new Option('--format <format>', 'table or json.').choices(['table', 'json']).default('table'),
 ];
 
 const MORE = `
@@ -100,6 +114,7 @@ Examples:
   leveret perf -f -c 1000 -q 500 -A 50 -z 10      persistent, confirmed, acked
   leveret perf -r 1000 -z 30                      latencies at a thousand messages a second
   leveret perf -x 50 -y 50 --queues 50 -s 100     many of each
+  leveret perf --url one,two:5673 -c 100 -z 10    two brokers, with latencies of confirms
 
 Latencies count from the time that a message was to be sent: with a rate, one that had to wait in the
 producer has waited. All ends share one clock, that of this process.`;
@@ -108,12 +123,14 @@ function planOf(options: Options): PerfPlan {
   const text = (name: string): string => String(options[name]);
   const value = (name: string): number => Number(options[name]);
   const [queues, persistent] = [value('queues'), options['persistent'] === true];
-  if (queues < 1) throw new VerbError('--queues must be at least 1');
+  if (queues < 1) throw new UserError('--queues must be at least 1');
   const name = text('queue');
+  const given = ['url', 'uri'].flatMap((option) => options[option] as string[]);
+  const urls = given.length === 0 ? [DEFAULT_URL] : given;
   return {
-    url: text('uri'),
-    producers: value('producers'),
-    consumers: value('consumers'),
+    urls,
+    producers: (options['producers'] as number | null) ?? urls.length,
+    consumers: (options['consumers'] as number | null) ?? urls.length,
     queues: queues === 1 ? [name] : Array.from({ length: queues }, (_, i) => `${name}-${i + 1}`),
     exchange: text('exchange'),
     exchangeType: text('type'),
@@ -145,7 +162,7 @@ async function runAndTell(plan: PerfPlan, json: boolean): Promise<void> {
     const result = await runPerf(plan, stop.signal, (interval) => {
       if (!json) print(intervalLine(interval));
     });
-    print(json ? `${JSON.stringify(resultToJson(result))}\n` : summary(result));
+    print(json ? `${jsonText(resultToJson(result))}\n` : summary(result));
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }

@@ -13,6 +13,8 @@ export const permissionVerbs: readonly Verb[] = [
     about: 'Set what a user may configure, write to and read from in a vhost.',
     vhost: true,
     more: NOTE,
+    done: ([user], { vhost }) =>
+      `Set the permissions of the user '${user}' in the vhost '${vhost}'`,
     run: async (view, args, { vhost }) => {
       const [user, configure, write, read] = args.map(String) as [string, string, string, string];
       await view.setPermission({ user, vhost: String(vhost), configure, write, read });
@@ -22,8 +24,10 @@ export const permissionVerbs: readonly Verb[] = [
   {
     name: 'clear_permissions',
     arguments: '<user>',
-    about: 'Take away all that a user may do in a vhost.',
+    about: 'Revoke all permissions of a user in a vhost.',
     vhost: true,
+    done: ([user], { vhost }) =>
+      `Cleared the permissions of the user '${user}' in the vhost '${vhost}'`,
     run: async (view, [user], { vhost }) => {
       await view.clearPermission(String(user), String(vhost));
       return undefined;
@@ -35,7 +39,7 @@ export const permissionVerbs: readonly Verb[] = [
     vhost: true,
     run: async (view, _args, options) => ({
       columns: ['user', ...PATTERNS],
-      rows: inVhost(await view.permissions(), options['vhost']),
+      rows: await view.permissions(String(options['vhost'])),
     }),
   },
   {
@@ -53,6 +57,8 @@ export const permissionVerbs: readonly Verb[] = [
     about: 'Set which routing keys of a topic exchange a user may publish with and bind with.',
     vhost: true,
     more: `${NOTE} {username} and {vhost} stand for names.`,
+    done: ([user, exchange], { vhost }) =>
+      `Set the topic permissions of the user '${user}' for the exchange '${exchange}' in the vhost '${vhost}'`,
     run: async (view, args, { vhost }) => {
       const [user, exchange, write, read] = args.map(String) as [string, string, string, string];
       await view.setTopicPermission({ user, vhost: String(vhost), exchange, write, read });
@@ -62,8 +68,10 @@ export const permissionVerbs: readonly Verb[] = [
   {
     name: 'clear_topic_permissions',
     arguments: '<user> [exchange]',
-    about: 'Let a user use all routing keys again: of one exchange, or of all in the vhost.',
+    about: 'Clear topic permissions of a user, for one exchange or for the vhost.',
     vhost: true,
+    done: ([user, exchange], { vhost }) =>
+      `Cleared the topic permissions of the user '${user}' ${exchange === undefined ? '' : `for the exchange '${exchange}' `}in the vhost '${vhost}'`,
     run: async (view, [user, exchange], { vhost }) => {
       await view.clearTopicPermission(String(user), String(vhost), exchange as string | undefined);
       return undefined;
@@ -75,7 +83,7 @@ export const permissionVerbs: readonly Verb[] = [
     vhost: true,
     run: async (view, _args, options) => ({
       columns: ['user', 'exchange', 'write', 'read'],
-      rows: inVhost(await view.topicPermissions(), options['vhost']),
+      rows: await view.topicPermissions(String(options['vhost'])),
     }),
   },
   {
@@ -91,11 +99,6 @@ export const permissionVerbs: readonly Verb[] = [
 
 interface Row {
   readonly user: string;
-  readonly vhost: string;
-}
-
-function inVhost<T extends Row>(rows: readonly T[], vhost: unknown): T[] {
-  return rows.filter((row) => row.vhost === vhost);
 }
 
 function ofUser<T extends Row>(rows: readonly T[], user: string): T[] {

@@ -23,14 +23,14 @@ const LAYERS: readonly Layer[] = [
     one: 'policy',
     several: 'policies',
     what: 'policy',
-    example: `leveret set_policy short '^jobs\\.' '{"max-length":1000}' --apply-to queues`,
+    example: `{command} short '^jobs\\.' '{"max-length":1000}' --apply-to queues`,
   },
   {
     layer: 'operator_policy',
     one: 'operator_policy',
     several: 'operator_policies',
     what: 'operator policy',
-    example: `leveret set_operator_policy cap '.*' '{"message-ttl":86400000}'`,
+    example: `{command} cap '.*' '{"message-ttl":86400000}'`,
   },
 ];
 
@@ -41,15 +41,16 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
     {
       name: `set_${one}`,
       arguments: '<name> <pattern> <definition>',
-      about: `Set the ${what} of that name: what queues and exchanges go by that match.`,
+      about: `Set the ${what} of that name, for all queues and exchanges that match.`,
       vhost: true,
       more: `The definition is a JSON object. Example:\n  ${example}`,
       options: [
-        new Option('--priority <n>', 'Of several that match, the one with the highest holds.')
+        new Option('--priority <n>', 'If several policies match, the highest priority wins.')
           .argParser(parseInteger)
           .default(0),
         new Option('--apply-to <targets>', 'What it is for.').choices(TARGETS).default('all'),
       ],
+      done: ([name], { vhost }) => `Set the ${what} '${name}' in the vhost '${vhost}'`,
       run: async (view, [name, pattern, definition], options) => {
         await view.setPolicy(layer, String(options['vhost']), String(name), {
           pattern: String(pattern),
@@ -65,6 +66,7 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
       arguments: '<name>',
       about: `Take the ${what} of that name away.`,
       vhost: true,
+      done: ([name], { vhost }) => `Cleared the ${what} '${name}' in the vhost '${vhost}'`,
       run: async (view, [name], { vhost }) => {
         await view.clearPolicy(layer, String(vhost), String(name));
         return undefined;
@@ -72,7 +74,7 @@ function verbsOf({ layer, one, several, what, example }: Layer): Verb[] {
     },
     {
       name: `list_${several}`,
-      about: `List the ${what === 'policy' ? 'policies' : 'operator policies'} of a vhost, those that win first.`,
+      about: `List the ${what === 'policy' ? 'policies' : 'operator policies'} of a vhost, by priority.`,
       vhost: true,
       run: async (view, _args, { vhost }) => ({
         columns: COLUMNS,

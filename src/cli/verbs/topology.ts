@@ -2,9 +2,9 @@
 // purge_queue. Never computes a column: the broker's view does.
 
 import { Option } from 'commander';
-import type { Listing } from '../output.ts';
+import { UsageError } from '../exit-codes.ts';
+import { counted, type Listing } from '../output.ts';
 import type { Arguments, Verb } from '../verb/verb.ts';
-import { VerbError } from '../verb/verb-error.ts';
 
 /** The columns of each list: those shown when none are named, then the others. */
 const QUEUE_COLUMNS = ['name', 'messages'];
@@ -20,6 +20,7 @@ const MORE_QUEUE_COLUMNS = [
   'state',
   'messages_ready',
   'messages_unacknowledged',
+  'messages_delayed',
   'message_bytes_ready',
   'consumers',
 ];
@@ -72,10 +73,12 @@ export const topologyVerbs: readonly Verb[] = [
       new Option('-u, --if-unused', 'Only if it has no consumers; a stopped broker has none.'),
     ],
     run: async (view, [name], options) => {
-      const { vhost, ifEmpty, ifUnused } = options;
-      const unused = ifUnused === true;
-      const count = await view.deleteQueue(String(vhost), String(name), unused, ifEmpty === true);
-      return `Deleted the queue '${name}' with ${count} ready messages\n`;
+      const conditions = {
+        ifUnused: options['ifUnused'] === true,
+        ifEmpty: options['ifEmpty'] === true,
+      };
+      const count = await view.deleteQueue(String(options['vhost']), String(name), conditions);
+      return `Deleted the queue '${name}' with ${counted(count, 'ready message')}\n`;
     },
   },
   {
@@ -85,7 +88,7 @@ export const topologyVerbs: readonly Verb[] = [
     vhost: true,
     run: async (view, [name], { vhost }) => {
       const count = await view.purgeQueue(String(vhost), String(name));
-      return `Removed ${count} messages from the queue '${name}'\n`;
+      return `Removed ${counted(count, 'message')} from the queue '${name}'\n`;
     },
   },
 ];
@@ -100,7 +103,7 @@ function choose(
   const known = [...usual, ...more];
   const unknown = columns.find((column) => !known.includes(column));
   if (unknown !== undefined) {
-    throw new VerbError(`there is no column '${unknown}': choose from ${known.join(', ')}`);
+    throw new UsageError(`there is no column '${unknown}': choose from ${known.join(', ')}`);
   }
   return { columns, rows };
 }

@@ -2,9 +2,9 @@
 // list_users, authenticate_user, hash_password. Never hashes: the broker does.
 
 import { Option } from 'commander';
+import { UserError } from '../../util/user-error.ts';
 import { takePassword } from '../password.ts';
-import type { LoneVerb, Verb } from '../verb/verb.ts';
-import { VerbError } from '../verb/verb-error.ts';
+import type { Arguments, LoneVerb, Verb } from '../verb/verb.ts';
 
 const PASSWORD_HELP = 'Without the password it is read from standard input, or asked for.';
 
@@ -12,11 +12,10 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
   {
     name: 'add_user',
     arguments: '<name> [password]',
-    about: 'Make a user, who can do nothing before it has permissions.',
+    about: 'Create a user. It has no permissions yet.',
     more: PASSWORD_HELP,
-    options: [
-      new Option('--tags <tags>', 'Its tags, with commas between them.').argParser(splitTags),
-    ],
+    options: [new Option('--tags <tags>', 'Its tags, separated by commas.').argParser(splitTags)],
+    done: ([name]) => `Added the user '${name}'`,
     run: async (view, [name, password], options) => {
       const tags = (options['tags'] as string[] | undefined) ?? [];
       await view.addUser({ name: String(name), tags }, await passwordOf(password));
@@ -27,6 +26,7 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
     name: 'delete_user',
     arguments: '<name>',
     about: 'Delete a user with its permissions.',
+    done: ([name]) => `Deleted the user '${name}'`,
     run: async (view, [name]) => {
       await view.deleteUser(String(name));
       return undefined;
@@ -37,6 +37,7 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
     arguments: '<name> [password]',
     about: 'Change the password of a user.',
     more: PASSWORD_HELP,
+    done: ([name]) => `Changed the password of the user '${name}'`,
     run: async (view, [name, password]) => {
       await view.changePassword(String(name), await passwordOf(password));
       return undefined;
@@ -45,7 +46,8 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
   {
     name: 'clear_password',
     arguments: '<name>',
-    about: 'Take the password of a user away: it cannot log in with one any more.',
+    about: 'Remove the password of a user: it cannot log in with one any more.',
+    done: ([name]) => `Cleared the password of the user '${name}'`,
     run: async (view, [name]) => {
       await view.clearPassword(String(name));
       return undefined;
@@ -54,7 +56,8 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
   {
     name: 'set_user_tags',
     arguments: '<name> [tags...]',
-    about: 'Set all tags of a user; without any, it has none.',
+    about: 'Replace the tags of a user; without tags, remove them all.',
+    done: ([name, tags]) => `Set the tags of the user '${name}': ${listed(tags)}`,
     run: async (view, [name, tags]) => {
       await view.setUserTags(String(name), tags as readonly string[]);
       return undefined;
@@ -71,11 +74,11 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
   {
     name: 'authenticate_user',
     arguments: '<name> [password]',
-    about: 'Say whether a password is the one of a user; ends with 1 when it is not.',
+    about: 'Check the password of a user; ends with 1 if it is wrong.',
     more: PASSWORD_HELP,
     run: async (view, [name, password]) => {
       if (await view.authenticates(String(name), await passwordOf(password))) return 'Success\n';
-      throw new VerbError(`the password is not the one of user '${name}', or there is none`);
+      throw new UserError(`the password is not the one of user '${name}', or there is none`);
     },
   },
   {
@@ -92,6 +95,11 @@ export const userVerbs: readonly (Verb | LoneVerb)[] = [
 
 function passwordOf(argument: unknown): Promise<string> {
   return takePassword(argument as string | undefined);
+}
+
+function listed(tags: Arguments): string {
+  const all = tags as readonly string[];
+  return all.length === 0 ? 'none' : all.join(', ');
 }
 
 function splitTags(text: string): string[] {

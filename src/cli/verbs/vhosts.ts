@@ -1,8 +1,8 @@
 // Owns the verbs for vhosts: add_vhost, delete_vhost, list_vhosts, trace_on, trace_off. Never checks
 // a name: the broker does.
 
-import { Option } from 'commander';
 import type { Verb } from '../verb/verb.ts';
+import { vhostOptions } from '../verb/vhost-options.ts';
 
 const COLUMNS = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'messages'];
 
@@ -10,15 +10,9 @@ export const vhostVerbs: readonly Verb[] = [
   {
     name: 'add_vhost',
     arguments: '<name>',
-    about: 'Make a vhost, where nobody has permissions yet.',
-    options: [
-      new Option('--description <text>', 'What it is for.'),
-      new Option('--tags <tags>', 'Its tags, with commas between them.'),
-      new Option('--default-queue-type <type>', 'The type of queues that name none.').choices([
-        'classic',
-        'quorum',
-      ]),
-    ],
+    about: 'Create a vhost. No user has permissions in it yet.',
+    options: vhostOptions(['classic', 'quorum']),
+    done: ([name]) => `Added the vhost '${name}'`,
     run: async (view, [name], options) => {
       const { description, tags, defaultQueueType } = options;
       await view.addVhost(String(name), {
@@ -33,6 +27,7 @@ export const vhostVerbs: readonly Verb[] = [
     name: 'delete_vhost',
     arguments: '<name>',
     about: 'Delete a vhost with all its queues, their messages, exchanges and permissions.',
+    done: ([name]) => `Deleted the vhost '${name}'`,
     run: async (view, [name]) => {
       await view.deleteVhost(String(name));
       return undefined;
@@ -48,6 +43,10 @@ export const vhostVerbs: readonly Verb[] = [
       name: on ? 'trace_on' : 'trace_off',
       about: `${on ? 'Publish a copy' : 'Stop publishing copies'} of every message of a vhost to amq.rabbitmq.trace.`,
       vhost: true,
+      done: (_args, { vhost }) =>
+        on
+          ? `Messages of the vhost '${vhost}' are traced`
+          : `Messages of the vhost '${vhost}' are no longer traced`,
       run: async (view, _args, { vhost }) => {
         await view.changeVhost(String(vhost), { tracing: on });
         return undefined;

@@ -6,8 +6,7 @@ import type { LiveVerb } from '../../verb/live.ts';
 export const backupVerb: LiveVerb = {
   name: 'backup',
   arguments: '<folder>',
-  about:
-    'Copy the data of a running broker, as it is at this moment, into a new folder on its machine.',
+  about: 'Copy the data of a running broker into a new folder on its machine.',
   more: 'The copy is a data folder: leveret check, leveret restore and leveret start take it.',
   run: async (api, [folder]) => {
     const path = resolve(String(folder));

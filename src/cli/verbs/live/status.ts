@@ -1,11 +1,14 @@
 // Owns `leveret status` and `leveret top`: a running broker at a glance, once or all the time.
 
 import { Option } from 'commander';
+import { jsonText } from '../../../util/json/json-writer.ts';
 import { printable } from '../../../util/log/printable.ts';
-import { render } from '../../output.ts';
+import { counted, render } from '../../output.ts';
+import { formatOf } from '../../verb/answers.ts';
 import type { HttpApi } from '../../verb/http-api.ts';
 import type { LiveVerb } from '../../verb/live.ts';
-import { parseInteger } from '../../verb/verb-runner.ts';
+import { parseCount } from '../../verb/verb-runner.ts';
+import { requireQueueColumn } from './list.ts';
 
 /** What is read of the API. */
 interface Overview {
@@ -38,16 +41,27 @@ const MIB = 2 ** 20;
 
 export const statusVerb: LiveVerb = {
   name: 'status',
-  about: 'Say how a running broker is.',
+  about: 'Show the state of a running broker.',
   run: async (api, _args, options) => {
     const overview = await api.get<Overview>('/overview');
     const [node] = await api.get<Node[]>('/nodes');
-    if (options['formatter'] === 'json') {
-      return `${JSON.stringify({ overview, node }, null, 2)}\n`;
+    if (formatOf(options) === 'json') {
+      return `${jsonText({ overview, node }, 2)}\n`;
     }
     return summary(overview, node as Node);
   },
 };
+
+/** Those that wait for their time are named where some do. */
+function messagesOf(totals: Overview['queue_totals']): string {
+  const {
+    messages_ready: ready,
+    messages_unacknowledged: unacked,
+    messages_delayed: delayed,
+  } = totals;
+  const waiting = delayed === undefined || delayed === 0 ? '' : `, ${delayed} delayed`;
+  return `${ready} ready, ${unacked} unacked${waiting}`;
+}
 
 function summary(overview: Overview, node: Node): string {
   const { object_totals: objects, queue_totals: totals } = overview;
@@ -62,12 +76,10 @@ function summary(overview: Overview, node: Node): string {
     ['Disk free', mib(node.disk_free)],
     ['Alarms', alarms.length === 0 ? 'none' : `${alarms.join(', ')}: publishers are blocked`],
     ...setAsideRow(overview),
-    ['Messages', `${totals['messages_ready']} ready, ${totals['messages_unacknowledged']} unacked`],
+    ['Messages', messagesOf(totals)],
     [
       'Objects',
-      ['queues', 'exchanges', 'connections', 'channels', 'consumers']
-        .map((name) => `${objects[name]} ${name}`)
-        .join(', '),
+      objectsOf(objects, ['queue', 'exchange', 'connection', 'channel', 'consumer']).join(', '),
     ],
     ...(overview.listeners ?? []).map(({ protocol, ip_address: host, port }): [string, string] => [
       'Listens',
@@ -77,11 +89,16 @@ function summary(overview: Overview, node: Node): string {
   return rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
 }
 
+/** How many there are of each kind. */
+function objectsOf(counts: Overview['object_totals'], kinds: readonly string[]): string[] {
+  return kinds.map((kind) => counted(counts[`${kind}s`] ?? 0, kind));
+}
+
 /** What an operator has to look into; nothing where nothing is set aside. */
 function setAsideRow({ set_aside: aside }: Overview): [string, string][] {
   if (aside === undefined || aside.messages + aside.definitions === 0) return [];
   const { messages, definitions } = aside;
-  const what = `${messages} messages, ${definitions} definitions`;
+  const what = `${counted(messages, 'message')}, ${counted(definitions, 'definition')}`;
   return [['Set aside', `${what}: see \`leveret list set-aside\``]];
 }
 
@@ -97,6 +114,11 @@ function mib(bytes: number): string {
   return bytes >= Number.MAX_SAFE_INTEGER ? 'unknown' : `${Math.round(bytes / MIB)} MiB`;
 }
 
+/** The longest that a timer runs; one beyond it would not wait at all. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+/** What `top` shows at most, and the lines above its queues and below. */
+const QUEUES_MAX = 500;
+const HEAD_LINES = 6;
 /** Clears the screen and goes to its corner; hides and shows the cursor. */
 const CLEAR = '\u001b[2J\u001b[H';
 const HIDE = '\u001b[?25l';
@@ -106,29 +128,55 @@ export const topVerb: LiveVerb = {
   name: 'top',
   about: 'Show queues and rates, live; q ends it.',
   options: [
-    new Option('--interval <seconds>', 'How often to look.').argParser(parseInteger).default(2),
-    new Option('--once', 'Look once, for scripts.'),
-    new Option('--sort <column>', 'What queues are sorted by.').default('messages'),
+    new Option('--interval <seconds>', 'Time between two updates.')
+      .argParser(parseCount)
+      .default(2),
+    new Option('--once', 'Print once and end, for scripts.'),
+    new Option('--sort <column>', 'The column to sort queues by.').default('messages'),
+    new Option('--limit <n>', 'The most queues to show.')
+      .argParser(parseCount)
+      .default(QUEUES_MAX, 'as many as the terminal has lines for'),
   ],
   run: async (api, _args, options) => {
     const sort = String(options['sort']);
-    let screen = await look(api, sort, null);
-    if (options['once'] === true || !process.stdout.isTTY) return screen.text;
+    const most = Number(options['limit']);
+    const { stdout } = process;
+    if (formatOf(options) === 'json') {
+      const { overview, queues } = await facts(api, sort, most);
+      return `${jsonText({ overview, queues }, 2)}\n`;
+    }
+    const live = options['once'] !== true && stdout.isTTY && process.env['TERM'] !== 'dumb';
+    if (!live) return (await look(api, sort, most, null)).text;
     const stop = whenAskedToStop();
-    process.stdout.write(HIDE);
+    // A terminal of another size is drawn anew at once.
+    stdout.on('resize', stop.wake);
+    stdout.write(HIDE);
     try {
-      while (!stop.asked) {
-        process.stdout.write(CLEAR + printable(screen.text));
-        await stop.or(Number(options['interval']) * 1000);
-        if (!stop.asked) screen = await look(api, sort, screen);
+      for (let screen: Screen | null = null; !stop.asked; ) {
+        screen = await look(api, sort, Math.min(most, stdout.rows - HEAD_LINES), screen);
+        stdout.write(CLEAR + fitted(printable(`q ends it  ${screen.text}`), stdout));
+        await stop.or(Math.min(Number(options['interval']) * 1000, TIMER_MS_MAX));
       }
     } finally {
-      process.stdout.write(`${SHOW}\n`);
+      stdout.write(`${SHOW}\n`);
+      stdout.off('resize', stop.wake);
       stop.release();
     }
     return undefined;
   },
 };
+
+/** As much of a text as a terminal has room for; the cursor's line stays free. */
+export function fitted(
+  text: string,
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+): string {
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .slice(0, Math.max(1, rows - 1));
+  return lines.map((line) => [...line].slice(0, columns).join('')).join('\n');
+}
 
 interface Screen {
   readonly text: string;
@@ -141,12 +189,39 @@ const STOP_KEYS: readonly number[] = [0x71, 0x51, 0x03];
 
 const RATES = ['publish', 'deliver_get', 'ack', 'confirm', 'redeliver'];
 
-async function look(api: HttpApi, sort: string, before: Screen | null): Promise<Screen> {
+type Row = Readonly<Record<string, unknown>>;
+
+interface TopFacts {
+  readonly overview: Overview;
+  readonly queues: readonly Row[];
+}
+
+/** The columns of `top` as fields of the HTTP API; any other field is one, too. */
+const SORTED_BY: Readonly<Record<string, string>> = {
+  queue: 'name',
+  ready: 'messages_ready',
+  unacked: 'messages_unacknowledged',
+  in: 'message_stats.publish_details.rate',
+  out: 'message_stats.deliver_get_details.rate',
+};
+
+async function facts(api: HttpApi, sort: string, most: number): Promise<TopFacts> {
   const overview = await api.get<Overview>('/overview');
-  const query = `page=1&page_size=30&sort=${encodeURIComponent(sort)}&sort_reverse=true`;
-  const { items } = await api.get<{ items: Readonly<Record<string, unknown>>[] }>(
-    `/queues?${query}`,
-  );
+  const size = Math.max(1, Math.min(QUEUES_MAX, most));
+  const by = SORTED_BY[sort] ?? sort;
+  const query = `page=1&page_size=${size}&sort=${encodeURIComponent(by)}&sort_reverse=true`;
+  const { items } = await api.get<{ items: Row[] }>(`/queues?${query}`);
+  requireQueueColumn(items, by);
+  return { overview, queues: items };
+}
+
+async function look(
+  api: HttpApi,
+  sort: string,
+  most: number,
+  before: Screen | null,
+): Promise<Screen> {
+  const { overview, queues } = await facts(api, sort, most);
   const at = performance.now();
   const counts = overview.message_stats;
   const seconds = before === null ? 0 : (at - before.at) / 1000;
@@ -156,16 +231,17 @@ async function look(api: HttpApi, sort: string, before: Screen | null): Promise<
   });
   const { object_totals: objects, queue_totals: totals } = overview;
   const head = [
-    `${objects['connections']} connections  ${objects['channels']} channels  ${objects['queues']} queues  ` +
-      `${objects['consumers']} consumers`,
+    objectsOf(objects, ['connection', 'channel', 'queue', 'consumer']).join('  '),
     `${totals['messages_ready']} ready  ${totals['messages_unacknowledged']} unacked`,
-    rates.join('  '),
+    `${before === null ? 'since the start:' : 'now:'}  ${rates.join('  ')}`,
   ];
-  const rateOf = (row: Readonly<Record<string, unknown>>, name: string): string => {
-    const stats = row['message_stats'] as Readonly<Record<string, { rate?: number } | undefined>>;
-    return `${Math.round(stats[`${name}_details`]?.rate ?? 0)}/s`;
+  const rateOf = (row: Row, name: string): string => {
+    const stats = row['message_stats'] as
+      | Readonly<Record<string, { rate?: number } | undefined>>
+      | undefined;
+    return `${Math.round(stats?.[`${name}_details`]?.rate ?? 0)}/s`;
   };
-  const rows = items.map((row) => ({
+  const rows = queues.map((row) => ({
     vhost: row['vhost'],
     queue: row['name'],
     ready: row['messages_ready'],
@@ -181,13 +257,14 @@ async function look(api: HttpApi, sort: string, before: Screen | null): Promise<
 /** Notices q and Ctrl-C, without waiting for the end of a line. */
 function whenAskedToStop() {
   const { stdin } = process;
-  let wake = (): void => {};
+  let end = (): void => {};
   const stop = {
     asked: false,
+    wake: (): void => end(),
     or: (delayMs: number) =>
       new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, delayMs);
-        wake = () => {
+        end = () => {
           clearTimeout(timer);
           resolve();
         };
@@ -201,7 +278,7 @@ function whenAskedToStop() {
   const onKey = (keys: Buffer): void => {
     if (![...keys].some((key) => STOP_KEYS.includes(key))) return;
     stop.asked = true;
-    wake();
+    end();
   };
   if (stdin.isTTY) stdin.setRawMode(true);
   stdin.on('data', onKey);

@@ -1,16 +1,18 @@
 // Owns `leveret declare ...`, `delete ...` and `purge` on a running broker.
 
 import { Option } from 'commander';
+import { UserError } from '../../../util/user-error.ts';
+import { counted } from '../../output.ts';
+import { closeConnection } from '../../verb/close-connection.ts';
 import { part } from '../../verb/http-api.ts';
 import { type LiveVerb, vhostOf } from '../../verb/live.ts';
-import { VerbError } from '../../verb/verb-error.ts';
 import { parseJsonOption } from '../../verb/verb-runner.ts';
 
 const ARGUMENTS = new Option('--arguments <json>', 'Arguments, as a JSON object.')
   .argParser(parseJsonOption)
   .default({}, 'none');
 const TRANSIENT = new Option('--transient', 'It does not survive a restart.');
-const AUTO_DELETE = new Option('--auto-delete', 'It goes with the last that uses it.');
+const AUTO_DELETE = new Option('--auto-delete', 'Deleted when it is not used any more.');
 const TO_EXCHANGE = new Option('--to-exchange', 'The destination is an exchange.');
 
 const said = (what: string): string => `${what}\n`;
@@ -109,7 +111,7 @@ export const deleteVerbs: readonly LiveVerb[] = [
   {
     name: 'binding',
     arguments: '<source> <destination> [key]',
-    about: 'Take a binding away; all with this key, whatever their arguments.',
+    about: 'Delete all bindings with this key, whatever their arguments.',
     vhost: true,
     options: [TO_EXCHANGE],
     run: async (api, [source, destination, key = ''], options) => {
@@ -119,7 +121,7 @@ export const deleteVerbs: readonly LiveVerb[] = [
       type Row = { routing_key: string; properties_key: string };
       const rows = (await api.get<Row[]>(path)).filter((row) => row.routing_key === key);
       for (const row of rows) await api.call('DELETE', `${path}/${part(row.properties_key)}`);
-      return said(`Deleted ${rows.length} ${rows.length === 1 ? 'binding' : 'bindings'}`);
+      return said(`Deleted ${counted(rows.length, 'binding')}`);
     },
   },
 ];
@@ -135,16 +137,39 @@ export const purgeVerb: LiveVerb = {
   },
 };
 
+export const pauseVerbs: readonly LiveVerb[] = [
+  {
+    name: 'pause',
+    arguments: '<queue>',
+    about: 'Stop deliveries of a queue; publishes are still accepted.',
+    vhost: true,
+    more: 'The queue stays paused, over restarts too, until leveret resume.',
+    run: async (api, [name], options) => {
+      await api.call('PUT', `/queues/${vhostOf(options)}/${part(String(name))}/pause`);
+      return said(`Paused the queue '${name}'`);
+    },
+  },
+  {
+    name: 'resume',
+    arguments: '<queue>',
+    about: 'Deliver the messages of a paused queue again.',
+    vhost: true,
+    run: async (api, [name], options) => {
+      await api.call('PUT', `/queues/${vhostOf(options)}/${part(String(name))}/resume`);
+      return said(`Resumed the queue '${name}'`);
+    },
+  },
+];
+
 export const closeVerb: LiveVerb = {
   name: 'close',
   arguments: '<connection> [reason]',
-  about: 'Close a connection, by its name as `leveret list connections` shows it.',
+  about: 'Close a connection, by the name that `leveret list connections` shows.',
   run: async (api, [name, reason = ''], _options) => {
-    const headers = reason === '' ? {} : { 'x-reason': String(reason) };
     if (!(await api.has(`/connections/${part(String(name))}`))) {
-      throw new VerbError(`there is no connection '${name}': see leveret list connections`);
+      throw new UserError(`there is no connection '${name}': see leveret list connections`);
     }
-    await api.call('DELETE', `/connections/${part(String(name))}`, undefined, headers);
+    await closeConnection(api, String(name), String(reason));
     return said(`Closed ${name}`);
   },
 };

@@ -2,7 +2,7 @@
 // exist nor what their values mean.
 
 import { isUtf8 } from 'node:buffer';
-import { ConfigError } from './config-error.ts';
+import { ConfigError } from '../config-error.ts';
 
 /** One `key = value` line. */
 export interface ConfLine {
@@ -17,9 +17,16 @@ const CLASSIC = /^[[%]/;
 
 /**
  * The settings of a file, in order. A `#` starts a comment, in a value too unless it stands between
- * single quotes; a dot that is part of a name is written `\.`.
+ * single quotes; a dot that is part of a name is written `\.`. A line that is none is told to `onFault`, and
+ * left out; throws a ConfigError for a file of another kind.
  */
-export function parseConf(file: string, content: string | Buffer): ConfLine[] {
+export function parseConf(
+  file: string,
+  content: string | Buffer,
+  onFault: (fault: ConfigError, line: number) => void = (fault) => {
+    throw fault;
+  },
+): ConfLine[] {
   const settings: ConfLine[] = [];
   // What is no UTF-8 becomes U+FFFD, which does no harm in a comment.
   const odd = typeof content !== 'string' && !isUtf8(content);
@@ -33,12 +40,17 @@ export function parseConf(file: string, content: string | Buffer): ConfLine[] {
       throw new ConfigError(
         `${file}:${index + 1}`,
         'this is the classic format of RabbitMQ (Erlang terms), which is not read',
-        `write lines 'key = value', as in rabbitmq.conf`,
+        `'leveret config check ${file}' prints its settings as lines for a config file`,
       );
     }
-    const setting = parseLine(file, index + 1, trimmed);
-    checkSigns(setting, odd);
-    settings.push(setting);
+    try {
+      const setting = parseLine(file, index + 1, trimmed);
+      checkSigns(setting, odd);
+      settings.push(setting);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      onFault(error, index + 1);
+    }
   }
   return settings;
 }
@@ -64,6 +76,10 @@ function parseLine(file: string, line: number, trimmed: string): ConfLine {
   const key = (equals === -1 ? (trimmed.split(/[\s:#]/, 1)[0] ?? '') : trimmed.slice(0, equals))
     .trim()
     .replaceAll('\\.', '.');
+  if (equals === -1 && key === 'include') {
+    const wayOut = 'name all files with --config, or put them into conf.d beside rabbitmq.conf';
+    throw new ConfigError(`${place}: include`, 'other files are not included', wayOut);
+  }
   if (equals === -1) {
     throw new ConfigError(`${place}: ${key}`, `there is no '='`, `write '${key} = value'`);
   }

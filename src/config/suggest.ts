@@ -1,7 +1,19 @@
 // Owns the guess at what a misspelt name was meant to be. Never decides what to do about it.
 
-/** The candidate with the fewest edits from `name`, or null when none is close enough to be meant. */
-export function nearest(name: string, candidates: readonly string[]): string | null {
+/** So many letters of a name are enough to know it by, where no other begins with them. */
+const BEGUN_MIN = 3;
+
+/** No name of ours is longer, and each letter costs a look at all letters of all candidates. */
+const NAME_CHARS_MAX = 100;
+
+/**
+ * The only candidate that begins with `name`, else the one with the fewest edits from it, or null when none is close
+ * enough to be meant.
+ */
+export function suggest(name: string, candidates: readonly string[]): string | null {
+  if (name.length > NAME_CHARS_MAX) return null;
+  const begun = candidates.filter((each) => each.toLowerCase().startsWith(name.toLowerCase()));
+  if (name.length >= BEGUN_MIN && begun.length === 1) return begun[0] as string;
   let best: string | null = null;
   let fewest = Math.max(2, Math.ceil(name.length / 3)) + 1;
   for (const candidate of candidates) {

@@ -2,7 +2,7 @@
 
 import { BASIC_PUBLISH } from '../amqp/constants.ts';
 import { Chunk } from '../message/chunk.ts';
-import { HELD_BY_FAULT } from '../server/backpressure/read-gate.ts';
+import { PAUSED_BY_FAULT } from '../server/backpressure/read-gate.ts';
 import type { Channel } from '../server/channel/channel.ts';
 import type { MethodConnection } from '../server/methods/method-connection.ts';
 import type { Server } from '../server/server.ts';
@@ -33,14 +33,14 @@ export function holdInput(
   number: number,
   publish: () => void,
 ): WheelTimer {
-  connection.gate.hold(HELD_BY_FAULT);
+  connection.gate.pause(PAUSED_BY_FAULT);
   return new WheelTimer(() => {
     try {
       if (connection.state === RUNNING && connection.channels.at(number) !== null) publish();
     } catch (error) {
       connection.failed(error, number, BASIC_PUBLISH);
     }
-    connection.readOn(HELD_BY_FAULT);
+    connection.readOn(PAUSED_BY_FAULT);
   });
 }
 

@@ -62,7 +62,7 @@ export function listeners(
   };
   const host: Omit<Spelling<Listeners>, 'name'> = {
     argument: '<host>',
-    about: 'The address to listen on; 0.0.0.0 or :: for every interface.',
+    about: 'The address to listen on; 0.0.0.0, :: or * for every interface.',
     read: (given, before) => {
       if (!isHost(given)) throw expected('a host name or an IP address', given);
       const address = before.get(DEFAULT_MEMBER);
@@ -74,7 +74,13 @@ export function listeners(
   return {
     ...whole,
     readMember,
-    variables: [...variables, { ...port, name: 'LEVERET_PORT' }, { ...host, name: 'LEVERET_HOST' }],
+    variables: [
+      { ...port, name: 'RABBITMQ_NODE_PORT' },
+      { ...host, name: 'RABBITMQ_NODE_IP_ADDRESS' },
+      ...variables,
+      { ...port, name: 'LEVERET_PORT' },
+      { ...host, name: 'LEVERET_HOST' },
+    ],
     flags: [...whole.flags, { ...port, name: '--port' }, { ...host, name: '--host' }],
   };
 }
