@@ -17,6 +17,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'server/tls/context.test.ts': 'dates of certificates',
   'process/tls.test.ts': 'dates of certificates',
   'embed/fake-timers.test.ts': 'the clock is a fake one',
+  'embed/delays.test.ts': 'a time an hour from now',
   'management/beyond.test.ts': 'a date within a minute',
   'conformance/tune.test.ts': 'frames are sent for so long',
   'conformance/dead-letter.test.ts': 'a date within a minute',
@@ -43,4 +44,11 @@ test('what is allowed to read a clock does so still', () => {
     expect(files, file).toContain(file);
     expect(readFileSync(join(ROOT, file), 'utf8'), file).toMatch(READS_A_CLOCK);
   }
+});
+
+test('what a page of the web UI shows is waited for, and never read once', () => {
+  const reading = testFiles()
+    .filter((file) => file.startsWith('ui/'))
+    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('expect(await '));
+  expect(reading, 'use expect.poll(() => ...)').toEqual([]);
 });

@@ -25,7 +25,7 @@ function isStale(): boolean {
   const src = join(ROOT, 'src');
   const sources = readdirSync(src, { recursive: true, encoding: 'utf8' });
   return sources.some((source) => {
-    if (!source.endsWith('.ts')) return false;
+    if (!source.endsWith('.ts') || source.endsWith('.d.ts')) return false;
     const built = join(ROOT, 'dist', source.replace(/\.ts$/, '.js'));
     const { mtimeMs } = statSync(join(src, source));
     return [built, BUNDLE].some((file) => !existsSync(file) || statSync(file).mtimeMs < mtimeMs);

@@ -1,7 +1,7 @@
-// Owns the rule that comments tell the truth about where things are: a file that one names is there.
+// Owns the rule that comments and the map tell the truth about where things are: a file that one names is there.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, posix } from 'node:path';
+import { dirname, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -19,6 +19,22 @@ test('a file that a comment names is there', () => {
       .map((name) => `${path}: ${name}`),
   );
   expect(untrue).toEqual([]);
+});
+
+test('each folder of src is named on the map of the rooms, and each one named there exists', () => {
+  const map = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const named = [
+    ...map.matchAll(/^\| (src\/\w+|on other floors) \| owns \|\n(?:\|.*\n)+/gm),
+  ].flatMap(([table, floor]) =>
+    [...table.matchAll(/^\| (.*?) \|/gm)]
+      .flatMap(([, rooms]) => [...(rooms as string).matchAll(/`([\w/-]+)\/`/g)])
+      .map(([, room]) => (floor?.startsWith('src/') ? `${floor.slice(4)}/${room}` : room)),
+  );
+  const folders = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
+    .filter((each) => each.isDirectory())
+    .map((each) => posix.relative('src', posix.join(relative(ROOT, each.parentPath), each.name)))
+    .filter((folder) => folder.includes('/'));
+  expect(named.sort()).toEqual(folders.sort());
 });
 
 /** All files in a folder of the repository and below, from its root. */

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { expect, it } from 'vitest';
+import { encodeTable } from '../../src/amqp/encode-table.ts';
 import { findField } from '../../src/amqp/field-search.ts';
-import { decodeTable, encodeTable } from '../../src/amqp/field-table.ts';
+import { decodeTable } from '../../src/amqp/field-table.ts';
 import { STORED_LIMITS } from '../../src/amqp/table-limits.ts';
 import { withSeed } from './random.ts';
 

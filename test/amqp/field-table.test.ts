@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { encodeTable } from '../../src/amqp/encode-table.ts';
 import { AmqpError } from '../../src/amqp/errors.ts';
 import {
   checkTable,
   decodeTable,
-  encodeTable,
   type Field,
   type FieldTable,
   type FieldType,

@@ -3,19 +3,19 @@
 
 import type { FieldTable } from '../../src/amqp/field-table.ts';
 import { encodeMethodFrame } from '../../src/amqp/method-codec.ts';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../src/broker/queue/consumer.ts';
-import { PUSH_STORED } from '../../src/broker/queue/messages/host.ts';
+import { PUSH_STORED } from '../../src/broker/queue/push-flags.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { type CalledLines, SharedCredit } from '../../src/broker/queue/waiting-line.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
 import { viewOf } from '../../src/util/bytes.ts';
-import { systemClock } from '../../src/util/clock.ts';
 import { SimLink } from '../broker/peers.ts';
 import { publishFrames } from '../message/frames.ts';
 import { type Bench, keep, type Run } from './kit.ts';
-import { chunkOf, ForgetfulStore, Loopback } from './loopback.ts';
+import { benchClock, chunkOf, ForgetfulStore, Loopback } from './loopback.ts';
 
 const TURN_MESSAGES = 1_000;
 const CHUNKS_PER_TURN = 4;
@@ -32,7 +32,7 @@ interface Bare {
 
 function bare(count: number, durable: boolean, late: boolean): Bare {
   const store = new ForgetfulStore();
-  const broker = new Broker(store, systemClock, {
+  const broker = new Broker(store, benchClock, {
     turnWanted: () => {},
     durable: () => {},
     connectionsForced: () => {},
@@ -41,8 +41,8 @@ function bare(count: number, durable: boolean, late: boolean): Bare {
   broker.recover({ vhost: '/', user: null });
   const vhost = broker.vhost('/');
   const queues = Array.from({ length: count }, (_, n) => {
-    const traits = { name: `q${n}`, durable, autoDelete: false, owner: null, arguments: NONE };
-    return vhost.declareQueue(traits, store);
+    const declaration = { name: `q${n}`, durable, autoDelete: false, owner: null, arguments: NONE };
+    return vhost.as(ALL_RIGHTS, store).declareQueue(declaration);
   });
   return { broker, store, queues };
 }
@@ -54,11 +54,11 @@ function publisher({ broker, queues }: Bare, stored: boolean): () => void {
   const view = viewOf(record);
   writeRecordHead(view, 0, 0, 0, 1_700_000_000_000, NO_EXPIRY);
   const { log } = broker.core;
-  const traits = stored ? PUSH_STORED : 0;
+  const flags = stored ? PUSH_STORED : 0;
   return () => {
     const position = log.append(record, view, 0, record.length, stored);
-    log.placed.hold(queues.length, 16);
-    for (let i = 0; i < queues.length; i++) (queues[i] as Queue).push(position, 16, traits);
+    log.placed.addRefs(queues.length, 16);
+    for (let i = 0; i < queues.length; i++) (queues[i] as Queue).push(position, 16, flags);
   };
 }
 
@@ -163,8 +163,8 @@ function fiveWords(n: number): string {
 /** Binds a queue by each key, as it stands for direct and with a wildcard in it for topic. */
 function bindAll(loopback: Loopback, type: 'direct' | 'topic', queue: string): void {
   const vhost = loopback.server.broker.vhosts.get('/') as Vhost;
-  const traits = { durable: false, autoDelete: false, internal: false, arguments: NONE };
-  vhost.declareExchange({ name: 'routed', type, ...traits });
+  const declaration = { durable: false, autoDelete: false, internal: false, arguments: NONE };
+  vhost.as(ALL_RIGHTS).declareExchange({ name: 'routed', type, ...declaration });
   const exchange = vhost.exchange('routed');
   const target = vhost.queues.get(queue) as Queue;
   for (let n = 0; n < ROUTED_BINDINGS; n++) {

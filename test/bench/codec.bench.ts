@@ -83,7 +83,7 @@ function write(bodyBytes: number): Run {
   const view = viewOf(record);
   writeRecordHead(view, 0, 0, 0, 1_700_000_000_000, NO_EXPIRY);
   const position = log.append(record, view, 0, record.length, false);
-  log.placed.hold(1, bodyBytes);
+  log.placed.addRefs(1, bodyBytes);
   const socket = new CountingSocket();
   const listener = { outboxFilled: () => {}, outboxOverfull: () => {}, outboxDrained: () => {} };
   const lines = new CalledLines({ touch: () => {} }, { turnWanted: () => {} });

@@ -43,7 +43,7 @@ export function keep(value: unknown): void {
 }
 
 /** Measures one bench. */
-export async function measure(bench: Bench): Promise<Figures> {
+async function measure(bench: Bench): Promise<Figures> {
   const run = await bench.prepare();
   const count = await calibrate(run);
   const rounds: number[] = [];
@@ -133,6 +133,29 @@ async function bytesOf(run: Run, count: number): Promise<Bytes> {
     externalBytes: (after.external - before.external) / count,
     keptBytes: (kept.heapUsed + kept.external - before.heapUsed - before.external) / count,
   };
+}
+
+/** Operations of a counted round: so many that what V8 does once hardly shows, and no collection comes between. */
+const COUNTED_OPERATIONS = 64_000;
+/** Before them: V8 has seen enough to optimise what runs. */
+const WARM_UP_ROUNDS = 4;
+/** V8 optimises on a thread of its own, which a busy machine may keep waiting. */
+const COUNTED_ROUNDS_MAX = 40;
+
+/**
+ * Bytes that one operation allocates, heap and external together: the least that a round came to, since all that
+ * disturbs adds to it. Counting ends as soon as a round has no more than `enough`. No part of it measures time.
+ */
+export async function allocatedBytes(bench: Bench, enough: number): Promise<number> {
+  const run = await bench.prepare();
+  for (let i = 0; i < WARM_UP_ROUNDS; i++) await run(COUNTED_OPERATIONS);
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < COUNTED_ROUNDS_MAX && least > enough; i++) {
+    const { heapBytes, externalBytes } = await bytesOf(run, COUNTED_OPERATIONS);
+    least = Math.min(least, heapBytes + Math.max(0, externalBytes));
+  }
+  keep(sink);
+  return least;
 }
 
 function collect(): void {

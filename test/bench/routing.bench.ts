@@ -2,7 +2,7 @@
 // Never goes through a channel or a queue: see the benches of the broker for those.
 
 import type { FieldTable } from '../../src/amqp/field-table.ts';
-import type { RoutedMessage, Router } from '../../src/broker/exchange/exchange-router.ts';
+import type { ExchangeRouter, RoutedMessage } from '../../src/broker/exchange/exchange-router.ts';
 import { MatchSet } from '../../src/broker/exchange/match-set.ts';
 import { DirectRouter } from '../../src/broker/exchange/types/direct.ts';
 import { FanoutRouter } from '../../src/broker/exchange/types/fanout.ts';
@@ -36,7 +36,10 @@ function withWildcards(key: string, i: number): string {
   return words.join('.');
 }
 
-function bindAll<D>(router: Router<D>, bindings: readonly (readonly [string, D])[]): Router<D> {
+function bindAll<D>(
+  router: ExchangeRouter<D>,
+  bindings: readonly (readonly [string, D])[],
+): ExchangeRouter<D> {
   for (const [bindingKey, destination] of bindings) {
     router.add({ destination, bindingKey, arguments: NO_ARGUMENTS });
   }
@@ -44,7 +47,7 @@ function bindAll<D>(router: Router<D>, bindings: readonly (readonly [string, D])
 }
 
 /** The loop all routers share, as they share one call in the broker. */
-function routeAll(router: Router<Visitable>, keys: readonly string[]): Run {
+function routeAll(router: ExchangeRouter<Visitable>, keys: readonly string[]): Run {
   const found = new MatchSet<Visitable>();
   let at = 0;
   return (count) => {
@@ -59,7 +62,7 @@ function routeAll(router: Router<Visitable>, keys: readonly string[]): Run {
 }
 
 /** The same with keys made from bytes each time, so that no hash is known beforehand. */
-function routeAllDecoded(router: Router<Visitable>, keys: readonly string[]): Run {
+function routeAllDecoded(router: ExchangeRouter<Visitable>, keys: readonly string[]): Run {
   const found = new MatchSet<Visitable>();
   const bytes = keys.map((key) => Buffer.from(key));
   let at = 0;
@@ -78,7 +81,7 @@ function routeAllDecoded(router: Router<Visitable>, keys: readonly string[]): Ru
 const destinations = (count: number) =>
   Array.from({ length: count }, (): Visitable => ({ visitMark: 0 }));
 
-function direct(): Router<Visitable> {
+function direct(): ExchangeRouter<Visitable> {
   const queues = destinations(BINDINGS);
   const keys = fiveWordKeys(BINDINGS);
   return bindAll(
@@ -87,7 +90,7 @@ function direct(): Router<Visitable> {
   );
 }
 
-function topic(cacheReferences?: number): Router<Visitable> {
+function topic(cacheReferences?: number): ExchangeRouter<Visitable> {
   const queues = destinations(BINDINGS);
   const keys = fiveWordKeys(BINDINGS).map(withWildcards);
   const router = new TopicRouter<Visitable>(cacheReferences);

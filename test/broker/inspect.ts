@@ -2,6 +2,9 @@
 // Never changes anything, but that a page looked at is in memory afterwards.
 
 import type { Broker } from '../../src/broker/broker.ts';
+import { emptyEntry } from '../../src/broker/queue/delay/delay-entry.ts';
+import { entriesOf as delayEntriesIn, readEntry } from '../../src/broker/queue/delay/delay-page.ts';
+import { DelaySweep } from '../../src/broker/queue/delay/delay-sweep.ts';
 import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/page.ts';
 import type { QueueEntries } from '../../src/broker/queue/messages/queue-entries.ts';
 import { PageSweep } from '../../src/broker/queue/messages/sweeps.ts';
@@ -75,6 +78,18 @@ function heldIn(page: Page): Held[] {
   return found;
 }
 
+/** The messages of a queue that wait for their time. */
+function waitingIn(queue: Queue): Held[] {
+  const found: Held[] = [];
+  const { waiting } = queue.delays;
+  for (let cursor = 0; waiting !== null && cursor >= 0; ) {
+    cursor = waiting.visitPage(cursor, (position, bodyBytes) =>
+      found.push({ position, bodyBytes }),
+    );
+  }
+  return found;
+}
+
 /** What a walk over a queue visits: positions with sizes of bodies. */
 export function walk(queue: Queue): [position: number, bodyBytes: number][] {
   const visited: [number, number][] = [];
@@ -115,8 +130,9 @@ export function segmentsOf(log: MessageLog): ReadonlyMap<number, Segment> {
 function swept(broker: Broker): Held[] {
   const found: Held[] = [];
   for (const sweep of broker.core.sweeps['sweeps']) {
+    if (sweep instanceof DelaySweep) found.push(...sweptDelays(broker, sweep));
     if (!(sweep instanceof PageSweep)) continue;
-    const { queueId, lane, from } = sweep.range;
+    const { queueId, lane, from } = sweep['range'];
     for (const [i, place] of sweep['places'].entries()) {
       if (place === undefined) continue;
       const page = place ?? new Page(from + i);
@@ -127,15 +143,31 @@ function swept(broker: Broker): Held[] {
   return found;
 }
 
+function sweptDelays(broker: Broker, sweep: DelaySweep): Held[] {
+  const found: Held[] = [];
+  for (const page of sweep['pages'].slice(sweep['next'])) {
+    const { queueId } = sweep['gone'];
+    const bytes = page.bytes ?? broker.core.delayRows.readPage(queueId, page.number);
+    for (let n = 0; n < delayEntriesIn(bytes); n++) {
+      const entry = emptyEntry();
+      readEntry(bytes, n, entry);
+      const { dueMs, id } = sweep['mark'];
+      if (entry.dueMs > dueMs || (entry.dueMs === dueMs && entry.id > id)) found.push(entry);
+    }
+  }
+  return found;
+}
+
 /** What is wrong with the weights of segments, or null. */
 export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
   const expected = new Map<number, number>();
   const held = [
     ...[...queues].flatMap(entriesIn),
+    ...[...queues].flatMap(waitingIn),
     ...broker.core.setAside.list(),
     ...swept(broker),
   ];
-  broker.core.refusedLetters.visitPage(0, (position, bodyBytes) =>
+  broker.core.overflowDeadLetters.visitPage(0, (position, bodyBytes) =>
     held.push({ position, bodyBytes }),
   );
   for (const { position, bodyBytes } of held) {
@@ -166,7 +198,7 @@ export function limitPages(broker: Broker, loadedMax: number, sweptPerBatch: num
 
 /** Has long acts, dead letters and deliveries have their shares of a turn by another clock. */
 export function paceTurns(broker: Broker, clock: Clock): void {
-  const parts = [broker.core.slices, broker.core.refusedLetters, broker.core['touched']];
+  const parts = [broker.core.slices, broker.core.overflowDeadLetters, broker.core['touched']];
   for (const part of parts) Object.assign(part, { clock });
 }
 

@@ -13,6 +13,8 @@ export interface Message {
   /** Null: it names none. */
   readonly priority: number | null;
   readonly ttlMs: number;
+  /** How long it waits before it is ready, ms; 0: not at all. */
+  readonly delayMs: number;
   /** Where it died before, the last time first. */
   readonly deaths: readonly Death[];
 }
@@ -28,8 +30,14 @@ interface Death {
 /** A message in one queue. */
 export class Entry {
   readonly message: Message;
-  /** Its place: higher than that of all that came to the queue before. */
-  readonly order: number;
+  /** Its place: higher than that of all that came to the queue, or were ready in it, before. */
+  order: number;
+  /** When it is ready, ms since the Unix epoch; 0: it does not wait. */
+  readyMs = 0;
+  /** Its place among those that wait. */
+  waitOrder = 0;
+  /** Whether it came back and has waited: it goes ahead of those that have not. */
+  ahead = false;
   /** Whether a durable batch brings it back after a crash. */
   readonly stored: boolean;
   /** When it expires, ms since the Unix epoch. */
@@ -53,6 +61,7 @@ export class Entry {
   /** Whether it goes out before another. */
   isBefore(other: Entry): boolean {
     if (this.priority !== other.priority) return this.priority > other.priority;
+    if (this.ahead !== other.ahead) return this.ahead;
     return this.order < other.order;
   }
 }
@@ -69,6 +78,8 @@ export interface QueueSpec {
   readonly priorityMax: number;
   readonly returnsMax: number;
   readonly singleActive: boolean;
+  /** What the delays of messages that come back are made of, ms; 0: they do not wait. */
+  readonly retryMinMs: number;
 }
 
 export interface ExchangeSpec {
@@ -152,24 +163,54 @@ export class ModelQueue {
   readonly spec: QueueSpec;
   readonly consumers: ModelConsumers<Consumer>;
   readonly ready: Entry[] = [];
+  /** Those that wait for their time, the first one first. */
+  readonly waiting: Entry[] = [];
   readonly unacked = new Set<Entry>();
   private nextOrder = 0;
+  private nextWait = 0;
 
   constructor(spec: QueueSpec) {
     this.spec = spec;
     this.consumers = new ModelConsumers(spec.singleActive);
   }
 
-  /** Whether there is no place for one more. */
-  get full(): boolean {
-    return this.spec.refusing && this.ready.length >= this.spec.lengthMax;
+  /** How many are ready or wait. */
+  get length(): number {
+    return this.ready.length + this.waiting.length;
   }
 
-  push(message: Message, stored: boolean, nowMs: number): void {
+  /** Whether there is no place for one more. */
+  get full(): boolean {
+    return this.spec.refusing && this.length >= this.spec.lengthMax;
+  }
+
+  push(message: Message, stored: boolean, nowMs: number, delayMs = 0): void {
     const { durable, ttlMs, priorityMax } = this.spec;
-    const dueMs = nowMs + Math.min(ttlMs, message.ttlMs);
+    const dueMs = nowMs + delayMs + Math.min(ttlMs, message.ttlMs);
     const priority = Math.min(message.priority ?? 0, priorityMax);
-    this.place(new Entry(message, this.nextOrder++, stored && durable, dueMs, priority));
+    const entry = new Entry(message, -1, stored && durable, dueMs, priority);
+    if (delayMs > 0) return this.wait(entry, nowMs + delayMs);
+    entry.order = this.nextOrder++;
+    this.place(entry);
+  }
+
+  /** Has a message wait, one that comes in or one that came back. */
+  wait(entry: Entry, readyMs: number): void {
+    this.unacked.delete(entry);
+    entry.readyMs = readyMs;
+    entry.waitOrder = this.nextWait++;
+    this.waiting.push(entry);
+    this.waiting.sort((a, b) => a.readyMs - b.readyMs || a.waitOrder - b.waitOrder);
+  }
+
+  /** The time of the first one has come, or there is no place for it to wait. */
+  readyNow(): Entry {
+    const entry = this.waiting.shift() as Entry;
+    entry.readyMs = 0;
+    entry.ahead = entry.returns > 0;
+    entry.order = this.nextOrder++;
+    this.place(entry);
+    return entry;
   }
 
   /** Puts a message back where it was. */
@@ -194,11 +235,15 @@ export class ModelQueue {
 
   /** Comes back from a disk that holds these entries. */
   restore(entries: readonly SnapshotEntry[]): void {
-    for (const { entry, returns } of entries) {
-      entry.returns = returns;
-      this.ready.push(entry);
+    for (const { entry, ...was } of entries) {
+      Object.assign(entry, was);
       this.nextOrder = Math.max(this.nextOrder, entry.order + 1);
+      this.nextWait = Math.max(this.nextWait, entry.waitOrder + 1);
+      if (entry.readyMs > 0) this.waiting.push(entry);
+      else this.ready.push(entry);
     }
+    this.waiting.sort((a, b) => a.readyMs - b.readyMs || a.waitOrder - b.waitOrder);
+    this.ready.sort((a, b) => (a.isBefore(b) ? -1 : 1));
   }
 }
 
@@ -206,6 +251,15 @@ export class ModelQueue {
 export interface SnapshotEntry {
   readonly entry: Entry;
   readonly returns: number;
+  readonly order: number;
+  readonly readyMs: number;
+  readonly waitOrder: number;
+  readonly ahead: boolean;
+}
+
+function snapshotOf(entry: Entry): SnapshotEntry {
+  const { returns, order, readyMs, waitOrder, ahead } = entry;
+  return { entry, returns, order, readyMs, waitOrder, ahead };
 }
 
 /** What a disk holds of a broker. */
@@ -249,7 +303,7 @@ export class Model {
     for (const target of targets) {
       // A full queue drops what has expired before it refuses.
       if (target.full && this.overdue(target, nowMs).length === 0) refused = true;
-      else target.push(message, stored, nowMs);
+      else target.push(message, stored, nowMs, message.delayMs);
     }
     if (refused) return 'refused';
     return stored ? 'batch' : 'nothing';
@@ -259,7 +313,8 @@ export class Model {
   overdue(queue: ModelQueue, dueMs: number): Entry[] {
     const heads = new Map<number, Entry>();
     for (const entry of queue.ready) {
-      if (!heads.has(entry.priority)) heads.set(entry.priority, entry);
+      const line = entry.priority + (entry.ahead ? 0.5 : 0);
+      if (!heads.has(line)) heads.set(line, entry);
     }
     return [...heads.values()].filter((entry) => entry.dueMs <= dueMs);
   }
@@ -298,9 +353,9 @@ export class Model {
         .filter((queue) => queue.spec.durable)
         .map((queue) => ({
           spec: queue.spec,
-          entries: queue.live
+          entries: [...queue.live, ...queue.waiting]
             .filter((entry) => entry.stored)
-            .map((entry) => ({ entry, returns: entry.returns })),
+            .map(snapshotOf),
         })),
     };
   }

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Field } from '../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import { View } from '../../src/broker/view.ts';
 import { SmallBroker } from './small-broker.ts';
 
@@ -27,14 +28,14 @@ const WAYS: Readonly<Record<string, (small: SmallBroker, name: string) => unknow
       'x-dead-letter-exchange': text(''),
       'x-dead-letter-routing-key': text(name),
     }),
-  'an exchange': (small, name) => small.vhost.declareExchange({ ...EXCHANGE, name }),
+  'an exchange': (small, name) => small.vhost.as(ALL_RIGHTS).declareExchange({ ...EXCHANGE, name }),
   'an alternate exchange': (small, name) =>
-    small.vhost.declareExchange({
+    small.vhost.as(ALL_RIGHTS).declareExchange({
       ...EXCHANGE,
       arguments: new Map([['alternate-exchange', text(name)]]),
     }),
   'a hashed header': (small, name) =>
-    small.vhost.declareExchange({
+    small.vhost.as(ALL_RIGHTS).declareExchange({
       ...EXCHANGE,
       type: 'x-consistent-hash',
       arguments: new Map([['hash-header', text(name)]]),
@@ -57,9 +58,7 @@ const WAYS: Readonly<Record<string, (small: SmallBroker, name: string) => unknow
   'an operator policy': (small, name) =>
     view(small).setPolicy('operator_policy', '/', name, POLICY),
   'a parameter': (small, name) =>
-    view(small).setParameter({ vhost: '/', component: 'c', name, value: 1 }),
-  'the component of a parameter': (small, component) =>
-    view(small).setParameter({ vhost: '/', component, name: 'n', value: 1 }),
+    view(small).setParameter({ vhost: '/', component: 'federation-upstream-set', name, value: [] }),
   'a global parameter': (small, name) => view(small).setGlobalParameter(name, 1),
   ...Object.fromEntries(
     ['dead-letter-exchange', 'dead-letter-routing-key', 'alternate-exchange'].map((key) => [
@@ -81,7 +80,12 @@ const WAYS: Readonly<Record<string, (small: SmallBroker, name: string) => unknow
       users: (name: string) => ({ name, tags: '' }),
       vhosts: (name: string) => ({ name }),
       policies: (name: string) => ({ ...POLICY, name, vhost: '/' }),
-      parameters: (name: string) => ({ component: 'c', name, value: 1, vhost: '/' }),
+      parameters: (name: string) => ({
+        component: 'federation-upstream-set',
+        name,
+        value: [],
+        vhost: '/',
+      }),
       global_parameters: (name: string) => ({ name, value: 1 }),
       topic_permissions: (exchange: string) => ({
         user: 'u',
@@ -142,11 +146,13 @@ test('a policy that today would be refused is read back, and what is wrong in it
   const again = small.crashed();
   const { rules } = again.declare('q');
   expect([rules.deadLetterExchange, rules.lengthMax]).toEqual([null, 7]);
-  expect(
-    view(again)
-      .policies('policy', '/')
-      .map(({ name }) => name),
-  ).toEqual(['a', 'b', 'c', 'd']);
+  const policies = [...view(again).defined.policies('policy', ['/'])];
+  expect(policies.flatMap((each) => (each === null ? [] : [each.name]))).toEqual([
+    'a',
+    'b',
+    'c',
+    'd',
+  ]);
   for (const name of ['a', 'b', 'c', 'd']) view(again).clearPolicy('policy', '/', name);
   expect(() => all(again)).not.toThrow();
 });

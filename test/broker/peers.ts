@@ -1,6 +1,7 @@
 // Owns the two ends of the simulation's clients: a publisher that sends frames cut anywhere, and a
 // channel that is delivered to. Never opens a socket, never compares.
 
+import type { Field } from '../../src/amqp/field-table.ts';
 import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import type { Consumer, DeliveryChannel } from '../../src/broker/queue/consumer.ts';
@@ -15,10 +16,13 @@ import { MessageCounts } from '../../src/broker/stats/counts.ts';
 import { finish, type Steps } from '../../src/broker/turn/slices.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import type { Chunk } from '../../src/message/chunk.ts';
-import { AllHoldings, Holdings } from '../../src/server/backpressure/holdings.ts';
-import { Confirms } from '../../src/server/channel/confirms.ts';
-import { Publisher } from '../../src/server/channel/publisher.ts';
-import type { PublisherChannel } from '../../src/server/channel/publisher-channel.ts';
+import {
+  AllUnfinishedBytes,
+  UnfinishedBytes,
+} from '../../src/server/backpressure/unfinished-bytes.ts';
+import { Confirms } from '../../src/server/channel/publish/confirms.ts';
+import { Publisher } from '../../src/server/channel/publish/publisher.ts';
+import type { PublisherChannel } from '../../src/server/channel/publish/publisher-channel.ts';
 import { FrameReader, type FrameSink } from '../../src/server/wire/frame-reader.ts';
 import { publishFrames } from '../message/frames.ts';
 import type { Entry, Message, ModelQueue } from './model.ts';
@@ -26,6 +30,10 @@ import type { Entry, Message, ModelQueue } from './model.ts';
 /** As much as one read of a socket brings. */
 const CHUNK_BYTES_MAX = 65_536;
 const LIMITS = { ...WIRE_LIMITS, maxMessageBytes: 16 * 1024 * 1024 };
+
+function delayField(value: number): Field {
+  return { type: 'I', value };
+}
 
 /** A connection with one channel in confirm mode, as far as publishing goes. */
 export class SimPublisher implements FrameSink, PublisherChannel {
@@ -37,6 +45,8 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly userName = 'guest';
   readonly transaction = null;
   readonly replyQueue = null;
+  readonly deliveries = null;
+  readonly leases = null;
   readonly confirms = new Confirms();
   /** For each publish that waits for a batch: its number and that batch. */
   readonly waits: { readonly number: number; readonly batch: number }[] = [];
@@ -48,7 +58,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly refused = new Set<number>();
   readonly nacked = new Set<number>();
   readonly grants = null;
-  readonly holdings: Holdings;
+  readonly holdings: UnfinishedBytes;
   private readonly publisher: Publisher;
   private readonly reader: FrameReader;
   private readonly sent: Message[] = [];
@@ -58,7 +68,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** `onPublish` is told of each message just before the broker takes it in. */
   constructor(broker: Broker, vhost: Vhost, onPublish: (message: Message) => void) {
     this.onPublish = onPublish;
-    this.holdings = new Holdings(new AllHoldings(broker.core));
+    this.holdings = new UnfinishedBytes(new AllUnfinishedBytes(broker.core));
     this.publisher = new Publisher(broker.core, vhost, this, LIMITS);
     this.reader = new FrameReader(this, broker.core.log);
   }
@@ -69,11 +79,12 @@ export class SimPublisher implements FrameSink, PublisherChannel {
 
   /** Puts a message on the wire. */
   send(message: Message, bodyFrameMax: number): void {
-    const { exchange, routingKey, body, persistent, priority, ttlMs } = message;
+    const { exchange, routingKey, body, persistent, priority, ttlMs, delayMs } = message;
     const properties = {
       ...(persistent ? { deliveryMode: 2 } : {}),
       ...(priority === null ? {} : { priority }),
       ...(ttlMs === Infinity ? {} : { expiration: String(ttlMs) }),
+      ...(delayMs === 0 ? {} : { headers: new Map([['x-delay', delayField(delayMs)]]) }),
     };
     const publish = { exchange, routingKey, body, properties };
     this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);

@@ -3,14 +3,15 @@
 
 import { METHODS } from '../../src/amqp/spec.ts';
 import { EXCHANGE_ARGUMENTS } from '../../src/broker/exchange/arguments.ts';
+import { BINDING_ARGUMENTS } from '../../src/broker/exchange/binding-arguments.ts';
 import { PREDECLARED_EXCHANGES } from '../../src/broker/exchange/predeclared.ts';
 import { EXCHANGE_TYPES } from '../../src/broker/exchange/registry.ts';
 import { POLICY_KEYS } from '../../src/broker/policy/policy-keys.ts';
+import { CONSUMER_ARGUMENTS } from '../../src/broker/queue/arguments/consumer-arguments.ts';
 import {
-  CONSUMER_ARGUMENTS,
   QUEUE_ARGUMENTS,
   type QueueArgument,
-} from '../../src/broker/queue/arguments.ts';
+} from '../../src/broker/queue/arguments/queue-arguments.ts';
 
 /** A table in Markdown; a cell may hold what would end it. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -74,6 +75,16 @@ function queueArguments(list: readonly QueueArgument[]): string {
   return table(['argument', 'value', 'policy key', 'what it does'], rows);
 }
 
+function bindingArguments(): string {
+  const rows = BINDING_ARGUMENTS.map((row) => [
+    code(row.name),
+    code(row.type),
+    row.expects,
+    row.about,
+  ]);
+  return table(['argument', 'type of the exchange', 'value', 'what it does'], rows);
+}
+
 function consumerArguments(): string {
   const rows = CONSUMER_ARGUMENTS.map((row) => [code(row.name), row.expects, row.about]);
   return table(['argument', 'value', 'what it does'], rows);
@@ -116,6 +127,13 @@ A wrong value is refused with 406, and so is a redeclaration with another value 
 compared. Arguments that are not in the table are kept and not looked at.
 
 ${exchangeArguments()}
+
+## Arguments of bindings
+
+Each other argument of a binding to a \`headers\` exchange is a condition on the header of its name; one without a value
+(void) asks only that the header is there.
+
+${bindingArguments()}
 
 ## Arguments of queues
 

@@ -4,15 +4,17 @@
 import type { Field } from '../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload, type Properties } from '../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import {
+  PUSH_DELAYED,
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STORED,
-} from '../../src/broker/queue/messages/host.ts';
+} from '../../src/broker/queue/push-flags.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { MessageProperties } from '../../src/broker/routing/message-properties.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
@@ -75,7 +77,7 @@ export class SmallBroker {
 
   declare(name: string, durable = true, args: Record<string, Field> = {}): Queue {
     const rest = { autoDelete: false, owner: null, arguments: new Map(Object.entries(args)) };
-    return this.vhost.declareQueue({ name, durable, ...rest }, this);
+    return this.vhost.as(ALL_RIGHTS, this).declareQueue({ name, durable, ...rest });
   }
 
   queue(name: string): Queue {
@@ -88,20 +90,20 @@ export class SmallBroker {
     const record = buildRecord(exchange, routingKey, payload, body);
     const view = viewOf(record);
     const persistent = properties.deliveryMode === 2;
-    const flags = persistent ? FLAG_PERSISTENT : 0;
     const { priority, expiration } = properties;
     const expiryMs = expiration === undefined ? NO_EXPIRY : Number(expiration);
-    writeRecordHead(view, 0, flags, priority ?? 0, this.nowMs, expiryMs);
+    writeRecordHead(view, 0, persistent ? FLAG_PERSISTENT : 0, priority ?? 0, this.nowMs, expiryMs);
     const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
     const route = this.vhost.router.route(exchange, routingKey, message);
     if (route === null || route.queues.length === 0) return;
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);
-    log.placed.hold(route.queues.length, body.length);
-    let traits = stored ? PUSH_STORED : 0;
-    if (expiration !== undefined) traits |= PUSH_EXPIRES;
-    if (priority !== undefined) traits |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
-    for (const queue of route.queues) queue.push(position, body.length, traits);
+    log.placed.addRefs(route.queues.length, body.length);
+    let flags = stored ? PUSH_STORED : 0;
+    if (expiration !== undefined) flags |= PUSH_EXPIRES;
+    if (properties.headers?.has('x-delay')) flags |= PUSH_DELAYED;
+    if (priority !== undefined) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
+    for (const queue of route.queues) queue.push(position, body.length, flags);
   }
 
   /** Publishes persistent messages straight to a queue. */

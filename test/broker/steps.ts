@@ -33,7 +33,9 @@ function sendTo(
   const persistent = random.below(3) > 0;
   const priority = random.below(3) === 0 ? random.below(7) : null;
   const ttlMs = random.below(12) === 0 ? random.pick([0, 40, 400, 4_000]) : Infinity;
-  publisher.send({ id, ...address, body, persistent, priority, ttlMs, deaths: [] }, frameMax);
+  const delayMs = random.below(10) === 0 ? random.pick([3, 30, 300, 3_000, 90_000]) : 0;
+  const message = { id, ...address, body, persistent, priority, ttlMs, delayMs, deaths: [] };
+  publisher.send(message, frameMax);
 }
 
 function feedSome(world: World, publisher: SimPublisher, random: Random): void {
@@ -102,7 +104,8 @@ const requeueMany: Step = (world, random) => {
 
 /** What counts returns gives back all it was given, so that some messages come back too often. */
 const requeueCounted: Step = (world, random) => {
-  const counted = world.queues.find((queue) => queue.name === 'counted');
+  const name = random.pick(['counted', 'retried']);
+  const counted = world.queues.find((queue) => queue.name === name);
   for (let n = 0; n < 2 && counted !== undefined; n++) {
     const channel = random.pick(world.channels);
     world.get(channel, counted);

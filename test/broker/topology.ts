@@ -20,6 +20,7 @@ const PLAIN = {
   priorityMax: 0,
   returnsMax: Infinity,
   singleActive: false,
+  retryMinMs: 0,
 };
 
 const queue = (name: string, durable: boolean, more: Partial<QueueSpec> = {}): QueueSpec => ({
@@ -56,6 +57,8 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('ranked-dead', true, { priorityMax: 2 }),
   queue('counted', true, { returnsMax: 1, ...deadTo('', 'tired') }),
   queue('tired', true),
+  queue('retried', true, { returnsMax: 3, retryMinMs: 25, ...deadTo('', 'worn-out') }),
+  queue('worn-out', true),
   queue('single', true, { singleActive: true }),
   queue('single-passing', false, { singleActive: true }),
 ];

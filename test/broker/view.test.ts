@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../src/amqp/field-table.ts';
 import { readPolicy } from '../../src/broker/policy/policy.ts';
-import { mergeDefinitions } from '../../src/broker/view/snapshots.ts';
+import { mergeDefinitions } from '../../src/broker/view/policies.ts';
 import { View } from '../../src/broker/view.ts';
 import { atOnce } from '../../src/util/rows.ts';
 import { SmallBroker } from './small-broker.ts';
+
+const found = <T>(rows: Iterable<T | null>): T[] => [...rows].filter((row) => row !== null);
 
 const viewOf = (small: SmallBroker): View => new View(small.broker, '1.2.3');
 
@@ -28,7 +30,7 @@ test('a queue shows its counts, its arguments and what policies make of it', () 
   small.fill('jobs', 3);
   small.consume(queue, 1);
   small.run();
-  expect(view.queues('/')).toEqual([
+  expect(found(view.snapshots.queues(['/']))).toMatchObject([
     {
       name: 'jobs',
       vhost: '/',
@@ -48,9 +50,12 @@ test('a queue shows its counts, its arguments and what policies make of it', () 
       effective_policy_definition: { 'max-length': 5, 'dead-letter-exchange': 'x' },
     },
   ]);
-  expect(view.consumers()).toMatchObject([{ queue: 'jobs', prefetch_count: 1, exclusive: false }]);
-  expect(view.exchanges('/')).toContainEqual(
-    expect.objectContaining({ name: 'amq.topic', policy: '', operator_policy: 'o' }),
+  expect(found(view.snapshots.exchanges(['/']))).toContainEqual(
+    expect.objectContaining({
+      name: 'amq.topic',
+      policy: null,
+      effective_policy_definition: { 'max-length': 5 },
+    }),
   );
 });
 
@@ -59,30 +64,37 @@ test('the totals count what there is in those vhosts', () => {
   small.declare('jobs');
   small.fill('jobs', 2);
   small.broker.putVhost('shop');
-  const { version, look } = viewOf(small);
+  const { version, snapshots } = viewOf(small);
   expect(version).toBe('1.2.3');
-  expect([...look.vhostNames]).toEqual(['/', 'shop']);
-  expect(atOnce(look.totals(['/', 'shop']))).toMatchObject({
+  expect([...snapshots.vhostNames]).toEqual(['/', 'shop']);
+  expect(atOnce(snapshots.totals(['/', 'shop']))).toMatchObject({
     queues: 1,
     consumers: 0,
     messages: 2,
   });
-  expect(atOnce(look.totals(['shop']))).toMatchObject({ queues: 0, messages_ready: 0 });
+  expect(atOnce(snapshots.totals(['shop']))).toMatchObject({ queues: 0, messages_ready: 0 });
 });
 
 test('bindings show those to the default exchange too', () => {
   const small = new SmallBroker();
   const queue = small.declare('jobs');
   small.vhost.bindings.bind(small.vhost.exchange('amq.topic'), queue, 'a.#', new Map());
-  expect(viewOf(small).bindings('/')).toMatchObject([
+  const { snapshots } = viewOf(small);
+  expect(found(snapshots.bindings(['/']))).toMatchObject([
     { source: '', destination: 'jobs', routing_key: 'jobs' },
     { source: 'amq.topic', destination: 'jobs', destination_type: 'queue', routing_key: 'a.#' },
+  ]);
+  const toDefault = { source: '', destination: 'jobs', properties_key: 'jobs' };
+  expect(found(snapshots.bindingsFrom('/', ''))).toMatchObject([toDefault]);
+  expect(found(snapshots.bindingsTo('/', { kind: 'queue', name: 'jobs' }))).toMatchObject([
+    toDefault,
+    { source: 'amq.topic' },
   ]);
 });
 
 test('what is asked of a vhost or a user that is not there is refused', () => {
   const view = viewOf(new SmallBroker());
-  expect(() => view.queues('none')).toThrow("there is no vhost 'none'");
+  expect(() => view.snapshots.requireVhost('none')).toThrow("there is no vhost 'none'");
   expect(() => view.purgeQueue('none', 'q')).toThrow("there is no vhost 'none'");
   expect(() => view.userLimits('none')).toThrow("there is no user 'none'");
   expect(() => view.clearPermission('none', '/')).toThrow("there is no user 'none'");
@@ -108,15 +120,48 @@ test('operator policies and limits can be set and cleared as the parameters that
   const limits = { 'max-queues': 2 };
   view.setParameter(operator);
   view.setParameter({ vhost: '/', component: 'vhost-limits', name: 'limits', value: limits });
-  expect(view.policies('operator_policy')).toMatchObject([{ name: 'o', vhost: '/' }]);
+  const { defined } = view;
+  expect(found(defined.policies('operator_policy', ['/']))).toMatchObject([
+    { name: 'o', vhost: '/' },
+  ]);
   expect(view.vhostLimits('/')).toEqual(limits);
-  expect(view.parameters('/').map(({ component }) => component)).toEqual([
+  expect(found(defined.parameters(['/'])).map(({ component }) => component)).toEqual([
     'operator_policy',
     'vhost-limits',
   ]);
   view.clearParameter('/', 'operator_policy', 'o');
   view.clearParameter('/', 'vhost-limits', 'limits');
-  expect(view.parameters()).toEqual([]);
+  expect(found(defined.parameters(['/']))).toEqual([]);
+});
+
+test('a parameter that is set is told to the log as one that is cleared is', () => {
+  const small = new SmallBroker();
+  const view = viewOf(small);
+  const told: string[] = [];
+  const { changes } = small.broker;
+  changes.listener = ({ kind, act }) => told.push(changes.inBulk ? 'in bulk' : `${kind} ${act}`);
+  expect(
+    view.setParameter({ vhost: '/', component: 'federation-upstream-set', name: 'n', value: [] }),
+  ).toBe('Leveret moves no messages between brokers');
+  view.clearParameter('/', 'federation-upstream-set', 'n');
+  view.setGlobalParameter('g', 1);
+  view.clearGlobalParameter('g');
+  const each = ['set', 'deleted'];
+  expect(told).toEqual(
+    ['parameter', 'global parameter'].flatMap((kind) => each.map((act) => `${kind} ${act}`)),
+  );
+});
+
+test('what is wrong with a parameter is said in the words of the rule, as by RabbitMQ', () => {
+  const view = viewOf(new SmallBroker());
+  const set = (component: string, value: unknown) => () =>
+    view.setParameter({ vhost: '/', component, name: 'n', value });
+  expect(set('policy', 1)).toThrow(/^policies may not be set using this method$/);
+  expect(set('operator_policy', 1)).toThrow(/^'value' must be an object$/);
+  expect(set('vhost-limits', { odd: 1 })).toThrow(/^'odd' is no limit/);
+  expect(() => view.setGlobalParameter('x'.repeat(256), 1)).toThrow(
+    /^'name' is longer than 255 bytes$/,
+  );
 });
 
 test('of two limits the smaller holds, of anything else what the operator says', () => {

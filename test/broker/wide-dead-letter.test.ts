@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import type { Field } from '../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import { wrongReferences } from './inspect.ts';
 import { SmallBroker } from './small-broker.ts';
@@ -22,8 +23,8 @@ const PERSISTENT = { deliveryMode: 2 };
  */
 function declareTargets(small: SmallBroker, args: Record<string, Field> = {}): Queue[] {
   const { vhost } = small;
-  const traits = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
-  vhost.declareExchange({ name: 'all', type: 'direct', ...traits });
+  const declaration = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
+  vhost.as(ALL_RIGHTS).declareExchange({ name: 'all', type: 'direct', ...declaration });
   const all = vhost.exchange('all');
   return Array.from({ length: TARGETS }, (_each, i) => {
     const target = small.declare(`target${i}`, true, args);
@@ -95,7 +96,7 @@ test('a dead letter to very many queues takes several turns, and none is sealed 
   expect(turns).toBeGreaterThan(3);
   expect(small.broker.core.sealable).toBe(true);
   expect(targets.every(({ readyCount }) => readyCount === 1)).toBe(true);
-  expect(small.broker.core.counts.deadLettered.rejected).toBe(1);
+  expect(small.broker.core.counts.deaths.of('classic', true, 'rejected')).toBe(1);
   expect(wrong(small)).toBeNull();
 });
 
@@ -173,7 +174,7 @@ test('queues that are deleted meanwhile, its own or theirs, leave nothing behind
     const source = declareSource(small, TO_ALL, ['wide', 'narrow', 'wide']);
     rejectAll(small, source);
     small.broker.core.deliver();
-    small.vhost.deleteQueue(small.queue(name), false, false);
+    small.vhost.removeQueue(small.queue(name));
     turnsUntilQuiet(small);
     expect(wrong(small)).toBeNull();
     // What waited goes with its queue.
@@ -232,7 +233,7 @@ test('messages that a full queue refuses go to very many queues in order, with w
   const all = Array.from({ length: TARGETS }, (_each, i) => `target${i}`);
   const last = all.at(-1);
   expect(refusing).toEqual(['source', ...all, 'source', last, 'source', ...all]);
-  expect(small.broker.core.refusedLetters.count).toBe(0);
+  expect(small.broker.core.overflowDeadLetters.count).toBe(0);
   expect(wrong(small)).toBeNull();
 });
 
@@ -241,7 +242,7 @@ test('more refusals than may wait are handed on at once, and none is lost', () =
   const target = declareTargets(small).at(-1) as Queue;
   const keys = ['wide', ...Array.from({ length: 1500 }, () => 'narrow'), 'wide'];
   declareSource(small, { ...TO_ALL, ...REFUSING }, keys);
-  expect(small.broker.core.refusedLetters.count).toBeLessThan(1100);
+  expect(small.broker.core.overflowDeadLetters.count).toBeLessThan(1100);
   turnsUntilQuiet(small);
   expect(bodiesIn(small, target)).toEqual(keys.map((_key, i) => `${i}`));
   expect(wrong(small)).toBeNull();

@@ -2,6 +2,7 @@
 // that is compared. Never waits: time, turns and the disk move when a step says so.
 
 import type { Field } from '../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
@@ -9,7 +10,7 @@ import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
 import { Scratch } from '../../src/store/scratch.ts';
-import { TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
+import { TABLE_DELAYS, TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { assert } from '../../src/util/assert.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
 import {
@@ -40,6 +41,9 @@ import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
 const TURNS_MAX = 10_000;
 const OWNER = {};
 
+/** So few that wait are in memory that others have to leave it. */
+const FEW_WAITING = { heapMax: 24, heapKept: 6, openMax: 12, openPages: 1 };
+
 /** A broker beside its model. */
 export class World implements BrokerListener {
   readonly counts = {
@@ -59,6 +63,8 @@ export class World implements BrokerListener {
     handedOver: 0,
     spilled: 0,
     compacted: 0,
+    waited: 0,
+    retried: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -131,6 +137,7 @@ export class World implements BrokerListener {
       handedOver(segment);
     };
     limitPages(this.broker, this.loadedPagesMax, this.sweptPerBatch);
+    this.broker.core.delayRows.bounds = FEW_WAITING;
     paceTurns(this.broker, { wallMs: clock.wallMs, monotonicMs: () => this.creep() });
     this.broker.recover({ vhost: '/', user: null });
     if (this.broker.core.sweeps.any) this.counts.resumed += 1;
@@ -180,19 +187,19 @@ export class World implements BrokerListener {
   declareMissing(): void {
     const rest = { autoDelete: false, internal: false, arguments: new Map<string, Field>() };
     for (const spec of EXCHANGES) {
-      this.vhost.declareExchange({ ...spec, ...rest });
+      this.vhost.as(ALL_RIGHTS).declareExchange({ ...spec, ...rest });
       this.model.exchanges.set(spec.name, spec);
     }
     for (const spec of QUEUES) {
       const { name, durable } = spec;
-      const traits = {
+      const declaration = {
         name,
         durable,
         autoDelete: false,
         owner: null,
         arguments: argumentsOf(spec),
       };
-      this.watchDeaths(this.vhost.declareQueue(traits, OWNER));
+      this.watchDeaths(this.vhost.as(ALL_RIGHTS, OWNER).declareQueue(declaration));
       if (!this.model.queues.has(name)) this.model.queues.set(name, new ModelQueue(spec));
     }
     for (const binding of BINDINGS) {
@@ -224,7 +231,7 @@ export class World implements BrokerListener {
   deleteQueue(queue: Queue): void {
     queue.use();
     const { ready } = this.modelQueue(queue);
-    same('messages deleted', this.vhost.deleteQueue(queue, false, false), ready.length);
+    same('messages deleted', this.vhost.removeQueue(queue), ready.length);
     this.model.deleteQueue(queue.name);
   }
 
@@ -406,10 +413,14 @@ export class World implements BrokerListener {
 
   requeue(channel: SimChannel, delivery: Delivery): void {
     const { queue, modelQueue, entry, seq } = delivery;
-    if (modelQueue.spec.returnsMax !== Infinity) entry.returns += 1;
+    entry.returns += 1;
     const tired = entry.returns > modelQueue.spec.returnsMax;
+    const { retryMinMs } = modelQueue.spec;
     // What is too much by it is dropped at once, so that the model has to have it before.
-    if (!tired) modelQueue.requeue(entry);
+    if (!tired && retryMinMs > 0) {
+      modelQueue.wait(entry, this.nowMs + retryMinMs * entry.returns);
+      this.counts.retried += 1;
+    } else if (!tired) modelQueue.requeue(entry);
     if (!queue.deleted) queue.requeue(seq);
     if (tired) {
       modelQueue.unacked.delete(entry);
@@ -450,13 +461,34 @@ export class World implements BrokerListener {
         this.counts.expired += 1;
         this.die(modelQueue, dead, reason);
       } else if (reason === 'maxlen') {
-        const over = modelQueue.ready.length > modelQueue.spec.lengthMax;
+        const over = modelQueue.length > modelQueue.spec.lengthMax;
         if (!over) throw new Error(`${queue.name} drops a message though it has room`);
         this.counts.surplus += 1;
         this.die(modelQueue, modelQueue.ready[0] as Entry, reason);
       }
       die(seq, reason);
     };
+    const { delays } = queue;
+    const ready = delays['ready'].bind(delays);
+    delays['ready'] = (entry) => {
+      this.readyNow(queue, entry.position);
+      return ready(entry);
+    };
+  }
+
+  /** A message that has waited is ready: when, among others that are due, is for the broker to say. */
+  private readyNow(queue: Queue, position: number): void {
+    const modelQueue = this.modelQueue(queue);
+    const { spec, waiting, ready } = modelQueue;
+    const [first] = waiting;
+    if (first === undefined) throw new Error(`${queue.name} has what waits nowhere`);
+    this.checkRecord(queue, position, first.message);
+    const pushedOut = ready.length === 0 && modelQueue.length > spec.lengthMax;
+    if (first.readyMs > this.nowMs && !pushedOut) {
+      throw new Error(`a message of ${queue.name} is ready too early`);
+    }
+    modelQueue.readyNow();
+    this.counts.waited += 1;
   }
 
   private die(modelQueue: ModelQueue, entry: Entry, reason: Reason): void {
@@ -480,7 +512,7 @@ export class World implements BrokerListener {
     if (!more) this.checkLimits();
     if (seal && this.broker.core.sealable && this.broker.core.prepareSeal()) this.seal();
     this.checkConfirms();
-    return this.broker.core.tend() || more;
+    return this.broker.core.maintain() || more;
   }
 
   /** Makes durable what waits for it, and readable what left memory. */
@@ -522,13 +554,17 @@ export class World implements BrokerListener {
     const channel = this.channels[0] as SimChannel;
     for (const queue of this.queues) this.consume(channel, queue, true, 0, 0);
     this.quiesce();
+    this.advance(200_000);
+    this.quiesce();
     this.checkCounts();
     for (const queue of this.queues) {
-      same(`messages left in ${queue.name}`, queue.readyCount + queue.unackedCount, 0);
+      const { readyCount, unackedCount, delayedCount } = queue;
+      same(`messages left in ${queue.name}`, readyCount + unackedCount + delayedCount, 0);
       if (pagePlaces(queue) > 1) throw new Error(`${queue.name} keeps pages without messages`);
     }
     this.checkContents();
     same('rows of pages without messages', this.disk.keys(TABLE_PAGES).length, 0);
+    same('rows of messages that wait', this.disk.keys(TABLE_DELAYS).length, 0);
     same('notes of purges that are over', this.disk.keys(TABLE_PURGES).length, 0);
     for (const key of [
       ...this.disk.keys(TABLE_SEGMENTS),
@@ -563,7 +599,9 @@ export class World implements BrokerListener {
       if (this.model.overdue(modelQueue, this.nowMs).length > 0 && !due) {
         throw new Error(`${queue.name} keeps a message that has expired`);
       }
-      if (modelQueue.ready.length > modelQueue.spec.lengthMax && !modelQueue.spec.refusing) {
+      const late = modelQueue.waiting.some(({ readyMs }) => readyMs <= this.nowMs);
+      if (late && !due) throw new Error(`${queue.name} keeps a message waiting`);
+      if (modelQueue.length > modelQueue.spec.lengthMax && !modelQueue.spec.refusing) {
         throw new Error(`${queue.name} is longer than it may be`);
       }
     }
@@ -575,6 +613,7 @@ export class World implements BrokerListener {
       const modelQueue = this.modelQueue(queue);
       same(`readyCount of ${name}`, queue.readyCount, modelQueue.ready.length);
       same(`unackedCount of ${name}`, queue.unackedCount, modelQueue.unacked.size);
+      same(`delayedCount of ${name}`, queue.delayedCount, modelQueue.waiting.length);
       same(`readyBytes of ${name}`, queue.readyBytes, modelQueue.readyBytes);
       const { ranked, active } = modelQueue.consumers;
       const tags = queue.consumers.map(({ tag }) => tag);
@@ -646,6 +685,7 @@ function argumentsOf(spec: QueueSpec): Map<string, Field> {
   limit('x-message-ttl', spec.ttlMs);
   limit('x-max-length', spec.lengthMax);
   limit('x-delivery-limit', spec.returnsMax);
+  if (spec.retryMinMs > 0) limit('x-delayed-retry-min', spec.retryMinMs);
   if (spec.singleActive) args.set('x-single-active-consumer', { type: 't', value: true });
   if (spec.priorityMax > 0) limit('x-max-priority', spec.priorityMax);
   return args;

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../src/cli/failure.ts';
-import { ConfigError } from '../../src/config/config-error.ts';
+import { ConfigError, ConfigErrors } from '../../src/config/config-error.ts';
+import { readConfig } from '../../src/config/load.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
 import { FailedCommitError, StoreError } from '../../src/store/errors.ts';
+import { UserError } from '../../src/util/user-error.ts';
 
 const settings = { ...defaultSettings(), dataDir: '/var/lib/leveret' };
 
@@ -27,13 +29,19 @@ test('a wrong setting and a store that cannot be opened explain themselves', () 
   expect(describeFailure(new ConfigError('a.conf:1: x', 'is wrong', 'mend it'), null)).toBe(
     'a.conf:1: x: is wrong; mend it',
   );
+  const wrong = ['a.conf:1: x', 'b.conf:2: y'].map(
+    (at) => new ConfigError(at, 'is wrong', 'mend it'),
+  );
+  expect(describeFailure(new ConfigErrors('settings', wrong), null)).toBe(
+    'a.conf:1: x: is wrong; mend it\nb.conf:2: y: is wrong; mend it',
+  );
   expect(describeFailure(new StoreError('the folder is in use', 'stop the other'), settings)).toBe(
     'the folder is in use: stop the other',
   );
 });
 
 test('a hint that the message lacks is added, on one line', () => {
-  const error = Object.assign(new Error('it\n  broke'), { hint: 'mend it' });
+  const error = new UserError('it\n  broke', { hint: 'mend it' });
   expect(describeFailure(error, settings)).toBe('it broke: mend it');
 });
 
@@ -52,6 +60,39 @@ test('a port that is taken names the port and the flag', async () => {
     `port ${port} on 127.0.0.1 is taken by another program: ` +
       'stop that program, or choose another port with --port',
   );
+});
+
+test('a port of a tool that is taken names the key of the tool', () => {
+  const error = Object.assign(new Error('listen EADDRINUSE'), {
+    code: 'EADDRINUSE',
+    syscall: 'listen',
+    address: '::',
+    port: 15673,
+  });
+  expect(describeFailure(error, { ...settings, managementPort: 15673 })).toContain(
+    'choose another port with management.tcp.port',
+  );
+});
+
+test('a port that is taken names the file or the variable that it comes from, but no flag', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-failure-'));
+  const file = join(folder, 'a.conf');
+  writeFileSync(file, 'listeners.tcp.default = 0.0.0.0:5673\nheartbeat = 7777\n');
+  const config = await readConfig({
+    configGlobs: [file],
+    env: { LEVERET_MANAGEMENT_TCP_PORT: '15673' },
+    flags: { '--prometheus-port': '7777' },
+  });
+  rmSync(folder, { recursive: true });
+  const taken = (port: number): string =>
+    describeFailure(
+      systemError({ code: 'EADDRINUSE', syscall: 'listen', address: '::', port }),
+      config.settings,
+      config.told,
+    );
+  expect(taken(5673)).toContain(`with --port; 5673 comes from ${file}:1`);
+  expect(taken(15673)).toContain('; 15673 comes from environment LEVERET_MANAGEMENT_TCP_PORT');
+  expect(taken(7777)).not.toContain('comes from');
 });
 
 test('an address that the machine lacks names the address and the flag', async () => {

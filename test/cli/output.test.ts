@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { render } from '../../src/cli/output.ts';
+import { counted, render } from '../../src/cli/output.ts';
 
 const columns = ['name', 'tags', 'limits'];
 const rows = [
@@ -28,4 +28,12 @@ test('JSON has the columns alone, and nothing is null', () => {
     { name: 'b', tags: [], limits: null },
   ]);
   expect(render({ columns, rows: [] }, 'json')).toBe('[]\n');
+});
+
+test('one is in the singular, none and several in the plural', () => {
+  expect([0, 1, 2].map((count) => counted(count, 'queue'))).toEqual([
+    '0 queues',
+    '1 queue',
+    '2 queues',
+  ]);
 });

@@ -47,7 +47,7 @@ test('--help shows the verbs', () => {
   const { code, out } = leveret(['--help']);
   expect(code).toBe(0);
   expect(out).toMatch(/^ {2}start +Run a broker/m);
-  expect(out).toMatch(/^ {2}add_user +Make a user/m);
+  expect(out).toMatch(/^ {2}add_user +Create a user/m);
 });
 
 test('the page about managing has every verb', () => {
@@ -81,9 +81,9 @@ test('several files after one --config are read', () => {
   );
 });
 
-test('a flag or a variable with a wrong value stops the start with one line and 1', () => {
+test('a wrong value stops the start with one line: of a flag with 64, of a variable with 1', () => {
   expect(leveret(['start', '--port', '99999'])).toEqual({
-    code: 1,
+    code: 64,
     out: '',
     err:
       'leveret: command line: --port: expected a port from 0 to 65535, ' +
@@ -97,18 +97,18 @@ test('a flag or a variable with a wrong value stops the start with one line and 
 test('an unknown flag or verb stops with 64 and a guess', () => {
   expect(leveret(['start', '--prot', '1'])).toMatchObject({
     code: 64,
-    err: "error: unknown option '--prot'\n(Did you mean --port?)\n",
+    err: "leveret: unknown option '--prot'; did you mean --port?\n",
   });
   expect(leveret(['strat'])).toMatchObject({
     code: 64,
-    err: "error: unknown command 'strat'\n(Did you mean start?)\n",
+    err: "leveret: unknown command 'strat'; did you mean start?\n",
   });
 });
 
 test('a flag without its value stops with 64', () => {
   expect(leveret(['start', '--port'])).toMatchObject({
     code: 64,
-    err: "error: option '--port <port>' argument missing\n",
+    err: "leveret: option '--port <port>' argument missing; see `leveret start --help`\n",
   });
 });
 
@@ -140,4 +140,84 @@ test('JSON that is none in an option is a mistake of usage', () => {
   expect(parseJsonOption('{"a":1}')).toEqual({ a: 1 });
   expect(() => parseJsonOption('{a')).toThrow(InvalidArgumentError);
   expect(() => parseJsonOption('{a')).toThrow('this is not JSON: {a');
+});
+
+test('config check says what a file means, with code 1 where something is refused', () => {
+  writeFileSync(join(folder, 'good.conf'), 'heartbeat = 5\ncluster_name = x\n');
+  writeFileSync(join(folder, 'bad.conf'), 'proxy_protocol = true\n');
+  writeFileSync(join(folder, 'old.config'), '[{rabbit, [{heartbeat, 5}]}].\n');
+  const good = leveret(['config', 'check', 'good.conf']);
+  expect(good).toMatchObject({ code: 0, err: '' });
+  expect(good.out).toContain('good.conf:2: cluster_name = x: without effect: ');
+  expect(good.out).toMatch(/\nno mistake\n$/);
+  const bad = leveret(['config', 'check', 'bad.conf']);
+  expect(bad.code).toBe(1);
+  expect(bad.out).toMatch(/\n1 mistake: line 1 of bad\.conf\n$/);
+  writeFileSync(
+    join(folder, 'worse.conf'),
+    'proxy_protocol = true\n\nhearbeat = 5\nheartbeat = x\n',
+  );
+  const worse = leveret(['config', 'check', 'worse.conf', 'bad.conf']);
+  expect(worse.out).toMatch(
+    /\n\d mistakes: lines 1, 3, 4 of worse\.conf(; line 1 of bad\.conf)?\n$/,
+  );
+  expect(leveret(['config', 'check', 'old.config']).out).toBe('heartbeat = 5\n');
+  writeFileSync(join(folder, 'torn.config'), '[{rabbit, [{heartbeat, 5}}].\n');
+  expect(leveret(['config', 'check', 'torn.config'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('leveret: torn.config:1: '),
+  });
+  writeFileSync(join(folder, 'more.config'), '[{rabbit, [{heartbeat, 5}]}, {x, [{y, 1}]}].\n');
+  const more = leveret(['config', 'check', 'more.config']);
+  expect(more).toMatchObject({ code: 1, out: expect.stringContaining('heartbeat = 5\n') });
+  expect(more.err).toContain('x.y has no line in a config file');
+  expect(more.err).toMatch(/\nleveret: 1 mistake: line 1 of more\.config\n$/);
+  const told = leveret(['start', '--config', 'good.conf', '--explain-config']);
+  expect(told.code).toBe(0);
+  expect(told.out).toContain('heartbeat = 5  (good.conf:1)');
+});
+
+test('config check tries the files that settings name, as a start does', () => {
+  writeFileSync(join(folder, 'torn.json'), '{"users": [');
+  const lines = [
+    'load_definitions = torn.json',
+    'listeners.ssl.default = 5671',
+    'ssl_options.certfile = gone.pem',
+    'management.ssl.port = 15671',
+    'management.ssl.certfile = away.pem',
+  ];
+  writeFileSync(join(folder, 'files.conf'), `${lines.join('\n')}\n`);
+  const { code, err } = leveret(['config', 'check', 'files.conf']);
+  expect(code).toBe(1);
+  expect(err).toContain('leveret: torn.json: this is not JSON');
+  expect(err).toContain('leveret: ssl_options.certfile gone.pem is not there');
+  expect(err).toContain('leveret: management.ssl.certfile away.pem is not there');
+});
+
+test('help knows the commands of groups, names a word that is none, and stands among the others', () => {
+  const said = (...args: string[]) => {
+    const { code, out, err } = leveret(['help', ...args]);
+    return { code, first: out.split('\n')[0], err };
+  };
+  expect(said()).toEqual({ code: 0, first: 'Usage: leveret [options] [command]', err: '' });
+  expect(said('policy', 'set').first).toMatch(/^Usage: leveret policy set /);
+  expect(said('nonsense')).toMatchObject({
+    code: 64,
+    err: "leveret: unknown command 'nonsense'; see `leveret --help`\n",
+  });
+  expect(said('list', 'queus').err).toBe(
+    "leveret: unknown command of list 'queus'; did you mean queues?\n",
+  );
+  const { out } = leveret(['--help']);
+  expect(out).not.toMatch(/^Commands:/m);
+  expect(out.match(/^ {2}help /gm)).toHaveLength(1);
+  expect(leveret(['policy', 'set', '--help']).out).toContain('\n  leveret policy set short ');
+});
+
+test('a command that is looked for here and is elsewhere says where', () => {
+  for (const word of ['stop', 'shutdown', 'restart']) {
+    const { code, err } = leveret([word, '--now', 'x']);
+    expect(code).toBe(64);
+    expect(err).toMatch(/^leveret: there is no command '\w+': .*Ctrl-C.*SIGTERM.*rabbitmqctl stop/);
+  }
 });

@@ -60,7 +60,9 @@ test('what cannot be loaded is named', async () => {
   );
   const broken = write('broken.json', '{');
   expect(() => readDefinitionFile(broken)).toThrow(`${broken}: this is not JSON (`);
-  expect(() => readDefinitionFile(join(folder, 'x'))).toThrow('cannot be read (ENOENT');
+  expect(() => readDefinitionFile(join(folder, 'x'))).toThrow(
+    'cannot be read: there is no such file',
+  );
 });
 
 test('a text that is not JSON is refused with line and column, and without what it says', () => {

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadSettings, type Sources, settingsOf } from '../../src/config/load.ts';
+import type { ConfigErrors } from '../../src/config/config-error.ts';
+import { loadConfig, loadSettings, type Sources, settingsOf } from '../../src/config/load.ts';
+import { showOrigin } from '../../src/config/origin.ts';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
 
 let folder: string;
@@ -159,12 +161,16 @@ test('an unknown key names its file and line, and the nearest key', async () => 
   expect(await failureOf('# x\nhearbeat = 5')).toBe(
     `${folder}/a.conf:2: hearbeat: there is no setting of this name; did you mean 'heartbeat'?`,
   );
-  expect(await failureOf('loopback_user.guest = false')).toContain("'loopback_users'?");
+  expect(await failureOf('loopback_user.guest = false')).toContain("'loopback_users.guest'?");
+  expect(await failureOf('listener.tcp.default = 5673')).toContain("'listeners.tcp.default'?");
+  expect(await failureOf('auth_mechanism.1 = PLAIN')).toContain("'auth_mechanisms.1'?");
+  expect(await failureOf('log.lvel = debug')).toContain("'log.level'?");
+  expect(await failureOf('log.consol.level = debug')).toContain("'log.console.level'?");
 });
 
 test('an unknown key that is like no other says where the keys are listed', async () => {
-  expect(await failureOf('web_stomp.tcp.port = 15674')).toBe(
-    `${folder}/a.conf:1: web_stomp.tcp.port: there is no setting of this name; ` +
+  expect(await failureOf('unheard_of.thing = 15674')).toBe(
+    `${folder}/a.conf:1: unheard_of.thing: there is no setting of this name; ` +
       `remove it, or see 'leveret start --help' for all keys`,
   );
 });
@@ -175,7 +181,7 @@ test('a malformed value names its file, line and key, and shows a right one', as
       `but got 'sixty'; write for example 'heartbeat = 60'`,
   );
   expect(await failureOf('frame_max = 100')).toContain('from 4096 to 134217728');
-  expect(await failureOf('loopback_users.guest = no')).toContain('expected true or false');
+  expect(await failureOf('default_user_tags.guest = no')).toContain('expected true or false');
 });
 
 test('a mistake in a later file names that file', async () => {
@@ -245,4 +251,91 @@ test('a pattern that is none, a number beyond all and an empty path are refused 
   }
   const env = { LEVERET_DEFAULT_PASS: 'caf\uFFFD' };
   expect(await failure({ env })).toContain('environment: LEVERET_DEFAULT_PASS: this is not UTF-8');
+});
+
+test('keys of RabbitMQ without an effect are named in one warning, with the reasons', async () => {
+  const warnings: string[] = [];
+  const content = 'cluster_name = a\nlog.file = false\nlog.file.level = info\nheartbeat = 7';
+  const settings = await load({
+    configGlobs: [file('a.conf', content), file('b.conf', 'cluster_name = b')],
+    onWarning: (warning) => warnings.push(warning),
+  });
+  expect(settings.heartbeatSeconds).toBe(7);
+  expect(warnings).toEqual([
+    'settings of RabbitMQ without an effect here: log.file, log.file.level (the log goes to standard ' +
+      'output alone, with one level for all lines (log.level)); cluster_name (one node is all there is)',
+  ]);
+});
+
+test('all that is wrong in all files is told in one start', async () => {
+  const configGlobs = [
+    file('a.conf', 'heartbet = 7\nno sign\nheartbeat = -1'),
+    file('b.conf', 'proxy_protocol = true\nchannel_max = 8'),
+  ];
+  const error: unknown = await load({ configGlobs }).catch((thrown: unknown) => thrown);
+  const all = (error as ConfigErrors).all.map(({ message }) => message.slice(folder.length + 1));
+  expect(all.map((each) => each.split(': ').slice(0, 2).join(': '))).toEqual([
+    'a.conf:1: heartbet',
+    'a.conf:2: no',
+    'a.conf:3: heartbeat',
+    'b.conf:1: proxy_protocol',
+  ]);
+});
+
+test('a key that stands for a setting of another name sets that', async () => {
+  const configGlobs = [file('a.conf', 'log.console.level = debug')];
+  expect((await load({ configGlobs })).logLevel).toBe('debug');
+});
+
+test('a port alone is said to be heard on this machine only, unless a host comes from elsewhere', async () => {
+  const configGlobs = [
+    file('a.conf', 'listeners.tcp.default = 5673\nlisteners.ssl.default = 5671'),
+  ];
+  const warnings: string[] = [];
+  const onWarning = (warning: string): number => warnings.push(warning);
+  await load({ configGlobs, onWarning });
+  expect(warnings).toEqual([
+    'listeners.tcp.default = 5673, listeners.ssl.default = 5671: a port alone listens on this machine ' +
+      'only, where RabbitMQ listens on every interface; write listeners.tcp.default = 0.0.0.0:5673 for that',
+  ]);
+  warnings.length = 0;
+  await load({
+    configGlobs: [file('b.conf', 'listeners.tcp.default = 5673')],
+    flags: { '--host': '0.0.0.0' },
+    onWarning,
+  });
+  await load({ configGlobs: [file('c.conf', 'listeners.tcp.default = 10.0.0.1:5673')], onWarning });
+  expect(warnings).toEqual([]);
+});
+
+test('a key that is set again counts where it stands last, and what stood before is not judged', async () => {
+  const configGlobs = [
+    file('a.conf', 'heartbeat = often\nheartbeat = 5'),
+    file('b.conf', 'heartbeat = 6\nproxy_protocol = true\nproxy_protocol = false'),
+  ];
+  const { settings, told } = await loadConfig({ configGlobs, env: {}, flags: {} });
+  expect(settings.heartbeatSeconds).toBe(6);
+  expect(told.map(({ meaning }) => meaning.is)).toEqual([
+    'overridden',
+    'overridden',
+    'setting',
+    'overridden',
+    'without effect',
+  ]);
+});
+
+test('each setting knows what set it: one with members all of it', async () => {
+  const a = file('a.conf', 'heartbeat = 5\nchannel_max = 9\nlisteners.tcp.default = 5673');
+  const { origins } = await loadConfig({
+    configGlobs: [a],
+    env: { LEVERET_CHANNEL_MAX: '10', LEVERET_HOST: '10.0.0.1' },
+    flags: { '--port': '0' },
+  });
+  const shown = (field: keyof Settings): string[] | undefined =>
+    origins.get(field)?.map((origin) => showOrigin(origin));
+  expect(shown('heartbeatSeconds')).toEqual([`${a}:1`]);
+  expect(shown('channelMax')).toEqual(['environment LEVERET_CHANNEL_MAX']);
+  expect(shown('tcpListeners')).toEqual([`${a}:3`, 'environment LEVERET_HOST', 'flag --port']);
+  expect(shown('frameMaxBytes')).toBeUndefined();
+  expect(showOrigin(undefined)).toBe('default');
 });

@@ -10,6 +10,7 @@ import {
   optionalText,
   text,
 } from '../../src/config/setting.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 
 const about = 'x';
 const size = integer({ key: 'k', about, initial: 5, min: 2, max: 4096, unit: 'bytes' });
@@ -105,6 +106,34 @@ test.each([
 
 test.each(['', '-1', '1.5GB', 'GB', '1 XB'])('such a size is refused: %j', (given) => {
   expect(() => optionalBytes({ key: 'k', about }).read(given, null)).toThrow('expected none, or');
+});
+
+test.each([
+  ['/', ''],
+  ['/rabbit', '/rabbit'],
+  ['/rabbit/', '/rabbit'],
+  ['rabbit', '/rabbit'],
+  ['/a/b-c_d.e~f', '/a/b-c_d.e~f'],
+])('the prefix of paths %s is read as RabbitMQ reads it', (given, value) => {
+  expect(SETTINGS.managementPathPrefix.read(given, '')).toBe(value);
+});
+
+test.each([
+  '',
+  '/a//b',
+  '/a/../b',
+  '/.',
+  '/a b',
+  '/a%20b',
+  '/a?b',
+  '/a#b',
+  'http://a/b',
+  '/ä',
+  `/${'a'.repeat(255)}`,
+])('no path of a URL that clients send is %j', (given) => {
+  const { managementPathPrefix, prometheusPath } = SETTINGS;
+  expect(() => managementPathPrefix.read(given, '')).toThrow('a path such as /rabbit');
+  expect(() => prometheusPath.read(given, '')).toThrow('a path such as /metrics');
 });
 
 test('a decimal is a number from 0 on, and may be left out where that is said', () => {

@@ -141,6 +141,8 @@ it('refuses to bind a missing exchange and names it', async () => {
   for (const fields of [
     { source: missing, destination: 'amq.fanout' },
     { source: 'amq.fanout', destination: missing },
+    // The source comes first where both are missing.
+    { source: missing, destination: broker.name('x') },
   ]) {
     expect(await raw.attempt('exchange.bind', fields)).toMatchObject(
       channelClose(404, text, 'exchange.bind'),

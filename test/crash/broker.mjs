@@ -18,6 +18,8 @@ const START_LIMIT_MS = { leveret: 90_000, rabbitmq: 90_000 };
 /** Several brokers run at a time: none of them opens the ports of tools. */
 const WITHOUT_TOOLS = {
   LEVERET_MANAGEMENT_TCP_PORT: 'none',
+  LEVERET_CONFIG_ROOT: '/nonexistent',
+  LEVERET_IN_CONTAINER: 'false',
   LEVERET_PROMETHEUS_TCP_PORT: 'none',
 };
 

@@ -48,7 +48,7 @@ function judgeSides(state, message, delivery, there, target) {
     const isLater =
       delivery.spawn - moved.spawn || delivery.t - moved.t || delivery.order - moved.order;
     if (isLater <= 0) {
-      if (moved.t <= delivery.coveredAt) continue;
+      if (moved.t <= delivery.coveredAt || delivery.how === 'hand') continue;
       const text = `acked in ${delivery.queue} behind a barrier, then moved to ${target}`;
       fault(state, 'I8', `${message.id}: ${text}`);
     } else if (delivery.spawn === moved.spawn || moved.coveredAt < delivery.t) {
@@ -75,6 +75,29 @@ export function judgeCounts(state, message, queue, list) {
       }
       if (isKept && before.spawn !== delivery.spawn) count(state, 'counts kept over a kill');
     }
+  }
+}
+
+/** Clocks of two processes, and whole milliseconds. */
+const TOLERANCE_US = 5_000;
+
+/** A message comes when it is due, and again when its delay is over: later, if it is busy there, but never earlier. */
+export function judgeTimes(state, message, queue, list) {
+  const { delayMax, retryMin } = state.history.queues[queue];
+  if (delayMax !== undefined && message.delayed) {
+    count(state, 'waited for their time');
+    const earlyUs = message.dueAt - list[0].t;
+    if (earlyUs > TOLERANCE_US) fault(state, 'I15', `${message.id}: ${earlyUs} us before its time`);
+    if (list[0].spawn > message.spawn) count(state, 'waited over a kill');
+  }
+  if (retryMin === undefined) return;
+  for (const [i, delivery] of list.entries()) {
+    const before = list[i - 1];
+    if (before?.how !== 'requeue' || before.spawn !== delivery.spawn) continue;
+    count(state, 'tried again later');
+    const earlyUs = before.settledAt + 1_000 * retryMin * delivery.count - delivery.t;
+    if (earlyUs <= TOLERANCE_US) continue;
+    fault(state, 'I15', `${message.id}: again from ${queue}, ${earlyUs} us before its time`);
   }
 }
 

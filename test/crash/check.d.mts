@@ -14,6 +14,9 @@ export type Entry =
       to: string[];
       persistent: boolean;
       priority: number;
+      /** How long it is to wait, ms; left out: not at all. */
+      delay?: number;
+      t?: number;
       /** Publishes of one transaction share it; null outside of transactions. */
       group: string | null;
     }
@@ -40,9 +43,10 @@ export type Entry =
   | {
       e: 'settle';
       conn: string;
+      t?: number;
       tag: number;
       multiple: boolean;
-      how: 'ack' | 'requeue' | 'reject';
+      how: 'ack' | 'requeue' | 'reject' | 'hand';
     }
   /** A persistent publish on the channel of the acks before it, and its confirm. */
   | { e: 'barrier'; conn: string; n: number }
@@ -60,6 +64,10 @@ export type QueuePlan = {
   diesOf?: 'expired' | 'maxlen' | 'delivery_limit';
   deliveryLimit?: number;
   priorityMax?: number;
+  /** Messages wait so long at most, ms. */
+  delayMax?: number;
+  /** What the delays of those that come back are made of, ms. */
+  retryMin?: number;
 };
 
 export type History = {

@@ -7,6 +7,7 @@ import {
   judgeCounts,
   judgeOwnMove,
   judgePriority,
+  judgeTimes,
 } from './check-places.mjs';
 import { count, fault } from './verdict.mjs';
 
@@ -29,6 +30,7 @@ export const RULES = {
   I12: 'transient messages and queues are gone after a restart',
   I13: 'a delivery count grows with each return, keeps to the limit, and is kept behind a barrier',
   I14: 'what is ready at a restart comes by priority',
+  I15: 'no message comes before its time, nor again before it is to be tried again',
 };
 
 /**
@@ -95,6 +97,8 @@ function publish(state, conn, entry) {
     to: entry.to,
     persistent: entry.persistent,
     priority: entry.priority,
+    dueAt: (entry.t ?? 0) + 1_000 * (entry.delay ?? 0),
+    delayed: (entry.delay ?? 0) > 0,
     group: entry.group,
     spawn: conn.spawn,
     fate: 'unknown',
@@ -205,6 +209,7 @@ function deliver(state, conn, entry) {
     count: entry.count,
     coveredAt: Number.POSITIVE_INFINITY,
     returnedAt: Number.POSITIVE_INFINITY,
+    settledAt: 0,
   };
   conn.unacked.set(entry.tag, delivery);
   judgeCopies(state, conn, id, delivery);
@@ -244,9 +249,10 @@ function judgeReturn(state, conn, entry, message) {
   }
 }
 
-function settle(state, conn, { tag, multiple, how }) {
+function settle(state, conn, { t = 0, tag, multiple, how }) {
   for (const delivery of take(conn.unacked, tag, multiple)) {
     delivery.how = how;
+    delivery.settledAt = t;
     conn.uncovered.push(delivery);
     count(state, `settled by ${how}`);
   }
@@ -280,6 +286,7 @@ function judgeMessage(state, message) {
   for (const [queue, list] of message.deliveries) {
     judgeRepeats(state, message, queue, list);
     judgeCounts(state, message, queue, list);
+    judgeTimes(state, message, queue, list);
     const isTarget = message.to.some((name) => queues[name]?.deadLetterTo === queue);
     if (!targets.has(queue) && !isTarget) {
       fault(state, 'I2', `${message.id}: delivered from ${queue}, never routed there`);

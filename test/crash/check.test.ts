@@ -32,6 +32,15 @@ class Story {
       },
       'crash.limit.dead': { ordered: false, deadLetterTo: null },
       'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: 4 },
+      'crash.later': { ordered: false, deadLetterTo: null, delayMax: 400 },
+      'crash.retry': {
+        ordered: false,
+        deadLetterTo: 'crash.retry.dead',
+        diesOf: 'delivery_limit',
+        deliveryLimit: 2,
+        retryMin: 60,
+      },
+      'crash.retry.dead': { ordered: false, deadLetterTo: null },
     },
     seqBase: {},
     journals: { publisher: this.publisher, consumer: this.consumer },
@@ -142,7 +151,8 @@ function keptStory(): Story {
 
 /** The same for what queues do by themselves: expiry, delivery counts and priorities. */
 function keptStoryOfQueues(): Story {
-  const queues = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
+  const times = ['crash.later', 'crash.retry'];
+  const queues = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority', ...times];
   const story = new Story().connect(1, ...queues);
   story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
   story.pub(1, 4, ['crash.priority'], { priority: 1 });
@@ -154,6 +164,10 @@ function keptStoryOfQueues(): Story {
   story.dlv(1, 'crash.limit', 3, true, { count: 1 }).settle(1, 'crash.limit', 'requeue');
   story.pub(1, 6, ['crash.limit']).conf(1, 6).dlv(1, 'crash.limit', 6);
   story.settle(1, 'crash.limit', 'requeue').barrier(1, 'crash.limit', 1);
+  story.pub(1, 7, ['crash.later'], { delay: 60, t: 10 }).pub(1, 8, ['crash.retry']);
+  story.dlv(1, 'crash.later', 7, false, { t: 60_010 }).settle(1, 'crash.later', 'ack');
+  story.dlv(1, 'crash.retry', 8).settle(1, 'crash.retry', 'requeue');
+  story.dlv(1, 'crash.retry', 8, true, { count: 1, t: 60_500 }).settle(1, 'crash.retry', 'ack');
   story.connect(2, ...queues);
   story.dlv(2, 'crash.limit', 6, true, { count: 1 }).settle(2, 'crash.limit', 'ack');
   story.dlv(2, 'crash.limit', 3, true, { count: 2 }).settle(2, 'crash.limit', 'ack');

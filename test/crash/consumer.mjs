@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
 import { createPool, faultOf } from './message.mjs';
 import { createRandom } from './random.mjs';
-import { BARRIER, QUEUES } from './topology.mjs';
+import { BARRIER, HANDED_ON, QUEUES } from './topology.mjs';
 
 const config = JSON.parse(process.argv[2]);
 const journal = new Journal(config.journal);
@@ -22,7 +22,16 @@ const SLOW_ACK_SHARE = 0.1;
 const REQUEUE_ALL_SHARE = 0.02;
 
 class Consumer {
-  constructor({ name, queue, prefetch, requeue, reject, tx = false, slow = false }) {
+  constructor({
+    name,
+    queue,
+    prefetch,
+    requeue,
+    reject,
+    tx = false,
+    slow = false,
+    handsOn = false,
+  }) {
     this.name = name;
     this.queue = queue;
     this.prefetch = prefetch;
@@ -30,10 +39,16 @@ class Consumer {
     this.reject = reject;
     this.tx = tx;
     this.slow = slow;
+    this.nextQueue = handsOn ? QUEUES[queue].deadLetterTo : null;
     const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
     const [source] = sources;
     this.moved =
-      source === undefined ? null : { queue: source[0], reason: source[1].diesOf ?? 'rejected' };
+      source === undefined || source[1].diesOf === HANDED_ON
+        ? null
+        : { queue: source[0], reason: source[1].diesOf ?? 'rejected' };
+    // Where messages wait, nothing coming for a while says nothing.
+    const { delayMax = 0, retryMin = 0, deliveryLimit = 0 } = QUEUES[queue];
+    this.quietUs = QUIET_US + 1_000 * Math.max(delayMax, retryMin * deliveryLimit);
     this.random = createRandom(`${config.run} ${name}`);
     this.rejected = new Set();
     this.draining = false;
@@ -106,10 +121,26 @@ class Consumer {
     } else if (roll < this.requeue + this.reject && this.mayReject(headers)) {
       this.note(link, message, 'reject', false);
       channel.reject(message, false);
+    } else if (this.nextQueue !== null) {
+      this.handOn(link, channel, message);
     } else {
       this.unacked.push(message);
       if (this.mayAck()) this.settleAll(link, channel);
     }
+  }
+
+  /** The next step, and the ack of this one, in one publish; where the broker knows no such publish, in two acts. */
+  handOn(link, channel, message) {
+    const { headers, messageId, contentType } = message.properties;
+    this.note(link, message, 'hand', false);
+    const tag = message.fields.deliveryTag;
+    const own = { ...headers, exchange: '', key: this.nextQueue, 'x-ack-delivery-tag': tag };
+    delete own['x-delivery-count'];
+    channel.sendToQueue(this.nextQueue, message.content, {
+      ...{ persistent: true, mandatory: true, messageId, contentType },
+      headers: own,
+    });
+    if (config.broker !== 'leveret') channel.ack(message);
   }
 
   /** A slow one acks only with some ticks, unless all there is shall be drained. */
@@ -138,7 +169,7 @@ class Consumer {
 
   note(link, message, how, multiple) {
     const tag = message.fields.deliveryTag;
-    journal.note({ e: 'settle', conn: link.conn, tag, multiple, how });
+    journal.note({ e: 'settle', conn: link.conn, t: now(), tag, multiple, how });
     this.uncovered++;
   }
 
@@ -164,7 +195,7 @@ class Consumer {
   /** Nothing unacked, nothing coming, and every settle behind a barrier that has passed. */
   isIdle() {
     if (this.link?.open !== true || !this.consuming) return false;
-    if (this.unacked.length > 0 || now() - this.lastDeliveryAt < QUIET_US) return false;
+    if (this.unacked.length > 0 || now() - this.lastDeliveryAt < this.quietUs) return false;
     return this.uncovered === 0 && this.passed === this.barriers;
   }
 }

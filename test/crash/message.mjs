@@ -58,9 +58,16 @@ export function priorityOf(publisher, seq, max) {
   return hashId(publisher, seq, 3) % (max + 1);
 }
 
+/** How long the message of an id waits, ms; every third is ready at once. */
+export function delayOf(publisher, seq, max) {
+  const hash = hashId(publisher, seq, 4);
+  return hash % 3 === 0 ? 0 : hash % max;
+}
+
 /** The publish options of a message: everything a consumer will check again. */
 export function optionsOf(run, publisher, seq, body, where, persistent) {
-  const { priorityMax } = where;
+  const { priorityMax, delayMax } = where;
+  const delay = delayMax === undefined ? 0 : delayOf(publisher, seq, delayMax);
   return {
     ...(priorityMax !== undefined && { priority: priorityOf(publisher, seq, priorityMax) }),
     persistent,
@@ -73,6 +80,7 @@ export function optionsOf(run, publisher, seq, body, where, persistent) {
       crc: crc32(body),
       exchange: where.exchange,
       key: where.key,
+      ...(delay > 0 && { 'x-delay': delay }),
     },
   };
 }

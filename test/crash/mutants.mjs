@@ -34,6 +34,8 @@ export const MUTANTS = [
   { name: 'a count behind a barrier is lost by a kill', rule: 'I13', spoil: loseDurableCount },
   { name: 'a message came back beyond the limit', rule: 'I13', spoil: exceedLimit },
   { name: 'priorities change places after a restart', rule: 'I14', spoil: swapPriorities },
+  { name: 'a message comes before its time', rule: 'I15', spoil: hurry },
+  { name: 'one that came back comes too early', rule: 'I15', spoil: hurryReturn },
 ];
 
 /**
@@ -411,6 +413,45 @@ function loseDurableCount(history) {
     return passed !== undefined && passed.t < second.entry.t;
   };
   return spoilCount(history, accept, ({ count }) => count);
+}
+
+/** A message whose delay is long is published later than it was. */
+function hurry(history) {
+  for (const journal of Object.values(history.journals)) {
+    const at = journal.findIndex(({ e, delay }) => e === 'pub' && delay > 50);
+    if (at < 0) continue;
+    const id = `${journal[at].pub}/${journal[at].seq}`;
+    for (const entry of entriesOf(history, 'dlv')) {
+      if (`${entry.entry.pub}/${entry.entry.seq}` !== id) continue;
+      journal[at] = { ...journal[at], t: entry.entry.t };
+      return true;
+    }
+  }
+  return false;
+}
+
+/** What was put back was put back just as it came again. */
+function hurryReturn(history) {
+  for (const journal of Object.values(history.journals)) {
+    const settles = new Map();
+    for (const [at, entry] of journal.entries()) {
+      if (entry.e === 'settle' && entry.how === 'requeue' && !entry.multiple) {
+        settles.set(`${entry.conn} ${entry.tag}`, at);
+      }
+    }
+    const latest = new Map();
+    for (const entry of journal) {
+      if (entry.e !== 'dlv' || entry.queue !== 'crash.retry') continue;
+      const id = `${entry.conn} ${entry.pub}/${entry.seq}`;
+      const before = latest.get(id);
+      latest.set(id, entry);
+      const at = before && settles.get(`${before.conn} ${before.tag}`);
+      if (at === undefined) continue;
+      journal[at] = { ...journal[at], t: entry.t };
+      return true;
+    }
+  }
+  return false;
 }
 
 function exceedLimit(history) {

@@ -1,7 +1,7 @@
 // A publisher process of the crash test: several publishers, each with its own connection and its
 // confirm or transactional channel, that never publish one id twice.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerSupervisor, commitTx, Journal, selectTx, stayConnected } from './client.mjs';
+import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
 import { bodyOf, createPool, optionsOf } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { placeOf } from './topology.mjs';
@@ -107,6 +107,8 @@ class Publisher {
       to: place.queues,
       persistent: this.persistent,
       priority: options.priority ?? 0,
+      delay: options.headers['x-delay'] ?? 0,
+      t: now(),
       group,
     });
     channel.publish(place.exchange, place.key, body, { ...options, mandatory: true }, callback);

@@ -119,7 +119,8 @@ class CrashRun {
   startClient(program, index, clients) {
     const name = `${program}-${index + 1}`;
     const { url } = this.broker;
-    const config = { url, run: this.plan.seed, journal: this.journalOf(name), clients };
+    const { broker, seed } = this.plan;
+    const config = { url, broker, run: seed, journal: this.journalOf(name), clients };
     const path = fileURLToPath(new URL(`${program}.mjs`, import.meta.url));
     return new ClientProcess(name, fork(path, [JSON.stringify(config)]), this.incidents);
   }

@@ -8,6 +8,8 @@ export const NOWHERE = 'crash.nowhere';
 
 /** How a client logs in, and where: nothing of it is there by itself. */
 export const LOGIN = { user: 'crash', password: 'crash', vhost: 'crash' };
+/** How a message leaves a queue whose worker publishes the next step. */
+export const HANDED_ON = 'handed on';
 /** Full by policy, so that every publish is refused for as long as the policy is there. */
 export const FULL = 'crash.full';
 /** Declaring it is refused for as long as the user's permissions are there. */
@@ -17,11 +19,16 @@ const TTL_MS = 150;
 const LENGTH_MAX = 40;
 const DELIVERY_LIMIT = 2;
 const PRIORITY_MAX = 4;
+/** How long messages wait, at most; and what the delays of those that come back are made of. */
+const DELAY_MAX_MS = 400;
+const RETRY_MIN_MS = 60;
 
 /**
  * `ordered`: one consumer, so the order of first deliveries is checked, within each priority.
  * `deadLetterTo`: where rejected messages go, or with `diesOf` those that the queue itself moves.
  * `deliveryLimit`: the most that `x-delivery-count` may be. `priorityMax`: for `x-max-priority`.
+ * `delayMax`: messages wait so long at most, ms. `retryMin`: for `x-delayed-retry-min`.
+ * HANDED_ON: its worker moves them, by a publish that acks what it was given.
  * @type {import('./check.d.mts').History['queues']}
  */
 export const QUEUES = {
@@ -44,6 +51,17 @@ export const QUEUES = {
   },
   'crash.limit.dead': { ordered: false, deadLetterTo: null },
   'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: PRIORITY_MAX },
+  'crash.later': { ordered: false, deadLetterTo: null, delayMax: DELAY_MAX_MS },
+  'crash.retry': {
+    ordered: false,
+    deadLetterTo: 'crash.retry.dead',
+    diesOf: 'delivery_limit',
+    deliveryLimit: DELIVERY_LIMIT,
+    retryMin: RETRY_MIN_MS,
+  },
+  'crash.retry.dead': { ordered: false, deadLetterTo: null },
+  'crash.step': { ordered: false, deadLetterTo: 'crash.step.done', diesOf: HANDED_ON },
+  'crash.step.done': { ordered: false, deadLetterTo: null },
 };
 
 /** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
@@ -51,6 +69,7 @@ const ARGUMENTS = {
   'crash.max': { 'x-max-length': LENGTH_MAX },
   'crash.limit': { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
   'crash.priority': { 'x-max-priority': PRIORITY_MAX },
+  'crash.retry': { 'x-delayed-retry-min': RETRY_MIN_MS, 'x-delivery-limit': DELIVERY_LIMIT },
 };
 
 /** Loaded once, at the first start: each later one must find them on the disk. */
@@ -78,7 +97,7 @@ function policy(name, pattern, definition) {
 
 export const FAN_QUEUES = ['crash.fan.1', 'crash.fan.2', 'crash.fan.3'];
 
-const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority'];
+const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority', 'later', 'retry'];
 
 /**
  * One entry a process, one item a publisher with its own connection. `window` is how many
@@ -90,6 +109,7 @@ export const PUBLISHERS = [
     { name: 'p2', routes: ['direct'], window: 1, persistent: true, tx: false },
     { name: 'p3', routes: ['transient'], window: 100, persistent: false, tx: false },
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
+    { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
   ],
   [
     { name: 'p4', routes: ['fan', 'direct', 'work'], window: 50, persistent: true, tx: false },
@@ -101,7 +121,8 @@ export const PUBLISHERS = [
 /**
  * One entry a process, one item a consumer with its own connection. `requeue` and `reject` are
  * the shares of deliveries settled that way instead of by an ack. One that is `slow` acks but once
- * in a while, so that its queue grows.
+ * in a while, so that its queue grows. One that `handsOn` publishes each message to the next queue,
+ * and acks with that publish.
  */
 export const CONSUMERS = [
   [
@@ -124,6 +145,11 @@ export const CONSUMERS = [
     { name: 'c13', queue: 'crash.limit', prefetch: 50, requeue: 0.6, reject: 0, slow: true },
     { name: 'c14', queue: 'crash.limit.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c15', queue: 'crash.priority', prefetch: 5, requeue: 0.05, reject: 0 },
+    { name: 'c16', queue: 'crash.later', prefetch: 20, requeue: 0.1, reject: 0 },
+    { name: 'c17', queue: 'crash.retry', prefetch: 50, requeue: 0.6, reject: 0, slow: true },
+    { name: 'c18', queue: 'crash.retry.dead', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c19', queue: 'crash.step', prefetch: 20, requeue: 0.1, reject: 0, handsOn: true },
+    { name: 'c20', queue: 'crash.step.done', prefetch: 50, requeue: 0.05, reject: 0 },
   ],
 ];
 
@@ -132,16 +158,17 @@ export function placeOf(route) {
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
   const queue = `crash.${route}`;
-  return { exchange: '', key: queue, queues: [queue], priorityMax: QUEUES[queue].priorityMax };
+  const { priorityMax, delayMax } = QUEUES[queue];
+  return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax };
 }
 
 /** @param {import('amqplib').Channel} channel */
 export async function declareTopology(channel) {
   await channel.assertExchange(FANOUT, 'fanout', { durable: true });
   await channel.assertExchange(DEAD_EXCHANGE, 'direct', { durable: true });
-  for (const [name, { deadLetterTo }] of Object.entries(QUEUES)) {
+  for (const [name, { deadLetterTo, diesOf }] of Object.entries(QUEUES)) {
     const dead =
-      deadLetterTo === null
+      deadLetterTo === null || diesOf === HANDED_ON
         ? {}
         : { deadLetterExchange: DEAD_EXCHANGE, deadLetterRoutingKey: deadLetterTo };
     await channel.assertQueue(name, { durable: true, ...dead, arguments: ARGUMENTS[name] });

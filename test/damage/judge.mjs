@@ -15,7 +15,7 @@ import { Broker } from '../../dist/broker/broker.js';
 import { checkStore, reportOfTrees } from '../../dist/broker/check/check-store.js';
 import { readMessage } from '../../dist/message/read-message.js';
 import { checkTrees } from '../../dist/store/lmdb/check-tree.js';
-import { openLmdbStore } from '../../dist/store/lmdb/engine.js';
+import { openLmdbStore } from '../../dist/store/lmdb/open.js';
 import { systemClock } from '../../dist/util/clock.js';
 import { numberOf } from '../power/load.mjs';
 import { randomOf } from '../power/random.mjs';

@@ -126,6 +126,52 @@ describe('a clock that is moved on', () => {
     expect(await channel.checkQueue('jobs')).toMatchObject({ messageCount: 0 });
   });
 
+  test('goes on until consumers have settled all that fell due, through every retry', async () => {
+    const { broker, channel } = await setUp();
+    const back = { deadLetterExchange: '', deadLetterRoutingKey: 'jobs' };
+    await channel.assertQueue('jobs', { deadLetterExchange: '', deadLetterRoutingKey: 'wait' });
+    await channel.assertQueue('wait', { messageTtl: 10_000, ...back });
+    let tries = 0;
+    await channel.consume('jobs', (message) => {
+      tries += 1;
+      if (message === null) return;
+      // A worker that takes its time: the clock waits for it at each step.
+      setImmediate(() =>
+        setImmediate(() =>
+          tries < 4 ? channel.nack(message, false, false) : channel.ack(message),
+        ),
+      );
+    });
+    const before = broker.clock.now().getTime();
+    channel.sendToQueue('jobs', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await broker.clock.advanceUntilIdle(10_000);
+    expect(tries).toBe(2);
+    expect(broker.queue('wait').ready).toBe(1);
+    await broker.clock.advanceUntilIdle();
+    expect(tries).toBe(4);
+    // Three waits, each from its own return on. The clock also goes by itself, so no wait is looked at alone.
+    expect(broker.clock.now().getTime() - before).toBeGreaterThanOrEqual(30_000);
+    await broker.idle();
+  });
+
+  test('leaves messages that nothing waits for, and refuses what cannot be meant', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('kept');
+    channel.sendToQueue('kept', Buffer.from('x'));
+    await channel.waitForConfirms();
+    await broker.clock.advanceUntilIdle(1000);
+    await broker.clock.advanceUntilIdle();
+    expect(broker.queue('kept').ready).toBe(1);
+    const { clock } = broker;
+    await expect(clock.advanceUntilIdle(-1)).rejects.toThrow('never goes back');
+    await expect(clock.advanceUntilIdle(1, { queues: ['no'] })).rejects.toThrow(
+      'there is no queue',
+    );
+    await channel.consume('kept', () => {});
+    await expect(clock.advanceUntilIdle(1, { timeoutMs: 20 })).rejects.toThrow('1 unacked');
+  });
+
   test('stands still once the broker is closed', async () => {
     const { broker } = await setUp();
     const moving = expect(broker.clock.advance(1000 * HOUR_MS)).rejects.toThrow('is closed');

@@ -22,21 +22,26 @@ async function run(...args: string[]): Promise<{ code: number | null; output: st
   return { code, output };
 }
 
-test('the example with node:test passes', async () => {
-  const { code, output } = await run('--test', '--test-reporter=tap', 'worker.test.mjs');
-  expect(output).toContain('# pass 5');
+test('the examples with node:test pass', async () => {
+  const { code, output } = await run(
+    '--test',
+    '--test-reporter=tap',
+    'worker.test.mjs',
+    'fixture.test.mjs',
+  );
+  expect(output).toContain('# pass 7');
   expect(code).toBe(0);
 });
 
-test('the example with vitest passes', async () => {
+test('the examples with vitest pass', async () => {
   const { code, output } = await run(
     VITEST,
     'run',
     '--root',
     FOLDER,
-
     'worker.spec.mjs',
+    'fixture.spec.mjs',
   );
-  expect(output).toMatch(/Tests\s+5 passed/);
+  expect(output).toMatch(/Tests\s+7 passed/);
   expect(code).toBe(0);
 });

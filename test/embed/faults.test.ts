@@ -1,7 +1,7 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import type { BrokerFaults } from '../../src/embed/options.ts';
-import { HELD_BY_FAULT } from '../../src/server/backpressure/read-gate.ts';
+import { PAUSED_BY_FAULT } from '../../src/server/backpressure/read-gate.ts';
 import type { Server } from '../../src/server/server.ts';
 import { privately } from '../server/support.ts';
 import { eventually } from '../support/amqp.ts';
@@ -35,9 +35,9 @@ describe('a lost ack', () => {
 
   test('is the next one for the queue that was named', async () => {
     const { broker, channel } = await setUp();
+    for (const queue of ['others', 'jobs']) await channel.assertQueue(queue);
     const fault = broker.faults.dropNextAck({ queue: 'jobs' });
     for (const queue of ['others', 'jobs']) {
-      await channel.assertQueue(queue);
       const inbox = await consume(channel, queue);
       await publish(channel, queue);
       expect(fault.happened).toBe(false);
@@ -266,6 +266,24 @@ describe('what a fault is to look for', () => {
   });
 });
 
+test.each<[string, (faults: BrokerFaults) => unknown]>([
+  [
+    "dropNextAck: there is no queue named 'job'; did you mean 'jobs'?",
+    (faults) => faults.dropNextAck({ queue: 'job' }),
+  ],
+  ["there is no exchange named 'jop'", (faults) => faults.nackNextPublish({ exchange: 'jop' })],
+  ["did you mean 'amq.topic'?", (faults) => faults.delayNextPublish(1, { exchange: 'amq.topik' })],
+  ["there is no user named 'gast'", (faults) => faults.cutConnections({ user: 'gast' })],
+  [
+    "there is no vhost named 'x'; did you mean '/'?",
+    (faults) => faults.closeConnections({ vhost: 'x' }),
+  ],
+])('a fault for a name that is not there is refused: %s', async (text, act) => {
+  const { broker, channel } = await setUp();
+  await channel.assertQueue('jobs');
+  expect(() => act(broker.faults)).toThrow(text);
+});
+
 test('an old handle does not end a block that began anew', async () => {
   const { broker, connection } = await setUp();
   const old = broker.faults.blockPublishers();
@@ -294,9 +312,9 @@ test('a publish that is late does not hold up the close of the broker', async ()
   await late.done;
   const { server } = privately<{ server: Server }>(broker);
   const [connection] = server.openConnections;
-  expect(connection?.gate.isHeld(HELD_BY_FAULT)).toBe(true);
+  expect(connection?.gate.isPausedBy(PAUSED_BY_FAULT)).toBe(true);
   const closed = broker.close();
   // It is read on, so that it can answer, and is not cut at the deadline.
-  expect(connection?.gate.isHeld(HELD_BY_FAULT)).toBe(false);
+  expect(connection?.gate.isPausedBy(PAUSED_BY_FAULT)).toBe(false);
   await closed;
 });

@@ -46,7 +46,8 @@ describe('idle', () => {
   });
 
   test('looks at the named queues alone', async () => {
-    const { broker, channel } = await setUp({ vhosts: ['other'] });
+    const queues = [{ name: 'dead', vhost: 'other', durable: true, arguments: {} }];
+    const { broker, channel } = await setUp({ vhosts: ['other'], definitions: { queues } });
     await channel.assertQueue('jobs');
     await channel.assertQueue('dead');
     channel.sendToQueue('dead', Buffer.from('x'));
@@ -92,6 +93,22 @@ describe('idle', () => {
   ])('refuses %s', async (_what, options) => {
     const { broker } = await setUp();
     await expect(broker.idle(options as unknown as IdleOptions)).rejects.toThrow(/^idle: /);
+  });
+
+  test.each<[string, IdleOptions]>([
+    [
+      "idle: queues: there is no queue in vhost '/' named 'job'; did you mean 'jobs'?",
+      { queues: ['job'] },
+    ],
+    ["there is no vhost named 'shop'", { queues: ['jobs'], vhost: 'shop' }],
+    [
+      "there is no queue in vhost '/' named 'something else'; there are 'jobs'",
+      { queues: ['something else'] },
+    ],
+  ])('names what is nearest where a name is not there: %s', async (text, options) => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('jobs');
+    await expect(broker.idle(options)).rejects.toThrow(text);
   });
 
   test('gives up when a client polls without a rest', async () => {

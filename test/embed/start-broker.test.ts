@@ -206,6 +206,16 @@ describe('options', () => {
     }
   });
 
+  test.each([99_999, -1, 1.5, Number.NaN])(
+    'are refused by name where a port is %s',
+    async (odd) => {
+      for (const name of ['port', 'managementPort'])
+        await expect(start({ [name]: odd })).rejects.toThrow(
+          `startBroker: ${name}: expected a port`,
+        );
+    },
+  );
+
   test('are refused by name where they name users oddly', async () => {
     const user = { name: 'a', password: 'b' };
     const refused = (odd: unknown, place: string) =>
@@ -215,7 +225,15 @@ describe('options', () => {
     await refused({ ...user, name: 5 }, 'startBroker: users[1]: name: expected a text');
     await refused({ ...user, tags: 'monitoring' }, 'startBroker: users[1]: tags');
     await refused({ ...user, permission: { read: '' } }, 'startBroker: users[1]: permission');
-    await refused({ ...user, pass: 'b' }, 'there is no option of this name');
+    await refused({ name: 'a' }, "and it is missing; write for example { name: 'guest'");
+    await refused(
+      { ...user, pass: 'b' },
+      "there is no option of this name; did you mean 'password'?",
+    );
+    const options = { memroy: true } as BrokerOptions;
+    await expect(start(options)).rejects.toThrow(
+      "startBroker: memroy: there is no option of this name; did you mean 'memory'?",
+    );
     await expect(start(5 as unknown as BrokerOptions)).rejects.toThrow('expected an object');
   });
 

@@ -26,6 +26,21 @@ export class TestBroker {
     this.url = `amqp://guest:guest@127.0.0.1:${port}`;
   }
 
+  /** What a verb of the command line prints, which finds the broker by its data folder. */
+  async cli(...args: string[]): Promise<string> {
+    const env = { ...process.env, LEVERET_DATA_DIR: this.folder };
+    const child = spawn(process.execPath, [join(ROOT, 'bin/leveret'), ...args], { env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`leveret ${args.join(' ')}: code ${code}:\n${output}`);
+    return output;
+  }
+
   /** kill -9: nothing is finished, nothing is flushed. */
   async kill(): Promise<void> {
     await this.end('SIGKILL');

@@ -49,6 +49,17 @@ describe('examples', () => {
     const lines = await run('work-queue.mjs').lines();
     expect(lines.at(-1)).toBe('60 jobs finished, fairly shared');
   });
+
+  test('visibility timeout: what is not deleted in time comes back, and a worker that hangs gets nothing more', async () => {
+    expect(await run('visibility-timeout.mjs').lines()).toEqual([
+      'an empty queue: nothing',
+      'received: attempt 1',
+      'while it is invisible: nothing',
+      'not deleted in time, received again: attempt 2',
+      'deleted: nothing',
+      '30 of 30 jobs done by two workers; the one that hangs had 3',
+    ]);
+  });
 });
 
 describe('tutorials', () => {
@@ -113,6 +124,24 @@ describe('tutorials', () => {
     expect(await server.lines()).toContain('answered: fibonacci(90)');
   });
 });
+
+// The command line has to reach the broker, so it must be ours.
+test.runIf(given === undefined)(
+  'orders: each is done once, after redrive those that failed too',
+  async () => {
+    expect(await run('orders.mjs').lines()).toEqual([
+      '60 orders placed and confirmed',
+      '50 done, 4 cancelled and paid back, 6 failed',
+      '50 charged in this run',
+    ]);
+    expect(await broker.cli('redrive', 'example.orders.failed')).toContain('6');
+    expect(await run('orders.mjs', 'fixed').lines()).toEqual([
+      '56 done, 4 cancelled and paid back, 0 failed',
+      '6 charged in this run',
+      '60 orders, 0 of them twice',
+    ]);
+  },
+);
 
 // It kills the broker, so it must be ours.
 test.runIf(given === undefined)('the jobs of tutorial 2 outlive a kill -9', async () => {

@@ -11,7 +11,7 @@ import { RawConnection } from '../support/amqp-raw.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** The build that is tried: this one, or that of another folder. */
-export const ROOT = process.env['FUZZ_ROOT'] ?? fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = process.env['FUZZ_ROOT'] ?? fileURLToPath(new URL('../..', import.meta.url));
 const ANSWER_MS = 60_000;
 /** No answer takes so long, even on a busy machine: one command may move messages for 20 s. */
 const HTTP_MS = 60_000;
@@ -19,7 +19,7 @@ const HTTP_MS = 60_000;
 const GONE_MS = 1000;
 /** So many ports are tried at a start. */
 const PORT_TRIES = 5;
-export const LOGIN = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
+const LOGIN = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
 
 /** What a case found wrong: a kind, so that a smaller case can be seen to find the same, and words. */
 export class Finding extends Error {

@@ -7,7 +7,8 @@
 import { EXCHANGE_ARGUMENTS } from '../../src/broker/exchange/arguments.ts';
 import { exchangeTypes } from '../../src/broker/exchange/registry.ts';
 import { POLICY_KEYS } from '../../src/broker/policy/policy-keys.ts';
-import { CONSUMER_ARGUMENTS, QUEUE_ARGUMENTS } from '../../src/broker/queue/arguments.ts';
+import { CONSUMER_ARGUMENTS } from '../../src/broker/queue/arguments/consumer-arguments.ts';
+import { QUEUE_ARGUMENTS } from '../../src/broker/queue/arguments/queue-arguments.ts';
 import { Random } from '../amqp/random.ts';
 import {
   type Entries,

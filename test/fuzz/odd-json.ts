@@ -3,7 +3,7 @@ import type { Random } from '../amqp/random.ts';
 import { bytesOf, jsonOf, ODD_TEXTS, oddValue } from './values.ts';
 
 /** Values of JSON that few expect, each as it is written. */
-export const ODD_JSON: readonly string[] = [
+const ODD_JSON: readonly string[] = [
   'null',
   'true',
   'false',

@@ -52,7 +52,7 @@ if (values.all) env.FUZZ_ALL = '1';
 if (values.root !== undefined) env.FUZZ_ROOT = resolve(values.root);
 if (values.replay !== undefined) env.FUZZ_REPLAY = values.replay;
 function fuzz(name, more) {
-  const args = [VITEST, 'run', '--project', 'leveret', '--execArgv=--expose-gc', FUZZERS[name]];
+  const args = [VITEST, 'run', '--project', 'system', '--execArgv=--expose-gc', FUZZERS[name]];
   return spawnSync(process.execPath, args, {
     cwd: ROOT,
     encoding: 'utf8',

@@ -54,7 +54,7 @@ export function lengthOf(casesInCi: number): Length {
 }
 
 /** A broker and its bystander, made anew after the broker was harmed. */
-export class Session<T extends object> {
+class Session<T extends object> {
   private readonly kind: Kind<T>;
   private broker: FuzzBroker | null = null;
   private bystander: Bystander | null = null;
@@ -119,7 +119,7 @@ export class Session<T extends object> {
 }
 
 /** Plays cases until one finds something or the run is over. */
-export async function runCases<T extends object>(
+async function runCases<T extends object>(
   kind: Kind<T>,
   { seed, cases, seconds }: Length,
 ): Promise<{ found: Found<T> | null; figures: Figures }> {

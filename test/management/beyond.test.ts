@@ -112,6 +112,7 @@ test('a connection is shown with its channels and consumers, and closed with a r
     code: 320,
     text: 'CONNECTION_FORCED - for a test',
     user: 'guest',
+    user_provided_name: '<b>me</b>',
   });
 });
 
@@ -198,9 +199,26 @@ test('dead letters go back to where they died, as they were', async () => {
     if (message !== false) channel.nack(message, false, false);
   }
   await until(async () => (await get<{ messages: number }>(`/queues/%2F/${dead}`)).messages === 10);
+  const [letter] = await browse(dead, 'count=1');
+  expect(letter).toMatchObject({
+    payload: 'j0',
+    last_death: {
+      reason: 'rejected',
+      queue,
+      exchange: 'amq.topic',
+      routing_key: 'jobs.0',
+      count: 1,
+    },
+  });
   const redrive = `/queues/%2F/${dead}/redrive`;
   const some = await api.call('POST', redrive, { header: 'even:true', count: 3 });
-  expect(some.json).toEqual({ moved: 3, stuck: 0, left: 7, next_cursor: expect.any(String) });
+  expect(some.json).toEqual({
+    moved: 3,
+    stuck: 0,
+    stuck_reasons: { not_dead_letter: 0, no_queue: 0, refused: 0 },
+    left: 7,
+    next_cursor: expect.any(String),
+  });
   const rest = await api.call('POST', redrive, { header: 'even:true', rate: 1000 });
   expect(rest.json).toMatchObject({ moved: 2, left: 5, next_cursor: null });
   const back = await channel.get(queue, { noAck: true });
@@ -213,7 +231,49 @@ test('dead letters go back to where they died, as they were', async () => {
   expect(moved.json).toMatchObject({ moved: 5, left: 0 });
   expect(await get(`/queues/%2F/${other}`)).toMatchObject({ messages: 5, messages_persistent: 5 });
   const stuck = await api.call('POST', `/queues/%2F/${other}/redrive`, { to: other });
-  expect(stuck.json).toMatchObject({ moved: 0, stuck: 5, left: 5 });
+  expect(stuck.json).toMatchObject({ moved: 0, stuck: 5, left: 5, stuck_reasons: { no_queue: 5 } });
+});
+
+test('what never died is not moved back anywhere, and the answer says why', async () => {
+  const channel = await (await client()).createConfirmChannel();
+  const queue = await newQueue();
+  channel.sendToQueue(queue, Buffer.from('x'));
+  await channel.waitForConfirms();
+  expect(await browse(queue, '')).toMatchObject([{ payload: 'x', last_death: null }]);
+  const { json } = await api.call('POST', `/queues/%2F/${queue}/redrive`, {});
+  const stuck_reasons = { not_dead_letter: 1, no_queue: 0, refused: 0 };
+  expect(json).toEqual({ moved: 0, stuck: 1, stuck_reasons, left: 1, next_cursor: null });
+});
+
+test('a machine on which time flies shows as many messages as were asked for, and says why it stopped', async () => {
+  // Each of some looks at the clock takes longer than a turn may; with all of them nothing would ever be answered.
+  let looks = 0;
+  let flownMs = 0;
+  const clock = {
+    wallMs: () => Date.now(),
+    monotonicMs: () => {
+      looks -= 1;
+      if (looks >= 0) flownMs += 11;
+      return performance.now() + flownMs;
+    },
+  };
+  const slow = await startApi({}, { clock, access: {}, prepare: () => {} });
+  try {
+    await slow.call('PUT', '/queues/%2F/q', { durable: true });
+    for (let n = 0; n < 4; n++) {
+      const body = { routing_key: 'q', payload: 'x', payload_encoding: 'string', properties: {} };
+      await slow.call('POST', '/exchanges/%2F/amq.default/publish', body);
+    }
+    const asked = async (query: string): Promise<unknown> => {
+      looks = 40;
+      return (await slow.call('GET', `/queues/%2F/q/messages?${query}`)).json;
+    };
+    expect(await asked('count=9')).toMatchObject({ scanned: 4, stopped_by: 'end' });
+    expect(await asked('count=3')).toMatchObject({ scanned: 3, stopped_by: 'count' });
+    expect(await asked('count=9&key=none')).toMatchObject({ messages: [], stopped_by: 'end' });
+  } finally {
+    await slow.close();
+  }
 });
 
 test('a queue tells the age of its oldest message, and how long deliveries and acks take', async () => {
@@ -334,7 +394,9 @@ test('a body that is too large is refused, and pages may run nothing but their o
       413,
       { reason: expect.stringContaining('management.http.max_body_size') },
     ]);
-    expect(answer.headers.get('content-security-policy')).toContain("default-src 'self'");
+    const allowed = answer.headers.get('content-security-policy');
+    expect(allowed).toContain("default-src 'self'");
+    expect(allowed, 'the address of no other machine').not.toMatch(/https?:|wss?:|\*/);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   } finally {
     await small.close();
@@ -370,4 +432,49 @@ test('rates are of what happened between two looks', async () => {
   } finally {
     await fast.close();
   }
+});
+
+test('a paused queue gives nothing to clients, is shown as paused, and goes on where it is resumed', async () => {
+  const channel = await (await client()).createConfirmChannel();
+  const queue = await newQueue();
+  const given: string[] = [];
+  await channel.consume(queue, (message) => given.push(String(message?.content)), { noAck: true });
+  const state = async (): Promise<unknown> =>
+    (await get<{ state: string }>(`/queues/%2F/${queue}`)).state;
+  expect(await state()).toBe('running');
+  for (let twice = 0; twice < 2; twice++) {
+    expect((await api.call('PUT', `/queues/%2F/${queue}/pause`)).status).toBe(204);
+  }
+  expect(await state()).toBe('paused');
+  channel.sendToQueue(queue, Buffer.from('one'), { persistent: true });
+  channel.sendToQueue(queue, Buffer.from('two'));
+  await channel.waitForConfirms();
+  expect(await channel.get(queue)).toBe(false);
+  const { json } = await api.call('POST', `/queues/%2F/${queue}/get`, {
+    count: 1,
+    ackmode: 'ack_requeue_false',
+    encoding: 'auto',
+  });
+  expect(json).toMatchObject([{ payload: 'one', message_count: 1 }]);
+  expect(given).toEqual([]);
+  expect((await api.call('PUT', `/queues/%2F/${queue}/resume`)).status).toBe(204);
+  await until(async () => given.length === 1);
+  expect(given).toEqual(['two']);
+  expect(await state()).toBe('running');
+  expect((await api.call('PUT', '/queues/%2F/none/pause')).status).toBe(404);
+});
+
+test('a publish over HTTP has no deliveries to ack, and says so', async () => {
+  const queue = await newQueue();
+  const answer = await api.call('POST', '/exchanges/%2F/amq.default/publish', {
+    properties: { headers: { 'x-ack-delivery-tag': 1 } },
+    routing_key: queue,
+    payload: 'x',
+    payload_encoding: 'string',
+  });
+  expect(answer.status).toBe(400);
+  expect(answer.json).toMatchObject({
+    reason: expect.stringContaining('only a publish on a channel that has deliveries can ack them'),
+  });
+  expect(await get(`/queues/%2F/${queue}`)).toMatchObject({ messages: 0 });
 });

@@ -43,7 +43,7 @@ test('a body that nothing wants is not waited for, and its connection ends', asy
     ['POST /api/whoami', LOGIN + chunked, 405],
     ['GET /api/whoami', LOGIN + long, 200],
     ['PUT /api/queues/%2F/x', LOGIN + long, 413],
-    ['POST /api/definitions', `${LOGIN}content-length: 30000000\r\n`, 413],
+    ['POST /api/definitions', `${LOGIN}content-length: 40000000\r\n`, 413],
     ['PUT /api/queues/%2F/x', `${long}expect: 100-continue\r\n`, 401],
   ] as const;
   for (const [start, headers, status] of cases) {
@@ -91,6 +91,26 @@ test('JSON that is too much for its route is refused, and definitions may be lar
   expect([given.status, given.text]).toEqual([204, '']);
   const listed = await api.call('GET', '/queues/%2F/imported%202999');
   expect(listed.json).toMatchObject({ arguments: { 'x-max-length': 2999 } });
+});
+
+test('20 MiB of definitions are taken, and what is left out of them is told where that is asked for', async () => {
+  const big = Array.from({ length: 210 }, (_, n) => ({ name: `big ${n}`, value: 'x'.repeat(1e5) }));
+  const queues = [
+    { vhost: '/', name: 'log', durable: true, arguments: { 'x-queue-type': 'stream' } },
+    { vhost: '/', name: 'beside', durable: true },
+  ];
+  const file = JSON.stringify({ global_parameters: big, queues });
+  expect(file.length).toBeGreaterThan(20 * 2 ** 20);
+  const reason = "queues[0] 'log' in vhost '/': there are no queues of type 'stream' here";
+  const refused = await api.call('POST', '/definitions', file);
+  expect([refused.status, refused.json]).toEqual([400, { error: 'bad_request', reason }]);
+  expect((await api.call('GET', '/global-parameters/big%200')).status).toBe(404);
+  const taken = await api.call('POST', '/definitions?skip_unsupported=true', file);
+  const warning = reason.replace(':', ' is left out:');
+  expect([taken.status, taken.json]).toEqual([200, { warnings: [warning] }]);
+  expect((await api.call('GET', '/global-parameters/big%20209')).status).toBe(200);
+  expect((await api.call('GET', '/queues/%2F/beside')).status).toBe(200);
+  for (const { name } of big) await api.call('DELETE', `/global-parameters/${name}`);
 });
 
 test('definitions come in a form too', async () => {

@@ -3,14 +3,16 @@
 
 import { connect } from 'amqplib';
 import pino from 'pino';
+import { type RunningBroker, startBroker } from '../../src/boot/start.ts';
 import { View } from '../../src/broker/view.ts';
+import { LiveSettings } from '../../src/config/live/live-settings.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
-import { type RunningBroker, startBroker } from '../../src/main.ts';
 import type { Context } from '../../src/management/context.ts';
 import type { Connection } from '../../src/server/connection/connection.ts';
 import type { Server } from '../../src/server/server.ts';
 import { ServerView } from '../../src/server/view/server-view.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
+import { KeptLines } from '../../src/util/log/kept-lines.ts';
 
 const SILENT = pino({ level: 'silent' });
 const ALL = { configure: '.*', write: '.*', read: '.*' };
@@ -38,6 +40,8 @@ export class Crowd {
       ...defaultSettings(),
       tcpListeners: new Map([['default', { host: '127.0.0.1', port: 0 }]]),
       memory: true,
+      // A look at deliveries that are late goes over all consumers of a channel, now and then.
+      consumerTimeoutMs: Number.POSITIVE_INFINITY,
       managementPort: null,
       prometheusPort: null,
     };
@@ -63,8 +67,10 @@ export class Crowd {
       view: this.view(),
       clock,
       log: SILENT,
+      logLines: new KeptLines(clock),
       admitsLine: (kind) => lines.admits(kind),
       guard: peerGuard,
+      pathPrefix: '',
       facts: {
         startedMs: 0,
         pid: 1,
@@ -80,11 +86,11 @@ export class Crowd {
       openProbes: false,
       ports: () => [],
       certificates: () => [],
-      settings: () => ({}),
+      settings: LiveSettings.of(defaultSettings()),
       acceptAmqp: () => null,
       backup: null,
-      wait: () => Promise.resolve(),
-      every: () => {},
+      delay: () => Promise.resolve(),
+      repeat: () => {},
     };
   }
 
@@ -97,9 +103,16 @@ export class Crowd {
       const name = { value: `shadow ${i}` };
       open.add(Object.create(last, { name }) as Connection);
     }
-    const { broker, settings, addresses, certificates } = server;
-    const holdUntil = server.holdUntil.bind(server);
-    const around = { broker, settings, addresses, certificates, openConnections: open, holdUntil };
+    const { broker, settings, addresses, certificates, turn, intake } = server;
+    const around = {
+      broker,
+      settings,
+      addresses,
+      certificates,
+      turn,
+      intake,
+      openConnections: open,
+    };
     return new View(broker, '1.2.3', new ServerView(around));
   }
 
@@ -141,7 +154,7 @@ export class Crowd {
         ...many((i) => ({ user: LOOKER, vhost, exchange: `x${i}`, ...ALL })),
       ],
       parameters: [
-        ...many((i) => ({ vhost, component: 'c', name: `n${i}`, value: i })),
+        ...many((i) => ({ vhost, component: 'federation-upstream-set', name: `n${i}`, value: [] })),
         ...many((i) => ({
           vhost,
           component: 'operator_policy',
@@ -159,6 +172,8 @@ export class Crowd {
       policies: many((i) => ({ vhost, name: `p${i}`, definition, ...rule })),
       queues: [...many((i) => ({ ...lasting, name: `q${i}` })), { ...lasting, name: 'bound' }],
       exchanges: many((i) => ({ ...lasting, name: `x${i}`, type: 'direct', internal: false })),
+      // A vhost may have so many.
+      schedules: many((i) => ({ vhost, name: `s${i}`, every: 3_600_000 })).slice(-1000),
       bindings: [...many((i) => bound(`q${i}`, `q${i}`)), ...many((i) => bound('bound', `k${i}`))],
     };
   }
@@ -182,7 +197,7 @@ export class Crowd {
         ),
       );
     }
-    const channels = [...(this.server as Server).peers.channels()];
+    const channels = [...(this.server as Server).view.channels()];
     this.channel = channels[channels.length - 1]?.name ?? '';
     // The last one is what all the shadows are of: it has one channel.
     await (await open()).createChannel();

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { Breather } from '../../src/management/breather.ts';
-import { piecesOfResult } from '../../src/management/http/json-pieces.ts';
+import { piecesOfResult } from '../../src/management/answers/json-pieces.ts';
+import { TimeSlice } from '../../src/management/time-slice.ts';
 
-const STILL = new Breather({ wallMs: () => 0, monotonicMs: () => 0 });
+const STILL = new TimeSlice({ wallMs: () => 0, monotonicMs: () => 0 });
+const asIs = (row: object): object => row;
 const LONG = Array.from({ length: 3000 }, (_, n) => ({ n, text: `row "${n}"`, left: undefined }));
 
 test.each([
@@ -19,7 +20,7 @@ test.each([
   ['a long list at last', { gone: undefined, name: 'q', 'a "key"': LONG }],
   ['several long lists', { a: LONG, b: LONG }],
 ])('%s is the same JSON in pieces', async (_, value) => {
-  const pieces = await piecesOfResult(value, STILL);
+  const pieces = await piecesOfResult(value, STILL, asIs);
   expect(pieces.join('')).toBe(JSON.stringify(value));
   expect(pieces.length > 1).toBe(JSON.stringify(value).length > 64 * 1024);
 });
@@ -29,9 +30,9 @@ test('a long list rests while it is written, a short one does not', async () => 
   const rest = async (): Promise<void> => {
     rests += 1;
   };
-  const breather = { due: true, rest } as unknown as Breather;
-  await piecesOfResult({ rows: LONG.slice(0, 64) }, breather);
+  const timeSlice = { due: true, rest } as unknown as TimeSlice;
+  await piecesOfResult({ rows: LONG.slice(0, 64) }, timeSlice, asIs);
   expect(rests).toBe(0);
-  await piecesOfResult({ rows: LONG }, breather);
+  await piecesOfResult({ rows: LONG }, timeSlice, asIs);
   expect(rests).toBe(LONG.length);
 });

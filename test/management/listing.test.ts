@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Breather, sortSlowly } from '../../src/management/breather.ts';
 import type { Call } from '../../src/management/call.ts';
 import { list, nameFilter, pick } from '../../src/management/listing.ts';
+import { sortInSlices, TimeSlice } from '../../src/management/time-slice.ts';
 
 const STILL = { wallMs: () => 0, monotonicMs: () => 0 };
 
@@ -13,7 +13,7 @@ test('sorting slowly is sorting, and keeps the order of equals', async () => {
       return { key: value % 100, place };
     });
     const compare = (a: { key: number }, b: { key: number }): number => a.key - b.key;
-    const sorted = await sortSlowly(rows, compare, new Breather(STILL));
+    const sorted = await sortInSlices(rows, compare, new TimeSlice(STILL));
     expect(sorted).toEqual([...rows].sort(compare));
   }
 });
@@ -30,31 +30,31 @@ test('however many rows are sorted, few are compared between two rests', async (
     compared += 1;
     return a - b;
   };
-  const sorted = await sortSlowly(rows, compare, { due: true, rest } as unknown as Breather);
+  const sorted = await sortInSlices(rows, compare, { due: true, rest } as unknown as TimeSlice);
   expect(sorted).toEqual([...rows].sort((a, b) => a - b));
   expect(Math.max(most, compared)).toBeLessThan(512 * 10);
 });
 
 test('work that takes long leaves the loop to others', async () => {
   let ms = 0;
-  const breather = new Breather({ wallMs: () => 0, monotonicMs: () => ms++ });
+  const timeSlice = new TimeSlice({ wallMs: () => 0, monotonicMs: () => ms++ });
   let turns = 0;
   const timer = setInterval(() => {
     turns += 1;
   }, 0);
-  await sortSlowly(
+  await sortInSlices(
     Array.from({ length: 50_000 }, (_, n) => -n),
     (a, b) => a - b,
-    breather,
+    timeSlice,
   );
-  for (let n = 0; n < 50; n++) await breather.rest();
+  for (let n = 0; n < 50; n++) await timeSlice.rest();
   clearInterval(timer);
   expect(turns).toBeGreaterThan(0);
 });
 
 test('a list leaves the loop to others while it looks at rows that are not wanted', async () => {
   let ms = 0;
-  const breather = new Breather({ wallMs: () => 0, monotonicMs: () => ms });
+  const timeSlice = new TimeSlice({ wallMs: () => 0, monotonicMs: () => ms });
   const seen: number[] = [];
   function* rows() {
     for (let n = 0; n < 40; n++) {
@@ -63,7 +63,7 @@ test('a list leaves the loop to others while it looks at rows that are not wante
       yield n % 2 === 0 ? null : { name: 'other' };
     }
   }
-  const call = { query: { name: 'wanted' }, breather } as unknown as Call;
+  const call = { query: { name: 'wanted' }, timeSlice } as unknown as Call;
   const listed = list(call, rows());
   // What it does before it lets others be served, it does at once.
   expect(seen.length).toBeLessThan(10);
@@ -98,7 +98,7 @@ test.each([1, 2, 7, 40, 41])(
     }));
     const ordered = [...rows].sort((a, b) => b.rank - a.rank);
     const query = { page: String(page), page_size: '500', sort: 'rank', sort_reverse: 'true' };
-    const call = { query, breather: new Breather(STILL) } as unknown as Call;
+    const call = { query, timeSlice: new TimeSlice(STILL) } as unknown as Call;
     const { pieces } = await list(call, rows);
     expect(JSON.parse(pieces.join(''))).toEqual({
       filtered_count: 20_400,
@@ -127,7 +127,7 @@ test('all rows come in order, whatever their texts are', async () => {
     name: names[n % names.length],
     rank: (n * 48_271) % 97,
   })).filter(({ name }, n) => (name ?? '').length < 1000 || n < 100);
-  const call = { query: { sort: 'rank' }, breather: new Breather(STILL) } as unknown as Call;
+  const call = { query: { sort: 'rank' }, timeSlice: new TimeSlice(STILL) } as unknown as Call;
   const { pieces } = await list(call, rows);
   expect(JSON.parse(pieces.join(''))).toEqual([...rows].sort((a, b) => a.rank - b.rank));
 });

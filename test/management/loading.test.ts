@@ -4,33 +4,33 @@ import { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { buildApp, ROUTES } from '../../src/management/app.ts';
-import type { Breather } from '../../src/management/breather.ts';
 import type { Context } from '../../src/management/context.ts';
-import { loadPieces } from '../../src/management/http/load-pieces.ts';
+import { loadModules } from '../../src/management/http/load-modules.ts';
+import type { TimeSlice } from '../../src/management/time-slice.ts';
 
 /** Counts the moments at which others may have their turn. */
-function counting(): { rests: number; breather: Breather } {
+function counting(): { rests: number; timeSlice: TimeSlice } {
   const count = { rests: 0 };
   const rest = async (): Promise<void> => {
     count.rests += 1;
   };
-  return Object.assign(count, { breather: { due: true, rest } as unknown as Breather });
+  return Object.assign(count, { timeSlice: { due: true, rest } as unknown as TimeSlice });
 }
 
 test('others have their turn between the pieces of the HTTP library and between its routes', async () => {
   const loading = counting();
-  await loadPieces(loading.breather);
+  await loadModules(loading.timeSlice);
   expect(loading.rests).toBeGreaterThan(8);
   const building = counting();
   const context = { bodyBytesMax: 1000 } as Context;
-  const app = await buildApp(context, new Server(), () => {}, building.breather);
+  const app = await buildApp(context, new Server(), () => {}, building.timeSlice);
   expect(building.rests).toBeGreaterThan(ROUTES.length);
   await app.close();
 });
 
 test('what compiles schemas is not loaded, since there are none', async () => {
-  await loadPieces(counting().breather);
-  const app = await buildApp({} as Context, new Server(), () => {}, counting().breather);
+  await loadModules(counting().timeSlice);
+  const app = await buildApp({} as Context, new Server(), () => {}, counting().timeSlice);
   await app.close();
   const loaded = Object.keys(createRequire(import.meta.url).cache);
   expect(loaded.filter((path) => /node_modules\/fastify\//.test(path))).not.toEqual([]);

@@ -2,8 +2,8 @@
 
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { startBroker } from '../../src/boot/start.ts';
 import { defaultSettings } from '../../src/config/settings.ts';
-import { startBroker } from '../../src/main.ts';
 import { endpointOf, RawConnection } from '../support/amqp-raw.ts';
 import { Api } from './support.ts';
 

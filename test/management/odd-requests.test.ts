@@ -117,6 +117,39 @@ test('an odd target has an answer, and an upgrade of one is refused', async () =
   expect(await speak(port, upgrade)).toMatch(/^HTTP\/1\.1 404/);
 });
 
+/** Sends a text, and more with the first answer; resolves with all that came when the other side has closed. */
+function converse(port: number, text: string, more = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let heard = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.setEncoding('latin1').on('data', (part) => {
+      if (heard === '') socket.write(more);
+      heard += part;
+    });
+    socket.on('close', () => resolve(heard));
+    socket.on('error', reject);
+  });
+}
+
+test('a request that offers HTTP/2 is answered in HTTP/1.1, with its body, and the connection goes on', async () => {
+  const offer =
+    'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n';
+  const login = `authorization: Basic ${Buffer.from('guest:guest').toString('base64')}\r\n`;
+  const head = `host: x\r\n${login}`;
+  const port = Number(new URL(api.url).port);
+  const path = '/api/queues/%2F/offered';
+  const put = `PUT ${path} HTTP/1.1\r\n${head}${offer}content-length: 16\r\n\r\n{"durable":true}`;
+  const get = `GET ${path}?columns=name,durable HTTP/1.1\r\n${head}${CLOSE}\r\n`;
+  const answers = await converse(port, put, get);
+  expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 200']);
+  expect(answers).toContain('{"name":"offered","durable":true}');
+  // Java's client offers it again with each request of a connection.
+  const again = `GET ${path} HTTP/1.1\r\n${head}${offer}\r\n`;
+  const last = `GET /nowhere HTTP/1.1\r\n${head}${offer.replace('Upgrade,', 'close, Upgrade,')}\r\n`;
+  const both = await converse(port, again, last);
+  expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404']);
+});
+
 test('an upgrade that nothing takes is answered, and its connection counts like any other', async () => {
   const upgrade = `GET /nowhere HTTP/1.1\r\nhost: x\r\n${UPGRADE}\r\n`;
   expect(await speak(metricsPort, upgrade)).toMatch(/^HTTP\/1\.1 404/);

@@ -54,7 +54,7 @@ test('half of a pair of surrogates in JSON becomes U+FFFD before anything is kep
     "permissions":[{"user":${ODD},"vhost":${ODD},"configure":${ODD},"write":${ODD},"read":${ODD}}],
     "topic_permissions":[{"user":${ODD},"vhost":${ODD},"exchange":${ODD},"write":"","read":""}],
     "policies":[{"name":${ODD},"vhost":${ODD},"pattern":${ODD},"definition":{"dead-letter-exchange":${ODD}}}],
-    "parameters":[{"component":${ODD},"name":${ODD},"vhost":${ODD},"value":{${ODD}:${ODD}}}],
+    "parameters":[{"component":"federation-upstream-set","name":${ODD},"vhost":${ODD},"value":[{"upstream":${ODD}}]}],
     "global_parameters":[{"name":${ODD},"value":${ODD}}],
     "queues":[{"name":${ODD},"vhost":${ODD},"durable":true,"arguments":{"x":${ODD}}}],
     "exchanges":[{"name":${ODD},"vhost":${ODD},"type":"topic","durable":true}],
@@ -78,7 +78,7 @@ test('half of a pair of surrogates in JSON becomes U+FFFD before anything is kep
     `/queues/${PATH}/${PATH}`,
     `/exchanges/${PATH}/${PATH}`,
     `/policies/${PATH}/${PATH}`,
-    `/parameters/${PATH}/${PATH}/${PATH}`,
+    `/parameters/federation-upstream-set/${PATH}/${PATH}`,
     `/global-parameters/${PATH}`,
     `/permissions/${PATH}/${PATH}`,
     `/vhosts/${PATH}`,
@@ -168,4 +168,17 @@ test('users are deleted together or not at all', async () => {
   expect((await api.call('GET', '/users/u1')).status).toBe(200);
   const twice = await api.call('POST', '/users/bulk-delete', '{"users":["u1","u2","u1"]}');
   expect(twice.status).toBe(204);
+});
+
+test('a payload that is said to be base64, and is none, is refused', async () => {
+  const publish = (payload: string) => {
+    const body = { routing_key: 'none', payload, payload_encoding: 'base64', properties: {} };
+    return api.call('POST', '/exchanges/%2F/amq.default/publish', body);
+  };
+  for (const payload of ['***', 'YQ==YQ', 'a-b_', 'aä==']) {
+    expect((await publish(payload)).status, payload).toBe(400);
+  }
+  for (const payload of ['', 'YQ==', 'YW\nI=\n']) {
+    expect((await publish(payload)).status, payload).toBe(200);
+  }
 });

@@ -4,13 +4,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { piecesOfResult } from '../../src/management/answers/json-pieces.ts';
 import { ROUTES } from '../../src/management/app.ts';
-import { Breather, walked } from '../../src/management/breather.ts';
 import { Call } from '../../src/management/call.ts';
-import { piecesOfResult } from '../../src/management/http/json-pieces.ts';
 import { HttpError } from '../../src/management/http-error.ts';
-import { Attempts, type Person, reaches } from '../../src/management/person.ts';
+import { Attempts, type Principal, reaches } from '../../src/management/principal.ts';
 import { Answer, type Route } from '../../src/management/route.ts';
+import { TimeSlice, walked } from '../../src/management/time-slice.ts';
 import { Exposition } from '../../src/metrics/exposition.ts';
 import { Crowd, LOOKER } from './crowd.ts';
 import { Visits } from './visits.ts';
@@ -21,9 +21,9 @@ const FEW = 10;
 /** A turn may go over fewer: a slice of 200 and one more step, which sorts 512 rows at most. */
 const MOST = 1200;
 
-const ADMINISTRATOR: Person = { name: 'guest', tags: ['administrator'] };
+const ADMINISTRATOR: Principal = { name: 'guest', tags: ['administrator'] };
 /** With permissions in all vhosts, and in none. */
-const LITTLE: readonly Person[] = [
+const LITTLE: readonly Principal[] = [
   { name: LOOKER, tags: ['management'] },
   { name: 'alone', tags: ['management'] },
 ];
@@ -41,7 +41,7 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
   const values: Record<string, string> = {
     vhost: '/',
     user: LOOKER,
-    component: 'c',
+    component: 'federation-upstream-set',
     source: 'amq.direct',
     kind: 'q',
     destination: 'bound',
@@ -53,6 +53,7 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
     unit: 'days',
     port: '1',
     protocol: 'none',
+    filter: 'none',
   };
   const names: readonly (readonly [start: string, name: string])[] = [
     ['/queues', path.endsWith('/bindings') ? 'bound' : 'heard'],
@@ -63,6 +64,8 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
     ['/operator-policies', `o${last}`],
     ['/parameters', `n${last}`],
     ['/global-parameters', `g${last}`],
+    ['/settings', 'log.level'],
+    ['/schedules', `s${last}`],
   ];
   const name = names.find(([start]) => path.startsWith(start))?.[1];
   const all = name === undefined ? values : { ...values, name };
@@ -77,15 +80,21 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
 }
 
 /** Answers a call as app.ts does, without the network; returns how long the answer is. */
-async function answer(crowd: Crowd, visits: Visits, route: Route, person: Person, query: object) {
+async function answer(
+  crowd: Crowd,
+  visits: Visits,
+  route: Route,
+  principal: Principal,
+  query: object,
+) {
   const request = { params: paramsOf(route, crowd), query, headers: {} };
   const context = crowd.context(visits.clock);
   try {
     return await visits.watch(async () => {
-      const call = new Call(context, person, new Attempts(), request, () => ({}));
+      const call = new Call(context, principal, new Attempts(), request, () => ({}));
       const result = await route.run(call);
       if (result === undefined || result instanceof Answer) return 0;
-      const pieces = await piecesOfResult(result, call.breather);
+      const pieces = await piecesOfResult(result, call.timeSlice, (row) => row);
       return pieces.reduce((chars, piece) => chars + piece.length, 0);
     });
   } catch (error) {
@@ -100,7 +109,10 @@ let few: Crowd;
 /** Reads metrics; returns the most visits of a turn. */
 async function scrape(of: Crowd, url: string): Promise<number> {
   const visits = new Visits(50);
-  const exposition = new Exposition(of.context(visits.clock), false);
+  const exposition = new Exposition(of.context(visits.clock), {
+    perObject: false,
+    path: '/metrics',
+  });
   let text = '';
   await visits.watch(async () => {
     const response = new Writable({
@@ -109,7 +121,7 @@ async function scrape(of: Crowd, url: string): Promise<number> {
         setImmediate(done);
       },
     });
-    const request = { url, socket: {} } as IncomingMessage;
+    const request = { url, headers: {}, socket: {} } as unknown as IncomingMessage;
     const served = Object.assign(response, { writeHead: () => response });
     await exposition.serve(request, served as unknown as ServerResponse);
   });
@@ -137,17 +149,17 @@ afterEach(() => vi.restoreAllMocks());
 
 test.each(reading)('GET $path rests on its way over many things', async (route) => {
   const visits = new Visits(50);
-  for (const person of [ADMINISTRATOR, ...LITTLE]) {
-    if (route.level !== null && !reaches(person.tags, route.level)) continue;
+  for (const principal of [ADMINISTRATOR, ...LITTLE]) {
+    if (route.level !== null && !reaches(principal.tags, route.level)) continue;
     for (const query of QUERIES) {
-      await answer(crowd, visits, route, person, query);
-      expect(visits.most, `${person.name} ${JSON.stringify(query)}`).toBeLessThan(MOST);
+      await answer(crowd, visits, route, principal, query);
+      expect(visits.most, `${principal.name} ${JSON.stringify(query)}`).toBeLessThan(MOST);
     }
   }
 });
 
 test.each(reading)('GET $path is answered in one step where there is little', async (route) => {
-  const rest = vi.spyOn(Breather.prototype, 'rest');
+  const rest = vi.spyOn(TimeSlice.prototype, 'rest');
   await answer(few, new Visits(2000), route, ADMINISTRATOR, {});
   expect(rest).not.toHaveBeenCalled();
 });
@@ -161,7 +173,7 @@ test.each(['/metrics', '/metrics/per-object'])('%s rests on its way as well', as
 test('samples for rates are taken with rests', async () => {
   const visits = new Visits(50);
   const { view, clock } = crowd.context(visits.clock);
-  await visits.watch(() => walked(view.look.sample(), new Breather(clock)));
+  await visits.watch(() => walked(view.snapshots.sample(), new TimeSlice(clock)));
   expect(visits.turns).toBeGreaterThan(COUNT / 200);
   expect(visits.most).toBeLessThan(MOST);
 });

@@ -65,7 +65,7 @@ test('the overview, the health check and the status say that something is set as
   expect(health).toMatchObject({ status: 'failed', reason: expect.stringContaining('set aside') });
   expect((await ask('GET', '/health/checks/set-aside', ''))[0]).toBe(401);
   expect(await leveret('status')).toContain(
-    'Set aside  2 messages, 1 definitions: see `leveret list set-aside`',
+    'Set aside  2 messages, 1 definition: see `leveret list set-aside`',
   );
 });
 

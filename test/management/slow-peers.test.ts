@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Answers } from '../../src/management/http/answers.ts';
+import { Answers } from '../../src/management/answers/answers.ts';
 import { ToolSockets, WRITE_TIMEOUT_MS } from '../../src/management/http/sockets.ts';
 import { thisMachine } from '../../src/server/backpressure/machine.ts';
 import { type Api, startApi, until } from './support.ts';

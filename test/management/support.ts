@@ -1,9 +1,9 @@
 // Owns a broker with its HTTP API for tests, or the one that MANAGEMENT_URL and AMQP_URL name: the same
 // tests run against RabbitMQ. Never checks an answer.
 
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
+import { type Embedding, type RunningBroker, startBroker } from '../../src/boot/start.ts';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
-import { type Embedding, type RunningBroker, startBroker } from '../../src/main.ts';
 
 /** An answer of the API. */
 export interface Answer {
@@ -70,6 +70,7 @@ export class Api {
 export async function startApi(
   changes: Partial<Settings> = {},
   embedding: Embedding | null = null,
+  logger: Logger = pino({ level: 'silent' }),
 ): Promise<Api> {
   const given = process.env['MANAGEMENT_URL'];
   if (given !== undefined && given !== '') {
@@ -83,7 +84,7 @@ export async function startApi(
     prometheusPort: null,
     ...changes,
   };
-  const broker = await startBroker(settings, pino({ level: 'silent' }), embedding);
+  const broker = await startBroker(settings, logger, embedding);
   const portOf = (key: string) => broker.addresses.find((each) => each.key === key)?.port;
   const url = `http://127.0.0.1:${portOf('management.tcp')}`;
   const amqpUrl = `amqp://guest:guest@127.0.0.1:${portOf('listeners.tcp.default')}`;

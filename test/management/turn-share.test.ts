@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Breather } from '../../src/management/breather.ts';
+import { TimeSlice } from '../../src/management/time-slice.ts';
 
 /** A clock that moves when work is done. */
 class WorkClock {
@@ -11,10 +11,10 @@ class WorkClock {
 
 /** Does so many ms of work with rests, and says when it is done. */
 async function work(clock: WorkClock, ms: number): Promise<void> {
-  const breather = new Breather(clock);
+  const timeSlice = new TimeSlice(clock);
   for (let done = 0; done < ms; done++) {
     clock.ms += 1;
-    if (breather.due) await breather.rest();
+    if (timeSlice.due) await timeSlice.rest();
   }
 }
 
@@ -72,13 +72,13 @@ test('however many short answers come, a long one ends', async () => {
 
 test('a rest is one, even where there is time left', async () => {
   const clock = new WorkClock();
-  const breather = new Breather(clock);
+  const timeSlice = new TimeSlice(clock);
   let turns = 0;
   const counting = async (): Promise<void> => {
     for (; turns < 5; turns++) await turn();
   };
   const counted = counting();
-  for (let n = 0; n < 4; n++) await breather.rest();
+  for (let n = 0; n < 4; n++) await timeSlice.rest();
   expect(turns).toBeGreaterThanOrEqual(3);
   await counted;
 });

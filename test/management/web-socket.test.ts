@@ -49,6 +49,7 @@ async function open(settings: Partial<ServerSettings> = {}): Promise<Opened> {
       clock,
       log: server.log,
       guard: server.peerGuard,
+      pathPrefix: '',
       plainWebSocket: true,
       allowedPages: { origins: [], hosts: [], machine: '' },
       acceptAmqp: (stream, below) => server.streams.accept(stream, below),

@@ -29,7 +29,7 @@ export function publishFrames(channel: number, publish: Publish, frameMax = 131_
 }
 
 /** One frame around a payload. */
-export function frame(type: number, channel: number, payload: Buffer): Buffer {
+function frame(type: number, channel: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(7);
   head[0] = type;
   head.writeUInt16BE(channel, 1);

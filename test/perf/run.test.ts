@@ -22,7 +22,7 @@ function run(
   lines: string[] = [],
 ): Promise<PerfResult> {
   const plan: PerfPlan = {
-    url: api.amqpUrl,
+    urls: [api.amqpUrl],
     producers: 1,
     consumers: 1,
     queues: ['perf'],
@@ -132,11 +132,45 @@ test('the end is told in a table and a histogram, or in JSON', async () => {
   });
 });
 
+test('the ends are dealt out to several brokers, each with its queue, and confirms of all are timed', async () => {
+  const other = await startApi();
+  try {
+    const result = await run({
+      urls: [api.amqpUrl, other.amqpUrl],
+      producers: 3,
+      consumers: 2,
+      queues: ['shared'],
+      messages: 50,
+      confirmWindow: 10,
+    });
+    expect(result).toMatchObject({ sent: 150, received: 150, confirmed: 150 });
+    expect(resultToJson(result)).toMatchObject({
+      confirm_latency: {
+        count: 150,
+        min_us: expect.any(Number),
+        p50_us: expect.any(Number),
+        p95_us: expect.any(Number),
+        p99_us: expect.any(Number),
+        max_us: expect.any(Number),
+      },
+    });
+    for (const [each, published] of [
+      [api, 100],
+      [other, 50],
+    ] as const) {
+      const { json } = await each.call('GET', '/queues/%2F/shared');
+      expect(json).toMatchObject({ messages: 0, message_stats: { publish: published } });
+    }
+  } finally {
+    await other.close();
+  }
+});
+
 test('what is wrong is said', async () => {
   await expect(run({ queues: ['none'], predeclared: true })).rejects.toThrow("no queue 'none'");
-  await expect(run({ url: 'amqp://127.0.0.1:1' })).rejects.toThrow('is a broker running there?');
+  await expect(run({ urls: ['amqp://127.0.0.1:1'] })).rejects.toThrow('is a broker running there?');
   const { port } = new URL(api.amqpUrl);
-  await expect(run({ url: `amqp://guest:wrong@127.0.0.1:${port}` })).rejects.toThrow(
+  await expect(run({ urls: [`amqp://guest:wrong@127.0.0.1:${port}`] })).rejects.toThrow(
     'ACCESS_REFUSED',
   );
   expect(() => parseAmqpUrl('http://x')).toThrow('is not AMQP');

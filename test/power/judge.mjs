@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Broker } from '../../dist/broker/broker.js';
 import { readMessage } from '../../dist/message/read-message.js';
-import { openLmdbStore } from '../../dist/store/lmdb/engine.js';
+import { openLmdbStore } from '../../dist/store/lmdb/open.js';
 import { systemClock } from '../../dist/util/clock.js';
 import { Recording } from './images.mjs';
 import { ACKED, KEPT, numberOf } from './load.mjs';

@@ -18,11 +18,14 @@ const JUDGE = fileURLToPath(new URL('./judge.mjs', import.meta.url));
 /** Images that one recorded run is good for. */
 const IMAGES_PER_RUN = 500;
 
+/** How long one image may take; most take some tens of milliseconds. */
+const JUDGE_TIMEOUT_MS = 60_000;
+
 /** Builds that break a promise: a file of dist/ with a change in it. */
 const BROKEN = {
   'a confirm is sent before its batch is on the disk': {
-    file: 'server/server.js',
-    from: 'channel.flushConfirms(this.broker.core.durableBatch)',
+    file: 'server/turn/turn.js',
+    from: 'channel.flushConfirms(this.core.durableBatch)',
     to: 'channel.flushConfirms(Infinity)',
   },
   'an ack is not written': {
@@ -66,7 +69,11 @@ async function judge({ log, folder, facts }, seed, images, totals, onWrong) {
   });
   let begun = -1;
   const before = totals.images;
+  // On an image whose disk lied, LMDB may go round for ever in a thread of its own. A broker ends itself then, see
+  // commit_timeout; here it is the judge that is ended.
+  const patience = setTimeout(() => child.kill('SIGKILL'), JUDGE_TIMEOUT_MS);
   child.on('message', ({ begins, place, wrong, counts }) => {
+    patience.refresh();
     if (begins !== undefined) {
       begun = begins;
       return;
@@ -81,6 +88,7 @@ async function judge({ log, folder, facts }, seed, images, totals, onWrong) {
   const ended = await new Promise((resolve) =>
     child.once('exit', (code, signal) => resolve(signal ?? code)),
   );
+  clearTimeout(patience);
   if (ended === 0 && totals.images - before === images) return;
   totals.images += 1;
   totals.failed += 1;

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import { TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { ROOT, useProcesses } from './support.ts';
 
@@ -24,12 +24,13 @@ const MARK = 'find me in the file 0123456789';
 interface Checked {
   readonly code: number | null;
   readonly out: string;
+  readonly err: string;
 }
 
 function check(dataDir: string, ...args: string[]): Checked {
   const all = [join(ROOT, 'bin', 'leveret'), 'check', '--data-dir', dataDir, ...args];
-  const { status, stdout } = spawnSync(process.execPath, all, { encoding: 'utf8' });
-  return { code: status, out: stdout };
+  const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
 }
 
 /** The data folder of a stopped broker with ten messages in each of two queues. */
@@ -170,7 +171,8 @@ test('the folder of a running broker, and one without data, are not checked', as
   const broker = await processes.start(dataDir);
   const running = check(dataDir);
   expect(running.code).toBe(2);
-  expect(running.out).toContain(`the broker is running as process ${broker.pid}`);
+  expect(running.out).toBe('');
+  expect(running.err).toContain(`leveret: the broker is running as process ${broker.pid}`);
   await broker.end('SIGTERM');
   expect(check(processes.folder()).code).toBe(2);
 });

@@ -86,7 +86,7 @@ describe('a folder that has held data is not taken for a new one', () => {
 
   test('when data.mdb is that of a store in which nothing was written', async () => {
     const other = processes.folder();
-    const { openLmdbStore } = await import('../../src/store/lmdb/engine.ts');
+    const { openLmdbStore } = await import('../../src/store/lmdb/open.ts');
     await (await openLmdbStore(other, { reserveBytes: 0 })).close();
     cpSync(join(other, 'data.mdb'), dataFile());
     const said = leveret('start', '--port', '0', '--data-dir', dataDir);
@@ -142,7 +142,7 @@ test('what a restore, a repair and a compaction left that were killed is cleared
   const broker = await processes.start(dataDir);
   const channel = await processes.channel(broker);
   expect((await channel.checkQueue('kept')).messageCount).toBe(1);
-  expect(readdirSync(dataDir).sort()).toEqual(['has-data', 'lock', 'store']);
+  expect(readdirSync(dataDir).sort()).toEqual(['control', 'has-data', 'lock', 'store']);
 });
 
 describe('a folder is new', () => {

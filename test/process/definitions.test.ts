@@ -12,6 +12,10 @@ const POLICIES = [
 ];
 const queue = (name: string) => ({ name, vhost: '/', durable: true, arguments: {} });
 
+const WAY_OUT =
+  'correct the file, take it off load_definitions, or set definitions.skip_unsupported = true, ' +
+  'which takes the rest\n';
+
 function write(folder: string, name: string, json: unknown): string {
   const path = join(folder, name);
   writeFileSync(path, JSON.stringify(json));
@@ -73,13 +77,11 @@ test.each([
   ['{', /^leveret: bad\.json: this is not JSON \(.*\); correct the file\n$/],
   [
     JSON.stringify({ queues: [queue('a'), { ...queue('b'), vhost: 'none' }] }),
-    "leveret: bad.json: queues[1] 'b' in vhost 'none': there is no vhost 'none'; " +
-      'correct the file, or take it off load_definitions\n',
+    `leveret: bad.json: queues[1] 'b' in vhost 'none': there is no vhost 'none'; ${WAY_OUT}`,
   ],
   [
     JSON.stringify({ queues: [{ ...queue('b'), durable: 5 }] }),
-    "leveret: bad.json: queues[0] 'b' in vhost '/': 'durable' must be true or false; " +
-      'correct the file, or take it off load_definitions\n',
+    `leveret: bad.json: queues[0] 'b' in vhost '/': 'durable' must be true or false; ${WAY_OUT}`,
   ],
 ])('a file with a mistake stops the start with one line: %s', async (text, expected) => {
   const folder = processes.folder();
@@ -92,6 +94,29 @@ test.each([
   const next = await start(folder, 'none').listening();
   const channel = await processes.channel(next);
   await expect(channel.checkQueue('a')).rejects.toThrow('404');
+});
+
+test('all that is wrong in any file is told in one start, and left out where that is set', async () => {
+  const folder = processes.folder();
+  const stream = { ...queue('log'), arguments: { 'x-queue-type': 'stream' } };
+  const exchange = { ...queue('late'), type: 'x-recent-history' };
+  write(folder, 'a.json', { queues: [stream, { ...stream, name: 'log-2' }, queue('a')] });
+  write(folder, 'b.json', { exchanges: [exchange], queues: [queue('b')] });
+  const refused = start(folder, '.');
+  expect(await refused.ended).toEqual({ code: 1, signal: null });
+  expect(refused.stderr.split('\n')).toEqual([
+    expect.stringMatching(
+      /a\.json: there are no queues of type 'stream' here: queues\[0\] 'log' in vhost '\/', queues\[1\] 'log-2'/,
+    ),
+    expect.stringMatching(/^b\.json: exchanges\[0\] 'late' in vhost '\/': there are no exchanges/),
+    '',
+  ]);
+  const env = { LEVERET_DEFINITIONS_SKIP_UNSUPPORTED: 'true' };
+  const broker = await start(folder, '.', env).listening();
+  expect(broker.entries.filter(({ msg }) => String(msg).includes('left out'))).toHaveLength(2);
+  const channel = await processes.channel(broker);
+  await channel.checkQueue('a');
+  await channel.checkQueue('b');
 });
 
 test('a file that is not there stops the start', async () => {

@@ -46,7 +46,7 @@ test('an export to a full disk leaves the file that was there, and nothing else'
   expect(readdirSync(disk).sort()).toEqual(['all.json', 'filler']);
   writeFileSync(filler, '');
   expect(
-    shell(`${verb} && $L export_definitions /dev/stdout --data-dir ${dataDir} | cat`).stdout,
+    shell(`${verb} >&2 && $L export_definitions /dev/stdout --data-dir ${dataDir} | cat`).stdout,
   ).toBe(before);
 });
 
@@ -60,7 +60,7 @@ test('perf refuses numbers that no machine has, before it connects', () => {
   for (const option of ['--producers', '--consumers', '--queues', '--size', '--qos', '--rate']) {
     const said = shell(`$L perf --uri amqp://127.0.0.1:1 ${option} 99999999999999999999`);
     expect(said.status, option).toBe(64);
-    expect(said.stderr, option).toMatch(/^error: [^\n]+\n$/);
+    expect(said.stderr, option).toMatch(/^leveret: [^\n]+\n$/);
   }
   expect(shell('$L perf --uri amqp://127.0.0.1:1 --producers 999999999').status).toBe(64);
 });

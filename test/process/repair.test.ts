@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DefinitionRows } from '../../src/broker/vhost/topology-rows.ts';
 import { withChecksum } from '../../src/store/checksum.ts';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import type { Store } from '../../src/store/port.ts';
 import { encodeRow, rowKey } from '../../src/store/row.ts';
 import {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { describe, expect, test } from 'vitest';
 import { withChecksum } from '../../src/store/checksum.ts';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import { TABLE_META } from '../../src/store/tables.ts';
 import { type OpenOptions, RawConnection } from '../support/amqp-raw.ts';
 import { type BrokerProcess, filesIn, nobodyRunsNode, pause, useProcesses } from './support.ts';
@@ -50,7 +50,7 @@ describe('a start that works', () => {
   test('makes the data folder, for this user alone, with all that leads to it', async () => {
     const folder = join(processes.folder(), 'a', 'b');
     await processes.start(folder);
-    expect(readdirSync(folder).sort()).toEqual(['has-data', 'lock', 'store']);
+    expect(readdirSync(folder).sort()).toEqual(['control', 'has-data', 'lock', 'store']);
   });
 
   test('in a folder that others may read logs a warning', async () => {

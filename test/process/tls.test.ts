@@ -140,7 +140,7 @@ test('SIGHUP has new certificates read, while connections go on', async () => {
 test('SIGHUP does no harm where there is no TLS', async () => {
   const broker = await processes.start(processes.folder());
   broker.signal('SIGHUP');
-  await eventually(() => broker.said('reading certificates again'));
+  await eventually(() => broker.said('reading certificates and config files again'));
   await (await processes.connect(broker)).close();
   expect(await broker.end('SIGTERM')).toMatchObject({ code: 0 });
 });

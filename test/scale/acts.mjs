@@ -375,6 +375,8 @@ async function measure(name, prepare) {
   for (let i = 0; i < TRIES; i++) {
     const broker = new ScaleBroker({
       LEVERET_MANAGEMENT_TCP_PORT: '0',
+      LEVERET_CONFIG_ROOT: '/nonexistent',
+      LEVERET_IN_CONTAINER: 'false',
       LEVERET_PROMETHEUS_TCP_PORT: '0',
     });
     await broker.start();

@@ -10,6 +10,8 @@ const queues = argument('queues', 20_000);
 const names = Array.from({ length: queues }, (_, n) => `q-${n}`);
 const broker = new ScaleBroker({
   LEVERET_MANAGEMENT_TCP_PORT: '0',
+  LEVERET_CONFIG_ROOT: '/nonexistent',
+  LEVERET_IN_CONTAINER: 'false',
   LEVERET_PROMETHEUS_TCP_PORT: '0',
 });
 await broker.start();

@@ -14,6 +14,8 @@ const GUEST = { user: 'guest', password: 'guest', vhost: '/' };
 /** Other brokers on the machine have the ports of tools; `settings` may ask for free ones. */
 const WITHOUT_TOOLS = {
   LEVERET_MANAGEMENT_TCP_PORT: 'none',
+  LEVERET_CONFIG_ROOT: '/nonexistent',
+  LEVERET_IN_CONTAINER: 'false',
   LEVERET_PROMETHEUS_TCP_PORT: 'none',
 };
 

@@ -360,6 +360,8 @@ async function longest(broker, asked) {
 async function measure(set, prepare) {
   const broker = new ScaleBroker({
     LEVERET_MANAGEMENT_TCP_PORT: '0',
+    LEVERET_CONFIG_ROOT: '/nonexistent',
+    LEVERET_IN_CONTAINER: 'false',
     LEVERET_PROMETHEUS_TCP_PORT: '0',
   });
   await broker.start();

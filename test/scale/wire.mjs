@@ -75,14 +75,22 @@ function table(fields) {
   return Buffer.concat([u32(bytes.length), bytes]);
 }
 
+/** One header, `x-delay`, a 64-bit integer; its value is put in later. */
+const DELAY_HEADERS = (() => {
+  const entry = Buffer.concat([shortString('x-delay'), Buffer.from('l'), Buffer.alloc(8)]);
+  return Buffer.concat([u32(entry.length), entry]);
+})();
+
 /**
- * The frames of one publish whose body begins with a number that is put in later.
- * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number }} message
+ * The frames of one publish whose body begins with a number that is put in later, and so is its `x-delay` where it is
+ * `delayed`.
+ * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean }} message
  */
-function publishFrames({ exchange = '', key, body, persistent, priority }) {
-  const properties = [Buffer.from([persistent ? 2 : 1])];
+function publishFrames({ exchange = '', key, body, persistent, priority, delayed = false }) {
+  const properties = delayed ? [DELAY_HEADERS] : [];
+  properties.push(Buffer.from([persistent ? 2 : 1]));
   if (priority !== undefined) properties.push(Buffer.from([priority]));
-  const flags = 0x1000 | (priority === undefined ? 0 : 0x0800);
+  const flags = 0x1000 | (priority === undefined ? 0 : 0x0800) | (delayed ? 0x2000 : 0);
   const header = [u16(60), u16(0), u32(0), u32(body.length), u16(flags), ...properties];
   const frames = [
     method(
@@ -99,7 +107,12 @@ function publishFrames({ exchange = '', key, body, persistent, priority }) {
   for (let at = 0; at < body.length; at += partMax) {
     frames.push(frame(3, CHANNEL, body.subarray(at, at + partMax)));
   }
-  return { frames: Buffer.concat(frames), bodyAt: frames[0].length + frames[1].length + 7 };
+  const headerAt = frames[0].length + 7;
+  return {
+    frames: Buffer.concat(frames),
+    bodyAt: frames[0].length + frames[1].length + 7,
+    delayAt: delayed ? headerAt + 14 + DELAY_HEADERS.length - 8 : -1,
+  };
 }
 
 /** Publishes made once and sent again and again, each time with other numbers in their bodies. */
@@ -112,11 +125,15 @@ export class Batch {
     this.busy = false;
     this.frameBytes = made.map(({ frames }) => frames.length);
     let start = 0;
-    this.numbersAt = made.map(({ frames, bodyAt }) => {
+    this.delaysAt = [];
+    this.numbersAt = made.map(({ frames, bodyAt, delayAt }) => {
       const at = start + bodyAt;
+      if (delayAt >= 0) this.delaysAt.push(start + delayAt);
       start += frames.length;
       return at;
     });
+    /** How long the message of a number waits, ms; for messages that are `delayed`. */
+    this.delayOf = (_n) => 0;
   }
 
   /** Numbers the bodies from `first` on; the answer is how many bytes the first `count` take. */
@@ -129,6 +146,9 @@ export class Batch {
       bytes[at + 1] = n >>> 16;
       bytes[at + 2] = n >>> 8;
       bytes[at + 3] = n;
+      if (this.delaysAt.length > 0) {
+        bytes.writeBigInt64BE(BigInt(this.delayOf(n)), this.delaysAt[i]);
+      }
     }
     if (count === this.count) return bytes.length;
     let end = 0;

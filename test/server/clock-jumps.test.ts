@@ -76,7 +76,7 @@ test.each([
     });
     clock.passMs(61_000);
     broker.server.wheel.advance();
-    broker.server.expiry.passed();
+    broker.server.turn.expiry.passed();
     const left = await raw.call(1, 'queue.declare', { queue: 'q', passive: true });
     expect(left).toMatchObject({ name: 'queue.declare-ok', messageCount: 0 });
     const moved = await raw.call(1, 'queue.declare', { queue: 'dead', passive: true });

@@ -3,6 +3,7 @@
 
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import { Random } from '../amqp/random.ts';
 import { encodeMethod, HEARTBEAT, typed } from '../support/amqp-wire.ts';
 import { PATIENCE_MS, SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
@@ -248,11 +249,11 @@ async function clean(broker: TestServer, spared: unknown): Promise<void> {
   const { sweeps } = broker.server.broker.core;
   for (const vhost of vhosts.values()) {
     for (const queue of [...vhost.queues.values()]) {
-      if (queue.name !== spared) vhost.deleteQueue(queue, false, false);
+      if (queue.name !== spared) vhost.removeQueue(queue);
     }
     for (const exchange of [...vhost.exchanges.values()]) {
       const own = exchange.name === '' || exchange.name.startsWith('amq.');
-      if (!own) vhost.deleteExchange(exchange.name, false);
+      if (!own) vhost.as(ALL_RIGHTS).deleteExchange(exchange.name, false);
     }
   }
   const { lines } = broker;

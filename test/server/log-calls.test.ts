@@ -15,32 +15,43 @@ const LINES_BEFORE = 4;
 /** Lines without a quota, by a part of their text, with the reason. */
 const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   {
-    file: 'src/main.ts',
+    file: 'src/boot/start.ts',
     text: 'warnings ?? []) logger.warn(warning)',
     why: 'once, before a port is open',
   },
   {
-    file: 'src/main.ts',
+    file: 'src/boot/definitions.ts',
     text: 'definitions are unchanged: not loaded',
     why: 'once, before a port is open',
   },
   {
-    file: 'src/main.ts',
+    file: 'src/boot/definitions.ts',
     text: 'logger.warn({ file: path }, warning)',
     why: 'the files of the settings, once, before a port is open',
   },
   {
-    file: 'src/main.ts',
+    file: 'src/boot/definitions.ts',
     text: 'definitions loaded',
     why: 'one for each file of the settings, before a port is open',
   },
   {
-    file: 'src/main.ts',
+    file: 'src/boot/start.ts',
     text: 'that the data folder holds data could not be noted there',
     why: 'once in a start',
   },
-  { file: 'src/tools.ts', text: 'listener failed', why: 'the system took a port away' },
-  { file: 'src/tools.ts', text: 'another program has the port', why: 'once for each port' },
+  { file: 'src/boot/tools.ts', text: 'listener failed', why: 'the system took a port away' },
+  { file: 'src/boot/tools.ts', text: 'another program has the port', why: 'once for each port' },
+  { file: 'src/boot/tools.ts', text: 'no control socket', why: 'once in a start' },
+  {
+    file: 'src/server/listen/open-listeners.ts',
+    text: 'this machine has no such address',
+    why: 'once for each address of a listener, in a start',
+  },
+  {
+    file: 'src/management/routes/settings.ts',
+    text: 'setting: name, before, value',
+    why: 'what an administrator changes is an audit, always written',
+  },
   {
     file: 'src/util/guard.ts',
     text: 'err: error, where',
@@ -120,6 +131,16 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     file: 'src/server/log/set-aside-log.ts',
     text: '{ id, vhost, queue, seq, position',
     why: 'LINES_MAX in PERIOD_MS',
+  },
+  {
+    file: 'src/management/routes/listeners.ts',
+    text: 'listeners suspended',
+    why: 'what an administrator changes is an audit, always written',
+  },
+  {
+    file: 'src/management/routes/listeners.ts',
+    text: 'listeners resumed',
+    why: 'what an administrator changes is an audit, always written',
   },
   {
     file: 'src/management/web-socket.ts',

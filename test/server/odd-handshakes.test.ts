@@ -2,6 +2,7 @@
 // fits, and never an error of the broker's own.
 
 import { expect, test } from 'vitest';
+import { jsonText } from '../../src/util/json/json-writer.ts';
 import { Random } from '../amqp/random.ts';
 import {
   bytesOf,
@@ -41,7 +42,7 @@ async function login(broker: TestServer, fields: Fields): Promise<[RawConnection
 
 /** Fails where the broker blames itself, or where what it shows of its connections cannot be shown. */
 function expectSound(broker: TestServer, frame: Frame, what: unknown): void {
-  expect(JSON.stringify([...broker.server.peers.connections()])).toContain('peer_host');
+  expect(jsonText([...broker.server.view.connections()])).toContain('peer_host');
   expect(broker.lines.filter(({ level }) => level >= 50)).toEqual([]);
   if (frame.name !== 'connection.close') return;
   expect([403, 501, 502, 503, 505], JSON.stringify([what, frame])).toContain(frame['replyCode']);

@@ -127,7 +127,7 @@ async function play(
   expect(socket.frames.at(-1)?.name).toBe('connection.close-ok');
   for (const queue of [...(broker.server.broker.vhosts.get('/')?.queues.values() ?? [])]) {
     expect(queue.readyCount + queue.unackedCount, queue.name).toBe(0);
-    broker.server.broker.vhosts.get('/')?.deleteQueue(queue, false, false);
+    broker.server.broker.vhosts.get('/')?.removeQueue(queue);
   }
   return result;
 }

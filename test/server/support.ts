@@ -4,7 +4,6 @@ import type { ConnectionOptions } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { defaultSettings } from '../../src/config/settings.ts';
-import type { MessageLog } from '../../src/message/log/log.ts';
 import type { Segment } from '../../src/message/log/segment.ts';
 import type { Machine } from '../../src/server/backpressure/machine.ts';
 import type { Connection } from '../../src/server/connection/connection.ts';
@@ -181,7 +180,7 @@ export class TestServer {
     for (const vhost of broker.vhosts.values()) {
       for (const queue of [...vhost.queues.values()]) {
         expect(queue.unackedCount, `unacked in ${queue.name} without a connection`).toBe(0);
-        vhost.deleteQueue(queue, false, false);
+        vhost.removeQueue(queue);
       }
     }
     broker.core.awaitBatch();
@@ -224,11 +223,6 @@ export function useServers(): (
     await started.listen();
     return started;
   };
-}
-
-/** Buffers that the log keeps for reuse. */
-export function pooledBuffers(log: MessageLog): number {
-  return privately<{ pool: Buffer[] }>(log).pool.length;
 }
 
 /** Looks at fields that are nobody's business but a test's. */

@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  CorruptRecordError,
-  checksum,
-  verifyChecksum,
-  withChecksum,
-  writeChecksum,
-} from '../../src/store/checksum.ts';
+import { checksum, verifyChecksum, withChecksum, writeChecksum } from '../../src/store/checksum.ts';
+import { CorruptRecordError } from '../../src/store/errors.ts';
 
 const KEY = Buffer.from([0xca, 0xfe]);
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CorruptRecordError, withChecksum } from '../../src/store/checksum.ts';
-import { StoreError } from '../../src/store/errors.ts';
+import { withChecksum } from '../../src/store/checksum.ts';
+import { CorruptRecordError, StoreError } from '../../src/store/errors.ts';
 import { checkFormat, FORMAT_VERSION } from '../../src/store/format.ts';
 import { openMemoryStore } from '../../src/store/memory/engine.ts';
 import type { Store } from '../../src/store/port.ts';

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StoreError } from '../../src/store/errors.ts';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import buildDist from '../global-setup.ts';
 import { type Child, startChild } from './children.ts';
 import { commit, storeContract } from './contract.ts';

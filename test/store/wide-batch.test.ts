@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { afterAll, expect, test } from 'vitest';
-import { openLmdbStore } from '../../src/store/lmdb/engine.ts';
+import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import type { Store } from '../../src/store/port.ts';
 import { commit, durable, storeContract } from './contract.ts';
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
  * there is no such place any more.
  */
 export function breakBuild(root, folder, changes) {
-  for (const name of ['bin', 'dist', 'package.json', 'rolldown.config.mjs']) {
+  for (const name of ['bin', 'dist', 'package.json', 'packaging/npm', 'rolldown.config.mjs']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));

@@ -26,7 +26,7 @@ const OBJECT_IDS: Readonly<Record<string, string>> = {
 };
 
 /** The tags of the kinds of text that a subject may hold. */
-export const TEXT_TAGS = { utf8: 0x0c, printable: 0x13, teletex: 0x14, ia5: 0x16, bmp: 0x1e };
+const TEXT_TAGS = { utf8: 0x0c, printable: 0x13, teletex: 0x14, ia5: 0x16, bmp: 0x1e };
 
 /** One attribute: its short name or dotted form, its text, and how that is encoded. */
 export type Attribute = readonly [type: string, text: string, kind?: keyof typeof TEXT_TAGS];

@@ -28,6 +28,10 @@ const NEEDS: readonly { readonly file: RegExp; readonly what: string; readonly h
   },
 ];
 
+/** Said where the tests are repeated on another version of Node.js. */
+const ONCE_ONLY =
+  'TESTS_AGAIN is set: the files of ONCE in test/support/projects.ts were left out, as they ran before.';
+
 const OTHERS = 'see the test for its condition';
 
 /** A reporter for vitest. */
@@ -35,7 +39,8 @@ export class LeftOut implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     // What a pattern of names leaves out is what its author asked for.
     if (process.argv.some((each) => each === '-t' || each.startsWith('--testNamePattern'))) return;
-    process.stdout.write(`\n${paragraph(modules)}\n`);
+    const again = process.env['TESTS_AGAIN'] === 'true' ? `${ONCE_ONLY}\n` : '';
+    process.stdout.write(`\n${again}${paragraph(modules)}\n`);
   }
 }
 
@@ -58,7 +63,7 @@ function paragraph(modules: readonly TestModule[]): string {
     }
   }
   if (total === 0)
-    return 'Nothing was left out. Longer proofs are scripts: see "Tests" in the README.';
+    return 'Nothing was left out. Longer proofs are scripts: see "Tests" in CONTRIBUTING.md.';
   const lines = [...counts].map(([line, count]) =>
     count === 1 ? line : `${line} (${count} tests)`,
   );

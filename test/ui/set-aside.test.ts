@@ -44,18 +44,22 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
     page = await logIn(browser, stage.api.url, complaints);
     const banner = page.getByRole('alert').filter({ hasText: 'Set aside' });
     await banner.waitFor();
-    expect(await banner.textContent()).toContain('Set aside and not served: 3 messages.');
+    await expect
+      .poll(() => banner.textContent())
+      .toContain('Set aside and not served: 3 messages.');
     await banner.getByRole('link').press('Enter');
     await page.getByRole('heading', { name: 'Set aside' }).waitFor();
     await page.getByRole('link', { name: 'work' }).first().press('Enter');
     await page.getByRole('heading', { name: 'Set aside: 3 messages' }).waitFor();
     const row = (id: string) => page.getByRole('row').filter({ hasText: `message ${id}` });
-    expect(await row(first).textContent()).toContain('delivery: Error: <b>unreadable</b>');
+    await expect
+      .poll(() => row(first).textContent())
+      .toContain('delivery: Error: <b>unreadable</b>');
 
     await row(first).getByRole('button', { name: 'Export' }).press('Enter');
     const shown = page.getByRole('dialog');
     await shown.getByRole('link', { name: 'Save as a file' }).waitFor();
-    expect(await shown.textContent()).toContain('"payload": "one"');
+    await expect.poll(() => shown.textContent()).toContain('"payload": "one"');
     await page.keyboard.press('Escape');
 
     await row(first).getByRole('button', { name: 'Try again' }).press('Enter');
@@ -64,11 +68,11 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
 
     await row(second).getByRole('button', { name: 'Drop' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).press('Enter');
-    expect(await idsIn('work')).toEqual([second, third]);
+    await expect.poll(() => idsIn('work')).toEqual([second, third]);
     await row(second).getByRole('button', { name: 'Drop' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Drop' }).press('Enter');
     await page.getByRole('heading', { name: 'Set aside: 1 message' }).waitFor();
-    expect(await idsIn('work')).toEqual([third]);
+    await expect.poll(() => idsIn('work')).toEqual([third]);
 
     await page.getByRole('button', { name: 'Drop all' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Drop' }).press('Enter');
@@ -77,7 +81,7 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
     await open('/');
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
     await page.locator('.tile').first().waitFor();
-    expect(await banner.count()).toBe(0);
+    await expect.poll(() => banner.count()).toBe(0);
   });
 
   test('a definition that is set aside is dropped after a question', async () => {
@@ -88,7 +92,9 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
     await page.getByText('start: Error: its page is damaged').waitFor();
     await page.getByRole('button', { name: 'Drop' }).click();
     const question = page.getByRole('dialog');
-    expect(await question.textContent()).toContain('All messages of the queue are lost with it');
+    await expect
+      .poll(() => question.textContent())
+      .toContain('All messages of the queue are lost with it');
     await question.getByRole('button', { name: 'Drop' }).click();
     await page.getByText('Nothing is set aside.').waitFor();
     expect(stage.server.broker.core.setAsideRows.count).toBe(0);
@@ -106,9 +112,9 @@ describe.skipIf(!hasBrowser)('the web UI and what is set aside', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Drop' }).click();
       await page.getByRole('heading', { name: /^Set aside/ }).waitFor({ state: 'hidden' });
     }
-    expect(await page.evaluate('window.hacked')).toBeUndefined();
-    expect(await page.locator('main img, main script').count()).toBe(0);
+    await expect.poll(() => page.evaluate('window.hacked')).toBeUndefined();
+    await expect.poll(() => page.locator('main img, main script').count()).toBe(0);
     const wide = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
-    expect(await page.evaluate(wide)).toBe(false);
+    await expect.poll(() => page.evaluate(wide)).toBe(false);
   });
 });

@@ -86,7 +86,7 @@ test('a timer that throws does not keep the others from firing', () => {
 
 /** What hands a function to the runtime, to be called later with nothing around it. */
 const ATTACHING =
-  /\.(?:on|once|addListener|prependListener|then|finally)\(|\b(?:setTimeout|setInterval|setImmediate|nextTurn|queueMicrotask|nextTick)\(|\bvoid [\w.]+(?:\?\.\w+)?\(|new Alarm\(|\bcreate(?:Http)?Server\(/;
+  /\.(?:on|once|addListener|prependListener|then|finally)\(|\b(?:setTimeout|setInterval|setImmediate|nextTurn|queueMicrotask|nextTick)\(|\bvoid [\w.]+(?:\?\.\w+)?\(|new PreciseTimer\(|\bcreate(?:Http)?Server\(/;
 
 /** Rooms that no peer's bytes reach: programs of their own, and what runs before a port is open. */
 const OTHER_ROOMS = ['src/cli/', 'src/perf/', 'src/management/ui/', 'src/embed/'];
@@ -106,7 +106,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   {
     file: 'src/util/timers.ts',
     text: 'setTimeout(this.fire, delay)',
-    why: 'an Alarm is attached by its owners, which are listed',
+    why: 'a PreciseTimer is attached by its owners, which are listed',
   },
   {
     file: 'src/server/listen/socket-events.ts',
@@ -114,19 +114,49 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'Connection.onData catches what frames throw; the turn that it may run is the broker’s own',
   },
   {
-    file: 'src/server/server.ts',
-    text: 'setImmediate(this.endTurn)',
+    file: 'src/server/turn/turn.ts',
+    text: 'setImmediate(this.endSoon)',
     why: 'the turn: what it throws is in the midst of a change and ends the process',
   },
   {
     file: 'src/server/turn/expiry-timer.ts',
-    text: 'new Alarm(',
+    text: 'new PreciseTimer(',
     why: 'wants a turn, and does nothing else',
   },
   {
+    file: 'src/management/http/form-file.ts',
+    text: "file.on('data'",
+    why: 'keeps the bytes',
+  },
+  {
+    file: 'src/management/http/form-file.ts',
+    text: "file.on('error'",
+    why: 'settles a promise',
+  },
+  {
+    file: 'src/management/http/form-file.ts',
+    text: "form.on('file'",
+    why: 'keeps what comes of one file',
+  },
+  {
+    file: 'src/management/http/form-file.ts',
+    text: "form.on('finish'",
+    why: 'settles a promise',
+  },
+  {
+    file: 'src/management/http/form-file.ts',
+    text: "form.on('error'",
+    why: 'settles a promise',
+  },
+  {
     file: 'src/server/listen/listener.ts',
-    text: "netServer.once('error', reject)",
+    text: "netServer.once('error', refused)",
     why: 'rejects the promise of the start',
+  },
+  {
+    file: 'src/server/listen/listener.ts',
+    text: "netServer.once('listening', opened)",
+    why: 'notes the port and resolves the promise of the start',
   },
   {
     file: 'src/server/listen/listener.ts',
@@ -194,12 +224,17 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'is given its listeners below',
   },
   {
-    file: 'src/management/http/answers.ts',
+    file: 'src/management/answers/answers.ts',
     text: "response.once('close'",
     why: 'gives back what was counted, and does nothing else',
   },
   {
-    file: 'src/management/http/answers.ts',
+    file: 'src/management/answers/gzips.ts',
+    text: "packed.once('close'",
+    why: 'gives back what was counted, and does nothing else',
+  },
+  {
+    file: 'src/management/answers/answers.ts',
     text: 'setImmediate(resolve)',
     why: 'resolves a promise that is waited for',
   },
@@ -207,6 +242,11 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     file: 'src/management/http/bodies.ts',
     text: "response.once('close'",
     why: 'gives back what was counted, and does nothing else',
+  },
+  {
+    file: 'src/management/http/control-socket.ts',
+    text: "'error'",
+    why: 'cuts the socket, settles a promise that is waited for, or writes a line',
   },
   {
     file: 'src/management/http/sockets.ts',
@@ -219,7 +259,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'counts, and does nothing else',
   },
   {
-    file: 'src/management/person.ts',
+    file: 'src/management/principal.ts',
     text: 'view.abandonLogins(socket)',
     why: 'takes logins out of a line, and does nothing else',
   },
@@ -230,7 +270,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   },
   {
     file: 'src/broker/access/login.ts',
-    text: 'new Alarm(',
+    text: 'new PreciseTimer(',
     why: 'starts checks whose answers are waited for',
   },
   {
@@ -239,7 +279,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'no peer’s bytes decide what the store’s own timers and callbacks do; a failure there is the end',
   },
   {
-    file: 'src/main.ts',
+    file: 'src/boot/start.ts',
     text: 'failed.then(',
     why: 'part of a race that the start waits for',
   },

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { WIRE_LIMITS } from '../../src/amqp/table-limits.ts';
-import { EXPIRY_MAX_MS } from '../../src/broker/queue/arguments.ts';
+import { EXPIRY_MAX_MS } from '../../src/broker/queue/arguments/argument-values.ts';
 import {
   DESCRIPTION_BYTES_MAX,
   heldToInt64,

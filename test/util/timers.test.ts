@@ -3,8 +3,6 @@ import type { Clock } from '../../src/util/clock.ts';
 import { TimerWheel, WheelTimer } from '../../src/util/timers.ts';
 import { seeded } from '../broker/exchange/random.ts';
 
-vi.mock('../../src/util/system/runtime.ts', () => import('../support/fakeable-runtime.ts'));
-
 /** A wheel on a clock that the test moves. */
 function wheelAt(startMs: number, tickMs = 100) {
   let nowMs = startMs;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { HASHING_SCRYPT } from '../../../src/broker/access/password.ts';
 import type { User } from '../../../src/broker/access/user.ts';
 import { Broker } from '../../../src/broker/broker.ts';
@@ -237,14 +238,14 @@ describe('permissions', () => {
 describe('vhosts', () => {
   test('are what they were after a restart', () => {
     const kept = new Kept();
-    const traits = { description: 'a test', tags: ['x', 'y'], defaultQueueType: 'quorum' };
-    kept.broker.putVhost('b', traits);
+    const metadata = { description: 'a test', tags: ['x', 'y'], defaultQueueType: 'quorum' };
+    kept.broker.putVhost('b', metadata);
     kept.broker.setVhostLimits('b', { 'max-queues': 3 });
     kept.broker.putVhost('b', { description: 'changed' });
     for (const { broker } of [kept, kept.restarted()]) {
       expect(broker.vhost('b').snapshot()).toMatchObject({
         name: 'b',
-        ...traits,
+        ...metadata,
         description: 'changed',
         limits: { 'max-queues': 3 },
       });
@@ -256,12 +257,16 @@ describe('vhosts', () => {
     const vhost = kept.broker.putVhost('b');
     kept.broker.setVhostLimits('b', { 'max-queues': 3 });
     kept.access.setPermission({ user: 'guest', vhost: 'b', ...ALL });
-    const traits = { durable: true, autoDelete: false, arguments: NOTHING };
-    const queue = vhost.declareQueue({ name: 'q', owner: null, ...traits }, kept);
-    vhost.declareExchange({ name: 'x', type: 'topic', internal: false, ...traits });
+    const declaration = { durable: true, autoDelete: false, arguments: NOTHING };
+    const queue = vhost
+      .as(ALL_RIGHTS, kept)
+      .declareQueue({ name: 'q', owner: null, ...declaration });
+    vhost
+      .as(ALL_RIGHTS)
+      .declareExchange({ name: 'x', type: 'topic', internal: false, ...declaration });
     vhost.bindings.bind(vhost.exchange('x'), queue, 'k', NOTHING);
     const other = kept.broker.vhost('/');
-    other.declareQueue({ name: 'q', owner: null, ...traits }, kept);
+    other.as(ALL_RIGHTS, kept).declareQueue({ name: 'q', owner: null, ...declaration });
     const filled = kept.restarted();
     expect(filled.broker.vhost('b').queues.has('q')).toBe(true);
     filled.broker.deleteVhost('b');
@@ -284,9 +289,9 @@ describe('vhosts', () => {
     ['x'.repeat(256), {}, 'longer than 255 bytes'],
     ['b', { defaultQueueType: 'stream' }, 'expected classic or quorum'],
     ['b', { tags: [''] }, 'is no tag'],
-  ])('such as %j with %j are refused', (name, traits, fault) => {
+  ])('such as %j with %j are refused', (name, metadata, fault) => {
     const { broker } = new Kept();
-    expect(() => broker.putVhost(name, traits)).toThrow(fault);
+    expect(() => broker.putVhost(name, metadata)).toThrow(fault);
     expect([...broker.vhosts.keys()]).toEqual(['/']);
   });
 
@@ -304,10 +309,9 @@ describe('vhosts', () => {
     const { broker } = kept;
     const vhost = broker.vhost('/');
     const declare = (name: string, owner: object | null = null) =>
-      vhost.declareQueue(
-        { name, durable: true, autoDelete: false, owner, arguments: NOTHING },
-        kept,
-      );
+      vhost
+        .as(ALL_RIGHTS, kept)
+        .declareQueue({ name, durable: true, autoDelete: false, owner, arguments: NOTHING });
     broker.setVhostLimits('/', { 'max-queues': 2 });
     declare('a');
     declare('b', kept);
@@ -324,9 +328,15 @@ describe('vhosts', () => {
   test('with a default queue type give it to queues that can have it', () => {
     const kept = new Kept();
     const vhost = kept.broker.putVhost('b', { defaultQueueType: 'quorum' });
-    const typeOf = (traits: { durable: boolean; autoDelete: boolean; owner: object | null }) => {
+    const typeOf = (declaration: {
+      durable: boolean;
+      autoDelete: boolean;
+      owner: object | null;
+    }) => {
       const name = `q${vhost.queues.size}`;
-      const queue = vhost.declareQueue({ name, arguments: NOTHING, ...traits }, kept);
+      const queue = vhost
+        .as(ALL_RIGHTS, kept)
+        .declareQueue({ name, arguments: NOTHING, ...declaration });
       return queue.arguments.get('x-queue-type')?.value;
     };
     expect(typeOf({ durable: true, autoDelete: false, owner: null })).toBe('quorum');
@@ -334,8 +344,14 @@ describe('vhosts', () => {
     expect(typeOf({ durable: true, autoDelete: true, owner: null })).toBeUndefined();
     expect(typeOf({ durable: true, autoDelete: false, owner: kept })).toBeUndefined();
     const args = new Map([['x-queue-type', { type: 'S', value: 'classic' } as const]]);
-    const traits = { name: 'c', durable: true, autoDelete: false, owner: null, arguments: args };
-    expect(vhost.declareQueue(traits, kept).arguments).toEqual(args);
+    const declaration = {
+      name: 'c',
+      durable: true,
+      autoDelete: false,
+      owner: null,
+      arguments: args,
+    };
+    expect(vhost.as(ALL_RIGHTS, kept).declareQueue(declaration).arguments).toEqual(args);
     const again = kept.restarted().broker.vhost('b');
     expect(again.queues.get('q0')?.arguments.get('x-queue-type')?.value).toBe('quorum');
   });

@@ -5,8 +5,8 @@ import { User } from '../../../src/broker/access/user.ts';
 const ALL = { configure: '.*', write: '.*', read: '.*' };
 
 function grantsOf(permission: Permission | null, user = 'app', vhost = '/'): Grants {
-  const traits = { name: user, passwordHash: '', hashingAlgorithm: '', tags: [], limits: {} };
-  const grants = new Grants(new User(traits), vhost);
+  const snapshot = { name: user, passwordHash: '', hashingAlgorithm: '', tags: [], limits: {} };
+  const grants = new Grants(new User(snapshot), vhost);
   grants.setPermission(permission);
   return grants;
 }

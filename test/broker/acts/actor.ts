@@ -10,11 +10,19 @@ import type { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
 import { ActGate } from '../../../src/server/backpressure/act-gate.ts';
-import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
 import { ReadGate } from '../../../src/server/backpressure/read-gate.ts';
+import {
+  AllUnfinishedBytes,
+  UnfinishedBytes,
+} from '../../../src/server/backpressure/unfinished-bytes.ts';
 import { Channel } from '../../../src/server/channel/channel.ts';
 import type { ChannelConnection } from '../../../src/server/channel/channel-connection.ts';
-import { type CommitOutcome, Transaction } from '../../../src/server/channel/transaction.ts';
+import {
+  type CommitOutcome,
+  SETTLE_REJECT,
+  SETTLE_REQUEUE,
+  Transaction,
+} from '../../../src/server/channel/publish/transaction.ts';
 import { SimLink } from '../peers.ts';
 import type { Mirror } from './mirror.ts';
 
@@ -55,7 +63,7 @@ export class Actor extends Channel {
       },
     };
     const acts = new ActGate(acting, gate, broker.core.slices);
-    const timeoutRules = { requeues: false, defaultMs: Infinity, wheel: { cancel: NOTHING } };
+    const timeoutRules = { action: 'close', defaultMs: Infinity, wheel: { cancel: NOTHING } };
     const outbox = new SimLink(broker.core.lines);
     const rest = { settings: SETTINGS, outbox, grants: null, timeoutRules, acts };
     const connection = {
@@ -65,7 +73,7 @@ export class Actor extends Channel {
       listConfirms: NOTHING,
       name: 'simulated',
     };
-    const holdings = new Holdings(new AllHoldings(broker.core));
+    const holdings = new UnfinishedBytes(new AllUnfinishedBytes(broker.core));
     super(1, connection as unknown as ChannelConnection, holdings);
     this.gate = gate;
     this.acts = acts;
@@ -112,7 +120,7 @@ export class Actor extends Channel {
     const others = this.tags().filter((each) => each > tag);
     this.lastSettled = 0;
     if (way === 'ack') this.deliveries.ack(tag, true);
-    else this.deliveries.reject(tag, true, way === 'requeue');
+    else this.deliveries.reject(tag, true, way === 'requeue' ? SETTLE_REQUEUE : SETTLE_REJECT);
     // What it sends next comes when that is over.
     this.whenFree(() => {
       if (this.tags(tag).length > 0) throw new Error(`not all up to ${tag} is settled: ${way}`);

@@ -2,6 +2,7 @@
 // and what has to hold on a disk. Never chooses what happens: the test does.
 
 import type { Field } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import type { BrokerListener } from '../../../src/broker/broker.ts';
 import { Broker } from '../../../src/broker/broker.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
@@ -153,11 +154,15 @@ export class ActsWorld implements BrokerListener {
   declareMissing(): void {
     const rest = { autoDelete: false, owner: null, durable: true };
     const exchange = { name: 'wide', type: 'fanout', durable: true, autoDelete: false };
-    this.vhost.declareExchange({ ...exchange, internal: false, arguments: new Map() });
+    this.vhost
+      .as(ALL_RIGHTS)
+      .declareExchange({ ...exchange, internal: false, arguments: new Map() });
     for (const name of LASTING) {
       if (this.vhost.queues.has(name)) continue;
       const args = new Map(Object.entries(ARGUMENTS.get(name) ?? {}));
-      const queue = this.vhost.declareQueue({ ...rest, name, arguments: args }, NOBODY);
+      const queue = this.vhost
+        .as(ALL_RIGHTS, NOBODY)
+        .declareQueue({ ...rest, name, arguments: args });
       this.mirrorOf(queue);
       if (!WIDE.includes(name) && !SOFT.includes(name)) continue;
       this.vhost.bindings.bind(this.vhost.exchange('wide'), queue, '', new Map());
@@ -168,9 +173,13 @@ export class ActsWorld implements BrokerListener {
   private bindKnots(): void {
     const { vhost } = this;
     if (vhost.queues.has('bound')) return;
-    const traits = { durable: true, autoDelete: false, arguments: new Map() };
-    vhost.declareExchange({ ...traits, name: 'knots', type: 'direct', internal: false });
-    const queue = vhost.declareQueue({ ...traits, name: 'bound', owner: null }, NOBODY);
+    const declaration = { durable: true, autoDelete: false, arguments: new Map() };
+    vhost
+      .as(ALL_RIGHTS)
+      .declareExchange({ ...declaration, name: 'knots', type: 'direct', internal: false });
+    const queue = vhost
+      .as(ALL_RIGHTS, NOBODY)
+      .declareQueue({ ...declaration, name: 'bound', owner: null });
     this.mirrorOf(queue);
     const knots = vhost.exchange('knots');
     for (let i = 0; i < KNOTS; i++) vhost.bindings.bind(knots, queue, `key-${i}`, new Map());
@@ -181,7 +190,7 @@ export class ActsWorld implements BrokerListener {
     const queue = this.vhost.queues.get('bound');
     if (queue === undefined) return;
     this.counts.deletions += 1;
-    this.vhost.deleteQueueBy((steps, then) => actor.act(steps, then, true), queue);
+    this.vhost.removeQueueBy((steps, then) => actor.act(steps, then, true), queue);
   }
 
   mirrorOf(queue: Queue): Mirror {
@@ -196,7 +205,7 @@ export class ActsWorld implements BrokerListener {
   deleteQueue(name: string): void {
     const queue = this.vhost.queues.get(name);
     if (queue === undefined) return;
-    this.vhost.deleteQueue(queue, false, false);
+    this.vhost.removeQueue(queue);
     this.mirrors.delete(queue);
   }
 
@@ -213,10 +222,10 @@ export class ActsWorld implements BrokerListener {
     }
     const next = {};
     this.owner = next;
-    const traits = { autoDelete: false, owner: next, durable: false, arguments: new Map() };
+    const declaration = { autoDelete: false, owner: next, durable: false, arguments: new Map() };
     for (let i = 0; i < OWNED; i++) {
       const name = `own-${this.nextId++}`;
-      this.mirrorOf(vhost.declareQueue({ ...traits, name }, next));
+      this.mirrorOf(vhost.as(ALL_RIGHTS, next).declareQueue({ ...declaration, name }));
     }
   }
 
@@ -294,7 +303,7 @@ export class ActsWorld implements BrokerListener {
     }
     this.store.sync();
     for (const actor of this.actors) same('acts of a client at rest', actor.busy, false);
-    same('refused letters at rest', this.broker.core.refusedLetters.count, 0);
+    same('refused letters at rest', this.broker.core.overflowDeadLetters.count, 0);
     for (const name of SOFT) {
       const queue = this.vhost.queues.get(name);
       if (queue === undefined) continue;

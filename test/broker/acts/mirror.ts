@@ -84,11 +84,11 @@ export class Mirror {
   private watch(): void {
     const { queue, held } = this;
     const push = queue.push.bind(queue);
-    queue.push = (position, bodyBytes, traits) => {
+    queue.push = (position, bodyBytes, flags) => {
       const [id] = idsAt(this.broker, position);
       if (held.has(id)) throw new Error(`message ${id} comes twice to ${queue.name}`);
       held.set(id, { id, out: null });
-      const taken = push(position, bodyBytes, traits);
+      const taken = push(position, bodyBytes, flags);
       if (!taken) held.delete(id);
       else this.came(id);
       return taken;

@@ -48,7 +48,7 @@ function thin(small: SmallBroker, queue: Queue, nth: number): void {
 
 function compact(small: SmallBroker): void {
   for (let turns = 0; turns < 1_000; turns++) {
-    const more = small.broker.core.tend();
+    const more = small.broker.core.maintain();
     commit(small);
     if (!more && !small.broker.core.sealable) return;
   }
@@ -118,7 +118,7 @@ test('a pass is done in many turns, and what becomes ready meanwhile is not lost
   Object.assign(small.broker.core, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
   thin(small, queue, 10);
   let turns = 0;
-  while (small.broker.core.tend()) {
+  while (small.broker.core.maintain()) {
     turns += 1;
     if (turns === 3) small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } });
     commit(small);
@@ -140,12 +140,50 @@ test('a queue that is purged or deleted in the midst of a pass is no trouble', (
   let now = 0;
   Object.assign(small.broker.core, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
   for (const queue of [purged, deleted, kept]) thin(small, queue, 10);
-  for (let turns = 0; small.broker.core.tend(); turns++) {
+  for (let turns = 0; small.broker.core.maintain(); turns++) {
     if (turns === 1) small.vhost.purgeQueue(purged);
-    if (turns === 2) small.vhost.deleteQueue(deleted, false, false);
+    if (turns === 2) small.vhost.removeQueue(deleted);
     commit(small);
   }
   compact(small);
   expect(kept.readyCount).toBe(MESSAGES / 10);
   expect(idsOf(small, kept)).toEqual(Array.from({ length: MESSAGES / 10 }, (_, n) => n * 10));
+});
+
+test('messages that change between ready and waiting amid a walk are not lost', () => {
+  const small = new SmallBroker();
+  const queue = filled(small);
+  queue.applyPolicy(new Map([['delayed-retry-min', 1_000]]), null);
+  small.broker.core.log.sparse.bytesMin = 0;
+  thin(small, queue, 50);
+  // All that came back waits. A moment later half of it is ready, and then out with a consumer.
+  small.pass(1_000);
+  const out: number[] = [];
+  while (queue.readyCount > 0) {
+    const taken = queue.take();
+    if (taken === null) commit(small);
+    else out.push(taken.seq);
+  }
+  const held = out.filter((_seq, n) => n % 2 === 1);
+  for (const seq of out) if (!held.includes(seq)) queue.requeue(seq);
+  commit(small);
+  const { waiting } = queue.delays;
+  if (waiting === null) throw new Error('nothing waits');
+  const visitPage = waiting.visitPage.bind(waiting);
+  // As the walk has seen what is ready or out, and comes to what waits, both change places.
+  waiting.visitPage = (cursor, visit) => {
+    if (cursor === 0) {
+      queue.delays.promoteFirst();
+      queue.requeue(held.pop() as number);
+      // What goes for good hides by its weight that another was not found.
+      for (const seq of held.splice(0, 3)) queue.settle(seq);
+      waiting.visitPage = visitPage;
+    }
+    return visitPage(cursor, visit);
+  };
+  compact(small);
+  commit(small);
+  const again = small.crashed();
+  again.pass(1_000_000);
+  expect(idsOf(again, again.queue('q'))).toHaveLength(MESSAGES / 50 - 3);
 });

@@ -54,7 +54,7 @@ test('says what comes and goes with a queue, and nothing when nothing has change
   vhost.bindings.bind(source, queue, 'key', new Map());
   vhost.bindings.bind(source, queue, 'key', new Map());
   vhost.bindings.unbind(source, queue, 'other', new Map());
-  vhost.deleteQueue(queue, false, false);
+  vhost.removeQueue(queue);
   expect(heard).toEqual([
     'queue jobs declared',
     'queue passing declared, passing',

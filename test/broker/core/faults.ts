@@ -3,6 +3,7 @@
 
 import { expect } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { exportDefinitions } from '../../../src/broker/definitions/export.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
@@ -15,7 +16,11 @@ export const SHA256 = 'rabbit_password_hashing_sha256';
 export const NONE = new Map<string, Field>();
 export const ODD = new Map([['odd', { type: '?', value: 1 } as unknown as Field]]);
 /** No row can hold it. */
-export const UNWRITABLE = 1n as unknown as JsonValue;
+export const UNWRITABLE = {
+  toJSON() {
+    throw new Error('this value cannot be written as JSON');
+  },
+} as unknown as JsonValue;
 
 /** A store that fails at the change that a test chooses. */
 export class FaultyStore extends ControlledStore {
@@ -58,14 +63,14 @@ export function filledDisk(): Disk {
   const { broker, vhost } = small;
   small.declare('old');
   small.declare('other');
-  for (const name of ['old', 'other']) vhost.declareExchange(exchangeOf(name));
-  vhost.declareExchange({ ...exchangeOf('leaving'), autoDelete: true });
+  for (const name of ['old', 'other']) vhost.as(ALL_RIGHTS).declareExchange(exchangeOf(name));
+  vhost.as(ALL_RIGHTS).declareExchange({ ...exchangeOf('leaving'), autoDelete: true });
   for (const from of ['old', 'leaving']) {
     vhost.bindings.bind(vhost.exchange(from), small.queue('old'), 'key', NONE);
   }
   broker.access.putUserWithHash({ name: 'old', tags: [] }, '', SHA256);
   broker.putVhost('old', {});
-  broker.vhost('old').declareExchange(exchangeOf('inner'));
+  broker.vhost('old').as(ALL_RIGHTS).declareExchange(exchangeOf('inner'));
   const permission = { user: 'old', configure: '', write: '.*', read: '' };
   for (const name of ['/', 'old']) broker.access.setPermission({ ...permission, vhost: name });
   const topic = { user: 'old', vhost: '/', write: 'a', read: 'b' };

@@ -19,15 +19,20 @@ import {
   NO_EXPIRY,
   writeRecordHead,
 } from '../../../src/message/record.ts';
-import { AllHoldings, Holdings } from '../../../src/server/backpressure/holdings.ts';
+import {
+  AllUnfinishedBytes,
+  UnfinishedBytes,
+} from '../../../src/server/backpressure/unfinished-bytes.ts';
 import { Channel } from '../../../src/server/channel/channel.ts';
 import type { ChannelConnection } from '../../../src/server/channel/channel-connection.ts';
 import { Deliveries } from '../../../src/server/channel/deliveries.ts';
 import {
   type HeldPublish,
   SETTLE_ACK,
+  SETTLE_REJECT,
+  SETTLE_REQUEUE,
   type Transaction,
-} from '../../../src/server/channel/transaction.ts';
+} from '../../../src/server/channel/publish/transaction.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
 import { SimChannel, SimLink } from '../peers.ts';
 import { lettersIn } from '../set-aside/damage.ts';
@@ -64,8 +69,8 @@ class FaultyCredit extends SharedCredit {
 const WAYS: Record<string, (deliveries: Deliveries) => void> = {
   acked: (deliveries) => deliveries.ack(1, false),
   'acked with others': (deliveries) => deliveries.ack(0, true),
-  rejected: (deliveries) => deliveries.reject(1, false, false),
-  requeued: (deliveries) => deliveries.reject(1, false, true),
+  rejected: (deliveries) => deliveries.reject(1, false, SETTLE_REJECT),
+  requeued: (deliveries) => deliveries.reject(1, false, SETTLE_REQUEUE),
   'taken back': (deliveries) => finish(deliveries.requeueAll()),
 };
 
@@ -119,9 +124,13 @@ test('a fault at any step of a commit leaves it under way, and a start shows not
 function channelOf({ broker, vhost }: SmallBroker): Channel {
   const settings = { ...WIRE_LIMITS, maxMessageBytes: 1000, unackedMaxPerChannel: 0 };
   const outbox = new SimLink(broker.core.lines);
-  const rest = { settings, outbox, grants: null, timeoutRules: { requeues: false } };
+  const rest = { settings, outbox, grants: null, timeoutRules: { action: 'close' } };
   const connection = { core: broker.core, vhost, ...rest } as unknown as ChannelConnection;
-  const channel = new Channel(1, connection, new Holdings(new AllHoldings(broker.core)));
+  const channel = new Channel(
+    1,
+    connection,
+    new UnfinishedBytes(new AllUnfinishedBytes(broker.core)),
+  );
   channel.selectTransactions(1000);
   return channel;
 }
@@ -134,7 +143,8 @@ function heldFor({ vhost }: SmallBroker, queue: string): HeldPublish {
   const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
   const route = vhost.router.route('', queue, message) as Route;
   const end = bytes.length;
-  return { bytes, parts: null, end, bodyBytes: body.length, route, mandatory: false, traits: 0 };
+  const rest = { bodyBytes: body.length, route, mandatory: false, flags: 0, acks: null };
+  return { bytes, parts: null, end, ...rest };
 }
 
 /** The next message of a queue, once the disk knows that it may go out. */

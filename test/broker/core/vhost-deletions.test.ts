@@ -1,6 +1,7 @@
 // Owns the tests of vhosts that are deleted step by step: what others see of them, and what a crash leaves.
 
 import { expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { applyInSlices, prepareImport } from '../../../src/broker/definitions/import.ts';
 import { TABLE_PAGES, TABLE_POLICIES } from '../../../src/store/tables.ts';
 import { SmallBroker } from '../small-broker.ts';
@@ -17,9 +18,11 @@ function filled(): SmallBroker {
   broker.access.putUserWithHash({ name: 'u', tags: [] }, '', 'rabbit_password_hashing_sha256');
   broker.access.setPermission({ user: 'u', vhost: 'old', configure: '', write: '', read: '' });
   vhost.parameters.set({ component: 'c', name: 'p', value: 1 });
-  vhost.declareExchange({ name: 'x', type: 'direct', internal: false, ...TRAITS });
+  vhost.as(ALL_RIGHTS).declareExchange({ name: 'x', type: 'direct', internal: false, ...TRAITS });
   for (let i = 0; i < QUEUES; i++) {
-    const queue = vhost.declareQueue({ name: `q${i}`, owner: null, ...TRAITS }, small);
+    const queue = vhost
+      .as(ALL_RIGHTS, small)
+      .declareQueue({ name: `q${i}`, owner: null, ...TRAITS });
     vhost.bindings.bind(vhost.exchange('x'), queue, `k${i}`, NONE);
   }
   small.declare('other');
@@ -84,7 +87,9 @@ test('whenever the broker ends amid it, the next start goes on and sets nothing 
   for (let turns = 0; going; turns++) {
     const small = filled();
     const vhost = small.broker.vhost('old');
-    vhost.declareQueue({ name: 'passing', owner: null, ...TRAITS, durable: false }, small);
+    vhost
+      .as(ALL_RIGHTS, small)
+      .declareQueue({ name: 'passing', owner: null, ...TRAITS, durable: false });
     const held = vhost.queues.get('q7')!;
     small.nowMs += 1;
     await begun(small);
@@ -120,13 +125,13 @@ test('a vhost of that name that is made meanwhile has nothing of it, and stays',
   const deletion = await begun(small);
   small.broker.core.deliver();
   const made = small.broker.putVhost('old', { description: 'new' });
-  made.declareQueue({ name: 'own', owner: null, ...TRAITS }, small);
+  made.as(ALL_RIGHTS, small).declareQueue({ name: 'own', owner: null, ...TRAITS });
   small.run();
   await deletion.end;
   for (const { broker } of [small, small.crashed()]) {
     const vhost = broker.vhost('old');
     expect([...vhost.queues.keys()]).toEqual(['own']);
-    expect([vhost.exchanges.has('x'), vhost.traits.description]).toEqual([false, 'new']);
+    expect([vhost.exchanges.has('x'), vhost.metadata.description]).toEqual([false, 'new']);
     expect(broker.access.permissions()).toEqual([]);
   }
 });
@@ -137,7 +142,7 @@ test('an import of a vhost that is being deleted comes after that', async () => 
   const deletion = await begun(small);
   broker.core.deliver();
   const going = broker.vhostDeletions.vhosts[0];
-  const check = prepareImport(broker, { vhosts: [{ name: 'old' }] }, null);
+  const check = prepareImport(broker, { vhosts: [{ name: 'old' }] }, {});
   let step = check.next();
   while (step.done !== true) step = check.next();
   const imported = applyInSlices(broker, step.value);

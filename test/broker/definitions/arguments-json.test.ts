@@ -1,25 +1,38 @@
 import { expect, test } from 'vitest';
+import { encodeTable } from '../../../src/amqp/encode-table.ts';
 import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
 import { FIELD_DEPTH_MAX } from '../../../src/amqp/table-limits.ts';
 import {
   argumentsFromJson,
   argumentsToJson,
 } from '../../../src/broker/definitions/arguments-json.ts';
-import type { JsonValue } from '../../../src/util/json/json.ts';
+import type { JsonObject, JsonValue } from '../../../src/util/json/json.ts';
+import { JsonFloat } from '../../../src/util/json/json-float.ts';
+import { parseJsonText } from '../../../src/util/json/json-input.ts';
+import { jsonText } from '../../../src/util/json/json-writer.ts';
 
 const table = (fields: Record<string, Field>): FieldTable => new Map(Object.entries(fields));
 
 /** Through the text of a file. */
 function roundTrip(fields: Record<string, Field>): FieldTable {
-  const json = JSON.parse(JSON.stringify(argumentsToJson(table(fields))));
-  return argumentsFromJson(json.arguments, json.leveret_arguments);
+  return read(jsonText(argumentsToJson(table(fields))));
+}
+
+/** What the text of a file says. */
+function read(text: string): FieldTable {
+  const json = parseJsonText(text) as JsonObject;
+  return argumentsFromJson(json['arguments'], json['leveret_arguments']);
 }
 
 const PLAIN: Record<string, Field> = {
   text: { type: 'S', value: 'a' },
   flag: { type: 't', value: true },
   long: { type: 'l', value: 5 },
+  huge: { type: 'l', value: 9_007_199_254_740_993n },
   half: { type: 'd', value: 2.5 },
+  whole: { type: 'd', value: 2 },
+  nought: { type: 'd', value: -0 },
+  vast: { type: 'd', value: 1e30 },
   none: { type: 'V', value: null },
   list: { type: 'A', value: [{ type: 'S', value: 'x' }] },
   table: { type: 'F', value: table({ k: { type: 'l', value: 1 } }) },
@@ -32,9 +45,7 @@ const EXACT: Record<string, Field> = {
   time: { type: 'T', value: 1_700_000_000 },
   decimal: { type: 'D', value: { places: 2, digits: 314 } },
   float: { type: 'f', value: 1.5 },
-  whole: { type: 'd', value: 2 },
   endless: { type: 'd', value: Infinity },
-  huge: { type: 'l', value: 9_007_199_254_740_993n },
   inside: { type: 'A', value: [{ type: 'F', value: table({ t: { type: 'T', value: 5 } }) }] },
 };
 
@@ -44,7 +55,11 @@ test('what JSON can carry comes back as it was, without anything beside it', () 
       text: 'a',
       flag: true,
       long: 5,
+      huge: 9_007_199_254_740_993n,
       half: 2.5,
+      whole: new JsonFloat(2),
+      nought: new JsonFloat(-0),
+      vast: new JsonFloat(1e30),
       none: null,
       list: ['x'],
       table: { k: 1 },
@@ -62,11 +77,27 @@ test.each([
   [EXACT['words'], 'hi'],
   [EXACT['time'], 1_700_000_000],
   [EXACT['decimal'], 3.14],
-  [EXACT['whole'], 2],
-])('%j looks in JSON as RabbitMQ would have it', (field, expected) => {
+  [PLAIN['whole'], new JsonFloat(2)],
+  [{ type: 'T', value: 2n ** 64n - 1n }, 2n ** 64n - 1n],
+])('%o looks in JSON as RabbitMQ would have it', (field, expected) => {
   expect(argumentsToJson(table({ field: field as Field }))['arguments']).toEqual({
     field: expected,
   });
+});
+
+test('what an older version has written, which could not keep the digits, comes back as it was', () => {
+  for (const name of ['huge', 'whole', 'nought', 'vast'] as const) {
+    const fields = table({ [name]: PLAIN[name] as Field });
+    const { value } = PLAIN[name] as { readonly value: number | bigint };
+    const wire = encodeTable(fields).toString('base64');
+    const text = `{"arguments":{"${name}":${JSON.stringify(Number(value))}},"leveret_arguments":"${wire}"}`;
+    expect(read(text)).toEqual(fields);
+  }
+});
+
+test('an integer that no argument can hold is refused by name', () => {
+  expect(() => read('{"arguments":{"x":9223372036854775808}}')).toThrow(/9223372036854775808 is /);
+  expect(read('{"arguments":{"x":-9223372036854775808}}').get('x')?.value).toBe(-(2n ** 63n));
 });
 
 test('an integer of any width comes back as a long, which declarations take for the same', () => {

@@ -1,12 +1,22 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { exportDefinitions, exportVhost } from '../../../src/broker/definitions/export.ts';
 import { importDefinitions } from '../../../src/broker/definitions/import.ts';
 import type { JsonObject, JsonValue } from '../../../src/util/json/json.ts';
+import { parseJsonText } from '../../../src/util/json/json-input.ts';
+import { jsonText } from '../../../src/util/json/json-writer.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const HASH = 'N9Ke6wLcJP0y411QEoZXs+iEVr9j//ZyHdnM8Zo+mQ77XrWx';
 const SHA256 = 'rabbit_password_hashing_sha256';
+
+const SHOVEL = {
+  'src-uri': 'amqp://',
+  'src-queue': 'a',
+  'dest-uri': ['amqp://'],
+  'dest-queue': 'b',
+};
 
 /** Something of everything. */
 const EVERYTHING = {
@@ -42,7 +52,7 @@ const EVERYTHING = {
       vhost: 'shop',
     },
     { value: { 'max-queues': 8 }, component: 'vhost-limits', name: 'limits', vhost: 'shop' },
-    { value: { 'src-uri': 'amqp://' }, component: 'shovel', name: 's', vhost: 'shop' },
+    { value: SHOVEL, component: 'shovel', name: 's', vhost: 'shop' },
   ],
   global_parameters: [{ name: 'g', value: [1, 'x', null, true] }],
   policies: [
@@ -112,11 +122,13 @@ function exported(small: SmallBroker): JsonObject {
 }
 
 /** Through the text of a file. */
-const asFile = (json: unknown): JsonValue => JSON.parse(JSON.stringify(json)) as JsonValue;
+const asFile = (json: unknown): JsonValue => parseJsonText(jsonText(json)) as JsonValue;
 
 test('what is imported is exported again as it was', () => {
   const small = new SmallBroker();
-  expect(importDefinitions(small.broker, asFile(EVERYTHING))).toEqual([]);
+  expect(importDefinitions(small.broker, asFile(EVERYTHING))).toEqual([
+    "parameters[2] 's' in vhost 'shop' is kept: Leveret moves no messages between brokers",
+  ]);
   expect(exported(small)).toEqual({
     rabbit_version: '3.13.0',
     rabbitmq_version: '3.13.0',
@@ -181,8 +193,10 @@ test('every type of argument survives, of queues and of bindings', () => {
 
 test('exclusive queues are not exported, and neither are their bindings', () => {
   const small = new SmallBroker();
-  const traits = { durable: true, autoDelete: false, arguments: new Map() };
-  const queue = small.vhost.declareQueue({ ...traits, name: 'mine', owner: small }, small);
+  const declaration = { durable: true, autoDelete: false, arguments: new Map() };
+  const queue = small.vhost
+    .as(ALL_RIGHTS, small)
+    .declareQueue({ ...declaration, name: 'mine', owner: small });
   small.vhost.bindings.bind(small.vhost.exchange('amq.topic'), queue, '#', new Map());
   expect(exportDefinitions(small.broker, '1')).toMatchObject({ queues: [], bindings: [] });
 });
@@ -197,17 +211,19 @@ test('the definitions of one vhost go into another', () => {
     queues: EVERYTHING.queues.map(({ vhost, ...rest }) => rest),
   });
   broker.putVhost('copy');
-  importDefinitions(broker, asFile(file), 'copy');
+  importDefinitions(broker, asFile(file), { vhost: 'copy' });
   const copy = exportVhost(broker.vhost('copy'), '1');
   for (const list of ['queues', 'exchanges', 'bindings']) expect(copy[list]).toEqual(file[list]);
   expect(copy['policies']).toMatchObject([{ name: 'p', vhost: 'copy' }]);
-  expect(broker.vhost('copy').traits.limits).toEqual({ 'max-queues': 8 });
-  expect(() => importDefinitions(broker, asFile(file), 'none')).toThrow("there is no vhost 'none'");
+  expect(broker.vhost('copy').metadata.limits).toEqual({ 'max-queues': 8 });
+  expect(() => importDefinitions(broker, asFile(file), { vhost: 'none' })).toThrow(
+    "there is no vhost 'none'",
+  );
 });
 
 test('a file for one vhost brings neither users nor vhosts', () => {
   const { broker } = new SmallBroker();
-  importDefinitions(broker, { ...EVERYTHING } as unknown as JsonObject, '/');
+  importDefinitions(broker, { ...EVERYTHING } as unknown as JsonObject, { vhost: '/' });
   expect(broker.access.users()).toEqual([]);
   expect([...broker.vhosts.keys()]).toEqual(['/']);
   expect(broker.vhost('/').queues.has('jobs')).toBe(true);
@@ -221,7 +237,15 @@ test('tags may be words with commas, and unknown keys mean nothing', () => {
     vhosts: [{ name: 'v', tracing: false, default_queue_type: 'undefined' }],
   });
   expect(broker.access.users()).toMatchObject([{ tags: ['administrator', 'monitoring'] }]);
-  expect(broker.vhost('v').traits.defaultQueueType).toBe(null);
+  expect(broker.vhost('v').metadata.defaultQueueType).toBe(null);
+});
+
+test.each([123, true, {}, ['secret']])('a password that is no text is refused: %j', (password) => {
+  const { broker } = new SmallBroker();
+  expect(() => importDefinitions(broker, { users: [{ name: 'a', password, tags: [] }] })).toThrow(
+    /'password' must be a string/,
+  );
+  expect(broker.access.users().map(({ name }) => name)).not.toContain('a');
 });
 
 test('a password in a file can be logged in with', async () => {
@@ -246,7 +270,7 @@ test('whether a vhost is traced is kept', () => {
   const [first, second] = [new SmallBroker().broker, new SmallBroker().broker];
   first.putVhost('/', { tracing: true });
   importDefinitions(second, asFile(exportDefinitions(first, '1')));
-  expect(second.vhost('/').traits.tracing).toBe(true);
+  expect(second.vhost('/').metadata.tracing).toBe(true);
 });
 
 test("what RabbitMQ's exports name and leave out is left out, with a warning where it may be missed", () => {
@@ -286,7 +310,7 @@ test.each<[List, JsonObject, string]>([
   [
     'vhosts',
     { name: 'v', default_queue_type: 'stream' },
-    "vhosts[1] 'v': 'stream' cannot be the default queue type of a vhost",
+    "the default queue type of vhosts[1] 'v': there are no queues of type 'stream' here",
   ],
   [
     'permissions',
@@ -326,7 +350,7 @@ test.each<[List, JsonObject, string]>([
   [
     'exchanges',
     { name: 'e', vhost: 'shop', type: 'x-none' },
-    "exchanges[1] 'e' in vhost 'shop': unknown exchange type 'x-none'",
+    "exchanges[1] 'e' in vhost 'shop': there are no exchanges of type 'x-none' here",
   ],
   [
     'exchanges',

@@ -1,6 +1,7 @@
 // Owns the tests of imports of many definitions: their steps, what others may change meanwhile, and crashes.
 
 import { expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { HASHING_SCRYPT } from '../../../src/broker/access/password.ts';
 import {
   applyInSlices,
@@ -37,7 +38,7 @@ function many(): JsonObject {
 
 /** Checks definitions; returns in how many steps too. */
 function prepared({ broker }: SmallBroker, json: JsonObject): [Prepared, number] {
-  const steps = prepareImport(broker, json, null);
+  const steps = prepareImport(broker, json, {});
   for (let n = 0; ; n++) {
     const step = steps.next();
     if (step.done === true) return [step.value, n];
@@ -132,11 +133,17 @@ test('definitions are read in steps, as they are checked, whichever list they ar
 
 test('what others change meanwhile stays as they want it, and the rest is taken in', async () => {
   const small = new SmallBroker();
-  const traits = { vhost: '/', durable: true, auto_delete: false, internal: false, arguments: {} };
-  const exchanges = [{ name: 'x', type: 'topic', ...traits }];
+  const declaration = {
+    vhost: '/',
+    durable: true,
+    auto_delete: false,
+    internal: false,
+    arguments: {},
+  };
+  const exchanges = [{ name: 'x', type: 'topic', ...declaration }];
   const [ready] = prepared(small, { ...many(), exchanges });
   const rest = { durable: false, autoDelete: false, internal: false, arguments: new Map() };
-  small.vhost.declareExchange({ name: 'x', type: 'fanout', ...rest });
+  small.vhost.as(ALL_RIGHTS).declareExchange({ name: 'x', type: 'fanout', ...rest });
   slowly(small);
   let deleted = false;
   await turnsUntil(small, applyInSlices(small.broker, ready), () => {

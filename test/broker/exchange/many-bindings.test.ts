@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest';
 import type { Binding } from '../../../src/broker/exchange/binding.ts';
-import type { Router } from '../../../src/broker/exchange/exchange-router.ts';
+import type { ExchangeRouter } from '../../../src/broker/exchange/exchange-router.ts';
 import { ConsistentHashRouter } from '../../../src/broker/exchange/types/consistent-hash.ts';
 import { DirectRouter } from '../../../src/broker/exchange/types/direct.ts';
 import { FanoutRouter } from '../../../src/broker/exchange/types/fanout.ts';
@@ -18,7 +18,7 @@ const MANY = 100_000;
 const TIMEOUT_MS = 20_000;
 const itself = (name: string): string => name;
 
-const ROUTERS: Record<string, () => Router<string> & { readonly size: number }> = {
+const ROUTERS: Record<string, () => ExchangeRouter<string> & { readonly size: number }> = {
   direct: () => new DirectRouter(),
   fanout: () => new FanoutRouter(),
   topic: () => new TopicRouter(),

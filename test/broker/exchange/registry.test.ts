@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
-import type { Router } from '../../../src/broker/exchange/exchange-router.ts';
+import type { ExchangeRouter } from '../../../src/broker/exchange/exchange-router.ts';
 import {
   EXCHANGE_TYPES,
   exchangeType,
@@ -10,7 +10,7 @@ import { bind, routed, withHeaders } from './support.ts';
 
 const NO_ARGUMENTS: FieldTable = new Map();
 
-const routerOf = (type: string): Router<string> =>
+const routerOf = (type: string): ExchangeRouter<string> =>
   exchangeType(type).create<string>({
     arguments: NO_ARGUMENTS,
     labelOf: (name) => name,
@@ -24,6 +24,7 @@ test('the types of the protocol and of RabbitMQ\u2019s plugins are in the table'
     'headers',
     'topic',
     'x-consistent-hash',
+    'x-delayed-message',
     'x-modulus-hash',
     'x-random',
   ]);

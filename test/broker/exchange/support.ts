@@ -3,7 +3,10 @@
 
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
 import type { Binding } from '../../../src/broker/exchange/binding.ts';
-import type { RoutedMessage, Router } from '../../../src/broker/exchange/exchange-router.ts';
+import type {
+  ExchangeRouter,
+  RoutedMessage,
+} from '../../../src/broker/exchange/exchange-router.ts';
 
 /** A binding without arguments unless given. */
 export function bind(
@@ -31,7 +34,7 @@ export const sealed: RoutedMessage = {
 
 /** The destinations of a message, sorted. */
 export function routed(
-  router: Router<string>,
+  router: ExchangeRouter<string>,
   routingKey: string,
   message: RoutedMessage = sealed,
 ): string[] {

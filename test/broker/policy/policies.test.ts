@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { Policies } from '../../../src/broker/policy/policies.ts';
 import { type ApplyTo, type PolicyLayer, readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
@@ -128,7 +129,7 @@ test('a policy reroutes what an exchange cannot route: at once, for new ones, an
   const small = new SmallBroker();
   const declare = (name: string): void => {
     const rest = { durable: true, autoDelete: false, internal: false, arguments: new Map() };
-    small.vhost.declareExchange({ name, type: 'direct', ...rest });
+    small.vhost.as(ALL_RIGHTS).declareExchange({ name, type: 'direct', ...rest });
   };
   const routed = (broker: SmallBroker, exchange: string): string[] => {
     const queues = broker.vhost.router.route(exchange, 'k', NO_MESSAGE)?.queues ?? [];

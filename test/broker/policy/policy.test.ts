@@ -6,7 +6,7 @@ import {
   readPolicy,
 } from '../../../src/broker/policy/policy.ts';
 import { POLICY_KEYS } from '../../../src/broker/policy/policy-keys.ts';
-import { QUEUE_ARGUMENTS } from '../../../src/broker/queue/arguments.ts';
+import { QUEUE_ARGUMENTS } from '../../../src/broker/queue/arguments/queue-arguments.ts';
 
 const WORDS = "'queues', 'classic_queues', 'quorum_queues', 'streams', 'exchanges', or 'all'";
 

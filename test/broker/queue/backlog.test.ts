@@ -190,7 +190,7 @@ test('the id of a deleted queue is not given out before its pages are swept', ()
   queue.take();
   small.commit();
   expect(small.disk.keys(TABLE_MARKS)).toHaveLength(1);
-  small.vhost.deleteQueue(queue, false, false);
+  small.vhost.removeQueue(queue);
   small.commit();
   expect(small.disk.keys(TABLE_MARKS)).toHaveLength(0);
   const again = small.crashed();
@@ -237,7 +237,7 @@ test('purging and deleting queues that do not last writes nothing', () => {
     expect(small.store.dirty).toBe(false);
   }
   small.fill('q', 4 * PAGE_ENTRIES);
-  small.vhost.deleteQueue(queue, false, false);
+  small.vhost.removeQueue(queue);
   expect(small.store.dirty).toBe(false);
   small.run();
   expect(wrongReferences(small.broker, [])).toBeNull();

@@ -130,3 +130,72 @@ test('thousands of consumers between others leave in one walk, and none moves th
   expect(set.list.length).toBe(2_500);
   expect(splice).not.toHaveBeenCalled();
 });
+
+/** A consumer that acks, with a prefetch. */
+function worker(tag: string, prefetch: number): Consumer {
+  const channel = new SimChannel(NO_LINES, () => {});
+  const queue = null as unknown as Queue;
+  return new Consumer(queue, channel, tag, false, false, prefetch, new Map<string, Field>());
+}
+
+test('one that is late is given no more than it had, while others are not late', () => {
+  const set = new ConsumerSet(false);
+  const [late, good] = [worker('late', 0), worker('good', 10)];
+  set.add(late);
+  set.add(good);
+  late.unacked = 2;
+  set.fellBehind(late);
+  good.unacked = 10;
+  expect(picks(set, 2)).toEqual([undefined, undefined]);
+  late.unacked = 1;
+  expect(picks(set, 1)).toEqual(['late']);
+  late.unacked = 2;
+  // Now all are: each has what its prefetch allows.
+  set.fellBehind(good);
+  expect(picks(set, 2)).toEqual(['late', 'late']);
+  good.unacked = 9;
+  expect(picks(set, 2)).toEqual(['good', 'late']);
+  const fresh = worker('fresh', 1);
+  set.add(fresh);
+  expect(late.room).toBe(2);
+  expect(good.room).toBe(10);
+  expect(new Set(picks(set, 4))).toEqual(new Set(['fresh', 'good']));
+  set.remove([fresh]);
+  expect([late.room, good.room]).toEqual([0, 10]);
+  set.caughtUp(late);
+  set.add(fresh);
+  expect([late.room, late.heldLate]).toEqual([0, 0]);
+});
+
+test('a late consumer that leaves is no more counted, whatever it settles then', () => {
+  const set = new ConsumerSet(false);
+  const [late, other] = [worker('late', 1), worker('other', 1)];
+  for (const each of [late, other]) set.add(each);
+  late.unacked = 1;
+  set.fellBehind(late);
+  set.remove([late]);
+  set.caughtUp(late);
+  other.unacked = 1;
+  set.fellBehind(other);
+  // It is alone, and all are late.
+  expect(other.room).toBe(1);
+  set.add(worker('fresh', 1));
+  expect(set.pick()?.tag).toBe('fresh');
+  set.clear();
+  expect(other.heldLate).toBe(0);
+});
+
+test('a single active consumer that is late hands over to one that is not, and takes its turn behind it', () => {
+  const set = new ConsumerSet(true);
+  const [first, second] = [worker('1', 1), worker('2', 1)];
+  set.add(first);
+  first.unacked = 1;
+  set.fellBehind(first);
+  expect(set.active).toBe(first);
+  set.add(second);
+  expect(set.active).toBe(second);
+  set.caughtUp(first);
+  expect(set.active).toBe(second);
+  set.remove([second]);
+  expect(set.active).toBe(first);
+});

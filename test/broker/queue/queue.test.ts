@@ -158,7 +158,7 @@ test('a queue that is deleted takes its messages, pages and mark along', () => {
   small.commit();
   expect(small.disk.keys(TABLE_MARKS)).toHaveLength(1);
   small.fill('q', 10);
-  expect(small.vhost.deleteQueue(queue, false, false)).toBe(609);
+  expect(small.vhost.removeQueue(queue)).toBe(609);
   small.commit();
   expect(small.disk.keys(TABLE_PAGES)).toHaveLength(0);
   expect(small.disk.keys(TABLE_MARKS)).toHaveLength(0);

@@ -19,9 +19,13 @@ test('a queue without arguments and policies has no limits', () => {
     overflow: 'drop-head',
     deadLetterExchange: null,
     deadLetterRoutingKey: null,
+    messageDelayMs: 0,
     deliveryLimit: Infinity,
-    countsReturns: false,
+    deliveryLimitMax: Infinity,
+    retry: null,
+    limitsReturns: false,
     consumerTimeoutMs: null,
+    consumerTimeoutAction: null,
     priorityMax: 0,
     priorityDefault: 0,
     singleActiveConsumer: false,
@@ -65,20 +69,36 @@ test('an argument wins over policies where there is no smaller and larger', () =
   });
 });
 
-test('a delivery limit of -1 is none, and any counts returns', () => {
+test('a delivery limit of -1 is none, and any limits returns', () => {
   const none = rulesOf(args({ 'x-delivery-limit': int(-1) }), null, null);
-  expect(none).toMatchObject({ deliveryLimit: Infinity, countsReturns: false });
+  expect(none).toMatchObject({ deliveryLimit: Infinity, limitsReturns: false });
   const some = rulesOf(args({}), policy({ 'delivery-limit': 0 }), null);
-  expect(some).toMatchObject({ deliveryLimit: 0, countsReturns: true });
+  expect(some).toMatchObject({ deliveryLimit: 0, limitsReturns: true });
 });
 
-test('a quorum queue counts returns, and knows 32 priorities with 4 as that of most messages', () => {
+test('a quorum queue knows 32 priorities with 4 as that of most messages', () => {
   const quorum = text('quorum');
   expect(rulesOf(args({ 'x-queue-type': quorum }), null, null)).toMatchObject({
-    countsReturns: true,
     priorityMax: 31,
     priorityDefault: 4,
   });
   const few = rulesOf(args({ 'x-queue-type': quorum, 'x-max-priority': int(2) }), null, null);
   expect(few).toMatchObject({ priorityMax: 2, priorityDefault: 2 });
+});
+
+test('a least delay alone switches retries on, for all, with a limit of 20 where none is set', () => {
+  const min = { 'x-delayed-retry-min': int(500) };
+  expect(rulesOf(args(min), null, null)).toMatchObject({
+    retry: { type: 'all', minMs: 500, multiplier: null, jitter: 0 },
+    deliveryLimit: 20,
+    limitsReturns: true,
+  });
+  expect(rulesOf(args({ ...min, 'x-delivery-limit': int(-1) }), null, null)).toMatchObject({
+    retry: { minMs: 500 },
+    deliveryLimit: Infinity,
+  });
+  expect(rulesOf(args(min), policy({ 'delivery-limit': 4 }), null).deliveryLimit).toBe(4);
+  const type = text('disabled');
+  expect(rulesOf(args({ ...min, 'x-delayed-retry-type': type }), null, null).retry).toBeNull();
+  expect(rulesOf(args({ 'x-delayed-retry-type': text('all') }), null, null).retry).toBeNull();
 });

@@ -1,12 +1,8 @@
 // Owns the tests of x-death as clients may have written it: no value of any wire type stops a death.
 
 import { expect, test } from 'vitest';
-import {
-  decodeTable,
-  encodeTable,
-  type Field,
-  type FieldTable,
-} from '../../../src/amqp/field-table.ts';
+import { encodeTable } from '../../../src/amqp/encode-table.ts';
+import { decodeTable, type Field, type FieldTable } from '../../../src/amqp/field-table.ts';
 import { STORED_LIMITS } from '../../../src/amqp/table-limits.ts';
 import {
   type Death,
@@ -124,5 +120,11 @@ test('the way back leads by names that can be some, and by no others', () => {
   const long = text('x'.repeat(256));
   const death = entry(long, text('expired'));
   death.set('exchange', long).set('routing-keys', { type: 'A', value: [long] });
-  expect(lastDeathOf(withDeaths(death))).toEqual({ queue: null, exchange: null, routingKey: null });
+  expect(lastDeathOf(withDeaths(death))).toEqual({
+    queue: null,
+    reason: 'expired',
+    exchange: null,
+    routingKey: null,
+    count: 1,
+  });
 });

@@ -3,8 +3,10 @@
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import { redriveMessage } from '../../../src/broker/republish/redrive.ts';
+import { redriveMessage, STUCK } from '../../../src/broker/republish/redrive.ts';
 import { Walk } from '../../../src/broker/view/browse.ts';
+import { reference } from '../../../src/broker/view/tables/reference.ts';
+import { STUCK as IN_VERBS } from '../../../src/cli/verbs/live/messages.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const text = (value: string): Field => ({ type: 'S', value });
@@ -54,8 +56,8 @@ test('a message is in one of the two queues at any moment, also after a loss of 
 
 test('what has nowhere to go back to, or is refused there, stays', () => {
   const small = withDeadLetters(2);
-  small.vhost.deleteQueue(small.queue('jobs'), false, false);
-  expect(redrive(small, 9)).toEqual(['no-way-back', 'no-way-back']);
+  small.vhost.removeQueue(small.queue('jobs'));
+  expect(redrive(small, 9)).toEqual(['no_queue', 'no_queue']);
   const full = small.declare('full', true, {
     'x-max-length': { type: 'l', value: 1 },
     'x-overflow': text('reject-publish'),
@@ -92,4 +94,13 @@ test('messages amid others are moved, and those around them stay in their order'
   const all = Array.from({ length: 600 }, (_, n) => n);
   expect(bodies(after.queue('to'), after)).toEqual(all.filter((n) => n % 3 === 0));
   expect(bodies(after.queue('from'), after)).toEqual(all.filter((n) => n % 3 !== 0));
+});
+
+test('the command line and the web UI have words for each reason why messages stay', () => {
+  const names = Object.keys(STUCK);
+  expect(Object.keys(IN_VERBS)).toEqual(names);
+  // The web UI has no list of its own: it shows these.
+  expect(reference()['stuck_reasons']).toEqual(
+    names.map((name) => expect.objectContaining({ name })),
+  );
 });

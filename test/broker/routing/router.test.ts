@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { FieldTable } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import type { Exchange } from '../../../src/broker/exchange/exchange.ts';
 import type { RoutedMessage } from '../../../src/broker/exchange/exchange-router.ts';
 import type { Route } from '../../../src/broker/routing/route.ts';
@@ -22,14 +23,14 @@ function exchange(name: string, type: string, alternate?: string): Exchange {
   const args: FieldTable = new Map();
   if (alternate !== undefined) args.set('alternate-exchange', { type: 'S', value: alternate });
   const flags = { durable: false, autoDelete: false, internal: false };
-  vhost.declareExchange({ name, type, ...flags, arguments: args });
+  vhost.as(ALL_RIGHTS).declareExchange({ name, type, ...flags, arguments: args });
   return vhost.exchange(name);
 }
 
 function queues(...names: string[]): void {
   for (const name of names) {
     const flags = { durable: false, autoDelete: false, owner: null };
-    vhost.declareQueue({ name, ...flags, arguments: NO_ARGUMENTS }, broker);
+    vhost.as(ALL_RIGHTS, broker).declareQueue({ name, ...flags, arguments: NO_ARGUMENTS });
   }
 }
 
@@ -100,7 +101,7 @@ test.each(['x-consistent-hash', 'x-modulus-hash', 'x-random'])(
 );
 
 test('what is hashed from a header is not remembered by the key', () => {
-  vhost.declareExchange({
+  vhost.as(ALL_RIGHTS).declareExchange({
     name: 'x',
     type: 'x-consistent-hash',
     durable: false,
@@ -198,7 +199,7 @@ test('an alternate exchange that is not there is ignored, until it is', () => {
   exchange('alternate', 'fanout');
   bind('alternate', 'caught');
   expect(routed('first')).toEqual(['caught']);
-  vhost.deleteExchange('alternate', false);
+  vhost.as(ALL_RIGHTS).deleteExchange('alternate', false);
   expect(routed('first')).toEqual([]);
 });
 
@@ -236,10 +237,14 @@ test('after a restart every key goes where it went, and alternates are there aga
   const flags = { durable: true, autoDelete: false };
   const args: FieldTable = new Map([['alternate-exchange', { type: 'S', value: 'amq.fanout' }]]);
   for (const type of ['x-consistent-hash', 'x-modulus-hash', 'direct']) {
-    vhost.declareExchange({ name: type, type, ...flags, internal: false, arguments: args });
+    vhost
+      .as(ALL_RIGHTS)
+      .declareExchange({ name: type, type, ...flags, internal: false, arguments: args });
   }
   for (const name of ['q3', 'q1', 'q2', 'caught']) {
-    vhost.declareQueue({ name, ...flags, owner: null, arguments: NO_ARGUMENTS }, broker);
+    vhost
+      .as(ALL_RIGHTS, broker)
+      .declareQueue({ name, ...flags, owner: null, arguments: NO_ARGUMENTS });
   }
   for (const [name, weight] of [
     ['q2', '2'],

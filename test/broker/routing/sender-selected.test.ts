@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload } from '../../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../../src/amqp/property-walk.ts';
-import { checkCopies, copyKeys, namesCopies } from '../../../src/broker/routing/sender-selected.ts';
+import { headerSigns, SIGN_COPIES } from '../../../src/broker/routing/header-signs.ts';
+import { checkCopies, copyKeys } from '../../../src/broker/routing/sender-selected.ts';
 import { withSeed } from '../../amqp/random.ts';
 
 const text = (value: string): Field => ({ type: 'S', value });
@@ -12,7 +13,8 @@ const list = (...keys: string[]): Field => ({ type: 'A', value: keys.map(text) }
 
 function named(headers: FieldTable | null): boolean {
   const properties = { contentType: 'a/b', ...(headers === null ? {} : { headers }) };
-  return namesCopies(encodeContentHeaderPayload(0, properties), PROPERTY_FLAGS_OFFSET);
+  const payload = encodeContentHeaderPayload(0, properties);
+  return (headerSigns(payload, PROPERTY_FLAGS_OFFSET) & SIGN_COPIES) !== 0;
 }
 
 test('a message without headers names no copies', () => {

@@ -9,7 +9,7 @@ export const text = (value: string): Field => ({ type: 'S', value });
 export const long = (value: number): Field => ({ type: 'l', value });
 
 /** A body so large that its record has a segment of its own. */
-export function bodyOf(letter: string): Buffer<ArrayBuffer> {
+function bodyOf(letter: string): Buffer<ArrayBuffer> {
   return Buffer.alloc(20_000, letter);
 }
 

@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 test('what is set aside is listed with its queue, its place and the error', () => {
-  expect([...found(view.look.setAsideIn(['/'], false))]).toMatchObject([
+  expect([...found(view.snapshots.setAsideIn(['/'], false))]).toMatchObject([
     {
       id: '1',
       kind: 'message',
@@ -41,7 +41,7 @@ test('what is set aside is listed with its queue, its place and the error', () =
       persistent: true,
     },
   ]);
-  expect([...found(view.look.setAsideIn([], false))]).toEqual([]);
+  expect([...found(view.snapshots.setAsideIn([], false))]).toEqual([]);
 });
 
 test('a message is exported with its bytes, or without them where they cannot be read', () => {

@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { AmqpError } from '../../../src/amqp/errors.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { trialStart } from '../../../src/broker/check/trial-start.ts';
 import { encodeRow, rowKey } from '../../../src/store/row.ts';
 import {
@@ -25,7 +26,7 @@ function filled(): SmallBroker {
   const small = new SmallBroker();
   small.declare('good');
   small.declare('other', true, { 'x-max-priority': long(5) });
-  small.vhost.declareExchange({
+  small.vhost.as(ALL_RIGHTS).declareExchange({
     name: 'topics',
     type: 'topic',
     durable: true,
@@ -147,7 +148,7 @@ test('a binding whose key its exchange cannot use is set aside, and leaves nothi
   expect(lettersIn(small, 'good')).toBe('abc');
   small.vhost.bindings.unbind(exchange, small.queue('good'), 'key', NONE);
   small.vhost.bindings.bind(exchange, small.queue('good'), '1', NONE);
-  small.vhost.deleteExchange('topics', false);
+  small.vhost.as(ALL_RIGHTS).deleteExchange('topics', false);
   expect(small.broker.core.line.underWay).toBe(false);
 });
 
@@ -175,15 +176,15 @@ test('an exchange that cannot be read is set aside with its bindings, and not de
   expect(rowsAside(small)[0]).toBe('exchange / topics');
   expect(small.broker.core.setAsideRows.count).toBe(2);
   expect(replyOf(() => small.vhost.exchange('topics'))).toMatch(/^541 .*exchange 'topics'/);
-  expect(replyOf(() => small.vhost.deleteExchange('topics', false))).toMatch(/^541/);
+  expect(replyOf(() => small.vhost.as(ALL_RIGHTS).deleteExchange('topics', false))).toMatch(/^541/);
   expect(lettersIn(small, 'good')).toBe('abc');
 });
 
 test('a vhost that cannot be read is set aside, and is whole again when it is put anew', () => {
   const first = filled();
   const extra = first.broker.putVhost('extra');
-  const traits = { durable: true, autoDelete: false, owner: null, arguments: NONE };
-  extra.declareQueue({ name: 'inner', ...traits }, first);
+  const declaration = { durable: true, autoDelete: false, owner: null, arguments: NONE };
+  extra.as(ALL_RIGHTS, first).declareQueue({ name: 'inner', ...declaration });
   first.run();
   spoil(first, TABLE_ACCESS, rowKey('v', 'extra'));
   let small = first.restarted();
@@ -256,14 +257,14 @@ test('what throws in the midst of a change leaves it under way, what is refused 
   definitionRows.putQueue = () => {
     throw new Error('no row');
   };
-  const traits = { durable: true, autoDelete: false, owner: null, arguments: NONE };
-  expect(() => vhost.restoreQueue({ name: 'early', ...traits })).toThrow('no row');
+  const declaration = { durable: true, autoDelete: false, owner: null, arguments: NONE };
+  expect(() => vhost.restoreQueue({ name: 'early', ...declaration })).toThrow('no row');
   expect(broker.core.line.underWay).toBe(false);
   expect(vhost.queues.has('early')).toBe(false);
   changes.listener = () => {
     throw new Error('half done');
   };
-  expect(() => vhost.restoreQueue({ name: 'late', ...traits, durable: false })).toThrow(
+  expect(() => vhost.restoreQueue({ name: 'late', ...declaration, durable: false })).toThrow(
     'half done',
   );
   expect(broker.core.line.underWay).toBe(true);

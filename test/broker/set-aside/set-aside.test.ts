@@ -208,7 +208,7 @@ test('deleting a queue drops what is set aside of it', () => {
   const small = restartedWithout(first, 'a');
   small.pass(2000);
   const view = new View(small.broker, '1');
-  view.deleteQueue('/', 'work', false, false);
+  view.deleteQueue('/', 'work', {});
   expect(setAsideIn(small)).toEqual([]);
   expect(setAsideIn(small.restarted())).toEqual([]);
 });

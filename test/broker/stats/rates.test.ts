@@ -25,7 +25,7 @@ test('a rate is how much a count grew between two samples', () => {
     redeliver: 0,
     return_unroutable: 0,
   });
-  expect(rates.view(counts, counts, true)).not.toHaveProperty('return_unroutable');
+  expect(rates.view(counts, counts, 'queues')).not.toHaveProperty('return_unroutable');
 });
 
 test('what never moved has no counts, and what moves no more is idle', () => {

@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { importDefinitions } from '../../../src/broker/definitions/import.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import type { JsonObject } from '../../../src/util/json/json.ts';
@@ -35,16 +36,16 @@ const KINDS: Record<string, Kind> = {
     refused: (small) => small.declare('new', true, { odd: ODD.get('odd') as Field }),
   },
   'deleting a queue': {
-    make: (small) => small.vhost.deleteQueue(small.queue('old'), false, false),
-    refused: (small) => small.vhost.deleteQueue(small.queue('old'), false, true),
+    make: (small) => small.vhost.as(ALL_RIGHTS, small).deleteQueue('old', {}),
+    refused: (small) => small.vhost.as(ALL_RIGHTS, small).deleteQueue('old', { ifEmpty: true }),
   },
   'declaring an exchange': {
-    make: ({ vhost }) => vhost.declareExchange(exchangeOf('new')),
-    refused: ({ vhost }) => vhost.declareExchange(exchangeOf('new', ODD)),
+    make: ({ vhost }) => vhost.as(ALL_RIGHTS).declareExchange(exchangeOf('new')),
+    refused: ({ vhost }) => vhost.as(ALL_RIGHTS).declareExchange(exchangeOf('new', ODD)),
   },
   'deleting an exchange': {
-    make: ({ vhost }) => vhost.deleteExchange('old', false),
-    refused: ({ vhost }) => vhost.deleteExchange('old', true),
+    make: ({ vhost }) => vhost.as(ALL_RIGHTS).deleteExchange('old', false),
+    refused: ({ vhost }) => vhost.as(ALL_RIGHTS).deleteExchange('old', true),
   },
   'binding a queue': {
     make: (small) => bind(small, 'new', NONE),

@@ -45,13 +45,13 @@ test('names of the greatest length, and names with zero bytes, are kept apart', 
 test('what is removed is gone, and only that', async () => {
   const store = openMemoryStore();
   const rows = new DefinitionRows(store);
-  const traits = { durable: true, autoDelete: false, internal: true, arguments: args };
-  rows.putExchange('/', { name: 'one', type: 'topic', ...traits });
-  rows.putExchange('/', { name: 'two', type: 'fanout', ...traits });
+  const declaration = { durable: true, autoDelete: false, internal: true, arguments: args };
+  rows.putExchange('/', { name: 'one', type: 'topic', ...declaration });
+  rows.putExchange('/', { name: 'two', type: 'fanout', ...declaration });
   await commit(store);
   rows.removeExchange('/', 'one');
   await commit(store);
   expect(rows.exchanges('/')).toMatchObject([
-    { value: { name: 'two', type: 'fanout', ...traits } },
+    { value: { name: 'two', type: 'fanout', ...declaration } },
   ]);
 });

@@ -1,6 +1,7 @@
 // Owns the tests of deletions of what has many bindings: what others see of them, and what a crash leaves.
 
 import { beforeEach, expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import type { Exchange } from '../../../src/broker/exchange/exchange.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import type { Steps } from '../../../src/broker/turn/slices.ts';
@@ -20,7 +21,7 @@ beforeEach(() => {
 
 function exchange({ vhost }: SmallBroker, name: string, autoDelete = false): Exchange {
   const rest = { type: 'direct', durable: true, internal: false, arguments: new Map() };
-  vhost.declareExchange({ name, autoDelete, ...rest });
+  vhost.as(ALL_RIGHTS).declareExchange({ name, autoDelete, ...rest });
   return vhost.exchange(name);
 }
 
@@ -62,7 +63,7 @@ test('what has many bindings goes in small steps, and works for others until the
   };
   small.publish({ routingKey: 'bound' });
   let count = -1;
-  small.vhost.deleteQueueBy(stepping, queue, false, false, (ready) => {
+  small.vhost.removeQueueBy(stepping, queue, (ready) => {
     count = ready;
   });
   expect([acts, count]).toEqual([1, 1]);
@@ -72,7 +73,7 @@ test('what has many bindings goes in small steps, and works for others until the
   const { vhost } = small;
   let gone = false;
   const steps: Steps[] = [];
-  vhost.deleteExchange(
+  vhost.as(ALL_RIGHTS).deleteExchange(
     'other',
     false,
     (given, then) => {
@@ -92,7 +93,7 @@ test('a crash amid such a deletion leaves all that was there, and behind it noth
   slowly(small);
   const { broker, vhost } = small;
   let answered = false;
-  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, () => {
+  vhost.removeQueueBy(broker.core.slices.whole, queue, () => {
     answered = true;
   });
   let turns = 0;
@@ -125,9 +126,9 @@ test('what is deleted meanwhile by another is not deleted twice', () => {
   const then = (count: number): void => {
     counts.push(count);
   };
-  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, then);
-  vhost.deleteQueueBy(broker.core.slices.whole, queue, false, false, then);
-  vhost.deleteQueue(queue, false, false);
+  vhost.removeQueueBy(broker.core.slices.whole, queue, then);
+  vhost.removeQueueBy(broker.core.slices.whole, queue, then);
+  vhost.removeQueue(queue);
   const anew = small.declare('bound');
   small.run();
   expect(counts).toEqual([0, 0]);

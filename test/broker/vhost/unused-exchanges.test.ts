@@ -1,14 +1,15 @@
 // Owns the tests of auto-delete exchanges that go with one another.
 
 import { expect, test } from 'vitest';
+import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { SmallBroker } from '../small-broker.ts';
 
-const traits = { type: 'fanout', durable: false, autoDelete: true, internal: false };
+const declaration = { type: 'fanout', durable: false, autoDelete: true, internal: false };
 
 function chain(small: SmallBroker, length: number): void {
   const { vhost } = small;
   for (let i = 0; i < length; i++) {
-    vhost.declareExchange({ name: `e${i}`, ...traits, arguments: new Map() });
+    vhost.as(ALL_RIGHTS).declareExchange({ name: `e${i}`, ...declaration, arguments: new Map() });
     if (i > 0)
       vhost.bindings.bind(vhost.exchange(`e${i - 1}`), vhost.exchange(`e${i}`), '', new Map());
   }
@@ -22,7 +23,7 @@ const left = (small: SmallBroker): string[] =>
 test('20,000 auto-delete exchanges in a chain go with the queue at its end', () => {
   const small = new SmallBroker();
   chain(small, 20_000);
-  small.vhost.deleteQueue(small.queue('q'), false, false);
+  small.vhost.removeQueue(small.queue('q'));
   expect(left(small)).toEqual([]);
 });
 
@@ -33,7 +34,7 @@ test('auto-delete exchanges that are bound to one another in a circle go when on
   vhost.bindings.bind(vhost.exchange('e2'), vhost.exchange('e0'), '', new Map());
   vhost.bindings.unbind(vhost.exchange('e2'), small.queue('q'), '', new Map());
   expect(left(small)).toEqual(['e0', 'e1', 'e2']);
-  vhost.deleteExchange('e1', false);
+  vhost.as(ALL_RIGHTS).deleteExchange('e1', false);
   expect(left(small)).toEqual([]);
 });
 
@@ -42,6 +43,6 @@ test('an exchange with another binding stays, and with it what leads to it', () 
   const { vhost } = small;
   chain(small, 3);
   vhost.bindings.bind(vhost.exchange('e1'), small.declare('other'), '', new Map());
-  vhost.deleteQueue(small.queue('q'), false, false);
+  vhost.removeQueue(small.queue('q'));
   expect(left(small)).toEqual(['e0', 'e1']);
 });

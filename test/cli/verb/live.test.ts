@@ -1,14 +1,15 @@
-// The verbs for a running broker, and RabbitMQ's spelling of them, against a broker with its HTTP API.
+// The verbs for a running broker, against a broker with its HTTP API.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { wordsOf } from '../../../src/cli/completion.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
-import { readManner, runRabbitmqctl } from '../../../src/cli/rabbitmqctl.ts';
+import { HttpApi } from '../../../src/cli/verb/http-api.ts';
 import { type Api, startApi } from '../../management/support.ts';
+import { capture } from '../capture.ts';
 
 let api: Api;
 const folder = mkdtempSync(join(tmpdir(), 'leveret-verbs-'));
@@ -26,34 +27,8 @@ afterAll(async () => {
   await api.close();
 });
 
-/** What a command line wrote, and whether it failed. */
-async function capture(
-  run: () => Promise<unknown>,
-): Promise<{ out: string; err: string; code: number }> {
-  let [out, err] = ['', ''];
-  process.exitCode = 0;
-  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
-  try {
-    await run();
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-  }
-  const code = Number(process.exitCode ?? 0);
-  process.exitCode = 0;
-  return { out, err, code };
-}
-
 const leveret = (...args: string[]) =>
   capture(() => buildProgram().parseAsync(args, { from: 'user' }));
-const rabbitmqctl = (...args: string[]) => capture(() => runRabbitmqctl('rabbitmqctl', args));
 
 async function says(args: readonly string[], text: string | RegExp): Promise<void> {
   const { out, err, code } = await leveret(...args);
@@ -70,7 +45,6 @@ describe('leveret', () => {
     await says(['declare', 'exchange', 'news', 'topic'], "exchange 'news'");
     await says(['declare', 'binding', 'news', 'jobs', 'a.#'], "Bound 'jobs' to 'news'");
     await says(['publish', '-x', 'news', '-k', 'a.b', 'hello'], /^Published\n$/);
-    await says(['publish', '-k', 'nowhere', 'x'], 'no queue took it');
     await says(['list', 'queues', 'name', 'messages', 'durable'], /jobs +1 +true\nother +0 +false/);
     await says(['list', 'bindings', '--format', 'json'], '"routing_key": "a.#"');
     await says(['get', 'jobs'], /news +a\.b +false .*hello/);
@@ -88,6 +62,40 @@ describe('leveret', () => {
     await says(['list', 'exchanges'], /\/ +amq\.topic +topic +true +false +false/);
   });
 
+  test('shows what waits for its time and what comes back, sends it now and drops it', async () => {
+    const args = '{"x-delayed-retry-min":3000,"x-delivery-limit":1}';
+    await says(['declare', 'queue', 'waits', '--arguments', args], "queue 'waits'");
+    for (const [body, hours] of Object.entries({ late: 2, early: 1, last: 3 })) {
+      const properties = JSON.stringify({ headers: { 'x-delay': hours * 3_600_000 } });
+      await says(['publish', '-k', 'waits', '--properties', properties, body], /^Published\n$/);
+    }
+    await says(['status'], /Messages +0 ready, 0 unacked, 3 delayed/);
+    await says(['list', 'queues', 'name', 'messages_delayed', '--name', 'waits'], /waits +3/);
+    const browsed = await leveret('browse', 'waits');
+    expect(browsed.err).toContain('3 messages wait for their time: leveret delayed waits\n');
+    const table = await leveret('delayed', 'waits', '--limit', '2');
+    expect(table.err).toBe(
+      '3 messages wait for their time. What comes back waits 3 s, up to 2 attempts; then it is dropped.\n' +
+        'There are more: give a higher --limit\n',
+    );
+    expect(table.out).toMatch(/^id .*\n\d+-2 +\d{4}-.*Z +0 +waits .* early\n\d+-1 .* late\n$/);
+    const { out, err } = await leveret('delayed', 'waits', '--json');
+    expect(err).toBe('');
+    const [early = '', late = ''] = (JSON.parse(out) as { id: string }[]).map(({ id }) => id);
+    await says(
+      ['delayed', 'waits', '--send', '--id', late, 'none'],
+      /^Sent 1 message; nothing waits under 1 id\n$/,
+    );
+    await says(['delayed', 'waits', '--drop', '--id', early], /^Dropped 1 message\n$/);
+    await says(['get', 'waits', '--ack'], / late\n$/);
+    await says(['delayed', 'waits', '--drop'], /^Dropped 1 message\n$/);
+    expect(await leveret('delayed', 'waits', '--id', early)).toMatchObject({
+      err: 'leveret: --id goes with --send or --drop\n',
+      code: 64,
+    });
+    await says(['delete', 'queue', 'waits'], "Deleted the queue 'waits'");
+  });
+
   test('shows clients and why they closed, and closes them', async () => {
     const clientProperties = { connection_name: 'worker 7' };
     const connection = await connect(api.amqpUrl, { clientProperties });
@@ -101,9 +109,10 @@ describe('leveret', () => {
     failing.on('error', () => {});
     await failing.checkQueue('none').catch(() => {});
     await says(['list', 'connections'], /worker 7 +guest +\/ +running +\d/);
-    await says(['list', 'channels'], /\(1\) +guest +\/ +1 +5 +0/);
-    await says(['list', 'consumers'], /\/ +work +me +true +5 +true/);
+    await says(['list', 'channels'], /\(1\) +worker 7 +guest +\/ +1 +5 +0/);
+    await says(['list', 'consumers'], /\/ +work +me +true +5 +true +worker 7/);
     await says(['list', 'closed', 'channel', 'code', 'by'], /2 +404 +broker/);
+    await says(['list', 'closed'], /channel +\S+ -> \S+ +worker 7 +2 /);
     const { out } = await leveret('list', 'connections', 'name', '--format', 'json');
     const [{ name }] = JSON.parse(out) as [{ name: string }];
     await says(['close', name, 'time to go'], '');
@@ -174,19 +183,129 @@ describe('leveret', () => {
     const failing: readonly (readonly [args: readonly string[], text: string, url?: string])[] = [
       [['delete', 'queue', 'none'], "no queue 'none' in vhost '/'"],
       [['close', 'nobody'], "there is no connection 'nobody': see leveret list connections"],
-      [['permission', 'set', 'nobody', 'a', 'b', 'c'], 'no such user, or no such vhost'],
+      [['permission', 'set', 'nobody', 'a', 'b', 'c'], "there is no user 'nobody'"],
       [['add_user', 'guest', 'x'], "there is a user 'guest' already"],
       [['status'], "start one with 'leveret start'", 'http://127.0.0.1:9'],
       [['status'], 'or its password is wrong', api.url.replace('//', '//guest:wrong@')],
       [['status'], 'is no URL', 'http://['],
+      [['publish', '-k', 'nowhere', 'x'], 'no queue took the message', api.url],
+      [['publish', 'jobs', 'x'], 'name the queue with -k'],
+      [['top', '--once', '--sort', 'foo'], "there is no column 'foo'"],
     ];
+    await says(['declare', 'queue', 'one'], '');
     for (const [args, text, url] of failing) {
       if (url !== undefined) vi.stubEnv('LEVERET_URL', url);
       const { err, code } = await leveret(...args);
       expect(err).toContain(text);
       expect(err).toMatch(/^leveret: [^\n]*\n$/);
-      expect(code).toBe(1);
+      const usage = err.includes('with -k') || err.includes('column');
+      expect([args, code]).toEqual([args, err.includes('no broker answers') ? 69 : usage ? 64 : 1]);
     }
+    await says(['top', '--once', '--sort', 'ready'], 'one');
+    await says(['delete', 'queue', 'one'], '');
+  });
+
+  test('names the ways out that the verb has, where no broker answers', async () => {
+    vi.stubEnv('LEVERET_URL', 'http://127.0.0.1:9');
+    const said = async (...args: string[]) => (await leveret(...args)).err;
+    expect(await said('status')).toMatch(/LEVERET_URL\n$/);
+    expect(await said('status')).not.toContain('--data-dir');
+    expect(await said('list_users')).toContain('--data-dir');
+    const near = new HttpApi({ url: 'http://127.0.0.1:9', near: true, folder: '/nothing' });
+    await expect(near.get('/nodes')).rejects.toThrow('LEVERET_DATA_DIR');
+  });
+
+  test('an import says what is wrong with the file only where the file is wrong', async () => {
+    const file = join(folder, 'some.json');
+    const into = async (text: string, ...more: string[]) => {
+      writeFileSync(file, text);
+      return leveret('definitions', 'import', file, ...more);
+    };
+    vi.stubEnv('LEVERET_URL', 'http://127.0.0.1:9');
+    const silent = await into('{}');
+    expect(silent.code).toBe(69);
+    expect(silent.err).toMatch(/^leveret: no broker answers (?!.*(some\.json|skip-unsupported))/);
+    for (const [text, what] of [
+      ['[]', 'a list'],
+      ['null', 'null'],
+      ['"x"', 'a string'],
+    ])
+      expect((await into(String(text))).err).toContain(`this is ${what}; name a file`);
+    vi.stubEnv('LEVERET_URL', api.url.replace('//', '//guest:wrong@'));
+    expect((await into('{}')).err).not.toContain('some.json');
+    vi.stubEnv('LEVERET_URL', api.url.replace('//', '//guest:guest@'));
+    expect((await into('{}', '-p', 'nov')).err).not.toContain('skip-unsupported');
+    expect((await into('{"queues":[{"vhost":"/"}]}')).err).toContain('--skip-unsupported');
+  });
+
+  test('a table of dead letters leaves out the headers of their past, which JSON has', async () => {
+    const dead = '{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"past"}';
+    await says(['declare', 'queue', 'dying', '--arguments', dead], '');
+    await says(['declare', 'queue', 'past'], '');
+    const properties = '{"headers":{"tenant":7}}';
+    await says(['publish', '-k', 'dying', '--properties', properties, 'one'], 'Published');
+    await says(['get', 'dying', '--reject'], 'one');
+    for (const verb of ['get', 'browse']) {
+      const { out } = await leveret(verb, 'past');
+      expect(out).toContain('"tenant":7');
+      expect(out).not.toContain('"x-death"');
+      expect((await leveret(verb, 'past', '--json')).out).toContain('"x-death"');
+    }
+    expect((await leveret('browse', 'past')).out).toContain('rejected in dying');
+    for (const queue of ['dying', 'past']) await says(['delete', 'queue', queue], '');
+  });
+
+  test('a limit says in the help what it limits', async () => {
+    const about = (verb: string) =>
+      buildProgram()
+        .commands.find((each) => each.name() === verb)
+        ?.options.find(({ long }) => long === '--limit')?.description;
+    expect(['get', 'browse', 'consume', 'move', 'redrive'].map(about)).toEqual([
+      'The most to get.',
+      'The most to show.',
+      'The most to take out.',
+      'The most to move.',
+      'The most to move.',
+    ]);
+  });
+
+  test('gives advice that fits: an empty or unknown name, a reserved one, a file that is not there', async () => {
+    await says(['declare', 'queue', 'advised'], '');
+    const empty: readonly string[][] = [
+      ['user', 'add', '', 'x'],
+      ['user', 'add', 'x', ''],
+      ['vhost', 'add', ''],
+      ['declare', 'queue', ''],
+      ['purge', ''],
+    ];
+    for (const args of empty) {
+      const { err, code } = await leveret(...args);
+      expect({ args, err, code }).toEqual({
+        args,
+        err: expect.stringMatching(/^leveret: .* must not be empty.*\n$/),
+        code: 64,
+      });
+    }
+    const refused: readonly (readonly [string[], string])[] = [
+      [
+        ['settings', 'get', 'log.levle'],
+        "there is no setting 'log.levle'; did you mean 'log.level'?",
+      ],
+      [
+        ['move', 'advised', 'advisd'],
+        "there is no queue 'advisd' in vhost '/'; did you mean 'advised'?",
+      ],
+      [['declare', 'queue', 'amq.x'], "queue name 'amq.x' contains reserved prefix 'amq.*'"],
+      [
+        ['definitions', 'import', '/nothere.json'],
+        '/nothere.json: cannot be read: there is no such file; name one that is there',
+      ],
+      [['permission', 'list', '-p', 'nov'], "there is no vhost 'nov'"],
+    ];
+    for (const [args, said] of refused) {
+      expect(await leveret(...args)).toEqual({ out: '', err: `leveret: ${said}\n`, code: 1 });
+    }
+    await says(['delete', 'queue', 'advised'], '');
   });
 
   test('completes every command and option', () => {
@@ -199,89 +318,5 @@ describe('leveret', () => {
   test.each(['bash', 'zsh', 'fish'])('prints a script for %s', async (shell) => {
     await says(['completion', shell], /leveret/);
     expect((await leveret('completion', 'csh')).err).toContain('bash, zsh, fish');
-  });
-});
-
-describe('rabbitmqctl', () => {
-  test('prints as RabbitMQ does: tabs, headers, and what -q and -s leave out', async () => {
-    await leveret('declare', 'queue', 'tabs');
-    await leveret('publish', '-k', 'tabs', 'x');
-    expect((await rabbitmqctl('list_queues')).out).toMatch(
-      /^Timeout: 60\.0 seconds \.\.\.\nListing queues for vhost \/ \.\.\.\nname\tmessages\n(?:.*\n)*tabs\t1\n/,
-    );
-    expect((await rabbitmqctl('-q', '-p', '/', 'list_queues', 'name')).out).toMatch(/^name\n/);
-    expect((await rabbitmqctl('list_queues', '-s', 'messages', 'name')).out).toMatch(
-      /^1\ttabs\n$/m,
-    );
-    const json = await rabbitmqctl('list_queues', '--formatter', 'json', 'name', 'messages');
-    expect(JSON.parse(json.out)).toContainEqual({ name: 'tabs', messages: 1 });
-    expect((await rabbitmqctl('list_users')).out).toBe(
-      'Listing users ...\nuser\ttags\nguest\t[administrator]\n',
-    );
-    expect((await rabbitmqctl('add_user', 'zed', 'pw')).out).toBe('Adding user "zed" ...\n');
-    const again = await rabbitmqctl('-q', 'add_user', 'zed', 'pw');
-    expect(again).toMatchObject({
-      out: '',
-      code: 69,
-      err: "Error:\nthere is a user 'zed' already\n",
-    });
-    expect((await rabbitmqctl('delete_user', 'zed')).code).toBe(0);
-  });
-
-  test('probes log in as the first user that the environment of a container names', async () => {
-    await leveret('add_user', 'probe', 'pw', '--tags', 'management');
-    vi.stubEnv('LEVERET_URL', api.url);
-    vi.stubEnv('RABBITMQ_DEFAULT_USER', 'probe');
-    vi.stubEnv('RABBITMQ_DEFAULT_PASS', 'pw');
-    expect((await rabbitmqctl('-q', 'check_running')).code).toBe(0);
-    vi.stubEnv('RABBITMQ_DEFAULT_PASS', 'wrong');
-    expect((await rabbitmqctl('-q', 'check_running')).code).toBe(69);
-    expect((await rabbitmqctl('-q', 'ping')).code).toBe(0);
-    vi.stubEnv('RABBITMQ_DEFAULT_USER', '');
-    vi.stubEnv('RABBITMQ_DEFAULT_PASS', '');
-    expect((await rabbitmqctl('-q', 'delete_user', 'probe')).code).toBe(0);
-  });
-
-  test('answers health checks', async () => {
-    const checks = {
-      ping: 'Ping succeeded\n',
-      check_running: 'RabbitMQ on node leveret is fully booted and running\n',
-      check_local_alarms: 'Node leveret reported no local alarms\n',
-      check_virtual_hosts: 'Node leveret reported all vhosts as running\n',
-      await_startup: '',
-    };
-    for (const [verb, out] of Object.entries(checks)) {
-      expect(await rabbitmqctl('-q', verb), verb).toMatchObject({ out, code: 0 });
-    }
-    expect((await rabbitmqctl('-q', 'check_port_connectivity')).out).toMatch(
-      /^Successfully connected to ports \d+, \d+ on node leveret\.\n$/,
-    );
-    expect((await rabbitmqctl('-q', 'check_port_listener', '9')).code).toBe(69);
-    for (const verb of ['status', 'cluster_status', 'listeners', 'server_version', 'environment']) {
-      expect((await rabbitmqctl('-q', verb)).out, verb).not.toBe('');
-    }
-    for (const verb of ['list_connections', 'list_channels', 'list_consumers']) {
-      expect(await rabbitmqctl('-q', verb), verb).toMatchObject({ out: '', code: 0 });
-    }
-    expect((await rabbitmqctl('enable_feature_flag', 'all')).code).toBe(0);
-    expect((await rabbitmqctl('eval', '1+1.')).err).toContain('there is no Erlang here');
-    expect((await rabbitmqctl('close_all_connections', 'bye')).out).toContain(
-      'Closed 0 connections',
-    );
-  });
-
-  test('takes its own flags before the verb and behind it', () => {
-    expect(
-      readManner(['-n', 'rabbit@x', '-q', '-p', 'v', 'list_queues', 'name', '-t', '9']),
-    ).toEqual({
-      manner: { quiet: true, silent: false, headers: true, format: 'table' },
-      rest: ['list_queues', '-p', 'v', 'name'],
-    });
-    expect(
-      readManner(['list_users', '--formatter=json', '--no-table-headers']).manner,
-    ).toMatchObject({
-      format: 'json',
-      headers: false,
-    });
   });
 });

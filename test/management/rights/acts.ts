@@ -66,15 +66,29 @@ const OVERVIEW: readonly Act[] = [
   act('GET /nodes/:node', `/nodes/${NODE}`),
   act('GET /nodes/:node/memory', `/nodes/${NODE}/memory`),
   act('GET /nodes/:node/memory/relative', `/nodes/${NODE}/memory/relative`),
+  act('GET /nodes/:node/memory/ets', `/nodes/${NODE}/memory/ets`),
+  act('GET /nodes/:node/memory/ets/relative', `/nodes/${NODE}/memory/ets/relative`),
+  act('GET /nodes/:node/memory/ets/:filter', `/nodes/${NODE}/memory/ets/none`),
+  act('GET /nodes/:node/memory/ets/:filter/relative', `/nodes/${NODE}/memory/ets/none/relative`),
   act('GET /cluster-name', '/cluster-name'),
   act('PUT /cluster-name', '/cluster-name', { body: { name: 'rights' } }),
   act('GET /version', '/version', { own: true }),
+  act('GET /leveret/status', '/leveret/status', { own: true }),
+  act('GET /leveret/listeners', '/leveret/listeners', { own: true }),
+  act('PUT /leveret/listeners', '/leveret/listeners', { own: true, body: { suspended: false } }),
+  act('GET /leveret/reference', '/leveret/reference', { own: true }),
+  act('GET /leveret/log', '/leveret/log', { own: true }),
   act('GET /extensions', '/extensions'),
   act('GET /feature-flags', '/feature-flags'),
+  act('PUT /feature-flags/:name/enable', '/feature-flags/quorum_queue/enable', { body: {} }),
   act('GET /deprecated-features', '/deprecated-features', { own: true }),
   act('GET /deprecated-features/used', '/deprecated-features/used', { own: true }),
   act('GET /auth', '/auth'),
   act('GET /config/effective', '/config/effective', { own: true }),
+  act('GET /settings', '/settings', { own: true }),
+  act('GET /settings/:name', '/settings/heartbeat', { own: true }),
+  act('PUT /settings/:name', '/settings/heartbeat', { own: true, body: { value: '60' } }),
+  act('DELETE /settings/:name', '/settings/heartbeat', { own: true }),
   act('POST /rebalance/queues', '/rebalance/queues'),
   act('POST /backup', '/backup', { own: true, body: { path: '' } }),
 ];
@@ -108,6 +122,7 @@ const HEALTH: readonly Act[] = [
   act('GET /healthchecks/node/:node', `/healthchecks/node/${NODE}`),
   act('GET /aliveness-test/:vhost', `/aliveness-test/${VHOST}`),
   act('GET /auth/attempts/:node', `/auth/attempts/${NODE}`),
+  act('GET /auth/attempts/:node/source', `/auth/attempts/${NODE}/source`),
 ];
 
 const USERS: readonly Act[] = [
@@ -289,6 +304,29 @@ const SET_ASIDE: readonly Act[] = [
   ),
 ];
 
+const SCHEDULE_PATH = `/schedules/${VHOST}/s`;
+const SCHEDULED = { every: 3_600_000, exchange: 'theirs-x', routing_key: 'k' };
+const SCHEDULE: Request = ['PUT', SCHEDULE_PATH, SCHEDULED];
+const SCHEDULES: readonly Act[] = [
+  act('GET /schedules', '/schedules', { own: true }),
+  act('GET /schedules/:vhost', `/schedules/${VHOST}`, { own: true }),
+  act('GET /schedules/:vhost/:name', SCHEDULE_PATH, { own: true, before: [EXCHANGE, SCHEDULE] }),
+  act('PUT /schedules/:vhost/:name', SCHEDULE_PATH, {
+    own: true,
+    body: SCHEDULED,
+    before: [EXCHANGE, SCHEDULE],
+  }),
+  act('DELETE /schedules/:vhost/:name', SCHEDULE_PATH, {
+    own: true,
+    before: [EXCHANGE, SCHEDULE],
+  }),
+  act('POST /schedules/:vhost/:name/run', `${SCHEDULE_PATH}/run`, {
+    own: true,
+    before: [EXCHANGE, SCHEDULE],
+  }),
+  act('GET /schedule-times', '/schedule-times?every=1000', { own: true }),
+];
+
 const QUEUES: readonly Act[] = [
   act('GET /queues', '/queues'),
   act('GET /queues/detailed', '/queues/detailed', { own: true }),
@@ -302,6 +340,14 @@ const QUEUES: readonly Act[] = [
   act('DELETE /queues/:vhost/:name/contents', `/queues/${VHOST}/theirs/contents`, {
     before: [QUEUE],
   }),
+  act('PUT /queues/:vhost/:name/pause', `/queues/${VHOST}/theirs/pause`, {
+    before: [QUEUE],
+    own: true,
+  }),
+  act('PUT /queues/:vhost/:name/resume', `/queues/${VHOST}/theirs/resume`, {
+    before: [QUEUE],
+    own: true,
+  }),
   act('GET /queues/:vhost/:name/bindings', `/queues/${VHOST}/theirs/bindings`, {
     before: [QUEUE],
   }),
@@ -310,6 +356,15 @@ const QUEUES: readonly Act[] = [
     before: [QUEUE],
   }),
   act('GET /queues/:vhost/:name/messages', `/queues/${VHOST}/theirs/messages`, {
+    before: [QUEUE],
+    own: true,
+  }),
+  act('GET /queues/:vhost/:name/delayed', `/queues/${VHOST}/theirs/delayed`, {
+    before: [QUEUE],
+    own: true,
+  }),
+  act('POST /queues/:vhost/:name/delayed', `/queues/${VHOST}/theirs/delayed`, {
+    body: { action: 'send' },
     before: [QUEUE],
     own: true,
   }),
@@ -357,6 +412,7 @@ export const ACTS: readonly Act[] = [
   ...EXCHANGES,
   ...BINDINGS,
   ...QUEUES,
+  ...SCHEDULES,
   ...SET_ASIDE,
   ...CONNECTIONS,
 ];

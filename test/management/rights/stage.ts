@@ -7,7 +7,7 @@ import { type Act, OTHER, VHOST } from './acts.ts';
 
 export const TAGS = ['none', 'management', 'policymaker', 'monitoring', 'administrator'] as const;
 /** No permission in the vhost; one for names that begin with `mine`; one for all names. */
-export const PERMISSIONS = { no: null, some: '^mine', all: '.*' } as const;
+const PERMISSIONS = { no: null, some: '^mine', all: '.*' } as const;
 
 export const PASSWORD = 'rights';
 const KINDS = Object.keys(PERMISSIONS);
@@ -79,7 +79,7 @@ async function tryInTurn(api: Api, act: Act, node: string): Promise<number[]> {
 }
 
 /** One line of the table. */
-export function row(route: string, cells: readonly string[]): string {
+function row(route: string, cells: readonly string[]): string {
   const [nobody = '', ...others] = cells;
   const padded = [route.padEnd(60), nobody.padEnd(7), ...others.map((each) => each.padEnd(13))];
   return padded.join(' ').trimEnd();

@@ -7,7 +7,7 @@ import { MessageLog } from '../../../src/message/log/log.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../../src/message/log/segment.ts';
 import { ROW_BYTES_MAX } from '../../../src/message/log/segment-rows.ts';
 import { buildRecord, RECORD_HEAD_BYTES } from '../../../src/message/record.ts';
-import { CorruptRecordError } from '../../../src/store/checksum.ts';
+import { CorruptRecordError } from '../../../src/store/errors.ts';
 import { Scratch } from '../../../src/store/scratch.ts';
 import { TABLE_SEGMENTS } from '../../../src/store/tables.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
@@ -55,7 +55,7 @@ function recordOf(length: number, mark: number): Buffer {
 /** Appends a record with one reference. */
 function append(log: MessageLog, record: Buffer, persistent = true): number {
   const position = log.append(record, viewOf(record), 0, record.length, persistent);
-  log.placed.hold(1, record.length);
+  log.placed.addRefs(1, record.length);
   return position;
 }
 
@@ -130,7 +130,7 @@ test('a large chunk becomes a segment itself, its records uncopied', () => {
   chunk.load(bytes, true);
   const positions = [0, 1, 2].map((n) => {
     const position = log.place(chunk, 100 + n * 5_000, 100 + n * 5_000 + 5_000, true);
-    log.placed.hold(1, 0);
+    log.placed.addRefs(1, 0);
     return position;
   });
   expect(log.segmentOf(positions[0] as number).bytes).toBe(bytes);
@@ -153,9 +153,9 @@ test('of a chunk that has become a segment, records for the other log are copied
   const chunk = new Chunk();
   chunk.load(bytes, true);
   const kept = log.place(chunk, 0, 9_000, true);
-  log.placed.hold(1, 0);
+  log.placed.addRefs(1, 0);
   const passing = log.place(chunk, 9_000, 18_000, false);
-  log.placed.hold(1, 0);
+  log.placed.addRefs(1, 0);
   expect(log.segmentOf(kept).bytes).toBe(bytes);
   expect(log.segmentOf(passing).bytes).not.toBe(bytes);
   expect(readBack(log, passing, 9_000).equals(bytes.subarray(9_000, 18_000))).toBe(true);
@@ -171,7 +171,7 @@ test('a small chunk, or one that somebody else owns, is copied from', () => {
     const chunk = new Chunk();
     chunk.load(bytes, owned);
     const position = log.place(chunk, 0, 100, true);
-    log.placed.hold(1, 0);
+    log.placed.addRefs(1, 0);
     log.release(chunk);
     const expected = Buffer.from(bytes.subarray(0, 100));
     bytes.fill(0);
@@ -187,7 +187,7 @@ test('after a chunk that held few records the next one is copied from, and then 
     chunk.load(bytes, true);
     // As records of a body frame cut in two would leave it: little of the chunk is a record.
     const position = log.place(chunk, 0, used, false);
-    log.placed.hold(1, 0);
+    log.placed.addRefs(1, 0);
     const { bytes: held } = log.segmentOf(position);
     log.release(chunk);
     return held === bytes;
@@ -393,7 +393,7 @@ async function withScratch(
   const log = new MessageLog(store, residentBytesMax, residentBytesMax, scratch);
   store.onDurable((batch) => log.durable(batch));
   fill(log, 20, false);
-  log.tend();
+  log.maintain();
   // The first need opens it, which takes a turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
   return { disk, store, log, scratch: scratchStore };
@@ -406,13 +406,13 @@ const rowsIn = (store: ControlledStore): Buffer[] => [
 test('transient segments leave memory for the scratch store, and come back when read', async () => {
   const { disk, log, scratch } = await withScratch(4 * SEGMENT_SPAN);
   const positions = fill(log, 20, false);
-  log.tend();
+  log.maintain();
   const there = (): Segment[] =>
     [...segmentsOf(log).values()].filter(({ bytes }) => bytes !== null);
   expect(there().length, 'nothing leaves before it is written').toBeGreaterThan(30);
   scratch.sync();
   fill(log, 20, false);
-  log.tend();
+  log.maintain();
   scratch.sync();
   expect(there().length).toBeLessThan(30);
   expect(disk.keys(TABLE_SEGMENTS), 'the store that lasts').toHaveLength(0);
@@ -425,15 +425,15 @@ test('what was consumed leaves the scratch store too', async () => {
   const { log, scratch } = await withScratch(4 * SEGMENT_SPAN);
   fill(log, 20, false);
   const before = [...segmentsOf(log).values()];
-  log.tend();
+  log.maintain();
   scratch.sync();
   expect(rowsIn(scratch).length).toBeGreaterThan(10);
   for (const segment of before) {
     while (segment.liveWeight > 0) log.unref(segment, KIB);
   }
-  log.tend();
+  log.maintain();
   scratch.sync();
-  log.tend();
+  log.maintain();
   scratch.sync();
   expect(rowsIn(scratch)).toHaveLength(0);
 });
@@ -441,7 +441,7 @@ test('what was consumed leaves the scratch store too', async () => {
 test('a log without a scratch store keeps transient segments in memory', () => {
   const { log } = open(4 * SEGMENT_SPAN);
   fill(log, 20, false);
-  log.tend();
+  log.maintain();
   expect([...segmentsOf(log).values()].every(({ bytes }) => bytes !== null)).toBe(true);
 });
 

@@ -11,27 +11,27 @@ function segmentOf(id: number): Segment {
 
 test('segments that are gone do not stay listed, with a limit and without', () => {
   for (const limit of [Number.POSITIVE_INFINITY, 2 ** 40]) {
-    const shelf = new ResidentSegments(limit, null);
+    const residents = new ResidentSegments(limit, null);
     for (let id = 0; id < 50_000; id++) {
       const segment = segmentOf(id);
-      shelf.enter(segment);
+      residents.enter(segment);
       segment.bytes = null;
     }
-    expect(shelf.listed).toBeLessThan(2_100);
+    expect(residents.listed).toBeLessThan(2_100);
   }
 });
 
 test('segments that are in memory stay listed, and count', () => {
-  const shelf = new ResidentSegments(100_000, null);
+  const residents = new ResidentSegments(100_000, null);
   const kept = Array.from({ length: 5_000 }, (_, id) => segmentOf(id));
   for (const segment of kept) {
-    shelf.enter(segment);
+    residents.enter(segment);
     const other = segmentOf(1_000_000 + segment.id);
-    shelf.enter(other);
+    residents.enter(other);
     other.bytes = null;
   }
-  expect(shelf.crowded).toBe(true);
-  const unstored = shelf.thin(() => expect.unreachable('no store has any of them'));
+  expect(residents.overLimit).toBe(true);
+  const unstored = residents.evict(() => expect.unreachable('no store has any of them'));
   expect(unstored.length).toBeGreaterThan(4_000);
-  expect(shelf.listed).toBe(5_000);
+  expect(residents.listed).toBe(5_000);
 });

@@ -51,14 +51,14 @@ function flood(raw: RawConnection, count: number, queue = 'q'): void {
   raw.write(Buffer.concat(Array.from({ length: count }, () => one)));
 }
 
-/** Waits until nothing has come in for a while. */
+/** Waits until the publisher is held back, and nothing has come in for a while; returns how much is ready. */
 async function quiet(scene: Scene): Promise<number> {
-  let before = -1;
-  while (before !== scene.ready) {
+  for (let before = -1; ; ) {
+    const held = [...scene.broker.server.openConnections].some(({ paused }) => paused);
+    if (held && before === scene.ready) return before;
     before = scene.ready;
     for (let i = 0; i < 50; i++) await turn();
   }
-  return before;
 }
 
 const IN_A_CHUNK = 65_536 / BODY.length;

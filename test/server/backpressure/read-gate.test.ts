@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import {
-  HELD_BY_ALARM,
-  HELD_FOR_DISK,
+  PAUSED_BY_ALARM,
+  PAUSED_FOR_DISK,
   ReadGate,
 } from '../../../src/server/backpressure/read-gate.ts';
 
@@ -10,14 +10,14 @@ test('it opens when the last of several reasons is gone', () => {
   const socket = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
   const frames = { paused: false };
   const gate = new ReadGate(socket, frames);
-  gate.hold(HELD_FOR_DISK);
-  gate.hold(HELD_BY_ALARM);
+  gate.pause(PAUSED_FOR_DISK);
+  gate.pause(PAUSED_BY_ALARM);
   expect(frames.paused).toBe(true);
-  gate.release(HELD_FOR_DISK);
+  gate.release(PAUSED_FOR_DISK);
   expect(gate.open()).toBe(false);
-  expect(gate.isHeld(HELD_BY_ALARM)).toBe(true);
+  expect(gate.isPausedBy(PAUSED_BY_ALARM)).toBe(true);
   expect(frames.paused).toBe(true);
-  gate.release(HELD_BY_ALARM);
+  gate.release(PAUSED_BY_ALARM);
   expect(gate.open()).toBe(true);
   expect(frames.paused).toBe(false);
   expect(calls).toEqual(['pause', 'pause', 'resume']);

@@ -48,8 +48,9 @@ class Scene implements Machine {
     const changed = (): void => {
       this.changes += 1;
     };
-    const { alarms, flow, wheel, clock } = this;
-    this.watch = new ResourceMonitor(all, this, alarms, flow, wheel, clock, log, changed, () => {});
+    const { alarms, flow: inFlight, wheel, clock } = this;
+    const parts = { machine: this, alarms, inFlight, wheel, clock, log, changed };
+    this.watch = new ResourceMonitor(all, { ...parts, stillOn: () => {} });
   }
 
   memoryInUse(): number {
@@ -146,12 +147,12 @@ describe('memory', () => {
     for (let i = 0; i < 5; i++) {
       scene.inUse = 450 * MB;
       scene.garbage = 200 * MB;
-      scene.watch.took(100 * MB);
+      scene.watch.bytesRead(100 * MB);
     }
     expect(scene.changes).toBe(0);
     expect(scene.collected).toBe(5);
     scene.inUse = 450 * MB;
-    for (let i = 0; i < 5; i++) scene.watch.took(100 * MB);
+    for (let i = 0; i < 5; i++) scene.watch.bytesRead(100 * MB);
     expect(scene.alarms.memory.alarm).toBe(true);
     expect(scene.collected).toBe(6);
   });
@@ -162,7 +163,7 @@ describe('memory', () => {
     await scene.pass(2600);
     for (let read = 0; read < 60 * MB && !scene.alarms.memory.alarm; read += 100_000) {
       scene.inUse += 100_000;
-      scene.watch.took(100_000);
+      scene.watch.bytesRead(100_000);
     }
     expect(scene.alarms.memory.alarm).toBe(true);
     expect(scene.alarms.memory.now).toBeLessThan(402 * MB);
@@ -200,7 +201,7 @@ describe('the disk', () => {
       flow.sealedBytes = read - 262_144;
       flow.durableBytes = Math.max(0, read - 40 * 262_144);
       scene.free = 1000 * MB - flow.durableBytes;
-      scene.watch.took(262_144);
+      scene.watch.bytesRead(262_144);
       await scene.answered();
     }
     // All that was read is written in the end.
@@ -216,7 +217,7 @@ describe('the disk', () => {
       // Nothing is sealed meanwhile: a commit takes long.
       stored += 5 * MB;
       flow.unsealedBytes = stored;
-      scene.watch.took(10_000);
+      scene.watch.bytesRead(10_000);
       await scene.answered();
     }
     expect(stored).toBeLessThan(950 * MB);
@@ -286,7 +287,7 @@ describe('the disk', () => {
     scene.free = 60 * MB;
     await scene.pass(2600);
     const before = scene.asked;
-    for (let i = 0; i < 50; i++) scene.watch.took(1_000_000);
+    for (let i = 0; i < 50; i++) scene.watch.bytesRead(1_000_000);
     expect(scene.asked).toBe(before + 1);
     await scene.answered();
     expect(scene.asked).toBe(before + 2);

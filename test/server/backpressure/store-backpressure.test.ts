@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { HELD_BY_STORE, ReadGate } from '../../../src/server/backpressure/read-gate.ts';
+import { PAUSED_BY_STORE, ReadGate } from '../../../src/server/backpressure/read-gate.ts';
 import {
   type BrakedConnection,
   StoreBackpressure,
@@ -13,7 +13,7 @@ function connection(state = RUNNING): BrakedConnection {
   return { gate, state, readOn: (reason) => gate.release(reason) };
 }
 
-const isHeld = ({ gate }: BrakedConnection): boolean => gate.isHeld(HELD_BY_STORE);
+const isHeld = ({ gate }: BrakedConnection): boolean => gate.isPausedBy(PAUSED_BY_STORE);
 
 test('who publishes while too much waits for the disk is held until half of it is written', () => {
   const traffic = { log: { unsealedBytes: 0 }, sealedBytes: 0, durableBytes: 0 };

@@ -4,7 +4,12 @@
 import { expect, test } from 'vitest';
 import type { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import { DeliveryTimeouts } from '../../../src/server/channel/delivery-timeouts.ts';
+import {
+  DeliveryTimeouts,
+  LATE_DONE,
+  LATE_KEPT,
+  type TimeoutRules,
+} from '../../../src/server/channel/delivery-timeouts.ts';
 import { Unacked } from '../../../src/server/channel/unacked.ts';
 import { TICK_MS, TimerWheel } from '../../../src/util/timers.ts';
 import { withSeed } from '../../amqp/random.ts';
@@ -25,14 +30,23 @@ class Bench {
   readonly consumers = new Map<string, Consumer>();
   readonly late: { tag: number; timeoutMs: number; atMs: number }[] = [];
   readonly timeouts: DeliveryTimeouts;
-  readonly defaultMs: number;
+  outcome = LATE_DONE;
+  private readonly rules: TimeoutRules;
   private readonly startMs = this.clock.nowMs;
 
   constructor(defaultMs: number) {
-    this.defaultMs = defaultMs;
     const { clock, wheel } = this;
-    const rules = { wheel, clock, defaultMs, requeues: true };
-    this.timeouts = new DeliveryTimeouts(this, this.unacked, rules);
+    this.rules = { wheel, clock, defaultMs, action: 'requeue' };
+    this.timeouts = new DeliveryTimeouts(this, this.unacked, this.rules);
+  }
+
+  get defaultMs(): number {
+    return this.rules.defaultMs;
+  }
+
+  change(defaultMs: number): void {
+    this.rules.defaultMs = defaultMs;
+    this.timeouts.defaultChanged();
   }
 
   get passedMs(): number {
@@ -46,10 +60,10 @@ class Bench {
     return consumer;
   }
 
-  deliveryTimedOut(tag: number, timeoutMs: number): boolean {
+  deliveryTimedOut(tag: number, timeoutMs: number): number {
     this.late.push({ tag, timeoutMs, atMs: this.passedMs });
-    this.unacked.remove(tag);
-    return true;
+    if (this.outcome === LATE_DONE) this.unacked.take(tag);
+    return this.outcome;
   }
 
   pass(ms: number): void {
@@ -60,16 +74,83 @@ class Bench {
   }
 }
 
-test('a delivery is late after its timeout, and at most a fifth of it and a tick later', () => {
-  const bench = new Bench(60_000);
+test.each([1_000, 7_300, 60_000, 1_800_000])(
+  'a delivery is late after the %s ms that its queue or consumer says, and at most 200 ms later',
+  (timeoutMs) => {
+    for (const consumed of [true, false]) {
+      const bench = new Bench(Infinity);
+      const queue = queueOf(timeoutMs);
+      const consumer = consumed ? bench.consume(queue) : null;
+      bench.pass(2_500);
+      const tag = bench.unacked.add(queue, consumer, 7);
+      bench.timeouts.expect(consumer, queue);
+      bench.pass(timeoutMs);
+      expect(bench.late).toEqual([]);
+      bench.pass(200);
+      expect(bench.late).toMatchObject([{ tag, timeoutMs }]);
+    }
+  },
+);
+
+test('the timeout of the settings is kept to within a hundredth', () => {
+  const bench = new Bench(1_800_000);
   const queue = queueOf(null);
   const consumer = bench.consume(queue);
   bench.pass(2_500);
   const tag = bench.unacked.add(queue, consumer, 7);
-  bench.pass(60_000);
+  bench.pass(1_800_000);
   expect(bench.late).toEqual([]);
-  bench.pass(12_200);
-  expect(bench.late).toMatchObject([{ tag, timeoutMs: 60_000 }]);
+  bench.pass(18_000);
+  expect(bench.late).toMatchObject([{ tag, timeoutMs: 1_800_000 }]);
+});
+
+test('a delivery that may not be taken yet is late again after its timeout', () => {
+  const bench = new Bench(Infinity);
+  const consumer = bench.consume(queueOf(2_000));
+  bench.unacked.add(consumer.queue, consumer, 0);
+  bench.outcome = LATE_KEPT;
+  bench.pass(2_200);
+  bench.outcome = LATE_DONE;
+  expect(bench.late).toHaveLength(1);
+  bench.pass(2_200);
+  expect(bench.late).toHaveLength(2);
+});
+
+test('a time of its own holds for one delivery, longer or shorter, again and again', () => {
+  const bench = new Bench(Infinity);
+  const consumer = bench.consume(queueOf(5_000));
+  const [longer, shorter, plain, settled] = [0, 1, 2, 3].map((seq) =>
+    bench.unacked.add(consumer.queue, consumer, seq),
+  ) as [number, number, number, number];
+  bench.timeouts.prolong(shorter, 1_000);
+  for (let n = 0; n < 3; n++) {
+    bench.pass(4_000);
+    bench.timeouts.prolong(longer, 5_000);
+    bench.timeouts.prolong(settled, 5_000);
+  }
+  bench.unacked.take(settled);
+  bench.pass(6_000);
+  expect(bench.late.map(({ tag }) => tag)).toEqual([shorter, plain, longer]);
+  expect(bench.late.map(({ timeoutMs }) => timeoutMs)).toEqual([1_000, 5_000, 5_000]);
+  const [first, second, third] = bench.late.map(({ atMs }) => atMs) as [number, number, number];
+  for (const [atMs, dueMs] of [
+    [first, 1_000],
+    [second, 5_000],
+    [third, 17_000],
+  ] as const) {
+    expect(atMs).toBeGreaterThanOrEqual(dueMs);
+    expect(atMs).toBeLessThanOrEqual(dueMs + 200);
+  }
+});
+
+test('deliveries that are late together are handed over some at a time', () => {
+  const bench = new Bench(Infinity);
+  const consumer = bench.consume(queueOf(1_000));
+  for (let n = 0; n < 10_000; n++) bench.unacked.add(consumer.queue, consumer, n);
+  bench.pass(1_100);
+  expect(bench.late).toHaveLength(4096);
+  bench.pass(200);
+  expect(bench.late).toHaveLength(10_000);
 });
 
 test('one that is acked in time is not late, whatever is delivered beside it', () => {
@@ -79,7 +160,7 @@ test('one that is acked in time is not late, whatever is delivered beside it', (
   for (let n = 0; n < 50; n++) {
     const tag = bench.unacked.add(queue, consumer, n);
     bench.pass(5_000);
-    bench.unacked.remove(tag);
+    bench.unacked.take(tag);
   }
   expect(bench.late).toEqual([]);
 });
@@ -110,6 +191,29 @@ test('nothing is looked at while no timeout can pass', () => {
   expect(bench.wheel.size).toBe(0);
 });
 
+test.each([Infinity, 1_800_000])(
+  'a default of %s ms that becomes shorter holds for what is out already, consumed or got',
+  (before) => {
+    const bench = new Bench(before);
+    const consumer = bench.consume(queueOf(null));
+    const consumed = bench.unacked.add(consumer.queue, consumer, 0);
+    bench.change(10_000);
+    bench.pass(13_000);
+    expect(bench.late.map(({ tag }) => tag)).toEqual([consumed]);
+    const gets = new Bench(before);
+    const queue = queueOf(null);
+    const got = gets.unacked.add(queue, null, 0);
+    gets.timeouts.expect(null, queue);
+    gets.change(10_000);
+    gets.pass(13_000);
+    expect(gets.late.map(({ tag }) => tag)).toEqual([got]);
+    // Where nothing is out, nothing is waited for.
+    const idle = new Bench(before);
+    idle.change(10_000);
+    expect(idle.wheel.size).toBe(0);
+  },
+);
+
 test('a message that was got stays watched when no consumer is there', () => {
   const bench = new Bench(4_000);
   const queue = queueOf(null);
@@ -127,7 +231,7 @@ test('a long timeout is kept to beside a short one, for which samples are taken 
   for (let gone = 0; gone < 1_800_000; gone += 500) {
     const each = passing();
     bench.pass(500);
-    bench.unacked.remove(each);
+    bench.unacked.take(each);
   }
   expect(bench.late).toEqual([]);
   bench.pass(100_000);
@@ -150,7 +254,7 @@ test('whatever comes and goes, nothing is late early, and nothing stays', () => 
       if (dice === 6) bench.unacked.skip();
       if (dice === 7 && model.size > 0) {
         const tag = random.pick([...model.keys()]);
-        bench.unacked.remove(tag);
+        bench.unacked.take(tag);
         model.delete(tag);
       }
       bench.pass(random.pick([0, 100, 1_000, 1_000, 30_000, 200_000]));
@@ -162,7 +266,9 @@ test('whatever comes and goes, nothing is late early, and nothing stays', () => 
         model.delete(tag);
       }
       for (const { atMs, timeoutMs } of model.values()) {
-        expect(bench.passedMs - atMs).toBeLessThan(timeoutMs * 1.2 + 4 * TICK_MS);
+        const { defaultMs } = bench;
+        const slackMs = timeoutMs === defaultMs ? 2 * Math.max(TICK_MS, defaultMs / 300) : 0;
+        expect(bench.passedMs - atMs).toBeLessThanOrEqual(timeoutMs + slackMs + 2 * TICK_MS);
       }
     }
   });
@@ -234,6 +340,25 @@ test('a timeout that a policy sets holds for consumers that are there', async ()
   });
   await passUntil(clock, () => closed !== null);
   expect(closed).toMatchObject({ name: 'channel.close', replyCode: 406 });
+  expect(String(closed?.['replyText'])).toContain('Timeout value used: 3000 ms.');
+});
+
+test('a timeout that a user sets while the broker runs holds for deliveries that are out', async () => {
+  const clock = new FakeClock();
+  const infinite = { heartbeatSeconds: 0, consumerTimeoutMs: Infinity };
+  const server = await start(infinite, clock);
+  const raw = await server.open({ heartbeat: 0 });
+  await raw.call(1, 'queue.declare', { queue: 'later', exclusive: true });
+  await raw.call(1, 'basic.consume', { queue: 'later' });
+  raw.publish(1, { routingKey: 'later' }, {}, Buffer.from('work'));
+  await raw.message(1);
+  Object.assign(server.server.settings, { consumerTimeoutMs: 3_000 });
+  server.server.settingsChanged();
+  let closed: { [field: string]: unknown } | null = null;
+  raw.next(1).then((frame) => {
+    closed = frame;
+  });
+  await passUntil(clock, () => closed !== null);
   expect(String(closed?.['replyText'])).toContain('Timeout value used: 3000 ms.');
 });
 

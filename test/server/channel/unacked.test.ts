@@ -38,7 +38,8 @@ class Pair {
   }
 
   remove(tag: number): void {
-    this.unacked.remove(tag);
+    expect(this.unacked.take(tag)).toEqual(this.model.get(tag));
+    expect(this.unacked.take(tag)).toBeNull();
     this.model.delete(tag);
   }
 
@@ -58,11 +59,11 @@ class Pair {
     for (let tag = Math.max(0, lowest - 20); tag < this.nextTag + 5; tag++) {
       const queue = unacked.queueOf(tag);
       if (queue !== null) {
-        found.push([tag, queue.name, unacked.consumerOf(tag)?.tag, unacked.seqOf(tag)]);
+        found.push([tag, queue.name, unacked.consumerOf(tag)?.tag]);
       }
       const delivery = model.get(tag);
       if (delivery === undefined) continue;
-      expected.push([tag, delivery.queue.name, delivery.consumer?.tag, delivery.seq]);
+      expected.push([tag, delivery.queue.name, delivery.consumer?.tag]);
     }
     expect(found).toEqual(expected);
   }
@@ -97,21 +98,17 @@ test('one old delivery stays to be found behind thousands that came and went', (
   const unacked = new Unacked();
   const [queue] = QUEUES as [Queue];
   const old = unacked.add(queue, null, 42);
-  for (let n = 0; n < 5_000; n++) unacked.remove(unacked.add(queue, null, n));
+  for (let n = 0; n < 5_000; n++) unacked.take(unacked.add(queue, null, n));
   for (let n = 0; n < 5_000; n++) unacked.skip();
   const young = unacked.add(queue, CONSUMERS[1] as Consumer, 43);
   expect(visited(unacked, Infinity)).toEqual([old, young]);
   expect(visited(unacked, young - 1)).toEqual([old]);
-  expect([unacked.queueOf(old), unacked.seqOf(old), unacked.consumerOf(old)]).toEqual([
-    queue,
-    42,
-    null,
-  ]);
-  expect(unacked.seqOf(young)).toBe(43);
-  unacked.remove(old);
+  expect([unacked.queueOf(old), unacked.consumerOf(old)]).toEqual([queue, null]);
+  expect(unacked.take(old)).toEqual({ queue, consumer: null, seq: 42 });
   expect(unacked.queueOf(old)).toBeNull();
   expect(visited(unacked, Infinity)).toEqual([young]);
   expect(unacked.count).toBe(1);
+  expect(unacked.take(young)).toEqual({ queue, consumer: CONSUMERS[1], seq: 43 });
 });
 
 test('a long job beside many quick ones does not make the ring grow', () => {
@@ -120,7 +117,7 @@ test('a long job beside many quick ones does not make the ring grow', () => {
   const held: number[] = [];
   for (let round = 0; round < 5; round++) {
     held.push(unacked.add(queue, null, round));
-    for (let n = 0; n < 100_000; n++) unacked.remove(unacked.add(queue, null, n));
+    for (let n = 0; n < 100_000; n++) unacked.take(unacked.add(queue, null, n));
   }
   expect(unacked['queues'].length).toBeLessThanOrEqual(2048);
   expect(visited(unacked, Infinity)).toEqual(held);
@@ -134,4 +131,5 @@ test('tags 0 and those never given out are not outstanding', () => {
   expect(unacked.queueOf(0)).toBeNull();
   expect(unacked.queueOf(2)).toBeNull();
   expect(unacked.queueOf(2 ** 33)).toBeNull();
+  for (const tag of [0, 2, 2 ** 33]) expect(unacked.take(tag)).toBeNull();
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
@@ -88,7 +88,7 @@ async function refusedInAmqp(broker: TestServer, tls: ConnectionOptions): Promis
   const close = await raw.next();
   expect(close).toMatchObject({ name: 'connection.close', replyCode: 403, classId: 0 });
   const [connection] = broker.server.openConnections;
-  expect(connection?.place).toEqual({ user: '', vhost: '' });
+  expect(connection?.identity).toEqual({ user: '', vhost: '' });
   raw.send(0, 'connection.close-ok');
   await raw.untilClosed();
   expect(raw.unread()).toEqual([]);
@@ -425,20 +425,49 @@ describe('EXTERNAL', () => {
   });
 });
 
-test('a socket for which there is no room is cut at once', async () => {
-  const accepted: Socket[] = [];
-  const address = { key: 'listeners.tcp.default', host: '127.0.0.1', port: 0, tls: false };
-  const log = pino({ level: 'silent' });
-  const listener = new Listener(address, defaultSettings(), null, {
+/** A listener by itself, without TLS. */
+function bareListener(
+  port: number,
+  accepted: (socket: Socket) => void,
+  log = pino({ level: 'silent' }),
+): Listener {
+  const address = { key: 'listeners.tcp.default', host: '127.0.0.1', port, tls: false };
+  const listener: Listener = new Listener(address, defaultSettings(), null, {
     log,
     peerGuard: new Guard(log, systemClock, () => false),
     lines: { admits: () => true } as unknown as LineQuota,
-    room: new SocketLimit(10, 10, log, systemClock),
+    socketLimit: new SocketLimit(10, 10, log, systemClock),
     clock: systemClock,
     wheel: new TimerWheel(systemClock),
     mayAccept: () => listener.socketCount < 1,
-    accepted: (socket) => accepted.push(socket),
+    accepted,
   });
+  return listener;
+}
+
+test('a port that could not be opened at first leaves nothing behind: later errors are told once', async () => {
+  const other = createServer();
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  const lines: string[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(line) });
+  const { port } = other.address() as AddressInfo;
+  const listener = bareListener(port, () => undefined, log);
+  for (let tries = 0; tries < 3; tries++)
+    await expect(listener.open()).rejects.toThrow('EADDRINUSE');
+  const { netServer } = privately<{ netServer: Server }>(listener);
+  expect(lines).toEqual([]);
+  other.close();
+  await once(other, 'close');
+  await listener.open();
+  expect([listener.isOpen, netServer.listenerCount('listening')]).toEqual([true, 0]);
+  netServer.emit('error', new Error('out of files'));
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['listener failed']);
+  listener.close();
+});
+
+test('a socket for which there is no room is cut at once', async () => {
+  const accepted: Socket[] = [];
+  const listener = bareListener(0, (socket) => accepted.push(socket));
   await listener.open();
   const first = plainSocket(listener.address.port);
   await eventually(() => accepted.length === 1);

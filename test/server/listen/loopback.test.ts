@@ -7,15 +7,21 @@ import { useServers } from '../support.ts';
 const start = useServers();
 
 /** Listens as a machine would that refuses some addresses. */
-async function opened(host: string, port: number, refusals: Record<string, string>) {
+async function opened(
+  host: string,
+  port: number,
+  refusals: Record<string, string>,
+  missing?: (address: string) => void,
+) {
   const places: string[] = [];
-  await listenAt(host, port, (at, wanted) => {
+  const open = (at: string, wanted: number): Promise<number> => {
     const code = refusals[at];
     if (code !== undefined) return Promise.reject(Object.assign(new Error(code), { code }));
     const real = wanted === 0 ? 4000 : wanted;
     places.push(`${at} ${real}`);
     return Promise.resolve(real);
-  });
+  };
+  await listenAt(host, port, open, missing);
   return places;
 }
 
@@ -36,6 +42,19 @@ test.each(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])(
 test('a port that another program has on one of them is an error, unless the system chose it', async () => {
   await expect(opened('localhost', 5672, { '::1': 'EADDRINUSE' })).rejects.toThrow('EADDRINUSE');
   expect(await opened('localhost', 0, { '::1': 'EADDRINUSE' })).toEqual(['127.0.0.1 4000']);
+});
+
+test('a star is every interface, by IPv6 where the machine has it', async () => {
+  expect(await opened('*', 5672, {})).toEqual([':: 5672']);
+  expect(await opened('*', 5672, { '::': 'EAFNOSUPPORT' })).toEqual(['0.0.0.0 5672']);
+  await expect(opened('*', 5672, { '::': 'EADDRINUSE' })).rejects.toThrow('EADDRINUSE');
+});
+
+test('an address that the machine lacks is told, and is no failure', async () => {
+  const missing: string[] = [];
+  const refusals = { '::1': 'EADDRNOTAVAIL' };
+  await opened('localhost', 5672, refusals, (address) => missing.push(address));
+  expect(missing).toEqual(['::1']);
 });
 
 test('any other host is just that address', async () => {

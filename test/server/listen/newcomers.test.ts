@@ -79,12 +79,12 @@ test.each([
   const first = await broker.open();
   const { port } = tls ? broker.tlsEndpoint : broker.endpoint;
   for (let n = 0; n < 30; n++) await mute(port);
-  await eventually(() => broker.server.room.newcomers.size >= 9);
+  await eventually(() => broker.server.socketLimit.newcomers.size >= 9);
   for (let n = 0; n < 5; n++) await broker.open();
   expect((await first.call(1, 'queue.declare', { queue: 'q' })).name).toBe('queue.declare-ok');
-  expect(broker.server.room.newcomers.size).toBeLessThanOrEqual(10);
+  expect(broker.server.socketLimit.newcomers.size).toBeLessThanOrEqual(10);
   for (const socket of sockets.splice(0)) socket.destroy();
-  await eventually(() => broker.server.room.newcomers.size === 0);
+  await eventually(() => broker.server.socketLimit.newcomers.size === 0);
 });
 
 test('a peer comes through the handshake of TLS while another address holds all places in it', async () => {
@@ -92,7 +92,7 @@ test('a peer comes through the handshake of TLS while another address holds all 
   const files = writeServerFiles(folder, made.authority, made.server);
   const clock = new FakeClock();
   const broker = await start(files, clock);
-  const { newcomers } = broker.server.room;
+  const { newcomers } = broker.server.socketLimit;
   for (let n = 0; n < SLOTS_MAX + 20; n++) await mute(broker.tlsEndpoint.port);
   await eventually(() => newcomers.size === SLOTS_MAX + 20);
   let opened = false;

@@ -18,23 +18,23 @@ function make(connectionMax: number, socketMax: number) {
 
 test('those that log in have room beyond the limit of connections', () => {
   const { room, lines } = make(2, Number.POSITIVE_INFINITY);
-  expect(room.admits(2)).toBe(true);
-  expect(room.admits(1001)).toBe(true);
-  expect(room.admits(1002)).toBe(false);
+  expect(room.allows(2)).toBe(true);
+  expect(room.allows(1001)).toBe(true);
+  expect(room.allows(1002)).toBe(false);
   expect(lines).toMatchObject([{ msg: expect.stringContaining('connection_max is 2') }]);
 });
 
 test('a newcomer is refused before the system has no files left, with a word on what to do', () => {
   const { room, lines } = make(Number.POSITIVE_INFINITY, 10);
-  expect(room.admits(9)).toBe(true);
-  expect(room.admits(10)).toBe(false);
+  expect(room.allows(9)).toBe(true);
+  expect(room.allows(10)).toBe(false);
   expect(lines).toMatchObject([{ msg: expect.stringContaining('ulimit -n') }]);
 });
 
 test('a storm is said once in a while, with how many were refused', () => {
   const { room, lines, clock } = make(Number.POSITIVE_INFINITY, 10);
-  for (let i = 0; i < 100; i++) room.admits(10);
+  for (let i = 0; i < 100; i++) room.allows(10);
   clock.nowMs += 5000;
-  room.admits(10);
+  room.allows(10);
   expect(lines.map(({ refused }) => refused)).toEqual([1, 100]);
 });

@@ -49,13 +49,14 @@ test('what was left out is told when the broker stops', () => {
 });
 
 test('strangers who connect and go get a few lines in all, and cannot hide those of users', async () => {
-  const broker = await start();
+  const broker = await start({}, new FakeClock());
   const strangers = REFUSALS_MAX * 3;
   for (let i = 0; i < strangers; i++) {
     const raw = await broker.dial();
     raw.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
     expect((await raw.next()).name).toBe('protocol header');
     raw.drop();
+    (await broker.dial()).drop();
   }
   const known = await broker.open();
   await known.close();
@@ -74,6 +75,8 @@ test('strangers who connect and go get a few lines in all, and cannot hide those
 
 test('wrong logins and errors of channels are counted too', async () => {
   const broker = await start();
+  // However long it takes, all of it is in one span.
+  Object.assign(broker.server.lines, { wheel: new TimerWheel(new FakeClock()) });
   for (let i = 0; i < REFUSALS_MAX + 5; i++) {
     const raw = await broker.dial();
     await raw.open({ password: 'wrong' });
@@ -86,4 +89,17 @@ test('wrong logins and errors of channels are counted too', async () => {
   const count = (msg: string): number => broker.lines.filter((line) => line.msg === msg).length;
   expect(count('login refused')).toBe(REFUSALS_MAX);
   expect(count('channel closed after an error')).toBe(ORDINARY_MAX);
+  // What a line has told already is not told again.
+  expect(broker.lines.filter(({ msg }) => msg.startsWith('connection closed'))).toEqual([]);
+});
+
+test('a connection that the broker closes has one line, which says why', async () => {
+  const broker = await start();
+  const raw = await broker.dial();
+  expect((await raw.open({ vhost: 'none' })).name).toBe('connection.close');
+  raw.drop();
+  await eventually(() => broker.connectionCount === 0);
+  expect(broker.lines.filter(({ msg }) => msg.startsWith('connection closed'))).toMatchObject([
+    { msg: 'connection closed by the broker', reason: 'NOT_ALLOWED - vhost none not found' },
+  ]);
 });

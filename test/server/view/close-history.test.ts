@@ -1,7 +1,8 @@
 // Owns the tests of what is remembered of connections and channels that closed: why, and what to do about it.
 
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import type { ClosedView } from '../../../src/broker/view/host.ts';
+import type { ClosedView } from '../../../src/broker/view/server-port.ts';
 import { eventually } from '../../support/amqp.ts';
 import type { RawConnection } from '../../support/amqp-raw.ts';
 import { FakeClock, type TestServer, useServers } from '../support.ts';
@@ -10,7 +11,7 @@ const start = useServers();
 
 /** The newest that closed, once there are so many. */
 async function newest(server: TestServer, count = 1): Promise<ClosedView> {
-  const closed = (): readonly ClosedView[] => server.server.peers.closed();
+  const closed = (): readonly ClosedView[] => server.server.view.closed();
   await eventually(() => closed().length === count, 'what closed');
   return closed()[0] as ClosedView;
 }
@@ -87,6 +88,18 @@ test('a peer that hangs up comes with advice, and one that says goodbye does not
   expect(await newest(server, 2)).toMatchObject({ by: 'client', code: 541, advice: '' });
 });
 
+test('a peer that goes before it has sent a byte is not remembered, one that began is', async () => {
+  const server = await start();
+  for (const leave of ['end', 'resetAndDestroy'] as const) {
+    const probe = connect(server.endpoint.port, '127.0.0.1');
+    await eventually(() => server.connectionCount === 1, 'the probe');
+    probe[leave]();
+    await eventually(() => server.connectionCount === 0, 'the end of the probe');
+  }
+  connect(server.endpoint.port, '127.0.0.1').end('AM');
+  expect(await newest(server)).toMatchObject({ by: 'network', kind: 'connection' });
+});
+
 test('a peer that does not finish the handshake comes with advice', async () => {
   const clock = new FakeClock();
   const server = await start({ handshakeTimeoutMs: 1000 }, clock);
@@ -94,4 +107,22 @@ test('a peer that does not finish the handshake comes with advice', async () => 
   await eventually(() => server.connectionCount === 1, 'the connection');
   clock.nowMs += 5000;
   expect((await newest(server)).advice).toContain('in time');
+});
+
+test('a peer with another protocol is remembered with what it speaks, and where that belongs', async () => {
+  const server = await start();
+  const said: readonly (readonly [Buffer, string])[] = [
+    [Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'it does not speak AMQP 0-9-1'],
+    [Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1]), 'it speaks TLS'],
+  ];
+  for (const [at, [bytes, text]] of said.entries()) {
+    const socket = connect(server.endpoint.port, '127.0.0.1', () => socket.end(bytes));
+    socket.on('error', () => {}).resume();
+    expect(await newest(server, at + 1)).toMatchObject({
+      by: 'broker',
+      code: 0,
+      text: expect.stringContaining(text),
+      advice: expect.stringContaining('listeners.ssl'),
+    });
+  }
 });

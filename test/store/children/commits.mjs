@@ -2,7 +2,7 @@
 // Arguments: the folder, the bytes of a value and the number of keys.
 // Prints `durable <n>` for each round, or `failed <times it was told> not closed <message>`.
 
-import { openLmdbStore } from '../../../dist/store/lmdb/engine.js';
+import { openLmdbStore } from '../../../dist/store/lmdb/open.js';
 
 const TABLE = 7;
 const [folder, bytes, keys] = process.argv.slice(2);
