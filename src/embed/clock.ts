@@ -65,20 +65,24 @@ export class EmbeddedClock implements BrokerClock {
     return moved;
   }
 
-  /** Goes from one thing that falls due to the next, until the queues are empty or nothing falls due any more. */
+  /**
+   * Goes from one thing that falls due to the next, until the queues are empty or nothing falls due any more but ticks
+   * of schedules, which have no end. Those on the way are published.
+   */
   private async moveOn(
     call: string,
     options: IdleOptions,
     settle: () => Promise<void>,
   ): Promise<void> {
-    const { core } = this.server.broker;
+    const { core, scheduleWatch } = this.server.broker;
     for (let steps = 0; ; steps++) {
       await settle();
-      const untilDue = core.nextDeadlineMs - core.time.now();
+      const untilDue = core.nextDeadlineMsWithout(scheduleWatch) - core.time.now();
       if (isEmpty(this.server, options) || untilDue === Number.POSITIVE_INFINITY) return;
       if (steps === DUE_MAX) {
-        const wayOut = 'messages go round in a circle, or give a time to advance by';
-        throw new Error(`${call}: after ${DUE_MAX} steps more falls due; ${wayOut}`);
+        const wayOut = 'give a time to advance by';
+        const why = 'messages go round in a circle, or a schedule brings more and more';
+        throw new Error(`${call}: after ${DUE_MAX} steps more falls due: ${why}; ${wayOut}`);
       }
       await this.move(Math.max(1, Math.ceil(untilDue)), settle, call);
     }

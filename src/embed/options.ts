@@ -176,8 +176,9 @@ export interface BrokerClock {
   /**
    * The same, and each time something has fallen due it waits until consumers have settled what they were given. So
    * a message that fails and waits again goes through all of its retries. Messages that no consumer takes may stay.
-   * Without `ms`, time goes by until the queues are empty or nothing falls due any more. `options` say which
-   * queues count, and how long to wait in real time, as for `idle`.
+   * Without `ms`, time goes by until the queues are empty or nothing falls due any more. Ticks of schedules have no
+   * end: they come on the way, and are not waited for. `options` say which queues count, and how long to wait in real
+   * time, as for `idle`.
    */
   advanceUntilIdle(ms?: number, options?: IdleOptions): Promise<void>;
 }

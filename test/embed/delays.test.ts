@@ -177,3 +177,20 @@ test('the clock of a broker in a test has schedules tick', async () => {
   await broker.clock.advance(3_600_000);
   expect(await take(channel, 'reports')).toBe('go');
 });
+
+test('time goes by until all is idle, though a schedule ticks for ever', async () => {
+  const often = { name: 'often', vhost: '/', every: 60_000, routing_key: 'ticks', payload: 'go' };
+  const { broker, channel } = await setUp({ definitions: { schedules: [often] } });
+  await channel.assertQueue('ticks');
+  await channel.assertQueue('jobs');
+  // Nothing consumes: the queues are never empty.
+  channel.sendToQueue('jobs', Buffer.from('later'), { headers: { 'x-delay': 3_630_000 } });
+  await channel.waitForConfirms();
+  await broker.clock.advanceUntilIdle();
+  expect(broker.queue('jobs')).toMatchObject({ ready: 1, delayed: 0 });
+  expect(broker.queue('ticks').ready).toBe(60);
+  await broker.clock.advanceUntilIdle();
+  expect(broker.queue('ticks').ready, 'a tick is not waited for').toBe(60);
+  await broker.clock.advanceUntilIdle(60_000);
+  expect(broker.queue('ticks').ready).toBe(61);
+});

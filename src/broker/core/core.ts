@@ -178,6 +178,11 @@ export class BrokerCore implements QueueHost, CompactionHost {
     return this.deadlines.nextMs;
   }
 
+  /** The same, were one of those that wait not there: one that always waits for another time never ends. */
+  nextDeadlineMsWithout(who: Watched): number {
+    return this.deadlines.nextMsWithout(who);
+  }
+
   /** Lets expire what is due by now: messages at the end of the turn, unused queues at once. Schedules tick. */
   tick(): void {
     this.nowMs = this.time.now();

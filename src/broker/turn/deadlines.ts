@@ -14,6 +14,15 @@ export class Deadlines<T> {
     return this.times[0] ?? Infinity;
   }
 
+  /** The earliest time that something else than one object waits for; Infinity: none. Looks at all of them. */
+  nextMsWithout(who: T): number {
+    let nextMs = Infinity;
+    for (let at = 0; at < this.times.length; at++) {
+      if (this.waiting[at] !== who) nextMs = Math.min(nextMs, this.times[at] as number);
+    }
+    return nextMs;
+  }
+
   add(dueMs: number, who: T): void {
     const { times, waiting } = this;
     let at = times.length;
