@@ -16,7 +16,8 @@ export class TestBroker {
   url = '';
 
   async start(): Promise<void> {
-    const args = ['start', '--port', '0', '--data-dir', this.folder];
+    const ports = ['--port', '0', '--management-port', '0', '--prometheus-port', 'none'];
+    const args = ['start', ...ports, '--data-dir', this.folder];
     const child = spawn(process.execPath, [join(ROOT, 'bin/leveret'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -62,6 +62,18 @@ describe('examples', () => {
   });
 });
 
+describe('video uploads', () => {
+  test('each step of each video is done once, though workers come and one dies', async () => {
+    const lines = await run('video-uploads.mjs').lines();
+    expect(lines.slice(0, 2)).toEqual([
+      '60 uploads, each in 3 queues',
+      'a worker was killed in the midst of its work',
+    ]);
+    expect(lines[2]).toMatch(/^transcode grew to [23] workers$/);
+    expect(lines[3]).toBe('180 steps done, 0 of them twice, 0 messages left');
+  });
+});
+
 describe('tutorials', () => {
   test('1, hello', async () => {
     await run('tutorials/1-hello-send.mjs', 'Hello, hare!').lines();
@@ -140,6 +152,28 @@ test.runIf(given === undefined)(
       '6 charged in this run',
       '60 orders, 0 of them twice',
     ]);
+  },
+);
+
+// The broker is killed and managed, so it must be ours.
+test.runIf(given === undefined)(
+  'timers: each order is looked at when it is time, over a kill -9, and the night brings a report',
+  async () => {
+    const own = new TestBroker();
+    const play = (act: string) => new Example(own.url, 'timers.mjs', act).lines();
+    await own.start();
+    try {
+      expect(await play('place')).toEqual(['20 orders placed, each to be looked at in 15 minutes']);
+      await own.kill();
+      await own.start();
+      expect(await play('check')).toEqual(['20 looked at, 0 of them too early, 5 cancelled']);
+      const set = ['schedule', 'set', 'nightly-report', '-k', 'example.timers.reports'];
+      // A night a second.
+      await own.cli(...set, '{"kind":"sales"}', '--cron', '* * * * * *', '--time-zone', 'UTC');
+      expect(await play('report')).toEqual(['a report of sales']);
+    } finally {
+      await own.stop();
+    }
   },
 );
 
