@@ -67,7 +67,8 @@ export async function* writeObjects<T>(
     let text = writeHead(wanted.prefix, metric);
     if (!wanted.each) text += `${name} ${writeNumber(sum)}\n`;
     for (const [at, each] of labels.texts.entries()) {
-      text += `${name}${each} ${writeNumber(values[at] as number)}\n`;
+      const value = values[at] as number;
+      if (value !== 0 || metric.rare !== true) text += `${name}${each} ${writeNumber(value)}\n`;
       if (at % LINES_PER_STEP === 0 && timeSlice.due) await timeSlice.rest();
       if (text.length < PART_CHARS) continue;
       yield text;

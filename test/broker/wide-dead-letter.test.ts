@@ -96,7 +96,7 @@ test('a dead letter to very many queues takes several turns, and none is sealed 
   expect(turns).toBeGreaterThan(3);
   expect(small.broker.core.sealable).toBe(true);
   expect(targets.every(({ readyCount }) => readyCount === 1)).toBe(true);
-  expect(small.broker.core.counts.deaths.of('classic', true, 'rejected')).toBe(1);
+  expect(small.broker.core.counts.deaths.ofType('classic').of('at_most_once', 'rejected')).toBe(1);
   expect(wrong(small)).toBeNull();
 });
 

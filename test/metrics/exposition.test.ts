@@ -169,7 +169,22 @@ test('what a full queue drops is counted, by the type of the queue and as what n
   expect([of('classic', 'disabled'), of('classic', 'at_most_once')]).toEqual(['2', '0']);
   if (!isOracle) {
     const { json } = await api.call('GET', '/queues/%2F/short');
-    expect(json).toMatchObject({ message_stats: { publish: 3, dropped: 2, dead_lettered: 0 } });
+    expect(json).toMatchObject({
+      message_stats: { publish: 3, dropped: 2, dead_lettered: 0, refused: 0 },
+      deaths: { maxlen: { dropped: 2, dead_lettered: 0 }, expired: { dropped: 0 } },
+    });
+    const queues = await scrape('/metrics/per-object');
+    const ofQueue = (name: string, queue: string) =>
+      queues.get(`rabbitmq_queue_messages_${name}_total{vhost="/",queue="${queue}"}`);
+    const names = ['dropped', 'dropped_maxlen', 'dropped_expired', 'dead_lettered', 'refused'];
+    const of = (queue: string) => names.map((name) => ofQueue(name, queue));
+    expect(of('short')).toEqual(['2', '2', undefined, '0', '0']);
+    // One that lost nothing has no more than its totals.
+    expect(of('other')).toEqual(['0', undefined, undefined, '0', '0']);
+    const all = ['dropped', 'dead_lettered', 'refused'].map((name) =>
+      found.get(`leveret_messages_${name}_total`),
+    );
+    expect(all).toEqual(['2', '0', '0']);
   }
   expect([of('quorum', 'disabled'), of('quorum', 'at_most_once')]).toEqual(['0', '0']);
 });
@@ -239,13 +254,20 @@ const OURS: Readonly<Record<string, string>> = {
   queue_delivery_metrics: 'queue_leases_expired_total queue_late_acks_total',
 };
 
+/** Families of our own. */
+const OWN: Readonly<Record<string, string>> = {
+  queue_loss_metrics:
+    'queue_messages_dropped_total queue_messages_dead_lettered_total queue_messages_refused_total ' +
+    'queue_messages_dropped_maxlen_total',
+};
+
 const namesOf = (found: ReadonlyMap<string, string>): string[] => [
   ...new Set([...found.keys()].map((key) => key.replace(/\{.*/, ''))),
 ];
 const isInfo = (name: string): boolean => /^(rabbitmq_(build|identity)_info|telemetry_)/.test(name);
 
 test('each family of RabbitMQ can be asked for by itself, under its names', async () => {
-  const asked = isOracle ? FAMILIES : { ...FAMILIES, ...NEWER };
+  const asked = isOracle ? FAMILIES : { ...FAMILIES, ...NEWER, ...OWN };
   for (const [family, metrics] of Object.entries(asked)) {
     const found = await scrape(`/metrics/detailed?family=${family}`);
     const names = namesOf(found).filter((name) => !isInfo(name));
@@ -375,6 +397,13 @@ test('each reason for which a message dies is counted, for a queue without and w
     expect(await count('disabled')).toEqual(plus(gone));
     expect(await count('at_most_once')).toEqual(plus(handedOn));
   }, 10_000);
+  if (!isOracle) {
+    const found = await scrape('/metrics');
+    const confirmed = found.get(
+      'rabbitmq_global_messages_dead_lettered_confirmed_total{queue_type="rabbit_quorum_queue",dead_letter_strategy="at_least_once"}',
+    );
+    expect([await count('at_least_once'), confirmed]).toEqual([[0, 0, 0, NaN], '0']);
+  }
   for (const queue of ['expired', 'maxlen', 'returned'])
     await channel.deleteQueue(`deaths.${queue}`);
   await client.close();

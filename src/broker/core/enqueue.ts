@@ -14,9 +14,14 @@ export const WIDE_ROUTE = 256;
 /** Queues of a wide route between two moments at which others may have their turn. */
 const QUEUES_PER_STEP = 128;
 
-/** What `enqueue` returns, in bits: a queue keeps the message on disk; a queue was too full for it. */
+/** What `enqueue` returns: a bit where a queue keeps the message on disk, and this for each queue that was too full for it. */
 export const ENQUEUED_STORED = 1;
-export const ENQUEUED_REFUSED = 2;
+const ENQUEUED_REFUSED = 2;
+
+/** How many queues were too full for a message, by what `enqueue` returned. */
+export function refusalsIn(outcome: number): number {
+  return outcome >> 1;
+}
 
 /** What has come of a message that goes to very many queues. */
 export interface WideOutcome {
@@ -29,7 +34,7 @@ export interface WideOutcome {
 /**
  * Puts a message into queues, of which there is one at least; where there may be WIDE_ROUTE and more, see below. Its record lies in
  * `chunk` from `start` to `end`, its head written. `durable` says whether one of the queues is; `flags` is
- * what they are told of the message (PUSH_PRIORITY, PUSH_EXPIRES). Returns bits ENQUEUED_*.
+ * what they are told of the message (PUSH_PRIORITY, PUSH_EXPIRES). Returns ENQUEUED_STORED and refusals, see above.
  *
  * All that may be refused has been asked: it is called within a section of the line of change.
  */
@@ -49,7 +54,7 @@ export function enqueue(
   const told = stored ? flags | PUSH_STORED : flags;
   let outcome = stored ? ENQUEUED_STORED : 0;
   for (let i = 0; i < queues.length; i++) {
-    if (!(queues[i] as MessageSink).push(position, bodyBytes, told)) outcome |= ENQUEUED_REFUSED;
+    if (!(queues[i] as MessageSink).push(position, bodyBytes, told)) outcome += ENQUEUED_REFUSED;
   }
   return outcome;
 }

@@ -3,7 +3,7 @@
 
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Visitable } from '../../util/visit-mark.ts';
-import type { BrokerCounts, DeathCounts, DeathReason, MessageCounts } from '../stats/counts.ts';
+import type { BrokerCounts, DeathReason, MessageCounts, QueueDeaths } from '../stats/counts.ts';
 import type { BrokerTime } from '../turn/broker-time.ts';
 import type { Slices, Steps } from '../turn/slices.ts';
 import type { DelayRows } from './delay/delay-rows.ts';
@@ -57,8 +57,8 @@ export interface DyingQueue {
   readonly rules: QueueRules;
   readonly type: { readonly name: string };
   readonly counts: MessageCounts;
-  /** How the messages of its type died. */
-  readonly deaths: DeathCounts;
+  /** How its messages died. */
+  readonly deaths: QueueDeaths;
 }
 
 /** What hands on the messages that a queue refused. */

@@ -4,7 +4,7 @@
 import type { FieldTable } from '../../amqp/field-table.ts';
 import type { MessageLog } from '../../message/log/log.ts';
 import { arrivedMsAt } from '../../message/read-message.ts';
-import { type DeathCounts, MessageCounts } from '../stats/counts.ts';
+import { MessageCounts, QueueDeaths } from '../stats/counts.ts';
 import type { Activity } from '../stats/history/busiest.ts';
 import type { Steps } from '../turn/slices.ts';
 import type { Consumer } from './consumer.ts';
@@ -75,7 +75,7 @@ export class Queue
   readonly subscribed: ConsumerSet;
   /** All but `published`, which `messages` knows: see tallyOf in view/rows.ts. */
   readonly counts = new MessageCounts();
-  readonly deaths: DeathCounts;
+  readonly deaths: QueueDeaths;
   activity: Activity | null = null;
   /** Made by the first delivery. */
   latency: QueueLatency | null = null;
@@ -95,7 +95,7 @@ export class Queue
     this.owner = declaration.owner;
     this.arguments = declaration.arguments;
     this.type = queueTypeOf(declaration.arguments);
-    this.deaths = host.counts.deaths.ofType(this.type.name);
+    this.deaths = new QueueDeaths(host.counts.deaths.ofType(this.type.name));
     this.host = host;
     this.log = log;
     this.endings = new Endings(this, host, home);
@@ -310,7 +310,6 @@ export class Queue
     this.wake();
   }
 
-  /** Takes consumers off; returns whether none is left. */
   removeConsumers(leaving: readonly Consumer[]): boolean {
     this.subscribed.remove(leaving);
     this.wake();
@@ -371,7 +370,7 @@ export class Queue
     if (!this.dirty) this.host.listDirty(this);
   }
 
-  /** Whether there is no place for a message, also after consumers took what they can; then the log lets go of it. */
+  /** Whether there is no place for a message, also after consumers took some; then the log lets go of it. */
   private refuses(position: number, bodyBytes: number, flags: number): boolean {
     if (this.unreadable === null) {
       this.flowQuota?.push();
@@ -381,6 +380,7 @@ export class Queue
       if (!this.delays.isOver(1, bodyBytes)) return false;
       if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, flags);
     }
+    this.counts.refused += 1;
     this.log.unref(this.log.segmentOf(position), bodyBytes);
     return true;
   }

@@ -3,6 +3,7 @@
 
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import type { ExactText } from '../../util/bytes.ts';
+import type { DeadLetterStrategy } from '../stats/counts.ts';
 import type {
   Overflow,
   QueueSettingKey,
@@ -28,6 +29,8 @@ export interface QueueRules {
   /** Where dead messages go; null: nowhere. */
   readonly deadLetterExchange: string | null;
   readonly deadLetterRoutingKey: ExactText | null;
+  /** How dead letters are counted, in RabbitMQ's words. */
+  readonly deadLetterStrategy: DeadLetterStrategy;
   /** How long a message waits before it is ready, ms; 0: not at all. */
   readonly messageDelayMs: number;
   /** How often a message may come back. */
@@ -69,6 +72,13 @@ export function rulesOf(
   const given = (key: QueueSettingKey): boolean =>
     [argument(key), policy?.get(key), operator?.get(key)].some((value) => value !== undefined);
   const retry = retryOf(least, chosen);
+  const overflow = (chosen('overflow') ?? 'drop-head') as Overflow;
+  const deadLetterExchange = chosen('dead-letter-exchange');
+  // As in RabbitMQ, which falls back to at-most-once elsewhere. Here each of them is moved in one step.
+  const surely =
+    chosen('dead-letter-strategy') === 'at-least-once' &&
+    overflow === 'reject-publish' &&
+    type.hasMembers;
   const deliveryLimit =
     retry !== null && !given('delivery-limit') ? RETRY_LIMIT : least('delivery-limit');
   const messageDelayMs = least('message-delay');
@@ -79,9 +89,11 @@ export function rulesOf(
     expiresMs: least('expires'),
     lengthMax: least('max-length'),
     lengthBytesMax: least('max-length-bytes'),
-    overflow: (chosen('overflow') ?? 'drop-head') as Overflow,
-    deadLetterExchange: chosen('dead-letter-exchange'),
+    overflow,
+    deadLetterExchange,
     deadLetterRoutingKey: exact('dead-letter-routing-key'),
+    deadLetterStrategy:
+      deadLetterExchange === null ? 'disabled' : surely ? 'at_least_once' : 'at_most_once',
     messageDelayMs: messageDelayMs === Infinity ? 0 : messageDelayMs,
     deliveryLimit,
     deliveryLimitMax: numberOf(operator?.get('delivery-limit')),

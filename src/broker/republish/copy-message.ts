@@ -6,7 +6,7 @@ import type { ReadMessage } from '../../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
 import type { ExactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { ENQUEUED_REFUSED, enqueue, enqueueWide } from '../core/enqueue.ts';
+import { enqueue, enqueueWide, refusalsIn } from '../core/enqueue.ts';
 import type { MessageSink } from '../queue/ports.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT } from '../queue/push-flags.ts';
 import type { Steps } from '../turn/slices.ts';
@@ -43,17 +43,17 @@ export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy):
   return { chunk, bodyBytes: message.body.length, flags };
 }
 
-/** Puts a copy into queues, of which there is one at least and not very many; false: one refused it. */
+/** Puts a copy into queues, of which there is one at least and not very many; returns how many refused it. */
 export function placeCopy(
   core: BrokerCore,
   { chunk, bodyBytes, flags }: PreparedCopy,
   targets: readonly MessageSink[],
-): boolean {
+): number {
   const durable = targets.some((target) => target.durable);
   core.line.begin();
   const outcome = enqueue(core, chunk, 0, chunk.bytes.length, bodyBytes, targets, durable, flags);
   core.line.end();
-  return (outcome & ENQUEUED_REFUSED) === 0;
+  return refusalsIn(outcome);
 }
 
 /** The same for very many queues, step by step: one batch must have all of it. */

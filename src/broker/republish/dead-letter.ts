@@ -36,10 +36,10 @@ export function deadLetter(
   position: number,
   reason: DeathReason,
 ): Steps | null {
-  const { deadLetterExchange, deadLetterRoutingKey } = queue.rules;
+  const { deadLetterExchange, deadLetterRoutingKey, deadLetterStrategy } = queue.rules;
   if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) {
     // As in RabbitMQ, an exchange that is not there is none.
-    countDeath(queue, reason, false);
+    countDeath(queue, reason, 'disabled', false);
     return null;
   }
   const message = readMessage(core.log, position);
@@ -55,15 +55,19 @@ export function deadLetter(
   const cycle = queuesOfCycle(headers, reason);
   const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
   if (targets.length === 0) {
-    countDeath(queue, reason, true);
+    countDeath(queue, reason, deadLetterStrategy, false);
     return null;
   }
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
   const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
   // Up to here the message was looked at; from here on there is no way back.
-  countDeath(queue, reason, true);
-  if (targets.length >= WIDE_ROUTE) return placingCopy(core, prepared, targets);
-  placeCopy(core, prepared, targets);
+  if (targets.length >= WIDE_ROUTE) {
+    // So many queues do not all refuse it.
+    countDeath(queue, reason, deadLetterStrategy, true);
+    return placingCopy(core, prepared, targets);
+  }
+  const refusals = placeCopy(core, prepared, targets);
+  countDeath(queue, reason, deadLetterStrategy, refusals < targets.length);
   return null;
 }

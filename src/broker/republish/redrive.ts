@@ -43,7 +43,7 @@ export function redriveMessage(
     headerPayload: message.headerPayload,
     expiryMs: expiryMsOf(message.expiration),
   };
-  if (!placeCopy(core, prepareCopy(core, message, copy), [target])) return 'refused';
+  if (placeCopy(core, prepareCopy(core, message, copy), [target]) > 0) return 'refused';
   core.line.begin();
   from.messages.removeReady(entry);
   core.line.end();

@@ -6,7 +6,7 @@ import { Chunk } from '../../message/chunk.ts';
 import { readChunk } from '../../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { ENQUEUED_REFUSED, enqueue, enqueueWide, WIDE_ROUTE } from '../core/enqueue.ts';
+import { enqueue, enqueueWide, refusalsIn, WIDE_ROUTE } from '../core/enqueue.ts';
 import { DELAYED_TYPE } from '../exchange/registry.ts';
 import { exchangeIn, queueIn } from '../names-in-texts.ts';
 import { DELAY_MAX_MS, delayOf, withDelayNegated } from '../queue/delay/delay-headers.ts';
@@ -57,7 +57,7 @@ export function publishScheduled(
   const end = chunk.bytes.length;
   const outcome =
     queues.length === 0 ? 0 : enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
-  done(errorOf(vhost, definition, route, (outcome & ENQUEUED_REFUSED) !== 0));
+  done(errorOf(vhost, definition, route, refusalsIn(outcome) > 0));
   core.line.end();
 }
 

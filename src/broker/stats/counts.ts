@@ -23,9 +23,11 @@ export class MessageCounts {
   /** Those of all deliveries that had been delivered before. */
   redelivered = 0;
   acked = 0;
-  /** Died in a queue (expired, rejected, too many, returned too often), and handed on as dead letters, or gone. */
+  /** Died in a queue (expired, rejected, too many, returned too often): in another queue now as a dead letter, or gone. */
   deadLettered = 0;
   droppedDead = 0;
+  /** Publishes and dead letters that a full queue refused: they were never in it. */
+  refused = 0;
   /** Deliveries that stayed unacked for longer than they may, and acks of those that were taken back. */
   leasesExpired = 0;
   lateAcks = 0;
@@ -37,10 +39,11 @@ export class MessageCounts {
     if (redelivered) this.redelivered += 1;
   }
 
-  /** Adds what died in a queue, and what was late: that alone is counted by queues for their vhost and the broker. */
-  addDeaths({ deadLettered, droppedDead, leasesExpired, lateAcks }: MessageCounts): void {
+  /** Adds what a queue lost, and what was late: that alone is counted by queues for their vhost and the broker. */
+  addLosses({ deadLettered, droppedDead, refused, leasesExpired, lateAcks }: MessageCounts): void {
     this.deadLettered += deadLettered;
     this.droppedDead += droppedDead;
+    this.refused += refused;
     this.leasesExpired += leasesExpired;
     this.lateAcks += lateAcks;
   }
@@ -88,6 +91,7 @@ export const COUNT_TRAITS: Readonly<Record<CountField, CountTraits>> = {
   acked: { name: 'ack' },
   deadLettered: { name: 'dead_lettered', of: 'queues' },
   droppedDead: { name: 'dropped', of: 'queues' },
+  refused: { name: 'refused', of: 'queues' },
   leasesExpired: { name: 'leases_expired', of: 'queues' },
   lateAcks: { name: 'late_acks', of: 'queues' },
 };
@@ -113,11 +117,19 @@ export class Traffic {
   }
 }
 
-/** Why a message died, in the words of `x-death`. */
-export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+/** Why messages die, in the words of `x-death`. */
+export const DEATH_REASONS = ['maxlen', 'expired', 'rejected', 'delivery_limit'] as const;
 
-/** How many reasons there are; the counts of what was handed on come behind those of what is gone. */
-const REASONS = 4;
+/** Why a message died. */
+export type DeathReason = (typeof DEATH_REASONS)[number];
+
+/** What a queue does with its dead messages, in RabbitMQ's words: there is no exchange for them, or how sure their way is. */
+const STRATEGIES = ['disabled', 'at_most_once', 'at_least_once'] as const;
+
+/** What a queue does with its dead messages. */
+export type DeadLetterStrategy = (typeof STRATEGIES)[number];
+
+const REASONS = DEATH_REASONS.length;
 
 /** The place of a reason among the counts. Written out, since this is asked for each message that dies. */
 function placeOf(reason: DeathReason): number {
@@ -126,18 +138,21 @@ function placeOf(reason: DeathReason): number {
   return reason === 'rejected' ? 2 : 3;
 }
 
-/** How the messages of all queues of one type died: by whether they were handed on, and the reason. */
+/** How the messages of all queues of one type died: by what their queue does with dead ones, and the reason. */
 export class DeathCounts {
-  private readonly counted = new Float64Array(2 * REASONS);
+  /** Those of the strategy at-least-once that are in another queue now. */
+  confirmed = 0;
+  private readonly counted = new Float64Array(STRATEGIES.length * REASONS);
 
-  /** Counts one. */
-  count(handedOn: boolean, reason: DeathReason): void {
-    const at = handedOn ? REASONS + placeOf(reason) : placeOf(reason);
+  /** Counts one; `kept`: it is in another queue now. */
+  count(strategy: DeadLetterStrategy, reason: DeathReason, kept: boolean): void {
+    const at = STRATEGIES.indexOf(strategy) * REASONS + placeOf(reason);
     this.counted[at] = (this.counted[at] as number) + 1;
+    if (kept && strategy === 'at_least_once') this.confirmed += 1;
   }
 
-  of(handedOn: boolean, reason: DeathReason): number {
-    return this.counted[(handedOn ? REASONS : 0) + placeOf(reason)] as number;
+  of(strategy: DeadLetterStrategy, reason: DeathReason): number {
+    return this.counted[STRATEGIES.indexOf(strategy) * REASONS + placeOf(reason)] as number;
   }
 }
 
@@ -154,30 +169,65 @@ export class Deaths {
     }
     return counts;
   }
+}
 
-  of(type: string, handedOn: boolean, reason: DeathReason): number {
-    return this.types.get(type)?.of(handedOn, reason) ?? 0;
+/** Messages that died, by their reasons: gone, or in another queue now. */
+export type DeathsView = {
+  readonly [Reason in DeathReason]: { readonly dropped: number; readonly dead_lettered: number };
+};
+
+/** How the messages of one queue died: by the reason, and by whether they are in another queue now. */
+export class QueueDeaths {
+  private readonly ofType: DeathCounts;
+  /** Those that are gone by their reasons, and behind them those that are in another queue; null: none died. */
+  private counted: Float64Array | null = null;
+
+  constructor(ofType: DeathCounts) {
+    this.ofType = ofType;
+  }
+
+  /** Counts one, also among those of its type. */
+  count(strategy: DeadLetterStrategy, reason: DeathReason, kept: boolean): void {
+    this.ofType.count(strategy, reason, kept);
+    this.counted ??= new Float64Array(2 * REASONS);
+    const at = (kept ? REASONS : 0) + placeOf(reason);
+    this.counted[at] = (this.counted[at] as number) + 1;
+  }
+
+  /** Whether any died. */
+  get any(): boolean {
+    return this.counted !== null;
+  }
+
+  /** The counts for tools. */
+  view(): DeathsView {
+    const counted = this.counted ?? new Float64Array(2 * REASONS);
+    const rows = DEATH_REASONS.map((reason, at) => {
+      return [reason, { dropped: counted[at], dead_lettered: counted[at + REASONS] }];
+    });
+    return Object.fromEntries(rows) as DeathsView;
   }
 }
 
 /** A queue as its deaths are counted. */
 interface CountedQueue {
   readonly counts: MessageCounts;
-  readonly deaths: DeathCounts;
+  readonly deaths: QueueDeaths;
 }
 
 /**
- * Counts a message that died in a queue: one that was handed on, whether another queue took it or not, or one that is
- * gone. Nothing beside the queue is touched: what a vhost and the broker come to is added up when it is read.
+ * Counts a message that died in a queue, by what the queue does with dead ones; `kept`: another queue has it now. Nothing
+ * of the vhost or the broker is looked at: what they come to is added up when it is read.
  */
 export function countDeath(
   { counts, deaths }: CountedQueue,
   reason: DeathReason,
-  handedOn: boolean,
+  strategy: DeadLetterStrategy,
+  kept: boolean,
 ): void {
-  if (handedOn) counts.deadLettered += 1;
+  if (kept) counts.deadLettered += 1;
   else counts.droppedDead += 1;
-  deaths.count(handedOn, reason);
+  deaths.count(strategy, reason, kept);
 }
 
 /** How often users tried to log in. */
@@ -216,7 +266,7 @@ export class BrokerCounts {
     const sum = this.goneQueues.get(type) ?? new MessageCounts();
     this.goneQueues.set(type, sum);
     sum.add(counts);
-    this.closed.messages.addDeaths(counts);
+    this.closed.messages.addLosses(counts);
   }
 
   /** Counts a batch that is durable; returns how many bytes all up to it have. */

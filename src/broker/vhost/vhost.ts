@@ -258,7 +258,7 @@ export class Vhost implements QueueHome, Active {
     this.owned.remove(queue);
     this.bindings.unbinding.removeTo(queue);
     queue.discard();
-    this.closed.messages.addDeaths(queue.counts);
+    this.closed.messages.addLosses(queue.counts);
     this.router.topologyChanged();
     if (queue.durable) {
       this.broker.definitionRows.removeQueue(this.name, queue.name);

@@ -12,7 +12,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { ChannelDetails, Consumer } from '../queue/consumer.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { MessageCounts } from '../stats/counts.ts';
+import type { DeathsView, MessageCounts } from '../stats/counts.ts';
 import { type CountsView, type Rates, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import { retryWords } from './delayed/retry-words.ts';
@@ -85,6 +85,8 @@ export interface QueueRow extends Partial<QuorumPlaces> {
   readonly idle_since?: string;
   /** Left out until something has happened. */
   readonly message_stats: CountsView | undefined;
+  /** How its messages died since the start; left out until one has. */
+  readonly deaths?: DeathsView;
   /** The connection that declared it exclusive, where it is. */
   readonly owner_pid_details?: OwnerView;
 }
@@ -197,6 +199,7 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
     single_active_consumer_tag: subscribed.active?.tag ?? null,
     memory: QUEUE_BYTES + count * ENTRY_BYTES,
     message_stats: shownStats(rates.view(tally, tally, 'queues')),
+    ...(queue.deaths.any ? { deaths: queue.deaths.view() } : {}),
     ...idleSince(rates, tally),
     ...(queue.type.hasMembers ? alone(vhost.nodeName) : {}),
   };

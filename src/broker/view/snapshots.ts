@@ -43,7 +43,7 @@ import {
   viewSetAsideMessage,
 } from './set-aside.ts';
 import {
-  addDeaths,
+  addLosses,
   type CountSums,
   sumByType,
   sumOfCounts,
@@ -254,7 +254,7 @@ export class Snapshots {
   *messageCounts(): Walk<CountSums> {
     const sum = new MessageCounts();
     sum.add(this.broker.core.counts.closed.messages);
-    yield* addDeaths(sum, this.broker.vhosts.values());
+    yield* addLosses(sum, this.broker.vhosts.values());
     return yield* sumOfCounts(sum, this.host.channelCounts());
   }
 

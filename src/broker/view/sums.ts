@@ -100,12 +100,12 @@ export function* sumOfCounts(sum: MessageCounts, each: Iterable<MessageCounts>):
   return { counts: sum, publishers };
 }
 
-/** Adds what died in the queues of these vhosts. */
-export function* addDeaths(sum: MessageCounts, vhosts: Iterable<Vhost>): Walk<void> {
+/** Adds what the queues of these vhosts lost, and what was late. */
+export function* addLosses(sum: MessageCounts, vhosts: Iterable<Vhost>): Walk<void> {
   for (const vhost of vhosts) {
     yield null;
     for (const { counts } of vhost.queues.values()) {
-      sum.addDeaths(counts);
+      sum.addLosses(counts);
       yield null;
     }
   }

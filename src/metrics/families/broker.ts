@@ -170,6 +170,21 @@ export const BROKER_METRICS: readonly BrokerMetric[] = [
 
 /** What RabbitMQ has nothing like; the names are whole. */
 export const OWN_METRICS: readonly BrokerMetric[] = [
+  counter(
+    'leveret_messages_dropped_total',
+    'Messages that died in queues, and are gone',
+    (f) => f.counts.droppedDead,
+  ),
+  counter(
+    'leveret_messages_dead_lettered_total',
+    'Messages that died in queues, and are in another one',
+    (f) => f.counts.deadLettered,
+  ),
+  counter(
+    'leveret_messages_refused_total',
+    'Messages that full queues refused',
+    (f) => f.counts.refused,
+  ),
   {
     name: 'leveret_caught_exceptions_total',
     type: 'counter',

@@ -28,6 +28,8 @@ export interface ObjectMetric<T> extends Metric {
   read(row: T, context: Context): number;
   /** A sum says nothing, or takes too long: it is of each object alone. */
   readonly alone?: true;
+  /** Most objects have nothing of it: those have no line of their own. */
+  readonly rare?: true;
 }
 
 /** Metrics that `/metrics/detailed` gives together, by RabbitMQ's name for them. */

@@ -1,7 +1,7 @@
 // Owns RabbitMQ's global counters: messages since the start, by protocol, type of queue and what became of dead ones.
 // Never counts.
 
-import type { DeathReason, MessageCounts } from '../../broker/stats/counts.ts';
+import type { DeadLetterStrategy, DeathReason, MessageCounts } from '../../broker/stats/counts.ts';
 import type { BrokerMetric, Labels, Sample } from './family.ts';
 
 const PROTOCOL: Labels = { protocol: 'amqp091' };
@@ -44,28 +44,32 @@ function ofQueues(
   };
 }
 
+/** What queues of a type may do with dead messages, as RabbitMQ shows it: classic queues are at most once. */
+const STRATEGIES: readonly (readonly [type: string, strategy: DeadLetterStrategy])[] = [
+  ['classic', 'at_most_once'],
+  ['classic', 'disabled'],
+  ['quorum', 'at_most_once'],
+  ['quorum', 'disabled'],
+  ['quorum', 'at_least_once'],
+];
+
 /** Messages that died: handed on, or gone where the queue has no exchange for them. */
-function deadLettered(reason: DeathReason, help: string, types: readonly string[]): BrokerMetric {
+function deadLettered(reason: DeathReason, help: string): BrokerMetric {
   return {
     name: `global_messages_dead_lettered_${reason}_total`,
     type: 'counter',
     help: `Messages that ${help}, with what became of them`,
     read: ({ context }) => {
       const { deaths } = context.view.snapshots;
-      return types.flatMap((type): Sample[] => {
-        const queue_type = TYPE_LABELS[type] ?? type;
-        // RabbitMQ's word for the ordinary way; here no dead letter is lost.
-        const kept = { queue_type, dead_letter_strategy: 'at_most_once' };
-        return [
-          [kept, deaths.of(type, true, reason)],
-          [{ queue_type, dead_letter_strategy: 'disabled' }, deaths.of(type, false, reason)],
-        ];
+      // Such queues refuse what is too much.
+      const shown = STRATEGIES.filter(([, how]) => reason !== 'maxlen' || how !== 'at_least_once');
+      return shown.map(([type, strategy]): Sample => {
+        const labels = { queue_type: TYPE_LABELS[type] ?? type, dead_letter_strategy: strategy };
+        return [labels, deaths.ofType(type).of(strategy, reason)];
       });
     },
   };
 }
-
-const BOTH = ['classic', 'quorum'];
 
 export const GLOBAL_COUNTERS: readonly BrokerMetric[] = [
   {
@@ -98,14 +102,17 @@ export const GLOBAL_COUNTERS: readonly BrokerMetric[] = [
   ofQueues('get_empty', 'basic.get that found nothing', (c) => c.getEmpty),
   ofQueues('redelivered', 'Messages delivered again', (c) => c.redelivered),
   ofQueues('acknowledged', 'Messages acked', (c) => c.acked),
-  deadLettered('rejected', 'consumers rejected', BOTH),
-  deadLettered('expired', 'expired', BOTH),
-  deadLettered('maxlen', 'were too many', BOTH),
-  deadLettered('delivery_limit', 'came back too often', BOTH),
+  deadLettered('rejected', 'consumers rejected'),
+  deadLettered('expired', 'expired'),
+  deadLettered('maxlen', 'were too many'),
+  deadLettered('delivery_limit', 'came back too often'),
   {
     name: 'global_messages_dead_lettered_confirmed_total',
     type: 'counter',
-    help: 'Dead letters of the strategy at-least-once that are safe: there is no such strategy here',
-    read: () => [[{ queue_type: 'rabbit_quorum_queue', dead_letter_strategy: 'at_least_once' }, 0]],
+    help: 'Dead letters of the strategy at-least-once that are in another queue',
+    read: ({ context }) => {
+      const labels = { queue_type: 'rabbit_quorum_queue', dead_letter_strategy: 'at_least_once' };
+      return [[labels, context.view.snapshots.deaths.ofType('quorum').confirmed]];
+    },
   },
 ];

@@ -1,6 +1,7 @@
 // Owns the metrics of each queue, channel, connection, exchange and vhost, under RabbitMQ's names. Never writes them out,
 // and never adds them up.
 
+import { DEATH_REASONS } from '../../broker/stats/counts.ts';
 import type { ExchangeRow, QueueRow } from '../../broker/view/rows.ts';
 import type { ChannelView, ConnectionView } from '../../broker/view/server-port.ts';
 import type { Context } from '../../management/context.ts';
@@ -39,6 +40,24 @@ const ofQueue = (name: string, help: string, read: ObjectMetric<QueueRow>['read'
   level<QueueRow>(`queue_${name}`, help, read);
 const queueCount = (name: string, help: string, key: string) =>
   count<QueueRow>(`queue_${name}`, help, key);
+
+/** What all queues lost is a metric of the broker, which counts those that are deleted as well. */
+const lost = (name: string, help: string, key: string): ObjectMetric<QueueRow> => ({
+  ...queueCount(name, help, key),
+  alone: true,
+});
+
+/** Messages that died for one reason. */
+function died(becameOf: 'dropped' | 'dead_lettered', help: string): ObjectMetric<QueueRow>[] {
+  return DEATH_REASONS.map((reason) => ({
+    name: `queue_messages_${becameOf}_${reason}_total`,
+    type: 'counter',
+    help: `${help}, for the reason ${reason}`,
+    alone: true,
+    rare: true,
+    read: ({ deaths }) => deaths?.[reason][becameOf] ?? 0,
+  }));
+}
 
 const CONSUMERS = ofQueue('consumers', 'Consumers', (q) => q.consumers);
 
@@ -100,6 +119,16 @@ export const QUEUES: Kind<QueueRow> = {
         queueCount('get_empty', 'basic.get that found nothing', 'get_empty'),
         queueCount('leases_expired', 'Deliveries unacked for too long', 'leases_expired'),
         queueCount('late_acks', 'Acks of those that were taken back', 'late_acks'),
+      ],
+    },
+    {
+      name: 'queue_loss_metrics',
+      metrics: [
+        lost('messages_dropped', 'Messages that died, and are gone', 'dropped'),
+        lost('messages_dead_lettered', 'Messages that died, and went on', 'dead_lettered'),
+        lost('messages_refused', 'Messages that a full queue refused', 'refused'),
+        ...died('dropped', 'Messages that are gone'),
+        ...died('dead_lettered', 'Messages that went on to another queue'),
       ],
     },
     {

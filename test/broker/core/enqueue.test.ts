@@ -3,12 +3,13 @@
 import { expect, test } from 'vitest';
 import { encodeContentHeaderPayload } from '../../../src/amqp/properties.ts';
 import {
-  ENQUEUED_REFUSED,
   ENQUEUED_STORED,
   enqueue,
   enqueueWide,
+  refusalsIn,
   WIDE_ROUTE,
 } from '../../../src/broker/core/enqueue.ts';
+import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { Chunk } from '../../../src/message/chunk.ts';
 import { weightOf } from '../../../src/message/log/segment.ts';
 import {
@@ -45,18 +46,22 @@ test.each([
   expect(queue.readyCount).toBe(1);
 });
 
-test('a queue that is too full is told of, and the others have the message', () => {
+test('each queue that is too full is told of, and the others have the message', () => {
   const small = new SmallBroker();
-  const full = small.declare('full', true, {
-    'x-max-length': { type: 'I', value: 0 },
-    'x-overflow': { type: 'S', value: 'reject-publish' },
-  });
+  const [full, too] = ['full', 'too'].map((name) =>
+    small.declare(name, true, {
+      'x-max-length': { type: 'I', value: 0 },
+      'x-overflow': { type: 'S', value: 'reject-publish' },
+    }),
+  ) as [Queue, Queue];
   const other = small.declare('other');
   const chunk = record(true);
   const end = chunk.bytes.length;
-  const came = enqueue(small.broker.core, chunk, 0, end, BODY.length, [full, other], true, 0);
-  expect(came).toBe(ENQUEUED_STORED | ENQUEUED_REFUSED);
-  expect([full.readyCount, other.readyCount]).toEqual([0, 1]);
+  const queues = [full, other, too];
+  const came = enqueue(small.broker.core, chunk, 0, end, BODY.length, queues, true, 0);
+  expect([came & ENQUEUED_STORED, refusalsIn(came)]).toEqual([ENQUEUED_STORED, 2]);
+  expect(queues.map(({ readyCount }) => readyCount)).toEqual([0, 1, 0]);
+  expect(queues.map(({ counts }) => counts.refused)).toEqual([1, 0, 1]);
 });
 
 test('a message for very many queues goes in in steps, and lets go of those that were deleted', () => {

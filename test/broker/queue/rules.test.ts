@@ -19,6 +19,7 @@ test('a queue without arguments and policies has no limits', () => {
     overflow: 'drop-head',
     deadLetterExchange: null,
     deadLetterRoutingKey: null,
+    deadLetterStrategy: 'disabled',
     messageDelayMs: 0,
     deliveryLimit: Infinity,
     deliveryLimitMax: Infinity,

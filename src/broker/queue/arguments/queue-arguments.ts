@@ -95,7 +95,7 @@ const SETTINGS = [
     'dead-letter-strategy',
     oneOf(STRATEGIES, () => 'invalid_dlx_strategy'),
     anyOf(STRATEGIES, 'is not a valid dead letter strategy', QUORUMS),
-    'Without effect: every dead-letter move is one atomic step here.',
+    'Every dead-letter move is one atomic step here, whatever this says. Metrics count `at-least-once` by its name for quorum queues that refuse what is too much.',
   ),
   row(
     'delivery-limit',

@@ -213,7 +213,7 @@ export class Endings implements Refusing {
   /** What is thrown before anything changed is noted as failed; what is thrown after that goes on its way. */
   private handOn(position: number, reason: DeathReason): HandedOn {
     if (this.queue.rules.deadLetterExchange === null) {
-      countDeath(this.queue, reason, false);
+      countDeath(this.queue, reason, 'disabled', false);
       return AT_ONCE;
     }
     const { line } = this.host;

@@ -83,8 +83,8 @@ function* lookAtVhost({ history }: Broker, vhost: Vhost, sum: Sum, all: Sum): Wa
   for (const queue of vhost.queues.values()) {
     readQueue(queue, values);
     history.queues.take(queue, queue.counts.sumOf(QUEUE_COUNTS), values);
-    sum.traffic.messages.addDeaths(queue.counts);
-    all.traffic.messages.addDeaths(queue.counts);
+    sum.traffic.messages.addLosses(queue.counts);
+    all.traffic.messages.addLosses(queue.counts);
     sum.ready += queue.readyCount;
     sum.unacked += queue.unackedCount;
     sum.consumers += queue.consumers.length;

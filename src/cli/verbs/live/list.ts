@@ -26,6 +26,7 @@ const KINDS: readonly Kind[] = [
     path: '/queues',
     inVhosts: true,
     rare: [
+      'deaths',
       'idle_since',
       'leader',
       'members',

@@ -30,13 +30,14 @@ const CHARTS = [
     },
   },
   {
-    title: 'Redelivered and unroutable per second',
+    title: 'Redelivered, unroutable and lost per second',
     rates: true,
     format: rate,
     lines: {
       redelivered: 'message_stats.redeliver',
       returned: 'message_stats.return_unroutable',
       dropped: 'message_stats.drop_unroutable',
+      lost: 'message_stats.dropped',
     },
   },
 ];

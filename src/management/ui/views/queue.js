@@ -53,6 +53,7 @@ const CHARTS = [
       delivered: 'message_stats.deliver_get',
       acked: 'message_stats.ack',
       redelivered: 'message_stats.redeliver',
+      lost: 'message_stats.dropped',
     },
   },
 ];
@@ -163,8 +164,30 @@ function delayedLabel({ next_delayed_at: next }) {
   return awayMs <= 0 ? 'delayed, the next due now' : `delayed, the next in ${span(awayMs)}`;
 }
 
+/** What a message dies of, in words. */
+const DEATHS = {
+  maxlen: 'over the length limit',
+  expired: 'expired',
+  rejected: 'rejected',
+  delivery_limit: 'came back too often',
+};
+
+/**
+ * How many messages died, and of what; null: none. `field` says which: those that are gone, or those that went on.
+ * @returns {[string, string] | null}
+ */
+function died(name, { deaths }, field) {
+  const rows = Object.entries(DEATHS).map(([reason, words]) => [deaths?.[reason][field], words]);
+  const some = rows.filter(([n]) => n > 0);
+  if (some.length === 0) return null;
+  const all = some.reduce((sum, [n]) => sum + n, 0);
+  const words = some.map(([n, why]) => `${count(n)} ${why}`).join(', ');
+  return [name, `${many(all, 'message')}: ${words}`];
+}
+
 function drawFacts(section, queue) {
   const args = Object.entries(queue.arguments ?? {});
+  const refused = queue.message_stats?.refused ?? 0;
   const code = (value) => h('code', { class: 'mono' }, JSON.stringify(value));
   update(
     section,
@@ -175,6 +198,9 @@ function drawFacts(section, queue) {
       ],
       ['Persistent', `${count(queue.messages_persistent)} of its messages`],
       ['Retries', queue.retry_rule],
+      died('Lost', queue, 'dropped'),
+      died('Dead-lettered', queue, 'dead_lettered'),
+      refused > 0 ? ['Refused', `${many(refused, 'message')} while it was full`] : null,
       queue.policy
         ? ['Policy', [tag(queue.policy), code(queue.effective_policy_definition)]]
         : null,

@@ -9,10 +9,10 @@ import type { TableLimits } from '../../../amqp/table-limits.ts';
 import type { Grants } from '../../../broker/access/grants.ts';
 import type { BrokerCore } from '../../../broker/core/core.ts';
 import {
-  ENQUEUED_REFUSED,
   ENQUEUED_STORED,
   enqueue,
   enqueueWide,
+  refusalsIn,
   WIDE_ROUTE,
 } from '../../../broker/core/enqueue.ts';
 import type { Exchange } from '../../../broker/exchange/exchange.ts';
@@ -201,7 +201,7 @@ export class Publisher {
     } else {
       return this.toMany(chunk, start, end, bodyBytes, route, flags, acks);
     }
-    const refused = (outcome & ENQUEUED_REFUSED) !== 0;
+    const refused = refusalsIn(outcome) > 0;
     if (acks !== null && !refused && (count > 0 || !mandatory)) {
       if (this.deliveries().ackAll(acks)) outcome |= ENQUEUED_STORED;
     }
@@ -363,7 +363,7 @@ export class Publisher {
     }
     const done = enqueue(core, chunk, 0, end, bodyBytes, queues, durable, held.flags);
     if ((done & ENQUEUED_STORED) !== 0) outcome.stored = true;
-    if ((done & ENQUEUED_REFUSED) !== 0) outcome.refused = true;
+    if (refusalsIn(done) > 0) outcome.refused = true;
     else if (acks !== null && this.deliveries().ackAll(acks)) outcome.stored = true;
     return null;
   }

@@ -142,10 +142,10 @@ test('the memory has a bound, which is what docs/http-api.md says', () => {
     broker: all(BROKER_FIELDS, true),
   }).toMatchInlineSnapshot(`
     {
-      "broker": 674544,
-      "queue": 121072,
-      "queues": 60536000,
-      "vhosts": 8215600,
+      "broker": 691840,
+      "queue": 129720,
+      "queues": 64860000,
+      "vhosts": 8648000,
     }
   `);
 });
