@@ -22,6 +22,7 @@ describe.skipIf(!hasBrowser)('the web UI and what waits', () => {
         'x-delayed-retry-multiplier': 2,
         'x-delivery-limit': 4,
         'x-dead-letter-exchange': 'failed',
+        'x-delivery-rate': '50/60s',
       },
     });
   });
@@ -53,6 +54,7 @@ describe.skipIf(!hasBrowser)('the web UI and what waits', () => {
     await page
       .getByText('What comes back waits 3 s, then 6 s, 12 s, 24 s, up to 5 attempts')
       .waitFor();
+    await page.getByText('50 in 60 s at most.').waitFor();
     await open('/queue/%2F/idle');
     await page.getByText('is ready again at once, as often as it comes back.').waitFor();
     await page.locator('.tile', { hasText: /^0delayed$/ }).waitFor();

@@ -6,6 +6,7 @@ import type { Consumer, ConsumerSource } from './consumer.ts';
 import type { ConsumerSet } from './consumer-set.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
 import type { QueueMessages } from './messages/queue-messages.ts';
+import type { Pace } from './pace/pace.ts';
 import type { QueueHost } from './ports.ts';
 
 /** A queue as a round of its deliveries sees it. */
@@ -17,6 +18,8 @@ export interface DeliveringQueue extends ConsumerSource {
     dropExpired(nowMs: number): boolean;
     setAside(seq: number, doing: string, error: unknown): void;
   };
+  /** How many messages may go out now; null: any number. */
+  readonly pace: Pace | null;
   /** Whether messages may expire here. */
   readonly timed: boolean;
   /** Notes how long a message waited that is being delivered. */
@@ -28,6 +31,17 @@ export interface DeliveringQueue extends ConsumerSource {
  * only to let other queues have their turn. A message that cannot be looked at is set aside.
  */
 export function deliverRound(queue: DeliveringQueue, host: QueueHost, most: number): boolean {
+  const { pace, counts } = queue;
+  if (pace === null) return giveOut(queue, host, most);
+  const room = pace.room(most);
+  const before = counts.delivered + counts.deliveredNoAck;
+  const more = room > 0 && giveOut(queue, host, room);
+  pace.gave(counts.delivered + counts.deliveredNoAck - before);
+  // At its pace, it goes on when its deadline comes.
+  return more && pace.room(most) > 0;
+}
+
+function giveOut(queue: DeliveringQueue, host: QueueHost, most: number): boolean {
   const { messages, subscribed, counts } = queue;
   const { line } = host;
   const { depth } = line;

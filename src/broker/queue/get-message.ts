@@ -2,10 +2,12 @@
 
 import type { MessageCounts } from '../stats/counts.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
+import type { Pace } from './pace/pace.ts';
 
 /** A queue that is asked for a message. */
 export interface AskedQueue {
   readonly paused: boolean;
+  readonly pace: Pace | null;
   readonly timed: boolean;
   readonly readyCount: number;
   readonly counts: MessageCounts;
@@ -22,7 +24,7 @@ export interface AskedQueue {
 /**
  * As `take`, for basic.get: what has expired is dropped first; null also where more has than there is time
  * for, see `overdue`. `look` reads what will be sent; what it cannot read is set aside. A paused queue gives only
- * to tools, with `paused`.
+ * to tools, with `paused`; and so does one whose pace gives none now.
  */
 export function getMessage(
   queue: AskedQueue,
@@ -32,7 +34,7 @@ export function getMessage(
 ): TakenEntry | null {
   queue.use();
   let entry: TakenEntry | null;
-  if (queue.paused && !paused) {
+  if (!paused && (queue.paused || queue.pace?.room(1) === 0)) {
     queue.counts.getEmpty += 1;
     return null;
   }
@@ -41,6 +43,7 @@ export function getMessage(
   if (queue.timed) queue.deadline.refresh();
   if (entry !== null) {
     queue.counts.countGet(entry, noAck);
+    if (!paused) queue.pace?.gave(1);
     queue.timeDelivery(entry, noAck);
   } else if (queue.readyCount === 0) queue.counts.getEmpty += 1;
   return entry;

@@ -6,4 +6,6 @@ export const PUSH_EXPIRES = 2;
 export const PUSH_PRIORITY = 4;
 /** Its headers may say when it is due. */
 export const PUSH_DELAYED = 8;
+/** Those of messages that are looked at as they come. */
+export const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED;
 export const PUSH_PRIORITY_SHIFT = 8;

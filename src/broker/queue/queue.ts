@@ -20,14 +20,12 @@ import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
 import type { RecordHolder } from './messages/record-holder.ts';
+import { Pace } from './pace/pace.ts';
 import type { MessageSink, QueueDeclaration, QueueHome, QueueHost } from './ports.ts';
-import { PUSH_DELAYED, PUSH_EXPIRES } from './push-flags.ts';
+import { PUSH_EXPIRES, PUSH_UNUSUAL } from './push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
 import type { QueueType } from './types/queue-type.ts';
 import { queueTypeOf } from './types/registry.ts';
-
-/** Flags of messages that are looked at as they come. */
-const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED;
 
 /** One queue. */
 export class Queue
@@ -64,8 +62,9 @@ export class Queue
   /** Whether a push is looked at first: the queue may refuse it or have it wait, or has a quota. */
   private guarded = false;
   flowQuota: FlowQuota | null = null;
-  /** Whether messages may wait or expire here, or the queue itself. */
+  /** Whether messages may wait or expire here, or the queue itself; or go out at a pace, which is null where they do not. */
   timed = false;
+  pace: Pace | null = null;
   private readonly host: QueueHost;
   private readonly log: MessageLog;
   readonly endings: Endings;
@@ -127,6 +126,8 @@ export class Queue
     this.guarded = this.flowQuota !== null || (this.bounded && rules.overflow !== 'drop-head');
     if (this.unreadable !== null || rules.messageDelayMs > 0) this.guarded = true;
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
+    this.pace = Pace.of(this.pace, this, this.host);
+    if (this.pace !== null) this.timed = true;
     this.deadline.refresh();
   }
 
@@ -248,11 +249,8 @@ export class Queue
    */
   requeue(seq: number, failed = false): void {
     this.latency?.forget(seq);
+    if (this.delays.returned(seq, failed)) return;
     const { line } = this.host;
-    line.begin();
-    const returns = this.messages.countReturn(seq);
-    line.end();
-    if (this.rules.limitsReturns && this.delays.returned(seq, returns, failed)) return;
     line.begin();
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
@@ -348,6 +346,7 @@ export class Queue
     this.messages.recover();
     this.delays.recover();
     this.endings.setLostAside();
+    this.pace?.restarted();
     if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
     this.wake();
   }

@@ -12,6 +12,7 @@ import type {
 } from './arguments/queue-arguments.ts';
 import { DELAY_MAX_MS } from './delay/delay-headers.ts';
 import { RETRY_LIMIT, type RetryRule } from './delay/retry.ts';
+import { type DeliveryRate, leastRate, readRate } from './pace/delivery-rate.ts';
 import { queueTypeOf } from './types/registry.ts';
 
 /** What a policy sets, by its keys: those of the arguments without `x-`. */
@@ -50,6 +51,8 @@ export interface QueueRules {
   /** The priority of a message that names none. */
   readonly priorityDefault: number;
   readonly singleActiveConsumer: boolean;
+  /** How fast messages go out; null: as fast as consumers take them. */
+  readonly deliveryRate: DeliveryRate | null;
 }
 
 /**
@@ -104,7 +107,24 @@ export function rulesOf(
     priorityMax: priorityMax === Infinity ? type.priorityMax : priorityMax,
     priorityDefault: Math.min(type.priorityDefault, priorityMax),
     singleActiveConsumer: argument('single-active-consumer') === true,
+    deliveryRate: rateOf(args, policy, operator, least('delivery-burst')),
   };
+}
+
+/** The least of all rates, with so many at once; where an operator sets a rate alone, that bounds these as well. */
+function rateOf(
+  args: FieldTable,
+  policy: PolicyDefinition | null,
+  operator: PolicyDefinition | null,
+  burst: number,
+): DeliveryRate | null {
+  const key: QueueSettingKey = 'delivery-rate';
+  const operators = readRate(policyText(operator, key) ?? '');
+  const others = [textOf(args.get(`x-${key}`))?.toString(), policyText(policy, key)];
+  const rate = leastRate([operators, ...others.map((text) => readRate(text ?? ''))]);
+  if (rate === null || burst === Infinity) return rate;
+  const burstMax = operator?.has('delivery-burst') ? Infinity : (operators?.burst ?? Infinity);
+  return { ...rate, burst: Math.min(burst, burstMax) };
 }
 
 /** How what came back is tried again, where anything says so. */

@@ -15,6 +15,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { DeathsView, MessageCounts } from '../stats/counts.ts';
 import { type CountsView, type Rates, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost/vhost.ts';
+import { paceWords } from './delayed/pace-words.ts';
 import { retryWords } from './delayed/retry-words.ts';
 import { mergeDefinitions } from './policies.ts';
 
@@ -112,6 +113,8 @@ export interface QueueDetail extends QueueRow {
   readonly latency: LatenciesView | null;
   /** What becomes of messages that come back, in words. */
   readonly retry_rule: string;
+  /** How fast messages go out, in words; empty: as fast as consumers take them. */
+  readonly delivery_rule: string;
 }
 
 /** An exchange with its statistics. */
@@ -231,6 +234,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
     head_message_timestamp: headTimestamp(broker, queue),
     latency: latency === null ? null : viewLatency(latency),
     retry_rule: retryWords(queue.rules),
+    delivery_rule: paceWords(queue.rules),
   };
 }
 

@@ -30,6 +30,7 @@ test('a queue without arguments and policies has no limits', () => {
     priorityMax: 0,
     priorityDefault: 0,
     singleActiveConsumer: false,
+    deliveryRate: null,
   });
 });
 
@@ -55,6 +56,20 @@ test.each([
     expect(rules[rule]).toBe(1);
   }
   expect(rulesOf(args({}), null, policy({ [key]: 9 }))[rule]).toBe(9);
+});
+
+test('the slowest rate holds, and an operator who sets a rate alone bounds what goes out at once', () => {
+  const rate = (value: string): PolicyDefinition => policy({ 'delivery-rate': value });
+  const own = { 'x-delivery-rate': text('100/s') };
+  const of = (...given: Parameters<typeof rulesOf>) => rulesOf(...given).deliveryRate;
+  expect(of(args(own), null, null)).toMatchObject({ count: 100, burst: 100 });
+  expect(of(args(own), rate('20/s'), rate('30/s'))).toMatchObject({ count: 20, burst: 20 });
+  expect(of(args({}), null, rate('30/s'))).toMatchObject({ count: 30, burst: 30 });
+  const large = { 'x-delivery-rate': text('10/s'), 'x-delivery-burst': int(500) };
+  expect(of(args(large), null, null)).toMatchObject({ count: 10, burst: 500 });
+  expect(of(args(large), null, rate('30/s'))).toMatchObject({ count: 10, burst: 30 });
+  const operators = policy({ 'delivery-rate': '30/s', 'delivery-burst': 90 });
+  expect(of(args(large), null, operators)).toMatchObject({ count: 10, burst: 90 });
 });
 
 test('an argument wins over policies where there is no smaller and larger', () => {

@@ -5,6 +5,7 @@ import { describeFieldType } from '../../../amqp/field-equality.ts';
 import { isIntegerField } from '../../../amqp/field-integers.ts';
 import type { Field, FieldTable } from '../../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
+import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
 import { type KnownTypeName, QUEUE_TYPES } from '../types/registry.ts';
 import { A_BOOLEAN, A_STRING, choiceShape, integerShape, type ValueShape } from './value-shape.ts';
 
@@ -80,6 +81,14 @@ export const upTo = (max: number): ArgumentValue =>
       (Number(field.value) > max ? `{max_value_exceeded,${field.value}}` : null),
   );
 
+export const burst = kind(
+  `an integer from 1 to ${RATE_COUNT_MAX}`,
+  integerShape(1, RATE_COUNT_MAX),
+  (field, args) =>
+    isPositive(field, args) ??
+    (Number(field.value) > RATE_COUNT_MAX ? `{max_value_exceeded,${field.value}}` : null),
+);
+
 export const oneOrTwo = (refusal: (value: unknown) => string): ArgumentValue =>
   kind('1 or 2', choiceShape([1, 2]), (field, args) => {
     const wrong = isNotNegative(field, args);
@@ -97,6 +106,13 @@ export const part = kind('a number from 0 to 1', { type: 'number', min: 0, max: 
 });
 
 export const text = kind('a string', A_STRING, isText);
+
+export const rate = kind(
+  RATE_FORMS,
+  A_STRING,
+  (field, args) =>
+    isText(field, args) ?? (readRate(String(field.value)) === null ? 'invalid_rate' : null),
+);
 
 /** A text that goes onto the wire as a short string. */
 export const shortText = kind(

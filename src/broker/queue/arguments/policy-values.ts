@@ -3,6 +3,7 @@
 
 import { describeTerm, isInteger, type JsonValue } from '../../../util/json/json.ts';
 import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
+import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
 import type { KnownTypeName } from '../types/registry.ts';
 import { listOf } from './argument-values.ts';
 import { A_STRING, ANYTHING, choiceShape, integerShape, type ValueShape } from './value-shape.ts';
@@ -70,6 +71,26 @@ export const aPart = (refusal: string, scope: Scope = {}): PolicyValue =>
     refusal,
     scope,
     (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  );
+
+/** How many of something in which time. */
+export const aRate = (refusal: string, scope: Scope = {}): PolicyValue =>
+  kind(
+    RATE_FORMS,
+    A_STRING,
+    refusal,
+    scope,
+    (value) => typeof value === 'string' && readRate(value) !== null,
+  );
+
+/** How many of them may go out at once. */
+export const aBurst = (refusal: string, scope: Scope = {}): PolicyValue =>
+  kind(
+    `an integer from 1 to ${RATE_COUNT_MAX}`,
+    integerShape(1, RATE_COUNT_MAX),
+    refusal,
+    scope,
+    (value) => isInteger(value) && value >= 1 && value <= RATE_COUNT_MAX,
   );
 
 export const aString = (refusal: string, scope: Scope = {}): PolicyValue =>

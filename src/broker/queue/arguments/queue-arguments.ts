@@ -4,6 +4,7 @@
 import { QUEUE_TYPES } from '../types/registry.ts';
 import {
   type ArgumentValue,
+  burst,
   count,
   expiry,
   flag,
@@ -15,16 +16,19 @@ import {
   part,
   positive,
   positiveExpiry,
+  rate,
   shortText,
   shortTextWith,
   text,
   upTo,
 } from './argument-values.ts';
 import {
+  aBurst,
   anIntegerFrom,
   anyOf,
   anything,
   aPart,
+  aRate,
   aShortString,
   aString,
   OPERATOR,
@@ -201,6 +205,18 @@ const SETTINGS = [
     part,
     aPart('is not a valid delayed retry jitter', OPERATOR),
     'The part of that time, from 0 to 1, that is left to chance and taken off.',
+  ),
+  row(
+    'delivery-rate',
+    rate,
+    aRate('is not a valid delivery rate', OPERATOR),
+    'How many messages go out in which time, those that came back included: a bucket of so many that is refilled evenly. What waits stays ready.',
+  ),
+  row(
+    'delivery-burst',
+    burst,
+    aBurst('is not a valid delivery burst', OPERATOR),
+    'How many of them may go out at once after a quiet time, instead of all: 1 spaces them evenly.',
   ),
   row(
     'queue-mode',

@@ -102,12 +102,16 @@ export class QueueDelays implements DelayOwner {
   }
 
   /**
-   * What becomes of an unacked message that came back, where it may not come back at once, or no more: false, it goes
-   * back to its place. `failed`: its consumer rejected it, or is gone.
+   * Counts that an unacked message came back, and sees to it where it may not go out again at once, or no more; false:
+   * it goes back to its place. `failed`: its consumer rejected it, or is gone.
    */
-  returned(seq: number, returns: number, failed: boolean): boolean {
+  returned(seq: number, failed: boolean): boolean {
     const { queue, host, entry, log } = this;
     const { rules, messages } = queue;
+    host.line.begin();
+    const returns = messages.countReturn(seq);
+    host.line.end();
+    if (!rules.limitsReturns) return false;
     const held = messages.entryOf(seq);
     const headers = this.headersOf(held.position);
     const own = headers === null ? null : attemptsOf(headers);

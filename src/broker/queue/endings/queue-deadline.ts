@@ -1,10 +1,10 @@
-// Owns when a queue has to be looked at again: its next message expires, or it has been unused for too long. Never
-// drops anything.
+// Owns when a queue has to be looked at again: its next message expires or may go out, or it has been unused for too
+// long. Never drops anything.
 
 import type { HostedQueue, QueueHome, QueueHost } from '../ports.ts';
 import type { QueueRules } from '../rules.ts';
 
-/** A queue with something that may expire, or that expires itself. */
+/** A queue with something that may expire or waits for its time, or that expires itself. */
 interface TimedQueue extends HostedQueue {
   readonly name: string;
   readonly rules: QueueRules;
@@ -16,6 +16,8 @@ interface TimedQueue extends HostedQueue {
     /** When a message that waits is due, or made ready for it, ms since the Unix epoch; Infinity: none waits. */
     readonly nextDueMs: number;
   };
+  /** When the next message may go out at its pace; null: it has none. */
+  readonly pace: { readonly nextMs: number } | null;
 }
 
 /** The deadline of one queue. */
@@ -38,12 +40,13 @@ export class QueueDeadline {
     this.refresh();
   }
 
-  /** Sees to it that the host calls when the next message, or the queue, may expire. */
+  /** Sees to it that the host calls when the next message, or the queue, may expire, or one may go out. */
   refresh(): void {
     const { queue } = this;
     const unusedMs =
       queue.consumers.length > 0 ? Infinity : this.lastUsedMs + queue.rules.expiresMs;
-    const dueMs = Math.min(unusedMs, queue.endings.nextExpiryMs(), queue.delays.nextDueMs);
+    const paceMs = queue.pace?.nextMs ?? Infinity;
+    const dueMs = Math.min(unusedMs, queue.endings.nextExpiryMs(), queue.delays.nextDueMs, paceMs);
     if (dueMs < queue.watchedMs) this.host.watch(queue, dueMs);
   }
 

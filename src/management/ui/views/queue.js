@@ -201,6 +201,7 @@ function drawFacts(section, queue) {
       died('Lost', queue, 'dropped'),
       died('Dead-lettered', queue, 'dead_lettered'),
       refused > 0 ? ['Refused', `${many(refused, 'message')} while it was full`] : null,
+      queue.delivery_rule ? ['Deliveries', queue.delivery_rule] : null,
       queue.policy
         ? ['Policy', [tag(queue.policy), code(queue.effective_policy_definition)]]
         : null,

@@ -1,0 +1,19 @@
+// Owns the tests of what a queue says of how fast its messages go out.
+
+import { expect, test } from 'vitest';
+import type { Field } from '../../../../src/amqp/field-table.ts';
+import { rulesOf } from '../../../../src/broker/queue/rules.ts';
+import { paceWords } from '../../../../src/broker/view/delayed/pace-words.ts';
+
+test('a queue says how fast its messages go out', () => {
+  const words = (rate: string, burst?: number): string => {
+    const args = new Map<string, Field>([['x-delivery-rate', { type: 'S', value: rate }]]);
+    if (burst !== undefined) args.set('x-delivery-burst', { type: 'l', value: burst });
+    return paceWords(rulesOf(args, null, null));
+  };
+  expect(words('50/60s')).toBe('50 in 60 s at most.');
+  expect(words('1/h')).toBe('1 in 1 h at most.');
+  expect(words('100/m', 1)).toBe('100 in 1 min at most, evenly spaced.');
+  expect(words('10/s', 40)).toBe('10 in 1 s at most, and 40 at once after a quiet time.');
+  expect(paceWords(rulesOf(new Map(), null, null))).toBe('');
+});
