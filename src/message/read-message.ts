@@ -1,7 +1,7 @@
 // Owns taking a record apart, for code that makes another message of it: a dead letter, a copy with
 // other headers. Never on the way of a message that only passes.
 
-import { decodeTable, type Field, type FieldTable } from '../amqp/field-table.ts';
+import { decodeTable, type FieldTable } from '../amqp/field-table.ts';
 import {
   BIT_EXPIRATION,
   BIT_HEADERS,
@@ -107,9 +107,8 @@ function readRecord(bytes: Buffer, view: DataView, offset: number): ReadMessage 
   };
 }
 
-/** A record of the same message with one more header, or another value of it; without a head. */
-export function recordWithHeader(message: ReadMessage, name: string, value: Field): Buffer {
-  message.headers.set(name, value);
+/** A record of the same message with the headers as they are now; without a head. */
+export function recordWithHeaders(message: ReadMessage): Buffer {
   const payload = replaceHeaders(message.headerPayload, message.headers, false);
   const { exchange, routingKey } = message.address;
   return buildRecord(exchange, routingKey, payload, message.body);

@@ -117,6 +117,7 @@ test('headers of any value go every way that a message can take, and come out as
     'BCC',
     'x-death',
     'x-delivery-count',
+    'x-acquired-count',
     'x-first-death-reason',
     'x-match',
   ];

@@ -117,7 +117,10 @@ describe('a message that comes back', () => {
     await channel.waitForConfirms();
     for (const [n, waitMs] of [60_000, 120_000, 240_000, 480_000].entries()) {
       const message = await get(channel, 'jobs');
-      expect(message.properties.headers?.['x-delivery-count'] ?? 0).toBe(n);
+      const { headers = {} } = message.properties;
+      expect([headers['x-delivery-count'], headers['x-acquired-count']]).toEqual(
+        n === 0 ? [undefined, undefined] : [n, n],
+      );
       channel.nack(message);
       await broker.clock.advance(waitMs - 20_000);
       expect(await take(channel, 'jobs'), `${waitMs}`).toBe(null);

@@ -366,6 +366,7 @@ const HEADERS = [
   'CC',
   'BCC',
   'x-delivery-count',
+  'x-acquired-count',
   'x-first-death-reason',
   'x-first-death-queue',
   'x-first-death-exchange',

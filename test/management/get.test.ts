@@ -84,10 +84,11 @@ test('a message that is got says how often it came before, in a quorum queue als
     });
   };
   await publish('counted', 'quorum');
-  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 0 });
-  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 1 });
-  expect(await got('counted')).toEqual({ mine: 1, 'x-delivery-count': 2 });
+  const counted = (n: number) => ({ mine: 1, 'x-delivery-count': n, 'x-acquired-count': n });
+  expect(await got('counted')).toEqual(counted(0));
+  expect(await got('counted')).toEqual(counted(1));
+  expect(await got('counted')).toEqual(counted(2));
   await publish('uncounted', 'classic');
   expect(await got('uncounted')).toEqual({ mine: 1 });
-  expect(await got('uncounted')).toEqual({ mine: 1, 'x-delivery-count': 1 });
+  expect(await got('uncounted')).toEqual(counted(1));
 });

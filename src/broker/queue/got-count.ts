@@ -1,16 +1,19 @@
 // Owns the count of earlier deliveries that a message carries when a client gets it. Never counts: the pages of the
 // queue's messages do.
 
-import type { Field } from '../../amqp/field-table.ts';
+import type { FieldTable } from '../../amqp/field-table.ts';
 import type { ConsumerSource } from './consumer.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
 
-/** The header that says how often a message came before. */
-export const COUNT_HEADER = 'x-delivery-count';
+/**
+ * The headers that say how often a message came before: how often it came back, and RabbitMQ 4.3's, how often a consumer had
+ * it. Each delivery that ends without an end of its message is a return here, so both say the same.
+ */
+const COUNT_HEADERS = ['x-delivery-count', 'x-acquired-count'] as const;
 
-/** A count as that header has it. */
-export function countField(count: number): Field {
-  return { type: 'l', value: count };
+/** Puts a count into the headers of a message. */
+export function setCount(headers: FieldTable, count: number): void {
+  for (const name of COUNT_HEADERS) headers.set(name, { type: 'l', value: count });
 }
 
 /**

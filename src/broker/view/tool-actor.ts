@@ -14,7 +14,7 @@ import { Refusal } from '../errors.ts';
 import type { Binding } from '../exchange/binding.ts';
 import type { Destination, Exchange } from '../exchange/exchange.ts';
 import type { ConsumerSource } from '../queue/consumer.ts';
-import { COUNT_HEADER, countField, gotCount } from '../queue/got-count.ts';
+import { gotCount, setCount } from '../queue/got-count.ts';
 import type { TakenEntry } from '../queue/messages/queue-entries.ts';
 import type { Queue } from '../queue/queue.ts';
 import { redriveMessage, type Stuck } from '../republish/redrive.ts';
@@ -236,7 +236,7 @@ export class ToolActor {
         const look = (seen: TakenEntry): void => {
           const message = readMessage(this.broker.core.log, seen.position);
           const earlier = gotCount(queue, seen);
-          if (earlier !== null) message.headers.set(COUNT_HEADER, countField(earlier));
+          if (earlier !== null) setCount(message.headers, earlier);
           view = viewMessage(message, seen.redelivered, encoding, truncate);
         };
         const entry = queue.get(false, look, true);

@@ -4,12 +4,12 @@
 import { BASIC_GET_OK, BASIC_RETURN } from '../../amqp/constants.ts';
 import { REPLY_CODES } from '../../amqp/errors.ts';
 import type { ConsumerSource } from '../../broker/queue/consumer.ts';
-import { COUNT_HEADER, countField, gotCount } from '../../broker/queue/got-count.ts';
+import { gotCount, setCount } from '../../broker/queue/got-count.ts';
 import type { TakenEntry } from '../../broker/queue/messages/queue-entries.ts';
 import type { Chunk } from '../../message/chunk.ts';
 import type { MessageLog } from '../../message/log/log.ts';
 import { positionOf, type Segment } from '../../message/log/segment.ts';
-import { readMessage, recordWithHeader } from '../../message/read-message.ts';
+import { readMessage, recordWithHeaders } from '../../message/read-message.ts';
 import { methodPrefix, writeContent, writeTag } from './content-writer.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -97,8 +97,8 @@ function writeMessage(
 function see(log: MessageLog, position: number, count: number | null): SeenMessage {
   if (count !== null) {
     const message = readMessage(log, position);
-    const bytes = recordWithHeader(message, COUNT_HEADER, countField(count));
-    return { bytes, record: 0, segment: null };
+    setCount(message.headers, count);
+    return { bytes: recordWithHeaders(message), record: 0, segment: null };
   }
   const segment = log.readable(position);
   const record = position - positionOf(segment.id, 0);

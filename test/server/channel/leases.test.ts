@@ -258,7 +258,7 @@ test('a message that was got is taken back, and an ack of it that is late is har
   const again = await channel.get('jobs');
   expect(again).toMatchObject({
     fields: { redelivered: true },
-    properties: { headers: { 'x-delivery-count': 1 } },
+    properties: { headers: { 'x-delivery-count': 1, 'x-acquired-count': 1 } },
   });
   channel.ack(again as GetMessage);
   await channel.checkQueue('jobs');
