@@ -128,7 +128,11 @@ describe('a message that comes back', () => {
     }
     channel.reject(await get(channel, 'jobs'));
     const dead = await get(channel, 'dead');
-    expect(dead.properties.headers?.['x-first-death-reason']).toBe('delivery_limit');
+    expect(dead.properties.headers).toMatchObject({
+      'x-first-death-reason': 'delivery_limit',
+      'x-delivery-count': 5,
+      'x-acquired-count': 5,
+    });
     expect(broker.queue('jobs')).toMatchObject({ ready: 0, delayed: 0, unacked: 0 });
   });
 

@@ -1,4 +1,4 @@
-// Owns the count of earlier deliveries that a message carries when a client gets it. Never counts: the pages of the
+// Owns the count of earlier deliveries that a message carries when a client gets it, or when it died of them. Never counts: the pages of the
 // queue's messages do.
 
 import type { FieldTable } from '../../amqp/field-table.ts';
@@ -14,6 +14,11 @@ const COUNT_HEADERS = ['x-delivery-count', 'x-acquired-count'] as const;
 /** Puts a count into the headers of a message. */
 export function setCount(headers: FieldTable, count: number): void {
   for (const name of COUNT_HEADERS) headers.set(name, { type: 'l', value: count });
+}
+
+/** Takes the counts out of the headers of a message; returns whether there were any. */
+export function removeCount(headers: FieldTable): boolean {
+  return COUNT_HEADERS.map((name) => headers.delete(name)).includes(true);
 }
 
 /**

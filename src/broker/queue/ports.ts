@@ -102,9 +102,15 @@ export interface QueueHost extends MessagesHost {
 export interface QueueHome {
   /**
    * Hands a message on to where the queue's dead letters go; it is still in the queue. Returns the steps of that,
-   * not begun, where they are too many for one turn: the batch of the last one must have all of them.
+   * not begun, where they are too many for one turn: the batch of the last one must have all of them. `returns`: how
+   * often it came back, where it died of that.
    */
-  deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null;
+  deadLetter(
+    queue: DyingQueue,
+    position: number,
+    reason: DeathReason,
+    returns: number,
+  ): Steps | null;
   /** Takes over a message that cannot be looked at; the queue lets go of it in the same turn. */
   setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void;
   /** The queue of that name was unused for as long as it may be. */

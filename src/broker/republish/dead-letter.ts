@@ -7,6 +7,7 @@ import { NO_EXPIRY } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
 import { WIDE_ROUTE } from '../core/enqueue.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import { setCount } from '../queue/got-count.ts';
 import type { DeathReason, DyingQueue } from '../queue/ports.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
 import type { Router } from '../routing/router.ts';
@@ -27,7 +28,8 @@ export interface RoutedVhost {
  * Publishes a message that died in `queue` to the queue's dead-letter exchange, if it has one that
  * exists. The caller then settles it in `queue` within the same turn, so that one batch holds both:
  * on disk the message is here or there, never in both and never in none. Where it goes to very many queues,
- * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last.
+ * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last. `returns`: how
+ * often it came back, where it died of that, as the dead letter says then; else 0.
  */
 export function deadLetter(
   core: BrokerCore,
@@ -35,6 +37,7 @@ export function deadLetter(
   queue: DyingQueue,
   position: number,
   reason: DeathReason,
+  returns: number,
 ): Steps | null {
   const { deadLetterExchange, deadLetterRoutingKey, deadLetterStrategy } = queue.rules;
   if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) {
@@ -46,6 +49,7 @@ export function deadLetter(
   const { headers, expiration, address } = message;
   const atMs = core.clock.wallMs();
   recordDeath(headers, { ...address, queue: queue.name, reason, expiration, atMs });
+  if (returns > 0) setCount(headers, returns);
   if (deadLetterRoutingKey !== null) headers.delete('CC');
   const routingKey = deadLetterRoutingKey ?? address.routingKey;
   const properties = new MessageProperties();

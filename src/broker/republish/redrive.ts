@@ -1,9 +1,11 @@
 // Owns moving messages from one queue to another, dead letters back to where they died above all. A
 // message is never in both queues, and never in none, whatever happens: one batch holds the move.
 
+import { replaceHeaders } from '../../amqp/property-walk.ts';
 import type { ReadMessage } from '../../message/read-message.ts';
 import { NO_EXPIRY } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
+import { removeCount } from '../queue/got-count.ts';
 import type { BrowsedEntry } from '../queue/messages/visiting.ts';
 import type { MessageSink } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -23,7 +25,7 @@ export type Moved = 'moved' | Stuck;
 
 /**
  * Moves a ready message to the queue that it died in last, or to `to`. A dead letter gets the exchange
- * and the routing key back that it had; what `x-death` says stays, as its history.
+ * and the routing key back that it had, and its attempts begin anew; what `x-death` says stays, as its history.
  */
 export function redriveMessage(
   core: BrokerCore,
@@ -37,10 +39,13 @@ export function redriveMessage(
   if (to === null && death === null) return 'not_dead_letter';
   const target = to ?? vhost.queues.get(death?.queue ?? '');
   if (target === undefined || target === from) return 'no_queue';
+  // It begins anew: what it died of must not count as attempts of a consumer that reads the header.
+  const counted = death !== null && removeCount(message.headers);
+  const { headerPayload, headers } = message;
   const copy = {
     exchange: death === null ? message.address.exchange : (death.exchange ?? ''),
     routingKey: death?.routingKey ?? message.address.routingKey,
-    headerPayload: message.headerPayload,
+    headerPayload: counted ? replaceHeaders(headerPayload, headers, false) : headerPayload,
     expiryMs: expiryMsOf(message.expiration),
   };
   if (placeCopy(core, prepareCopy(core, message, copy), [target]) > 0) return 'refused';

@@ -320,8 +320,13 @@ export class Vhost implements QueueHome, Active {
     this.removeQueueBy(act, queue, then);
   }
 
-  deadLetter(queue: DyingQueue, position: number, reason: DeathReason): Steps | null {
-    return deadLetter(this.broker.core, this, queue, position, reason);
+  deadLetter(
+    queue: DyingQueue,
+    position: number,
+    reason: DeathReason,
+    returns: number,
+  ): Steps | null {
+    return deadLetter(this.broker.core, this, queue, position, reason, returns);
   }
 
   setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void {

@@ -31,7 +31,7 @@ interface Dead {
 /** Lets the first message of a queue die as a channel does. */
 function kill(small: SmallBroker, queue: Queue, reason: DeathReason = 'rejected'): void {
   const { seq, position } = queue.take() as { seq: number; position: number };
-  deadLetter(small.broker.core, small.vhost, queue, position, reason);
+  deadLetter(small.broker.core, small.vhost, queue, position, reason, 0);
   queue.settle(seq);
 }
 
@@ -193,7 +193,7 @@ test('on disk a message is in one place, whichever batch a crash leaves', () => 
     small.fill('q', 1);
     const { seq, position } = queue.take() as { seq: number; position: number };
     small.broker.core.seal();
-    deadLetter(small.broker.core, small.vhost, queue, position, 'rejected');
+    deadLetter(small.broker.core, small.vhost, queue, position, 'rejected', 0);
     queue.settle(seq);
     small.broker.core.seal();
     small.store.sync(durable);

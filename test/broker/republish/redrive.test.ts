@@ -7,6 +7,7 @@ import { redriveMessage, STUCK } from '../../../src/broker/republish/redrive.ts'
 import { Walk } from '../../../src/broker/view/browse.ts';
 import { reference } from '../../../src/broker/view/tables/reference.ts';
 import { STUCK as IN_VERBS } from '../../../src/cli/verbs/live/messages.ts';
+import { readMessage } from '../../../src/message/read-message.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const text = (value: string): Field => ({ type: 'S', value });
@@ -94,6 +95,32 @@ test('messages amid others are moved, and those around them stay in their order'
   const all = Array.from({ length: 600 }, (_, n) => n);
   expect(bodies(after.queue('to'), after)).toEqual(all.filter((n) => n % 3 === 0));
   expect(bodies(after.queue('from'), after)).toEqual(all.filter((n) => n % 3 !== 0));
+});
+
+test('a message that came back too often says how often, and begins anew when it is moved back', () => {
+  const small = new SmallBroker();
+  small.declare('dead');
+  const queue = small.declare('jobs', true, {
+    'x-dead-letter-exchange': text(''),
+    'x-dead-letter-routing-key': text('dead'),
+    'x-delivery-limit': { type: 'l', value: 1 },
+  });
+  small.fill('jobs', 1);
+  for (let n = 0; n < 2; n++) {
+    const taken = queue.get();
+    if (taken !== null) queue.requeue(taken.seq);
+  }
+  const countsOf = (name: string) => {
+    const taken = small.queue(name).get();
+    if (taken === null) throw new Error(`there is no message in ${name}`);
+    small.queue(name).requeue(taken.seq);
+    const { headers } = readMessage(small.broker.core.log, taken.position);
+    return [headers.get('x-delivery-count')?.value, headers.get('x-acquired-count')?.value];
+  };
+  expect(countsOf('dead')).toEqual([2, 2]);
+  expect(redrive(small, 1)).toEqual(['moved']);
+  expect(countsOf('jobs')).toEqual([undefined, undefined]);
+  expect(counts(small)).toEqual([0, 1]);
 });
 
 test('the command line and the web UI have words for each reason why messages stay', () => {

@@ -156,7 +156,8 @@ export class Endings implements Refusing {
   /** The same; what is long is returned instead, and the message has not ended then. */
   private endNow(seq: number, reason: DeathReason): Steps | null {
     const { messages } = this.queue;
-    const { letter, failed } = this.handOn(messages.positionOf(seq), reason);
+    const returns = reason === 'delivery_limit' ? messages.returnsOf(seq) : 0;
+    const { letter, failed } = this.handOn(messages.positionOf(seq), reason, returns);
     if (failed !== null) this.setAside(seq, reason, failed.error);
     else if (letter === null) messages.end(seq);
     return letter;
@@ -171,7 +172,7 @@ export class Endings implements Refusing {
   /** It is the turn of one that was refused. Returns what is to be done in steps, one batch for all. */
   handOnRefused(position: number, bodyBytes: number, flags: number): Steps | null {
     const { messages } = this.queue;
-    const { letter, failed } = this.handOn(position, 'maxlen');
+    const { letter, failed } = this.handOn(position, 'maxlen', 0);
     if (failed === null) return letter;
     // To be set aside it has to be a message of this queue.
     this.home.setAside(
@@ -211,7 +212,7 @@ export class Endings implements Refusing {
   }
 
   /** What is thrown before anything changed is noted as failed; what is thrown after that goes on its way. */
-  private handOn(position: number, reason: DeathReason): HandedOn {
+  private handOn(position: number, reason: DeathReason, returns: number): HandedOn {
     if (this.queue.rules.deadLetterExchange === null) {
       countDeath(this.queue, reason, 'disabled', false);
       return AT_ONCE;
@@ -219,7 +220,7 @@ export class Endings implements Refusing {
     const { line } = this.host;
     const { begun } = line;
     try {
-      const letter = this.home.deadLetter(this.queue, position, reason);
+      const letter = this.home.deadLetter(this.queue, position, reason, returns);
       return letter === null ? AT_ONCE : { letter, failed: null };
     } catch (error) {
       if (line.begun !== begun) throw error;
