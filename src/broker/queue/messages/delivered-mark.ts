@@ -18,6 +18,9 @@ const AHEAD_FIRST = 128;
  * So that a backlog does not wait for the disk at each message, the mark runs ahead of the cursor:
  * AHEAD_FIRST messages where one waits, twice as far each time it has to move, up to AHEAD_MAX. After a crash at most that many messages
  * per queue are marked though they were never delivered; after a clean stop none.
+ *
+ * A message that waited elsewhere on the disk before it came here is another matter: a crash brings it back to there,
+ * and later it comes anew, under a number above the mark. So it goes out only once a batch is durable that has it here.
  */
 export class DeliveredMark {
   /** The mark in the newest batch that has one. */
@@ -30,6 +33,11 @@ export class DeliveredMark {
   wanted = false;
   private readonly needed: boolean;
   private durable = 0;
+  /** Messages below this seq may go out: below `durable`, and below all that waited and are not known to be here on disk. */
+  private free = 0;
+  private waitedFrom = Infinity;
+  /** Batches under way, and the tail that each has, while there are such. */
+  private readonly waitedTails: { readonly batch: number; readonly tail: number }[] = [];
   private sealedBatch = 0;
   private ahead = 0;
 
@@ -40,15 +48,17 @@ export class DeliveredMark {
 
   /** Whether the message may go out now as far as the mark is concerned. */
   mayDeliver(seq: number): boolean {
-    return seq < this.durable || seq >= this.sealedTail;
+    return seq < this.free || seq >= this.sealedTail;
   }
 
-  /**
-   * A message came that was in the queue before and waited: a crash brings it back to where it waited, unless a batch has
-   * that it is ready. Until then nothing goes out for being unsealed, or it could go out twice without a flag.
-   */
-  waitForSeal(): void {
-    if (this.needed) this.sealedTail = Infinity;
+  /** A message came that had waited elsewhere on the disk. */
+  waitUntilDurable(seq: number): void {
+    if (!this.needed) return;
+    // Nothing goes out for being unsealed, until the next seal.
+    this.sealedTail = Infinity;
+    if (this.waitedFrom !== Infinity) return;
+    this.waitedFrom = seq;
+    this.setFree();
   }
 
   /**
@@ -58,6 +68,7 @@ export class DeliveredMark {
   seal(batch: number, cursor: number, tail: number, delivered: boolean): boolean {
     this.sealedTail = tail;
     if (!this.needed) return false;
+    if (this.waitedFrom !== Infinity) this.waitedTails.push({ batch, tail });
     if (!this.wanted && !(delivered && cursor > this.sealed)) return false;
     if (this.wanted && cursor < this.sealed) return false;
     if (this.wanted) this.ahead = Math.max(this.ahead, AHEAD_FIRST);
@@ -69,11 +80,22 @@ export class DeliveredMark {
 
   /** Returns whether deliveries that waited may go on, now that batches up to `batch` are durable. */
   durableUpTo(batch: number): boolean {
-    if (this.durable === this.sealed || this.sealedBatch > batch) return false;
-    this.durable = this.sealed;
+    const before = this.free;
+    if (this.sealedBatch <= batch) this.durable = this.sealed;
+    while (this.waitedTails.length > 0 && this.waitedTails[0]!.batch <= batch) {
+      const { tail } = this.waitedTails.shift()!;
+      const all = this.waitedTails.length === 0 && this.sealedTail !== Infinity;
+      this.waitedFrom = all ? Infinity : tail;
+    }
+    this.setFree();
+    if (this.free === before) return false;
     const waited = this.wanted;
     this.wanted = false;
     return waited;
+  }
+
+  private setFree(): void {
+    this.free = Math.min(this.durable, this.waitedFrom);
   }
 
   /** Sets the mark to the cursor, but never below what an earlier crash left in doubt. */
@@ -89,6 +111,7 @@ export class DeliveredMark {
   recover(mark: number): void {
     this.sealed = mark;
     this.durable = mark;
+    this.free = mark;
     this.redeliveredBelow = mark;
   }
 }

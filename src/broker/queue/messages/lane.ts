@@ -97,9 +97,9 @@ export class Lane {
     if ((state & ENTRY_STORED) !== 0) this.owner.unsealedPushed();
   }
 
-  /** The message that was added last had waited; it goes out once a batch has that it is ready. */
+  /** The message that was added last had waited; it goes out once a durable batch has that it is ready. */
   pushedWaited(): void {
-    this.mark.waitForSeal();
+    this.mark.waitUntilDurable(this.entries.tail - 1);
   }
 
   /**

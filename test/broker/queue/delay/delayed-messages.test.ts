@@ -267,6 +267,42 @@ test('a message that has waited goes out once the disk knows it as ready, and is
   expect(again.queue('q').get()).toMatchObject({ redelivered: true });
 });
 
+test.each(['amid its batch', 'behind it'])(
+  'neither a mark that ran ahead nor a batch under way lets it out too early: a crash %s',
+  (when) => {
+    const small = new SmallBroker();
+    small.declare('q');
+    const properties = { deliveryMode: 2 };
+    for (const body of ['a', 'b'])
+      small.publish({ routingKey: 'q', properties }, Buffer.from(body));
+    delayed(small, 'x', 100);
+    small.commit();
+    // The mark runs ahead of these, and so above the number that the other one will have.
+    const queue = small.queue('q');
+    expect(readyNow(small, queue)).toEqual(['a', 'b']);
+    small.commit();
+    small.nowMs += 100;
+    small.broker.core.tick();
+    expect(queue.get(), 'not sealed').toBeNull();
+    small.broker.core.seal();
+    expect(queue.get(), 'not durable').toBeNull();
+    if (when === 'behind it') {
+      small.store.sync();
+      expect(queue.get()).toMatchObject({ redelivered: false });
+    }
+    const again = small.crashed();
+    again.pass(0);
+    const first = again.queue('q').get();
+    if (when === 'behind it') {
+      expect(first).toMatchObject({ redelivered: true });
+      return;
+    }
+    expect(first, 'it waited again').toBeNull();
+    again.commit();
+    expect(again.queue('q').get()).toMatchObject({ redelivered: false });
+  },
+);
+
 test('what comes near is opened and divided in pieces, so that no turn is long', () => {
   const small = new SmallBroker();
   fewInMemory(small);

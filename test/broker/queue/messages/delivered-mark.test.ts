@@ -23,6 +23,26 @@ test('a message that a batch holds waits until the mark above it is durable', ()
   expect(mark.mayDeliver(0)).toBe(true);
 });
 
+test('messages that waited elsewhere go out batch by batch, as these become durable', () => {
+  const mark = new DeliveredMark(true);
+  mark.seal(1, 0, 5, false);
+  mark.wanted = true;
+  mark.seal(2, 0, 5, false);
+  mark.durableUpTo(2);
+  mark.waitUntilDurable(5);
+  expect([4, 5, 6].map((seq) => mark.mayDeliver(seq))).toEqual([true, false, false]);
+  mark.wanted = true;
+  mark.seal(3, 5, 6, false);
+  mark.waitUntilDurable(6);
+  expect([5, 6].map((seq) => mark.mayDeliver(seq))).toEqual([false, false]);
+  expect(mark.durableUpTo(3)).toBe(true);
+  expect([5, 6].map((seq) => mark.mayDeliver(seq))).toEqual([true, false]);
+  mark.wanted = true;
+  mark.seal(4, 6, 7, false);
+  mark.durableUpTo(4);
+  expect([6, 7].map((seq) => mark.mayDeliver(seq))).toEqual([true, true]);
+});
+
 test('the batch that seals a delivered message marks it, unless nothing of it is left', () => {
   const gone = new DeliveredMark(true);
   expect(gone.seal(1, 3, 3, false)).toBe(false);
