@@ -2,7 +2,7 @@
 // Never knows which arguments or headers mean something, nor touches frames and methods.
 import { type Buffer, isUtf8 } from 'node:buffer';
 import { assert } from '../util/assert.ts';
-import { copyOf, decodeText } from '../util/bytes.ts';
+import { copyOf, decodeText, U32 } from '../util/bytes.ts';
 import { AmqpError } from './errors.ts';
 import { type TableLimits, WIRE_LIMITS } from './table-limits.ts';
 
@@ -205,6 +205,33 @@ export function fieldEnd(buf: Buffer, at: number): number {
       return lengthEnd(buf, at + 1, buf.length);
     default:
       return at + 1 + fixedBytes(type);
+  }
+}
+
+/**
+ * The value of an integer type whose type octet is at `typeAt`, as the nearest number, without an object for it. NaN: it
+ * is of another type; a timestamp is.
+ */
+export function integerAt(buf: Buffer, typeAt: number): number {
+  const at = typeAt + 1;
+  switch (buf[typeAt]) {
+    case TYPE_INT8:
+      return buf.readInt8(at);
+    case TYPE_UINT8:
+      return buf.readUInt8(at);
+    case TYPE_INT16:
+      return buf.readInt16BE(at);
+    case TYPE_UINT16:
+      return buf.readUInt16BE(at);
+    case TYPE_INT32:
+      return buf.readInt32BE(at);
+    case TYPE_UINT32:
+      return buf.readUInt32BE(at);
+    case TYPE_INT64:
+    case TYPE_INT64_ALIAS:
+      return buf.readInt32BE(at) * U32 + buf.readUInt32BE(at + 4);
+    default:
+      return Number.NaN;
   }
 }
 

@@ -26,6 +26,8 @@ const BIT_FIRST = 15;
 export function propertyStart(bytes: Buffer, flagsAt: number, bit: number): number {
   const flags = bytes.readUInt16BE(flagsAt);
   let at = flagsAt + 2;
+  // Mostly there is none before it.
+  if (flags >>> (bit + 1) === 0) return at;
   for (let before = BIT_FIRST; before > bit; before--) {
     if ((flags & (1 << before)) !== 0) at = propertyEnd(bytes, at, before);
   }
@@ -37,9 +39,9 @@ export function hasProperty(bytes: Buffer, flagsAt: number, bit: number): boolea
   return (bytes.readUInt16BE(flagsAt) & (1 << bit)) !== 0;
 }
 
-/** One header of a message, without decoding the others; undefined: it has none of that name. */
-export function headerField(bytes: Buffer, flagsAt: number, name: Buffer): Field | undefined {
-  if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return undefined;
+/** Where the value of a header begins, its type octet first, without decoding the others; -1: there is none of that name. */
+export function headerAt(bytes: Buffer, flagsAt: number, name: Buffer): number {
+  if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return -1;
   const table = propertyStart(bytes, flagsAt, BIT_HEADERS);
   const end = table + 4 + bytes.readUInt32BE(table);
   const { length } = name;
@@ -49,11 +51,17 @@ export function headerField(bytes: Buffer, flagsAt: number, name: Buffer): Field
     if (keyLength === length) {
       let same = 0;
       while (same < length && bytes[at + 1 + same] === name[same]) same += 1;
-      if (same === length) return readField(bytes, keyEnd);
+      if (same === length) return keyEnd;
     }
     at = fieldEnd(bytes, keyEnd);
   }
-  return undefined;
+  return -1;
+}
+
+/** One header of a message; undefined: it has none of that name. */
+export function headerField(bytes: Buffer, flagsAt: number, name: Buffer): Field | undefined {
+  const at = headerAt(bytes, flagsAt, name);
+  return at < 0 ? undefined : readField(bytes, at);
 }
 
 /** The value of a short-string property, or null when the message does not have it. */

@@ -27,7 +27,7 @@ export class Disk {
       const table = this.table(batch.tables[i] as number);
       const key = batch.keys[i] as Buffer;
       const value = batch.values[i] as Buffer;
-      if (batch.kinds[i] === PUT) table.put(key, value);
+      if (batch.kinds[i] === PUT) table.put(key, Buffer.from(value));
       else if (batch.kinds[i] === REMOVE) table.remove(key);
       else table.removeRange(key, value);
     }

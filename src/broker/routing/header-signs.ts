@@ -16,7 +16,14 @@ export const SIGN_ACKS = 4;
 /** `x-consumer-timeout`: to one exchange, it is about a delivery. */
 export const SIGN_TIMEOUT = 8;
 
-const NAMES = new Map<number, readonly (readonly [name: Buffer, sign: number])[]>();
+/** What a name asks for. */
+interface Sign {
+  readonly name: Buffer;
+  readonly sign: number;
+}
+
+/** By their lengths: most keys need no further look. */
+const NAMES = new Array<Sign[] | null>(256).fill(null);
 
 for (const [name, sign] of [
   ['CC', SIGN_COPIES],
@@ -27,12 +34,8 @@ for (const [name, sign] of [
   ['x-consumer-timeout', SIGN_TIMEOUT],
 ] as const) {
   const bytes = Buffer.from(name);
-  NAMES.set(bytes.length, [...(NAMES.get(bytes.length) ?? []), [bytes, sign]]);
+  NAMES[bytes.length] = [...(NAMES[bytes.length] ?? []), { name: bytes, sign }];
 }
-
-/** By the length of a key, whether any name has it: most keys need no further look. */
-const LENGTHS = new Uint8Array(256);
-for (const length of NAMES.keys()) LENGTHS[length] = 1;
 
 /** The SIGN_ bits of a message whose properties begin at `flagsAt`, and were checked. */
 export function headerSigns(bytes: Buffer, flagsAt: number): number {
@@ -43,17 +46,19 @@ export function headerSigns(bytes: Buffer, flagsAt: number): number {
   for (let at = table + 4; at < end; ) {
     const length = bytes[at] as number;
     const keyEnd = at + 1 + length;
-    if (LENGTHS[length] === 1) signs |= signOf(bytes, at + 1, length);
+    const alike = NAMES[length] as Sign[] | null;
+    if (alike !== null) signs |= signOf(bytes, at + 1, alike);
     at = fieldEnd(bytes, keyEnd);
   }
   return signs;
 }
 
-function signOf(bytes: Buffer, start: number, length: number): number {
-  for (const [name, sign] of NAMES.get(length) ?? []) {
+function signOf(bytes: Buffer, start: number, alike: readonly Sign[]): number {
+  for (let n = 0; n < alike.length; n++) {
+    const { name, sign } = alike[n] as Sign;
     let same = 0;
-    while (same < length && bytes[start + same] === name[same]) same += 1;
-    if (same === length) return sign;
+    while (same < name.length && bytes[start + same] === name[same]) same += 1;
+    if (same === name.length) return sign;
   }
   return 0;
 }

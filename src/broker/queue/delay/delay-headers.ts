@@ -1,8 +1,8 @@
 // Owns what the headers of one message say of when it is due, and of its attempts. Never waits.
 
 import { integerOf } from '../../../amqp/field-integers.ts';
-import type { Field, FieldTable } from '../../../amqp/field-table.ts';
-import { headerField, replaceHeaders } from '../../../amqp/property-walk.ts';
+import { type Field, type FieldTable, integerAt, readField } from '../../../amqp/field-table.ts';
+import { headerAt, headerField, replaceHeaders } from '../../../amqp/property-walk.ts';
 import { EXPIRY_MAX_MS } from '../arguments/argument-values.ts';
 
 /** How long a message waits before it is ready, ms: the header of RabbitMQ's plugin. */
@@ -27,7 +27,8 @@ export function delayOf(headers: FieldTable, wallMs: number): number | null {
 
 /** The same of a message whose properties begin at `flagsAt`, without decoding its other headers. */
 export function delayAt(bytes: Buffer, flagsAt: number, wallMs: number): number | null {
-  const delay = numberIn(headerField(bytes, flagsAt, DELAY_NAME));
+  const at = headerAt(bytes, flagsAt, DELAY_NAME);
+  const delay = at < 0 ? null : numberAt(bytes, at);
   return delay ?? untilMs(headerField(bytes, flagsAt, DELIVER_AT_NAME), wallMs);
 }
 
@@ -66,6 +67,12 @@ export function attemptsOf(headers: FieldTable): OwnAttempts {
 
 function atLeast(min: number, value: number | null): number | null {
   return value !== null && value >= min ? value : null;
+}
+
+/** As numberIn, without an object for the commonest types. */
+function numberAt(bytes: Buffer, at: number): number | null {
+  const integer = integerAt(bytes, at);
+  return Number.isNaN(integer) ? numberIn(readField(bytes, at)) : integer;
 }
 
 function numberIn(field: Field | undefined): number | null {

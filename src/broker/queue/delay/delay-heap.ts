@@ -1,17 +1,27 @@
 // Owns the messages of one queue that wait for their time and are in memory: the one due first comes out first.
 // Never touches the store.
 
-import type { DelayEntry } from './delay-entry.ts';
+import { type DelayEntry, emptyEntry } from './delay-entry.ts';
 import type { DelayPage } from './delay-page.ts';
 
 const FIRST_CAPACITY = 16;
 
+/** So many times are looked at to find about how many are due when. */
+const SAMPLE = 1_024;
+
 /**
  * A binary heap of slots, ordered by time and then by id. What is known of an entry lies in typed arrays by its slot:
- * about 60 bytes for each.
+ * about 60 bytes for each. What comes is put behind the heap, in no order, until it may be the first: most entries wait
+ * for long, and many leave for a bucket before they are ever compared.
+ *
+ *   0 ... ordered   the heap
+ *   ... size        loose entries, none due before `looseDueMs`
+ *   ... capacity    free slots
  */
 export class DelayHeap {
   size = 0;
+  private ordered = 0;
+  private looseDueMs = Infinity;
   private capacity = 0;
   private heap = new Uint32Array(0);
   /** Slots that are free: those behind `size` in `heap`. */
@@ -25,18 +35,10 @@ export class DelayHeap {
   private priorities = new Uint8Array(0);
   private pages: DelayPage[] = [];
 
-  /** A heap with all that is in this one, which is empty then. */
-  moved(): DelayHeap {
-    const other = new DelayHeap();
-    const empty = { ...other };
-    Object.assign(other, this);
-    Object.assign(this, empty);
-    return other;
-  }
-
   /** When the first one is due, ms; Infinity: there is none. */
   get firstDueMs(): number {
-    return this.size === 0 ? Infinity : (this.dues[this.heap[0] as number] as number);
+    const first = this.ordered === 0 ? Infinity : (this.dues[this.heap[0] as number] as number);
+    return Math.min(this.looseDueMs, first);
   }
 
   /** Adds an entry that lies in `page`. */
@@ -53,12 +55,49 @@ export class DelayHeap {
     this.priorities[slot] = entry.priority;
     this.pages[slot] = page;
     this.size += 1;
-    this.rise(this.size - 1, slot);
+    if (entry.dueMs < this.looseDueMs) this.looseDueMs = entry.dueMs;
+  }
+
+  /** Fills in the first one; returns its page. There must be one. */
+  first(entry: DelayEntry): DelayPage {
+    if (this.firstMayBeLoose) this.order();
+    return this.at(0, entry);
   }
 
   /** Takes the first one out, and fills it in; returns its page. There must be one. */
   pop(entry: DelayEntry): DelayPage {
+    if (this.firstMayBeLoose) this.order();
     return this.takeAt(0, entry);
+  }
+
+  /** The time before which about so many of them are due, ms, by a sample; there must be more. */
+  dueOf(count: number): number {
+    const step = Math.max(1, Math.floor(this.size / SAMPLE));
+    const dues = new Float64Array(Math.floor(this.size / step));
+    for (let n = 0; n < dues.length; n++) {
+      dues[n] = this.dues[this.heap[n * step] as number] as number;
+    }
+    return dues.sort()[Math.floor(count / step)] as number;
+  }
+
+  /** Asks of each entry, in no order, for the page that it lies in from now on; null: it leaves. The entry is reused. */
+  sift(pageFor: (entry: DelayEntry, page: DelayPage) => DelayPage | null): void {
+    const { heap, size } = this;
+    const entry = emptyEntry();
+    this.ordered = 0;
+    this.looseDueMs = Infinity;
+    let kept = 0;
+    for (let place = 0; place < size; place++) {
+      const slot = heap[place] as number;
+      const page = pageFor(entry, this.at(place, entry));
+      if (page === null) continue;
+      this.pages[slot] = page;
+      heap[place] = heap[kept] as number;
+      heap[kept] = slot;
+      kept += 1;
+      if (entry.dueMs < this.looseDueMs) this.looseDueMs = entry.dueMs;
+    }
+    this.size = kept;
   }
 
   /** Fills in the entry at a place of the heap, which is in no order; returns its page. */
@@ -77,6 +116,7 @@ export class DelayHeap {
 
   /** The places of all, the one due first first; nothing may change meanwhile. */
   *inOrder(): Iterable<number> {
+    this.order();
     // A place comes before those below it: the next one is among those below the ones before.
     const next = this.size > 0 ? [0] : [];
     for (let place = next.pop(); place !== undefined; place = next.pop()) {
@@ -105,29 +145,45 @@ export class DelayHeap {
   /** Takes the entry at a place out, and fills it in; returns its page. */
   takeAt(place: number, entry: DelayEntry): DelayPage {
     const page = this.at(place, entry);
-    const freed = this.heap[place] as number;
+    const { heap } = this;
+    const freed = heap[place] as number;
     this.size -= 1;
-    const last = this.heap[this.size] as number;
-    this.heap[this.size] = freed;
-    if (place < this.size) {
-      this.sink(place, last);
-      if (this.heap[place] === last) this.rise(place, last);
-    }
+    const end = heap[this.size] as number;
+    if (place < this.ordered) {
+      this.ordered -= 1;
+      const last = heap[this.ordered] as number;
+      heap[this.ordered] = end;
+      if (place < this.ordered) {
+        this.sink(place, last);
+        if (heap[place] === last) this.rise(place, last);
+      }
+    } else heap[place] = end;
+    heap[this.size] = freed;
+    if (this.ordered === this.size) this.looseDueMs = Infinity;
     return page;
-  }
-
-  /** The times of all, in no order. */
-  *dueTimes(): Iterable<number> {
-    for (let place = 0; place < this.size; place++)
-      yield this.dues[this.heap[place] as number] as number;
   }
 
   /** Lets go of all, and of their memory. */
   clear(): void {
     this.size = 0;
+    this.ordered = 0;
+    this.looseDueMs = Infinity;
     this.capacity = 0;
     this.pages.length = 0;
     this.resize(0);
+  }
+
+  private get firstMayBeLoose(): boolean {
+    if (this.ordered === this.size) return false;
+    return this.ordered === 0 || this.looseDueMs <= (this.dues[this.heap[0] as number] as number);
+  }
+
+  /** Takes what is loose into the heap. */
+  private order(): void {
+    for (; this.ordered < this.size; this.ordered++) {
+      this.rise(this.ordered, this.heap[this.ordered] as number);
+    }
+    this.looseDueMs = Infinity;
   }
 
   private placedBefore(a: number, b: number): boolean {
@@ -153,12 +209,12 @@ export class DelayHeap {
   }
 
   private sink(from: number, slot: number): void {
-    const { heap, size } = this;
+    const { heap, ordered } = this;
     let at = from;
     for (;;) {
       let child = 2 * at + 1;
-      if (child >= size) break;
-      if (child + 1 < size && this.before(heap[child + 1] as number, heap[child] as number))
+      if (child >= ordered) break;
+      if (child + 1 < ordered && this.before(heap[child + 1] as number, heap[child] as number))
         child += 1;
       const below = heap[child] as number;
       if (!this.before(below, slot)) break;

@@ -23,6 +23,15 @@ const CHECKSUM_BYTES = 4;
 
 /** Entries of a full page. */
 const DELAY_PAGE_ENTRIES = 224;
+/** Bytes that a page begins with: of many spans of time most pages stay short. */
+const FIRST_BYTES = HEAD_BYTES + 72 * ENTRY_BYTES + CHECKSUM_BYTES;
+const FULL_BYTES = HEAD_BYTES + DELAY_PAGE_ENTRIES * ENTRY_BYTES + CHECKSUM_BYTES;
+
+/** Bytes of full size that no page has: pages come and go too fast for the collector. */
+const spare: Buffer[] = [];
+const SPARE_MAX = 256;
+
+const NO_BYTES = new DataView(new ArrayBuffer(0));
 
 /** One page. Its entries stay as they are; the page goes with the last of them, or is written anew without some. */
 export class DelayPage {
@@ -41,6 +50,7 @@ export class DelayPage {
   maxId = 0;
   /** The row as far as it is written, without its checksum; null: the store alone has it. */
   bytes: Buffer | null = null;
+  private view: DataView = NO_BYTES;
   /** Whether its row in the store, or its absence, no longer tells the truth. */
   dirty = false;
   /** Whether the store has a row of it (sealed, if not yet durable). */
@@ -61,20 +71,21 @@ export class DelayPage {
 
   /** Adds an entry; the page must not be full, and its bytes in memory or not begun. */
   add(entry: DelayEntry): void {
-    const bytes = this.bytes ?? this.begin();
     const at = HEAD_BYTES + this.count * ENTRY_BYTES;
-    writeU48(bytes, entry.dueMs, at);
-    writeU48(bytes, entry.id, at + 6);
-    bytes.writeDoubleBE(entry.position, at + 12);
-    bytes.writeUInt32BE(entry.bodyBytes, at + 20);
-    bytes[at + 24] = entry.flags;
-    bytes[at + 25] = entry.priority;
-    bytes.writeUInt32BE(entry.returns, at + 26);
-    writeU48(bytes, entry.startMs, at + 30);
+    if (this.bytes === null || at + ENTRY_BYTES + CHECKSUM_BYTES > this.bytes.length) this.grow();
+    const { view } = this;
+    writeU48(view, entry.dueMs, at);
+    writeU48(view, entry.id, at + 6);
+    view.setFloat64(at + 12, entry.position);
+    view.setUint32(at + 20, entry.bodyBytes);
+    view.setUint8(at + 24, entry.flags);
+    view.setUint8(at + 25, entry.priority);
+    view.setUint32(at + 26, entry.returns);
+    writeU48(view, entry.startMs, at + 30);
     this.count += 1;
     this.left += 1;
     this.notesId(entry.id);
-    bytes.writeUInt16BE(this.count, 2);
+    view.setUint16(2, this.count);
   }
 
   /** An entry with this id is in it. */
@@ -93,22 +104,38 @@ export class DelayPage {
     for (const entry of entries) this.add(entry);
   }
 
-  /** The row for the store, a copy. */
-  toRow(): Buffer {
+  /** The row for the store, which nothing changes: the page itself where nothing is added any more. */
+  toRow(grows: boolean): Buffer {
     const end = HEAD_BYTES + this.count * ENTRY_BYTES;
-    const row = Buffer.allocUnsafe(end + CHECKSUM_BYTES);
-    (this.bytes as Buffer).copy(row, 0, 0, end);
+    const written = (this.bytes as Buffer).subarray(0, end + CHECKSUM_BYTES);
+    const row = grows ? Buffer.from(written) : written;
     writeChecksum(row);
     return row;
   }
 
-  private begin(): Buffer {
-    const bytes = Buffer.alloc(HEAD_BYTES + DELAY_PAGE_ENTRIES * ENTRY_BYTES);
+  /** Its bytes leave memory: the store has them, and no batch under way does. */
+  unload(): void {
+    const { bytes } = this;
+    this.bytes = null;
+    if (bytes?.length === FULL_BYTES && spare.length < SPARE_MAX) spare.push(bytes);
+  }
+
+  private grow(): void {
+    const before = this.bytes;
+    const whole = before !== null || this.level === 0;
+    // All of it is written before it is read.
+    const bytes = whole
+      ? (spare.pop() ?? Buffer.allocUnsafeSlow(FULL_BYTES))
+      : Buffer.allocUnsafe(FIRST_BYTES);
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset);
+    if (before !== null) {
+      before.copy(bytes);
+      return;
+    }
     bytes[0] = VERSION;
     bytes[1] = this.level;
     bytes.writeDoubleBE(this.spanMs, 4);
-    this.bytes = bytes;
-    return bytes;
   }
 }
 
@@ -145,9 +172,10 @@ export function entriesOf(row: Buffer): number {
   return row.readUInt16BE(2);
 }
 
-function writeU48(bytes: Buffer, value: number, at: number): void {
-  bytes.writeUInt16BE(Math.floor(value / U32), at);
-  bytes.writeUInt32BE(value % U32, at + 2);
+function writeU48(view: DataView, value: number, at: number): void {
+  const high = Math.floor(value / U32);
+  view.setUint16(at, high);
+  view.setUint32(at + 2, value - high * U32);
 }
 
 function readU48(bytes: Buffer, at: number): number {

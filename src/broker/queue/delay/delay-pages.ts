@@ -166,7 +166,7 @@ export class DelayPages {
     page.dirty = false;
     page.batch = batch;
     if (page.left > 0) {
-      this.rows.putPage(this.queueId, page);
+      this.rows.putPage(this.queueId, page, page === this.open && !page.full);
       page.onDisk = true;
       if (page !== this.open || page.full) this.settling.push(page);
     } else if (page.onDisk) {
@@ -185,7 +185,7 @@ export class DelayPages {
     if (this.settling.length === 0) return;
     this.settling = this.settling.filter((page) => {
       if (page.batch > batch) return true;
-      if (!page.dirty && (page !== this.open || page.full)) page.bytes = null;
+      if (!page.dirty && (page !== this.open || page.full)) page.unload();
       return false;
     });
   }

@@ -97,8 +97,9 @@ export class DelayRows {
     this.store = store;
   }
 
-  putPage(queueId: number, page: DelayPage): void {
-    this.store.put(TABLE_DELAYS, keyOf(queueId, page.number), page.toRow());
+  /** `grows`: more is added to the page, whichever batch has it. */
+  putPage(queueId: number, page: DelayPage, grows: boolean): void {
+    this.store.put(TABLE_DELAYS, keyOf(queueId, page.number), page.toRow(grows));
   }
 
   removePage(queueId: number, number: number): void {

@@ -40,7 +40,7 @@ export class DelayedMessages {
   private readonly owner: DelayOwner;
   private readonly log: MessageLog;
   private readonly rows: DelayRows;
-  readonly heap = new DelayHeap();
+  heap = new DelayHeap();
   readonly buckets = new DelayBuckets();
   readonly pages: DelayPages;
   private nextId = 1;
@@ -80,7 +80,7 @@ export class DelayedMessages {
     entry.id = this.nextId++;
     if ((entry.flags & DELAYED_STORED) !== 0) this.owner.unsealedPushed();
     this.counted(entry, 1);
-    this.hold(entry);
+    this.heap.push(entry, this.pageFor(entry));
     if (this.heap.size > this.rows.bounds.heapMax) this.spill(nowMs);
   }
 
@@ -106,7 +106,7 @@ export class DelayedMessages {
     this.openings = OPENINGS_PER_TURN;
     if (!this.ready(dueMs)) return false;
     // Going out ahead of its time, it must not take the mark along.
-    this.heap.at(0, this.entry);
+    this.heap.first(this.entry);
     return this.take(this.entry.dueMs, this.entry.id, release);
   }
 
@@ -134,7 +134,13 @@ export class DelayedMessages {
   /** Makes all that wait be due at once, little by little. */
   hasten(nowMs: number): void {
     this.hastenedMs = Math.ceil(nowMs);
-    this.emptyHeap((entry) => this.again(entry));
+    const all = this.heap;
+    this.heap = new DelayHeap();
+    // What is put back does not go into a page of those that leave.
+    this.pages.close();
+    for (const entry = emptyEntry(); all.size > 0; this.again(entry)) {
+      this.leaves(all.pop(entry), entry);
+    }
     this.hastened.length = 0;
     for (const bucket of this.buckets.all()) this.hastened.push(bucket);
   }
@@ -231,7 +237,7 @@ export class DelayedMessages {
       if (dueMs > nowMs && buckets.horizonMs > nowMs) return false;
       if (dueMs < buckets.horizonMs) return true;
       if (dueMs === buckets.horizonMs && buckets.horizonId > 0) {
-        heap.at(0, entry);
+        heap.first(entry);
         if (entry.id < buckets.horizonId) return true;
       }
       if (this.openings === 0) return false;
@@ -254,44 +260,40 @@ export class DelayedMessages {
     if ((flags & DELAYED_STORED) !== 0) this.storedCount += one;
   }
 
-  /** Puts an entry into the heap, and one that is stored into the page in use. */
-  private hold(entry: DelayEntry): void {
+  /** The page of an entry in memory; one that is stored is put into the page in use. */
+  private pageFor(entry: DelayEntry): DelayPage {
     const { pages } = this;
-    let page = pages.transient;
-    if ((entry.flags & DELAYED_STORED) !== 0) {
-      page = pages.forNext();
-      page.add(entry);
-    }
-    this.heap.push(entry, page);
+    if ((entry.flags & DELAYED_STORED) === 0) return pages.transient;
+    const page = pages.forNext();
+    page.add(entry);
+    return page;
   }
 
-  /** Takes all out of memory, the one due first at first, for `place` to put somewhere; their pages go with the last of theirs. */
-  private emptyHeap(place: (entry: DelayEntry, n: number) => void): void {
-    const all = this.heap.moved();
-    // What is put back does not go into a page of those that leave.
-    this.pages.close();
-    const entry = emptyEntry();
-    for (let n = 0; all.size > 0; n++) {
-      this.pages.left(all.pop(entry));
-      this.owner.moved(entry.position);
-      place(entry, n);
-    }
-  }
-
-  /** Puts all but those due first into buckets; these come together in new pages. */
+  /** Puts all but about those due first into buckets; these come together in new pages. */
   private spill(nowMs: number): void {
-    const { heapKept } = this.rows.bounds;
-    this.emptyHeap((entry, n) => {
-      if (n < heapKept) this.hold(entry);
-      else this.putAway(levelFor(entry.dueMs - nowMs), entry);
+    const { heapKept, heapMax } = this.rows.bounds;
+    const keptMs = this.heap.dueOf(heapKept);
+    let left = heapMax >> 1;
+    this.pages.close();
+    this.heap.sift((entry, page) => {
+      this.leaves(page, entry);
+      if (entry.dueMs < keptMs && left-- > 0) return this.pageFor(entry);
+      this.putAway(levelFor(entry.dueMs - nowMs), entry);
+      return null;
     });
+  }
+
+  /** An entry goes from its page to another; the page goes with the last of its own. */
+  private leaves(page: DelayPage, { position }: DelayEntry): void {
+    this.pages.left(page);
+    this.owner.moved(position);
   }
 
   /** Has a message wait anew that is wanted at once. */
   private again(entry: DelayEntry): void {
     entry.dueMs = Math.max(this.hastenedMs, this.pages.mark.dueMs);
     entry.id = this.nextId++;
-    this.hold(entry);
+    this.heap.push(entry, this.pageFor(entry));
   }
 
   private hastenSome(): void {

@@ -16,6 +16,7 @@ import {
   WIDE_ROUTE,
 } from '../../../broker/core/enqueue.ts';
 import type { Exchange } from '../../../broker/exchange/exchange.ts';
+import { DELAYED_TYPE } from '../../../broker/exchange/registry.ts';
 import { DELAY_MAX_MS } from '../../../broker/queue/delay/delay-headers.ts';
 import {
   PUSH_DELAYED,
@@ -27,6 +28,7 @@ import type { Firehose } from '../../../broker/republish/firehose.ts';
 import {
   headerSigns,
   SIGN_ACKS,
+  SIGN_COPIES,
   SIGN_DELAY,
   SIGN_TIMEOUT,
 } from '../../../broker/routing/header-signs.ts';
@@ -152,7 +154,7 @@ export class Publisher {
         if ((signs & SIGN_DELAY) !== 0 && this.isToWait(bytes, start, addressEnd, flagsAt)) {
           flags |= PUSH_DELAYED;
         }
-        if (this.isSpecial(bytes, start, addressEnd, flagsAt, signs)) {
+        if (this.isSpecial(bytes, start, addressEnd, flagsAt, signs, flags)) {
           special = this.routes.special(chunk, start, addressEnd, headerFrame, end, signs);
         }
       }
@@ -307,11 +309,14 @@ export class Publisher {
     addressEnd: number,
     flagsAt: number,
     signs: number,
+    flags: number,
   ): boolean {
     if (this.grants !== null && !claimsOwnName(bytes, flagsAt, this.grants.user)) {
       this.refuse(bytes, start, addressEnd, flagsAt);
     }
-    return signs !== 0 || wantsDirectReply(bytes, flagsAt);
+    if ((signs & (SIGN_COPIES | SIGN_ACKS)) !== 0 || wantsDirectReply(bytes, flagsAt)) return true;
+    if ((flags & PUSH_DELAYED) === 0) return false;
+    return this.routes.of(bytes, start, addressEnd, flagsAt).exchange.type === DELAYED_TYPE;
   }
 
   private isToWait(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): boolean {
