@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const EXAMPLES = join(ROOT, 'docs/examples');
 
 /** A broker with a data folder of its own, on a free port. */
 export class TestBroker {
@@ -61,17 +62,17 @@ export class TestBroker {
   }
 }
 
-/** One program of docs/examples, running. */
-export class Example {
+/** A program that runs against the broker at a URL. */
+export class Program {
   readonly name: string;
   private readonly child: ChildProcess;
   private readonly ended: Promise<unknown[]>;
   output = '';
 
-  constructor(url: string, name: string, ...args: string[]) {
+  constructor(name: string, command: string, args: string[], env: Record<string, string>) {
     this.name = name;
-    this.child = spawn(process.execPath, [join(ROOT, 'docs/examples', name), ...args], {
-      env: { ...process.env, AMQP_URL: url },
+    this.child = spawn(command, args, {
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -82,9 +83,10 @@ export class Example {
     this.ended = once(this.child, 'close');
   }
 
-  /** Resolves when it has printed a line that begins so. */
-  async says(start: string): Promise<void> {
-    await firstLine(this.child, start);
+  /** Resolves when it has printed a line with that text, or has done so before. */
+  async says(text: string): Promise<void> {
+    if (this.output.includes(text)) return;
+    await firstLine(this.child, text);
   }
 
   /** The lines it printed, once it has ended; an exit code other than 0 is thrown with them. */
@@ -96,6 +98,13 @@ export class Example {
 
   kill(): void {
     this.child.kill('SIGKILL');
+  }
+}
+
+/** One program of docs/examples, running. */
+export class Example extends Program {
+  constructor(url: string, name: string, ...args: string[]) {
+    super(name, process.execPath, [join(EXAMPLES, name), ...args], { AMQP_URL: url });
   }
 }
 

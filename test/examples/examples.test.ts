@@ -74,6 +74,12 @@ describe('video uploads', () => {
   });
 });
 
+test('bounded subscribers: one that is asleep keeps the newest, and loses the others', async () => {
+  const lines = await run('bounded-subscribers.mjs').lines();
+  expect(lines[0]).toBe('fast: 1000 prices, from 1 to 1000');
+  expect(lines[2]).toBe('slow: 100 prices, from 901 to 1000');
+});
+
 describe('tutorials', () => {
   test('1, hello', async () => {
     await run('tutorials/1-hello-send.mjs', 'Hello, hare!').lines();

@@ -12,6 +12,11 @@ const NEEDS: readonly { readonly file: RegExp; readonly what: string; readonly h
     how: 'install Chromium (Debian: `apt-get install chromium`)',
   },
   {
+    file: /^test\/examples\/poison/,
+    what: 'a worker written in Go',
+    how: 'install Go and its client (Debian: `apt-get install golang-go golang-github-rabbitmq-amqp091-go-dev`)',
+  },
+  {
     file: /^test\/power\//,
     what: 'loss of power and faults of the disk',
     how: 'install a C compiler (Debian: `apt-get install gcc libc6-dev`); Linux only',
