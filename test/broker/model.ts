@@ -98,6 +98,7 @@ export interface BindingSpec {
 export interface ModelConsumer {
   readonly tag: string;
   readonly priority: number;
+  readonly channel: { readonly link: object };
 }
 
 /** The consumers of a queue, and whom it may serve. */
@@ -105,12 +106,17 @@ export class ModelConsumers<C extends ModelConsumer> {
   /** In order of registration. */
   private readonly all: C[] = [];
   private readonly singleActive: boolean;
+  /** For how many queues a connection has the single active consumer. */
+  private readonly activeOn: (link: object) => number;
   /** The only one to be served, of a queue that has a single active consumer. */
   active: C | null = null;
+  /** Whether it was given anything since it became so. */
+  private given = false;
   private lastServed: C | null = null;
 
-  constructor(singleActive: boolean) {
+  constructor(singleActive: boolean, activeOn: (link: object) => number) {
     this.singleActive = singleActive;
+    this.activeOn = activeOn;
   }
 
   /** The highest priority first, and in order of registration among equals. */
@@ -125,7 +131,11 @@ export class ModelConsumers<C extends ModelConsumer> {
   add(consumer: C): void {
     this.all.push(consumer);
     this.lastServed = null;
-    if (this.singleActive) this.active ??= consumer;
+    if (!this.singleActive) return;
+    const { active } = this;
+    const more = active === null ? 0 : this.loadOf(active) - this.loadOf(consumer);
+    const moves = !this.given && consumer.priority === active?.priority && more > 1;
+    if (active === null || moves) this.activate(consumer);
   }
 
   /** Takes one off; returns whether another takes over from it. */
@@ -133,8 +143,21 @@ export class ModelConsumers<C extends ModelConsumer> {
     this.all.splice(this.all.indexOf(consumer), 1);
     this.lastServed = null;
     if (this.active !== consumer) return false;
-    this.active = this.ranked[0] ?? null;
+    this.active = null;
+    const { ranked } = this;
+    const equals = ranked.filter(({ priority }) => priority === ranked[0]?.priority);
+    const least = Math.min(...equals.map((each) => this.loadOf(each)));
+    this.activate(equals.find((each) => this.loadOf(each) === least) ?? null);
     return this.active !== null;
+  }
+
+  private activate(consumer: C | null): void {
+    this.active = consumer;
+    this.given = false;
+  }
+
+  private loadOf(consumer: C): number {
+    return this.activeOn(consumer.channel.link);
   }
 
   /** Those that may be served before or in place of one, if they are ready. */
@@ -150,6 +173,7 @@ export class ModelConsumers<C extends ModelConsumer> {
 
   served(consumer: C): void {
     this.lastServed = consumer;
+    if (consumer === this.active) this.given = true;
   }
 
   /** Whose turn it is may pass without a delivery: when that has to wait for the disk. */
@@ -169,9 +193,9 @@ export class ModelQueue {
   private nextOrder = 0;
   private nextWait = 0;
 
-  constructor(spec: QueueSpec) {
+  constructor(spec: QueueSpec, activeOn: (link: object) => number) {
     this.spec = spec;
-    this.consumers = new ModelConsumers(spec.singleActive);
+    this.consumers = new ModelConsumers(spec.singleActive, activeOn);
   }
 
   /** How many are ready or wait. */
@@ -276,6 +300,9 @@ export interface Snapshot {
 export class Model {
   readonly exchanges = new Map<string, ExchangeSpec>();
   readonly queues = new Map<string, ModelQueue>();
+  readonly activeOn = (link: object): number =>
+    [...this.queues.values()].filter(({ consumers }) => consumers.active?.channel.link === link)
+      .length;
   bindings: BindingSpec[] = [];
 
   /** Whether two bindings are one. */
@@ -365,7 +392,7 @@ export class Model {
     for (const exchange of snapshot.exchanges) model.exchanges.set(exchange.name, exchange);
     model.bindings = [...snapshot.bindings];
     for (const { spec, entries } of snapshot.queues) {
-      const queue = new ModelQueue(spec);
+      const queue = new ModelQueue(spec, model.activeOn);
       queue.restore(entries);
       model.queues.set(spec.name, queue);
     }

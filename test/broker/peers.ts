@@ -175,6 +175,7 @@ export class SimLink implements DeliveryLink {
   stuck = false;
   full = false;
   readonly line: LinkLine;
+  activeQueues = 0;
 
   constructor(lines: CalledLines) {
     this.line = new LinkLine(lines, this);

@@ -61,6 +61,7 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('worn-out', true),
   queue('single', true, { singleActive: true }),
   queue('single-passing', false, { singleActive: true }),
+  queue('single-other', true, { singleActive: true }),
 ];
 
 const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
@@ -86,6 +87,7 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('all', 'counted'),
   binding('all', 'single'),
   binding('some', 'single-passing', 'a'),
+  binding('some', 'single-other', 'b'),
   binding('dlx', 'dead'),
   binding('dlx', 'dead-passing'),
 ];

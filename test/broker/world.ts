@@ -200,7 +200,8 @@ export class World implements BrokerListener {
         arguments: argumentsOf(spec),
       };
       this.watchDeaths(this.vhost.as(ALL_RIGHTS, OWNER).declareQueue(declaration));
-      if (!this.model.queues.has(name)) this.model.queues.set(name, new ModelQueue(spec));
+      if (!this.model.queues.has(name))
+        this.model.queues.set(name, new ModelQueue(spec, this.model.activeOn));
     }
     for (const binding of BINDINGS) {
       const queue = this.vhost.queue(binding.queue, OWNER);

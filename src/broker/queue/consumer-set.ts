@@ -2,6 +2,7 @@
 
 import { assert } from '../../util/assert.ts';
 import type { Consumer } from './consumer.ts';
+import { SingleActive, type SingleActiveQueue } from './single-active.ts';
 
 /** A turn is searched for among so many at no further thought. */
 const SEARCH_SHORT = 16;
@@ -20,9 +21,8 @@ const LOOKS_MAX = 65_536;
 export class ConsumerSet {
   /** The highest priority first, and in order of registration among equals. */
   readonly list: Consumer[] = [];
-  private readonly singleActive: boolean;
-  /** The one that is given messages, if the queue has a single active consumer. */
-  private activeConsumer: Consumer | null = null;
+  /** Which one is given messages, if the queue has a single active consumer; null: it serves all. */
+  private readonly single: SingleActive | null;
   /** Whether consumers differ in priority. */
   private ranked = false;
   /** How many consumers have joined so far. */
@@ -37,13 +37,14 @@ export class ConsumerSet {
   /** Whether `pick`, when it gave null, did so only to let other queues have their turn. */
   paused = false;
 
-  constructor(singleActive: boolean) {
-    this.singleActive = singleActive;
+  /** `queue`: one with a single active consumer; null: it serves all. */
+  constructor(queue: SingleActiveQueue | null) {
+    this.single = queue === null ? null : new SingleActive(queue);
   }
 
   /** The single active consumer; null: there is none, or the queue serves all. */
   get active(): Consumer | null {
-    return this.activeConsumer;
+    return this.single?.active ?? null;
   }
 
   add(consumer: Consumer): void {
@@ -51,6 +52,7 @@ export class ConsumerSet {
     consumer.joined = this.joined;
     this.list.splice(this.placeOf(consumer), 0, consumer);
     this.changed();
+    this.single?.came(consumer);
   }
 
   /**
@@ -60,8 +62,6 @@ export class ConsumerSet {
   remove(leaving: readonly Consumer[]): void {
     if (leaving.length <= LEAVE_SINGLY) for (const consumer of leaving) this.removeOne(consumer);
     else this.removeMany(new Set(leaving));
-    const { activeConsumer } = this;
-    if (activeConsumer !== null && leaving.includes(activeConsumer)) this.activeConsumer = null;
     this.left(leaving);
   }
 
@@ -129,8 +129,6 @@ export class ConsumerSet {
   clear(countMax = this.list.length): Consumer[] {
     const gone = this.list.splice(0, countMax);
     this.next = Math.max(0, this.next - gone.length);
-    if (this.activeConsumer !== null && gone.includes(this.activeConsumer))
-      this.activeConsumer = null;
     this.left(gone);
     return gone;
   }
@@ -146,7 +144,7 @@ export class ConsumerSet {
    * is paused: among tens of thousands that are busy, finding one for each message takes long.
    */
   pick(): Consumer | null {
-    if (this.singleActive) return this.activeConsumer?.asks() ? this.activeConsumer : null;
+    if (this.single !== null) return this.single.pick();
     if (this.ranked) return this.pickRanked();
     const { list } = this;
     const count = list.length;
@@ -196,24 +194,17 @@ export class ConsumerSet {
       this.lateCount -= 1;
       this.forgive(consumer);
     }
+    this.single?.left(gone);
     this.changed();
   }
 
   private changed(): void {
     const { list } = this;
     this.ranked = list.length > 1 && list[0]?.priority !== list.at(-1)?.priority;
-    if (this.singleActive) this.chooseActive();
+    this.single?.choose(list);
     const allLate = this.lateCount > 0 && this.lateCount === list.length;
     if (allLate === this.allLate) return;
     this.allLate = allLate;
     for (const consumer of list) if (consumer.heldLate > 0) this.limit(consumer);
-  }
-
-  /** An active consumer stays active until it leaves or is late, also when one of higher priority comes. */
-  private chooseActive(): void {
-    const { list, activeConsumer } = this;
-    if (activeConsumer !== null && activeConsumer.heldLate === 0) return;
-    const good = this.lateCount === 0 ? list[0] : list.find(({ heldLate }) => heldLate === 0);
-    this.activeConsumer = good ?? activeConsumer ?? list[0] ?? null;
   }
 }

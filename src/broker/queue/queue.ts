@@ -102,7 +102,7 @@ export class Queue
     this.deadline = new QueueDeadline(this, host, home);
     this.rules = rulesOf(declaration.arguments, null, null);
     const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
-    this.subscribed = new ConsumerSet(singleActiveConsumer);
+    this.subscribed = new ConsumerSet(singleActiveConsumer ? this : null);
     this.messages = new QueueMessages(this, priorityMax, priorityDefault, log, host, rows);
     this.applyRules();
   }

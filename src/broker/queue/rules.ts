@@ -51,6 +51,8 @@ export interface QueueRules {
   /** The priority of a message that names none. */
   readonly priorityDefault: number;
   readonly singleActiveConsumer: boolean;
+  /** Whether such a consumer hands over to a connection that has less to do. */
+  readonly singleActiveSpread: boolean;
   /** How fast messages go out; null: as fast as consumers take them. */
   readonly deliveryRate: DeliveryRate | null;
 }
@@ -71,6 +73,8 @@ export function rulesOf(
   const exact = (key: QueueSettingKey): ExactText | null =>
     textOf(args.get(`x-${key}`)) ?? policyText(operator, key) ?? policyText(policy, key);
   const chosen = (key: QueueSettingKey): string | null => exact(key)?.toString() ?? null;
+  const setting = (key: QueueSettingKey): unknown =>
+    argument(key) ?? operator?.get(key) ?? policy?.get(key);
   const type = queueTypeOf(args);
   const given = (key: QueueSettingKey): boolean =>
     [argument(key), policy?.get(key), operator?.get(key)].some((value) => value !== undefined);
@@ -107,6 +111,7 @@ export function rulesOf(
     priorityMax: priorityMax === Infinity ? type.priorityMax : priorityMax,
     priorityDefault: Math.min(type.priorityDefault, priorityMax),
     singleActiveConsumer: argument('single-active-consumer') === true,
+    singleActiveSpread: setting('single-active-consumer-spread') === true,
     deliveryRate: rateOf(args, policy, operator, least('delivery-burst')),
   };
 }

@@ -118,6 +118,8 @@ export interface DeliveryLink {
   /** So much waits for the socket that deliveries pause; also while queues wait to be served in turn. */
   full: boolean;
   readonly line: LinkLine;
+  /** For how many queues a consumer of it is the single active one: see single-active.ts. */
+  activeQueues: number;
   /** Sets `full` by what waits now. */
   reopen(): void;
 }

@@ -45,6 +45,7 @@ export interface OutboxListener {
 export class Outbox implements DeliveryLink {
   full = false;
   readonly line: LinkLine;
+  activeQueues = 0;
   /** Whether no delivery may follow: to consumers it is full for good. */
   private stopped = false;
   /** The arena that `reserve` made room in. */

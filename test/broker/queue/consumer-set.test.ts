@@ -5,10 +5,15 @@ import type { Field } from '../../../src/amqp/field-table.ts';
 import { Consumer } from '../../../src/broker/queue/consumer.ts';
 import { ConsumerSet } from '../../../src/broker/queue/consumer-set.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
+import { rulesOf } from '../../../src/broker/queue/rules.ts';
 import { CalledLines } from '../../../src/broker/queue/waiting-line.ts';
+import { MessageCounts } from '../../../src/broker/stats/counts.ts';
 import { SimChannel } from '../peers.ts';
 
 const NO_LINES = new CalledLines({ touch: () => {} }, { turnWanted: () => {} });
+
+/** A queue with a single active consumer. */
+const SINGLE = { counts: new MessageCounts(), rules: rulesOf(new Map(), null, null) };
 
 /** A consumer that is ready until its link is full. */
 function consumer(tag: string, priority = 0): Consumer & { channel: SimChannel } {
@@ -24,13 +29,13 @@ function picks(set: ConsumerSet, count: number): (string | undefined)[] {
 }
 
 test('equals take turns', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   for (const tag of ['a', 'b', 'c']) set.add(consumer(tag));
   expect(picks(set, 4)).toEqual(['a', 'b', 'c', 'a']);
 });
 
 test('a higher priority goes first while it can take messages, and equals of it take turns', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   const [low, high, other] = [consumer('low', -3), consumer('high', 5), consumer('other', 5)];
   for (const each of [low, high, other]) set.add(each);
   expect(picks(set, 3)).toEqual(['high', 'other', 'high']);
@@ -46,7 +51,7 @@ test('a higher priority goes first while it can take messages, and equals of it 
 });
 
 test('a single active consumer is served alone until it leaves; then the next of the highest', () => {
-  const set = new ConsumerSet(true);
+  const set = new ConsumerSet(SINGLE);
   const [first, second, third] = [consumer('1'), consumer('2'), consumer('3', 9)];
   for (const each of [first, second, third]) set.add(each);
   expect(picks(set, 2)).toEqual(['1', '1']);
@@ -66,7 +71,7 @@ test('a single active consumer is served alone until it leaves; then the next of
 test.each([[[0, 0]], [[0, 9]]])(
   'a search among many that are busy pauses now and then, and still finds everybody (%j)',
   ([usual, other]) => {
-    const set = new ConsumerSet(false);
+    const set = new ConsumerSet(null);
     const many = Array.from({ length: 70_000 }, (_, i) => consumer(`${i}`, usual));
     for (const each of many) {
       each.channel.link.full = true;
@@ -95,7 +100,7 @@ test.each([[[0, 0]], [[0, 9]]])(
 
 test('consumers come by priority and then by time, however many leave together', () => {
   for (const leavingMost of [1, 5, 60]) {
-    const set = new ConsumerSet(false);
+    const set = new ConsumerSet(null);
     const model: Consumer[] = [];
     for (let round = 0; round < 40; round++) {
       for (let n = 0; n < 10; n++) {
@@ -113,7 +118,7 @@ test('consumers come by priority and then by time, however many leave together',
 });
 
 test('whose turn it is stays so when many leave together', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   const all = Array.from({ length: 100 }, (_, i) => consumer(String(i)));
   for (const each of all) set.add(each);
   expect(picks(set, 51).at(-1)).toBe('50');
@@ -122,7 +127,7 @@ test('whose turn it is stays so when many leave together', () => {
 });
 
 test('thousands of consumers between others leave in one walk, and none moves the others along', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   const all = Array.from({ length: 5_000 }, (_, i) => consumer(String(i), i < 2_500 ? 1 : 0));
   for (const each of all) set.add(each);
   const splice = vi.spyOn(set.list, 'splice');
@@ -139,7 +144,7 @@ function worker(tag: string, prefetch: number): Consumer {
 }
 
 test('one that is late is given no more than it had, while others are not late', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   const [late, good] = [worker('late', 0), worker('good', 10)];
   set.add(late);
   set.add(good);
@@ -168,7 +173,7 @@ test('one that is late is given no more than it had, while others are not late',
 });
 
 test('a late consumer that leaves is no more counted, whatever it settles then', () => {
-  const set = new ConsumerSet(false);
+  const set = new ConsumerSet(null);
   const [late, other] = [worker('late', 1), worker('other', 1)];
   for (const each of [late, other]) set.add(each);
   late.unacked = 1;
@@ -186,7 +191,7 @@ test('a late consumer that leaves is no more counted, whatever it settles then',
 });
 
 test('a single active consumer that is late hands over to one that is not, and takes its turn behind it', () => {
-  const set = new ConsumerSet(true);
+  const set = new ConsumerSet(SINGLE);
   const [first, second] = [worker('1', 1), worker('2', 1)];
   set.add(first);
   first.unacked = 1;

@@ -30,6 +30,7 @@ test('a queue without arguments and policies has no limits', () => {
     priorityMax: 0,
     priorityDefault: 0,
     singleActiveConsumer: false,
+    singleActiveSpread: false,
     deliveryRate: null,
   });
 });

@@ -218,6 +218,7 @@ test('an ack that comes late frees the place, and ends nothing', async () => {
   slow.channel.nack(a, false, true);
   await eventually(() => slow.messages.length === 4);
   slow.channel.ackAll();
+  await eventually(() => slow.messages.length === 5);
   await eventually(() => queue.readyCount === 0 && queue.unackedCount === 1);
   expect(slow.bodies).toEqual(['a', 'b', 'a', 'b', 'c']);
   expect(queue.counts).toMatchObject({ leasesExpired: 2, lateAcks: 2, acked: 2 });

@@ -6,7 +6,14 @@ import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
 import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
 import type { KnownTypeName } from '../types/registry.ts';
 import { listOf } from './argument-values.ts';
-import { A_STRING, ANYTHING, choiceShape, integerShape, type ValueShape } from './value-shape.ts';
+import {
+  A_BOOLEAN,
+  A_STRING,
+  ANYTHING,
+  choiceShape,
+  integerShape,
+  type ValueShape,
+} from './value-shape.ts';
 
 /** What a key takes in the definition of a policy. */
 export interface PolicyValue {
@@ -92,6 +99,9 @@ export const aBurst = (refusal: string, scope: Scope = {}): PolicyValue =>
     scope,
     (value) => isInteger(value) && value >= 1 && value <= RATE_COUNT_MAX,
   );
+
+export const aFlag = (refusal: string, scope: Scope = {}): PolicyValue =>
+  kind('a boolean', A_BOOLEAN, refusal, scope, (value) => typeof value === 'boolean');
 
 export const aString = (refusal: string, scope: Scope = {}): PolicyValue =>
   kind('a string', A_STRING, refusal, scope, (value) => typeof value === 'string');

@@ -24,6 +24,7 @@ import {
 } from './argument-values.ts';
 import {
   aBurst,
+  aFlag,
   anIntegerFrom,
   anyOf,
   anything,
@@ -157,6 +158,12 @@ const SETTINGS = [
     flag,
     null,
     'Only one consumer is given messages; the next takes over when it leaves.',
+  ),
+  row(
+    'single-active-consumer-spread',
+    flag,
+    aFlag('is not a valid single active consumer spread'),
+    'Whether the single active consumer hands over, once it has settled all that it was given, to one that comes with the same priority and whose connection is active on fewer queues, by two or more.',
   ),
   row(
     'consumer-timeout',
