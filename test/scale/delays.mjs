@@ -18,10 +18,10 @@ const YEAR_MS = 365 * 24 * 3_600_000;
 /** Spread over a span, the same for the same number. */
 const spread = (n, span) => ((n * 2_654_435_761) >>> 0) % span;
 
-async function fill(wire, key, total, delayOf) {
-  const delayed = delayOf !== null;
+async function fill(wire, key, total, dueOf) {
+  const delayed = dueOf !== null;
   const batches = makeBatches([{ key, body: bodyOf(bodyBytes), persistent: true, delayed }]);
-  if (delayed) for (const batch of batches) batch.delayOf = delayOf;
+  if (delayed) for (const batch of batches) batch.dueOf = dueOf;
   const start = performance.now();
   await publish(wire, batches, { total });
   return rate(total, performance.now() - start);
@@ -59,6 +59,8 @@ async function takeDue(address, queue, total, dueOf) {
   return { perSecond, late, disorder };
 }
 
+/** No message is due before, so that none comes due while others are published. */
+const beginMs = Date.now() + 600_000;
 const broker = new ScaleBroker();
 await broker.start();
 const wire = await Wire.open(broker.address);
@@ -67,26 +69,20 @@ await wire.declareDurable(['plain', 'later', 'soon']);
 const few = Math.min(messages, 500_000);
 const plain = await fill(wire, 'plain', few, null);
 const before = memoryOf(broker.pid).own;
-const first = await fill(wire, 'later', few, (n) => 60_000 + spread(n, YEAR_MS / 1000) * 1000);
+const nextYear = (n) => beginMs + spread(n, YEAR_MS / 1000) * 1000;
+const first = await fill(wire, 'later', few, nextYear);
 figure('plain durable publishes a second', plain);
 figure('delayed ones a second, the first', first, first * 2 >= plain, 'half of that at least');
 if (messages > few) {
-  const all = await fill(
-    wire,
-    'later',
-    messages - few,
-    (n) => 60_000 + spread(n, YEAR_MS / 1000) * 1000,
-  );
+  const all = await fill(wire, 'later', messages - few, nextYear);
   figure('delayed ones a second, all others', all, all * 2 >= plain, 'half of that at least');
 }
 const grown = memoryOf(broker.pid).own - before;
 figure('messages that wait', messages);
 figure('memory of its own that they take, MiB', grown, grown < 300, 'below 300');
 const startMs = Date.now();
-await fill(wire, 'soon', soon, (n) =>
-  Math.max(1, startMs + AHEAD_MS + spread(n, SOON_MS) - Date.now()),
-);
 const dueOf = (n) => startMs + AHEAD_MS + spread(n, SOON_MS);
+await fill(wire, 'soon', soon, dueOf);
 const { perSecond, late, disorder } = await takeDue(broker.address, 'soon', soon, dueOf);
 figure(`${soon} due within ${SOON_MS} ms: a second`, perSecond);
 figure('the latest came after its time, ms', late);

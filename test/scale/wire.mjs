@@ -75,14 +75,14 @@ function table(fields) {
   return Buffer.concat([u32(bytes.length), bytes]);
 }
 
-/** One header, `x-delay`, a 64-bit integer; its value is put in later. */
+/** One header, `x-deliver-at`, a 64-bit integer; its value is put in later. */
 const DELAY_HEADERS = (() => {
-  const entry = Buffer.concat([shortString('x-delay'), Buffer.from('l'), Buffer.alloc(8)]);
+  const entry = Buffer.concat([shortString('x-deliver-at'), Buffer.from('l'), Buffer.alloc(8)]);
   return Buffer.concat([u32(entry.length), entry]);
 })();
 
 /**
- * The frames of one publish whose body begins with a number that is put in later, and so is its `x-delay` where it is
+ * The frames of one publish whose body begins with a number that is put in later, and so is its `x-deliver-at` where it is
  * `delayed`.
  * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean }} message
  */
@@ -132,8 +132,8 @@ export class Batch {
       start += frames.length;
       return at;
     });
-    /** How long the message of a number waits, ms; for messages that are `delayed`. */
-    this.delayOf = (_n) => 0;
+    /** When the message of a number is due, ms since the Unix epoch; for messages that are `delayed`. */
+    this.dueOf = (_n) => 0;
   }
 
   /** Numbers the bodies from `first` on; the answer is how many bytes the first `count` take. */
@@ -147,7 +147,7 @@ export class Batch {
       bytes[at + 2] = n >>> 8;
       bytes[at + 3] = n;
       if (this.delaysAt.length > 0) {
-        bytes.writeBigInt64BE(BigInt(this.delayOf(n)), this.delaysAt[i]);
+        bytes.writeBigInt64BE(BigInt(this.dueOf(n)), this.delaysAt[i]);
       }
     }
     if (count === this.count) return bytes.length;
