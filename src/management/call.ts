@@ -179,11 +179,11 @@ function kindOf(json: JsonValue): string {
   return Array.isArray(json) ? 'a list' : json === null ? 'null' : `a ${typeof json}`;
 }
 
-/** A key that is there several times counts with its last value. */
+/** A key that is there several times counts with its first value, as in RabbitMQ. */
 function flatten(query: Record<string, unknown>): Record<string, string> {
   const entries = Object.entries(query).map(([key, value]): [string, string] => [
     key,
-    String(Array.isArray(value) ? value[value.length - 1] : value),
+    String(Array.isArray(value) ? value[0] : value),
   ]);
   return Object.fromEntries(entries);
 }

@@ -170,6 +170,15 @@ test('users are deleted together or not at all', async () => {
   expect(twice.status).toBe(204);
 });
 
+test('of a parameter that a query has several times the first counts', async () => {
+  const named = async (query: string): Promise<string[]> => {
+    const { text } = await api.call('GET', `/exchanges/%2F?${query}`);
+    return Object.keys(JSON.parse(text)[0]);
+  };
+  expect(await named('columns=name&columns=type')).toEqual(['name']);
+  expect(await named('columns=type&columns=name')).toEqual(['type']);
+});
+
 test('a payload that is said to be base64, and is none, is refused', async () => {
   const publish = (payload: string) => {
     const body = { routing_key: 'none', payload, payload_encoding: 'base64', properties: {} };
