@@ -122,16 +122,16 @@ export async function openVictim(api: Api): Promise<Victim> {
   await model.createChannel();
   let name = '';
   await until(async () => {
-    const { json } = await api.call('GET', '/channels');
-    const all = json as { name: string; user: string; connection_details: { name: string } }[];
-    const mine = all.find(
-      (each) => each.user === OTHER && !CLOSED.has(each.connection_details.name),
+    // By the name that the client gave it: an address may be one that an earlier connection had.
+    const { json } = await api.call('GET', '/connections');
+    const mine = (json as { name: string; user_provided_name?: string }[]).find(
+      ({ user_provided_name }) => user_provided_name === clientName,
     );
-    if (mine?.connection_details.name === undefined) return false;
-    name = mine.connection_details.name;
-    return (await api.call('GET', `/connections/${encodeURIComponent(name)}`)).status === 200;
+    if (mine === undefined) return false;
+    name = mine.name;
+    const channels = await api.call('GET', `/connections/${encodeURIComponent(name)}/channels`);
+    return channels.status === 200 && (channels.json as unknown[]).length === 1;
   });
-  CLOSED.add(name);
   return {
     name: encodeURIComponent(name),
     close: async () => {
@@ -139,9 +139,6 @@ export async function openVictim(api: Api): Promise<Victim> {
     },
   };
 }
-
-/** Connections of tries that are over: RabbitMQ shows them for some seconds. */
-const CLOSED = new Set<string>();
 
 export function nameOf(tag: string, permission: string): string {
   return `rights-${tag}-${permission}`;
