@@ -23,3 +23,5 @@ export const TABLE_SET_ASIDE = 9;
 export const TABLE_REDO = 10;
 /** Messages that wait for their time, by queue: pages of them, and what of them has gone. */
 export const TABLE_DELAYS = 11;
+/** Keys of messages that queues and exchanges have seen, so that they can tell duplicates: pages of them. */
+export const TABLE_KEYS = 12;

@@ -11,6 +11,7 @@ import {
   TABLE_ACCESS,
   TABLE_DEFINITIONS,
   TABLE_DELAYS,
+  TABLE_KEYS,
   TABLE_MARKS,
   TABLE_PAGES,
   TABLE_POLICIES,
@@ -19,6 +20,7 @@ import {
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
+import { readKeyRow } from '../queue/duplicates/key-rows.ts';
 import { Page } from '../queue/messages/page.ts';
 import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/messages/queue-rows.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
@@ -79,6 +81,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_PURGES, 'purge'],
   [TABLE_SET_ASIDE, 'message set aside'],
   [TABLE_DELAYS, 'messages that wait for their time'],
+  [TABLE_KEYS, 'keys of messages'],
 ]);
 
 /** Inspects a store; `progress` is called now and then. */
@@ -113,6 +116,7 @@ class Inspection {
     this.segments(purged);
     this.pages(purged);
     this.delays();
+    this.each(TABLE_KEYS, readKeyRow);
     this.setAside();
     const { unused } = this.records;
     return { damage: this.damage, queues: [...this.queues.values()], rows: this.rows, unused };
@@ -293,7 +297,7 @@ class Inspection {
   private found(table: number, cause: unknown): void {
     const kind = KINDS.get(table) ?? 'row';
     if (cause instanceof CorruptRecordError) {
-      const ofQueue = table === TABLE_PAGES || table === TABLE_DELAYS;
+      const ofQueue = [TABLE_PAGES, TABLE_DELAYS, TABLE_KEYS].includes(table);
       const queue = ofQueue ? this.nameOf(cause.key) : null;
       const what = cause.message.slice(cause.message.indexOf(': ') + 2);
       this.damage.push({ kind, table, key: cause.key.toString('hex'), what, queue });

@@ -5,9 +5,11 @@ import { memoryBudget } from '../../message/log/budget.ts';
 import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
+import { TABLE_KEYS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
+import { KeyRows } from '../queue/duplicates/key-rows.ts';
 import { FlowQuotas, NO_QUOTAS } from '../queue/flow-quota.ts';
 import { QueueRows } from '../queue/messages/queue-rows.ts';
 import type { RecordHolder } from '../queue/messages/record-holder.ts';
@@ -71,6 +73,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly time: BrokerTime;
   readonly queueRows: QueueRows;
   readonly delayRows: DelayRows;
+  readonly keyRows: KeyRows;
   readonly sweeps: Sweeps;
   readonly flowQuotas: FlowQuotas;
   readonly lines: CalledLines;
@@ -140,6 +143,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.setAsideRows = new SetAsideDefinitions(store);
     this.queueRows = new QueueRows(store, this.setAsideRows);
     this.delayRows = new DelayRows(store);
+    this.keyRows = new KeyRows(store);
+    this.keyRows.damaged = (key, error) => this.setAsideRows.add(TABLE_KEYS, key, error);
     this.sweeps = new Sweeps(store, this.queueRows);
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);
@@ -150,6 +155,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   reserveStrayQueueIds(): void {
     this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
     this.queueIds.reserve(this.delayRows.highestId(this.queueIds.last));
+    this.queueIds.reserve(this.keyRows.highestId(this.queueIds.last));
   }
 
   touch(queue: HostedQueue): void {

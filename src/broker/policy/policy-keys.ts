@@ -3,6 +3,7 @@
 
 import {
   anIntegerFrom,
+  anyOf,
   aShortString,
   aString,
   type PolicyValue,
@@ -19,6 +20,10 @@ export interface PolicyKey extends PolicyValue {
 /** A policy with such a key leaves all queues alone. */
 const NO_QUEUES = { onlyFor: [] } as const;
 
+/** Keys that RabbitMQ's plugin for duplicates has with the prefix of an argument. */
+const PREFIX = 'x-';
+const PLUGIN_KEYS = new Set(['message-deduplication', 'cache-size', 'cache-ttl']);
+
 const row = (key: string, value: PolicyValue, about: string): PolicyKey => ({
   ...value,
   key,
@@ -33,6 +38,14 @@ export const POLICY_KEYS: readonly PolicyKey[] = [
     'Where an exchange sends what matches none of its bindings.',
   ),
   ...QUEUE_POLICY_KEYS,
+  ...QUEUE_POLICY_KEYS.filter(({ key }) => PLUGIN_KEYS.has(key)).map((each) =>
+    row(`${PREFIX}${each.key}`, each, `As \`${each.key}\`: RabbitMQ's plugin has this name.`),
+  ),
+  row(
+    `${PREFIX}cache-persistence`,
+    anyOf(['disk', 'memory'], "must be either 'disk' or 'memory'"),
+    NO_EFFECT,
+  ),
   ...['federation-upstream', 'federation-upstream-set', 'federation-upstream-pattern'].map((key) =>
     row(key, aString('is not a valid federation upstream'), NO_EFFECT),
   ),
@@ -49,6 +62,11 @@ const BY_KEY: ReadonlyMap<string, PolicyKey> = new Map(POLICY_KEYS.map((each) =>
 /** Whether policies may have a key that changes nothing here. */
 export function isWithoutEffect(key: string): boolean {
   return BY_KEY.get(key)?.about === NO_EFFECT;
+}
+
+/** The key that is meant by one that a policy holds. */
+export function plainKey(key: string): string {
+  return key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key;
 }
 
 /** The row of a key; undefined: there is no such key. */

@@ -16,7 +16,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
 import type { QueueType } from '../queue/types/queue-type.ts';
 import { KNOWN_TYPES, type KnownTypeName } from '../queue/types/registry.ts';
-import { policyKey } from './policy-keys.ts';
+import { plainKey, policyKey } from './policy-keys.ts';
 
 /** The two layers: what an operator sets holds on top of what other users may set. */
 export const LAYERS = ['policy', 'operator_policy'] as const;
@@ -113,7 +113,8 @@ function storedPattern(text: string): Pattern {
 
 function rulesOf(entries: readonly (readonly [string, JsonValue])[]): PolicyDefinition {
   const plain = entries.filter(([, value]) => typeof value !== 'object');
-  return new Map(plain as [string, string | number | bigint | boolean][]);
+  const named = plain.map(([key, value]) => [plainKey(key), value] as const);
+  return new Map(named as [string, string | number | bigint | boolean][]);
 }
 
 function notForOf(definition: JsonObject): ReadonlySet<string> {

@@ -7,6 +7,7 @@ import type { BrokerCounts, DeathReason, MessageCounts, QueueDeaths } from '../s
 import type { BrokerTime } from '../turn/broker-time.ts';
 import type { Slices, Steps } from '../turn/slices.ts';
 import type { DelayRows } from './delay/delay-rows.ts';
+import type { KeyRows } from './duplicates/key-rows.ts';
 import type { QuotaQueue } from './flow-quota.ts';
 import type { HeldEntry, MessagesHost } from './messages/messages-host.ts';
 import type { QueueRules } from './rules.ts';
@@ -83,6 +84,7 @@ export interface QueueHost extends MessagesHost {
   readonly slices: Slices;
   readonly counts: BrokerCounts;
   readonly delayRows: DelayRows;
+  readonly keyRows: KeyRows;
   readonly overflowDeadLetters: RefusalLine;
   /** Whether the broker stops: what can wait for the next start does. */
   readonly stopping: boolean;

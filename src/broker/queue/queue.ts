@@ -11,8 +11,10 @@ import type { Consumer } from './consumer.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import { type DelayingQueue, QueueDelays } from './delay/queue-delays.ts';
 import { type DeliveringQueue, deliverRound } from './delivery-round.ts';
+import { duplicatesBy, type QueueDuplicates } from './duplicates/queue-duplicates.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings/endings.ts';
 import { QueueDeadline } from './endings/queue-deadline.ts';
+import { refuses } from './endings/refusals.ts';
 import type { FlowQuota } from './flow-quota.ts';
 import { getMessage } from './get-message.ts';
 import { QueueLatency } from './latency.ts';
@@ -72,6 +74,8 @@ export class Queue
   readonly messages: QueueMessages;
   readonly delays: QueueDelays;
   readonly subscribed: ConsumerSet;
+  /** Null: it does not look for duplicates. */
+  duplicates: QueueDuplicates | null = null;
   /** All but `published`, which `messages` knows: see tallyOf in view/rows.ts. */
   readonly counts = new MessageCounts();
   readonly deaths: QueueDeaths;
@@ -125,6 +129,8 @@ export class Queue
     this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
     this.guarded = this.flowQuota !== null || (this.bounded && rules.overflow !== 'drop-head');
     if (this.unreadable !== null || rules.messageDelayMs > 0) this.guarded = true;
+    this.duplicates = duplicatesBy(rules.duplicates, this.duplicates, this, this.host, this.log);
+    if (this.duplicates !== null) this.guarded = true;
     if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
     this.pace = Pace.of(this.pace, this, this.host);
     if (this.pace !== null) this.timed = true;
@@ -140,9 +146,16 @@ export class Queue
   /** See MessageSink. */
   push(position: number, bodyBytes: number, flags: number): boolean {
     if (this.guarded || (flags & PUSH_UNUSUAL) !== 0) {
-      if (this.guarded && this.refuses(position, bodyBytes, flags)) return false;
+      if (this.guarded) {
+        if (this.duplicates?.drops(position, bodyBytes, flags)) return true;
+        if (refuses(this, this.log, position, bodyBytes, flags)) return false;
+      }
       if ((flags & PUSH_EXPIRES) !== 0) this.timed = true;
-      if (this.delays.hold(position, bodyBytes, flags)) return true;
+      if (this.delays.hold(position, bodyBytes, flags)) {
+        this.duplicates?.waits(position, flags);
+        return true;
+      }
+      this.duplicates?.takes(position, flags);
     }
     this.messages.push(position, bodyBytes, flags);
     if (!this.touched) this.host.touch(this);
@@ -274,6 +287,7 @@ export class Queue
     this.host.counts.queueGone(this.type.name, this.counts);
     this.messages.discard();
     this.delays.discard();
+    this.duplicates?.clear();
   }
 
   /**
@@ -347,6 +361,7 @@ export class Queue
     this.delays.recover();
     this.endings.setLostAside();
     this.pace?.restarted();
+    this.duplicates?.recover();
     if (this.messages.lanes.some((lane) => lane.entries.expiring > 0)) this.timed = true;
     this.wake();
   }
@@ -354,6 +369,7 @@ export class Queue
   sealInto(batch: number): void {
     this.messages.sealInto(batch);
     this.delays.sealInto(batch);
+    this.duplicates?.keys.sealInto();
   }
 
   /** At a clean stop: notes just which messages have been delivered, no more. */
@@ -369,26 +385,11 @@ export class Queue
     if (!this.dirty) this.host.listDirty(this);
   }
 
-  /** Whether there is no place for a message, also after consumers took some; then the log lets go of it. */
-  private refuses(position: number, bodyBytes: number, flags: number): boolean {
-    if (this.unreadable === null) {
-      this.flowQuota?.push();
-      const { overflow } = this.rules;
-      if (overflow === 'drop-head' || !this.delays.isOver(1, bodyBytes)) return false;
-      this.atOnce(true);
-      if (!this.delays.isOver(1, bodyBytes)) return false;
-      if (overflow === 'reject-publish-dlx') this.endings.refuse(position, bodyBytes, flags);
-    }
-    this.counts.refused += 1;
-    this.log.unref(this.log.segmentOf(position), bodyBytes);
-    return true;
-  }
-
   /**
    * Delivers and drops what is too much, or only drops, before the turn ends: a full queue is never fuller than it may
    * be. While some queue is at it, this one waits, so that dead letters never pile up on the stack.
    */
-  private atOnce(deliver: boolean): void {
+  atOnce(deliver: boolean): void {
     const { host } = this;
     if (host.delivering) return;
     host.delivering = true;

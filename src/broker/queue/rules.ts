@@ -12,6 +12,7 @@ import type {
 } from './arguments/queue-arguments.ts';
 import { DELAY_MAX_MS } from './delay/delay-headers.ts';
 import { RETRY_LIMIT, type RetryRule } from './delay/retry.ts';
+import { type DuplicateRule, duplicateRule } from './duplicates/duplicate-rule.ts';
 import { type DeliveryRate, leastRate, readRate } from './pace/delivery-rate.ts';
 import { queueTypeOf } from './types/registry.ts';
 
@@ -55,6 +56,8 @@ export interface QueueRules {
   readonly singleActiveSpread: boolean;
   /** How fast messages go out; null: as fast as consumers take them. */
   readonly deliveryRate: DeliveryRate | null;
+  /** How duplicates are told; null: they are not. */
+  readonly duplicates: DuplicateRule | null;
 }
 
 /**
@@ -113,6 +116,8 @@ export function rulesOf(
     singleActiveConsumer: argument('single-active-consumer') === true,
     singleActiveSpread: setting('single-active-consumer-spread') === true,
     deliveryRate: rateOf(args, policy, operator, least('delivery-burst')),
+    // As in RabbitMQ's plugin, a policy wins over an argument.
+    duplicates: duplicateRule((key) => policy?.get(key) ?? argument(key)),
   };
 }
 

@@ -8,6 +8,7 @@ import type { BrokerCore } from '../core/core.ts';
 import type { FirstStart } from '../first-start.ts';
 import type { GlobalParameters } from '../policy/parameters.ts';
 import { DelayRowSweep } from '../queue/delay/delay-sweep.ts';
+import { KeyRowSweep } from '../queue/duplicates/key-sweep.ts';
 import type { VhostDeletions } from '../vhost/deletions.ts';
 import type { DefinitionRows } from '../vhost/topology-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
@@ -36,6 +37,10 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
   for (const gone of broker.core.delayRows.recoverGone()) {
     broker.core.queueIds.reserve(gone.queueId);
     sweeps.goOn(new DelayRowSweep(gone, broker.core.delayRows));
+  }
+  for (const gone of broker.core.keyRows.recoverGone()) {
+    broker.core.queueIds.reserve(gone.ownerId);
+    sweeps.goOn(new KeyRowSweep(gone, broker.core.keyRows));
   }
   if (sweeps.any) broker.core.awaitBatch();
   const stored = access.rows.vhosts();

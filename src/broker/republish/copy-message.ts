@@ -8,7 +8,12 @@ import type { ExactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
 import { enqueue, enqueueWide, refusalsIn } from '../core/enqueue.ts';
 import type { MessageSink } from '../queue/ports.ts';
-import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT } from '../queue/push-flags.ts';
+import {
+  PUSH_CAME_BEFORE,
+  PUSH_EXPIRES,
+  PUSH_PRIORITY,
+  PUSH_PRIORITY_SHIFT,
+} from '../queue/push-flags.ts';
 import type { Steps } from '../turn/slices.ts';
 
 /** What differs from the message that is copied. */
@@ -18,6 +23,8 @@ export interface Copy {
   readonly headerPayload: Buffer;
   /** Its time to live from now on, ms, or NO_EXPIRY. */
   readonly expiryMs: number;
+  /** Whether it is moved, and so no duplicate of itself where it comes to. */
+  readonly moved?: boolean;
 }
 
 /** A copy that is whole, and in no queue yet. */
@@ -40,6 +47,7 @@ export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy):
   let flags = 0;
   if (priority !== null) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (copy.expiryMs !== NO_EXPIRY) flags |= PUSH_EXPIRES;
+  if (copy.moved === true) flags |= PUSH_CAME_BEFORE;
   return { chunk, bodyBytes: message.body.length, flags };
 }
 

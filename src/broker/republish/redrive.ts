@@ -47,6 +47,7 @@ export function redriveMessage(
     routingKey: death?.routingKey ?? message.address.routingKey,
     headerPayload: counted ? replaceHeaders(headerPayload, headers, false) : headerPayload,
     expiryMs: expiryMsOf(message.expiration),
+    moved: true,
   };
   if (placeCopy(core, prepareCopy(core, message, copy), [target]) > 0) return 'refused';
   core.line.begin();

@@ -4,7 +4,7 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { rowKey } from '../../store/row.ts';
-import { TABLE_ACCESS, TABLE_DEFINITIONS, TABLE_POLICIES } from '../../store/tables.ts';
+import { TABLE_ACCESS, TABLE_DEFINITIONS, TABLE_KEYS, TABLE_POLICIES } from '../../store/tables.ts';
 import { textOfError } from './set-aside-messages.ts';
 
 /** What people call the kinds of rows, by table and the letter that a key begins with. */
@@ -26,6 +26,9 @@ const KINDS: ReadonlyMap<string, string> = new Map([
 
 /** Kinds whose key does not begin with a vhost. */
 const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']);
+
+/** Rows of keys are many, and named by numbers. */
+const KEYS = 'keys of messages';
 
 /** One row that is set aside. */
 export interface SetAsideDefinition {
@@ -57,8 +60,9 @@ export class SetAsideDefinitions {
 
   /** Notes a row that cannot be used. */
   add(table: number, key: Buffer, error: unknown): void {
-    const kind = KINDS.get(`${table}${String.fromCharCode(key[0] ?? 0)}`) ?? 'row';
-    const names = namesOf(key);
+    const letter = String.fromCharCode(key[0] ?? 0);
+    const kind = table === TABLE_KEYS ? KEYS : (KINDS.get(`${table}${letter}`) ?? 'row');
+    const names = kind === KEYS ? null : namesOf(key);
     const global = GLOBAL_KINDS.has(kind) || kind === 'global parameter' || names === null;
     const vhost = kind === 'vhost' ? (names?.[0] ?? null) : global ? null : (names[0] ?? null);
     const own = global ? names : names.slice(1);

@@ -8,7 +8,7 @@ import type { HeldEntry } from '../queue/messages/messages-host.ts';
 import type { PositionVisitor } from '../queue/messages/queue-entries.ts';
 import type { RecordHolder } from '../queue/messages/record-holder.ts';
 import type { DyingQueue, MessageSink } from '../queue/ports.ts';
-import { PUSH_STORED } from '../queue/push-flags.ts';
+import { PUSH_CAME_BEFORE, PUSH_STORED } from '../queue/push-flags.ts';
 import type { ChangeLine } from '../turn/change-line.ts';
 import { type SetAsideMessage, SetAsideRows } from './set-aside-rows.ts';
 
@@ -137,7 +137,7 @@ export class SetAsideMessages implements RecordHolder {
     const { position, bodyBytes, flags } = message;
     line.begin();
     log.retain(position, bodyBytes);
-    const taken = queue.push(position, bodyBytes, flags);
+    const taken = queue.push(position, bodyBytes, flags | PUSH_CAME_BEFORE);
     if (taken) this.drop(message);
     line.end();
     return taken;

@@ -31,6 +31,8 @@ export class MessageCounts {
   /** Deliveries that stayed unacked for longer than they may, and acks of those that were taken back. */
   leasesExpired = 0;
   lateAcks = 0;
+  /** Messages that came to a queue and were duplicates of earlier ones. */
+  duplicates = 0;
 
   /** Counts a message that basic.get found. */
   countGet({ redelivered }: { readonly redelivered: boolean }, noAck: boolean): void {
@@ -39,13 +41,15 @@ export class MessageCounts {
     if (redelivered) this.redelivered += 1;
   }
 
-  /** Adds what a queue lost, and what was late: that alone is counted by queues for their vhost and the broker. */
-  addLosses({ deadLettered, droppedDead, refused, leasesExpired, lateAcks }: MessageCounts): void {
+  /** Adds what queues alone count: it is counted by them for their vhost and the broker. */
+  addLosses(of: MessageCounts): void {
+    const { deadLettered, droppedDead, refused, leasesExpired, lateAcks } = of;
     this.deadLettered += deadLettered;
     this.droppedDead += droppedDead;
     this.refused += refused;
     this.leasesExpired += leasesExpired;
     this.lateAcks += lateAcks;
+    this.duplicates += of.duplicates;
   }
 
   /** What some of these fields come to. */
@@ -94,6 +98,8 @@ export const COUNT_TRAITS: Readonly<Record<CountField, CountTraits>> = {
   refused: { name: 'refused', of: 'queues' },
   leasesExpired: { name: 'leases_expired', of: 'queues' },
   lateAcks: { name: 'late_acks', of: 'queues' },
+  // LavinMQ's name.
+  duplicates: { name: 'dedup', of: 'queues' },
 };
 
 export const COUNT_FIELDS = Object.keys(COUNT_TRAITS) as readonly CountField[];

@@ -119,6 +119,7 @@ export const QUEUES: Kind<QueueRow> = {
         queueCount('get_empty', 'basic.get that found nothing', 'get_empty'),
         queueCount('leases_expired', 'Deliveries unacked for too long', 'leases_expired'),
         queueCount('late_acks', 'Acks of those that were taken back', 'late_acks'),
+        queueCount('messages_deduplicated', 'Duplicates that were dropped', 'dedup'),
       ],
     },
     {

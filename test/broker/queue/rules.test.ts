@@ -32,6 +32,7 @@ test('a queue without arguments and policies has no limits', () => {
     singleActiveConsumer: false,
     singleActiveSpread: false,
     deliveryRate: null,
+    duplicates: null,
   });
 });
 

@@ -59,6 +59,7 @@ export type TimeoutAction = (typeof TIMEOUT_ACTIONS)[number];
 
 const PRIORITY_MAX = 255;
 export const TIMEOUT_ACTIONS = ['close', 'cancel', 'requeue'] as const;
+const RELEASES = ['ttl', 'ack'];
 const RETRY_TYPES = ['disabled', 'all', 'failed', 'returned'] as const;
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const;
 const STRATEGIES = ['at-most-once', 'at-least-once'];
@@ -224,6 +225,36 @@ const SETTINGS = [
     burst,
     aBurst('is not a valid delivery burst', OPERATOR),
     'How many of them may go out at once after a quiet time, instead of all: 1 spaces them evenly.',
+  ),
+  row(
+    'message-deduplication',
+    flag,
+    aFlag('is not a valid message deduplication value'),
+    'Whether a message is dropped, and confirmed, whose key the queue knows: the value of its header `x-deduplication-header`.',
+  ),
+  row(
+    'cache-size',
+    positive,
+    anIntegerFrom(1, 'is not a valid cache size'),
+    'How many keys are known at most; the oldest is forgotten first.',
+  ),
+  row(
+    'cache-ttl',
+    positiveExpiry,
+    anIntegerFrom(1, 'is not a valid cache TTL', {}, MS),
+    'How long a key is known; the header `x-cache-ttl` of a message says another time for its own.',
+  ),
+  row(
+    'deduplication-header',
+    shortText,
+    aShortString('is not a valid deduplication header'),
+    'The header that has the key, instead of `x-deduplication-header`.',
+  ),
+  row(
+    'cache-release',
+    oneOf(RELEASES, () => 'invalid_cache_release'),
+    anyOf(RELEASES, 'is not a valid cache release value'),
+    'When a key is forgotten: after `x-cache-ttl` (`ttl`), or as its message leaves the queue (`ack`), which is so where neither a size nor a time is given.',
   ),
   row(
     'queue-mode',

@@ -7,7 +7,7 @@ import type { MessageLog } from '../../../message/log/log.ts';
 import { headersAt } from '../../../message/read-message.ts';
 import { headerFrameStart } from '../../../message/record.ts';
 import type { EndingQueue } from '../endings/death-line.ts';
-import type { Lane } from '../messages/lane.ts';
+import { type Lane, seqInQueue } from '../messages/lane.ts';
 import type { PositionVisitor } from '../messages/queue-entries.ts';
 import type { Sweep } from '../messages/sweeps.ts';
 import type { DeathReason, QueueHost } from '../ports.ts';
@@ -35,8 +35,18 @@ const WAITING_CURSOR = 2 ** 50;
 /** What an operator may do with messages that wait: make them ready now, or drop them. */
 export type DelayedAction = 'send' | 'drop';
 
+/** What is told of messages that wait, and no more, so that a queue that looks for duplicates knows their keys. */
+interface WaitingKeys {
+  becomesReady(position: number, seq: number, flags: number): void;
+  waitsAgain(position: number, seq: number, flags: number): void;
+  waitsNoMore(position: number): void;
+  noneWaits(): void;
+}
+
 /** A queue whose messages may wait. */
 export interface DelayingQueue extends Omit<EndingQueue, 'delays'> {
+  /** Null: it does not look for duplicates. */
+  readonly duplicates: WaitingKeys | null;
   readonly endings: { die(seq: number, reason: DeathReason): void };
   entriesDirty(): void;
   /** Something waits that did not: `promote` has to be called in time. */
@@ -134,6 +144,7 @@ export class QueueDelays implements DelayOwner {
     host.line.begin();
     log.retain(held.position, held.bodyBytes);
     this.add(entry);
+    queue.duplicates?.waitsAgain(held.position, seq, held.flags);
     messages.end(seq);
     host.line.end();
     return true;
@@ -190,6 +201,7 @@ export class QueueDelays implements DelayOwner {
     host.line.begin();
     this.freshDropped += waiting.fresh;
     waiting.discard();
+    this.queue.duplicates?.noneWaits();
     host.line.end();
     return count;
   }
@@ -245,6 +257,13 @@ export class QueueDelays implements DelayOwner {
     return next < 0 ? -1 : WAITING_CURSOR + next;
   }
 
+  /** Visits those that wait. */
+  visitWaiting(visit: PositionVisitor): void {
+    const { waiting } = this;
+    if (waiting === null) return;
+    for (let cursor = 0; cursor >= 0; ) cursor = waiting.visitPage(cursor, visit);
+  }
+
   entriesDirty(): void {
     this.queue.entriesDirty();
   }
@@ -267,6 +286,7 @@ export class QueueDelays implements DelayOwner {
   };
 
   private readonly letGo = ({ position, bodyBytes, flags }: DelayEntry): void => {
+    this.queue.duplicates?.waitsNoMore(position);
     if ((flags & DELAYED_RETURNED) === 0) this.freshDropped += 1;
     this.log.unref(this.log.segmentOf(position), bodyBytes);
   };
@@ -276,7 +296,10 @@ export class QueueDelays implements DelayOwner {
     const { position, bodyBytes, flags, priority, returns, startMs } = entry;
     const pushed = (flags & KEPT_FLAGS) | (priority << PUSH_PRIORITY_SHIFT);
     const returned = (flags & DELAYED_RETURNED) !== 0;
-    return this.queue.messages.pushWaited(position, bodyBytes, pushed, returned, returns, startMs);
+    const { messages, duplicates } = this.queue;
+    const lane = messages.pushWaited(position, bodyBytes, pushed, returned, returns, startMs);
+    duplicates?.becomesReady(position, seqInQueue(lane, lane.entries.tail - 1), pushed);
+    return lane;
   }
 
   private add(entry: DelayEntry): void {

@@ -152,6 +152,15 @@ export class QueueEntries implements PageHome {
     return ((page.states[slotIn(page, seq)] as number) & ENTRY_EXPIRES) !== 0;
   }
 
+  /** Whether an entry is there. Not `exact`: it may say so of any that the store alone has. */
+  has(seq: number, exact: boolean): boolean {
+    if (seq >= this.tail) return false;
+    const number = pageNumber(seq);
+    if (!exact && this.pages.at(number) === null) return true;
+    const page = this.loadedPage(number);
+    return page !== null && !isSettled(page, slotIn(page, seq));
+  }
+
   /** How often an entry that is there came back to its queue, as far as that was counted. */
   returnsOf(seq: number): number {
     const page = this.pageOf(seq);

@@ -91,6 +91,18 @@ export class QueueMessages implements LaneOwner {
     this.pushedBytes += bodyBytes;
   }
 
+  /** The seq that the next message of these flags gets. */
+  nextSeq(flags: number): number {
+    const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
+    const lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
+    return seqInQueue(lane, lane.entries.tail);
+  }
+
+  /** Whether the message with a seq inside a lane is there, ready or unacked; `exact` as for QueueEntries.has. */
+  isThere(lane: number, inner: number, exact: boolean): boolean {
+    return this.byNumber[lane]?.entries.has(inner, exact) ?? false;
+  }
+
   /**
    * Adds a message that has waited for its time: `returned`, it came back so many times before, and goes ahead of
    * those that never were out. Its time to live began at `startMs`; 0: as it arrived. Returns the lane that has it now.

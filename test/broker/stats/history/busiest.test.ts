@@ -142,10 +142,10 @@ test('the memory has a bound, which is what docs/http-api.md says', () => {
     broker: all(BROKER_FIELDS, true),
   }).toMatchInlineSnapshot(`
     {
-      "broker": 691840,
-      "queue": 129720,
-      "queues": 64860000,
-      "vhosts": 8648000,
+      "broker": 709136,
+      "queue": 138368,
+      "queues": 69184000,
+      "vhosts": 9080400,
     }
   `);
 });
