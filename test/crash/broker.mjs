@@ -41,6 +41,7 @@ export class Broker {
   constructor(plan, port, distPort) {
     const { broker: kind, leveret, folder, definitions = DEFINITIONS, managementPort } = plan;
     this.kind = kind;
+    this.managementPort = managementPort;
     this.port = port;
     this.url = `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
     this.log = join(folder, 'broker.log');

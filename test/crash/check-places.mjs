@@ -10,6 +10,8 @@ export function judgeCopies(state, conn, id, delivery) {
   const before = conn.latest.get(id);
   conn.latest.set(id, delivery);
   if (before === undefined || before.how === 'requeue') return;
+  // One whose lease is over may come again here, where no other worker takes it.
+  if (state.history.queues[delivery.queue].leaseMs !== undefined) return;
   const how = before.how === null ? 'unacked' : `settled by ${before.how}`;
   fault(state, 'I8', `${id}: ${how}, and on the same connection again from ${delivery.queue}`);
 }
@@ -98,6 +100,31 @@ export function judgeTimes(state, message, queue, list) {
     const earlyUs = before.settledAt + 1_000 * retryMin * delivery.count - delivery.t;
     if (earlyUs <= TOLERANCE_US) continue;
     fault(state, 'I15', `${message.id}: again from ${queue}, ${earlyUs} us before its time`);
+  }
+}
+
+/** A process that was held up for so long may have been given the message before others were. */
+const HELD_UP_US = 200_000;
+
+/**
+ * A worker that neither settles nor leaves has its message to itself until its lease is over. All times are those at
+ * which the broker cannot have been earlier: a worker that reads late does not shorten a lease.
+ */
+export function judgeLeases(state, message, queue, list) {
+  if (state.history.queues[queue].leaseMs === undefined) return;
+  for (const [i, delivery] of list.entries()) {
+    const before = list[i - 1];
+    if (before === undefined || before.spawn !== delivery.spawn) continue;
+    if (before.how === 'requeue' || before.conn.leftAt <= delivery.t) continue;
+    if (delivery.t - delivery.since > HELD_UP_US) continue;
+    count(state, 'given to another after its lease');
+    const earlyUs = before.leaseEnd - delivery.t;
+    if (earlyUs <= TOLERANCE_US) continue;
+    fault(
+      state,
+      'I16',
+      `${message.id}: from ${queue} again ${earlyUs} us before its lease is over`,
+    );
   }
 }
 

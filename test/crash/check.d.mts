@@ -30,6 +30,8 @@ export type Entry =
       e: 'dlv';
       conn: string;
       t: number;
+      /** It was not there yet at this time; for queues with leases. */
+      since?: number;
       tag: number;
       queue: string;
       pub: string;
@@ -48,6 +50,10 @@ export type Entry =
       multiple: boolean;
       how: 'ack' | 'requeue' | 'reject' | 'hand';
     }
+  /** The broker has confirmed that a lease goes on until then, at least. */
+  | { e: 'prolonged'; conn: string; tag: number; until: number }
+  /** A client that gave up its connection. */
+  | { e: 'leave'; conn: string; t: number }
   /** A persistent publish on the channel of the acks before it, and its confirm. */
   | { e: 'barrier'; conn: string; n: number }
   | { e: 'passed'; conn: string; n: number; t: number };
@@ -68,6 +74,8 @@ export type QueuePlan = {
   delayMax?: number;
   /** What the delays of those that come back are made of, ms. */
   retryMin?: number;
+  /** How long a delivery is its worker's, ms. */
+  leaseMs?: number;
 };
 
 export type History = {
@@ -80,6 +88,8 @@ export type History = {
   seqBase: Record<string, number>;
   journals: Record<string, Journal>;
   lookups: Lookup[];
+  /** What schedules say that they have published, what is in their queue, and how much can be there by then. */
+  ticks: { published: number; found: number; most: number }[];
   /** Promises about time and processes the supervisor saw broken. */
   incidents: { rule: string; text: string }[];
 };

@@ -5,6 +5,7 @@ import {
   isMovedAnew,
   judgeCopies,
   judgeCounts,
+  judgeLeases,
   judgeOwnMove,
   judgePriority,
   judgeTimes,
@@ -31,6 +32,8 @@ export const RULES = {
   I13: 'a delivery count grows with each return, keeps to the limit, and is kept behind a barrier',
   I14: 'what is ready at a restart comes by priority',
   I15: 'no message comes before its time, nor again before it is to be tried again',
+  I16: 'a lease is kept: nobody else gets the message before it is over',
+  I17: 'each tick of a schedule is published once: its queue has what it has noted, over kills',
 };
 
 /**
@@ -165,6 +168,7 @@ function readDeliveries(state, journal) {
       const name = entry.conn.slice(0, entry.conn.indexOf('#'));
       conns.set(entry.conn, {
         spawn,
+        leftAt: Number.POSITIVE_INFINITY,
         unacked: new Map(),
         uncovered: [],
         latest: new Map(),
@@ -186,10 +190,15 @@ function readDeliveries(state, journal) {
     } else if (entry.e === 'passed') {
       for (const delivery of conn.barriers.get(entry.n)) {
         if (delivery.how === 'requeue') delivery.returnedAt = entry.t;
-        else delivery.coveredAt = entry.t;
+        else if (entry.t < delivery.leaseEnd) delivery.coveredAt = entry.t;
       }
       count(state, 'behind barrier', conn.barriers.get(entry.n).length);
       conn.barriers.delete(entry.n);
+    } else if (entry.e === 'leave') {
+      if (conn !== undefined) conn.leftAt = entry.t;
+    } else if (entry.e === 'prolonged') {
+      const delivery = conn.unacked.get(entry.tag);
+      if (delivery !== undefined) delivery.leaseEnd = Math.max(delivery.leaseEnd, entry.until);
     }
   }
 }
@@ -199,7 +208,11 @@ function deliver(state, conn, entry) {
   count(state, 'delivered');
   if (entry.redelivered) count(state, 'delivered again or flagged so');
   if (entry.fault !== null) fault(state, 'I3', `${id} from ${entry.queue}: ${entry.fault}`);
+  const { leaseMs = Number.POSITIVE_INFINITY } = state.history.queues[entry.queue];
   const delivery = {
+    conn,
+    since: entry.since ?? entry.t,
+    leaseEnd: (entry.since ?? entry.t) + 1_000 * leaseMs,
     queue: entry.queue,
     spawn: conn.spawn,
     t: entry.t,
@@ -287,6 +300,7 @@ function judgeMessage(state, message) {
     judgeRepeats(state, message, queue, list);
     judgeCounts(state, message, queue, list);
     judgeTimes(state, message, queue, list);
+    judgeLeases(state, message, queue, list);
     const isTarget = message.to.some((name) => queues[name]?.deadLetterTo === queue);
     if (!targets.has(queue) && !isTarget) {
       fault(state, 'I2', `${message.id}: delivered from ${queue}, never routed there`);
@@ -436,6 +450,11 @@ function judgeOrder(state) {
 
 function judgeSupervisor(state) {
   for (const { rule, text } of state.history.incidents) fault(state, rule, text);
+  for (const { published, found, most } of state.history.ticks) {
+    state.counts['ticks of schedules'] = published;
+    const text = `${published} ticks are noted, ${found} in the queue, ${most} can be there`;
+    if (found !== published || published > most) fault(state, 'I17', text);
+  }
   for (const { what, name, expected, found } of state.history.lookups) {
     count(state, 'looked up after a restart');
     if (expected === found) continue;

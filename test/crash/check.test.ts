@@ -1,128 +1,9 @@
 // The judge of the crash test, tested by histories made by hand: it must be silent about what is
 // allowed, and find each kind of broken promise.
 import { expect, test } from 'vitest';
-import type { Entry, History } from './check.mjs';
 import { check } from './check.mjs';
 import { MUTANTS, runMutants } from './mutants.mjs';
-
-const FAN = ['crash.fan.1', 'crash.fan.2'];
-const SECOND_SPAWN = 10_000;
-
-/** Writes a history line by line; time goes on by one with each. */
-class Story {
-  t = 0;
-  readonly publisher: Entry[] = [];
-  readonly consumer: Entry[] = [];
-  readonly history: History = {
-    spawns: [0, SECOND_SPAWN],
-    drainedSpawn: 1,
-    queues: {
-      'crash.fan.1': { ordered: true, deadLetterTo: null },
-      'crash.fan.2': { ordered: false, deadLetterTo: null },
-      'crash.work': { ordered: true, deadLetterTo: 'crash.dead' },
-      'crash.dead': { ordered: false, deadLetterTo: null },
-      'crash.transient': { ordered: true, deadLetterTo: null },
-      'crash.ttl': { ordered: false, deadLetterTo: 'crash.ttl.dead', diesOf: 'expired' },
-      'crash.ttl.dead': { ordered: false, deadLetterTo: null },
-      'crash.limit': {
-        ordered: false,
-        deadLetterTo: 'crash.limit.dead',
-        diesOf: 'delivery_limit',
-        deliveryLimit: 2,
-      },
-      'crash.limit.dead': { ordered: false, deadLetterTo: null },
-      'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: 4 },
-      'crash.later': { ordered: false, deadLetterTo: null, delayMax: 400 },
-      'crash.retry': {
-        ordered: false,
-        deadLetterTo: 'crash.retry.dead',
-        diesOf: 'delivery_limit',
-        deliveryLimit: 2,
-        retryMin: 60,
-      },
-      'crash.retry.dead': { ordered: false, deadLetterTo: null },
-    },
-    seqBase: {},
-    journals: { publisher: this.publisher, consumer: this.consumer },
-    lookups: [],
-    incidents: [],
-  };
-  private readonly tags = new Map<string, number>();
-
-  /** Both processes connect; `attempt` 2 is after the kill. */
-  connect(attempt: 1 | 2, ...queues: string[]): this {
-    if (attempt === 2) this.t = SECOND_SPAWN;
-    this.publisher.push({ e: 'open', conn: `p#${attempt}`, t: ++this.t });
-    for (const queue of queues) {
-      this.consumer.push({ e: 'open', conn: `${queue}#${attempt}`, t: ++this.t });
-    }
-    return this;
-  }
-
-  private nextTag(conn: string): number {
-    const tag = (this.tags.get(conn) ?? 0) + 1;
-    this.tags.set(conn, tag);
-    return tag;
-  }
-
-  pub(attempt: 1 | 2, seq: number, to: string[], more: Partial<Entry & { e: 'pub' }> = {}): this {
-    const conn = `p#${attempt}`;
-    const tag = this.nextTag(conn);
-    const entry = {
-      e: 'pub',
-      conn,
-      tag,
-      pub: 'p',
-      seq,
-      to,
-      persistent: true,
-      priority: 0,
-      group: null,
-    } as const;
-    this.publisher.push({ ...entry, ...more });
-    return this;
-  }
-
-  conf(attempt: 1 | 2, tag: number, multiple = false): this {
-    this.publisher.push({ e: 'conf', conn: `p#${attempt}`, tag, multiple });
-    return this;
-  }
-
-  dlv(
-    attempt: 1 | 2,
-    queue: string,
-    seq: number,
-    redelivered = false,
-    more: Partial<Entry & { e: 'dlv' }> = {},
-  ): this {
-    const conn = `${queue}#${attempt}`;
-    const tag = this.nextTag(conn);
-    const fault = null;
-    const t = ++this.t;
-    const common = { conn, t, tag, queue, pub: 'p', seq, redelivered, fault };
-    this.consumer.push({ e: 'dlv', ...common, priority: 0, count: 0, ...more });
-    return this;
-  }
-
-  /** Settles the newest delivery of this queue. */
-  settle(attempt: 1 | 2, queue: string, how: 'ack' | 'requeue' | 'reject', multiple = false): this {
-    const conn = `${queue}#${attempt}`;
-    const tag = this.tags.get(conn) ?? 0;
-    this.consumer.push({ e: 'settle', conn, tag, multiple, how });
-    return this;
-  }
-
-  barrier(attempt: 1 | 2, queue: string, n: number): this {
-    const conn = `${queue}#${attempt}`;
-    this.consumer.push({ e: 'barrier', conn, n });
-    this.consumer.push({ e: 'passed', conn, n, t: ++this.t });
-    return this;
-  }
-
-  rules(): string[] {
-    return check(this.history).violations.map(({ rule }) => rule);
-  }
-}
+import { FAN, LEASE_US, Story } from './story.ts';
 
 /** A run with one kill in which everything happened and every promise was kept. */
 function keptStory(): Story {
@@ -152,7 +33,8 @@ function keptStory(): Story {
 /** The same for what queues do by themselves: expiry, delivery counts and priorities. */
 function keptStoryOfQueues(): Story {
   const times = ['crash.later', 'crash.retry'];
-  const queues = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority', ...times];
+  const dying = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
+  const queues = [...dying, ...times, 'crash.lease'];
   const story = new Story().connect(1, ...queues);
   story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
   story.pub(1, 4, ['crash.priority'], { priority: 1 });
@@ -168,6 +50,10 @@ function keptStoryOfQueues(): Story {
   story.dlv(1, 'crash.later', 7, false, { t: 60_010 }).settle(1, 'crash.later', 'ack');
   story.dlv(1, 'crash.retry', 8).settle(1, 'crash.retry', 'requeue');
   story.dlv(1, 'crash.retry', 8, true, { count: 1, t: 60_500 }).settle(1, 'crash.retry', 'ack');
+  story.pub(1, 9, ['crash.lease']).conf(1, 9).dlv(1, 'crash.lease', 9, false, { t: 2_000 });
+  const later = 2_000 + LEASE_US;
+  story.dlv(1, 'crash.lease', 9, true, { t: later }).settle(1, 'crash.lease', 'ack');
+  story.history.ticks.push({ published: 3, found: 3, most: 4 });
   story.connect(2, ...queues);
   story.dlv(2, 'crash.limit', 6, true, { count: 1 }).settle(2, 'crash.limit', 'ack');
   story.dlv(2, 'crash.limit', 3, true, { count: 2 }).settle(2, 'crash.limit', 'ack');
@@ -368,4 +254,50 @@ test('what the supervisor saw itself counts too', () => {
   story.history.lookups.push({ what: 'transient queue', name: 't', expected: false, found: true });
   story.history.incidents.push({ rule: 'I11', text: 'SIGTERM: exit code 1' });
   expect(story.rules().sort()).toEqual(['I10', 'I11', 'I12']);
+});
+
+test('a lease may be over, prolonged, left or given back before another worker has the message', () => {
+  const queue = 'crash.lease';
+  const begin = () => new Story().connect(1, queue, 'other').pub(1, 1, [queue]).conf(1, 1);
+  const again = (story: Story, t: number) => {
+    return story.dlv(1, queue, 1, true, { t }).settle(1, queue, 'ack');
+  };
+  const held = () => begin().dlv(1, queue, 1, false, { t: 100 });
+  expect(again(held(), 99 + LEASE_US).rules(), 'clocks of two processes').toEqual([]);
+  expect(again(held(), 100 + LEASE_US / 2).rules()).toEqual(['I16']);
+  expect(again(held().settle(1, queue, 'requeue'), 500).rules()).toEqual([]);
+  expect(again(held().settle(1, queue, 'ack'), 500).rules()).toEqual(['I16']);
+  const left = held();
+  left.consumer.push({ e: 'leave', conn: `${queue}#1`, t: 300 });
+  expect(again(left, 500).rules()).toEqual([]);
+  const prolonged = held();
+  const until = 100 + 3 * LEASE_US;
+  prolonged.consumer.push({ e: 'prolonged', conn: `${queue}#1`, tag: 1, until });
+  expect(again(prolonged, 100 + 2 * LEASE_US).rules()).toEqual(['I16']);
+  const heldUp = held().dlv(1, queue, 1, true, { t: LEASE_US / 2, since: 200 });
+  expect(heldUp.settle(1, queue, 'ack').rules(), 'read late').toEqual([]);
+});
+
+test('an ack within a lease is for good once its barrier has passed, and a late one is not', () => {
+  const queue = 'crash.lease';
+  const passed = (t: number) => {
+    const story = new Story().connect(1, queue).pub(1, 1, [queue]).conf(1, 1);
+    story.dlv(1, queue, 1, false, { t: 100 }).settle(1, queue, 'ack');
+    story.t = t;
+    story.barrier(1, queue, 1).dlv(1, queue, 1, true, { t: 3 * LEASE_US });
+    return story.settle(1, queue, 'ack').rules();
+  };
+  expect(passed(500)).toEqual(['I4']);
+  expect(passed(2 * LEASE_US)).toEqual([]);
+});
+
+test('schedules have published what their queue has, and no more than their time allows', () => {
+  const rules = (ticks: Story['history']['ticks']) => {
+    const story = new Story();
+    story.history.ticks = ticks;
+    return story.rules();
+  };
+  expect(rules([{ published: 3, found: 3, most: 3 }])).toEqual([]);
+  expect(rules([{ published: 3, found: 4, most: 9 }])).toEqual(['I17']);
+  expect(rules([{ published: 4, found: 4, most: 3 }])).toEqual(['I17']);
 });

@@ -91,6 +91,7 @@ export class Link {
 
   /** Gives the connection up without a word, as a crashed client would. */
   drop() {
+    this.journal.note({ e: 'leave', conn: this.conn, t: now() });
     this.model.connection.stream.destroy(new Error('dropped'));
     this.end();
   }

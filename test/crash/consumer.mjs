@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
 import { createPool, faultOf } from './message.mjs';
 import { createRandom } from './random.mjs';
-import { BARRIER, HANDED_ON, QUEUES } from './topology.mjs';
+import { BARRIER, HANDED_ON, PROLONGED_MS, QUEUES } from './topology.mjs';
 
 const config = JSON.parse(process.argv[2]);
 const journal = new Journal(config.journal);
@@ -20,6 +20,17 @@ const VANISH_SHARE = 0.002;
 const SLOW_ACK_SHARE = 0.1;
 /** A single nack for everything unacked, instead of one ack for everything. */
 const REQUEUE_ALL_SHARE = 0.02;
+/** Of those that hang: how many never ack, and how many prolong their lease. */
+const NEVER_SHARE = 0.3;
+const PROLONG_SHARE = 0.4;
+const LATE_MS = [300, 2_500];
+
+/** The turn of the event loop before the last: what is read now was not there yet at that time. */
+let [turnBefore, lastTurn] = [now(), now()];
+setInterval(() => {
+  turnBefore = lastTurn;
+  lastTurn = now();
+}, 5);
 
 class Consumer {
   constructor({
@@ -31,6 +42,7 @@ class Consumer {
     tx = false,
     slow = false,
     handsOn = false,
+    hang = 0,
   }) {
     this.name = name;
     this.queue = queue;
@@ -39,6 +51,8 @@ class Consumer {
     this.reject = reject;
     this.tx = tx;
     this.slow = slow;
+    this.hang = hang;
+    this.leased = QUEUES[queue].leaseMs !== undefined;
     this.nextQueue = handsOn ? QUEUES[queue].deadLetterTo : null;
     const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
     const [source] = sources;
@@ -57,6 +71,8 @@ class Consumer {
     this.consuming = false;
     /** Deliveries not settled yet, oldest first. */
     this.unacked = [];
+    /** Deliveries that hang, and when each will be acked. */
+    this.hung = [];
     this.ackAt = 1;
     this.uncovered = 0;
     this.barriers = 0;
@@ -71,6 +87,7 @@ class Consumer {
   async hold(link) {
     this.link = link;
     this.unacked = [];
+    this.hung = [];
     this.consuming = false;
     this.uncovered = 0;
     this.barriers = 0;
@@ -93,6 +110,7 @@ class Consumer {
       if (!this.slow || this.draining || this.random.chance(SLOW_ACK_SHARE)) {
         this.settleAll(link, channel);
       }
+      this.ackLate(link, channel);
       if (this.uncovered > 0) this.raiseBarrier(link, channel);
     }
   }
@@ -105,6 +123,7 @@ class Consumer {
       e: 'dlv',
       conn: link.conn,
       t: this.lastDeliveryAt,
+      ...(this.leased && { since: turnBefore }),
       tag: deliveryTag,
       queue: this.queue,
       pub: headers?.pub,
@@ -121,8 +140,13 @@ class Consumer {
     } else if (roll < this.requeue + this.reject && this.mayReject(headers)) {
       this.note(link, message, 'reject', false);
       channel.reject(message, false);
+    } else if (this.hang > 0 && roll < this.requeue + this.hang) {
+      this.hangOn(link, channel, message);
     } else if (this.nextQueue !== null) {
       this.handOn(link, channel, message);
+    } else if (this.leased) {
+      this.note(link, message, 'ack', false);
+      channel.ack(message);
     } else {
       this.unacked.push(message);
       if (this.mayAck()) this.settleAll(link, channel);
@@ -141,6 +165,31 @@ class Consumer {
       headers: own,
     });
     if (config.broker !== 'leveret') channel.ack(message);
+  }
+
+  /** Keeps a message for long, or until the connection ends; some have their lease prolonged. */
+  hangOn(link, channel, message) {
+    const lateUs = 1_000 * this.random.int(...LATE_MS);
+    const never = this.random.chance(NEVER_SHARE);
+    this.hung.push({ message, at: now() + lateUs, never });
+    if (config.broker !== 'leveret' || !this.random.chance(PROLONG_SHARE)) return;
+    const tag = message.fields.deliveryTag;
+    const t = now();
+    const headers = { 'x-consumer-timeout': PROLONGED_MS };
+    channel.publish('amq.leases', String(tag), Buffer.alloc(0), { headers }, (error) => {
+      if (error !== null) return;
+      journal.note({ e: 'prolonged', conn: link.conn, tag, until: t + 1_000 * PROLONGED_MS });
+    });
+  }
+
+  /** Their lease may be over by now: then the ack means nothing, and is no error. */
+  ackLate(link, channel) {
+    const due = this.hung.filter(({ at, never }) => at <= now() && (!never || this.draining));
+    this.hung = this.hung.filter((each) => !due.includes(each));
+    for (const { message } of due) {
+      this.note(link, message, 'ack', false);
+      channel.ack(message);
+    }
   }
 
   /** A slow one acks only with some ticks, unless all there is shall be drained. */
@@ -195,7 +244,8 @@ class Consumer {
   /** Nothing unacked, nothing coming, and every settle behind a barrier that has passed. */
   isIdle() {
     if (this.link?.open !== true || !this.consuming) return false;
-    if (this.unacked.length > 0 || now() - this.lastDeliveryAt < this.quietUs) return false;
+    if (this.unacked.length + this.hung.length > 0 || now() - this.lastDeliveryAt < this.quietUs)
+      return false;
     return this.uncovered === 0 && this.passed === this.barriers;
   }
 }

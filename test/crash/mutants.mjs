@@ -36,6 +36,9 @@ export const MUTANTS = [
   { name: 'priorities change places after a restart', rule: 'I14', spoil: swapPriorities },
   { name: 'a message comes before its time', rule: 'I15', spoil: hurry },
   { name: 'one that came back comes too early', rule: 'I15', spoil: hurryReturn },
+  { name: 'another worker is given a message within a lease', rule: 'I16', spoil: breakLease },
+  { name: 'a tick is published twice', rule: 'I17', spoil: repeatTick },
+  { name: 'a tick is noted, and its message is gone', rule: 'I17', spoil: loseTick },
 ];
 
 /**
@@ -452,6 +455,42 @@ function hurryReturn(history) {
     }
   }
   return false;
+}
+
+/** What hangs with a worker comes again at once. */
+function breakLease(history) {
+  const ends = new Map();
+  for (const { entry } of entriesOf(history, 'leave')) ends.set(entry.conn, entry.t);
+  for (const { entry } of entriesOf(history, 'settle')) {
+    ends.set(`${entry.conn} ${entry.tag}`, entry.t ?? Number.POSITIVE_INFINITY);
+  }
+  const again = ({ t }) => t + 1_000;
+  const place = find(history, 'dlv', (entry) => {
+    if (entry.queue !== 'crash.lease') return false;
+    const { conn, tag } = entry;
+    const endings = [conn, `${conn} ${tag}`].map(
+      (key) => ends.get(key) ?? Number.POSITIVE_INFINITY,
+    );
+    return Math.min(...endings) > again(entry);
+  });
+  if (place === null) return false;
+  const t = again(place.entry);
+  return redeliver(history, place, { conn: place.entry.conn, t, since: t });
+}
+
+function repeatTick(history) {
+  return spoilTicks(history, 1);
+}
+
+function loseTick(history) {
+  return spoilTicks(history, -1);
+}
+
+function spoilTicks(history, by) {
+  const last = history.ticks.at(-1);
+  if (last === undefined) return false;
+  history.ticks = [...history.ticks.slice(0, -1), { ...last, found: last.found + by }];
+  return true;
 }
 
 function exceedLimit(history) {

@@ -1,17 +1,22 @@
 // The command line of the crash test:
-//   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--keep]
+//   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--broken] [--keep]
 // Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
+// --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { breakBuild } from '../support/break-build.mjs';
+import { BROKEN } from './broken.mjs';
 import { RULES } from './check.mjs';
 import { runMutants } from './mutants.mjs';
 import { runCrashTest } from './supervise.mjs';
 
 const SHOWN = 10;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +25,7 @@ const { values } = parseArgs({
     broker: { type: 'string', default: 'leveret' },
     leveret: { type: 'string', default: 'bin/leveret' },
     prove: { type: 'boolean', default: false },
+    broken: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -28,6 +34,8 @@ const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
 const again = `--rounds ${values.rounds} --seed ${values.seed} --broker ${values.broker}`;
 console.log(`crash test: ${again}, folder ${folder}`);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+if (values.broken) await proveBroken();
 
 const { violations, broken, counts, history } = await runCrashTest({
   broker: values.broker,
@@ -77,4 +85,27 @@ function proveJudge(clean) {
     console.log(`  spoiled: ${name.padEnd(46)}  ${rule.padEnd(3)}  ${verdict}`);
   }
   return missedNames;
+}
+
+/** Ends the process: with 1 where the judge missed one of them. */
+async function proveBroken() {
+  let missed = 0;
+  for (const [n, { name, rule, change }] of BROKEN.entries()) {
+    const own = join(folder, String(n));
+    mkdirSync(own);
+    const leveret = breakBuild(ROOT, mkdtempSync(join(own, 'build-')), [change]);
+    const { rounds, seed } = values;
+    const plan = { broker: 'leveret', leveret, rounds: Number(rounds), seed, folder: own };
+    const found = await runCrashTest({ ...plan, print() {} }).then(
+      (result) => result.broken,
+      (error) => ({ [error.message.split('\n')[0]]: 1 }),
+    );
+    const verdict = (found[rule] ?? 0) > 0 ? 'found' : 'MISSED';
+    if (verdict === 'MISSED') missed += 1;
+    console.log(
+      `  broken: ${name.padEnd(62)}  ${rule.padEnd(3)}  ${verdict} ${JSON.stringify(found)}`,
+    );
+  }
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(missed === 0 ? 0 : 1);
 }

@@ -11,6 +11,7 @@ import { check } from './check.mjs';
 import { Churn } from './churn.mjs';
 import { now } from './client.mjs';
 import { createRandom } from './random.mjs';
+import { lookAtTicks } from './ticks.mjs';
 import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, QUEUES } from './topology.mjs';
 
 /** After this many rounds everything is drained and judged, so that long runs stay small. */
@@ -34,7 +35,8 @@ const VIOLATIONS_KEPT = 20;
 
 /** Runs the whole test: violations and sums of all parts, and the history of the last one. */
 export async function runCrashTest(/** @type {Plan} */ plan) {
-  const run = new CrashRun(plan, await findFreePort(), await findFreePort());
+  const managementPort = await findFreePort();
+  const run = new CrashRun({ ...plan, managementPort }, await findFreePort(), await findFreePort());
   const cleanUp = () => run.killEverything();
   process.once('exit', cleanUp);
   try {
@@ -62,6 +64,8 @@ class CrashRun {
     this.broken = {};
     this.counts = {};
     this.startMs = [];
+    /** What schedules say and what their queue has, after each start. */
+    this.ticks = [];
     this.history = null;
   }
 
@@ -151,9 +155,15 @@ class CrashRun {
     await this.churn.ended();
     if (kind === 'start-up') await this.killStarts();
     await this.startBroker();
+    await this.lookAtTicks();
     this.plan.print(
       `round ${round}: ${loadMs} ms of load, ${kind}, listening again after ${this.startMs.at(-1)} ms`,
     );
+  }
+
+  async lookAtTicks() {
+    // No other broker has schedules.
+    if (this.plan.broker === 'leveret') this.ticks.push(await lookAtTicks(this.broker));
   }
 
   async stopBroker() {
@@ -195,6 +205,7 @@ class CrashRun {
     await this.startBroker();
     await this.drain();
     await this.churn.verifyOnly();
+    await this.lookAtTicks();
     await this.judge(drainedSpawn);
     if (!last) await this.beginPart();
   }
@@ -259,6 +270,7 @@ class CrashRun {
       seqBase: { ...this.seqBase },
       journals,
       lookups: this.churn.lookups,
+      ticks: this.ticks.splice(0),
       incidents: this.incidents.splice(0),
     };
     this.churn.lookups = [];

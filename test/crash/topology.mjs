@@ -12,6 +12,8 @@ export const LOGIN = { user: 'crash', password: 'crash', vhost: 'crash' };
 export const HANDED_ON = 'handed on';
 /** Full by policy, so that every publish is refused for as long as the policy is there. */
 export const FULL = 'crash.full';
+/** Where schedules publish, and nothing consumes. */
+export const TICKS = 'crash.ticks';
 /** Declaring it is refused for as long as the user's permissions are there. */
 export const FORBIDDEN = 'elsewhere';
 
@@ -22,12 +24,16 @@ const PRIORITY_MAX = 4;
 /** How long messages wait, at most; and what the delays of those that come back are made of. */
 const DELAY_MAX_MS = 400;
 const RETRY_MIN_MS = 60;
+/** How long a delivery is its worker's, and how long from the moment on that it prolongs that. */
+const LEASE_MS = 1_000;
+export const PROLONGED_MS = 2_500;
 
 /**
  * `ordered`: one consumer, so the order of first deliveries is checked, within each priority.
  * `deadLetterTo`: where rejected messages go, or with `diesOf` those that the queue itself moves.
  * `deliveryLimit`: the most that `x-delivery-count` may be. `priorityMax`: for `x-max-priority`.
  * `delayMax`: messages wait so long at most, ms. `retryMin`: for `x-delayed-retry-min`.
+ * `leaseMs`: for `x-consumer-timeout`; then the message is given to another worker.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given.
  * @type {import('./check.d.mts').History['queues']}
  */
@@ -62,6 +68,7 @@ export const QUEUES = {
   'crash.retry.dead': { ordered: false, deadLetterTo: null },
   'crash.step': { ordered: false, deadLetterTo: 'crash.step.done', diesOf: HANDED_ON },
   'crash.step.done': { ordered: false, deadLetterTo: null },
+  'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_MS },
 };
 
 /** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
@@ -70,11 +77,21 @@ const ARGUMENTS = {
   'crash.limit': { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
   'crash.priority': { 'x-max-priority': PRIORITY_MAX },
   'crash.retry': { 'x-delayed-retry-min': RETRY_MIN_MS, 'x-delivery-limit': DELIVERY_LIMIT },
+  'crash.lease': { 'x-consumer-timeout': LEASE_MS, 'x-consumer-timeout-action': 'requeue' },
 };
+
+/** They tick at different times, so that a kill meets one soon. */
+export const SCHEDULES = [1_000, 1_130, 1_270, 1_410].map((every) => ({
+  vhost: LOGIN.vhost,
+  name: `every ${every} ms`,
+  every,
+  routing_key: TICKS,
+  payload: 'tick',
+}));
 
 /** Loaded once, at the first start: each later one must find them on the disk. */
 export const DEFINITIONS = {
-  users: [{ name: LOGIN.user, password: LOGIN.password, tags: '' }],
+  users: [{ name: LOGIN.user, password: LOGIN.password, tags: 'policymaker' }],
   vhosts: [{ name: LOGIN.vhost }],
   permissions: [
     {
@@ -89,6 +106,7 @@ export const DEFINITIONS = {
     policy('ttl', '^crash\\.ttl$', { 'message-ttl': TTL_MS }),
     policy('full', '^crash\\.full$', { 'max-length': 0, overflow: 'reject-publish' }),
   ],
+  schedules: SCHEDULES,
 };
 
 function policy(name, pattern, definition) {
@@ -110,6 +128,7 @@ export const PUBLISHERS = [
     { name: 'p3', routes: ['transient'], window: 100, persistent: false, tx: false },
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
+    { name: 'p9', routes: ['lease'], window: 10, persistent: true, tx: false },
   ],
   [
     { name: 'p4', routes: ['fan', 'direct', 'work'], window: 50, persistent: true, tx: false },
@@ -122,7 +141,8 @@ export const PUBLISHERS = [
  * One entry a process, one item a consumer with its own connection. `requeue` and `reject` are
  * the shares of deliveries settled that way instead of by an ack. One that is `slow` acks but once
  * in a while, so that its queue grows. One that `handsOn` publishes each message to the next queue,
- * and acks with that publish.
+ * and acks with that publish. `hang` is the share of deliveries whose ack comes late or never; some of these prolong
+ * their lease.
  */
 export const CONSUMERS = [
   [
@@ -135,6 +155,7 @@ export const CONSUMERS = [
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
     { name: 'c6', queue: 'crash.fan.3', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
+    { name: 'c22', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.05 },
     { name: 'c8', queue: 'crash.transient', prefetch: 100, requeue: 0.1, reject: 0 },
   ],
   [
@@ -150,6 +171,7 @@ export const CONSUMERS = [
     { name: 'c18', queue: 'crash.retry.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c19', queue: 'crash.step', prefetch: 20, requeue: 0.1, reject: 0, handsOn: true },
     { name: 'c20', queue: 'crash.step.done', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c21', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.15 },
   ],
 ];
 
@@ -178,4 +200,5 @@ export async function declareTopology(channel) {
   await channel.bindQueue('crash.dead', DEAD_EXCHANGE, 'crash.dead');
   await channel.assertQueue(BARRIER, { durable: true });
   await channel.assertQueue(FULL, { durable: true });
+  await channel.assertQueue(TICKS, { durable: true });
 }

@@ -7,7 +7,7 @@ import { readMessage } from '../../dist/message/read-message.js';
 import { openLmdbStore } from '../../dist/store/lmdb/open.js';
 import { systemClock } from '../../dist/util/clock.js';
 import { Recording } from './images.mjs';
-import { ACKED, KEPT, numberOf } from './load.mjs';
+import { NEXT, numberOf, QUEUES, STEP, TICKS } from './load.mjs';
 import { randomOf } from './random.mjs';
 
 const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };
@@ -33,7 +33,7 @@ process.once('message', async ({ log, folder, seed, images, facts }) => {
 
 /** Opens one image; `cutAt` is how long the recording was. */
 async function judge(image, cutAt, folder, { declaredAt, messages }) {
-  const counts = { confirmed: 0, lost: 0, again: 0, damaged: 0 };
+  const counts = { confirmed: 0, lost: 0, again: 0, twice: 0, early: 0, ticks: 0, damaged: 0 };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'data.mdb'), image);
@@ -43,7 +43,13 @@ async function judge(image, cutAt, folder, { declaredAt, messages }) {
     const broker = new Broker(store, systemClock, NOBODY);
     broker.recover({ vhost: '/', user: null });
     const found = new Map();
-    for (const queue of [KEPT, ACKED]) {
+    const vhost = broker.vhosts.get('/');
+    const ticks = vhost?.queues.get(TICKS);
+    let noted = 0;
+    for (const { state } of vhost?.schedules.each() ?? []) noted += state.published;
+    // What is noted is in the queue, and nothing else.
+    if (noted !== (ticks?.readyCount ?? 0)) counts.ticks += 1;
+    for (const queue of QUEUES) {
       if (!broker.vhosts.get('/')?.queues.has(queue)) {
         if (declaredAt <= cutAt) return { wrong: `${queue} is gone`, counts };
         continue;
@@ -58,25 +64,40 @@ async function judge(image, cutAt, folder, { declaredAt, messages }) {
   }
 }
 
+/** Notes where each message of a queue is: there may be several places, though there must not. */
 function read(broker, name, found, counts) {
-  const { messages } = broker.vhosts.get('/').queues.get(name);
-  const visit = (position) => {
+  const { messages, delays } = broker.vhosts.get('/').queues.get(name);
+  const note = (ready) => (position) => {
     const number = numberOf(readMessage(broker.core.log, position).body);
     if (number === null) counts.damaged += 1;
-    else found.set(number, name);
+    else found.set(number, [...(found.get(number) ?? []), { name, ready }]);
   };
-  for (let cursor = 0; cursor >= 0; ) cursor = messages.visitPage(cursor, visit);
+  const readAll = (pages, visit) => {
+    for (let cursor = 0; cursor >= 0; ) cursor = pages.visitPage(cursor, visit);
+  };
+  readAll(messages, note(true));
+  if (delays.waiting !== null) readAll(delays.waiting, note(false));
 }
 
 /** What is wrong, or null. */
 function compare(found, messages, cutAt, counts) {
-  for (const [number, { queue, confirmedAt, ackedFrom, ackedAt }] of messages.entries()) {
-    const there = found.get(number) === queue;
+  for (const [number, fact] of messages.entries()) {
+    const { queue, confirmedAt, ackedFrom, ackedAt, handedFrom, handedAt, readyFrom } = fact;
+    const places = found.get(number) ?? [];
+    const there = places.some(({ name }) => name === queue);
+    const handedOn = places.some(({ name }) => queue === STEP && name === NEXT);
     if (confirmedAt <= cutAt) counts.confirmed += 1;
-    if (confirmedAt <= cutAt && cutAt < ackedFrom && !there) counts.lost += 1;
+    if (confirmedAt <= cutAt && cutAt < ackedFrom && !there && !handedOn) counts.lost += 1;
+    if (handedAt <= cutAt && !handedOn) counts.lost += 1;
+    if (handedOn && cutAt < handedFrom) counts.again += 1;
     if (ackedAt <= cutAt && there) counts.again += 1;
+    if (places.length > 1) counts.twice += 1;
+    if (cutAt < readyFrom && places.some(({ ready }) => ready)) counts.early += 1;
   }
-  const { lost, again, damaged } = counts;
-  if (lost + again + damaged === 0) return null;
-  return `${lost} confirmed are lost, ${again} acked came back, ${damaged} are damaged`;
+  const { lost, again, twice, early, ticks, damaged } = counts;
+  if (lost + again + twice + early + ticks + damaged === 0) return null;
+  return (
+    `${lost} confirmed are lost, ${again} acked came back, ${twice} are there twice, ${early} before their time, ` +
+    `${ticks} times the ticks are not those noted, ${damaged} are damaged`
+  );
 }

@@ -1,7 +1,7 @@
 // One recorded run: a broker under the recorder, and a client that publishes, consumes and acks while it
 // notes how long the recording was when it knew something for sure.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,30 @@ import { crc32 } from 'node:zlib';
 import { connect } from 'amqplib';
 
 export const [KEPT, ACKED] = ['power.kept', 'power.acked'];
+/** Messages wait here before they are ready, or before they are tried again; those of STEP are handed on to NEXT. */
+export const [LATER, RETRY, STEP, NEXT] = ['later', 'retry', 'step', 'next'].map(
+  (name) => `power.${name}`,
+);
+/** Where schedules publish, and nothing consumes. */
+export const TICKS = 'power.ticks';
+export const SCHEDULES = [1_000, 1_130, 1_270].map((every) => ({
+  vhost: '/',
+  name: `every ${every} ms`,
+  every,
+  routing_key: TICKS,
+  payload: 'tick',
+}));
+export const QUEUES = [KEPT, ACKED, LATER, RETRY, STEP, NEXT];
+const DEFINITIONS = {
+  users: [{ name: 'guest', password: 'guest', tags: 'administrator' }],
+  vhosts: [{ name: '/' }],
+  permissions: [{ user: 'guest', vhost: '/', configure: '.*', write: '.*', read: '.*' }],
+  schedules: SCHEDULES,
+};
+const DELAY_MAX_MS = 500;
+const RETRY_MIN_MS = 100;
+/** How often it is noted how long the recording is; times of two processes are rounded. */
+const SAMPLE_MS = 5;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A body: its number, and bytes that follow from it, with their checksum in front. */
@@ -40,8 +64,11 @@ export async function record({ recorder, program, env = {}, messages, random }) 
   const log = join(folder, 'recording');
   const bin = program ?? join(ROOT, 'bin', 'leveret');
   const args = [bin, 'start', '--port', '0', '--data-dir', join(folder, 'data')];
+  const definitions = join(folder, 'definitions.json');
+  writeFileSync(definitions, JSON.stringify(DEFINITIONS));
+  const own = { LEVERET_LOAD_DEFINITIONS: definitions, LD_PRELOAD: recorder, POWER_LOG: log };
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, LD_PRELOAD: recorder, POWER_LOG: log, ...env },
+    env: { ...process.env, ...own, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const port = await new Promise((resolve, reject) => {
@@ -63,11 +90,19 @@ async function load(port, now, messages, random) {
   const connection = await connect(`amqp://guest:guest@127.0.0.1:${port}`);
   const channel = await connection.createConfirmChannel();
   const facts = { declaredAt: Infinity, messages: [] };
-  for (const queue of [KEPT, ACKED]) await channel.assertQueue(queue, { durable: true });
+  await channel.assertQueue(TICKS, { durable: true });
+  for (const queue of QUEUES) {
+    const args = queue === RETRY ? { 'x-delayed-retry-min': RETRY_MIN_MS } : {};
+    await channel.assertQueue(queue, { durable: true, arguments: args });
+  }
   facts.declaredAt = now();
   const acksUnsure = [];
+  const samples = [];
+  const sampling = setInterval(() => samples.push([performance.now(), now()]), SAMPLE_MS);
+  const waits = [];
+  const factOf = (message) => facts.messages[numberOf(message.content)];
   await channel.consume(ACKED, (message) => {
-    const fact = facts.messages[numberOf(message.content)];
+    const fact = factOf(message);
     // Some are left alone, some are acked at once, some a little later.
     if (random.below(4) === 0) return;
     const ack = () => {
@@ -78,31 +113,58 @@ async function load(port, now, messages, random) {
     if (random.below(2) === 0) ack();
     else setTimeout(ack, random.below(30));
   });
+  // What comes back waits for another try, and is left alone then.
+  await channel.consume(RETRY, (message) => {
+    if (!message.fields.redelivered && random.below(4) > 0) channel.nack(message);
+  });
+  await channel.consume(STEP, (message) => {
+    if (random.below(4) === 0) return;
+    const fact = factOf(message);
+    fact.handedFrom = now();
+    const headers = { 'x-ack-delivery-tag': message.fields.deliveryTag };
+    const options = { persistent: true, headers };
+    channel.sendToQueue(NEXT, message.content, options, (error) => {
+      if (!error) fact.handedAt = now();
+    });
+  });
   for (let number = 0; number < messages; ) {
     const waiting = [];
     for (let n = random.below(random.below(6) === 0 ? 60 : 6); n >= 0; n--, number++) {
-      const queue = random.below(3) === 0 ? ACKED : KEPT;
-      facts.messages.push({ queue, confirmedAt: Infinity, ackedFrom: Infinity, ackedAt: Infinity });
+      const queue = [ACKED, ACKED, LATER, RETRY, STEP][random.below(9)] ?? KEPT;
+      const never = { ackedFrom: Infinity, ackedAt: Infinity };
+      const steps = { handedFrom: Infinity, handedAt: Infinity, readyFrom: 0 };
+      facts.messages.push({ queue, confirmedAt: Infinity, ...never, ...steps });
       waiting.push(publish(channel, queue, number));
     }
     await Promise.all(waiting);
     if (random.below(10) === 0) await sleep(random.below(20));
   }
-  await sleep(300);
+  await sleep(300 + DELAY_MAX_MS);
+  clearInterval(sampling);
+  for (const { fact, dueAt } of waits) {
+    // The last sample that was surely taken before its time.
+    fact.readyFrom = samples.findLast(([at]) => at < dueAt)?.[1] ?? 0;
+  }
   connection.on('error', () => {});
   return facts;
 
   /** Publishes, and notes the confirm: all acks sent on this channel before are on the disk with it. */
   function publish(on, queue, number) {
     const before = acksUnsure.length;
+    const fact = facts.messages[number];
+    const delay = queue === LATER ? random.below(DELAY_MAX_MS) : 0;
+    if (delay > 0) waits.push({ fact, dueAt: performance.now() + delay - SAMPLE_MS });
+    const options = { persistent: true, ...(delay > 0 && { headers: { 'x-delay': delay } }) };
     return new Promise((resolve, reject) => {
-      on.sendToQueue(queue, makeBody(number, random), { persistent: true }, (error) => {
+      on.sendToQueue(queue, makeBody(number, random), options, (error) => {
         if (error) return reject(error);
         const at = now();
-        facts.messages[number].confirmedAt = at;
+        fact.confirmedAt = at;
         // A message that was acked before it was written needs no write, and then none is waited for.
         if (queue === KEPT)
-          for (const fact of acksUnsure.slice(0, before)) fact.ackedAt = Math.min(fact.ackedAt, at);
+          for (const acked of acksUnsure.slice(0, before)) {
+            acked.ackedAt = Math.min(acked.ackedAt, at);
+          }
         resolve();
       });
     });

@@ -1,0 +1,96 @@
+// Builds that are broken on purpose in what has to do with time and attempts: a rule of the judge has to find each.
+// Never runs one.
+
+/** @type {{ name: string, rule: string, change: { file: string, from: string | RegExp, to: string } }[]} */
+export const BROKEN = [
+  {
+    name: 'a delay is half as long',
+    rule: 'I15',
+    change: {
+      file: 'broker/queue/delay/queue-delays.js',
+      from: 'Math.min(delayMs, DELAY_MAX_MS)',
+      to: 'Math.min(delayMs, DELAY_MAX_MS) / 2',
+    },
+  },
+  {
+    name: 'what comes back waits half as long',
+    rule: 'I15',
+    change: {
+      file: 'broker/queue/delay/queue-delays.js',
+      from: 'entry.dueMs = host.nowMs + delayMs;',
+      to: 'entry.dueMs = host.nowMs + delayMs / 2;',
+    },
+  },
+  {
+    name: 'what waits is not written',
+    rule: 'I1',
+    change: {
+      file: 'broker/queue/delay/queue-delays.js',
+      from: 'this.waiting?.sealInto(batch);',
+      to: '',
+    },
+  },
+  {
+    name: 'that a message has waited is not written',
+    rule: 'I4',
+    change: {
+      file: 'broker/queue/delay/delay-pages.js',
+      from: 'this.rows.putMark(this.queueId, this.mark);',
+      to: '',
+    },
+  },
+  {
+    name: 'a publish that settles acks a moment later, in another batch',
+    rule: 'I8',
+    change: {
+      file: 'server/channel/publish/publisher.js',
+      from: /if \(this\.deliveries\(\)\.ackAll\(acks\)\)\s+outcome \|= ENQUEUED_STORED;/,
+      to: 'setTimeout((from) => from.ackAll(acks), 20, this.deliveries());',
+    },
+  },
+  {
+    name: 'a lease is half as long',
+    rule: 'I16',
+    change: {
+      file: 'server/channel/delivery-timeouts.js',
+      from: 'this.nextTagAt(nowMs - timeoutMs)',
+      to: 'this.nextTagAt(nowMs - timeoutMs / 2)',
+    },
+  },
+  {
+    name: 'a lease is not prolonged, though the broker says so',
+    rule: 'I16',
+    change: {
+      file: 'server/channel/leases.js',
+      from: 'this.timeouts.prolong(tag, timeoutMs);',
+      to: ';',
+    },
+  },
+  {
+    name: 'what is taken back is gone',
+    rule: 'I1',
+    change: {
+      file: 'server/channel/deliveries.js',
+      from: /queue\.requeue\(seq, true\);(\s+if \(!keeps)/,
+      to: 'queue.settle(seq);$1',
+    },
+  },
+  {
+    name: 'an ack that comes late closes the channel',
+    rule: 'I11',
+    change: {
+      file: 'server/channel/deliveries.js',
+      from: 'if (this.takenBack.settled(tag))\n            return true;',
+      to: '',
+    },
+  },
+  {
+    name: 'a tick is noted a moment later, in another batch',
+    rule: 'I17',
+    change: {
+      file: 'broker/schedule/schedule-watch.js',
+      from: 'rows.putTicks(vhost.name, name, schedule.state);',
+      to: 'setTimeout((state) => rows.putTicks(vhost.name, name, state), 300, schedule.state);',
+    },
+  },
+];
