@@ -15,6 +15,8 @@ export interface Message {
   readonly ttlMs: number;
   /** How long it waits before it is ready, ms; 0: not at all. */
   readonly delayMs: number;
+  /** Null: it belongs to no group. */
+  readonly group: string | null;
   /** Where it died before, the last time first. */
   readonly deaths: readonly Death[];
 }
@@ -80,6 +82,10 @@ export interface QueueSpec {
   readonly singleActive: boolean;
   /** What the delays of messages that come back are made of, ms; 0: they do not wait. */
   readonly retryMinMs: number;
+  /** How many messages of one group may be unacked; 0: there are no groups. */
+  readonly groupMax: number;
+  /** How many messages may be unacked. */
+  readonly unackedMax: number;
 }
 
 export interface ExchangeSpec {
@@ -206,6 +212,19 @@ export class ModelQueue {
   /** Whether there is no place for one more. */
   get full(): boolean {
     return this.spec.refusing && this.length >= this.spec.lengthMax;
+  }
+
+  /** Whether a message that is ready may go out now. */
+  mayGo(entry: Entry): boolean {
+    const { groupMax, unackedMax } = this.spec;
+    if (this.unacked.size >= unackedMax) return false;
+    if (groupMax === 0) return entry === this.ready[0];
+    const { group } = entry.message;
+    const same = (other: Entry): boolean => other.message.group === group;
+    if (entry !== this.ready.find(same)) return false;
+    // What waits to be tried again holds up its group.
+    const waiting = this.waiting.filter((other) => same(other) && other.returns > 0).length;
+    return group === null || [...this.unacked].filter(same).length + waiting < groupMax;
   }
 
   push(message: Message, stored: boolean, nowMs: number, delayMs = 0): void {
@@ -344,6 +363,12 @@ export class Model {
       if (!heads.has(line)) heads.set(line, entry);
     }
     return [...heads.values()].filter((entry) => entry.dueMs <= dueMs);
+  }
+
+  /** What may expire before it goes out: those, and in a queue with groups the first of each. */
+  expirable(queue: ModelQueue, dueMs: number): Entry[] {
+    const firsts = queue.ready.filter((entry) => queue.spec.groupMax > 0 && queue.mayGo(entry));
+    return [...this.overdue(queue, dueMs), ...firsts.filter((entry) => entry.dueMs <= dueMs)];
   }
 
   /** Moves a dead message on to where its queue's dead letters go, unless it has been there. */

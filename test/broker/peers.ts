@@ -31,7 +31,7 @@ import type { Entry, Message, ModelQueue } from './model.ts';
 const CHUNK_BYTES_MAX = 65_536;
 const LIMITS = { ...WIRE_LIMITS, maxMessageBytes: 16 * 1024 * 1024 };
 
-function delayField(value: number): Field {
+function integerField(value: number): Field {
   return { type: 'I', value };
 }
 
@@ -79,12 +79,18 @@ export class SimPublisher implements FrameSink, PublisherChannel {
 
   /** Puts a message on the wire. */
   send(message: Message, bodyFrameMax: number): void {
-    const { exchange, routingKey, body, persistent, priority, ttlMs, delayMs } = message;
+    const { exchange, routingKey, body, persistent, priority, ttlMs, delayMs, group } = message;
+    const headers = new Map<string, Field>();
+    if (delayMs > 0) headers.set('x-delay', integerField(delayMs));
+    if (group !== null) {
+      headers.set('group', { type: 'S', value: group });
+      headers.set('id', integerField(message.id));
+    }
     const properties = {
       ...(persistent ? { deliveryMode: 2 } : {}),
       ...(priority === null ? {} : { priority }),
       ...(ttlMs === Infinity ? {} : { expiration: String(ttlMs) }),
-      ...(delayMs === 0 ? {} : { headers: new Map([['x-delay', delayField(delayMs)]]) }),
+      ...(headers.size === 0 ? {} : { headers }),
     };
     const publish = { exchange, routingKey, body, properties };
     this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);

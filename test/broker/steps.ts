@@ -34,7 +34,8 @@ function sendTo(
   const priority = random.below(3) === 0 ? random.below(7) : null;
   const ttlMs = random.below(12) === 0 ? random.pick([0, 40, 400, 4_000]) : Infinity;
   const delayMs = random.below(10) === 0 ? random.pick([3, 30, 300, 3_000, 90_000]) : 0;
-  const message = { id, ...address, body, persistent, priority, ttlMs, delayMs, deaths: [] };
+  const group = random.below(3) === 0 ? null : `group ${random.below(random.pick([2, 9, 400]))}`;
+  const message = { id, ...address, body, persistent, priority, ttlMs, delayMs, group, deaths: [] };
   publisher.send(message, frameMax);
 }
 
@@ -104,7 +105,7 @@ const requeueMany: Step = (world, random) => {
 
 /** What counts returns gives back all it was given, so that some messages come back too often. */
 const requeueCounted: Step = (world, random) => {
-  const name = random.pick(['counted', 'retried']);
+  const name = random.pick(['counted', 'retried', 'grouped']);
   const counted = world.queues.find((queue) => queue.name === name);
   for (let n = 0; n < 2 && counted !== undefined; n++) {
     const channel = random.pick(world.channels);

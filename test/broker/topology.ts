@@ -21,6 +21,8 @@ const PLAIN = {
   returnsMax: Infinity,
   singleActive: false,
   retryMinMs: 0,
+  groupMax: 0,
+  unackedMax: Infinity,
 };
 
 const queue = (name: string, durable: boolean, more: Partial<QueueSpec> = {}): QueueSpec => ({
@@ -59,6 +61,17 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('tired', true),
   queue('retried', true, { returnsMax: 3, retryMinMs: 25, ...deadTo('', 'worn-out') }),
   queue('worn-out', true),
+  queue('grouped', true, {
+    groupMax: 1,
+    retryMinMs: 25,
+    returnsMax: 3,
+    ...deadTo('', 'grouped-dead'),
+  }),
+  queue('grouped-dead', true, { groupMax: 3 }),
+  queue('grouped-full', true, { groupMax: 1, lengthMax: 7, ttlMs: 300 }),
+  queue('grouped-passing', false, { groupMax: 2 }),
+  queue('grouped-single', true, { groupMax: 1, singleActive: true }),
+  queue('bounded', true, { unackedMax: 3 }),
   queue('single', true, { singleActive: true }),
   queue('single-passing', false, { singleActive: true }),
   queue('single-other', true, { singleActive: true }),
@@ -85,6 +98,9 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('some', 'ranked', 'b'),
   binding('some', 'counted', 'a'),
   binding('all', 'counted'),
+  binding('all', 'grouped'),
+  binding('some', 'grouped-passing', 'a'),
+  binding('some', 'bounded', 'b'),
   binding('all', 'single'),
   binding('some', 'single-passing', 'a'),
   binding('some', 'single-other', 'b'),

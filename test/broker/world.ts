@@ -9,6 +9,7 @@ import { Consumer } from '../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
+import { headersAt } from '../../src/message/read-message.ts';
 import { Scratch } from '../../src/store/scratch.ts';
 import { TABLE_DELAYS, TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { assert } from '../../src/util/assert.ts';
@@ -65,6 +66,8 @@ export class World implements BrokerListener {
     compacted: 0,
     waited: 0,
     retried: 0,
+    grouped: 0,
+    outOfOrder: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -332,9 +335,10 @@ export class World implements BrokerListener {
   get(channel: SimChannel, queue: Queue): void {
     const taken = queue.get();
     if (taken === null) {
-      const { ready } = this.modelQueue(queue);
+      const modelQueue = this.modelQueue(queue);
       const waits = queue.waitsForMark || queue.endings.overdue;
-      if (ready.length > 0 && !waits) throw new Error('get finds a full queue empty');
+      if (modelQueue.ready.some((entry) => modelQueue.mayGo(entry)) && !waits)
+        throw new Error('get finds a full queue empty');
       return;
     }
     const { seq, position, redelivered } = taken;
@@ -389,8 +393,14 @@ export class World implements BrokerListener {
     redelivered: boolean,
   ): Delivery {
     const modelQueue = this.modelQueue(queue);
-    const entry = modelQueue.ready.shift();
+    const entry = this.entryAt(modelQueue, position);
     if (entry === undefined) throw new Error(`${queue.name} gives out what is not there`);
+    if (!modelQueue.mayGo(entry)) {
+      throw new Error(`${queue.name} gives out message ${entry.message.id} before its turn`);
+    }
+    if (entry !== modelQueue.ready[0]) this.counts.outOfOrder += 1;
+    modelQueue.ready.splice(modelQueue.ready.indexOf(entry), 1);
+    if (entry.message.group !== null && modelQueue.spec.groupMax > 0) this.counts.grouped += 1;
     // A consumer may still be given what expires in this very millisecond.
     const aliveMs = consumer === null ? this.nowMs + 1 : this.nowMs;
     if (entry.dueMs < aliveMs) throw new Error(`${queue.name} gives out what has expired`);
@@ -403,6 +413,15 @@ export class World implements BrokerListener {
     this.counts.delivered += 1;
     if (redelivered) this.counts.redelivered += 1;
     return { queue, modelQueue, entry, seq, consumer };
+  }
+
+  /** The message that a queue gives out: the first one, or where there are groups, the first without one or that with its id. */
+  private entryAt(modelQueue: ModelQueue, position: number): Entry | undefined {
+    const { spec, ready } = modelQueue;
+    if (spec.groupMax === 0) return ready[0];
+    const id = headersAt(this.broker.core.log, position)?.get('id')?.value;
+    if (id === undefined) return ready.find(({ message }) => message.group === null);
+    return ready.find(({ message }) => message.id === id);
   }
 
   ack(channel: SimChannel, delivery: Delivery): void {
@@ -456,7 +475,7 @@ export class World implements BrokerListener {
       if (reason === 'expired') {
         const { body } = readRecord(this.broker.core.log, queue.messages.positionOf(seq));
         const dead = this.model
-          .overdue(modelQueue, this.nowMs)
+          .expirable(modelQueue, this.nowMs)
           .find(({ message }) => message.body.equals(body));
         if (dead === undefined) throw new Error(`a message of ${queue.name} expires too early`);
         this.counts.expired += 1;
@@ -541,7 +560,8 @@ export class World implements BrokerListener {
     for (const queue of this.queues) {
       const { active } = this.modelQueue(queue).consumers;
       const waited = active === null ? hasReadyConsumer(queue) : active.ready;
-      const stuck = queue.readyCount > 0 && waited;
+      const modelQueue = this.modelQueue(queue);
+      const stuck = modelQueue.ready.some((entry) => modelQueue.mayGo(entry)) && waited;
       if (stuck) throw new Error(`${queue.name} keeps messages from a consumer that has credit`);
     }
     for (const { confirmed, confirms } of this.publishers) {
@@ -687,6 +707,8 @@ function argumentsOf(spec: QueueSpec): Map<string, Field> {
   limit('x-max-length', spec.lengthMax);
   limit('x-delivery-limit', spec.returnsMax);
   if (spec.retryMinMs > 0) limit('x-delayed-retry-min', spec.retryMinMs);
+  text('x-group-header', spec.groupMax > 0 ? 'group' : null);
+  limit('x-group-concurrency', spec.groupMax > 0 ? spec.groupMax : spec.unackedMax);
   if (spec.singleActive) args.set('x-single-active-consumer', { type: 't', value: true });
   if (spec.priorityMax > 0) limit('x-max-priority', spec.priorityMax);
   return args;

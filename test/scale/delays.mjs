@@ -21,7 +21,7 @@ const spread = (n, span) => ((n * 2_654_435_761) >>> 0) % span;
 async function fill(wire, key, total, dueOf) {
   const delayed = dueOf !== null;
   const batches = makeBatches([{ key, body: bodyOf(bodyBytes), persistent: true, delayed }]);
-  if (delayed) for (const batch of batches) batch.dueOf = dueOf;
+  if (delayed) for (const batch of batches) batch.valueOf = dueOf;
   const start = performance.now();
   await publish(wire, batches, { total });
   return rate(total, performance.now() - start);

@@ -75,22 +75,26 @@ function table(fields) {
   return Buffer.concat([u32(bytes.length), bytes]);
 }
 
-/** One header, `x-deliver-at`, a 64-bit integer; its value is put in later. */
-const DELAY_HEADERS = (() => {
-  const entry = Buffer.concat([shortString('x-deliver-at'), Buffer.from('l'), Buffer.alloc(8)]);
+/** One header whose value ends in eight bytes that are put in later. */
+function oneHeader(name, ...value) {
+  const entry = Buffer.concat([shortString(name), ...value, Buffer.alloc(8)]);
   return Buffer.concat([u32(entry.length), entry]);
-})();
+}
+
+const DELAY_HEADERS = oneHeader('x-deliver-at', Buffer.from('l'));
+const GROUP_HEADERS = oneHeader('group', Buffer.from('x'), u32(8));
 
 /**
  * The frames of one publish whose body begins with a number that is put in later, and so is its `x-deliver-at` where it is
- * `delayed`.
- * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean }} message
+ * `delayed`, or the header `group` where it is `grouped`.
+ * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean }} message
  */
-function publishFrames({ exchange = '', key, body, persistent, priority, delayed = false }) {
-  const properties = delayed ? [DELAY_HEADERS] : [];
+function publishFrames({ exchange = '', key, body, persistent, priority, delayed, grouped }) {
+  const headers = delayed ? DELAY_HEADERS : grouped ? GROUP_HEADERS : null;
+  const properties = headers === null ? [] : [headers];
   properties.push(Buffer.from([persistent ? 2 : 1]));
   if (priority !== undefined) properties.push(Buffer.from([priority]));
-  const flags = 0x1000 | (priority === undefined ? 0 : 0x0800) | (delayed ? 0x2000 : 0);
+  const flags = 0x1000 | (priority === undefined ? 0 : 0x0800) | (headers === null ? 0 : 0x2000);
   const header = [u16(60), u16(0), u32(0), u32(body.length), u16(flags), ...properties];
   const frames = [
     method(
@@ -111,7 +115,7 @@ function publishFrames({ exchange = '', key, body, persistent, priority, delayed
   return {
     frames: Buffer.concat(frames),
     bodyAt: frames[0].length + frames[1].length + 7,
-    delayAt: delayed ? headerAt + 14 + DELAY_HEADERS.length - 8 : -1,
+    valueAt: headers === null ? -1 : headerAt + 14 + headers.length - 8,
   };
 }
 
@@ -125,15 +129,15 @@ export class Batch {
     this.busy = false;
     this.frameBytes = made.map(({ frames }) => frames.length);
     let start = 0;
-    this.delaysAt = [];
-    this.numbersAt = made.map(({ frames, bodyAt, delayAt }) => {
+    this.valuesAt = [];
+    this.numbersAt = made.map(({ frames, bodyAt, valueAt }) => {
       const at = start + bodyAt;
-      if (delayAt >= 0) this.delaysAt.push(start + delayAt);
+      if (valueAt >= 0) this.valuesAt.push(start + valueAt);
       start += frames.length;
       return at;
     });
-    /** When the message of a number is due, ms since the Unix epoch; for messages that are `delayed`. */
-    this.dueOf = (_n) => 0;
+    /** When the message of a number is due, ms since the Unix epoch, where they are `delayed`; its group where they are `grouped`. */
+    this.valueOf = (_n) => 0;
   }
 
   /** Numbers the bodies from `first` on; the answer is how many bytes the first `count` take. */
@@ -146,8 +150,8 @@ export class Batch {
       bytes[at + 1] = n >>> 16;
       bytes[at + 2] = n >>> 8;
       bytes[at + 3] = n;
-      if (this.delaysAt.length > 0) {
-        bytes.writeBigInt64BE(BigInt(this.dueOf(n)), this.delaysAt[i]);
+      if (this.valuesAt.length > 0) {
+        bytes.writeBigInt64BE(BigInt(this.valueOf(n)), this.valuesAt[i]);
       }
     }
     if (count === this.count) return bytes.length;

@@ -8,7 +8,7 @@ import { heldRecordEnd, type SegmentBytes } from '../../message/log/stored-range
 import type { Store } from '../../store/port.ts';
 import { viewOf } from '../../util/bytes.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { RecordHolder } from '../queue/messages/record-holder.ts';
+import type { RecordHolder } from '../queue/messages/messages-host.ts';
 
 /** How long it may work in one turn; a step, one page of a queue or one segment, comes on top. */
 const TURN_MS = 0.5;

@@ -81,6 +81,11 @@ export class ConsumerSet {
     this.changed();
   }
 
+  /** The timeout of the queue has changed: their channels are told. */
+  timeoutChanged(): void {
+    for (const consumer of this.list) consumer.channel.timeoutChanged(consumer);
+  }
+
   private forgive(consumer: Consumer): void {
     consumer.heldLate = 0;
     consumer.room = consumer.prefetch;
@@ -179,6 +184,12 @@ export class ConsumerSet {
     if (best !== null && i > SEARCH_SHORT && this.pauses(i)) return null;
     if (best !== null) best.served = this.servings;
     return best;
+  }
+
+  /** There was nothing to give to the consumer that was picked last: its turn is still to come. */
+  pickedInVain(consumer: Consumer): void {
+    if (this.ranked) consumer.served = 0;
+    else if (this.single === null) this.next -= 1;
   }
 
   /** Whether there were enough looks before this search. At least one search between two pauses finds a consumer. */

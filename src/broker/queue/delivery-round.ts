@@ -70,7 +70,10 @@ function giveOut(queue: DeliveringQueue, host: QueueHost, most: number): boolean
           break;
         }
         const entry = messages.take();
-        if (entry === null) break;
+        if (entry === null) {
+          subscribed.pickedInVain(consumer);
+          break;
+        }
         const { seq, redelivered } = entry;
         looked = seq;
         if (n === 0) queue.timeDelivery(entry, consumer.noAck);

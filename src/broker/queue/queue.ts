@@ -18,14 +18,21 @@ import { refuses } from './endings/refusals.ts';
 import type { FlowQuota } from './flow-quota.ts';
 import { getMessage } from './get-message.ts';
 import { QueueLatency } from './latency.ts';
+import type { RecordHolder } from './messages/messages-host.ts';
 import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
-import type { RecordHolder } from './messages/record-holder.ts';
 import { Pace } from './pace/pace.ts';
 import type { MessageSink, QueueDeclaration, QueueHome, QueueHost } from './ports.ts';
 import { PUSH_EXPIRES, PUSH_UNUSUAL } from './push-flags.ts';
-import { type PolicyDefinition, type QueueRules, rulesOf } from './rules.ts';
+import {
+  isBounded,
+  isTimed,
+  looksAtPushes,
+  type PolicyDefinition,
+  type QueueRules,
+  rulesOf,
+} from './rules.ts';
 import type { QueueType } from './types/queue-type.ts';
 import { queueTypeOf } from './types/registry.ts';
 
@@ -105,9 +112,8 @@ export class Queue
     this.delays = new QueueDelays(this, host, log);
     this.deadline = new QueueDeadline(this, host, home);
     this.rules = rulesOf(declaration.arguments, null, null);
-    const { priorityMax, priorityDefault, singleActiveConsumer } = this.rules;
-    this.subscribed = new ConsumerSet(singleActiveConsumer ? this : null);
-    this.messages = new QueueMessages(this, priorityMax, priorityDefault, log, host, rows);
+    this.subscribed = new ConsumerSet(this.rules.singleActiveConsumer ? this : null);
+    this.messages = new QueueMessages(this, this.rules, log, host, rows);
     this.applyRules();
   }
 
@@ -117,23 +123,20 @@ export class Queue
     const before = this.rules;
     this.rules = rulesOf(this.arguments, policy, operator);
     this.applyRules();
-    if (this.rules.consumerTimeoutMs !== before.consumerTimeoutMs) {
-      for (const consumer of this.consumers) consumer.channel.timeoutChanged(consumer);
-    }
+    if (this.rules.consumerTimeoutMs !== before.consumerTimeoutMs) this.subscribed.timeoutChanged();
     if (!this.touched) this.host.touch(this);
   }
 
   /** Makes the fields that the hot paths look at follow from the rules, and from `flowQuota`. */
   applyRules(): void {
     const { rules } = this;
-    this.bounded = rules.lengthMax !== Infinity || rules.lengthBytesMax !== Infinity;
-    this.guarded = this.flowQuota !== null || (this.bounded && rules.overflow !== 'drop-head');
-    if (this.unreadable !== null || rules.messageDelayMs > 0) this.guarded = true;
     this.duplicates = duplicatesBy(rules.duplicates, this.duplicates, this, this.host, this.log);
-    if (this.duplicates !== null) this.guarded = true;
-    if (rules.messageTtlMs !== Infinity || rules.expiresMs !== Infinity) this.timed = true;
+    this.bounded = isBounded(rules);
+    const looked = this.unreadable !== null || this.duplicates !== null || looksAtPushes(rules);
+    this.guarded = this.flowQuota !== null || looked;
     this.pace = Pace.of(this.pace, this, this.host);
-    if (this.pace !== null) this.timed = true;
+    if (isTimed(rules)) this.timed = true;
+    this.messages.setBounds(rules.groupUnackedMax, rules.unackedMax);
     this.deadline.refresh();
   }
 
@@ -156,8 +159,13 @@ export class Queue
         return true;
       }
       this.duplicates?.takes(position, flags);
+      if (this.messages.pushGrouped(position, bodyBytes, flags)) return this.pushed();
     }
     this.messages.push(position, bodyBytes, flags);
+    return this.pushed();
+  }
+
+  private pushed(): true {
     if (!this.touched) this.host.touch(this);
     if (this.bounded && this.delays.isOver(0, 0)) this.atOnce(true);
     return true;
@@ -186,11 +194,7 @@ export class Queue
   }
 
   /** Takes the next message out for a client that asks for one: see getMessage. */
-  get(
-    noAck = false,
-    look: (entry: TakenEntry) => void = () => {},
-    paused = false,
-  ): TakenEntry | null {
+  get(noAck = false, look = (_entry: TakenEntry): void => {}, paused = false): TakenEntry | null {
     return getMessage(this, noAck, look, paused);
   }
 
@@ -263,21 +267,17 @@ export class Queue
   requeue(seq: number, failed = false): void {
     this.latency?.forget(seq);
     if (this.delays.returned(seq, failed)) return;
-    const { line } = this.host;
-    line.begin();
+    this.host.line.begin();
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);
-    line.end();
+    this.host.line.end();
     if (this.bounded && this.delays.isOver(0, 0)) this.atOnce(false);
   }
 
   /** Removes all ready messages; returns how many. */
   purge(): number {
     this.catchUp();
-    this.host.line.begin();
-    const count = this.messages.purge();
-    this.host.line.end();
-    return count;
+    return this.messages.purge();
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */

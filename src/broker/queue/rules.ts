@@ -54,6 +54,11 @@ export interface QueueRules {
   readonly singleActiveConsumer: boolean;
   /** Whether such a consumer hands over to a connection that has less to do. */
   readonly singleActiveSpread: boolean;
+  /** The header by whose value messages belong to groups; null: there are no groups. */
+  readonly groupHeader: ExactText | null;
+  /** How many messages of one group may be unacked at a time, where there are groups; and else of the queue. */
+  readonly groupUnackedMax: number;
+  readonly unackedMax: number;
   /** How fast messages go out; null: as fast as consumers take them. */
   readonly deliveryRate: DeliveryRate | null;
   /** How duplicates are told; null: they are not. */
@@ -93,7 +98,10 @@ export function rulesOf(
     retry !== null && !given('delivery-limit') ? RETRY_LIMIT : least('delivery-limit');
   const messageDelayMs = least('message-delay');
   const consumerTimeoutMs = least('consumer-timeout');
-  const priorityMax = numberOf(argument('max-priority'));
+  const groupHeader = textOf(args.get('x-group-header'));
+  // In a queue with groups priorities mean nothing.
+  const priorityMax = groupHeader === null ? numberOf(argument('max-priority')) : 0;
+  const concurrency = least('group-concurrency');
   return {
     messageTtlMs: least('message-ttl'),
     expiresMs: least('expires'),
@@ -115,6 +123,9 @@ export function rulesOf(
     priorityDefault: Math.min(type.priorityDefault, priorityMax),
     singleActiveConsumer: argument('single-active-consumer') === true,
     singleActiveSpread: setting('single-active-consumer-spread') === true,
+    groupHeader,
+    groupUnackedMax: concurrency === Infinity ? 1 : concurrency,
+    unackedMax: groupHeader === null ? concurrency : Infinity,
     deliveryRate: rateOf(args, policy, operator, least('delivery-burst')),
     // As in RabbitMQ's plugin, a policy wins over an argument.
     duplicates: duplicateRule((key) => policy?.get(key) ?? argument(key)),
@@ -170,6 +181,22 @@ function textOf(field: Field | undefined): ExactText | null {
 function policyText(definition: PolicyDefinition | null, key: string): string | null {
   const value = definition?.get(key);
   return typeof value === 'string' ? value : null;
+}
+
+/** Whether there is a limit to what may be ready. */
+export function isBounded({ lengthMax, lengthBytesMax }: QueueRules): boolean {
+  return lengthMax !== Infinity || lengthBytesMax !== Infinity;
+}
+
+/** Whether a message is looked at as it comes: it may be refused, or wait, or belongs to a group. */
+export function looksAtPushes(rules: QueueRules): boolean {
+  if (rules.messageDelayMs > 0 || rules.groupHeader !== null) return true;
+  return isBounded(rules) && rules.overflow !== 'drop-head';
+}
+
+/** Whether time means something for each message, or for the queue. */
+export function isTimed({ messageTtlMs, expiresMs, deliveryRate }: QueueRules): boolean {
+  return messageTtlMs !== Infinity || expiresMs !== Infinity || deliveryRate !== null;
 }
 
 /** What a queue of these rules has ready. */

@@ -113,8 +113,10 @@ export interface QueueDetail extends QueueRow {
   readonly latency: LatenciesView | null;
   /** What becomes of messages that come back, in words. */
   readonly retry_rule: string;
-  /** How fast messages go out, in words; empty: as fast as consumers take them. */
+  /** How fast and in which order messages go out, in words; empty: in order, and as fast as consumers take them. */
   readonly delivery_rule: string;
+  /** How many groups have messages; null: the queue has no groups. */
+  readonly message_groups: number | null;
 }
 
 /** An exchange with its statistics. */
@@ -235,6 +237,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
     latency: latency === null ? null : viewLatency(latency),
     retry_rule: retryWords(queue.rules),
     delivery_rule: paceWords(queue.rules),
+    message_groups: queue.messages.grouped?.groups.count ?? null,
   };
 }
 
@@ -281,7 +284,7 @@ function peekHead<T>(
 /** Where the message is that goes out next. */
 function headPosition({ messages }: Queue): number | null {
   if (messages.readyCount === 0) return null;
-  const lane = messages.topLane();
+  const lane = messages.laneSet.top;
   return lane.entries.positionOf(lane.findHead());
 }
 

@@ -33,6 +33,9 @@ test('a queue without arguments and policies has no limits', () => {
     singleActiveSpread: false,
     deliveryRate: null,
     duplicates: null,
+    groupHeader: null,
+    groupUnackedMax: 1,
+    unackedMax: Infinity,
   });
 });
 

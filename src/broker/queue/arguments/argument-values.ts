@@ -133,6 +133,18 @@ export const shortTextWith = (other: string, refusal: string): ArgumentValue =>
     (field, args) => shortText.check(field, args) ?? (args.has(other) ? null : refusal),
   );
 
+/** The name of a header. */
+export const groupHeader = kind(
+  `a string of 1 to ${SHORT_BYTES_MAX} bytes; not with \`x-max-priority\``,
+  A_STRING,
+  (field, args) => {
+    const wrong = shortText.check(field, args);
+    if (wrong !== null) return wrong;
+    if (field.value === '') return 'empty_group_header';
+    return args.has('x-max-priority') ? 'group_header_with_max_priority' : null;
+  },
+);
+
 export const flag = kind('a boolean', A_BOOLEAN, (field) =>
   field.type === 't' ? null : `{unacceptable_type,${describeFieldType(field)}}`,
 );

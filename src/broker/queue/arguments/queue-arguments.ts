@@ -8,6 +8,7 @@ import {
   count,
   expiry,
   flag,
+  groupHeader,
   isOffered,
   limit,
   oneOf,
@@ -255,6 +256,18 @@ const SETTINGS = [
     oneOf(RELEASES, () => 'invalid_cache_release'),
     anyOf(RELEASES, 'is not a valid cache release value'),
     'When a key is forgotten: after `x-cache-ttl` (`ttl`), or as its message leaves the queue (`ack`), which is so where neither a size nor a time is given.',
+  ),
+  row(
+    'group-header',
+    groupHeader,
+    null,
+    'Names a header: messages with the same value of it are a group, and go out in order, so many at a time; the groups in turns. Not with `x-max-priority`; priorities mean nothing.',
+  ),
+  row(
+    'group-concurrency',
+    positive,
+    anIntegerFrom(1, 'is not a valid group concurrency', OPERATOR),
+    'How many messages of one group may be unacked at a time, 1 unless it is set. In a queue without `x-group-header`: how many of all its consumers together.',
   ),
   row(
     'queue-mode',

@@ -177,10 +177,10 @@ export class DelayedMessages {
   }
 
   /**
-   * Reads the messages back from the store, and keeps their places in the log. Those that the log lacks are released
-   * through `lost`.
+   * Reads the messages back from the store, and keeps their places in the log. Each is `seen`; those that the log lacks are
+   * released through `lost`.
    */
-  recover(lost: Release): void {
+  recover(seen: Release, lost: Release): void {
     const { pages, log, entry, buckets } = this;
     const missing: { readonly dueMs: number; readonly id: number }[] = [];
     pages.recover((page, row) => {
@@ -198,6 +198,7 @@ export class DelayedMessages {
           log.recoverHeld(entry.position, entry.bodyBytes);
           missing.push({ dueMs: entry.dueMs, id: entry.id });
         }
+        seen(entry);
         if (bucket === null) this.heap.push(entry, page);
         else buckets.added(bucket, entry.dueMs, entry.id);
       }

@@ -145,6 +145,7 @@ export class QueueDelays implements DelayOwner {
     log.retain(held.position, held.bodyBytes);
     this.add(entry);
     queue.duplicates?.waitsAgain(held.position, seq, held.flags);
+    messages.waits(seq);
     messages.end(seq);
     host.line.end();
     return true;
@@ -202,6 +203,7 @@ export class QueueDelays implements DelayOwner {
     this.freshDropped += waiting.fresh;
     waiting.discard();
     this.queue.duplicates?.noneWaits();
+    this.queue.messages.grouped?.groups.noneWaits();
     host.line.end();
     return count;
   }
@@ -231,12 +233,17 @@ export class QueueDelays implements DelayOwner {
   /** Reads what waits back from the store. What the log lacks is among the ready ones then, noted as lost. */
   recover(): void {
     const waiting = this.made();
+    const { grouped } = this.queue.messages;
     let lost = false;
-    waiting.recover((entry) => {
+    const seen = ({ flags, position }: DelayEntry): void => {
+      if ((flags & DELAYED_RETURNED) !== 0) grouped?.foundWaiting(position);
+    };
+    waiting.recover(seen, (entry) => {
       lost = true;
       const { entries } = this.ready(entry);
       entries.lost.push(entries.tail - 1);
     });
+    grouped?.recovered();
     // What was lost has rows to be removed.
     if (waiting.count === 0 && !lost) this.waiting = null;
     else this.queue.waitsNow();
@@ -288,6 +295,7 @@ export class QueueDelays implements DelayOwner {
   private readonly letGo = ({ position, bodyBytes, flags }: DelayEntry): void => {
     this.queue.duplicates?.waitsNoMore(position);
     if ((flags & DELAYED_RETURNED) === 0) this.freshDropped += 1;
+    else this.queue.messages.grouped?.gaveUp(position);
     this.log.unref(this.log.segmentOf(position), bodyBytes);
   };
 

@@ -32,9 +32,11 @@ export interface KeyedQueue {
   readonly durable: boolean;
   readonly counts: { duplicates: number };
   readonly messages: {
-    /** The seq that the next message of these flags gets. */
-    nextSeq(flags: number): number;
-    isThere(lane: number, inner: number, exact: boolean): boolean;
+    readonly laneSet: {
+      /** The seq that the next message of these flags gets. */
+      nextSeq(flags: number): number;
+      isThere(lane: number, inner: number, exact: boolean): boolean;
+    };
   };
   readonly delays: {
     readonly count: number;
@@ -119,7 +121,7 @@ export class QueueDuplicates implements KeysOwner {
     if (!this.fresh) return;
     const stored = this.isStored(flags);
     if (this.keysLast === 'time') this.keys.add(TIMED, this.endOf(), stored);
-    else this.addPlace(this.queue.messages.nextSeq(flags), stored);
+    else this.addPlace(this.queue.messages.laneSet.nextSeq(flags), stored);
   }
 
   /** A message is taken in, and waits. */
@@ -155,7 +157,7 @@ export class QueueDuplicates implements KeysOwner {
 
   lasts(lane: number, value: number, exact: boolean): boolean {
     if (this.keysLast === 'time') return value > this.host.nowMs;
-    if (lane >= 0) return this.queue.messages.isThere(lane, value, exact);
+    if (lane >= 0) return this.queue.messages.laneSet.isThere(lane, value, exact);
     if (!this.recovering) return lane === this.waitingLane;
     if (!this.isWaiting(value)) return false;
     this.waitingLane = Math.min(this.waitingLane, lane);

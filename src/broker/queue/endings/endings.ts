@@ -8,7 +8,7 @@ import type { TakenEntry } from '../messages/queue-entries.ts';
 import type { BrowsedEntry } from '../messages/visiting.ts';
 import type { DeathReason, QueueHome, QueueHost, Refusing } from '../ports.ts';
 import { DeathLine, type EndingQueue } from './death-line.ts';
-import { expiredLane, nextExpiryMs } from './expiry.ts';
+import { type ExpiredPlace, expiredLane, expiredNext, HEAD, nextExpiryMs } from './expiry.ts';
 
 /** How many messages one queue delivers, or drops, before the others have their turn. */
 export const DELIVERIES_PER_TURN = 4096;
@@ -33,6 +33,9 @@ export class Endings implements Refusing {
   private readonly headFailed = (lane: Lane, error: unknown): void => {
     this.setAside(this.queue.messages.skipHead(lane), 'expiry', error);
   };
+  private readonly nextFailed = ({ lane, inner }: ExpiredPlace, error: unknown): void => {
+    this.setAside(this.queue.messages.skipAt(lane, inner), 'expiry', error);
+  };
 
   constructor(queue: EndingQueue, host: QueueHost, home: QueueHome) {
     this.queue = queue;
@@ -45,10 +48,14 @@ export class Endings implements Refusing {
     return this.queue.deleted;
   }
 
-  /** A lane whose head had to be delivered by `nowMs`; null: none. */
-  private expiredLane(nowMs: number): Lane | null {
+  /** A message that had to be delivered by `nowMs`: the head of a lane, or what would go out next; null: none. */
+  private expired(nowMs: number): ExpiredPlace | null {
     const { messages, rules } = this.queue;
-    return expiredLane(messages.lanes, rules.messageTtlMs, nowMs, this.headFailed);
+    const lane = expiredLane(messages.lanes, rules.messageTtlMs, nowMs, this.headFailed);
+    if (lane !== null) return { lane, inner: HEAD };
+    return messages.grouped === null
+      ? null
+      : expiredNext(messages, rules.messageTtlMs, nowMs, this.nextFailed);
   }
 
   /** When the next message may expire, ms since the Unix epoch; Infinity: none will. */
@@ -96,7 +103,7 @@ export class Endings implements Refusing {
       if (messages.readyCount === 0 && !this.queue.delays.promoteFirst()) {
         return this.queue.delays.count > 0;
       }
-      this.dropHead(messages.topLane(), 'maxlen');
+      this.dropHead(messages.laneSet.top, 'maxlen');
       if (this.spent) return true;
     }
     return true;
@@ -108,17 +115,19 @@ export class Endings implements Refusing {
    */
   dropExpired(nowMs: number): boolean {
     for (let left = this.perTurn; ; left--) {
-      const lane = this.expiredLane(nowMs);
-      if (lane === null) break;
+      const place = this.expired(nowMs);
+      if (place === null) break;
       if (this.line.busy || left === 0 || (left < this.perTurn && this.spent)) return false;
-      this.dropHead(lane, 'expired');
+      const { lane, inner } = place;
+      if (inner === HEAD) this.dropHead(lane, 'expired');
+      else this.die(this.queue.messages.skipAt(lane, inner), 'expired');
     }
     return this.queue.messages.readyCount > 0;
   }
 
-  /** Whether a message at the head of a lane has expired and is still there: it must not be given out. */
+  /** Whether a message that would go out has expired and is still there: it must not be given out. */
   get overdue(): boolean {
-    return this.expiredLane(this.host.nowMs) !== null;
+    return this.expired(this.host.nowMs) !== null;
   }
 
   /** Drops all that has expired, in as many turns as that takes. */

@@ -1,7 +1,17 @@
 // Owns finding out which messages of a queue's lanes have expired, and when the next will. Never drops
 // one: endings.ts does.
 
-import type { Lane } from '../messages/lane.ts';
+import { LANE_SEQS, type Lane } from '../messages/lane.ts';
+import type { QueueMessages } from '../messages/queue-messages.ts';
+
+/** Where a message is that has expired: its lane, and its seq there, or HEAD. */
+export interface ExpiredPlace {
+  readonly lane: Lane;
+  readonly inner: number;
+}
+
+/** The head of a lane, whatever its seq. */
+export const HEAD = -1;
 
 /** Told that the head of a lane cannot be looked at, and why; it takes the message out. */
 export type LookFailed = (lane: Lane, error: unknown) => void;
@@ -15,6 +25,28 @@ export function expiredLane(
 ): Lane | null {
   for (const lane of lanes) {
     if (lane.mayExpire(ttlMs) && headExpiryMs(lane, ttlMs, failed) <= nowMs) return lane;
+  }
+  return null;
+}
+
+/**
+ * Where groups decide what goes out next, that may have expired behind a head that has not. Null: it has not. One that
+ * cannot be read is taken out first, by `failed`.
+ */
+export function expiredNext(
+  { grouped, laneSet }: QueueMessages,
+  ttlMs: number,
+  nowMs: number,
+  failed: (place: ExpiredPlace, error: unknown) => void,
+): ExpiredPlace | null {
+  for (let seq = grouped?.groups.next() ?? -1; seq >= 0; seq = grouped?.groups.next() ?? -1) {
+    const place = { lane: laneSet.of(seq), inner: seq % LANE_SEQS };
+    if (!place.lane.mayExpire(ttlMs)) return null;
+    try {
+      return place.lane.expiryOf(place.inner, ttlMs) <= nowMs ? place : null;
+    } catch (error) {
+      failed(place, error);
+    }
   }
   return null;
 }

@@ -23,6 +23,9 @@ export const RETURNED_LANES = 257;
 /** Of all numbers of lanes so many fit into seqs. */
 export const LANES_MAX = 512;
 
+/** Added to a mark below which no message is in doubt: their returns say which were out. */
+const KNOWN = 0.5;
+
 /**
  * The lane for what came back to another lane and has waited: it goes ahead of that. The three highest priorities
  * share one.
@@ -52,6 +55,9 @@ export interface LaneOwner extends EntriesOwner {
  *
  * A message's place is its seq. Those from the cursor on are ready, and so are the requeued ones
  * before it, which are few and go first, lowest seq first: so each returns to its place.
+ *
+ * In a queue with groups, messages are taken from anywhere behind the cursor; a set has those that are out. The cursor
+ * only moves over them as the head is looked for.
  */
 export class Lane {
   readonly number: number;
@@ -63,6 +69,10 @@ export class Lane {
   /** The seq of the next message that has not been given out yet. */
   private cursor = 0;
   private readonly requeued = new NumberHeap();
+  /** Those from the cursor on that are out all the same; null: messages go out in order. */
+  private readonly out: Set<number> | null;
+  /** The seq that the mark has to be ahead of, where messages go out in any order. */
+  private high = 0;
   private readonly mark: DeliveredMark;
   private readonly queueId: number;
   private readonly durable: boolean;
@@ -70,6 +80,7 @@ export class Lane {
   private readonly rows: QueueRows;
   private readonly owner: LaneOwner;
 
+  /** `ordered`: its messages go out by `take`, else by `takeAt`. */
   constructor(
     number: number,
     queueId: number,
@@ -77,8 +88,10 @@ export class Lane {
     log: MessageLog,
     rows: QueueRows,
     owner: LaneOwner,
+    ordered: boolean,
   ) {
     this.number = number;
+    this.out = ordered ? null : new Set();
     this.returned = number >= RETURNED_LANES;
     this.queueId = queueId;
     this.durable = durable;
@@ -128,10 +141,36 @@ export class Lane {
     return seq;
   }
 
+  /** Takes a ready message out, wherever it stands, and fills in `taken` but for its seq; false: as -1 of `take`. */
+  takeAt(seq: number, taken: TakenEntry): boolean {
+    const { entries, mark } = this;
+    if (!mark.mayDeliver(seq) && entries.isStored(seq)) {
+      this.high = Math.max(this.high, seq);
+      mark.wanted = true;
+      this.owner.markWanted();
+      return false;
+    }
+    this.high = Math.max(this.high, seq + 1);
+    this.skipAt(seq);
+    // The mark says it of many that were never out; of those before a clean stop their returns do.
+    taken.redelivered = seq < mark.redeliveredBelow || entries.returnsOf(seq) > 0;
+    entries.read(seq, taken);
+    return true;
+  }
+
+  /** Takes a ready message out, wherever it stands, without giving it to a client. */
+  skipAt(seq: number): void {
+    if (seq < this.cursor) this.requeued.remove(seq);
+    else this.out?.add(seq);
+    this.readyCount -= 1;
+  }
+
   /** The seq of the next ready message; there must be one. */
   findHead(): number {
     if (this.requeued.size > 0) return this.requeued.first;
-    const seq = this.entries.firstFrom(this.cursor);
+    const { out } = this;
+    let seq = this.entries.firstFrom(this.cursor);
+    while (out?.delete(seq)) seq = this.entries.firstFrom(seq + 1);
     this.cursor = seq;
     return seq;
   }
@@ -171,9 +210,15 @@ export class Lane {
     if (stored && seq >= this.mark.sealedTail) this.owner.unsealedGone();
   }
 
+  /** The same where messages go out in any order. */
+  removeOut(seq: number): void {
+    this.out?.delete(seq);
+    this.remove(seq);
+  }
+
   /** Whether an entry that is there is ready, and not out for delivery. */
   isReady(seq: number): boolean {
-    return seq >= this.cursor || this.requeued.has(seq);
+    return seq >= this.cursor ? this.out?.has(seq) !== true : this.requeued.has(seq);
   }
 
   /** Ends the life of a ready entry, wherever it stands. */
@@ -186,7 +231,7 @@ export class Lane {
   /** Puts an entry that was taken out back to its place. */
   requeue(seq: number): void {
     this.readyCount += 1;
-    this.requeued.push(seq);
+    if (this.out === null || !this.out.delete(seq)) this.requeued.push(seq);
   }
 
   /**
@@ -194,17 +239,26 @@ export class Lane {
    * came back while some are out. `unacked`: the queue has deliveries outstanding.
    */
   purge(unacked: boolean): void {
-    const { entries } = this;
-    const { tail } = entries;
+    const { tail } = this.entries;
     if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.pop());
     else this.requeued.clear();
-    const from = unacked ? this.cursor : 0;
-    entries.purgePages(from, tail);
-    for (let seq = entries.firstFrom(from); seq < tail; seq = entries.firstFrom(seq + 1)) {
-      this.remove(seq);
+    let from = unacked ? this.cursor : 0;
+    for (const out of [...(this.out ?? [])].sort((a, b) => a - b)) {
+      this.purgeRange(from, out);
+      from = out + 1;
     }
+    this.out?.clear();
+    this.purgeRange(from, tail);
     this.cursor = tail;
     this.readyCount = 0;
+  }
+
+  private purgeRange(from: number, to: number): void {
+    const { entries } = this;
+    entries.purgePages(from, to);
+    for (let seq = entries.firstFrom(from); seq < to; seq = entries.firstFrom(seq + 1)) {
+      this.remove(seq);
+    }
   }
 
   /** Lets go of every message in memory, as part of deleting the queue. */
@@ -212,6 +266,7 @@ export class Lane {
     this.entries.discard();
     if (this.durable) this.rows.removeMark(this.queueId, this.number);
     this.requeued.clear();
+    this.out?.clear();
     this.readyCount = 0;
   }
 
@@ -219,7 +274,8 @@ export class Lane {
   sealInto(batch: number, unacked: boolean): void {
     this.entries.seal(batch);
     const delivered = unacked || this.requeued.size > 0;
-    if (this.mark.seal(batch, this.cursor, this.entries.tail, delivered)) this.putMark();
+    const given = Math.max(this.cursor, this.high);
+    if (this.mark.seal(batch, given, this.entries.tail, delivered)) this.putMark();
   }
 
   /** Told that all batches up to `batch` are durable; returns whether deliveries may go on. */
@@ -229,20 +285,34 @@ export class Lane {
 
   /** At a clean stop: notes just which messages have been delivered, no more. */
   sealExactMark(): void {
+    if (this.out !== null) return this.sealTail();
     if (this.mark.sealExact(this.cursor)) this.putMark();
   }
 
-  /** Reads the messages and the mark back from the store; returns the bytes of their bodies. */
-  recover(): number {
-    this.mark.recover(this.rows.readMark(this.queueId, this.number));
+  /** Where messages go out in any order, their returns say which were out, unless a crash left that in doubt. */
+  private sealTail(): void {
+    const { mark, entries } = this;
+    mark.sealExact(entries.tail);
+    const known = entries.firstFrom(0) >= mark.redeliveredBelow;
+    if (this.durable)
+      this.rows.putMark(this.queueId, this.number, entries.tail + (known ? KNOWN : 0));
+  }
+
+  /** Reads the messages and the mark back from the store; returns the bytes of their bodies. Each may be `found`. */
+  recover(found: ((seq: number, groupKey: number) => void) | null): number {
+    const stored = this.rows.readMark(this.queueId, this.number);
+    const tail = Math.floor(stored);
+    this.mark.recover(stored === tail ? stored : 0);
+    if (this.out !== null) this.high = tail;
     if (this.returned) this.mark.redeliveredBelow = Infinity;
     let bytes = 0;
     this.cursor = -1;
     // New messages lie above the mark, or they would come as redelivered at their first delivery.
-    this.entries.recover(this.mark.sealed, (seq, bodyBytes) => {
+    this.entries.recover(tail, (seq, bodyBytes, groupKey) => {
       if (this.cursor < 0) this.cursor = seq;
       this.readyCount += 1;
       bytes += bodyBytes;
+      if (found !== null) found(seq, groupKey);
     });
     if (this.cursor < 0) this.cursor = this.entries.tail;
     this.mark.sealedTail = this.entries.tail;

@@ -1,7 +1,8 @@
-// Owns the words between the messages of a queue and what is around them: what it takes to put one back, and what they
-// ask of the broker. Never does anything.
+// Owns the words between the messages of a queue and what is around them: what it takes to put one back, what they ask of
+// the broker, and what keeps places in the message log. Never does anything.
 
 import type { ChangeLine } from '../../turn/change-line.ts';
+import type { PositionVisitor } from './queue-entries.ts';
 import type { Sweep } from './sweeps.ts';
 
 /** A message as its queue holds it: what it takes to put it back. */
@@ -25,4 +26,18 @@ export interface MessagesHost {
   sweep(sweep: Sweep): void;
   /** Asks that the batch being gathered be sealed without delay. */
   awaitBatch(): void;
+}
+
+/**
+ * Something that refers to records of the log. Compaction asks all of them what they hold; whatever
+ * none of them names is gone. At a start each makes the log keep what it holds before unused segments go.
+ */
+export interface RecordHolder {
+  /** Whether it is no more, and holds nothing. */
+  readonly deleted: boolean;
+  /**
+   * Visits some of what it holds, from a cursor on; returns the cursor to go on with, or -1 at the end.
+   * The first is 0. What is there all along is visited.
+   */
+  visitPage(cursor: number, visit: PositionVisitor): number;
 }

@@ -1,7 +1,7 @@
 // Owns how a page lies in the store as a row. Never decides when it is written: queue-entries.ts does.
 
 import { writeChecksum } from '../../../store/checksum.ts';
-import { viewOf } from '../../../util/bytes.ts';
+import { U32, viewOf } from '../../../util/bytes.ts';
 import {
   ENTRY_EXPIRES,
   ENTRY_SETTLED,
@@ -14,12 +14,13 @@ import {
 /*
  * A page as a row, `n` being the number of entries it has so far. With all of them:
  *
- *   0        u16  n, with ROW_EXPIRING, ROW_COUNTS and ROW_STARTS where the parts of these names follow
+ *   0        u16  n, with ROW_EXPIRING, ROW_COUNTS, ROW_STARTS and ROW_GROUPS where the parts of these names follow
  *   2        n x (f64 position in the log | u32 body bytes)
  *   2+12n    ceil(n/8) bytes: bit set = this entry is there; clear = settled, or transient
  *            ROW_EXPIRING: ceil(n/8) bytes: bit set = ENTRY_EXPIRES
  *            ROW_COUNTS: u16 k, k x (u8 slot | u32 returns): entries that came back to the queue
  *            ROW_STARTS: u16 k, k x (u8 slot | u48 ms): entries whose time to live began later than they arrived
+ *            ROW_GROUPS: u16 k, k x (u48 key): the groups of the entries that are there, in order of slots
  *   end-4    u32  checksum of all before it
  *
  * Or with those `m` alone that are there, where that is shorter:
@@ -28,7 +29,7 @@ import {
  *   2        u16  m
  *   4        m x (u8 slot | f64 position in the log | u32 body bytes), in order of slots
  *            ROW_EXPIRING: ceil(m/8) bytes: bit set = ENTRY_EXPIRES
- *            ROW_COUNTS, ROW_STARTS, checksum: as above
+ *            ROW_COUNTS, ROW_STARTS, ROW_GROUPS, checksum: as above
  *
  * The parts before the checksum are there only if some entry needs them.
  */
@@ -36,10 +37,12 @@ const ROW_ENTRY_BYTES = 12;
 const ROW_SPARSE_ENTRY_BYTES = 13;
 const ROW_COUNT_BYTES = 5;
 const ROW_START_BYTES = 7;
+const ROW_GROUP_BYTES = 6;
 const ROW_EXPIRING = 0x8000;
 const ROW_COUNTS = 0x4000;
 const ROW_SPARSE = 0x2000;
 const ROW_STARTS = 0x1000;
+const ROW_GROUPS = 0x0800;
 const ROW_ENTRIES_MASK = 0x1ff;
 
 const WRONG_LENGTH = 'its length is wrong';
@@ -57,15 +60,19 @@ export function encodePage(page: Page): Buffer {
   const counts = returns.length === 0 ? 0 : 2 + returns.length * ROW_COUNT_BYTES;
   const began = storedOf(page, page.starts);
   const starts = began.length === 0 ? 0 : 2 + began.length * ROW_START_BYTES;
-  const row = Buffer.alloc(expiringAt + expiring + counts + starts + 4);
+  const groups = page.groups === null ? 0 : 2 + m * ROW_GROUP_BYTES;
+  const row = Buffer.alloc(expiringAt + expiring + counts + starts + groups + 4);
   const flags =
     (expiring > 0 ? ROW_EXPIRING : 0) |
     (counts > 0 ? ROW_COUNTS : 0) |
-    (starts > 0 ? ROW_STARTS : 0);
+    (starts > 0 ? ROW_STARTS : 0) |
+    (groups > 0 ? ROW_GROUPS : 0);
   if (sparse) writeSparse(row, page, flags, expiringAt);
   else writeDense(row, page, flags, expiringAt);
   if (counts > 0) writeReturns(row, expiringAt + expiring, returns);
   if (starts > 0) writeStarts(row, expiringAt + expiring + counts, began);
+  if (page.groups !== null)
+    writeGroups(row, expiringAt + expiring + counts + starts, page, page.groups);
   writeChecksum(row);
   return row;
 }
@@ -122,7 +129,9 @@ export function decodePage(row: Buffer, page: Page): string | null {
   const hasCounts = (head & ROW_COUNTS) !== 0;
   const startsAt = hasCounts ? partEnd(row, countsAt, ROW_COUNT_BYTES) : countsAt;
   const hasStarts = (head & ROW_STARTS) !== 0;
-  const end = hasStarts ? partEnd(row, startsAt, ROW_START_BYTES) : startsAt;
+  const groupsAt = hasStarts ? partEnd(row, startsAt, ROW_START_BYTES) : startsAt;
+  const hasGroups = (head & ROW_GROUPS) !== 0;
+  const end = hasGroups ? partEnd(row, groupsAt, ROW_GROUP_BYTES) : groupsAt;
   if (row.length !== end) return WRONG_LENGTH;
   page.count = n;
   page.onDisk = true;
@@ -131,7 +140,10 @@ export function decodePage(row: Buffer, page: Page): string | null {
   else if (!readSparse(row, view, page, m, expiries)) return 'its entries are out of order';
   page.settled = n - page.storedLive;
   if (hasCounts) page.returns = readReturns(row, countsAt, startsAt);
-  if (hasStarts) page.starts = readStarts(row, startsAt, end);
+  if (hasStarts) page.starts = readStarts(row, startsAt, groupsAt);
+  if (!hasGroups) return null;
+  if (end - groupsAt !== 2 + page.storedLive * ROW_GROUP_BYTES) return WRONG_LENGTH;
+  page.groups = readGroups(view, groupsAt + 2, page);
   return null;
 }
 
@@ -224,6 +236,25 @@ function readStarts(row: Buffer, start: number, end: number): Map<number, number
     starts.set(row.readUInt8(at), row.readUIntBE(at + 1, 6));
   }
   return starts;
+}
+
+function writeGroups(row: Buffer, start: number, page: Page, groups: Float64Array): void {
+  let at = row.writeUInt16BE(page.storedLive, start);
+  for (let slot = 0; slot < page.count; slot++) {
+    if (isStoredLive(page.states[slot] as number))
+      at = row.writeUIntBE(groups[slot] as number, at, 6);
+  }
+}
+
+function readGroups(view: DataView, start: number, page: Page): Float64Array {
+  const groups = new Float64Array(PAGE_ENTRIES);
+  let at = start;
+  for (let slot = 0; slot < page.count; slot++) {
+    if (!isStoredLive(page.states[slot] as number)) continue;
+    groups[slot] = view.getUint16(at) * U32 + view.getUint32(at + 2);
+    at += ROW_GROUP_BYTES;
+  }
+  return groups;
 }
 
 function setBit(bytes: Buffer, start: number, bit: number): void {

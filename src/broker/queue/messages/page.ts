@@ -45,6 +45,8 @@ export class Page {
   returns: Map<number, number> | null = null;
   /** By slot, when the time to live of an entry that had waited began, ms; null: all began as they arrived. */
   starts: Map<number, number> | null = null;
+  /** The keys of the groups of its entries; null: its queue has no groups. */
+  groups: Float64Array | null = null;
 
   constructor(number: number) {
     this.number = number;
@@ -63,6 +65,7 @@ export class Page {
     this.batch = 0;
     this.returns = null;
     this.starts = null;
+    this.groups = null;
   }
 }
 

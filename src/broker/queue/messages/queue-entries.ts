@@ -33,8 +33,8 @@ export interface EntriesOwner {
   leftBehind(sweep: Sweep): void;
 }
 
-/** Finds one entry after another, as recovery reads them. */
-export type EntryVisitor = (seq: number, bodyBytes: number) => void;
+/** Finds one entry after another, as recovery reads them, and the key of its group. */
+export type EntryVisitor = (seq: number, bodyBytes: number, groupKey: number) => void;
 
 /** Told of one entry after another where it lies in the log, how large its body is, and its slot. */
 export type PositionVisitor = (position: number, bodyBytes: number, slot: number) => void;
@@ -318,7 +318,8 @@ export class QueueEntries implements PageHome {
           this.lost.push(page.number * PAGE_ENTRIES + slot);
         }
         if (((page.states[slot] as number) & ENTRY_EXPIRES) !== 0) this.expiring += 1;
-        visit(page.number * PAGE_ENTRIES + slot, page.bodyBytes[slot] as number);
+        const groupKey = page.groups === null ? 0 : (page.groups[slot] as number);
+        visit(page.number * PAGE_ENTRIES + slot, bodyBytes, groupKey);
       }
       this.pages.add(page.number, null);
       this.tail = page.number * PAGE_ENTRIES + page.count;
@@ -328,7 +329,8 @@ export class QueueEntries implements PageHome {
     this.tail = Math.max(this.tail, tailMin, purged);
   }
 
-  private pageOf(seq: number): Page {
+  /** The page that an entry that is there lies in; not to be kept. */
+  pageOf(seq: number): Page {
     const recent = this.recentPage;
     if (recent !== null) {
       const slot = slotIn(recent, seq);

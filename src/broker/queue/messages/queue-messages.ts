@@ -2,16 +2,11 @@
 // or unacked. Never knows consumers or rules: queue.ts does.
 
 import type { MessageLog } from '../../../message/log/log.ts';
-import { assert } from '../../../util/assert.ts';
+import { GroupedMessages } from '../groups/grouped-messages.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../push-flags.ts';
-import {
-  LANE_SEQS,
-  Lane,
-  type LaneOwner,
-  RETURNED_LANES,
-  returnedLaneOf,
-  seqInQueue,
-} from './lane.ts';
+import type { QueueRules } from '../rules.ts';
+import { LANE_SEQS, Lane, type LaneOwner, RETURNED_LANES, seqInQueue } from './lane.ts';
+import { Lanes } from './lanes.ts';
 import type { HeldEntry, MessagesHost } from './messages-host.ts';
 import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
@@ -24,13 +19,14 @@ export interface MessagesOwner {
   readonly durable: boolean;
   /** Something changed that belongs into the next batch. */
   entriesDirty(): void;
+  /** Asks for deliveries: a message has ended, and another may go out for that. */
+  wake(): void;
 }
 
-/**
- * Lane 0 is that of messages without a priority, which most queues have alone; priority p has lane
- * p + 1, made when its first message comes. So a queue that knows priorities costs no more than any
- * other until some message has one.
- */
+/** What of the rules of a queue orders its messages, and stays as it is. */
+type OrderRules = Pick<QueueRules, 'priorityMax' | 'priorityDefault' | 'groupHeader'>;
+
+/** The messages of one queue, in lanes. */
 export class QueueMessages implements LaneOwner {
   readyCount = 0;
   unackedCount = 0;
@@ -45,14 +41,17 @@ export class QueueMessages implements LaneOwner {
   private readonly base: Lane;
   /** Whether there is no lane but the first. */
   private single = true;
-  private readonly byNumber: (Lane | undefined)[];
+  readonly laneSet: Lanes;
   private readonly priorityMax: number;
-  private readonly priorityDefault: number;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
   private readonly host: MessagesHost;
   private readonly owner: MessagesOwner;
   private readonly stateMask: number;
+  /** Null: messages go out in order. */
+  readonly grouped: GroupedMessages | null;
+  /** Whether others may go out as one ends. */
+  private ending = false;
   private readonly taken: TakenEntry = {
     seq: 0,
     position: 0,
@@ -60,47 +59,54 @@ export class QueueMessages implements LaneOwner {
     redelivered: false,
   };
 
-  /** Messages of a higher priority than `priorityMax` count as that; 0: priorities mean nothing. */
+  /**
+   * Messages of a higher priority than `priorityMax` count as that; 0: priorities mean nothing. `groupHeader` names the
+   * header that makes groups; null: there are none.
+   */
   constructor(
     owner: MessagesOwner,
-    priorityMax: number,
-    priorityDefault: number,
+    { priorityMax, priorityDefault, groupHeader }: OrderRules,
     log: MessageLog,
     host: MessagesHost,
     rows: QueueRows,
   ) {
     this.owner = owner;
     this.priorityMax = priorityMax;
-    this.priorityDefault = priorityDefault;
     this.log = log;
     this.host = host;
     this.rows = rows;
     this.stateMask = owner.durable ? PUSH_STORED | PUSH_EXPIRES : PUSH_EXPIRES;
-    this.base = this.makeLane(0);
-    this.lanes = [this.base];
-    this.byNumber = [this.base];
+    this.grouped = groupHeader === null ? null : new GroupedMessages(log, groupHeader);
+    this.single = groupHeader === null;
+    this.laneSet = new Lanes(priorityMax, priorityDefault, (number) => this.makeLane(number));
+    this.base = this.laneSet.base;
+    this.lanes = this.laneSet.all;
   }
 
   /** Adds a message; `flags` as for Queue.push. */
   push(position: number, bodyBytes: number, flags: number): void {
     const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
-    const lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
+    const lane = named ? this.laneSet.ofPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
     // PUSH_STORED and PUSH_EXPIRES are states of an entry, shifted by one.
     lane.push(position, bodyBytes, (flags & this.stateMask) << 1);
     this.readyCount += 1;
     this.pushedBytes += bodyBytes;
   }
 
-  /** The seq that the next message of these flags gets. */
-  nextSeq(flags: number): number {
-    const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
-    const lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
-    return seqInQueue(lane, lane.entries.tail);
+  /** The same as `push` in a queue with groups; false: there are none, and nothing is added. */
+  pushGrouped(position: number, bodyBytes: number, flags: number): boolean {
+    const { grouped, base } = this;
+    if (grouped === null) return false;
+    this.push(position, bodyBytes, flags);
+    grouped.added(base, base.entries.tail - 1, position, false);
+    return true;
   }
 
-  /** Whether the message with a seq inside a lane is there, ready or unacked; `exact` as for QueueEntries.has. */
-  isThere(lane: number, inner: number, exact: boolean): boolean {
-    return this.byNumber[lane]?.entries.has(inner, exact) ?? false;
+  /** So many of each group may be unacked at a time, and of the queue; the one without a meaning is Infinity. */
+  setBounds(ofGroup: number, ofQueue: number): void {
+    this.grouped?.groups.setBound(ofGroup);
+    this.ending = this.grouped !== null || ofQueue !== Infinity;
+    if (this.ending) this.single = false;
   }
 
   /**
@@ -115,15 +121,12 @@ export class QueueMessages implements LaneOwner {
     returns: number,
     startMs: number,
   ): Lane {
-    const named = (flags & PUSH_PRIORITY) !== 0 && this.priorityMax > 0;
-    let lane = named ? this.laneOfPriority(flags >>> PUSH_PRIORITY_SHIFT) : this.base;
-    if (returned) {
-      const number = returnedLaneOf(lane.number);
-      lane = this.byNumber[number] ?? this.addLane(number);
-    }
+    let lane = this.laneSet.forFlags(flags);
+    if (returned) lane = this.laneSet.returnedOf(lane);
     const seq = lane.entries.tail;
     lane.push(position, bodyBytes, (flags & this.stateMask) << 1);
     if (returns > 0 || startMs > 0) lane.entries.note(seq, returns, startMs);
+    this.grouped?.added(lane, seq, position, returned);
     // What came back goes out as redelivered in any case.
     if (!returned && (flags & PUSH_STORED) !== 0) lane.pushedWaited();
     this.readyCount += 1;
@@ -172,36 +175,51 @@ export class QueueMessages implements LaneOwner {
   take(): TakenEntry | null {
     if (this.readyCount === 0) return null;
     const { taken } = this;
-    const lane = this.single ? this.base : this.topLane();
-    const seq = lane.take(taken);
+    const seq = this.single ? this.base.take(taken) : this.takeAmong(taken);
     if (seq < 0) return null;
     this.readyCount -= 1;
     this.takenBytes += taken.bodyBytes;
     this.unackedCount += 1;
-    taken.seq = this.single ? seq : this.outer(lane, seq);
+    taken.seq = seq;
     return taken;
+  }
+
+  private takeAmong(taken: TakenEntry): number {
+    if (this.grouped === null) {
+      const lane = this.laneSet.top;
+      const inner = lane.take(taken);
+      return inner < 0 ? -1 : seqInQueue(lane, inner);
+    }
+    const { groups } = this.grouped;
+    const seq = groups.next();
+    if (seq < 0 || !this.laneOf(seq).takeAt(seq % LANE_SEQS, taken)) return -1;
+    groups.take();
+    return seq;
   }
 
   /** Takes the head of a lane out without giving it to a client; `end` it. Returns its seq. */
   skipHead(lane: Lane): number {
-    const seq = lane.skipHead();
-    this.readyCount -= 1;
-    this.takenBytes += lane.entries.bodyBytesOf(seq);
-    this.unackedCount += 1;
-    return this.outer(lane, seq);
+    return this.skipped(lane, lane.skipHead());
   }
 
-  /** The lane whose message goes first: the highest that has one ready, or the last of all. */
-  topLane(): Lane {
-    const { lanes } = this;
-    let at = 0;
-    while (at < lanes.length - 1 && (lanes[at] as Lane).readyCount === 0) at += 1;
-    return lanes[at] as Lane;
+  private skipped(lane: Lane, inner: number): number {
+    this.grouped?.removed(lane, inner, true);
+    this.readyCount -= 1;
+    this.takenBytes += lane.entries.bodyBytesOf(inner);
+    this.unackedCount += 1;
+    return seqInQueue(lane, inner);
+  }
+
+  /** The same with a message anywhere in a lane of a queue with groups. */
+  skipAt(lane: Lane, inner: number): number {
+    lane.skipAt(inner);
+    return this.skipped(lane, inner);
   }
 
   /** Whether messages are ready, but the next may go out only once a batch is durable. */
   get waitsForMark(): boolean {
-    return this.readyCount > 0 && this.topLane().waitsForMark;
+    if (this.grouped !== null) return this.lanes.some((lane) => lane.waitsForMark);
+    return this.readyCount > 0 && this.laneSet.top.waitsForMark;
   }
 
   /** Ends the life of an unacked message. */
@@ -210,8 +228,20 @@ export class QueueMessages implements LaneOwner {
     line.begin();
     this.unackedCount -= 1;
     if (this.single) this.base.remove(seq);
-    else this.laneOf(seq).remove(seq % LANE_SEQS);
+    else this.endAmong(this.laneOf(seq), seq % LANE_SEQS);
     line.end();
+  }
+
+  private endAmong(lane: Lane, inner: number): void {
+    this.grouped?.ends(lane, inner);
+    if (this.grouped === null) lane.remove(inner);
+    else lane.removeOut(inner);
+    if (this.ending) this.owner.wake();
+  }
+
+  /** An unacked message is going to wait until it is tried again, and then ends. */
+  waits(seq: number): void {
+    this.grouped?.waits(this.laneOf(seq), seq % LANE_SEQS);
   }
 
   /** Puts an unacked message back to its place. */
@@ -222,6 +252,7 @@ export class QueueMessages implements LaneOwner {
     this.readyCount += 1;
     this.takenBytes -= lane.entries.bodyBytesOf(inner);
     lane.requeue(inner);
+    this.grouped?.requeued(lane, inner);
   }
 
   /** The log position of an unacked message. */
@@ -255,21 +286,25 @@ export class QueueMessages implements LaneOwner {
 
   /** Removes all ready messages; returns how many. */
   purge(): number {
+    this.host.line.begin();
     const count = this.readyCount;
     const bytes = this.bytes - this.readyBytes;
     const stored = Math.min(this.storedCount, this.unackedCount);
     for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
+    this.grouped?.groups.noneReady();
     // Most of what a purge takes out it does not look at one by one.
     this.pushedBytes += bytes - this.bytes;
     this.takenBytes = this.pushedBytes;
     this.base.entries.storedCount += stored - this.storedSum;
     this.readyCount = 0;
+    this.host.line.end();
     return count;
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */
   discard(): void {
     for (const lane of this.lanes) lane.discard();
+    this.grouped?.groups.clear();
     this.readyCount = 0;
     this.takenBytes = this.pushedBytes;
     this.unackedCount = 0;
@@ -295,10 +330,12 @@ export class QueueMessages implements LaneOwner {
   /** Reads the messages and marks back from the store. */
   recover(): void {
     for (const number of this.rows.lanes(this.owner.id)) {
-      if (this.priorityMax > 0 || number >= RETURNED_LANES) this.addLane(number);
+      if (this.priorityMax > 0 || number >= RETURNED_LANES) this.laneSet.add(number);
     }
+    const { grouped } = this;
     for (const lane of this.lanes) {
-      this.pushedBytes += lane.recover();
+      const found = grouped === null ? null : grouped.found.bind(grouped, lane);
+      this.pushedBytes += lane.recover(found);
       this.readyCount += lane.readyCount;
       if (!lane.returned) this.firstTail += lane.entries.tail;
       lane.entries.storedCount = lane.readyCount;
@@ -322,6 +359,7 @@ export class QueueMessages implements LaneOwner {
 
   /** Ends the life of a ready message, wherever it stands, without a delivery. */
   removeReady({ lane, inner, bodyBytes }: BrowsedEntry): void {
+    this.grouped?.removed(lane, inner, false);
     lane.removeReady(inner);
     this.readyCount -= 1;
     this.takenBytes += bodyBytes;
@@ -350,39 +388,12 @@ export class QueueMessages implements LaneOwner {
   }
 
   private laneOf(seq: number): Lane {
-    if (this.single) return this.base;
-    const lane = this.byNumber[Math.floor(seq / LANE_SEQS)];
-    assert(lane !== undefined, 'a seq that was given out belongs to a lane');
-    return lane;
-  }
-
-  private outer(lane: Lane, seq: number): number {
-    return this.single ? seq : seqInQueue(lane, seq);
-  }
-
-  private laneOfPriority(priority: number): Lane {
-    const known = Math.min(priority, this.priorityMax);
-    if (known === this.priorityDefault) return this.base;
-    return this.byNumber[known + 1] ?? this.addLane(known + 1);
-  }
-
-  private addLane(number: number): Lane {
-    const lane = this.makeLane(number);
-    this.byNumber[number] = lane;
-    this.lanes.push(lane);
-    this.lanes.sort((a, b) => this.priorityOf(b) - this.priorityOf(a));
-    this.single = false;
-    return lane;
+    return this.single ? this.base : this.laneSet.of(seq);
   }
 
   private makeLane(number: number): Lane {
     const { id, durable } = this.owner;
-    return new Lane(number, id, durable, this.log, this.rows, this);
-  }
-
-  private priorityOf({ number, returned }: Lane): number {
-    const beside = returned ? number - RETURNED_LANES : number;
-    const priority = beside === 0 ? this.priorityDefault : beside - 1;
-    return returned ? priority + 0.5 : priority;
+    if (number > 0) this.single = false;
+    return new Lane(number, id, durable, this.log, this.rows, this, this.grouped === null);
   }
 }

@@ -1,15 +1,29 @@
-// Owns how fast a queue gives out its messages, in words. Never decides it: queue/pace/ and the rules of the queue do.
+// Owns how fast and in which order a queue gives out its messages, in words. Never decides it: queue/pace/ and the rules of the queue do.
 
 import type { QueueRules } from '../../queue/rules.ts';
 
 /** What of the rules decides it. */
-export type PaceRules = Pick<QueueRules, 'deliveryRate'>;
+export type PaceRules = Pick<
+  QueueRules,
+  'deliveryRate' | 'groupHeader' | 'groupUnackedMax' | 'unackedMax'
+>;
 
-/** Such as `50 in 60 s at most, evenly spaced.`; as fast as consumers take them: empty. */
-export function paceWords({ deliveryRate: rate }: PaceRules): string {
+/** Such as `50 in 60 s at most, evenly spaced.`; in order, and as fast as consumers take them: empty. */
+export function paceWords(rules: PaceRules): string {
+  return [rateWords(rules), groupWords(rules)].filter((text) => text !== '').join(' ');
+}
+
+function rateWords({ deliveryRate: rate }: PaceRules): string {
   if (rate === null) return '';
   const { count, per, burst } = rate;
   return `${count} in ${per} at most${burstWords(count, burst)}.`;
+}
+
+function groupWords({ groupHeader, groupUnackedMax, unackedMax }: PaceRules): string {
+  if (groupHeader !== null) {
+    return `Groups by the header ${groupHeader} in turns, ${groupUnackedMax} unacked at a time of each.`;
+  }
+  return unackedMax === Infinity ? '' : `${unackedMax} unacked at a time at most.`;
 }
 
 function burstWords(count: number, burst: number): string {

@@ -16,4 +16,11 @@ test('a queue says how fast its messages go out', () => {
   expect(words('100/m', 1)).toBe('100 in 1 min at most, evenly spaced.');
   expect(words('10/s', 40)).toBe('10 in 1 s at most, and 40 at once after a quiet time.');
   expect(paceWords(rulesOf(new Map(), null, null))).toBe('');
+  const grouped = new Map<string, Field>([['x-group-header', { type: 'S', value: 'tenant' }]]);
+  const rate = new Map([['delivery-rate', '5/s']]);
+  const groups = 'Groups by the header tenant in turns, 1 unacked at a time of each.';
+  expect(paceWords(rulesOf(grouped, null, null))).toBe(groups);
+  expect(paceWords(rulesOf(grouped, rate, null))).toBe(`5 in 1 s at most. ${groups}`);
+  const bound = new Map([['group-concurrency', 10]]);
+  expect(paceWords(rulesOf(new Map(), bound, null))).toBe('10 unacked at a time at most.');
 });

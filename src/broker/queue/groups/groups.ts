@@ -1,0 +1,263 @@
+// Owns the order in which a queue with groups gives out its messages: in order within each group, so many of one at a
+// time, the groups in turns. Never knows where a message lies, or what it is: queue-messages.ts does.
+
+import { LANE_SEQS, LANES_MAX, RETURNED_LANES } from '../messages/lane.ts';
+import { NO_GROUP } from './group-key.ts';
+import { GroupLines } from './group-lines.ts';
+import { GroupTable, slotOf } from './group-table.ts';
+
+/*
+ *   group A   m1 m4 m5         turns   A -> C -> ...     those with something to give out, and place for it
+ *   group B   m2 (m7 unacked)
+ *   group C   m3 m6
+ *
+ * A group with as many unacked as may be leaves the turns as it comes up, and joins them again, behind all others, as
+ * one of these ends. What waits to be tried again counts as unacked. Messages without a group have one turn in common,
+ * as a group whose messages need not wait for each other.
+ */
+export class Groups {
+  private readonly table: GroupTable;
+  private readonly lines = new GroupLines();
+  private bound: number;
+  /** The groups in turns, the next one first; 0: none. */
+  private firstTurn = 0;
+  private lastTurn = 0;
+  /** The place that was put in last, where those that come back in order go on; 0: none. */
+  private hint = 0;
+  private hintGroup = 0;
+
+  /** `bound`: so many of a group may be unacked at a time. `seed`: any number that publishers do not know. */
+  constructor(bound: number, seed: number) {
+    this.bound = bound;
+    this.table = new GroupTable(seed);
+  }
+
+  /** How many groups have messages that are ready, unacked, or wait to be tried again. */
+  get count(): number {
+    return this.table.count;
+  }
+
+  /** From now on so many of a group may be unacked at a time. */
+  setBound(bound: number): void {
+    const raised = bound > this.bound;
+    this.bound = bound;
+    if (!raised) return;
+    for (let group = 1; group < this.table.end; group++) {
+      if (this.table.chunk(group).first[slotOf(group)] !== 0) this.join(group);
+    }
+  }
+
+  /** Adds a ready message behind all others of its group. */
+  add(key: number, seq: number): void {
+    const group = this.table.findOrMake(key);
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    const place = this.lines.add(seq);
+    const last = chunk.last[slot] as number;
+    chunk.last[slot] = place;
+    if (last !== 0) this.lines.link(last, place);
+    else chunk.first[slot] = place;
+    this.join(group);
+  }
+
+  /** Adds a ready message at its place in its group: most often the first. */
+  put(key: number, seq: number): void {
+    const { lines } = this;
+    const group = this.table.findOrMake(key);
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    const rank = rankOf(seq);
+    let before = 0;
+    if (this.hintGroup === group && this.hint !== 0 && rankOf(lines.seq(this.hint)) < rank)
+      before = this.hint;
+    let behind = before === 0 ? (chunk.first[slot] as number) : lines.next(before);
+    while (behind !== 0 && rankOf(lines.seq(behind)) < rank) {
+      before = behind;
+      behind = lines.next(behind);
+    }
+    const place = lines.add(seq);
+    lines.link(place, behind);
+    if (before === 0) chunk.first[slot] = place;
+    else lines.link(before, place);
+    if (behind === 0) chunk.last[slot] = place;
+    this.hint = place;
+    this.hintGroup = group;
+    this.join(group);
+  }
+
+  /** The message that goes out next; -1: none may. */
+  next(): number {
+    for (;;) {
+      const group = this.firstTurn;
+      if (group === 0) return -1;
+      const chunk = this.table.chunk(group);
+      const slot = slotOf(group);
+      const first = chunk.first[slot] as number;
+      if (first !== 0 && this.hasPlace(group)) return this.lines.seq(first);
+      this.leave(group);
+      this.forget(group);
+    }
+  }
+
+  /** The message that `next` gave goes out: it is unacked now, and the turn passes. */
+  take(): void {
+    const group = this.firstTurn;
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    const first = chunk.first[slot] as number;
+    const next = this.lines.next(first);
+    this.freePlace(first);
+    chunk.first[slot] = next;
+    if (next === 0) chunk.last[slot] = 0;
+    chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
+    this.leave(group);
+    if (next !== 0) this.join(group);
+  }
+
+  /** Takes a ready message out, wherever it stands; `unacked`: it counts as that from now on. */
+  remove(key: number, seq: number, unacked: boolean): void {
+    const { lines } = this;
+    const group = this.table.find(key);
+    if (group === 0) return;
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    let before = 0;
+    let place = chunk.first[slot] as number;
+    while (place !== 0 && lines.seq(place) !== seq) {
+      before = place;
+      place = lines.next(place);
+    }
+    if (place === 0) return;
+    const next = lines.next(place);
+    if (before === 0) chunk.first[slot] = next;
+    else lines.link(before, next);
+    if (next === 0) chunk.last[slot] = before;
+    this.freePlace(place);
+    if (unacked) chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
+    this.forget(group);
+  }
+
+  /** An unacked message of that group has ended, or comes back: then it is put in again. */
+  ended(key: number): void {
+    const group = this.table.find(key);
+    if (group === 0) return;
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    if ((chunk.unacked[slot] as number) > 0)
+      chunk.unacked[slot] = (chunk.unacked[slot] as number) - 1;
+    if (chunk.first[slot] !== 0) this.join(group);
+    else this.forget(group);
+  }
+
+  /** A message of that group waits to be tried again. */
+  waits(key: number): void {
+    const group = this.table.findOrMake(key);
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    chunk.waiting[slot] = (chunk.waiting[slot] as number) + 1;
+  }
+
+  /** It does so no more. */
+  waited(key: number): void {
+    const group = this.table.find(key);
+    if (group === 0) return;
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    if ((chunk.waiting[slot] as number) > 0)
+      chunk.waiting[slot] = (chunk.waiting[slot] as number) - 1;
+    if (chunk.first[slot] !== 0) this.join(group);
+    else this.forget(group);
+  }
+
+  /** No message waits any more to be tried again. */
+  noneWaits(): void {
+    this.eachGroup((group) => {
+      this.table.chunk(group).waiting[slotOf(group)] = 0;
+      if (this.table.chunk(group).first[slotOf(group)] !== 0) this.join(group);
+      else this.forget(group);
+    });
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.firstTurn = 0;
+    this.lastTurn = 0;
+    this.hint = 0;
+    this.lines.clear();
+    this.table.clear();
+  }
+
+  /** No message is ready any more. */
+  noneReady(): void {
+    while (this.firstTurn !== 0) this.leave(this.firstTurn);
+    this.lines.clear();
+    this.hint = 0;
+    this.eachGroup((group) => {
+      const chunk = this.table.chunk(group);
+      chunk.first[slotOf(group)] = 0;
+      chunk.last[slotOf(group)] = 0;
+      this.forget(group);
+    });
+  }
+
+  private eachGroup(visit: (group: number) => void): void {
+    for (let group = this.table.end - 1; group > 0 && this.table.count > 0; group--) {
+      if ((this.table.chunk(group).keys[slotOf(group)] as number) >= 0) visit(group);
+    }
+  }
+
+  private hasPlace(group: number): boolean {
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    if (chunk.keys[slot] === NO_GROUP) return true;
+    return (chunk.unacked[slot] as number) + (chunk.waiting[slot] as number) < this.bound;
+  }
+
+  /** Puts a group behind all others that have a turn, if it has none and could use one. */
+  private join(group: number): void {
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    if (chunk.turning[slot] === 1 || !this.hasPlace(group)) return;
+    chunk.turning[slot] = 1;
+    chunk.next[slot] = 0;
+    chunk.before[slot] = this.lastTurn;
+    if (this.firstTurn === 0) this.firstTurn = group;
+    else this.table.chunk(this.lastTurn).next[slotOf(this.lastTurn)] = group;
+    this.lastTurn = group;
+  }
+
+  /** Takes a group out of the turns. */
+  private leave(group: number): void {
+    const { table } = this;
+    const chunk = table.chunk(group);
+    const slot = slotOf(group);
+    const next = chunk.next[slot] as number;
+    const before = chunk.before[slot] as number;
+    chunk.turning[slot] = 0;
+    if (before === 0) this.firstTurn = next;
+    else table.chunk(before).next[slotOf(before)] = next;
+    if (next === 0) this.lastTurn = before;
+    else table.chunk(next).before[slotOf(next)] = before;
+  }
+
+  /** Lets go of a group that has nothing any more, and of the turn of one that has nothing ready. */
+  private forget(group: number): void {
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    if (chunk.first[slot] !== 0) return;
+    if (chunk.turning[slot] === 1) this.leave(group);
+    if (chunk.unacked[slot] !== 0 || chunk.waiting[slot] !== 0) return;
+    if (this.hintGroup === group) this.hint = 0;
+    this.table.remove(group);
+  }
+
+  private freePlace(place: number): void {
+    if (this.hint === place) this.hint = 0;
+    this.lines.remove(place);
+  }
+}
+
+/** What came back and has waited is of another lane, and goes ahead. */
+function rankOf(seq: number): number {
+  return seq >= RETURNED_LANES * LANE_SEQS ? seq - LANES_MAX * LANE_SEQS : seq;
+}
