@@ -160,6 +160,7 @@ class Consumer {
     const tag = message.fields.deliveryTag;
     const own = { ...headers, exchange: '', key: this.nextQueue, 'x-ack-delivery-tag': tag };
     delete own['x-delivery-count'];
+    delete own['x-acquired-count'];
     channel.sendToQueue(this.nextQueue, message.content, {
       ...{ persistent: true, mandatory: true, messageId, contentType },
       headers: own,

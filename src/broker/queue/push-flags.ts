@@ -6,8 +6,10 @@ export const PUSH_EXPIRES = 2;
 export const PUSH_PRIORITY = 4;
 /** Its headers may say when it is due. */
 export const PUSH_DELAYED = 8;
+/** Its publish settles deliveries: it goes out once the disk has both, so that no crash undoes what was seen. */
+export const PUSH_STEP = 16;
 /** It was in a queue before, and is moved: it is no duplicate of itself. */
 export const PUSH_CAME_BEFORE = 32;
 /** Those of messages that are looked at as they come. */
-export const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED;
+export const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED | PUSH_STEP;
 export const PUSH_PRIORITY_SHIFT = 8;

@@ -159,6 +159,7 @@ export class Queue
         return true;
       }
       this.duplicates?.takes(position, flags);
+      if (this.delays.step(position, bodyBytes, flags)) return this.pushed();
       if (this.messages.pushGrouped(position, bodyBytes, flags)) return this.pushed();
     }
     this.messages.push(position, bodyBytes, flags);
@@ -229,7 +230,6 @@ export class Queue
     return this.messages.unackedCount;
   }
 
-  /** Body bytes of the ready messages. */
   get readyBytes(): number {
     return this.messages.readyBytes;
   }

@@ -231,12 +231,13 @@ export class Channel implements DeliveryChannel, PublisherChannel {
    */
   *committing(transaction: Transaction, outcome: CommitOutcome): Steps {
     const { publishes, tags, ways } = transaction;
+    const settles = transaction.settled.size > 0;
     const { line } = this.connection.core;
     line.begin();
     this.deliveries.promise(transaction.settled);
     transaction.clear();
     for (let i = 0; i < publishes.length; i++) {
-      const left = this.publisher.publishHeld(publishes[i] as HeldPublish, outcome);
+      const left = this.publisher.publishHeld(publishes[i] as HeldPublish, settles, outcome);
       if (left === null && i % PUBLISHES_PER_STEP !== PUBLISHES_PER_STEP - 1) continue;
       // What throws once others have had their turn comes out of a turn: that is behind the line anyway.
       line.end();

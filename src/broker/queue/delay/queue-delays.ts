@@ -16,6 +16,7 @@ import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
+  PUSH_STEP,
   PUSH_STORED,
 } from '../push-flags.ts';
 import { isOver } from '../rules.ts';
@@ -108,6 +109,16 @@ export class QueueDelays implements DelayOwner {
     entry.returns = 0;
     entry.startMs = entry.dueMs;
     this.add(entry);
+    return true;
+  }
+
+  /**
+   * Adds a message whose publish settles deliveries: it waits for the disk alone. False: it is none, and nothing is
+   * added. Like one that has waited for its time, a crash undoes it as long as no durable batch has it.
+   */
+  step(position: number, bodyBytes: number, flags: number): boolean {
+    if ((flags & PUSH_STEP) === 0) return false;
+    this.queue.messages.pushWaited(position, bodyBytes, flags, false, 0, 0);
     return true;
   }
 

@@ -23,6 +23,7 @@ import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
+  PUSH_STEP,
 } from '../../../broker/queue/push-flags.ts';
 import type { Firehose } from '../../../broker/republish/firehose.ts';
 import {
@@ -166,7 +167,10 @@ export class Publisher {
     if (special === null) route = this.routes.of(bytes, start, addressEnd, flagsAt);
     else {
       ({ route, chunk: record, start: from, end: to, acks } = special);
-      if (acks !== null) this.deliveries().checkTags(acks);
+      if (acks !== null) {
+        this.deliveries().checkTags(acks);
+        flags |= PUSH_STEP;
+      }
     }
     const kept = persistent ? FLAG_PERSISTENT : 0;
     writeRecordHead(record.view, from, kept, priority, core.nowMs, expiryMs);
@@ -340,11 +344,12 @@ export class Publisher {
   }
 
   /**
-   * Publishes what waited for a commit, to those queues of its route that are still there. Returns the steps that
-   * are left where these are many, or null.
+   * Publishes what waited for a commit, to those queues of its route that are still there; `settles`: the commit settles
+   * deliveries. Returns the steps that are left where these are many, or null.
    */
-  publishHeld(held: HeldPublish, outcome: CommitOutcome): Steps | null {
+  publishHeld(held: HeldPublish, settles: boolean, outcome: CommitOutcome): Steps | null {
     const { core } = this;
+    const flags = settles ? held.flags | PUSH_STEP : held.flags;
     const { bytes, end, bodyBytes } = held;
     const queues = held.route.queues.filter((queue) => !queue.deleted);
     const chunk = new Chunk();
@@ -362,11 +367,10 @@ export class Publisher {
     writeRecordHead(view, 0, recordFlags(bytes, 0), priority, core.nowMs, recordExpiryMs(view, 0));
     const durable = queues.some((queue) => queue.durable);
     if (queues.length >= WIDE_ROUTE) {
-      const { flags } = held;
       const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, durable, flags, outcome);
       return acks === null ? steps : this.acking(steps, acks, outcome, false);
     }
-    const done = enqueue(core, chunk, 0, end, bodyBytes, queues, durable, held.flags);
+    const done = enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
     if ((done & ENQUEUED_STORED) !== 0) outcome.stored = true;
     if (refusalsIn(done) > 0) outcome.refused = true;
     else if (acks !== null && this.deliveries().ackAll(acks)) outcome.stored = true;

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import type { Connection } from '../../../../src/server/connection/connection.ts';
 import { systemClock } from '../../../../src/util/clock.ts';
-import { pause } from '../../../support/amqp.ts';
+import { eventually, pause } from '../../../support/amqp.ts';
 import type { RawConnection } from '../../../support/amqp-raw.ts';
 import { type Fields, typed } from '../../../support/amqp-wire.ts';
 import { FakeClock, privately, type TestServer, useServers } from '../../support.ts';
@@ -404,5 +404,83 @@ describe('in a transaction, x-ack-delivery-tag', () => {
     expect(raw.unread()).toEqual([]);
     server.unstickDisk();
     expect((await raw.next(1)).name).toBe('tx.commit-ok');
+  });
+});
+
+describe('no consumer sees a step that a crash would undo:', () => {
+  /** The broker with a worker that holds a delivery, and a consumer of all that comes next; the disk is stuck. */
+  async function stuck(mode = 'confirm.select') {
+    const server = await start();
+    const raw = await worker(server, { mode });
+    const next = await server.open();
+    await next.call(1, 'queue.declare', { queue: 'later', durable: true });
+    await next.call(1, 'queue.declare', { queue: 'sign' });
+    for (const queue of ['out', 'sign'])
+      await next.call(1, 'basic.consume', { queue, noAck: true });
+    const other = await server.open();
+    server.stickDisk();
+    /** What the consumer has been given by the end of another turn. */
+    const seen = async (): Promise<string[]> => {
+      other.publish(1, { routingKey: 'sign' }, {}, Buffer.from('sign'));
+      const bodies: string[] = [];
+      while (bodies.at(-1) !== 'sign') bodies.push((await next.message(1)).body.toString());
+      return bodies;
+    };
+    return { server, raw, next, other, seen };
+  }
+
+  test('what is handed on goes out once its batch is durable, and all that comes behind it', async () => {
+    const { server, raw, next, seen } = await stuck();
+    raw.publish(1, { routingKey: 'out' }, { deliveryMode: 2 }, Buffer.from('plain'));
+    await settled(raw);
+    expect(await seen()).toEqual(['plain', 'sign']);
+    raw.publish(1, { routingKey: 'out' }, acking(1), Buffer.from('step'));
+    raw.publish(1, { routingKey: 'out' }, { deliveryMode: 2 }, Buffer.from('behind'));
+    await settled(raw);
+    expect(await seen()).toEqual(['sign']);
+    expect(queueOf(server, 'out')).toEqual({ ready: 2, unacked: 0, delayed: 0 });
+    server.unstickDisk();
+    expect((await next.message(1)).body.toString()).toBe('step');
+    expect((await next.message(1)).body.toString()).toBe('behind');
+  });
+
+  test.each(['by a header', 'by basic.ack'])(
+    'so does what a commit publishes that settles deliveries %s',
+    async (how) => {
+      const { server, raw, next, seen } = await stuck('tx.select');
+      const header = how === 'by a header';
+      raw.publish(1, { routingKey: 'out' }, header ? acking(1) : { deliveryMode: 2 });
+      if (!header) raw.send(1, 'basic.ack', { deliveryTag: 1 });
+      raw.send(1, 'tx.commit');
+      await eventually(() => queueOf(server, 'in').unacked === 0);
+      expect(await seen()).toEqual(['sign']);
+      expect(queueOf(server, 'out').ready).toBe(1);
+      server.unstickDisk();
+      await next.message(1);
+      expect((await raw.next(1)).name).toBe('tx.commit-ok');
+    },
+  );
+
+  test('what a commit only publishes goes out at once', async () => {
+    const { server, raw, next } = await stuck('tx.select');
+    raw.publish(1, { routingKey: 'out' }, { deliveryMode: 2 }, Buffer.from('plain'));
+    raw.send(1, 'tx.commit');
+    expect((await next.message(1)).body.toString()).toBe('plain');
+    server.unstickDisk();
+    expect((await raw.next(1)).name).toBe('tx.commit-ok');
+  });
+
+  test('nor does a client that asks for it get it before', async () => {
+    const { server, raw, next, seen } = await stuck();
+    raw.publish(1, { routingKey: 'later' }, acking(1), Buffer.from('step'));
+    await settled(raw);
+    next.send(1, 'basic.get', { queue: 'later', noAck: true });
+    await eventually(
+      () => server.server.broker.vhost('/').queues.get('later')?.waitsForMark === true,
+    );
+    expect(queueOf(server, 'later')).toEqual(ONE);
+    server.unstickDisk();
+    expect((await next.message(1)).body.toString()).toBe('step');
+    expect(await seen()).toEqual(['sign']);
   });
 });
