@@ -95,6 +95,7 @@ export class SmallBroker {
     writeRecordHead(view, 0, persistent ? FLAG_PERSISTENT : 0, priority ?? 0, this.nowMs, expiryMs);
     const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
     const route = this.vhost.router.route(exchange, routingKey, message);
+    route?.keys?.count();
     if (route === null || route.queues.length === 0) return;
     const stored = persistent && route.durable;
     const position = log.append(record, view, 0, record.length, stored);
@@ -103,7 +104,8 @@ export class SmallBroker {
     if (expiration !== undefined) flags |= PUSH_EXPIRES;
     if (properties.headers?.has('x-delay')) flags |= PUSH_DELAYED;
     if (priority !== undefined) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
-    for (const queue of route.queues) queue.push(position, body.length, flags);
+    const taken = route.queues.map((queue) => queue.push(position, body.length, flags));
+    if (!taken.includes(false)) route.keys?.take(stored);
   }
 
   /** Publishes persistent messages straight to a queue. */

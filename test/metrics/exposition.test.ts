@@ -253,6 +253,7 @@ const OURS: Readonly<Record<string, string>> = {
   queue_metrics: 'queue_messages_delayed',
   queue_delivery_metrics:
     'queue_leases_expired_total queue_late_acks_total queue_messages_deduplicated_total',
+  exchange_metrics: 'exchange_messages_deduplicated_total',
 };
 
 /** Families of our own. */

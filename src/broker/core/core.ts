@@ -14,7 +14,7 @@ import { FlowQuotas, NO_QUOTAS } from '../queue/flow-quota.ts';
 import type { RecordHolder } from '../queue/messages/messages-host.ts';
 import { QueueRows } from '../queue/messages/queue-rows.ts';
 import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
-import type { HostedQueue, QueueHost, Watched } from '../queue/ports.ts';
+import type { Dirty, HostedQueue, QueueHost, Watched } from '../queue/ports.ts';
 import type { QueueTypeName } from '../queue/types/registry.ts';
 import { CalledLines } from '../queue/waiting-line.ts';
 import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
@@ -163,8 +163,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.listener.turnWanted();
   }
 
-  listDirty(queue: HostedQueue): void {
-    this.dirty.add(queue);
+  listDirty(dirty: Dirty): void {
+    this.dirty.add(dirty);
     this.listener.turnWanted();
   }
 

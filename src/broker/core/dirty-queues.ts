@@ -1,7 +1,7 @@
 // Owns the queues whose rows belong into the batch being gathered, and puts them there. Never seals it.
 
 import type { Clock } from '../../util/clock.ts';
-import type { HostedQueue } from '../queue/ports.ts';
+import type { Dirty } from '../queue/ports.ts';
 
 /** So many are put in one go. */
 const AT_ONCE = 512;
@@ -11,10 +11,10 @@ const QUEUES_PER_LOOK = 32;
 
 /** Queues that changed since the last batch, and those that wait for one to be durable. */
 export class DirtyQueues {
-  private queues: HostedQueue[] = [];
+  private queues: Dirty[] = [];
   /** Those that the batch being gathered has rows of; they may have changed again since. */
-  private put: HostedQueue[] = [];
-  private readonly sealed: { readonly batch: number; readonly queues: HostedQueue[] }[] = [];
+  private put: Dirty[] = [];
+  private readonly sealed: { readonly batch: number; readonly queues: Dirty[] }[] = [];
   private readonly clock: Clock;
 
   constructor(clock: Clock) {
@@ -30,7 +30,7 @@ export class DirtyQueues {
     return this.queues.length > 0 || this.put.length > 0;
   }
 
-  add(queue: HostedQueue): void {
+  add(queue: Dirty): void {
     queue.dirty = true;
     this.queues.push(queue);
   }
@@ -43,7 +43,7 @@ export class DirtyQueues {
     if (this.queues.length <= AT_ONCE) return true;
     const endMs = this.clock.monotonicMs() + SLICE_MS;
     for (let n = 1; this.queues.length > AT_ONCE; n++) {
-      this.putOne(this.queues.pop() as HostedQueue, batch);
+      this.putOne(this.queues.pop() as Dirty, batch);
       if (n % QUEUES_PER_LOOK === 0 && this.clock.monotonicMs() >= endMs) break;
     }
     return this.queues.length <= AT_ONCE;
@@ -61,13 +61,13 @@ export class DirtyQueues {
   /** Tells the queues that are in batches up to `batch` that these are durable. */
   durable(batch: number): void {
     while (this.sealed.length > 0 && (this.sealed[0] as { batch: number }).batch <= batch) {
-      for (const queue of (this.sealed.shift() as { queues: HostedQueue[] }).queues) {
+      for (const queue of (this.sealed.shift() as { queues: Dirty[] }).queues) {
         if (!queue.deleted) queue.durableUpTo(batch);
       }
     }
   }
 
-  private putOne(queue: HostedQueue, batch: number): void {
+  private putOne(queue: Dirty, batch: number): void {
     queue.dirty = false;
     if (!queue.deleted) queue.sealInto(batch);
     this.put.push(queue);

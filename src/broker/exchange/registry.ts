@@ -121,6 +121,17 @@ export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string,
     },
   ],
   [
+    'x-message-deduplication',
+    {
+      about: 'To every destination, unless it is a duplicate: see `x-cache-size`.',
+      bindingKey: 'not looked at',
+      eachKey: false,
+      byKeyOnly: never,
+      create: <D>() => new FanoutRouter<D>(),
+      checkBinding: anyBinding,
+    },
+  ],
+  [
     'x-modulus-hash',
     {
       about: 'To one destination, by the hash of the routing key modulo the number of bindings.',
@@ -146,6 +157,9 @@ export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string,
 
 /** The type whose exchanges route as another one does, that they name, and whose messages may wait. */
 export const DELAYED_TYPE = 'x-delayed-message';
+
+/** The type whose exchanges always look for duplicates. */
+export const DUPLICATES_TYPE = 'x-message-deduplication';
 
 /** The names of all types, as the management overview lists them. */
 export const exchangeTypes: readonly string[] = [...EXCHANGE_TYPES.keys()];

@@ -36,18 +36,24 @@ export interface Watched {
   deadlinePassed(): void;
 }
 
-/** A queue as the turn and the batches see it. */
-export interface HostedQueue extends QuotaQueue, Watched {
-  /** Whether the host has it on its list of queues to deliver from. */
-  touched: boolean;
-  /** Whether the host has it on its list of queues with something to seal. */
+/** What has something to put into batches: queues, and the keys of exchanges. */
+export interface Dirty {
+  readonly deleted: boolean;
+  /** Whether the host has it on its list of those with something to seal. */
   dirty: boolean;
-  /** Gives out what it can, so many messages at most; returns whether it stopped only for others' turn. */
-  deliver(most?: number): boolean;
   /** Writes into the batch being gathered what changed since the last one. */
   sealInto(batch: number): void;
   /** Told that all batches up to `batch` are durable. */
   durableUpTo(batch: number): void;
+}
+
+/** A queue as the turn and the batches see it. */
+export interface HostedQueue extends QuotaQueue, Watched, Dirty {
+  readonly deleted: boolean;
+  /** Whether the host has it on its list of queues to deliver from. */
+  touched: boolean;
+  /** Gives out what it can, so many messages at most; returns whether it stopped only for others' turn. */
+  deliver(most?: number): boolean;
 }
 
 /** A queue as dead-lettering and setting aside see it. */
@@ -95,7 +101,7 @@ export interface QueueHost extends MessagesHost {
   /** Asks that `deadlinePassed` be called once the time is `dueMs`. */
   watch(queue: HostedQueue, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
-  listDirty(queue: HostedQueue): void;
+  listDirty(dirty: Dirty): void;
   /** The record at a position goes from one holder, or place of a holder, to another. */
   recordMoved(position: number): void;
 }

@@ -20,9 +20,17 @@ export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
   vhost.policies.recover();
   vhost.parameters.recover();
   for (const { key, value } of rows.exchanges(vhost.name)) {
-    attempt(broker, key, () => vhost.exchanges.set(value.name, new Exchange(value)));
+    broker.core.queueIds.reserve(value.keysId);
+    attempt(broker, key, () => {
+      const exchange = new Exchange(value, vhost);
+      exchange.keysId = value.keysId;
+      vhost.exchanges.set(value.name, exchange);
+    });
   }
-  for (const exchange of vhost.exchanges.values()) vhost.policies.applyToExchange(exchange);
+  for (const exchange of vhost.exchanges.values()) {
+    vhost.policies.applyToExchange(exchange);
+    exchange.duplicates?.recover();
+  }
   const ids = new Set<number>();
   for (const { key, value } of rows.queues(vhost.name)) {
     broker.core.queueIds.reserve(value.id);

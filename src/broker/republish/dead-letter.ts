@@ -10,6 +10,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import { setCount } from '../queue/got-count.ts';
 import type { DeathReason, DyingQueue } from '../queue/ports.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
+import type { RouteKeys } from '../routing/route-keys.ts';
 import type { Router } from '../routing/router.ts';
 import { copyKeys } from '../routing/sender-selected.ts';
 import { countDeath } from '../stats/counts.ts';
@@ -58,20 +59,31 @@ export function deadLetter(
   const route = vhost.router.routeAll(deadLetterExchange, keys, properties);
   const cycle = queuesOfCycle(headers, reason);
   const targets = (route?.queues ?? []).filter((target) => !cycle.has(target.name));
+  const seen = route?.keys ?? null;
   if (targets.length === 0) {
+    seen?.count();
     countDeath(queue, reason, deadLetterStrategy, false);
     return null;
   }
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
   const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
+  const stored = message.persistent && targets.some((target) => target.durable);
   // Up to here the message was looked at; from here on there is no way back.
   if (targets.length >= WIDE_ROUTE) {
     // So many queues do not all refuse it.
     countDeath(queue, reason, deadLetterStrategy, true);
-    return placingCopy(core, prepared, targets);
+    return placingKeyed(placingCopy(core, prepared, targets), seen, stored);
   }
   const refusals = placeCopy(core, prepared, targets);
+  seen?.count();
+  if (refusals < targets.length) seen?.take(stored);
   countDeath(queue, reason, deadLetterStrategy, refusals < targets.length);
   return null;
+}
+
+/** The steps of a dead letter to very many queues; its key is known with the last. */
+function* placingKeyed(steps: Steps, keys: RouteKeys | null, stored: boolean): Steps {
+  yield* steps;
+  keys?.takeAhead(stored);
 }

@@ -1,8 +1,10 @@
 // Owns the answer to "where does a message with this exchange and routing key go". Never computes
 // it: router.ts does.
 
+import { WIDE_ROUTE } from '../core/enqueue.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { MessageSink } from '../queue/ports.ts';
+import type { RouteKeys } from './route-keys.ts';
 
 /** The queues of one pair of exchange and routing key, good until the topology changes. */
 export class Route {
@@ -14,17 +16,29 @@ export class Route {
   readonly topology: number;
   /** Whether it holds for every message with this exchange and key, whatever its headers. */
   readonly byKeyOnly: boolean;
+  /** What exchanges on it found of the message that look for duplicates; null: nothing. */
+  readonly keys: RouteKeys | null;
+  /** Whether there is a queue, not very many, and nothing else to be done. */
+  readonly plain: boolean;
 
   constructor(
     exchange: Exchange,
     queues: readonly MessageSink[],
     topology: number,
     byKeyOnly: boolean,
+    keys: RouteKeys | null = null,
   ) {
     this.exchange = exchange;
     this.queues = queues;
     this.durable = queues.some((queue) => queue.durable);
     this.topology = topology;
     this.byKeyOnly = byKeyOnly;
+    this.keys = keys;
+    this.plain = keys === null && queues.length > 0 && queues.length < WIDE_ROUTE;
+  }
+
+  /** Whether no queue takes the message, and none has taken an earlier one with its key. */
+  get unroutable(): boolean {
+    return this.queues.length === 0 && this.keys?.dropped !== true;
   }
 }

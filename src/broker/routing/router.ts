@@ -11,6 +11,7 @@ import { MessageProperties } from './message-properties.ts';
 import { isReplyName } from './reply-names.ts';
 import { Route } from './route.ts';
 import { RouteCache } from './route-cache.ts';
+import { RouteKeys } from './route-keys.ts';
 
 /** Routes remembered per exchange; past this the exchange's routes are forgotten. */
 const ROUTES_MAX = 16_384;
@@ -49,6 +50,8 @@ export class Router {
   /** The message at hand, for one publish after another. */
   readonly message = new MessageProperties();
   private readonly destinations = new MatchSet<Destination>();
+  /** What exchanges found of the message at hand that look for duplicates; null: nothing. */
+  private keys: RouteKeys | null = null;
   private readonly cache = new Map<string, Map<string, Route>>();
 
   constructor(vhost: Topology) {
@@ -108,6 +111,14 @@ export class Router {
     return this.found(source, false);
   }
 
+  /** The route of a message that had one, if an exchange on it knows its key by now; else that one. */
+  renewed(route: Route, message: RoutedMessage): Route {
+    const { keys, exchange } = route;
+    if (keys === null || exchange.deleted || !keys.stale) return route;
+    this.follow(exchange, keys.routingKey, keys.moreKeys, message, false);
+    return this.found(exchange, false);
+  }
+
   /**
    * Fills `destinations`, breadth first: each exchange once, so that cycles end, and each queue once.
    * Returns whether the answer holds for every message with these keys.
@@ -122,6 +133,7 @@ export class Router {
     const { destinations } = this;
     const { exchanges } = this.vhost;
     destinations.clear();
+    this.keys = null;
     this.costly = moreKeys.length > MANY_KEYS || routingKey.length > LONG_KEY;
     if (source.name === '') {
       const byKeyOnly = this.addNamed(routingKey);
@@ -133,7 +145,12 @@ export class Router {
     for (let i = 0; i < destinations.length; i++) {
       const exchange = destinations.items[i] as Destination;
       if (!isExchange(exchange)) continue;
-      if (!exchange.byKeyOnly) byKeyOnly = false;
+      if (!exchange.byKeyOnly) {
+        byKeyOnly = false;
+        if (exchange.duplicates !== null && this.drops(exchange, routingKey, moreKeys, message)) {
+          continue;
+        }
+      }
       if (exchange.bindings.size > MANY_BINDINGS || i > MANY_BINDINGS) this.costly = true;
       if (patient) waitForWalks(exchange, routingKey, moreKeys);
       let matched = exchange.router.route(routingKey, message, destinations);
@@ -146,6 +163,21 @@ export class Router {
       addIfThere(destinations, exchanges.get(exchange.alternateExchange));
     }
     return byKeyOnly;
+  }
+
+  /** Whether an exchange knows the key of a message; notes what it finds. */
+  private drops(
+    exchange: Exchange,
+    routingKey: string,
+    moreKeys: readonly string[],
+    message: RoutedMessage,
+  ): boolean {
+    const look = exchange.duplicates?.look(message) ?? 'passes';
+    if (look === 'passes') return false;
+    this.keys ??= new RouteKeys(routingKey, moreKeys);
+    if (look !== 'duplicate') this.keys.fresh.push(look);
+    else this.keys.dropping.push(exchange);
+    return look === 'duplicate';
   }
 
   /** The queue of that name; false for one whose coming and going changes no topology. */
@@ -162,7 +194,7 @@ export class Router {
     for (const destination of this.destinations.items) {
       if (!isExchange(destination)) queues.push(destination);
     }
-    return new Route(source, queues, this.topology, byKeyOnly);
+    return new Route(source, queues, this.topology, byKeyOnly, this.keys);
   }
 }
 

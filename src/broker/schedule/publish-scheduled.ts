@@ -6,7 +6,7 @@ import { Chunk } from '../../message/chunk.ts';
 import { readChunk } from '../../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { enqueue, enqueueWide, refusalsIn, WIDE_ROUTE } from '../core/enqueue.ts';
+import { ENQUEUED_STORED, enqueue, enqueueWide, refusalsIn, WIDE_ROUTE } from '../core/enqueue.ts';
 import { DELAYED_TYPE } from '../exchange/registry.ts';
 import { exchangeIn, queueIn } from '../names-in-texts.ts';
 import { DELAY_MAX_MS, delayOf, withDelayNegated } from '../queue/delay/delay-headers.ts';
@@ -57,6 +57,8 @@ export function publishScheduled(
   const end = chunk.bytes.length;
   const outcome =
     queues.length === 0 ? 0 : enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
+  route.keys?.count();
+  if (refusalsIn(outcome) === 0) route.keys?.take((outcome & ENQUEUED_STORED) !== 0);
   done(errorOf(vhost, definition, route, refusalsIn(outcome) > 0));
   core.line.end();
 }
@@ -106,7 +108,7 @@ function count({ counts }: BrokerCore, { closed }: ScheduledVhost, route: Route)
   exchange.publishedOut += queues.length;
   for (const { messages } of [counts.closed, closed]) {
     messages.published += 1;
-    if (queues.length === 0) messages.dropped += 1;
+    if (route.unroutable) messages.dropped += 1;
   }
 }
 
@@ -122,9 +124,13 @@ function* toMany(
   core.line.begin();
   count(core, vhost, route);
   const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, durable, flags, outcome);
+  route.keys?.takeAhead(outcome.stored);
   core.line.end();
   yield* steps;
-  core.line.change(() => done(outcome.refused ? SOME_FULL : null));
+  core.line.change(() => {
+    if (outcome.refused) route.keys?.undo();
+    done(outcome.refused ? SOME_FULL : null);
+  });
 }
 
 const SOME_FULL = 'a queue is full and refused the message';
@@ -132,11 +138,11 @@ const SOME_FULL = 'a queue is full and refused the message';
 function errorOf(
   vhost: ScheduledVhost,
   { exchange, routingKey }: ScheduleDefinition,
-  { queues }: Route,
+  { unroutable }: Route,
   refused: boolean,
 ): string | null {
   if (refused) return SOME_FULL;
-  if (queues.length > 0) return null;
+  if (!unroutable) return null;
   if (exchange === '') return `no ${queueIn(vhost.name, routingKey)}`;
   return `no queue is bound to ${exchangeIn(vhost.name, exchange)} with routing key '${routingKey}'`;
 }

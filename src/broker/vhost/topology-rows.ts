@@ -43,6 +43,12 @@ export interface StoredQueue {
   readonly paused: boolean;
 }
 
+/** A durable exchange as it is stored. */
+export interface StoredExchange extends ExchangeDeclaration {
+  /** Where the keys are of messages that it has seen; 0: nowhere. */
+  readonly keysId: number;
+}
+
 /** A durable binding as it is stored. */
 export interface StoredBinding {
   readonly source: string;
@@ -64,7 +70,8 @@ export class DefinitionRows {
     this.line = line;
   }
 
-  putExchange(vhost: string, exchange: ExchangeDeclaration): void {
+  /** `keysId`: where the keys are of messages that it has seen; a row says so only where it is not 0. */
+  putExchange(vhost: string, exchange: ExchangeDeclaration, keysId = 0): void {
     const { name, type, autoDelete, internal } = exchange;
     this.put(rowKey('x', vhost, name), {
       name,
@@ -72,6 +79,7 @@ export class DefinitionRows {
       autoDelete,
       internal,
       arguments: tableText(exchange.arguments),
+      ...(keysId === 0 ? {} : { keysId }),
     });
   }
 
@@ -80,7 +88,7 @@ export class DefinitionRows {
   }
 
   /** The durable exchanges of a vhost, in order of their names. */
-  exchanges(vhost: string): Keyed<ExchangeDeclaration>[] {
+  exchanges(vhost: string): Keyed<StoredExchange>[] {
     return this.read('x', vhost, (row) => ({
       name: textOf(row, 'name'),
       type: textOf(row, 'type'),
@@ -88,6 +96,7 @@ export class DefinitionRows {
       autoDelete: row['autoDelete'] === true,
       internal: row['internal'] === true,
       arguments: tableOf(row),
+      keysId: row['keysId'] === undefined ? 0 : numberOf(row['keysId']),
     }));
   }
 
@@ -110,7 +119,7 @@ export class DefinitionRows {
   /** The durable queues of a vhost, in order of their names. */
   queues(vhost: string): Keyed<StoredQueue>[] {
     return this.read('q', vhost, (row) => ({
-      id: idOf(row),
+      id: numberOf(row['id']),
       name: textOf(row, 'name'),
       autoDelete: row['autoDelete'] === true,
       arguments: tableOf(row),
@@ -199,9 +208,9 @@ function textOf(row: Json, name: string): string {
   return row[name] as string;
 }
 
-/** A queue's number goes into keys as four bytes. */
-function idOf(row: Json): number {
-  const id = Number(row['id']);
+/** A queue's number goes into keys as four bytes, and so does that of an exchange that keeps keys of messages. */
+function numberOf(value: unknown): number {
+  const id = Number(value);
   if (!Number.isInteger(id) || id < 1 || id >= 2 ** 32) throw new RangeError('its id is no number');
   return id;
 }

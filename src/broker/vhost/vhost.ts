@@ -6,7 +6,7 @@ import type { Rights } from '../access/grants.ts';
 import { NO_METADATA, type VhostMetadata, type VhostSnapshot } from '../access/vhost-metadata.ts';
 import type { BrokerCore } from '../core/core.ts';
 import type { BrokerEvents } from '../core/events.ts';
-import { Exchange, type ExchangeDeclaration } from '../exchange/exchange.ts';
+import { Exchange, type ExchangeDeclaration, type ExchangeHome } from '../exchange/exchange.ts';
 import { PREDECLARED_EXCHANGES } from '../exchange/predeclared.ts';
 import { exchangeIn } from '../names-in-texts.ts';
 import { Parameters } from '../policy/parameters.ts';
@@ -48,7 +48,7 @@ export interface VhostBroker {
 export const NO_CONNECTION = {};
 
 /** One vhost. */
-export class Vhost implements QueueHome, Active {
+export class Vhost implements QueueHome, ExchangeHome, Active {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
@@ -88,7 +88,7 @@ export class Vhost implements QueueHome, Active {
     this.parameters = new Parameters(name, broker.policyRows, definitionChanged);
     this.schedules = new Schedules(this, broker.scheduleWatch);
     for (const declaration of PREDECLARED_EXCHANGES)
-      exchanges.set(declaration.name, new Exchange(declaration));
+      exchanges.set(declaration.name, new Exchange(declaration, this));
   }
 
   /**
@@ -97,6 +97,10 @@ export class Vhost implements QueueHome, Active {
    */
   as(rights: Rights, connection: object = NO_CONNECTION): VhostActor {
     return new VhostActor(this, this.broker.core, rights, connection);
+  }
+
+  get core(): BrokerCore {
+    return this.broker.core;
   }
 
   /** How the node is called that it is on. */
@@ -155,6 +159,7 @@ export class Vhost implements QueueHome, Active {
   /** Lets go of its queues, step by step, as it is deleted; its connections and stored bindings are gone. */
   *dropping(): Steps {
     const { broker } = this;
+    for (const exchange of this.exchanges.values()) exchange.duplicates?.clear();
     this.exchanges.clear();
     this.bindings.clear();
     this.owned.clear();
@@ -196,7 +201,7 @@ export class Vhost implements QueueHome, Active {
   createExchange(declaration: ExchangeDeclaration): void {
     const { name } = declaration;
     this.broker.core.setAsideRows.refuse('exchange', this.name, name);
-    const exchange = new Exchange(declaration);
+    const exchange = new Exchange(declaration, this);
     // What could refuse comes before any change in memory: the rows too.
     if (exchange.durable) this.broker.definitionRows.putExchange(this.name, exchange);
     this.broker.core.line.change(() => {
@@ -206,6 +211,12 @@ export class Vhost implements QueueHome, Active {
       this.broker.changes.exchange('declared', this.name, exchange);
       if (exchange.durable) this.broker.core.definitionChanged();
     });
+  }
+
+  /** Where the keys of an exchange are is in its row. */
+  giveKeysId(exchange: Exchange): void {
+    exchange.keysId = this.core.queueIds.take();
+    this.broker.definitionRows.putExchange(this.name, exchange, exchange.keysId);
   }
 
   /** Removes an exchange with its bindings, by `act` where they are many. */
@@ -355,6 +366,7 @@ export class Vhost implements QueueHome, Active {
     line.begin();
     this.exchanges.delete(exchange.name);
     exchange.deleted = true;
+    exchange.duplicates?.clear();
     for (const identity of exchange.bindings.keys())
       this.bindings.unbinding.remove(exchange, identity);
     this.bindings.unbinding.removeTo(exchange);

@@ -305,7 +305,7 @@ function viewHistogram({ count, sumMs, buckets }: Histogram): LatencyView {
 }
 
 export function rowOfExchange(vhost: Vhost, exchange: Exchange, rates: Rates): ExchangeRow {
-  const { publishedIn, publishedOut } = exchange;
+  const { publishedIn, publishedOut, duplicatesIn } = exchange;
   const stats =
     publishedIn === 0
       ? undefined
@@ -314,6 +314,8 @@ export function rowOfExchange(vhost: Vhost, exchange: Exchange, rates: Rates): E
           publish_in_details: rates.of(exchange, 0),
           publish_out: publishedOut,
           publish_out_details: rates.of(exchange, 1),
+          dedup: duplicatesIn,
+          dedup_details: rates.of(exchange, 2),
         };
   const effective = vhost.policies.of(exchange);
   return {
@@ -386,7 +388,8 @@ export function* sample(
       yield null;
     }
     for (const exchange of vhost.exchanges.values()) {
-      rates.take(exchange, [exchange.publishedIn, exchange.publishedOut], nowMs);
+      const { publishedIn, publishedOut, duplicatesIn } = exchange;
+      rates.take(exchange, [publishedIn, publishedOut, duplicatesIn], nowMs);
       yield null;
     }
   }

@@ -236,7 +236,10 @@ export const EXCHANGES: Kind<ExchangeLine> = {
     {
       name: 'exchange_metrics',
       labels: ({ vhost, name }) => ({ vhost, exchange: name }),
-      metrics: [count('exchange_messages_published', 'Messages published', 'publish_in')],
+      metrics: [
+        count('exchange_messages_published', 'Messages published', 'publish_in'),
+        count('exchange_messages_deduplicated', 'Duplicates that were dropped', 'dedup'),
+      ],
     },
     { name: 'exchange_names', metrics: [level('exchange_name', 'That there is one', () => 1)] },
     {

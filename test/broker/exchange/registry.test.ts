@@ -25,6 +25,7 @@ test('the types of the protocol and of RabbitMQ\u2019s plugins are in the table'
     'topic',
     'x-consistent-hash',
     'x-delayed-message',
+    'x-message-deduplication',
     'x-modulus-hash',
     'x-random',
   ]);

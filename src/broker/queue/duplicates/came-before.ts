@@ -6,15 +6,11 @@ import type { Field } from '../../../amqp/field-table.ts';
 /** Where the history of a dead letter is. */
 export const DEATHS_HEADER = 'x-death';
 
-/** Whether the history of a message says that it was in this queue, or published to this exchange. */
-export function cameBefore(
-  deaths: Field | null | undefined,
-  what: 'queue' | 'exchange',
-  name: string,
-): boolean {
+/** Whether the history of a message says that it was in this queue. */
+export function cameBefore(deaths: Field | undefined, queue: string): boolean {
   if (deaths?.type !== 'A') return false;
   return deaths.value.some((death) => {
-    const field = death.type === 'F' ? death.value.get(what) : undefined;
-    return field?.type === 'S' && String(field.value) === name;
+    const name = death.type === 'F' ? death.value.get('queue') : undefined;
+    return name?.type === 'S' && String(name.value) === queue;
   });
 }

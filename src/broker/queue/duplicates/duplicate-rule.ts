@@ -4,6 +4,9 @@
 /** The header that has the key of a message, where nothing else is said. */
 const KEY_HEADER = 'x-deduplication-header';
 
+/** How long the key of one message lasts, ms: the header of RabbitMQ's plugin. */
+export const TTL_HEADER = 'x-cache-ttl';
+
 /** So many keys there are at most that last until a time, where nothing else is said. */
 const TIMED_KEYS_MAX = 1_000_000;
 
@@ -47,7 +50,7 @@ export function duplicateRule(get: (key: DuplicateKey) => unknown): DuplicateRul
 }
 
 /** A number, be it written in digits as some clients have it; null: there is none. */
-function positiveOf(value: unknown): number | null {
+export function positiveOf(value: unknown): number | null {
   const text = typeof value === 'string' && /^\d{1,15}$/.test(value);
   if (typeof value !== 'number' && typeof value !== 'bigint' && !text) return null;
   const number = Number(value);

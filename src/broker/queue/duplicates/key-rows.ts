@@ -74,7 +74,8 @@ export class KeyRows {
    * be read. Returns the number that its next page may have.
    */
   read(ownerId: number, visit: (stored: StoredKeyPage) => void): number {
-    const from = Math.max(1, this.goneAtStart.get(ownerId) ?? 0);
+    const gone = Math.max(this.goneAtStart.get(ownerId) ?? 0, this.going.get(ownerId) ?? 0);
+    const from = Math.max(1, gone);
     let next = from;
     const keys = [keyOf(ownerId, from), keyOf(ownerId, GONE)] as const;
     for (const { key, value } of this.store.range(TABLE_KEYS, ...keys)) {

@@ -10,14 +10,13 @@ import { EXPIRY_MAX_MS } from '../arguments/argument-values.ts';
 import type { PositionVisitor } from '../messages/queue-entries.ts';
 import { PUSH_CAME_BEFORE, PUSH_STORED } from '../push-flags.ts';
 import { cameBefore, DEATHS_HEADER } from './came-before.ts';
-import type { DuplicateRule } from './duplicate-rule.ts';
+import { type DuplicateRule, TTL_HEADER } from './duplicate-rule.ts';
 import type { KeyLasting } from './key-page.ts';
 import type { KeyRows } from './key-rows.ts';
 import type { KeySweep } from './key-sweep.ts';
 import { type KeysOwner, SeenKeys } from './seen-keys.ts';
 
-/** How long the key of one message lasts, ms: the header of RabbitMQ's plugin. */
-const TTL_NAME = Buffer.from('x-cache-ttl');
+const TTL_NAME = Buffer.from(TTL_HEADER);
 const DEATHS_NAME = Buffer.from(DEATHS_HEADER);
 const NO_BYTES = Buffer.alloc(0);
 /** The lane of all keys that last until a time. */
@@ -215,7 +214,7 @@ export class QueueDuplicates implements KeysOwner {
 
   private cameBefore(): boolean {
     const deaths = headerField(this.bytes, this.flagsAt, DEATHS_NAME);
-    return cameBefore(deaths, 'queue', this.queue.name);
+    return cameBefore(deaths, this.queue.name);
   }
 
   private addPlace(seq: number, stored: boolean): void {

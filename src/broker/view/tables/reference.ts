@@ -33,7 +33,7 @@ export function reference(): JsonObject {
       only_for: row.onlyFor === null ? null : [...row.onlyFor],
     })),
     exchange_arguments: EXCHANGE_ARGUMENTS.map((row) => ({
-      ...named(row.name, { ...row, shape: shapeOf(row.choices) }),
+      ...named(row.name, row),
       policy_key: row.policyKey,
       only_for: row.type === null ? null : [row.type],
     })),

@@ -28,7 +28,12 @@ import { checkCopies, copyKeys } from '../../../broker/routing/sender-selected.t
 import type { Slices } from '../../../broker/turn/slices.ts';
 import type { Vhost } from '../../../broker/vhost/vhost.ts';
 import type { Chunk } from '../../../message/chunk.ts';
-import { RECORD_HEAD_BYTES, recordExchange, recordRoutingKey } from '../../../message/record.ts';
+import {
+  headerFrameStart,
+  RECORD_HEAD_BYTES,
+  recordExchange,
+  recordRoutingKey,
+} from '../../../message/record.ts';
 import { withHeaderPayload } from '../../../message/replace-header.ts';
 import { ackTagsOf } from './ack-tags.ts';
 import { noTime } from './lease-publish.ts';
@@ -113,6 +118,14 @@ export class PublishRoutes {
       this.lastAddress = router.memo.remember(bytes, address, length, route, grants);
     }
     return route;
+  }
+
+  /** The route of a publish that waited for a commit, in the light of what exchanges know by now. */
+  renewed(route: Route, record: Buffer): Route {
+    if (route.keys === null) return route;
+    const { router } = this.vhost;
+    const flagsAt = headerFrameStart(record, 0) + 7 + PROPERTY_FLAGS_OFFSET;
+    return router.renewed(route, router.message.read(record, flagsAt));
   }
 
   /** The route by all keys, once it is sure that they may be published to. */

@@ -49,6 +49,7 @@ import {
 import { noDeliveries } from './ack-tags.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
+import { enqueueKeyed, takeKeys } from './keyed-publish.ts';
 import { acksNothing, isLeasePublish, prolongLease } from './lease-publish.ts';
 import { publishLater } from './long-route.ts';
 import {
@@ -200,15 +201,16 @@ export class Publisher {
     core.line.begin();
     this.count(route.exchange, count);
     let outcome = 0;
-    if (count === 0) {
-      this.unroutable(mandatory, chunk, start);
-    } else if (count < WIDE_ROUTE) {
+    if (route.plain) {
       outcome = enqueue(core, chunk, start, end, bodyBytes, queues, durable, flags);
+    } else if (count < WIDE_ROUTE) {
+      outcome = enqueueKeyed(core, chunk, start, end, bodyBytes, route, flags);
+      if (route.unroutable) this.unroutable(mandatory, chunk, start);
     } else {
       return this.toMany(chunk, start, end, bodyBytes, route, flags, acks);
     }
     const refused = refusalsIn(outcome) > 0;
-    if (acks !== null && !refused && (count > 0 || !mandatory)) {
+    if (acks !== null && !refused && !(mandatory && route.unroutable)) {
       if (this.deliveries().ackAll(acks)) outcome |= ENQUEUED_STORED;
     }
     if (channel.confirms !== null) {
@@ -230,7 +232,7 @@ export class Publisher {
     start: number,
     end: number,
     bodyBytes: number,
-    { queues, durable }: Route,
+    { queues, durable, keys }: Route,
     flags: number,
     acks: readonly number[] | null,
   ): void {
@@ -238,11 +240,13 @@ export class Publisher {
     const { confirms } = channel;
     const outcome = { stored: false, refused: false };
     let steps = enqueueWide(core, chunk, start, end, bodyBytes, queues, durable, flags, outcome);
+    keys?.takeAhead(outcome.stored);
     if (acks !== null) {
       this.deliveries().promise(new Set(acks));
       steps = this.acking(steps, acks, outcome, true);
     }
     const confirm = (): void => {
+      if (outcome.refused) keys?.undo();
       if (confirms !== null) this.confirm(confirms, outcome.stored, outcome.refused);
     };
     channel.act(steps, confirm, true);
@@ -351,14 +355,19 @@ export class Publisher {
     const { core } = this;
     const flags = settles ? held.flags | PUSH_STEP : held.flags;
     const { bytes, end, bodyBytes } = held;
-    const queues = held.route.queues.filter((queue) => !queue.deleted);
+    const route = this.routes.renewed(held.route, bytes);
+    const { keys, exchange } = route;
+    const queues = route.queues.filter((queue) => !queue.deleted);
     const chunk = new Chunk();
     chunk.loadRecord(bytes, held.parts);
-    this.count(held.route.exchange, queues.length);
+    this.count(exchange, queues.length);
     const { acks } = held;
     if (queues.length === 0) {
-      this.unroutable(held.mandatory, chunk, 0);
-      if (acks !== null && !held.mandatory && this.deliveries().ackAll(acks)) outcome.stored = true;
+      keys?.count();
+      const taken = keys?.dropped === true;
+      if (!taken) this.unroutable(held.mandatory, chunk, 0);
+      const acked = acks !== null && (taken || !held.mandatory) && this.deliveries().ackAll(acks);
+      if (acked) outcome.stored = true;
       return null;
     }
     // What it says of the time to live counts from the commit on.
@@ -368,9 +377,12 @@ export class Publisher {
     const durable = queues.some((queue) => queue.durable);
     if (queues.length >= WIDE_ROUTE) {
       const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, durable, flags, outcome);
+      keys?.takeAhead(outcome.stored);
       return acks === null ? steps : this.acking(steps, acks, outcome, false);
     }
     const done = enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
+    keys?.count();
+    takeKeys(keys, done);
     if ((done & ENQUEUED_STORED) !== 0) outcome.stored = true;
     if (refusalsIn(done) > 0) outcome.refused = true;
     else if (acks !== null && this.deliveries().ackAll(acks)) outcome.stored = true;

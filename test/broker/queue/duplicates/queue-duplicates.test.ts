@@ -349,3 +349,19 @@ test('priorities make no difference', () => {
   for (let n = 0; n < 10; n++) send(`k${n}`, 0);
   expect(small.queue('q').counts.duplicates).toBe(19);
 });
+
+test('groups make no difference', () => {
+  let small = new SmallBroker();
+  small.declare('q', true, { ...ONCE, 'x-group-header': text('group') });
+  const send = (key: string, group: string): void =>
+    publish(small, key, { headers: { group: text(group) } });
+  for (let n = 0; n < 20; n++) send(`k${n % 10}`, `g${n % 3}`);
+  expect(small.queue('q').counts.duplicates).toBe(10);
+  small.commit();
+  small = small.crashed();
+  for (let n = 0; n < 10; n++) send(`k${n}`, `g${n % 2}`);
+  expect(small.queue('q').counts.duplicates).toBe(10);
+  ack(small, small.queue('q'));
+  for (let n = 0; n < 10; n++) send(`k${n}`, 'g');
+  expect(small.queue('q').counts.duplicates).toBe(19);
+});
