@@ -128,6 +128,44 @@ export function judgeLeases(state, message, queue, list) {
   }
 }
 
+/** What of a queue's messages comes in order: those of one publisher and priority, and of one group where there are such. */
+export function lineOf(state, queue, { pub, seq, priority }) {
+  const { groups } = state.history.queues[queue];
+  return groups === undefined ? `${pub} ${priority}` : `${pub} ${priority} ${seq % groups}`;
+}
+
+/** A message goes out once the one before it of its group is done; one that was put back, or left, is the next itself. */
+export function judgeGroups(state) {
+  for (const [queue, { groups }] of Object.entries(state.history.queues)) {
+    if (groups === undefined) continue;
+    const lines = new Map();
+    for (const message of state.messages.values()) {
+      const line = lineOf(state, queue, message);
+      for (const delivery of message.deliveries.get(queue) ?? []) {
+        if (!lines.has(line)) lines.set(line, []);
+        lines.get(line).push({ id: message.id, delivery });
+      }
+    }
+    for (const line of lines.values()) judgeGroup(state, queue, line);
+  }
+}
+
+function judgeGroup(state, queue, line) {
+  line.sort(
+    ({ delivery: a }, { delivery: b }) => a.spawn - b.spawn || a.t - b.t || a.order - b.order,
+  );
+  for (const [i, { id, delivery }] of line.entries()) {
+    const before = line[i - 1];
+    if (before === undefined || before.delivery.spawn !== delivery.spawn) continue;
+    count(state, 'one after another of its group');
+    const { settledAt, conn, how } = before.delivery;
+    const endedAt = Math.min(settledAt || Number.POSITIVE_INFINITY, conn.leftAt);
+    const text = `${id}: from ${queue} while ${before.id} of its group`;
+    if (endedAt > delivery.t + TOLERANCE_US) fault(state, 'I18', `${text} was out`);
+    else if (id !== before.id && how !== 'ack') fault(state, 'I18', `${text} was not done`);
+  }
+}
+
 /** What was published before the kill is all ready when the first consumer comes: highest first. */
 export function judgePriority(state, conn, queue, message) {
   const { priorityMax } = state.history.queues[queue];

@@ -76,6 +76,8 @@ export type QueuePlan = {
   retryMin?: number;
   /** How long a delivery is its worker's, ms. */
   leaseMs?: number;
+  /** Groups of each publisher, by the number of the message. */
+  groups?: number;
 };
 
 export type History = {

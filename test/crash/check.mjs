@@ -5,10 +5,12 @@ import {
   isMovedAnew,
   judgeCopies,
   judgeCounts,
+  judgeGroups,
   judgeLeases,
   judgeOwnMove,
   judgePriority,
   judgeTimes,
+  lineOf,
 } from './check-places.mjs';
 import { count, fault } from './verdict.mjs';
 
@@ -22,7 +24,7 @@ export const RULES = {
   I3: 'integrity: body, properties, headers and routing key are as published',
   I4: 'no resurrection: what was settled before a passed barrier is never delivered again',
   I5: 'a repeated delivery is flagged redelivered',
-  I6: 'order: as published, per publisher and queue; what was unacked at a kill is back in place',
+  I6: 'order: as published, per publisher and queue, or group; what was unacked at a kill is back in place',
   I7: 'all or none: fan-out, transaction and dead-letter move',
   I8: 'one place: what a queue moves by itself is here or there, and nothing is there twice',
   I9: 'each publish is confirmed once, after its return, and never before it was published',
@@ -34,6 +36,7 @@ export const RULES = {
   I15: 'no message comes before its time, nor again before it is to be tried again',
   I16: 'a lease is kept: nobody else gets the message before it is over',
   I17: 'each tick of a schedule is published once: its queue has what it has noted, over kills',
+  I18: 'of each group one message is out at a time, and the next once it is done',
 };
 
 /**
@@ -56,6 +59,7 @@ export function check(history) {
   for (const message of state.messages.values()) noteSurvival(state, message);
   for (const message of state.messages.values()) judgeMessage(state, message);
   judgeOrder(state);
+  judgeGroups(state);
   judgeSupervisor(state);
   return { violations: state.violations, counts: state.counts };
 }
@@ -253,7 +257,7 @@ function judgeReturn(state, conn, entry, message) {
   if (conn.seen.has(id)) return;
   conn.seen.add(id);
   judgePriority(state, conn, entry.queue, message);
-  const line = `${entry.pub} ${message.priority}`;
+  const line = lineOf(state, entry.queue, message);
   const before = conn.highest.get(line) ?? 0;
   if (entry.seq > before) conn.highest.set(line, entry.seq);
   else {
@@ -439,7 +443,7 @@ function judgeOrder(state) {
     );
     const highest = new Map();
     for (const { message } of firsts) {
-      const line = `${message.pub} ${message.priority}`;
+      const line = lineOf(state, queue, message);
       const before = highest.get(line) ?? 0;
       if (message.seq < before) {
         fault(state, 'I6', `${message.id}: from ${queue} after ${message.pub}/${before}`);

@@ -34,7 +34,7 @@ function keptStory(): Story {
 function keptStoryOfQueues(): Story {
   const times = ['crash.later', 'crash.retry'];
   const dying = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
-  const queues = [...dying, ...times, 'crash.lease'];
+  const queues = [...dying, ...times, 'crash.lease', 'crash.grouped'];
   const story = new Story().connect(1, ...queues);
   story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
   story.pub(1, 4, ['crash.priority'], { priority: 1 });
@@ -53,6 +53,18 @@ function keptStoryOfQueues(): Story {
   story.pub(1, 9, ['crash.lease']).conf(1, 9).dlv(1, 'crash.lease', 9, false, { t: 2_000 });
   const later = 2_000 + LEASE_US;
   story.dlv(1, 'crash.lease', 9, true, { t: later }).settle(1, 'crash.lease', 'ack');
+  for (const seq of [10, 60, 110]) story.pub(1, seq, ['crash.grouped']);
+  story.dlv(1, 'crash.grouped', 10, false, { t: later });
+  story.settle(1, 'crash.grouped', 'requeue', false, { t: later + 8_000 });
+  story.dlv(1, 'crash.grouped', 10, true, { t: later + 8_500 });
+  story.settle(1, 'crash.grouped', 'ack', false, { t: later + 8_600 });
+  for (const [seq, t] of [
+    [60, later + 9_000],
+    [110, later + 10_000],
+  ] as const) {
+    story.dlv(1, 'crash.grouped', seq, false, { t });
+    story.settle(1, 'crash.grouped', 'ack', false, { t: t + 1 });
+  }
   story.history.ticks.push({ published: 3, found: 3, most: 4 });
   story.connect(2, ...queues);
   story.dlv(2, 'crash.limit', 6, true, { count: 1 }).settle(2, 'crash.limit', 'ack');
@@ -289,6 +301,35 @@ test('an ack within a lease is for good once its barrier has passed, and a late 
   };
   expect(passed(500)).toEqual(['I4']);
   expect(passed(2 * LEASE_US)).toEqual([]);
+});
+
+test('a group goes on once its message was settled, or its consumer has left', () => {
+  const queue = 'crash.grouped';
+  const begin = () =>
+    new Story()
+      .connect(1, queue)
+      .pub(1, 1, [queue])
+      .pub(1, 51, [queue])
+      .pub(1, 2, [queue])
+      .conf(1, 3, true);
+  const next = (story: Story, t: number, seq = 51) =>
+    story.dlv(1, queue, seq, false, { t }).settle(1, queue, 'ack', false, { t: t + 1 });
+  const held = () => begin().dlv(1, queue, 1, false, { t: 100 });
+  const acked = () => held().settle(1, queue, 'ack', false, { t: 40_000 });
+  const back = () => held().settle(1, queue, 'requeue', false, { t: 200 });
+  const left = () => {
+    const story = held();
+    story.consumer.push({ e: 'leave', conn: `${queue}#1`, t: 300 });
+    return story;
+  };
+  const isFault = (story: Story) => story.rules().includes('I18');
+  expect(next(next(acked(), 40_100), 90_000, 2).rules()).toEqual([]);
+  expect(next(next(acked(), 20_000), 90_000, 2).rules()).toEqual(['I18']);
+  expect(isFault(next(acked(), 20_000, 2)), 'another group').toBe(false);
+  expect(isFault(next(next(back(), 500, 1), 600))).toBe(false);
+  expect(isFault(next(back(), 500))).toBe(true);
+  expect(isFault(next(next(left(), 500, 1), 600))).toBe(false);
+  expect(isFault(next(left(), 500))).toBe(true);
 });
 
 test('schedules have published what their queue has, and no more than their time allows', () => {

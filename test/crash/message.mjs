@@ -66,7 +66,7 @@ export function delayOf(publisher, seq, max) {
 
 /** The publish options of a message: everything a consumer will check again. */
 export function optionsOf(run, publisher, seq, body, where, persistent) {
-  const { priorityMax, delayMax } = where;
+  const { priorityMax, delayMax, groups } = where;
   const delay = delayMax === undefined ? 0 : delayOf(publisher, seq, delayMax);
   return {
     ...(priorityMax !== undefined && { priority: priorityOf(publisher, seq, priorityMax) }),
@@ -81,6 +81,7 @@ export function optionsOf(run, publisher, seq, body, where, persistent) {
       exchange: where.exchange,
       key: where.key,
       ...(delay > 0 && { 'x-delay': delay }),
+      ...(groups !== undefined && { group: `${publisher} ${seq % groups}` }),
     },
   };
 }

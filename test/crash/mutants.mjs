@@ -37,6 +37,9 @@ export const MUTANTS = [
   { name: 'a message comes before its time', rule: 'I15', spoil: hurry },
   { name: 'one that came back comes too early', rule: 'I15', spoil: hurryReturn },
   { name: 'another worker is given a message within a lease', rule: 'I16', spoil: breakLease },
+  { name: 'two of a group are out at a time', rule: 'I18', spoil: hurryGroup },
+  { name: 'one of a group overtakes one that was put back', rule: 'I18', spoil: overtake },
+  { name: 'two of a group change places', rule: 'I6', spoil: swapInGroup },
   { name: 'a tick is published twice', rule: 'I17', spoil: repeatTick },
   { name: 'a tick is noted, and its message is gone', rule: 'I17', spoil: loseTick },
 ];
@@ -476,6 +479,70 @@ function breakLease(history) {
   if (place === null) return false;
   const t = again(place.entry);
   return redeliver(history, place, { conn: place.entry.conn, t, since: t });
+}
+
+/** Deliveries of each group of a publisher, in order of time. */
+function groupsOf(history) {
+  const { groups } = history.queues['crash.grouped'];
+  const lines = new Map();
+  for (const place of entriesOf(history, 'dlv')) {
+    const { queue, pub, seq } = place.entry;
+    if (queue !== 'crash.grouped') continue;
+    const line = `${pub} ${seq % groups}`;
+    lines.set(line, [...(lines.get(line) ?? []), place]);
+  }
+  for (const line of lines.values()) line.sort((a, b) => a.entry.t - b.entry.t);
+  return lines.values();
+}
+
+/** The next of a group comes at once, while the one before it is out for long. */
+function hurryGroup(history) {
+  const settled = new Map();
+  for (const { entry } of entriesOf(history, 'settle')) {
+    if (!entry.multiple) settled.set(`${entry.conn} ${entry.tag}`, entry.t ?? 0);
+  }
+  for (const line of groupsOf(history)) {
+    for (const [i, { entry, journal, at }] of line.entries()) {
+      const before = line[i - 1]?.entry;
+      if (before === undefined || history.spawns.some((t) => t > before.t && t <= entry.t))
+        continue;
+      const endedAt = settled.get(`${before.conn} ${before.tag}`) ?? 0;
+      if (endedAt < before.t + 6_000) continue;
+      journal[at] = { ...entry, t: before.t + 1 };
+      return true;
+    }
+  }
+  return false;
+}
+
+/** What was put back comes after the next one of its group. */
+function overtake(history) {
+  for (const line of groupsOf(history)) {
+    for (const [i, { entry, journal, at }] of line.entries()) {
+      const [before, after] = [line[i - 1]?.entry, line[i + 1]?.entry];
+      if (before?.seq !== entry.seq || after === undefined || after.seq === entry.seq) continue;
+      if (history.spawns.some((t) => t > before.t && t <= after.t)) continue;
+      journal[at] = { ...entry, pub: after.pub, seq: after.seq };
+      return true;
+    }
+  }
+  return false;
+}
+
+function swapInGroup(history) {
+  for (const line of groupsOf(history)) {
+    for (const [i, { entry, journal, at }] of line.entries()) {
+      const before = line[i - 1];
+      const isNew = line.slice(0, i).every((each) => each.entry.seq !== entry.seq);
+      const first = line.slice(0, i - 1).every((each) => each.entry.seq !== before?.entry.seq);
+      if (before === undefined || !isNew || !first) continue;
+      const { pub, seq } = entry;
+      journal[at] = { ...entry, pub: before.entry.pub, seq: before.entry.seq };
+      before.journal[before.at] = { ...before.entry, pub, seq };
+      return true;
+    }
+  }
+  return false;
 }
 
 function repeatTick(history) {

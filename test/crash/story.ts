@@ -40,6 +40,7 @@ export class Story {
         retryMin: 60,
       },
       'crash.retry.dead': { ordered: false, deadLetterTo: null },
+      'crash.grouped': { ordered: true, deadLetterTo: null, groups: 50 },
       'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_US / 1_000 },
     },
     seqBase: {},
@@ -106,10 +107,16 @@ export class Story {
   }
 
   /** Settles the newest delivery of this queue. */
-  settle(attempt: 1 | 2, queue: string, how: 'ack' | 'requeue' | 'reject', multiple = false): this {
+  settle(
+    attempt: 1 | 2,
+    queue: string,
+    how: 'ack' | 'requeue' | 'reject',
+    multiple = false,
+    more: { readonly t?: number } = {},
+  ): this {
     const conn = `${queue}#${attempt}`;
     const tag = this.tags.get(conn) ?? 0;
-    this.consumer.push({ e: 'settle', conn, tag, multiple, how });
+    this.consumer.push({ e: 'settle', conn, tag, multiple, how, ...more });
     return this;
   }
 

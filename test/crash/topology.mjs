@@ -26,6 +26,9 @@ const DELAY_MAX_MS = 400;
 const RETRY_MIN_MS = 60;
 /** How long a delivery is its worker's, and how long from the moment on that it prolongs that. */
 const LEASE_MS = 1_000;
+/** Groups of one publisher, and how often a message of them may come back. */
+const GROUPS = 50;
+const GROUPED_LIMIT = 20;
 export const PROLONGED_MS = 2_500;
 
 /**
@@ -34,6 +37,7 @@ export const PROLONGED_MS = 2_500;
  * `deliveryLimit`: the most that `x-delivery-count` may be. `priorityMax`: for `x-max-priority`.
  * `delayMax`: messages wait so long at most, ms. `retryMin`: for `x-delayed-retry-min`.
  * `leaseMs`: for `x-consumer-timeout`; then the message is given to another worker.
+ * `groups`: each publisher has so many, by the header `group`: then two consumers get the messages of each in order.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given.
  * @type {import('./check.d.mts').History['queues']}
  */
@@ -69,6 +73,13 @@ export const QUEUES = {
   'crash.step': { ordered: false, deadLetterTo: 'crash.step.done', diesOf: HANDED_ON },
   'crash.step.done': { ordered: false, deadLetterTo: null },
   'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_MS },
+  'crash.grouped': {
+    ordered: true,
+    deadLetterTo: null,
+    groups: GROUPS,
+    retryMin: RETRY_MIN_MS,
+    deliveryLimit: GROUPED_LIMIT,
+  },
 };
 
 /** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
@@ -77,6 +88,11 @@ const ARGUMENTS = {
   'crash.limit': { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
   'crash.priority': { 'x-max-priority': PRIORITY_MAX },
   'crash.retry': { 'x-delayed-retry-min': RETRY_MIN_MS, 'x-delivery-limit': DELIVERY_LIMIT },
+  'crash.grouped': {
+    'x-group-header': 'group',
+    'x-delayed-retry-min': RETRY_MIN_MS,
+    'x-delivery-limit': GROUPED_LIMIT,
+  },
   'crash.lease': { 'x-consumer-timeout': LEASE_MS, 'x-consumer-timeout-action': 'requeue' },
 };
 
@@ -129,6 +145,7 @@ export const PUBLISHERS = [
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
     { name: 'p9', routes: ['lease'], window: 10, persistent: true, tx: false },
+    { name: 'p10', routes: ['grouped'], window: 10, persistent: true, tx: false },
   ],
   [
     { name: 'p4', routes: ['fan', 'direct', 'work'], window: 50, persistent: true, tx: false },
@@ -155,6 +172,7 @@ export const CONSUMERS = [
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
     { name: 'c6', queue: 'crash.fan.3', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
+    { name: 'c23', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
     { name: 'c22', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.05 },
     { name: 'c8', queue: 'crash.transient', prefetch: 100, requeue: 0.1, reject: 0 },
   ],
@@ -171,6 +189,7 @@ export const CONSUMERS = [
     { name: 'c18', queue: 'crash.retry.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c19', queue: 'crash.step', prefetch: 20, requeue: 0.1, reject: 0, handsOn: true },
     { name: 'c20', queue: 'crash.step.done', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c24', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
     { name: 'c21', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.15 },
   ],
 ];
@@ -180,8 +199,8 @@ export function placeOf(route) {
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
   const queue = `crash.${route}`;
-  const { priorityMax, delayMax } = QUEUES[queue];
-  return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax };
+  const { priorityMax, delayMax, groups } = QUEUES[queue];
+  return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax, groups };
 }
 
 /** @param {import('amqplib').Channel} channel */

@@ -55,6 +55,14 @@ describe.skipIf(!hasBrowser)('the web UI and what waits', () => {
       .getByText('What comes back waits 3 s, then 6 s, 12 s, 24 s, up to 5 attempts')
       .waitFor();
     await page.getByText('50 in 60 s at most.').waitFor();
+    await stage.api.call('PUT', '/queues/%2F/tenants', {
+      durable: true,
+      arguments: { 'x-group-header': 'tenant' },
+    });
+    await open('/queue/%2F/tenants');
+    await page
+      .getByText('Groups by the header tenant in turns, 1 unacked at a time of each. 0 groups')
+      .waitFor();
     await open('/queue/%2F/idle');
     await page.getByText('is ready again at once, as often as it comes back.').waitFor();
     await page.locator('.tile', { hasText: /^0delayed$/ }).waitFor();

@@ -84,8 +84,9 @@ export class GroupTable {
     this.unlist(chunk.keys[slot] as number, group);
     this.count -= 1;
     if (this.count === 0) return this.clear();
+    chunk.unacked[slot] = 0;
+    chunk.waiting[slot] = 0;
     chunk.next[slot] = this.free;
-    chunk.keys[slot] = -1;
     this.free = group;
   }
 

@@ -171,11 +171,15 @@ export class Groups {
 
   /** No message waits any more to be tried again. */
   noneWaits(): void {
-    this.eachGroup((group) => {
-      this.table.chunk(group).waiting[slotOf(group)] = 0;
-      if (this.table.chunk(group).first[slotOf(group)] !== 0) this.join(group);
+    for (let group = this.table.end - 1; group > 0; group--) {
+      const chunk = this.table.chunk(group);
+      const slot = slotOf(group);
+      if (chunk.waiting[slot] === 0) continue;
+      chunk.waiting[slot] = 0;
+      if (chunk.first[slot] !== 0) this.join(group);
       else this.forget(group);
-    });
+      if (this.table.count === 0) return;
+    }
   }
 
   /** Forgets all. */
@@ -187,22 +191,21 @@ export class Groups {
     this.table.clear();
   }
 
-  /** No message is ready any more. */
+  /** No message is ready any more. To forget millions of groups one by one would take long. */
   noneReady(): void {
-    while (this.firstTurn !== 0) this.leave(this.firstTurn);
-    this.lines.clear();
-    this.hint = 0;
-    this.eachGroup((group) => {
-      const chunk = this.table.chunk(group);
-      chunk.first[slotOf(group)] = 0;
-      chunk.last[slotOf(group)] = 0;
-      this.forget(group);
-    });
-  }
-
-  private eachGroup(visit: (group: number) => void): void {
-    for (let group = this.table.end - 1; group > 0 && this.table.count > 0; group--) {
-      if ((this.table.chunk(group).keys[slotOf(group)] as number) >= 0) visit(group);
+    const { table } = this;
+    const held: { readonly key: number; readonly unacked: number; readonly waiting: number }[] = [];
+    for (let group = 1; group < table.end; group++) {
+      const { keys, unacked, waiting } = table.chunk(group);
+      const slot = slotOf(group);
+      const [out, waits] = [unacked[slot] as number, waiting[slot] as number];
+      if (out + waits > 0) held.push({ key: keys[slot] as number, unacked: out, waiting: waits });
+    }
+    this.clear();
+    for (const { key, unacked, waiting } of held) {
+      const group = table.findOrMake(key);
+      table.chunk(group).unacked[slotOf(group)] = unacked;
+      table.chunk(group).waiting[slotOf(group)] = waiting;
     }
   }
 

@@ -185,6 +185,12 @@ function died(name, { deaths }, field) {
   return [name, `${many(all, 'message')}: ${words}`];
 }
 
+/** How many groups have messages, where there are groups. */
+function groupsNow({ message_groups: groups }) {
+  if (groups === null || groups === undefined) return '';
+  return groups === 1 ? ' 1 group has messages.' : ` ${count(groups)} groups have messages.`;
+}
+
 function drawFacts(section, queue) {
   const args = Object.entries(queue.arguments ?? {});
   const refused = queue.message_stats?.refused ?? 0;
@@ -201,7 +207,7 @@ function drawFacts(section, queue) {
       died('Lost', queue, 'dropped'),
       died('Dead-lettered', queue, 'dead_lettered'),
       refused > 0 ? ['Refused', `${many(refused, 'message')} while it was full`] : null,
-      queue.delivery_rule ? ['Deliveries', queue.delivery_rule] : null,
+      queue.delivery_rule ? ['Deliveries', `${queue.delivery_rule}${groupsNow(queue)}`] : null,
       queue.policy
         ? ['Policy', [tag(queue.policy), code(queue.effective_policy_definition)]]
         : null,
