@@ -1,5 +1,5 @@
 // Owns what each key of rabbitmq.conf means here: a setting, nothing, or a refusal. Never holds a key that no release
-// of RabbitMQ knows, from 3.8 to 4.3.
+// of RabbitMQ knows, from 3.8 to 4.4.
 
 import { isSoAnyway, type WhyRefused, whyRefused } from './refused.ts';
 import { VALUES_WITHOUT_EFFECT, WITHOUT_EFFECT } from './without-effect.ts';
@@ -24,6 +24,8 @@ const SAME: ReadonlyMap<string, string> = new Map([
   ['nodename', 'node.name'],
   ['max_connections', 'connection_max'],
   ['max_channels_per_connection', 'channel_max'],
+  // From 4.4 on.
+  ['consumer_timeout_response', 'consumer_timeout_action'],
   ['management.cors.allow_origins', ORIGINS],
   ['management.listener.port', 'management.tcp.port'],
   ['management.listener.ip', 'management.tcp.ip'],
@@ -50,6 +52,7 @@ const WORDS: readonly { readonly key: RegExp; readonly value: RegExp; readonly m
   { key: /^frame_max$/, value: /^0$/, means: '134217728' },
   { key: /^handshake_timeout$/, value: /^infinity$/, means: '3600000' },
   { key: /^consumer_timeout$/, value: /^(undefined|false|off)$/, means: 'infinity' },
+  { key: /^consumer_timeout_action$/, value: /^notify_consumer$/, means: 'cancel' },
   // Only `true` keeps a user to this machine.
   { key: /^loopback_users\..+$/, value: /^(?!true$|false$).*$/, means: 'false' },
 ];

@@ -125,6 +125,15 @@ describe('leveret', () => {
     await says(['delete', 'queue', 'work'], '');
   });
 
+  test('shows the times of schedules as dates, and none where there is none', async () => {
+    await says(['schedule', 'set', 'yearly', '--cron', '0 0 1 1 *', '-k', 'work', 'x'], 'yearly');
+    const date = /\d{4}-01-01T00:00:00\.000Z/;
+    await says(['list', 'schedules', 'name', 'next_at'], new RegExp(`yearly +${date.source}`));
+    const { out } = await leveret('list', 'schedules', 'next_at', 'last_at', '--format', 'json');
+    expect(JSON.parse(out)).toEqual([{ next_at: expect.stringMatching(date), last_at: null }]);
+    await says(['schedule', 'delete', 'yearly'], 'yearly');
+  });
+
   test('moves dead letters back to where they died', async () => {
     const dead = '{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"graves"}';
     await says(['declare', 'queue', 'alive', '--arguments', dead], '');

@@ -50,6 +50,8 @@ test.each([
   ['log.console.level', 'debug', 'log.level', 'debug'],
   ['log.default.level', 'debug', 'log.level', 'debug'],
   ['management.load_definitions', '/a', 'load_definitions', '/a'],
+  ['consumer_timeout_response', 'notify_consumer', 'consumer_timeout_action', 'cancel'],
+  ['consumer_timeout_response', 'close_channel', 'consumer_timeout_action', 'close_channel'],
   ['definitions.local.path', '/a', 'load_definitions', '/a'],
   ['management.cors.allow_origins', 'none', 'management.http.allowed_origins', 'none'],
   [

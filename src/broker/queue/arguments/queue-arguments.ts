@@ -179,6 +179,13 @@ const SETTINGS = [
     anyOf(TIMEOUT_ACTIONS, 'is not a valid consumer timeout action'),
     'What becomes of a delivery that stays unacked for longer: its channel is closed, its consumer alone is cancelled, or its message goes back to the queue and the channel goes on.',
   ),
+  // How long a node may be out of reach: there is one.
+  row(
+    'consumer-disconnected-timeout',
+    count,
+    anIntegerFrom(0, 'is not a valid consumer disconnected timeout', QUORUMS),
+    NO_EFFECT,
+  ),
   row(
     'message-delay',
     expiry,

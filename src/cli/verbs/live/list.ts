@@ -20,6 +20,9 @@ interface Kind {
   readonly rare?: readonly string[];
 }
 
+/** Columns with times. */
+const TIMES: ReadonlySet<string> = new Set(['time', 'next_at', 'last_at', 'next_delayed_at']);
+
 const KINDS: readonly Kind[] = [
   {
     name: 'queues',
@@ -234,10 +237,10 @@ function flat(row: object, columns: readonly string[]): object {
             : undefined,
         row,
       );
-  return Object.fromEntries(
-    columns.map((column) => [
-      column,
-      column === 'time' ? new Date(at(column) as number).toISOString() : at(column),
-    ]),
-  );
+  const shown = (column: string): unknown => {
+    const value = at(column);
+    // The API has milliseconds; null: there is no such time.
+    return TIMES.has(column) && typeof value === 'number' ? new Date(value).toISOString() : value;
+  };
+  return Object.fromEntries(columns.map((column) => [column, shown(column)]));
 }

@@ -6,7 +6,7 @@ import { h } from '../../dom.js';
 import { chosenVhost } from '../../frame/vhost.js';
 import { argumentsField, reference } from '../../parts/arguments.js';
 import { button, remover, section } from '../../parts/page.js';
-import { vhostField } from '../../parts/vhosts.js';
+import { nameFields } from '../../parts/vhosts.js';
 import { table } from '../../table.js';
 
 export async function show() {
@@ -98,17 +98,11 @@ async function setPolicy(kind, refresh, row = null) {
   const all = kind === 'policies';
   const { policy_keys: keys, policy_targets: targets } = await reference();
   const target = (name) => targets.find((each) => each.name === name) ?? null;
-  const named = row
-    ? [
-        { name: 'vhost', label: 'Vhost', type: 'select', options: [row.vhost] },
-        { name: 'name', label: 'Name', type: 'select', options: [row.name] },
-      ]
-    : [await vhostField(), { name: 'name', label: 'Name', required: true, about: /\bname\b/ }];
   await form({
     title: row === null ? 'Add a policy' : `Change ${row.name}`,
     action: row === null ? 'Add' : 'Change',
     fields: [
-      ...named,
+      ...(await nameFields(row)),
       {
         name: 'pattern',
         label: 'Pattern',

@@ -6,7 +6,7 @@ import { form } from '../../dialog.js';
 import { h, messageOf, moment, tag, toast } from '../../dom.js';
 import { chosenVhost } from '../../frame/vhost.js';
 import { button, listPage, remover } from '../../parts/page.js';
-import { vhostField } from '../../parts/vhosts.js';
+import { nameFields } from '../../parts/vhosts.js';
 import { table } from '../../table.js';
 
 /** @import { Field, Widget } from '../../fields.js' */
@@ -114,17 +114,11 @@ function preview({ name, label }) {
  * @param {any} [row]
  */
 async function set(refresh, row = null) {
-  const named = row
-    ? [
-        { name: 'vhost', label: 'Vhost', type: 'select', options: [row.vhost] },
-        { name: 'name', label: 'Name', type: 'select', options: [row.name] },
-      ]
-    : [await vhostField(), { name: 'name', label: 'Name', required: true, about: /\bname\b/ }];
   await form({
     title: row === null ? 'Add a schedule' : `Change ${row.name}`,
     action: row === null ? 'Add' : 'Change',
     fields: [
-      ...named,
+      ...(await nameFields(row)),
       {
         name: 'cron',
         label: 'Cron expression',
