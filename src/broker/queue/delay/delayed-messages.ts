@@ -12,6 +12,7 @@ import { type DelayPage, readEntry } from './delay-page.ts';
 import { DelayPages } from './delay-pages.ts';
 import type { DelayRows } from './delay-rows.ts';
 import { DelaySweep } from './delay-sweep.ts';
+import { DelayWalks } from './delay-walks.ts';
 
 /** So often pages of buckets are opened or divided in one turn: a bucket may have millions of messages. */
 const OPENINGS_PER_TURN = 4;
@@ -49,8 +50,7 @@ export class DelayedMessages {
   /** Buckets whose messages are wanted at once, and since when, ms. */
   private readonly hastened: Bucket[] = [];
   private hastenedMs = 0;
-  /** What a walk over all of them goes through. */
-  private walked: DelayPage[] = [];
+  private readonly walks = new DelayWalks();
   private readonly entry = emptyEntry();
 
   constructor(owner: DelayOwner, log: MessageLog, rows: DelayRows) {
@@ -157,7 +157,7 @@ export class DelayedMessages {
     pages.forget(new Set(rest));
     this.buckets.clear();
     this.hastened.length = 0;
-    this.walked = [];
+    this.walks.clear();
     this.count = 0;
     this.bytes = 0;
     this.fresh = 0;
@@ -210,24 +210,25 @@ export class DelayedMessages {
     for (const { dueMs, id } of missing) this.take(dueMs, id, lost);
   }
 
-  /** As RecordHolder.visitPage. What goes from place to place meanwhile is told to the owner, and may be missed. */
+  /**
+   * As RecordHolder.visitPage; the walk goes on as others begin and end. What goes from place to place meanwhile is told
+   * to the owner, and may be missed.
+   */
   visitPage(cursor: number, visit: PositionVisitor): number {
-    const { heap, entry } = this;
+    const { heap, entry, walks } = this;
     if (cursor === 0) {
       for (let place = 0; place < heap.size; place++) {
         heap.at(place, entry);
         visit(entry.position, entry.bodyBytes, 0);
       }
-      this.walked = [...this.buckets.all()].flatMap((bucket) => bucket.pages);
-    } else {
-      const page = this.walked[cursor - 1];
-      if (page !== undefined && page.left > 0) {
-        this.pages.eachOf(page, (found) => visit(found.position, found.bodyBytes, 0));
-      }
+      return walks.begin([...this.buckets.all()].flatMap((bucket) => bucket.pages));
     }
-    if (cursor < this.walked.length) return cursor + 1;
-    this.walked = [];
-    return -1;
+    const page = walks.pageAt(cursor);
+    if (page === null) return this.visitPage(0, visit);
+    if (page.left > 0) {
+      this.pages.eachOf(page, (found) => visit(found.position, found.bodyBytes, 0));
+    }
+    return walks.behind(cursor);
   }
 
   /** Whether the top of the heap is due by `nowMs`, with all buckets opened that may come before it. */

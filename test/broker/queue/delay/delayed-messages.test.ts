@@ -329,3 +329,25 @@ test('what comes near is opened and divided in pieces, so that no turn is long',
   expect(turns).toBeGreaterThan(10);
   expect(waiting.count).toBe(0);
 });
+
+test('a walk over what waits sees all of it, though others begin, end and are given up meanwhile', () => {
+  const small = new SmallBroker();
+  fewInMemory(small);
+  const queue = small.declare('q');
+  for (let n = 0; n < 600; n++) delayed(small, `${n}`, (n % 2 === 0 ? HOUR : 40 * DAY) + n);
+  small.commit();
+  const step = (cursor: number, seen: Set<number>) => {
+    return queue.visitPage(cursor, (position) => seen.add(position));
+  };
+  const seen = new Set<number>();
+  let steps = 0;
+  for (let cursor = 0; cursor >= 0; steps++) {
+    cursor = step(cursor, seen);
+    const other = new Set<number>();
+    for (let at = 0; at >= 0; ) at = step(at, other);
+    expect(other.size).toBe(600);
+    step(0, other);
+  }
+  expect(steps).toBeGreaterThan(2);
+  expect(seen.size).toBe(600);
+});
