@@ -2,6 +2,7 @@
 // and what of them a disk must hold. Never knows pages, segments, seqs or batches.
 
 import type { Consumer } from '../../src/broker/queue/consumer.ts';
+import { LateConsumers } from './late.ts';
 
 /** One message as it lies in a queue; dead-lettering makes another of it. */
 export interface Message {
@@ -118,6 +119,7 @@ export class ModelConsumers<C extends ModelConsumer> {
   active: C | null = null;
   /** Whether it was given anything since it became so. */
   private given = false;
+  readonly late = new LateConsumers<C>();
   private lastServed: C | null = null;
 
   constructor(singleActive: boolean, activeOn: (link: object) => number) {
@@ -136,6 +138,7 @@ export class ModelConsumers<C extends ModelConsumer> {
 
   add(consumer: C): void {
     this.all.push(consumer);
+    this.late.added(consumer);
     this.lastServed = null;
     if (!this.singleActive) return;
     const { active } = this;
@@ -147,6 +150,7 @@ export class ModelConsumers<C extends ModelConsumer> {
   /** Takes one off; returns whether another takes over from it. */
   remove(consumer: C): boolean {
     this.all.splice(this.all.indexOf(consumer), 1);
+    this.late.removed(consumer);
     this.lastServed = null;
     if (this.active !== consumer) return false;
     this.active = null;
@@ -174,6 +178,14 @@ export class ModelConsumers<C extends ModelConsumer> {
       (other) =>
         other !== consumer &&
         (other.priority > consumer.priority || (again && other.priority === consumer.priority)),
+    );
+  }
+
+  /** Whether others are late, one of them of a priority that goes before or along with that of one. */
+  rivalsLate(consumer: C): boolean {
+    return this.all.some(
+      (other) =>
+        other !== consumer && other.priority >= consumer.priority && this.late.of(other)[1] > 0,
     );
   }
 

@@ -22,7 +22,11 @@ import {
 } from '../../src/server/backpressure/unfinished-bytes.ts';
 import { Confirms } from '../../src/server/channel/publish/confirms.ts';
 import { Publisher } from '../../src/server/channel/publish/publisher.ts';
-import type { PublisherChannel } from '../../src/server/channel/publish/publisher-channel.ts';
+import type {
+  AckedDeliveries,
+  PublisherChannel,
+} from '../../src/server/channel/publish/publisher-channel.ts';
+import { TakenBack } from '../../src/server/channel/taken-back.ts';
 import { FrameReader, type FrameSink } from '../../src/server/wire/frame-reader.ts';
 import { publishFrames } from '../message/frames.ts';
 import type { Entry, Message, ModelQueue } from './model.ts';
@@ -45,7 +49,10 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly userName = 'guest';
   readonly transaction = null;
   readonly replyQueue = null;
-  readonly deliveries = null;
+  /** Those that its publishes may ack. */
+  deliveries: AckedDeliveries | null = null;
+  /** Those that the publish acks which the broker takes in now. */
+  acking: readonly Delivery[] = [];
   readonly leases = null;
   readonly confirms = new Confirms();
   /** For each publish that waits for a batch: its number and that batch. */
@@ -61,7 +68,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly holdings: UnfinishedBytes;
   private readonly publisher: Publisher;
   private readonly reader: FrameReader;
-  private readonly sent: Message[] = [];
+  private readonly sent: { readonly message: Message; readonly acks: readonly Delivery[] }[] = [];
   private readonly onPublish: (message: Message) => void;
   private unread: Buffer = Buffer.alloc(0);
 
@@ -77,14 +84,19 @@ export class SimPublisher implements FrameSink, PublisherChannel {
     return this.unread.length;
   }
 
-  /** Puts a message on the wire. */
-  send(message: Message, bodyFrameMax: number): void {
+  /** Puts a message on the wire, which acks deliveries. */
+  send(message: Message, bodyFrameMax: number, acks: readonly Delivery[] = []): void {
     const { exchange, routingKey, body, persistent, priority, ttlMs, delayMs, group } = message;
     const headers = new Map<string, Field>();
     if (delayMs > 0) headers.set('x-delay', integerField(delayMs));
     if (group !== null) {
       headers.set('group', { type: 'S', value: group });
       headers.set('id', integerField(message.id));
+    }
+    const tags = acks.map(({ tag }) => integerField(tag));
+    const [only] = tags;
+    if (only !== undefined) {
+      headers.set('x-ack-delivery-tag', tags.length === 1 ? only : { type: 'A', value: tags });
     }
     const properties = {
       ...(persistent ? { deliveryMode: 2 } : {}),
@@ -94,7 +106,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
     };
     const publish = { exchange, routingKey, body, properties };
     this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);
-    this.sent.push(message);
+    this.sent.push({ message, acks });
   }
 
   /** Lets the broker read the next bytes. */
@@ -138,7 +150,9 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   }
 
   private announce(): void {
-    this.onPublish(this.sent.shift() as Message);
+    const { message, acks } = this.sent.shift() as (typeof this.sent)[number];
+    this.acking = acks;
+    this.onPublish(message);
   }
 
   heartbeatFrame(): void {}
@@ -157,6 +171,7 @@ export class SimPublisher implements FrameSink, PublisherChannel {
 
 /** A delivery that is not settled. */
 export interface Delivery {
+  readonly tag: number;
   readonly queue: Queue;
   readonly modelQueue: ModelQueue;
   readonly entry: Entry;
@@ -210,6 +225,9 @@ export class SimChannel implements DeliveryChannel {
   readonly credit: SharedCredit;
   readonly consumers: Consumer[] = [];
   readonly unacked: Delivery[] = [];
+  /** Deliveries whose message was given to others. */
+  readonly late: Delivery[] = [];
+  private readonly takenBack = new TakenBack((consumer) => this.giveBack(consumer));
   private readonly onDelivery: OnDelivery;
 
   constructor(lines: CalledLines, onDelivery: OnDelivery, link = new SimLink(lines)) {
@@ -250,6 +268,36 @@ export class SimChannel implements DeliveryChannel {
     this.unacked.splice(this.unacked.indexOf(delivery), 1);
     const { consumer } = delivery;
     if (consumer === null) return;
+    delivery.modelQueue.consumers.late.settled(consumer);
+    this.giveBack(consumer);
+  }
+
+  /** The lease of a delivery is over: it keeps its place, if its consumer is there. */
+  takeBack(delivery: Delivery): void {
+    const { tag, queue, modelQueue, consumer } = delivery;
+    this.unacked.splice(this.unacked.indexOf(delivery), 1);
+    this.late.push(delivery);
+    const stays = consumer !== null && this.consumers.includes(consumer);
+    if (stays) modelQueue.consumers.late.fellBehind(consumer);
+    this.takenBack.add(tag, queue, stays ? consumer : null);
+    if (consumer !== null && !stays) this.giveBack(consumer);
+  }
+
+  /** It is settled late. */
+  settleLate(delivery: Delivery): void {
+    const { tag, modelQueue, consumer } = delivery;
+    this.late.splice(this.late.indexOf(delivery), 1);
+    if (consumer !== null) modelQueue.consumers.late.settledLate(consumer);
+    this.takenBack.settled(tag);
+  }
+
+  /** The channel ends: all places are free. */
+  endLeases(): void {
+    this.takenBack.freeAll();
+    this.late.length = 0;
+  }
+
+  private giveBack(consumer: Consumer): void {
     consumer.unacked -= 1;
     this.credit.giveBack();
     consumer.queue.wake();

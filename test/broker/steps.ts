@@ -2,6 +2,7 @@
 
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Random } from '../amqp/random.ts';
+import type { Message } from './model.ts';
 import type { Delivery, SimChannel, SimPublisher } from './peers.ts';
 import { type Address, bodyOf, randomAddress, randomBodyBytes } from './topology.ts';
 import type { World } from './world.ts';
@@ -25,18 +26,27 @@ function sendTo(
   address: Address,
   bodyBytes: number,
 ): void {
-  // A crash may have taken the exchange with it.
-  if (address.exchange !== '' && !world.model.exchanges.has(address.exchange)) return;
+  const frameMax = random.below(4) === 0 ? 4_096 : 131_072;
+  const message = messageTo(world, random, address, bodyBytes);
+  if (message !== null) publisher.send(message, frameMax);
+}
+
+/** A message to an address; null where a crash may have taken the exchange with it. */
+function messageTo(
+  world: World,
+  random: Random,
+  address: Address,
+  bodyBytes: number,
+): Message | null {
+  if (address.exchange !== '' && !world.model.exchanges.has(address.exchange)) return null;
   const id = world.nextId++;
   const body = bodyOf(id, bodyBytes);
-  const frameMax = random.below(4) === 0 ? 4_096 : 131_072;
   const persistent = random.below(3) > 0;
   const priority = random.below(3) === 0 ? random.below(7) : null;
   const ttlMs = random.below(12) === 0 ? random.pick([0, 40, 400, 4_000]) : Infinity;
   const delayMs = random.below(10) === 0 ? random.pick([3, 30, 300, 3_000, 90_000]) : 0;
   const group = random.below(3) === 0 ? null : `group ${random.below(random.pick([2, 9, 400]))}`;
-  const message = { id, ...address, body, persistent, priority, ttlMs, delayMs, group, deaths: [] };
-  publisher.send(message, frameMax);
+  return { id, ...address, body, persistent, priority, ttlMs, delayMs, group, deaths: [] };
 }
 
 function feedSome(world: World, publisher: SimPublisher, random: Random): void {
@@ -74,9 +84,8 @@ const turn: Step = (world, random) => {
 };
 
 function pickDelivery(world: World, random: Random): [SimChannel, Delivery] | null {
-  const channel = random.pick(world.channels);
-  const { unacked } = channel;
-  return unacked.length === 0 ? null : [channel, random.pick(unacked)];
+  const channel = random.pick(world.channels.filter(({ unacked }) => unacked.length > 0));
+  return channel === undefined ? null : [channel, random.pick(channel.unacked)];
 }
 
 const settleOne: Step = (world, random) => {
@@ -86,6 +95,54 @@ const settleOne: Step = (world, random) => {
   if (dice === 0) world.reject(...found);
   else if (dice === 1) world.requeue(...found);
   else world.ack(...found);
+};
+
+/** A step of a pipeline: a publish acks one delivery, or some of one channel. */
+const handOn: Step = (world, random) => {
+  get(world, random);
+  const found = pickDelivery(world, random);
+  if (found === null || crowded(world)) return;
+  const [channel, one] = found;
+  const some = channel.unacked.slice(0, 5).filter((each) => each !== one && random.bool());
+  const acks = random.bool() ? [one] : [one, ...some];
+  const full = { exchange: '', routingKey: 'refusing' };
+  const address = random.below(4) === 0 ? full : randomAddress(random);
+  const message = messageTo(world, random, address, randomBodyBytes(random));
+  if (message !== null) world.handOn(random.pick(world.publishers), channel, acks, message);
+};
+
+/** The leases of some deliveries are over. A single active consumer would lose its place. */
+const takeBack: Step = (world, random) => {
+  for (const channel of world.channels) {
+    const leased = channel.unacked.filter(({ queue }) => !queue.rules.singleActiveConsumer);
+    for (let n = random.below(4); n > 0; n--) {
+      const [delivery] = leased.splice(random.below(leased.length), 1);
+      if (delivery !== undefined) world.takeBack(channel, delivery);
+    }
+  }
+};
+
+/** Several consumers have a queue, and all that one of them has is taken from it. */
+const hang: Step = (world, random) => {
+  const shared = world.queues.filter(({ rules }) => !rules.singleActiveConsumer);
+  const queue = random.pick(shared) as Queue | undefined;
+  for (let n = 0; n < 2; n++) consumeFrom(world, random, queue);
+  publishFew(world, random);
+  turn(world, random);
+  const hanging = queue === undefined ? undefined : random.pick(queue.consumers);
+  const channel = world.channels.find(({ consumers }) => hanging && consumers.includes(hanging));
+  for (const delivery of [...(channel?.unacked ?? [])]) {
+    if (delivery.consumer === hanging) world.takeBack(channel as SimChannel, delivery);
+  }
+  turn(world, random);
+};
+
+const settleLate: Step = (world, random) => {
+  for (const channel of world.channels) {
+    for (let n = random.below(channel.late.length + 1); n > 0; n--) {
+      world.settleLate(channel, random.pick(channel.late));
+    }
+  }
 };
 
 /** As ack with `multiple`. */
@@ -275,6 +332,10 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [10, (world, random) => world.sync(random.below(3))],
   [16, settleOne],
   [8, ackMany],
+  [6, handOn],
+  [3, takeBack],
+  [3, hang],
+  [4, settleLate],
   [3, requeueMany],
   [4, requeueCounted],
   [3, rejectMany],

@@ -68,11 +68,17 @@ export class World implements BrokerListener {
     retried: 0,
     grouped: 0,
     outOfOrder: 0,
+    handedOn: 0,
+    notHandedOn: 0,
+    takenBack: 0,
+    settledLate: 0,
+    gaveWay: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
   nextId = 1;
   private nextTag = 1;
+  private nextDelivery = 1;
   model = new Model();
   store!: ControlledStore;
   scratchStore!: ControlledStore;
@@ -267,10 +273,46 @@ export class World implements BrokerListener {
     this.counts.published += 1;
     const number = publisher.waitsFrom++;
     const waitsFor = this.model.publish(message, this.nowMs);
-    if (waitsFor === 'batch') publisher.waits.push({ number, batch: this.store.batch });
+    const acks = waitsFor === 'refused' ? [] : publisher.acking;
+    for (const { modelQueue, entry } of acks) modelQueue.unacked.delete(entry);
+    const stored = waitsFor === 'batch' || acks.some(({ queue }) => queue.durable);
+    if (stored) publisher.waits.push({ number, batch: this.store.batch });
     if (waitsFor !== 'refused') return;
     publisher.refused.add(number);
     this.counts.refused += 1;
+  }
+
+  /** A publish that acks deliveries of a channel, if it is not refused: in one batch with what it stores. */
+  handOn(
+    publisher: SimPublisher,
+    channel: SimChannel,
+    acks: readonly Delivery[],
+    message: Message,
+  ): void {
+    while (publisher.unreadBytes > 0) publisher.feed(this.chunkBytesMax);
+    const refusals = this.counts.refused;
+    const find = (tag: number) => channel.unacked.find((each) => each.tag === tag);
+    publisher.deliveries = {
+      checkTags: (tags) => assert(tags.every(find), 'deliveries that are outstanding'),
+      ackAll: (tags) => {
+        const settled = tags.map((tag) => find(tag) as Delivery);
+        for (const delivery of settled) {
+          if (!delivery.queue.deleted) delivery.queue.settle(delivery.seq);
+          channel.release(delivery);
+        }
+        return settled.some(({ queue }) => queue.durable);
+      },
+      promise: () => {},
+      promiseOver: function* () {},
+    };
+    publisher.send(message, 131_072, acks);
+    while (publisher.unreadBytes > 0) publisher.feed(this.chunkBytesMax);
+    publisher.deliveries = null;
+    publisher.acking = [];
+    const refused = this.counts.refused > refusals;
+    this.counts[refused ? 'notHandedOn' : 'handedOn'] += 1;
+    const left = acks.filter((each) => channel.unacked.includes(each)).length;
+    same('deliveries left by a publish that settles', left, refused ? acks.length : 0);
   }
 
   private checkConfirms(): void {
@@ -326,6 +368,7 @@ export class World implements BrokerListener {
   /** As a channel closes: nobody is given anything before all is back in its place. */
   closeChannel(channel: SimChannel): void {
     for (const consumer of [...channel.consumers]) this.cancel(channel, consumer);
+    channel.endLeases();
     for (const delivery of [...channel.unacked]) this.requeue(channel, delivery);
     channel.credit.setLimit(0);
     channel.link.drain();
@@ -366,6 +409,9 @@ export class World implements BrokerListener {
     if (shared !== 0 && channel.credit.unacked >= shared) {
       throw new Error('more than the shared prefetch allows');
     }
+    const wrong = delivery.modelQueue.consumers.late.given(consumer);
+    if (wrong !== null) throw new Error(`${queue.name}: ${wrong}`);
+    if (delivery.modelQueue.consumers.rivalsLate(consumer)) this.counts.gaveWay += 1;
     channel.credit.unacked += 1;
     channel.unacked.push(delivery);
   };
@@ -412,7 +458,7 @@ export class World implements BrokerListener {
     modelQueue.unacked.add(entry);
     this.counts.delivered += 1;
     if (redelivered) this.counts.redelivered += 1;
-    return { queue, modelQueue, entry, seq, consumer };
+    return { tag: this.nextDelivery++, queue, modelQueue, entry, seq, consumer };
   }
 
   /** The message that a queue gives out: the first one, or where there are groups, the first without one or that with its id. */
@@ -432,6 +478,24 @@ export class World implements BrokerListener {
   }
 
   requeue(channel: SimChannel, delivery: Delivery): void {
+    this.goBack(delivery);
+    channel.release(delivery);
+  }
+
+  /** The lease of a delivery is over: its message goes out again, and it keeps its place in the prefetch. */
+  takeBack(channel: SimChannel, delivery: Delivery): void {
+    this.counts.takenBack += 1;
+    channel.takeBack(delivery);
+    this.goBack(delivery);
+  }
+
+  /** A client settles one whose lease was over. */
+  settleLate(channel: SimChannel, delivery: Delivery): void {
+    this.counts.settledLate += 1;
+    channel.settleLate(delivery);
+  }
+
+  private goBack(delivery: Delivery): void {
     const { queue, modelQueue, entry, seq } = delivery;
     entry.returns += 1;
     const tired = entry.returns > modelQueue.spec.returnsMax;
@@ -447,7 +511,6 @@ export class World implements BrokerListener {
       if (!queue.deleted) this.model.deadLetter(modelQueue, entry, 'delivery_limit', this.nowMs);
       this.counts.tired += 1;
     }
-    channel.release(delivery);
   }
 
   reject(channel: SimChannel, delivery: Delivery): void {
@@ -636,7 +699,13 @@ export class World implements BrokerListener {
       same(`unackedCount of ${name}`, queue.unackedCount, modelQueue.unacked.size);
       same(`delayedCount of ${name}`, queue.delayedCount, modelQueue.waiting.length);
       same(`readyBytes of ${name}`, queue.readyBytes, modelQueue.readyBytes);
-      const { ranked, active } = modelQueue.consumers;
+      const { ranked, active, late } = modelQueue.consumers;
+      for (const consumer of queue.consumers) {
+        const [held, behind] = late.of(consumer);
+        same(`deliveries of ${consumer.tag}`, [consumer.unacked, consumer.late], [held, behind]);
+        const { room, prefetch } = consumer;
+        if (behind === 0) same(`room of ${consumer.tag}, which is not late`, room, prefetch);
+      }
       const tags = queue.consumers.map(({ tag }) => tag);
       same(
         `consumers of ${name}`,
