@@ -187,6 +187,11 @@ export class World implements BrokerListener {
     this.seal();
     this.store.sync();
     this.model = Model.from(this.model.snapshot());
+    // Where messages go out in any order, one that a crash left in doubt leaves all in doubt.
+    for (const { spec, ready } of this.model.queues.values()) {
+      const inDoubt = spec.groupMax > 0 && ready.some(({ doubtful }) => doubtful);
+      if (inDoubt) for (const entry of ready) entry.doubtful = true;
+    }
     this.open();
   }
 
