@@ -161,6 +161,33 @@ test.runIf(given === undefined)(
   },
 );
 
+test.runIf(given === undefined)(
+  'registrations: retries, priority, rate, concurrency, a long job and a worker that dies, as job frameworks have them',
+  async () => {
+    const lines = await run('registrations.mjs').lines();
+    const reason = 'failed: the mail server does not know the address, 5 attempts';
+    expect([...lines].sort()).toEqual(
+      [
+        '60 registrations to be worked on',
+        'a worker was killed in the midst of its work',
+        '6 urgent ones were first',
+        'the long one said: 20, 40, 60, 80, 100 %',
+        ...[20, 40, 60].map((job) => `${job} ${reason}`),
+        '57 completed, 0 of them twice',
+        'never more than 10 at work',
+        '0 starts too fast, 0 retries too early',
+      ].sort(),
+    );
+    expect(await broker.cli('redrive', 'example.register.failed')).toContain('3');
+    expect(await run('registrations.mjs', 'fixed').lines()).toEqual([
+      '3 registrations to be worked on',
+      '3 completed, 0 of them twice',
+      'never more than 10 at work',
+      '0 starts too fast, 0 retries too early',
+    ]);
+  },
+);
+
 // The broker is killed and managed, so it must be ours.
 test.runIf(given === undefined)(
   'timers: each order is looked at when it is time, over a kill -9, and the night brings a report',
