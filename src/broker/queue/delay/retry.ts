@@ -36,7 +36,8 @@ export function retryDelayMs(
   const minMs = own?.minMs ?? rule.minMs;
   const multiplier = own?.multiplier ?? rule.multiplier;
   const grown = multiplier === null ? returns : multiplier ** Math.min(returns - 1, 1024);
-  const delayMs = Math.min(minMs * grown, rule.maxMs);
+  // A message may ask for nothing, and to have it multiplied beyond all numbers: that is nothing still.
+  const delayMs = minMs === 0 ? 0 : Math.min(minMs * grown, rule.maxMs);
   return Math.round(delayMs * (1 - rule.jitter * chance));
 }
 

@@ -27,6 +27,19 @@ test('the time grows by the least one, or by a factor, up to the longest', () =>
   expect(retryDelayMs({ ...RULE, multiplier: 9 }, null, 1e9, 0)).toBe(RULE.maxMs);
 });
 
+test('what a message asks for is a time, however large or small its numbers are', () => {
+  const numbers = [0, 1, 3_000, 1e15, Number.MAX_SAFE_INTEGER, 1e300, Number.MAX_VALUE];
+  for (const minMs of numbers) {
+    for (const multiplier of [null, ...numbers.slice(1)]) {
+      for (const returns of [1, 2, 20, 1_000, 1e9]) {
+        const waited = retryDelayMs(RULE, { limit: null, minMs, multiplier }, returns, 0.5);
+        expect(waited).toBeGreaterThanOrEqual(0);
+        expect(waited).toBeLessThanOrEqual(RULE.maxMs);
+      }
+    }
+  }
+});
+
 test('a part of the time is left to chance, the same for the same message', () => {
   const chances = Array.from({ length: 1_000 }, (_, n) => chanceOf(n * 977, 1 + (n % 5)));
   const mean = chances.reduce((sum, chance) => sum + chance, 0) / chances.length;
