@@ -92,6 +92,8 @@ export interface QueueHost extends MessagesHost {
   readonly delayRows: DelayRows;
   readonly keyRows: KeyRows;
   readonly overflowDeadLetters: RefusalLine;
+  /** Takes note of rows that cannot be read, and that stay as they are. */
+  readonly setAsideRows: { add(table: number, key: Buffer, error: unknown): void };
   /** Whether the broker stops: what can wait for the next start does. */
   readonly stopping: boolean;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */

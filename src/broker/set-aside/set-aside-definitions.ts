@@ -4,7 +4,13 @@
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { rowKey } from '../../store/row.ts';
-import { TABLE_ACCESS, TABLE_DEFINITIONS, TABLE_KEYS, TABLE_POLICIES } from '../../store/tables.ts';
+import {
+  TABLE_ACCESS,
+  TABLE_DEFINITIONS,
+  TABLE_DELAYS,
+  TABLE_KEYS,
+  TABLE_POLICIES,
+} from '../../store/tables.ts';
 import { textOfError } from './set-aside-messages.ts';
 
 /** What people call the kinds of rows, by table and the letter that a key begins with. */
@@ -27,8 +33,13 @@ const KINDS: ReadonlyMap<string, string> = new Map([
 /** Kinds whose key does not begin with a vhost. */
 const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']);
 
-/** Rows of keys are many, and named by numbers. */
+/** Rows that are many, and named by numbers. */
 const KEYS = 'keys of messages';
+const WAITING = 'page of waiting messages';
+const NUMBERED: ReadonlyMap<number, string> = new Map([
+  [TABLE_KEYS, KEYS],
+  [TABLE_DELAYS, WAITING],
+]);
 
 /** One row that is set aside. */
 export interface SetAsideDefinition {
@@ -61,8 +72,8 @@ export class SetAsideDefinitions {
   /** Notes a row that cannot be used. */
   add(table: number, key: Buffer, error: unknown): void {
     const letter = String.fromCharCode(key[0] ?? 0);
-    const kind = table === TABLE_KEYS ? KEYS : (KINDS.get(`${table}${letter}`) ?? 'row');
-    const names = kind === KEYS ? null : namesOf(key);
+    const kind = NUMBERED.get(table) ?? KINDS.get(`${table}${letter}`) ?? 'row';
+    const names = NUMBERED.has(table) ? null : namesOf(key);
     const global = GLOBAL_KINDS.has(kind) || kind === 'global parameter' || names === null;
     const vhost = kind === 'vhost' ? (names?.[0] ?? null) : global ? null : (names[0] ?? null);
     const own = global ? names : names.slice(1);
@@ -75,7 +86,7 @@ export class SetAsideDefinitions {
       table,
       key,
       error: textOfError(error),
-      holdsMessages: kind === 'queue' || kind === 'vhost' || kind === 'row',
+      holdsMessages: ['queue', 'vhost', 'row', WAITING].includes(kind),
     };
     if (this.byId.has(definition.id)) return;
     this.byId.set(definition.id, definition);

@@ -3,7 +3,7 @@
 
 import { writeChecksum } from '../../../store/checksum.ts';
 import { U32 } from '../../../util/bytes.ts';
-import type { DelayEntry } from './delay-entry.ts';
+import { DELAYED_RETURNED, type DelayEntry } from './delay-entry.ts';
 
 /*
  *   0        u8   1, the version
@@ -45,6 +45,9 @@ export class DelayPage {
   count = 0;
   /** Those of them that wait still. */
   left = 0;
+  /** The bytes of their bodies, and how many never were ready: of a page in a bucket, whose entries may not be read again. */
+  bodyBytes = 0;
+  fresh = 0;
   /** Between which ids theirs are, so that a look for one passes over most pages. */
   minId = Infinity;
   maxId = 0;
@@ -84,12 +87,14 @@ export class DelayPage {
     writeU48(view, entry.startMs, at + 30);
     this.count += 1;
     this.left += 1;
-    this.notesId(entry.id);
+    this.notes(entry);
     view.setUint16(2, this.count);
   }
 
-  /** An entry with this id is in it. */
-  notesId(id: number): void {
+  /** An entry that waits is in it. */
+  notes({ id, bodyBytes, flags }: DelayEntry): void {
+    this.bodyBytes += bodyBytes;
+    if ((flags & DELAYED_RETURNED) === 0) this.fresh += 1;
     if (id < this.minId) this.minId = id;
     if (id > this.maxId) this.maxId = id;
   }
@@ -99,6 +104,8 @@ export class DelayPage {
     this.bytes = null;
     this.count = 0;
     this.left = 0;
+    this.bodyBytes = 0;
+    this.fresh = 0;
     this.minId = Infinity;
     this.maxId = 0;
     for (const entry of entries) this.add(entry);

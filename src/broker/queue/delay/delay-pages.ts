@@ -123,15 +123,28 @@ export class DelayPages {
     }
   }
 
-  /** The same for a look that goes on without a page that cannot be read: false. */
-  eachReadable(page: DelayPage, visit: (entry: DelayEntry) => void): boolean {
+  /** The same for a look that goes on without a page that cannot be read: false. `failed` is told why. */
+  eachReadable(
+    page: DelayPage,
+    visit: (entry: DelayEntry) => void,
+    failed: (error: CorruptRecordError) => void = () => {},
+  ): boolean {
     try {
       this.eachOf(page, visit);
       return true;
     } catch (error) {
-      if (error instanceof CorruptRecordError) return false;
-      throw error;
+      if (!(error instanceof CorruptRecordError)) throw error;
+      failed(error);
+      return false;
     }
+  }
+
+  /** Lets go of a page whose row cannot be read, and stays. */
+  abandon(page: DelayPage): void {
+    page.left = 0;
+    this.stored.delete(page);
+    // The mark may have been for it alone.
+    this.becameDirty();
   }
 
   /** Whether the mark says that a message has gone. */

@@ -2,6 +2,7 @@
 // Never decides that they go.
 
 import type { MessageLog } from '../../../message/log/log.ts';
+import { CorruptRecordError } from '../../../store/errors.ts';
 import type { Sweep } from '../messages/sweeps.ts';
 import { emptyEntry } from './delay-entry.ts';
 import { type DelayPage, entriesOf, readEntry } from './delay-page.ts';
@@ -45,7 +46,12 @@ export class DelaySweep implements Sweep {
     const { log, entry, mark, rows } = this;
     const { queueId } = this.gone;
     const page = this.pages[this.next++] as DelayPage;
-    const bytes = page.bytes ?? rows.readPage(queueId, page.number);
+    const bytes = page.bytes ?? readPage(rows, queueId, page.number);
+    if (bytes === null) {
+      // It goes all the same. The log keeps what it had until the next start, which finds that nothing holds it.
+      rows.removePage(queueId, page.number);
+      return;
+    }
     for (let n = 0, count = entriesOf(bytes); n < count; n++) {
       readEntry(bytes, n, entry);
       const { dueMs, id } = entry;
@@ -62,6 +68,16 @@ export class DelaySweep implements Sweep {
 
   forget(): void {
     this.rows.removeGone(this.gone);
+  }
+}
+
+/** The content of a page's row; null: it cannot be read. */
+function readPage(rows: DelayRows, queueId: number, number: number): Buffer | null {
+  try {
+    return rows.readPage(queueId, number);
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return null;
+    throw error;
   }
 }
 

@@ -50,7 +50,7 @@ export class DelayedMessages {
   /** Buckets whose messages are wanted at once, and since when, ms. */
   private readonly hastened: Bucket[] = [];
   private hastenedMs = 0;
-  private readonly walks = new DelayWalks();
+  private readonly walks = new DelayWalks(this);
   private readonly entry = emptyEntry();
 
   constructor(owner: DelayOwner, log: MessageLog, rows: DelayRows) {
@@ -189,10 +189,10 @@ export class DelayedMessages {
       bucket?.pages.push(page);
       for (let n = 0; n < page.count; n++) {
         readEntry(row, n, entry);
-        page.notesId(entry.id);
         this.nextId = Math.max(this.nextId, entry.id + 1);
         if (pages.hasGone(entry)) continue;
         page.left += 1;
+        page.notes(entry);
         this.counted(entry, 1);
         if (!log.recoverRef(entry.position, entry.bodyBytes)) {
           log.recoverHeld(entry.position, entry.bodyBytes);
@@ -210,25 +210,9 @@ export class DelayedMessages {
     for (const { dueMs, id } of missing) this.take(dueMs, id, lost);
   }
 
-  /**
-   * As RecordHolder.visitPage; the walk goes on as others begin and end. What goes from place to place meanwhile is told
-   * to the owner, and may be missed.
-   */
+  /** See DelayWalks. What goes from place to place meanwhile is told to the owner. */
   visitPage(cursor: number, visit: PositionVisitor): number {
-    const { heap, entry, walks } = this;
-    if (cursor === 0) {
-      for (let place = 0; place < heap.size; place++) {
-        heap.at(place, entry);
-        visit(entry.position, entry.bodyBytes, 0);
-      }
-      return walks.begin([...this.buckets.all()].flatMap((bucket) => bucket.pages));
-    }
-    const page = walks.pageAt(cursor);
-    if (page === null) return this.visitPage(0, visit);
-    if (page.left > 0) {
-      this.pages.eachOf(page, (found) => visit(found.position, found.bodyBytes, 0));
-    }
-    return walks.behind(cursor);
+    return this.walks.visitPage(cursor, visit);
   }
 
   /** Whether the top of the heap is due by `nowMs`, with all buckets opened that may come before it. */
@@ -314,7 +298,7 @@ export class DelayedMessages {
   /** A page that its bucket has no more: its messages are wanted at once. */
   private hastenPage(bucket: Bucket, page: DelayPage): void {
     const entries: DelayEntry[] = [];
-    this.pages.eachOf(page, (entry) => {
+    this.readOrLose(bucket, page, (entry) => {
       this.owner.moved(entry.position);
       entries.push({ ...entry });
     });
@@ -334,7 +318,7 @@ export class DelayedMessages {
 
   /** Opens some pages of the first bucket, or divides them; there must be one. */
   private open(): void {
-    const { buckets, pages, hastened } = this;
+    const { buckets, hastened } = this;
     const { bounds } = this.rows;
     const bucket = buckets.first() as Bucket;
     this.openings -= 1;
@@ -348,7 +332,7 @@ export class DelayedMessages {
         continue;
       }
       buckets.close(bucket, page);
-      pages.eachOf(page, (entry) => {
+      this.readOrLose(bucket, page, (entry) => {
         bucket.count -= 1;
         this.heap.push(entry, page);
       });
@@ -366,7 +350,7 @@ export class DelayedMessages {
     const finer = new Set<Bucket>();
     for (const page of bucket.pages.splice(0, this.rows.bounds.openPages)) {
       buckets.close(bucket, page);
-      pages.eachOf(page, (entry) => {
+      this.readOrLose(bucket, page, (entry) => {
         bucket.count -= 1;
         this.owner.moved(entry.position);
         finer.add(this.putAway(bucket.level + 1, entry));
@@ -378,6 +362,21 @@ export class DelayedMessages {
     const hastens = hastened.indexOf(bucket);
     for (const each of hastened) finer.delete(each);
     if (hastens >= 0) hastened.splice(hastens, 1, ...finer, ...rest);
+  }
+
+  /** Visits the messages of a page that its bucket has no more; one that cannot be read is set aside with them. */
+  private readOrLose(bucket: Bucket, page: DelayPage, visit: Release): void {
+    this.pages.eachReadable(page, visit, (error) => {
+      const { left, bodyBytes, fresh } = page;
+      bucket.count -= left;
+      this.buckets.close(bucket, page);
+      this.count -= left;
+      this.bytes -= bodyBytes;
+      this.fresh -= fresh;
+      this.storedCount -= left;
+      this.pages.abandon(page);
+      this.owner.damaged(error, fresh);
+    });
   }
 
   /** Takes a message out of the bucket that it waits in, into `entry`; false: none has it. */

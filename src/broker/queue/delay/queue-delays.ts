@@ -6,6 +6,7 @@ import { PROPERTY_FLAGS_OFFSET } from '../../../amqp/property-walk.ts';
 import type { MessageLog } from '../../../message/log/log.ts';
 import { headersAt } from '../../../message/read-message.ts';
 import { headerFrameStart } from '../../../message/record.ts';
+import type { CorruptRecordError } from '../../../store/errors.ts';
 import type { EndingQueue } from '../endings/death-line.ts';
 import { type Lane, seqInQueue } from '../messages/lane.ts';
 import type { PositionVisitor } from '../messages/queue-entries.ts';
@@ -293,6 +294,11 @@ export class QueueDelays implements DelayOwner {
 
   moved(position: number): void {
     this.host.recordMoved(position);
+  }
+
+  damaged(error: CorruptRecordError, fresh: number): void {
+    this.freshDropped += fresh;
+    this.host.setAsideRows.add(error.table, error.key, error);
   }
 
   leftBehind(sweep: Sweep): void {

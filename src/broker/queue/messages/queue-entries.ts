@@ -292,7 +292,8 @@ export class QueueEntries implements PageHome {
     if (page === null) {
       page = visited;
       page.reset(at);
-      this.rows.readPage(this.queueId, this.lane, page);
+      // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
+      if (!this.rows.readIfSound(this.queueId, this.lane, page)) return at + 1;
     }
     for (let slot = 0; slot < page.count; slot++) {
       if (isSettled(page, slot)) continue;

@@ -61,6 +61,17 @@ export class QueueRows {
     readPageRow(key, row, page);
   }
 
+  /** The same for what goes on without it: false. */
+  readIfSound(queueId: number, lane: number, page: Page): boolean {
+    try {
+      this.readPage(queueId, lane, page);
+      return true;
+    } catch (error) {
+      if (error instanceof CorruptRecordError) return false;
+      throw error;
+    }
+  }
+
   /** Calls `visit` with each page of a lane in order but for those purged; the object is reused. */
   forEachPage(queueId: number, lane: number, visit: (page: Page) => void): void {
     const page = new Page(0);

@@ -80,7 +80,9 @@ export class PageSweep implements Sweep {
     this.next += 1;
     if (page === away) {
       page.reset(number);
-      rows.readPage(queueId, lane, page);
+      // One that cannot be read goes all the same: the log keeps its messages until the next start.
+      if (!rows.readIfSound(queueId, lane, page)) page.count = 0;
+      page.onDisk = true;
     }
     this.unrefAll(page);
     if (page.onDisk) rows.removePage(queueId, lane, number);
