@@ -86,7 +86,7 @@ export function rulesOf(
   const type = queueTypeOf(args);
   const given = (key: QueueSettingKey): boolean =>
     [argument(key), policy?.get(key), operator?.get(key)].some((value) => value !== undefined);
-  const retry = retryOf(least, chosen);
+  const retry = retryOf(least, chosen, operator);
   const overflow = (chosen('overflow') ?? 'drop-head') as Overflow;
   const deadLetterExchange = chosen('dead-letter-exchange');
   // As in RabbitMQ, which falls back to at-most-once elsewhere. Here each of them is moved in one step.
@@ -152,6 +152,7 @@ function rateOf(
 function retryOf(
   least: (key: QueueSettingKey) => number,
   chosen: (key: QueueSettingKey) => string | null,
+  operator: PolicyDefinition | null,
 ): RetryRule | null {
   const minMs = least('delayed-retry-min');
   const type = (chosen('delayed-retry-type') ?? 'all') as RetryType;
@@ -164,6 +165,8 @@ function retryOf(
     maxMs: Math.min(least('delayed-retry-max'), DELAY_MAX_MS),
     multiplier: multiplier === Infinity ? null : multiplier,
     jitter: jitter === Infinity ? 0 : jitter,
+    ownMinMs: numberOf(operator?.get('delayed-retry-min')),
+    ownMultiplier: numberOf(operator?.get('delayed-retry-multiplier')),
   };
 }
 

@@ -16,6 +16,9 @@ export interface RetryRule {
   readonly multiplier: number | null;
   /** The part of a delay that is left to chance, 0 to 1. */
   readonly jitter: number;
+  /** The most that one message may ask for in place of `minMs` and `multiplier`; Infinity: no operator says. */
+  readonly ownMinMs: number;
+  readonly ownMultiplier: number;
 }
 
 /** Whether a return waits: one that a consumer wants so, or one that failed. */
@@ -33,8 +36,10 @@ export function retryDelayMs(
   returns: number,
   chance: number,
 ): number {
-  const minMs = own?.minMs ?? rule.minMs;
-  const multiplier = own?.multiplier ?? rule.multiplier;
+  const minMs = Math.min(own?.minMs ?? rule.minMs, rule.ownMinMs);
+  const multiplier = own?.multiplier
+    ? Math.min(own.multiplier, rule.ownMultiplier)
+    : rule.multiplier;
   const grown = multiplier === null ? returns : multiplier ** Math.min(returns - 1, 1024);
   // A message may ask for nothing, and to have it multiplied beyond all numbers: that is nothing still.
   const delayMs = minMs === 0 ? 0 : Math.min(minMs * grown, rule.maxMs);

@@ -14,7 +14,15 @@ import { SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
 const text = (value: string): Field => ({ type: 'S', value });
-const RULE: RetryRule = { type: 'all', minMs: 3_000, maxMs: 1e9, multiplier: null, jitter: 0 };
+const RULE: RetryRule = {
+  type: 'all',
+  minMs: 3_000,
+  maxMs: 1e9,
+  multiplier: null,
+  jitter: 0,
+  ownMinMs: Infinity,
+  ownMultiplier: Infinity,
+};
 
 const delays = (rule: Partial<RetryRule>, count = 4): number[] =>
   Array.from({ length: count }, (_, n) => retryDelayMs({ ...RULE, ...rule }, null, n + 1, 0));
@@ -157,6 +165,31 @@ test('a message may say its own attempts, up to the limit of the operator', () =
   world.queue.applyPolicy(null, new Map([['delivery-limit', 2]]));
   comeBack(world);
   expect(world.small.queue('dead').readyCount, 'the operator has the last word').toBe(2);
+});
+
+test('the operator bounds what a message may ask of its delays, and not what it leaves alone', () => {
+  const world = retrying({ 'x-delivery-limit': int(9) });
+  const caps = new Map([
+    ['delayed-retry-min', 100],
+    ['delayed-retry-multiplier', 2],
+  ]);
+  world.queue.applyPolicy(null, caps);
+  publish(world.small, {
+    'x-delayed-retry-min': int(3_600_000),
+    'x-delayed-retry-multiplier': int(1_000),
+  });
+  for (const waitsMs of [100, 200, 400]) {
+    comeBack(world);
+    world.small.pass(waitsMs - 1);
+    expect(world.queue.readyCount, `${waitsMs}`).toBe(0);
+    world.small.pass(1);
+    expect(world.queue.readyCount, `${waitsMs}`).toBe(1);
+  }
+  world.queue.get();
+  publish(world.small, { 'x-delayed-retry-min': int(7), 'x-delayed-retry-multiplier': int(1) });
+  comeBack(world);
+  world.small.pass(7);
+  expect(world.queue.readyCount, 'less may be asked for').toBe(1);
 });
 
 test('what waits counts against the limits of length', () => {
