@@ -71,8 +71,17 @@ describe('leveret', () => {
     }
     await says(['status'], /Messages +0 ready, 0 unacked, 3 delayed/);
     await says(['list', 'queues', 'name', 'messages_delayed', '--name', 'waits'], /waits +3/);
-    const browsed = await leveret('browse', 'waits');
-    expect(browsed.err).toContain('3 messages wait for their time: leveret delayed waits\n');
+    await says(
+      ['browse', 'waits'],
+      /^seq +state +due .*\n +delayed +\d{4}-.*Z +waits .* early\n.* late\n.* last\n$/,
+    );
+    const browsed = await leveret('browse', 'waits', '--limit', '1');
+    expect(browsed.out).toMatch(/ early\n$/);
+    expect(browsed.err).toBe(
+      '2 messages wait for their time beside these: leveret delayed waits\n',
+    );
+    const chosen = await leveret('browse', 'waits', '--key', 'waits');
+    expect(chosen.err).toContain('3 messages wait for their time: leveret delayed waits\n');
     const table = await leveret('delayed', 'waits', '--limit', '2');
     expect(table.err).toBe(
       '3 messages wait for their time. What comes back waits 3 s, up to 2 attempts; then it is dropped.\n' +

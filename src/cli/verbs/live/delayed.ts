@@ -17,6 +17,14 @@ interface Delayed {
   readonly due_at: number;
   readonly returns: number;
   readonly error?: string;
+  /** Not there in one that cannot be read. */
+  readonly properties?: { readonly headers?: Readonly<Record<string, unknown>> };
+}
+
+/** Those that the API lists, of so many. */
+interface Listed {
+  readonly messages: readonly Delayed[];
+  readonly delayed: number;
 }
 
 /** What the API says of a queue. */
@@ -52,11 +60,32 @@ export const delayedVerb: LiveVerb = {
   },
 };
 
-/** Says in a line how many messages of a queue wait, for a verb that shows others of it. */
-export async function tellDelayed(api: HttpApi, path: string, queue: Arguments): Promise<void> {
+/**
+ * The messages of a queue that wait, so many at most, for a verb that shows its others: with the state `delayed`, and
+ * `due`. A line on standard error says how many more wait.
+ */
+export async function browseDelayed(
+  api: HttpApi,
+  path: string,
+  queue: Arguments,
+  most: number,
+): Promise<(Delayed & { state: string; due: string })[]> {
   const { messages_delayed: count } = await api.get<Waiting>(`${path}?columns=messages_delayed`);
-  if (typeof count !== 'number' || count === 0) return;
-  printError(`${waits(count)}: leveret delayed ${printableLine(String(queue))}\n`);
+  if (typeof count !== 'number' || count === 0) return [];
+  const messages = most > 0 ? (await waitingOf(api, path, Math.min(most, 1000))).messages : [];
+  const rest = count - messages.length;
+  const more = messages.length > 0 ? ' beside these' : '';
+  if (rest > 0)
+    printError(`${waits(rest)}${more}: leveret delayed ${printableLine(String(queue))}\n`);
+  return messages.map((each) => ({ ...each, state: 'delayed', due: dueOf(each) }));
+}
+
+function waitingOf(api: HttpApi, path: string, most: number): Promise<Listed> {
+  return api.get<Listed>(`${path}/delayed?count=${most}`);
+}
+
+function dueOf({ due_at: at }: Delayed): string {
+  return new Date(at).toISOString();
 }
 
 function waits(count: number): string {
@@ -65,10 +94,7 @@ function waits(count: number): string {
 
 async function list(api: HttpApi, path: string, options: Options): Promise<Listing> {
   const wanted = Number(options['limit']);
-  const { messages, delayed } = await api.get<{
-    readonly messages: readonly Delayed[];
-    readonly delayed: number;
-  }>(`${path}/delayed?count=${wanted}`);
+  const { messages, delayed } = await waitingOf(api, path, wanted);
   if (formatOf(options) === 'table') {
     const { retry_rule: rule } = await api.get<Waiting>(`${path}?columns=retry_rule`);
     const some = delayed === 0 ? '' : `${waits(delayed)}. `;
@@ -78,7 +104,7 @@ async function list(api: HttpApi, path: string, options: Options): Promise<Listi
   const unreadable = messages.some(({ error }) => error !== undefined);
   return {
     columns: unreadable ? [...COLUMNS, 'error'] : COLUMNS,
-    rows: messages.map((each) => ({ ...each, due: new Date(each.due_at).toISOString() })),
+    rows: messages.map((each) => ({ ...each, due: dueOf(each) })),
     whole: true,
   };
 }

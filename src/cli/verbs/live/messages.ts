@@ -11,7 +11,7 @@ import { type HttpApi, part } from '../../verb/http-api.ts';
 import { type LiveVerb, vhostOf } from '../../verb/live.ts';
 import type { Arguments, Options } from '../../verb/verb.ts';
 import { parseCount, parseJsonOption, parseLimit } from '../../verb/verb-runner.ts';
-import { delayedVerb, tellDelayed } from './delayed.ts';
+import { browseDelayed, delayedVerb } from './delayed.ts';
 
 /** A message as the API shows it. */
 interface Message {
@@ -98,7 +98,7 @@ export const messageVerbs: readonly LiveVerb[] = [
   {
     name: 'browse',
     arguments: '<queue>',
-    about: 'Show messages without delivering them.',
+    about: 'Show messages without delivering them, and those that wait for their time.',
     vhost: true,
     options: [...limit('show', 20), KEY, HEADER],
     run: browse,
@@ -228,24 +228,40 @@ async function browse(
     cursor = page.next_cursor;
   }
   if (cursor !== null) printError('There may be more: give a higher --limit\n');
-  await tellDelayed(api, queuePath(queue as Arguments, options), queue as Arguments);
-  const columns = ['seq', 'state', ...COLUMNS.filter((each) => each !== 'redelivered')];
+  // What waits cannot be chosen by its key or a header.
+  const chosen = options['key'] !== undefined || options['header'] !== undefined;
+  const waiting = await browseDelayed(
+    api,
+    queuePath(queue as Arguments, options),
+    queue as Arguments,
+    chosen ? 0 : wanted - rows.length,
+  );
+  const due = waiting.length > 0 ? ['due'] : [];
+  const columns = ['seq', 'state', ...due, ...COLUMNS.filter((each) => each !== 'redelivered')];
   const died = rows.some(({ last_death }) => last_death !== null);
+  const past = /^x-(death|(first|last)-death-.*)$/;
   return {
     columns: died ? [...columns, 'died'] : columns,
-    rows: shortened(rows, /^x-(death|(first|last)-death-.*)$/, options).map((row) => ({
-      ...row,
-      died: whereItDied(row.last_death),
-    })),
+    rows: [
+      ...shortened(rows, past, options).map((row) => ({
+        ...row,
+        died: whereItDied(row.last_death),
+      })),
+      ...shortened(waiting, past, options),
+    ],
     whole: true,
   };
 }
 
 /** In a table without the headers in which a dead letter has its whole past; JSON has them all. */
-function shortened<T extends Message>(rows: T[], past: RegExp, options: Options): T[] {
+function shortened<T extends Partial<Pick<Message, 'properties'>>>(
+  rows: T[],
+  past: RegExp,
+  options: Options,
+): T[] {
   if (formatOf(options) === 'json') return rows;
   return rows.map((row) => {
-    const { headers, ...others } = row.properties;
+    const { headers, ...others } = row.properties ?? {};
     const kept = Object.entries(headers ?? {}).filter(([name]) => !past.test(name));
     const rest = kept.length === 0 ? {} : { headers: Object.fromEntries(kept) };
     return { ...row, properties: { ...others, ...rest } };
