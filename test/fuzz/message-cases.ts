@@ -130,6 +130,8 @@ const SOUND_VALUES: Readonly<Record<string, readonly string[]>> = {
   'x-dead-letter-exchange': ['D', 'X', 'A', 'nowhere', ''],
   'x-dead-letter-strategy': ['at-most-once', 'at-least-once'],
   'x-dead-letter-routing-key': ['S', 'T', 'a.b'],
+  'x-delivery-rate': ['1/h', '3/60s', '1000/s'],
+  'x-group-header': ['h', 'x-death', 'CC'],
   'alternate-exchange': ['A', 'nowhere'],
   'hash-header': ['h', 'x-death'],
   'hash-property': ['message_id', 'correlation_id', 'timestamp'],
