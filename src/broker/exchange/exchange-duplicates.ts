@@ -75,6 +75,10 @@ export class ExchangeDuplicates implements KeysOwner, Dirty {
     return this.rule.keysMax;
   }
 
+  get nowMs(): number {
+    return this.home.nowMs;
+  }
+
   get deleted(): boolean {
     return this.exchange.deleted;
   }

@@ -33,6 +33,8 @@ const SEED_AT = 16;
 const PAGE_KEYS = 252;
 /** Words of a key in memory. */
 export const KEY_WORDS = 5;
+/** A page begins with room for so many keys: one that ends with few of them takes little. */
+const KEYS_FIRST = 8;
 
 const GONE = 0;
 const FOR_EVER = 0xffff_ffff;
@@ -52,7 +54,7 @@ export class KeyPage {
   readonly base: number;
   /** Whether some of its keys are those of stored messages, so that it has a row. */
   stored = false;
-  readonly words: Uint32Array;
+  words: Uint32Array;
   /** A bit for each key that is that of a transient message, and in no row; null: there is none. */
   private transient: Uint8Array | null = null;
   /** Keys that were added, and those of them that are there. */
@@ -77,7 +79,7 @@ export class KeyPage {
     lasting: KeyLasting,
     lane: number,
     base: number,
-    capacity = PAGE_KEYS,
+    capacity = KEYS_FIRST,
   ) {
     this.number = number;
     this.lasting = lasting;
@@ -90,6 +92,20 @@ export class KeyPage {
   fits(value: number): boolean {
     if (!this.open || this.count === PAGE_KEYS || value < this.base) return false;
     return this.lasting === 'time' || value - this.base < EXACT_MAX;
+  }
+
+  /** Whether it has had as many keys as it may. */
+  get full(): boolean {
+    return this.count === PAGE_KEYS;
+  }
+
+  /** Makes room for one more key. */
+  makeRoom(): void {
+    const { words } = this;
+    if (this.count * KEY_WORDS < words.length) return;
+    const capacity = Math.min(PAGE_KEYS, 2 * this.count + KEYS_FIRST);
+    this.words = new Uint32Array(capacity * KEY_WORDS);
+    this.words.set(words);
   }
 
   /** The word for what a key lasts for. */

@@ -95,6 +95,10 @@ export class QueueDuplicates implements KeysOwner {
     return this.rule.keysMax;
   }
 
+  get nowMs(): number {
+    return this.host.nowMs;
+  }
+
   /** Goes by another rule from now on. What was known until a time says nothing of messages, and the other way round. */
   goBy(rule: DuplicateRule): void {
     const before = this.rule;

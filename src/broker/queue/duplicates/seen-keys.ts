@@ -12,6 +12,8 @@ import { MessageKey } from './message-key.ts';
 const LOOKS_PER_ADD = 4;
 /** So many of the oldest leave with each that is added, where there are too many. */
 const LEAVING_PER_ADD = 64;
+/** Pages of places begin at a multiple of it: half of what one can tell apart. */
+const PLACES_ALIGNED = 2 ** 30;
 
 /** What the keys belong to. */
 export interface KeysOwner {
@@ -21,6 +23,8 @@ export interface KeysOwner {
   readonly keysLast: KeyLasting;
   /** How many keys there may be. */
   readonly keysMax: number;
+  /** The broker's time, ms: no key is added that lasts until a time before it. */
+  readonly nowMs: number;
   /** Whether a key lasts still. Not `exact`: it may say so of one that does not, if it would take long to know. */
   lasts(lane: number, value: number, exact: boolean): boolean;
   /** Something changed that belongs into the next batch. */
@@ -86,6 +90,7 @@ export class SeenKeys {
     if (page === null) return;
     const index = page.count;
     const at = index * KEY_WORDS;
+    page.makeRoom();
     const { words } = page;
     words[at] = key.a;
     words[at + 1] = key.b;
@@ -205,7 +210,7 @@ export class SeenKeys {
     const { table } = this;
     const page = table.pageOf(ref >>> 0);
     table.remove(ref >>> 0);
-    if (page.left === 0 && (!page.open || page.count === page.words.length / KEY_WORDS)) {
+    if (page.left === 0 && (!page.open || page.full)) {
       this.drop(page);
     } else if (noted && page.stored && !page.dirty) this.changed(page);
     if (page.left === 0) page.head = page.count;
@@ -221,13 +226,18 @@ export class SeenKeys {
       return tail;
     }
     if (tail !== undefined) this.close(tail);
-    const base = Number.isFinite(value) ? value : 0;
-    const page = new KeyPage(this.nextNumber, this.owner.keysLast, lane, base);
+    const page = new KeyPage(this.nextNumber, this.owner.keysLast, lane, this.baseFor(value));
     if (!this.append(page)) return null;
     this.nextNumber += 1;
     this.tails.set(lane, page);
     this.recent = page;
     return page;
+  }
+
+  /** From where on a new page counts: in whatever order times or places come, most of those to come fit, too. */
+  private baseFor(value: number): number {
+    const { owner } = this;
+    return owner.keysLast === 'time' ? owner.nowMs : value - (value % PLACES_ALIGNED);
   }
 
   /** No more keys go into a page. */

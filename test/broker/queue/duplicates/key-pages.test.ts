@@ -16,8 +16,9 @@ const TIMED = {
   'x-cache-ttl': int(1e9),
 } as const;
 
-function publish(small: SmallBroker, key: string, queue = 'q'): void {
+function publish(small: SmallBroker, key: string, queue = 'q', ttlMs = -1): void {
   const headers: FieldTable = new Map([['x-deduplication-header', text(key)]]);
+  if (ttlMs >= 0) headers.set('x-cache-ttl', int(ttlMs));
   small.publish({ routingKey: queue, properties: { deliveryMode: 2, headers } });
 }
 
@@ -45,6 +46,50 @@ test('a page of 252 keys is a row that fits a page of the store', () => {
   for (const key of keys) {
     expect(small.disk.table(TABLE_KEYS).get(key)?.length).toBeLessThanOrEqual(4096 - 16);
   }
+});
+
+test('a key lasts for its own time beside keys that last for ever, and those beside it', () => {
+  const ten = 10 * 365 * 86_400_000;
+  for (const times of [
+    [-1, 60_000, 1, ten, -1],
+    [ten, -1, 60_000],
+    [0, ten, 2 ** 31, -1],
+  ]) {
+    let small = new SmallBroker();
+    const { 'x-cache-ttl': _, ...dedup } = TIMED;
+    small.declare('q', true, { ...dedup, 'x-cache-size': int(100) });
+    times.forEach((ttlMs, n) => {
+      publish(small, `k${n}`, 'q', ttlMs);
+    });
+    const lasting = times.filter((ttlMs) => ttlMs !== 0 && ttlMs !== 1).length;
+    small.commit();
+    small.pass(59_000);
+    expect(known(small, 0, times.length)).toBe(lasting);
+    small.commit();
+    small = small.crashed();
+    expect(known(small, 0, times.length)).toBe(times.length);
+  }
+});
+
+test('in whatever order keys end, pages are filled', () => {
+  const timed = new SmallBroker();
+  timed.declare('q', true, TIMED);
+  for (let n = 0; n < 504; n++) publish(timed, `k${n}`, 'q', 1e9 - n * 1_000);
+  timed.commit();
+  expect(timed.disk.keys(TABLE_KEYS).length).toBe(2);
+
+  const retried = new SmallBroker();
+  const { 'x-cache-ttl': _, ...dedup } = TIMED;
+  const queue = retried.declare('q', true, { ...dedup, 'x-delayed-retry-min': int(1e6) });
+  for (let n = 0; n < 504; n++) publish(retried, `k${n}`);
+  retried.commit();
+  const given = retried.consume(queue);
+  retried.run();
+  const seqs = given.map(({ seq }) => seq);
+  for (const seq of seqs.reverse()) queue.requeue(seq);
+  retried.commit();
+  expect(queue.delayedCount).toBe(504);
+  expect(retried.disk.keys(TABLE_KEYS).length).toBe(2);
 });
 
 test('damage to a row ends the keys of that row alone, and is told', () => {
