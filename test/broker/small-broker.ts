@@ -102,7 +102,8 @@ export class SmallBroker {
     log.placed.addRefs(route.queues.length, body.length);
     let flags = stored ? PUSH_STORED : 0;
     if (expiration !== undefined) flags |= PUSH_EXPIRES;
-    if (properties.headers?.has('x-delay')) flags |= PUSH_DELAYED;
+    const { headers } = properties;
+    if (headers?.has('x-delay') || headers?.has('x-deliver-at')) flags |= PUSH_DELAYED;
     if (priority !== undefined) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
     const taken = route.queues.map((queue) => queue.push(position, body.length, flags));
     if (!taken.includes(false)) route.keys?.take(stored);

@@ -25,11 +25,20 @@ export function delayOf(headers: FieldTable, wallMs: number): number | null {
   return delay ?? untilMs(headers.get(DELIVER_AT_HEADER), wallMs);
 }
 
-/** The same of a message whose properties begin at `flagsAt`, without decoding its other headers. */
-export function delayAt(bytes: Buffer, flagsAt: number, wallMs: number): number | null {
+/**
+ * The same of a message whose properties begin at `flagsAt`, without decoding its other headers. `negated`: its `x-delay`
+ * may be so, having passed an exchange of the type `x-delayed-message`.
+ */
+export function delayAt(
+  bytes: Buffer,
+  flagsAt: number,
+  wallMs: number,
+  negated: boolean,
+): number | null {
   const at = headerAt(bytes, flagsAt, DELAY_NAME);
   const delay = at < 0 ? null : numberAt(bytes, at);
-  return delay ?? untilMs(headerField(bytes, flagsAt, DELIVER_AT_NAME), wallMs);
+  if (delay !== null) return negated ? Math.abs(delay) : delay;
+  return untilMs(headerField(bytes, flagsAt, DELIVER_AT_NAME), wallMs);
 }
 
 function untilMs(at: Field | undefined, wallMs: number): number | null {

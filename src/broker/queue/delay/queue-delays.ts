@@ -342,19 +342,19 @@ export class QueueDelays implements DelayOwner {
     const published = (flags & PUSH_DELAYED) !== 0;
     if (!published && messageDelayMs === 0) return 0;
     const { host } = this;
-    const askedMs = this.askedOf(position, host.time.wallOf(host.nowMs));
+    const askedMs = this.askedOf(position, host.time.wallOf(host.nowMs), published);
     if (askedMs === null) return messageDelayMs;
-    // What passed an exchange of the type `x-delayed-message` carries its delay negated.
-    if (published) return Math.abs(askedMs);
+    if (published) return askedMs;
     // Else it has waited already, somewhere else, or wants to wait nowhere.
     return askedMs === 0 ? 0 : messageDelayMs;
   }
 
   /** How long a message asks to wait, ms; null: it does not say, or cannot be read. */
-  private askedOf(position: number, wallMs: number): number | null {
+  private askedOf(position: number, wallMs: number, published: boolean): number | null {
     try {
       const { bytes, offset } = this.log.read(position);
-      return delayAt(bytes, headerFrameStart(bytes, offset) + 7 + PROPERTY_FLAGS_OFFSET, wallMs);
+      const flagsAt = headerFrameStart(bytes, offset) + 7 + PROPERTY_FLAGS_OFFSET;
+      return delayAt(bytes, flagsAt, wallMs, published);
     } catch {
       return null;
     }

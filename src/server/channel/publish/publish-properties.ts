@@ -55,7 +55,7 @@ function wrongWithExpiry(text: string): string | null {
 
 /** How long a message asks to wait, ms, given the time of day; 0 or less: not at all. */
 export function delayAsked(bytes: Buffer, flagsAt: number, wallMs: number): number {
-  return delayAt(bytes, flagsAt, wallMs) ?? 0;
+  return delayAt(bytes, flagsAt, wallMs, false) ?? 0;
 }
 
 /** Throws PRECONDITION_FAILED for a message that asks to wait longer than any may. */

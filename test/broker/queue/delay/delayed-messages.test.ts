@@ -83,6 +83,18 @@ test('neither a clock that is set back nor one that is set forward loses or hurr
   }
 });
 
+test('a time of day that is past as the message gets to its queue is no delay', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  for (const [body, afterMs] of Object.entries({ past: -50_000, now: 0, later: 50_000 })) {
+    const headers = new Map([['x-deliver-at', { type: 'l', value: NOW_MS + afterMs } as const]]);
+    small.publish({ routingKey: 'q', properties: { headers } }, Buffer.from(body));
+  }
+  expect(readyNow(small, queue)).toEqual(['past', 'now']);
+  small.pass(50_000);
+  expect(readyNow(small, queue)).toEqual(['later']);
+});
+
 test('the time to live of a message begins when it is ready', () => {
   const small = new SmallBroker();
   const queue = small.declare('q', true, { 'x-message-ttl': { type: 'I', value: 1_000 } });
