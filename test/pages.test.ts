@@ -50,6 +50,22 @@ test('the index of the documentation names each page once', () => {
   expect(new Set(rows).size).toBe(rows.length);
 });
 
+test('the page of the examples has a line and a picture of each, as its program has it', () => {
+  const folder = join(ROOT, 'docs/examples');
+  const page = readFileSync(join(folder, 'README.md'), 'utf8');
+  const programs = readdirSync(folder).filter((name) => /\.(mjs|go)$/.test(name));
+  // A worker that another program starts is in the picture of that one.
+  for (const name of programs.filter((each) => each !== 'sign-up-worker.mjs')) {
+    expect(page, name).toContain(`[${name}](${name})`);
+    const [, picture = ''] = page.split(`**${name}**\n\n\`\`\`text\n`);
+    const lines = picture.split('\n```')[0]?.split('\n') ?? [];
+    expect(lines.join(), name).toContain('->');
+    const text = readFileSync(join(folder, name), 'utf8');
+    const margin = name.endsWith('.go') ? '//\t' : '//   ';
+    expect(text, name).toContain(`//\n${lines.map((line) => margin + line).join('\n')}\n//\n`);
+  }
+});
+
 test('every command of leveret that a page shows exists', () => {
   const unknown = PAGES.filter((page) => page !== 'CHANGELOG.md').flatMap((page) =>
     commandsIn(readFileSync(join(ROOT, page), 'utf8'))

@@ -1,6 +1,10 @@
 // Fan-out: every notification reaches every subscriber, in the order it was sent. Each subscriber
 // has a queue of its own that goes away with its connection.
 //
+//                                                 +-> [queue of subscriber 1]
+//   publisher -> (example.notifications) ---------+-> [queue of subscriber 2]
+//                                         fanout  +-> ... 50 of them
+//
 //   node docs/examples/notifications.mjs
 import { connect } from 'amqplib';
 

@@ -1,6 +1,10 @@
 // RPC: a client asks, one of three servers answers. The reply queue says where the answer goes, the
 // correlation id says which question it belongs to.
 //
+//   client -> [example.rpc] -> 3 servers
+//     ^                           |
+//     +------ [reply queue] <-----+    the answer has the correlation id of its question
+//
 //   node docs/examples/rpc.mjs
 import { randomUUID } from 'node:crypto';
 import { connect } from 'amqplib';

@@ -1,5 +1,9 @@
-// A sign-up pipeline that loses nobody: a burst of registrations, a billing step that often fails,
+// A sign-up pipeline that loses no registration: a burst of them, a billing step that often fails,
 // retries, a dead-letter queue for those that never succeed, and a worker killed in the middle.
+//
+//   forms -> [signup.registrations] -> 2 workers -> [signup.done]
+//                                          |
+//                                          +------> [signup.failed]    rejected after its last try
 //
 //   node docs/examples/sign-up.mjs          AMQP_URL says where the broker is
 //

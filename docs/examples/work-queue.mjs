@@ -1,5 +1,9 @@
 // A work queue with uneven jobs. With prefetch 1 a worker gets its next job when it has acked the
-// last, so nobody waits behind a long job while others have nothing to do.
+// last, so no job waits behind a long one while other workers have nothing to do.
+//
+//   jobs -> [example.work] -+-> worker 1, with one job at a time
+//                           +-> worker 2, the same
+//                           +-> worker 3, the same
 //
 //   node docs/examples/work-queue.mjs
 import { setTimeout as sleep } from 'node:timers/promises';
