@@ -19,6 +19,8 @@ export type Entry =
       t?: number;
       /** Publishes of one transaction share it; null outside of transactions. */
       group: string | null;
+      /** Of the messages with this key its queue takes one. */
+      once?: string;
     }
   /** A confirm, as it came from the broker; tx.commit-ok counts as one with `multiple`. */
   | { e: 'conf'; conn: string; tag: number; multiple: boolean }
@@ -78,6 +80,8 @@ export type QueuePlan = {
   leaseMs?: number;
   /** Groups of each publisher, by the number of the message. */
   groups?: number;
+  /** Whether it drops duplicates. */
+  once?: boolean;
 };
 
 export type History = {

@@ -7,6 +7,7 @@ import {
   judgeCounts,
   judgeGroups,
   judgeLeases,
+  judgeOnce,
   judgeOwnMove,
   judgePriority,
   judgeTimes,
@@ -37,6 +38,7 @@ export const RULES = {
   I16: 'a lease is kept: nobody else gets the message before it is over',
   I17: 'each tick of a schedule is published once: its queue has what it has noted, over kills',
   I18: 'of each group one message is out at a time, and the next once it is done',
+  I19: 'duplicates: of the messages with one key one is delivered, and one is if any is confirmed, over kills',
 };
 
 /**
@@ -60,6 +62,7 @@ export function check(history) {
   for (const message of state.messages.values()) judgeMessage(state, message);
   judgeOrder(state);
   judgeGroups(state);
+  judgeOnce(state);
   judgeSupervisor(state);
   return { violations: state.violations, counts: state.counts };
 }
@@ -107,6 +110,7 @@ function publish(state, conn, entry) {
     dueAt: (entry.t ?? 0) + 1_000 * (entry.delay ?? 0),
     delayed: (entry.delay ?? 0) > 0,
     group: entry.group,
+    once: entry.once ?? null,
     spawn: conn.spawn,
     fate: 'unknown',
     returned: false,
@@ -314,7 +318,8 @@ function judgeMessage(state, message) {
     }
   }
   for (const queue of message.to) {
-    const { deadLetterTo, diesOf } = queues[queue];
+    const { deadLetterTo, diesOf, once } = queues[queue];
+    if (once === true) continue;
     if (diesOf !== undefined) {
       judgeOwnMove(state, message, queue, owed);
       continue;

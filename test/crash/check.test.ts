@@ -34,7 +34,7 @@ function keptStory(): Story {
 function keptStoryOfQueues(): Story {
   const times = ['crash.later', 'crash.retry'];
   const dying = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
-  const queues = [...dying, ...times, 'crash.lease', 'crash.grouped'];
+  const queues = [...dying, ...times, 'crash.lease', 'crash.grouped', 'crash.once'];
   const story = new Story().connect(1, ...queues);
   story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
   story.pub(1, 4, ['crash.priority'], { priority: 1 });
@@ -53,6 +53,8 @@ function keptStoryOfQueues(): Story {
   story.pub(1, 9, ['crash.lease']).conf(1, 9).dlv(1, 'crash.lease', 9, false, { t: 2_000 });
   const later = 2_000 + LEASE_US;
   story.dlv(1, 'crash.lease', 9, true, { t: later }).settle(1, 'crash.lease', 'ack');
+  for (const seq of [200, 201]) story.pub(1, seq, ['crash.once'], { once: 'key' });
+  story.conf(1, 10).conf(1, 11);
   for (const seq of [10, 60, 110]) story.pub(1, seq, ['crash.grouped']);
   story.dlv(1, 'crash.grouped', 10, false, { t: later });
   story.settle(1, 'crash.grouped', 'requeue', false, { t: later + 8_000 });
@@ -65,6 +67,8 @@ function keptStoryOfQueues(): Story {
     story.dlv(1, 'crash.grouped', seq, false, { t });
     story.settle(1, 'crash.grouped', 'ack', false, { t: t + 1 });
   }
+  const once = later + 50_000;
+  story.dlv(1, 'crash.once', 200, false, { t: once }).settle(1, 'crash.once', 'ack');
   story.history.ticks.push({ published: 3, found: 3, most: 4 });
   story.connect(2, ...queues);
   story.dlv(2, 'crash.limit', 6, true, { count: 1 }).settle(2, 'crash.limit', 'ack');
@@ -341,4 +345,22 @@ test('schedules have published what their queue has, and no more than their time
   expect(rules([{ published: 3, found: 3, most: 3 }])).toEqual([]);
   expect(rules([{ published: 3, found: 4, most: 9 }])).toEqual(['I17']);
   expect(rules([{ published: 4, found: 4, most: 3 }])).toEqual(['I17']);
+});
+
+test('of two messages with a key one is delivered, unless a kill took the first and its key', () => {
+  const queue = 'crash.once';
+  const both = (confirmed: boolean, attempt: 1 | 2) => {
+    const story = new Story().connect(1, queue).pub(1, 1, [queue], { once: 'key' });
+    if (confirmed) story.conf(1, 1);
+    story.dlv(1, queue, 1).settle(1, queue, 'ack');
+    if (attempt === 2) story.connect(2, queue);
+    story.pub(attempt, 2, [queue], { once: 'key' });
+    return story.dlv(attempt, queue, 2).settle(attempt, queue, 'ack').rules();
+  };
+  expect(both(true, 1)).toEqual(['I19']);
+  expect(both(true, 2)).toEqual(['I19']);
+  expect(both(false, 1)).toEqual(['I19']);
+  expect(both(false, 2)).toEqual([]);
+  const gone = new Story().connect(1, queue).pub(1, 1, [queue], { once: 'key' }).conf(1, 1);
+  expect(gone.rules()).toEqual(['I19']);
 });

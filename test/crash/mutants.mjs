@@ -40,6 +40,8 @@ export const MUTANTS = [
   { name: 'two of a group are out at a time', rule: 'I18', spoil: hurryGroup },
   { name: 'one of a group overtakes one that was put back', rule: 'I18', spoil: overtake },
   { name: 'two of a group change places', rule: 'I6', spoil: swapInGroup },
+  { name: 'a duplicate is delivered, too', rule: 'I19', spoil: deliverDuplicate },
+  { name: 'a key is known, and its message is gone', rule: 'I19', spoil: loseOnce },
   { name: 'a tick is published twice', rule: 'I17', spoil: repeatTick },
   { name: 'a tick is noted, and its message is gone', rule: 'I17', spoil: loseTick },
 ];
@@ -479,6 +481,30 @@ function breakLease(history) {
   if (place === null) return false;
   const t = again(place.entry);
   return redeliver(history, place, { conn: place.entry.conn, t, since: t });
+}
+
+function deliverDuplicate(history) {
+  const confirmed = confirmedIds(history);
+  const first = new Map();
+  for (const { entry } of entriesOf(history, 'pub')) {
+    if (entry.once === undefined || !confirmed.has(idOf(entry))) continue;
+    const before = first.get(entry.once);
+    first.set(entry.once, before ?? entry);
+    const place = before && find(history, 'dlv', (each) => idOf(each) === idOf(before));
+    if (!place) continue;
+    return redeliver(history, place, { seq: entry.seq, redelivered: false });
+  }
+  return false;
+}
+
+function loseOnce(history) {
+  const confirmed = confirmedIds(history);
+  const places = [...deliveriesOf(history).values()].find(
+    ([{ entry }]) => entry.queue === 'crash.once' && confirmed.has(idOf(entry)),
+  );
+  if (places === undefined) return false;
+  blank(places);
+  return true;
 }
 
 /** Deliveries of each group of a publisher, in order of time. */

@@ -14,6 +14,9 @@ const NOT_IMPLEMENTED = 540;
 
 /** Returned on purpose, now and then: its confirm must come after its return. */
 const UNROUTABLE_SHARE = 0.01;
+/** Sent with a key of before, of one of the last so many: as one that knows no better sends again. */
+const AGAIN_SHARE = 0.5;
+const AGAIN_MOST = 60;
 
 class Publisher {
   constructor({ name, routes, window, persistent, tx }) {
@@ -28,6 +31,8 @@ class Publisher {
     this.tag = 0;
     this.unconfirmed = 0;
     this.publishing = true;
+    /** Keys that were sent lately. */
+    this.keys = [];
     this.unsupported = false;
   }
 
@@ -98,6 +103,8 @@ class Publisher {
     const seq = ++this.seq;
     const body = bodyOf(pool, this.name, seq);
     const options = optionsOf(config.run, this.name, seq, body, place, this.persistent);
+    const once = place.once === true ? this.keyFor(seq) : null;
+    if (once !== null) options.headers['x-deduplication-header'] = once;
     journal.note({
       e: 'pub',
       conn: link.conn,
@@ -110,8 +117,19 @@ class Publisher {
       delay: options.headers['x-delay'] ?? 0,
       t: now(),
       group,
+      ...(once !== null && { once }),
     });
     channel.publish(place.exchange, place.key, body, { ...options, mandatory: true }, callback);
+  }
+
+  /** A key for a message: a new one, or one of before, whatever became of that. */
+  keyFor(seq) {
+    const again = config.broker === 'leveret' && this.keys.length > 0;
+    if (again && this.random.chance(AGAIN_SHARE)) return this.random.pick(this.keys);
+    const key = `${this.name} ${seq}`;
+    this.keys.push(key);
+    if (this.keys.length > AGAIN_MOST) this.keys.shift();
+    return key;
   }
 
   isIdle() {
@@ -134,7 +152,11 @@ answerSupervisor({
   }),
   turn({ journal: path }) {
     journal.turnTo(path);
-    for (const { link } of publishers) link?.noteOpen();
+    for (const publisher of publishers) {
+      publisher.link?.noteOpen();
+      // What an earlier part sent is no longer known to the judge.
+      publisher.keys = [];
+    }
   },
   flush: () => journal.flush(),
 });

@@ -40,6 +40,7 @@ export class Story {
         retryMin: 60,
       },
       'crash.retry.dead': { ordered: false, deadLetterTo: null },
+      'crash.once': { ordered: false, deadLetterTo: null, once: true },
       'crash.grouped': { ordered: true, deadLetterTo: null, groups: 50 },
       'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_US / 1_000 },
     },

@@ -38,6 +38,7 @@ export const PROLONGED_MS = 2_500;
  * `delayMax`: messages wait so long at most, ms. `retryMin`: for `x-delayed-retry-min`.
  * `leaseMs`: for `x-consumer-timeout`; then the message is given to another worker.
  * `groups`: each publisher has so many, by the header `group`: then two consumers get the messages of each in order.
+ * `once`: of messages with one key, all but the first are dropped, also when that is gone.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given.
  * @type {import('./check.d.mts').History['queues']}
  */
@@ -73,6 +74,7 @@ export const QUEUES = {
   'crash.step': { ordered: false, deadLetterTo: 'crash.step.done', diesOf: HANDED_ON },
   'crash.step.done': { ordered: false, deadLetterTo: null },
   'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_MS },
+  'crash.once': { ordered: false, deadLetterTo: null, once: true },
   'crash.grouped': {
     ordered: true,
     deadLetterTo: null,
@@ -93,6 +95,7 @@ const ARGUMENTS = {
     'x-delayed-retry-min': RETRY_MIN_MS,
     'x-delivery-limit': GROUPED_LIMIT,
   },
+  'crash.once': { 'x-message-deduplication': true, 'x-cache-size': 100_000 },
   'crash.lease': { 'x-consumer-timeout': LEASE_MS, 'x-consumer-timeout-action': 'requeue' },
 };
 
@@ -145,6 +148,7 @@ export const PUBLISHERS = [
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
     { name: 'p9', routes: ['lease'], window: 10, persistent: true, tx: false },
+    { name: 'p11', routes: ['once'], window: 20, persistent: true, tx: false },
     { name: 'p10', routes: ['grouped'], window: 10, persistent: true, tx: false },
   ],
   [
@@ -172,6 +176,7 @@ export const CONSUMERS = [
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
     { name: 'c6', queue: 'crash.fan.3', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
+    { name: 'c25', queue: 'crash.once', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c23', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
     { name: 'c22', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.05 },
     { name: 'c8', queue: 'crash.transient', prefetch: 100, requeue: 0.1, reject: 0 },
@@ -199,8 +204,8 @@ export function placeOf(route) {
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
   const queue = `crash.${route}`;
-  const { priorityMax, delayMax, groups } = QUEUES[queue];
-  return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax, groups };
+  const { priorityMax, delayMax, groups, once } = QUEUES[queue];
+  return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax, groups, once };
 }
 
 /** @param {import('amqplib').Channel} channel */
