@@ -49,6 +49,15 @@ export const BROKEN = [
     },
   },
   {
+    name: 'what is handed on goes out before it is durable',
+    rule: 'I8',
+    change: {
+      file: 'broker/queue/delay/queue-delays.js',
+      from: 'if ((flags & PUSH_STEP) === 0)',
+      to: 'if (flags >= 0)',
+    },
+  },
+  {
     name: 'a lease is half as long',
     rule: 'I16',
     change: {

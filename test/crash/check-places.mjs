@@ -18,11 +18,11 @@ export function judgeCopies(state, conn, id, delivery) {
 
 /** A message is in its queue or, once that has moved it, in the other: never in both or neither. */
 export function judgeOwnMove(state, message, queue, owed) {
-  const { deadLetterTo: target, diesOf } = state.history.queues[queue];
+  const { deadLetterTo: target, diesOf, held } = state.history.queues[queue];
   const here = message.deliveries.get(queue) ?? [];
   const there = message.deliveries.get(target) ?? [];
   if (there.length > 0) count(state, `dead-lettered: ${diesOf}`);
-  for (const delivery of here) judgeSides(state, message, delivery, there, target);
+  for (const delivery of here) judgeSides(state, message, delivery, there, target, held === true);
   if (owed === null) return;
   const life = [...here, ...there];
   life.sort((a, b) => a.spawn - b.spawn || a.t - b.t || a.order - b.order);
@@ -44,8 +44,8 @@ export function isMovedAnew(state, message, before, delivery) {
   return isTarget && before.spawn < delivery.spawn && delivery.t < before.coveredAt;
 }
 
-/** Before a move everything happens here, after it there, but for a move that a kill has undone. */
-function judgeSides(state, message, delivery, there, target) {
+/** Before a move everything happens here, after it there, but for a move that a kill has undone where it is not held. */
+function judgeSides(state, message, delivery, there, target, held) {
   for (const moved of there) {
     const isLater =
       delivery.spawn - moved.spawn || delivery.t - moved.t || delivery.order - moved.order;
@@ -55,6 +55,8 @@ function judgeSides(state, message, delivery, there, target) {
       fault(state, 'I8', `${message.id}: ${text}`);
     } else if (delivery.spawn === moved.spawn || moved.coveredAt < delivery.t) {
       fault(state, 'I8', `${message.id}: moved to ${target} and still in ${delivery.queue}`);
+    } else if (held) {
+      fault(state, 'I8', `${message.id}: seen in ${target}, and undone by a kill`);
     } else count(state, 'moves undone');
   }
 }

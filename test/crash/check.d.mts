@@ -70,6 +70,8 @@ export type QueuePlan = {
   deadLetterTo: string | null;
   /** Why the queue moves messages by itself; without it they move when they are rejected. */
   diesOf?: 'expired' | 'maxlen' | 'delivery_limit';
+  /** What has moved is delivered once that is durable: no kill undoes a move that was seen. */
+  held?: boolean;
   deliveryLimit?: number;
   priorityMax?: number;
   /** Messages wait so long at most, ms. */

@@ -225,6 +225,18 @@ test('a transient message without a restart in between is not lost', () => {
   expect(story.rules()).toEqual(['I1']);
 });
 
+test('a step that was seen is not undone by a kill, as a move of the queue itself may be', () => {
+  for (const [queue, rules] of [
+    ['crash.ttl', []],
+    ['crash.step', ['I8']],
+  ] as const) {
+    const next = queue === 'crash.ttl' ? 'crash.ttl.dead' : 'crash.step.done';
+    const story = new Story().connect(1, queue, next).pub(1, 1, [queue]).dlv(1, next, 1);
+    story.connect(2, queue, next).dlv(2, queue, 1, true).dlv(2, next, 1).settle(2, next, 'ack');
+    expect(story.rules(), queue).toEqual(rules);
+  }
+});
+
 test('a transaction that was never committed leaves nothing', () => {
   const story = new Story().connect(1).pub(1, 1, ['crash.work'], { group: 'g' });
   story.pub(1, 2, ['crash.work'], { group: 'g' }).connect(2, 'crash.work');

@@ -30,6 +30,13 @@ export class Story {
         deliveryLimit: 2,
       },
       'crash.limit.dead': { ordered: false, deadLetterTo: null },
+      'crash.step': {
+        ordered: false,
+        deadLetterTo: 'crash.step.done',
+        diesOf: 'expired',
+        held: true,
+      },
+      'crash.step.done': { ordered: false, deadLetterTo: null },
       'crash.priority': { ordered: true, deadLetterTo: null, priorityMax: 4 },
       'crash.later': { ordered: false, deadLetterTo: null, delayMax: 400 },
       'crash.retry': {

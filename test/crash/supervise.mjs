@@ -258,6 +258,13 @@ class CrashRun {
     await model.close();
   }
 
+  /** What is promised of the queues: RabbitMQ holds no step until it is durable. */
+  plans() {
+    if (this.plan.broker === 'leveret') return QUEUES;
+    const plain = Object.entries(QUEUES).map(([name, plan]) => [name, { ...plan, held: false }]);
+    return Object.fromEntries(plain);
+  }
+
   async judge(drainedSpawn) {
     const everyone = [...this.publishers, ...this.consumers];
     await askAll(everyone, { ask: 'flush' });
@@ -266,7 +273,7 @@ class CrashRun {
     this.history = {
       spawns: this.broker.spawns,
       drainedSpawn,
-      queues: QUEUES,
+      queues: this.plans(),
       seqBase: { ...this.seqBase },
       journals,
       lookups: this.churn.lookups,

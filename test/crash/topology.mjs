@@ -39,7 +39,7 @@ export const PROLONGED_MS = 2_500;
  * `leaseMs`: for `x-consumer-timeout`; then the message is given to another worker.
  * `groups`: each publisher has so many, by the header `group`: then two consumers get the messages of each in order.
  * `once`: of messages with one key, all but the first are dropped, also when that is gone.
- * HANDED_ON: its worker moves them, by a publish that acks what it was given.
+ * HANDED_ON: its worker moves them, by a publish that acks what it was given. `held`: none is seen that a kill then undoes.
  * @type {import('./check.d.mts').History['queues']}
  */
 export const QUEUES = {
@@ -71,7 +71,12 @@ export const QUEUES = {
     retryMin: RETRY_MIN_MS,
   },
   'crash.retry.dead': { ordered: false, deadLetterTo: null },
-  'crash.step': { ordered: false, deadLetterTo: 'crash.step.done', diesOf: HANDED_ON },
+  'crash.step': {
+    ordered: false,
+    deadLetterTo: 'crash.step.done',
+    diesOf: HANDED_ON,
+    held: true,
+  },
   'crash.step.done': { ordered: false, deadLetterTo: null },
   'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_MS },
   'crash.once': { ordered: false, deadLetterTo: null, once: true },
