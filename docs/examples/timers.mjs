@@ -28,9 +28,16 @@ for (const queue of QUEUES) await channel.assertQueue(queue, { durable: true });
 /** What the database of payments says. */
 const isPaid = (order) => order % 4 > 0;
 
-/** Calls `act` with one message after the other, until it returns true. */
+/** Calls `act` with one message after the other, until it returns true; what comes behind goes back to its queue. */
 async function consume(queue, act) {
-  await new Promise((resolve) => channel.consume(queue, (message) => act(message) && resolve()));
+  let over = false;
+  await new Promise((resolve) => {
+    channel.consume(queue, (message) => {
+      if (over) return;
+      over = act(message);
+      if (over) resolve();
+    });
+  });
 }
 
 async function place() {

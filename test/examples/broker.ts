@@ -15,17 +15,20 @@ export class TestBroker {
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-examples-'));
   private child: ChildProcess | null = null;
   url = '';
+  metricsUrl = '';
 
   async start(): Promise<void> {
-    const ports = ['--port', '0', '--management-port', '0', '--prometheus-port', 'none'];
+    const ports = ['--port', '0', '--management-port', '0', '--prometheus-port', '0'];
     const args = ['start', ...ports, '--data-dir', this.folder];
     const child = spawn(process.execPath, [join(ROOT, 'bin/leveret'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
-    const line = await firstLine(child, '"msg":"listening"');
-    const { port } = JSON.parse(line) as { port: number };
-    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    const listeners = ['listeners.tcp.default', 'prometheus.tcp'];
+    const lines = await Promise.all(listeners.map((name) => firstLine(child, `"${name}"`)));
+    const [amqp, metrics] = lines.map((line) => (JSON.parse(line) as { port: number }).port);
+    this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
+    this.metricsUrl = `http://127.0.0.1:${metrics}`;
   }
 
   /** What a verb of the command line prints, which finds the broker by its data folder. */
