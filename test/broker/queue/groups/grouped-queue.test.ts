@@ -273,6 +273,21 @@ test('after a clean stop those alone are redelivered that were out', () => {
   expect(flags).toEqual({ a1: true, b1: true, c1: false, a2: false });
 });
 
+test('places of messages that are gone are not given out anew, over a stop and a crash', () => {
+  const world = grouped();
+  send(world, 'a0', ...Array.from({ length: 1_000 }, (_, n) => `-${n}`));
+  const [first] = [take(world)];
+  drain(world);
+  world.queue.requeue(first?.seq as number);
+  const second = again(world.small.restarted());
+  expect(second.queue.messages.laneSet.nextSeq(0)).toBe(1_001);
+  expect(take(second)).toMatchObject({ body: 'a0', redelivered: true });
+  second.small.commit();
+  const third = again(second.small.crashed());
+  expect(third.queue.messages.laneSet.nextSeq(0)).toBeGreaterThanOrEqual(1_001);
+  expect(take(third)).toMatchObject({ body: 'a0', redelivered: true });
+});
+
 test('a message moved or set aside from the midst of a group leaves the rest in order', () => {
   const world = grouped();
   send(world, 'a1', 'a2', 'a3');
