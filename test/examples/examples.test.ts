@@ -143,7 +143,7 @@ test.runIf(given === undefined)(
   'orders: each is done once, after redrive those that failed too',
   async () => {
     expect(await run('orders.mjs').lines()).toEqual([
-      '60 orders placed and confirmed',
+      '60 orders placed twice and confirmed, 60 taken',
       '50 done, 4 cancelled and paid back, 6 failed',
       '50 charged in this run',
     ]);
