@@ -1,10 +1,14 @@
 // Owns the order in which a queue with groups gives out its messages: in order within each group, so many of one at a
 // time, the groups in turns. Never knows where a message lies, or what it is: queue-messages.ts does.
 
+import { NumberHeap } from '../../../util/heap.ts';
 import { LANE_SEQS, LANES_MAX, RETURNED_LANES } from '../messages/lane.ts';
 import { NO_GROUP } from './group-key.ts';
 import { GroupLines } from './group-lines.ts';
 import { GroupTable, slotOf } from './group-table.ts';
+
+/** So many messages of a group are passed by in the search for a place. */
+const STEPS_MAX = 64;
 
 /*
  *   group A   m1 m4 m5         turns   A -> C -> ...     those with something to give out, and place for it
@@ -22,6 +26,12 @@ export class Groups {
   /** The groups in turns, the next one first; 0: none. */
   private firstTurn = 0;
   private lastTurn = 0;
+  /**
+   * Lines are not searched to their ends. What comes back and belongs far behind the first of its group stands aside, by
+   * its rank, and what leaves from there is noted as gone; the first of a line is neither.
+   */
+  private readonly aside = new Map<number, NumberHeap>();
+  private readonly gone = new Set<number>();
   /** The place that was put in last, where those that come back in order go on; 0: none. */
   private hint = 0;
   private hintGroup = 0;
@@ -64,6 +74,8 @@ export class Groups {
   put(key: number, seq: number): void {
     const { lines } = this;
     const group = this.table.findOrMake(key);
+    // It was taken out, and stands in its place still.
+    if (this.gone.size > 0 && this.gone.delete(seq)) return this.join(group);
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
     const rank = rankOf(seq);
@@ -71,7 +83,8 @@ export class Groups {
     if (this.hintGroup === group && this.hint !== 0 && rankOf(lines.seq(this.hint)) < rank)
       before = this.hint;
     let behind = before === 0 ? (chunk.first[slot] as number) : lines.next(before);
-    while (behind !== 0 && rankOf(lines.seq(behind)) < rank) {
+    for (let steps = 0; behind !== 0 && rankOf(lines.seq(behind)) < rank; steps++) {
+      if (steps === STEPS_MAX) return this.putAside(group, rank);
       before = behind;
       behind = lines.next(behind);
     }
@@ -109,9 +122,10 @@ export class Groups {
     this.freePlace(first);
     chunk.first[slot] = next;
     if (next === 0) chunk.last[slot] = 0;
+    if (this.aside.size + this.gone.size > 0) this.settleFirst(group);
     chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
     this.leave(group);
-    if (next !== 0) this.join(group);
+    if (chunk.first[slot] !== 0) this.join(group);
   }
 
   /** Takes a ready message out, wherever it stands; `unacked`: it counts as that from now on. */
@@ -123,16 +137,21 @@ export class Groups {
     const slot = slotOf(group);
     let before = 0;
     let place = chunk.first[slot] as number;
-    while (place !== 0 && lines.seq(place) !== seq) {
+    let steps = 0;
+    for (; place !== 0 && steps < STEPS_MAX && lines.seq(place) !== seq; steps++) {
       before = place;
       place = lines.next(place);
     }
-    if (place === 0) return;
-    const next = lines.next(place);
-    if (before === 0) chunk.first[slot] = next;
-    else lines.link(before, next);
-    if (next === 0) chunk.last[slot] = before;
-    this.freePlace(place);
+    if (place === 0 && !this.aside.has(group)) return;
+    if (place === 0 || lines.seq(place) !== seq) this.gone.add(seq);
+    else {
+      const next = lines.next(place);
+      if (before === 0) chunk.first[slot] = next;
+      else lines.link(before, next);
+      if (next === 0) chunk.last[slot] = before;
+      this.freePlace(place);
+      if (this.aside.size + this.gone.size > 0) this.settleFirst(group);
+    }
     if (unacked) chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
     this.forget(group);
   }
@@ -187,6 +206,8 @@ export class Groups {
     this.firstTurn = 0;
     this.lastTurn = 0;
     this.hint = 0;
+    this.aside.clear();
+    this.gone.clear();
     this.lines.clear();
     this.table.clear();
   }
@@ -206,6 +227,43 @@ export class Groups {
       const group = table.findOrMake(key);
       table.chunk(group).unacked[slotOf(group)] = unacked;
       table.chunk(group).waiting[slotOf(group)] = waiting;
+    }
+  }
+
+  /** Keeps a message of a group that has others before it. */
+  private putAside(group: number, rank: number): void {
+    let heap = this.aside.get(group);
+    if (heap === undefined) {
+      heap = new NumberHeap();
+      this.aside.set(group, heap);
+    }
+    heap.push(rank);
+    this.join(group);
+  }
+
+  /** Has the first of a group at the head of its line, now that another one is not there any more. */
+  private settleFirst(group: number): void {
+    const { lines, gone, aside } = this;
+    const chunk = this.table.chunk(group);
+    const slot = slotOf(group);
+    for (;;) {
+      const first = chunk.first[slot] as number;
+      const heap = aside.get(group);
+      if (heap !== undefined && (first === 0 || heap.first < rankOf(lines.seq(first)))) {
+        const seq = seqOf(heap.pop());
+        if (heap.size === 0) aside.delete(group);
+        if (gone.delete(seq)) continue;
+        const place = lines.add(seq);
+        lines.link(place, first);
+        chunk.first[slot] = place;
+        if (first === 0) chunk.last[slot] = place;
+        return;
+      }
+      if (first === 0 || !gone.delete(lines.seq(first))) return;
+      const next = lines.next(first);
+      chunk.first[slot] = next;
+      if (next === 0) chunk.last[slot] = 0;
+      this.freePlace(first);
     }
   }
 
@@ -263,4 +321,8 @@ export class Groups {
 /** What came back and has waited is of another lane, and goes ahead. */
 function rankOf(seq: number): number {
   return seq >= RETURNED_LANES * LANE_SEQS ? seq - LANES_MAX * LANE_SEQS : seq;
+}
+
+function seqOf(rank: number): number {
+  return rank < 0 ? rank + LANES_MAX * LANE_SEQS : rank;
 }

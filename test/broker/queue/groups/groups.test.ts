@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { NO_GROUP } from '../../../../src/broker/queue/groups/group-key.ts';
 import { Groups } from '../../../../src/broker/queue/groups/groups.ts';
 import { LANE_SEQS, RETURNED_LANES } from '../../../../src/broker/queue/messages/lane.ts';
+import { withSeed } from '../../../amqp/random.ts';
 
 const [A, B, C] = [11, 22, 33];
 
@@ -108,10 +109,10 @@ test('messages are taken out wherever they stand, and groups without any are for
   expect(takeAll(purged)).toEqual([9]);
 });
 
-test('of very many that come back together none is searched for through all others', () => {
-  const count = 100_000;
-  const groups = new Groups(1, 1);
-  for (let seq = 0; seq < count; seq++) groups.add(NO_GROUP, seq);
+/** Groups with so many messages, all out; and how many places of lines are passed by from then on. */
+function allOut(count: number, ...keys: number[]): { groups: Groups; steps: () => number } {
+  const groups = new Groups(Infinity, 1);
+  for (let seq = 0; seq < count; seq++) groups.add(keys[seq % keys.length] as number, seq);
   expect(takeAll(groups)).toHaveLength(count);
   let steps = 0;
   const lines = groups['lines'];
@@ -120,10 +121,102 @@ test('of very many that come back together none is searched for through all othe
     steps += 1;
     return next(place);
   };
+  return { groups, steps: () => steps };
+}
+
+test('of very many that come back together none is searched for through all others', () => {
+  const count = 100_000;
+  const { groups, steps } = allOut(count, NO_GROUP);
   for (let seq = 0; seq < count; seq++) {
     groups.put(NO_GROUP, seq);
     groups.ended(NO_GROUP);
   }
-  expect(steps).toBeLessThan(count * 3);
+  expect(steps()).toBeLessThan(count * 3);
   expect(takeAll(groups)).toEqual(Array.from({ length: count }, (_, seq) => seq));
+});
+
+test('in whatever order very many come back, leave and go out, none is searched for through all others', () => {
+  const count = 30_000;
+  const keys = [A, B];
+  const keyOf = (seq: number): number => keys[seq % 2] as number;
+  const inOrder = Array.from({ length: count }, (_, seq) => seq);
+  const fromBothEnds = inOrder.map((n) => (n % 2 === 0 ? n / 2 : count - (n + 1) / 2));
+  const mixed = inOrder.map((n) => (n * 7_919) % count);
+  for (const order of [inOrder, fromBothEnds, mixed]) {
+    const { groups, steps } = allOut(count, ...keys);
+    for (const seq of order) {
+      groups.put(keyOf(seq), seq);
+      groups.ended(keyOf(seq));
+    }
+    // Half of them leave, those in the midst first; some of these come back.
+    const leaving = mixed.filter((seq) => seq % 3 === 0);
+    for (const seq of leaving) groups.remove(keyOf(seq), seq, true);
+    for (const seq of leaving.filter((each) => each % 2 === 0)) {
+      groups.put(keyOf(seq), seq);
+      groups.ended(keyOf(seq));
+    }
+    const left = inOrder.filter((seq) => seq % 3 !== 0 || seq % 2 === 0);
+    const taken = takeAll(groups);
+    for (const key of keys) {
+      const of = (seqs: readonly number[]): number[] => seqs.filter((seq) => keyOf(seq) === key);
+      expect(of(taken)).toEqual(of(left));
+    }
+    expect(steps()).toBeLessThan(count * 200);
+    for (const seq of [...taken, ...leaving.filter((each) => each % 2 !== 0)]) {
+      groups.ended(keyOf(seq));
+    }
+    expect(groups.count).toBe(0);
+  }
+});
+
+test('groups whose messages come and go in any way give them out in order, as a list would', () => {
+  withSeed((random) => {
+    const groups = new Groups(1_000, 1);
+    const model = new Map<number, { ready: number[]; out: number[] }>([
+      [A, { ready: [], out: [] }],
+      [B, { ready: [], out: [] }],
+    ]);
+    let seq = 0;
+    for (let n = 0; n < 3_000; n++) {
+      const key = random.bool() ? A : B;
+      const { ready, out } = model.get(key) as { ready: number[]; out: number[] };
+      const act = random.below(10);
+      if (act < 4) {
+        groups.add(key, seq);
+        ready.push(seq);
+        seq += 1;
+      } else if (act < 6 && ready.length > 0) {
+        const unacked = random.bool();
+        const [gone] = ready.splice(random.below(ready.length), 1) as [number];
+        groups.remove(key, gone, unacked);
+        if (unacked) out.push(gone);
+      } else if (act < 8 && out.length > 0) {
+        const [back] = out.splice(random.below(out.length), 1) as [number];
+        groups.put(key, back);
+        groups.ended(key);
+        ready.push(back);
+        ready.sort((a, b) => a - b);
+      } else if (random.below(20) === 0) {
+        for (const given of takeAll(groups, 1 + random.below(400))) {
+          const its = [...model.values()].find((each) => each.ready[0] === given);
+          expect(its, `${given} is the first of its group`).toBeDefined();
+          its?.ready.shift();
+          its?.out.push(given);
+        }
+      } else if (random.below(100) === 0) {
+        groups.noneReady();
+        for (const each of model.values()) each.ready = [];
+      }
+    }
+    for (const given of takeAll(groups)) {
+      const its = [...model.values()].find((each) => each.ready[0] === given);
+      expect(its, `${given} is the first of its group`).toBeDefined();
+      its?.ready.shift();
+      its?.out.push(given);
+    }
+    for (const [key, { out, ready }] of model) {
+      if (out.length < 1_000) expect(ready).toEqual([]);
+      for (const _ of out) groups.ended(key);
+    }
+  });
 });
