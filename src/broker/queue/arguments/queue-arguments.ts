@@ -196,7 +196,7 @@ const SETTINGS = [
     'delayed-retry-type',
     oneOf(RETRY_TYPES, () => 'invalid_delayed_retry_type'),
     anyOf(RETRY_TYPES, 'is not a valid delayed retry type', OPERATOR),
-    'Which messages wait before they go out again: all that come back, those that failed (rejected, or left by a consumer that went), those that were returned (`basic.nack`), or none.',
+    'Which messages wait before they go out again: all that come back, those that failed (rejected, or left by a consumer that went or was late), those that were returned (`basic.nack`), or none.',
   ),
   row(
     'delayed-retry-min',

@@ -27,9 +27,9 @@ export function retryWords(rules: ReturnRules): string {
   const how = `waits ${delaysOf(retry, limit)}${chanceWords(retry)}, ${until}.`;
   switch (retry.type) {
     case 'returned':
-      return `What comes back by basic.nack ${how} What is rejected, or comes back as a channel ends, is ready again at once, and counts.`;
+      return `What comes back by basic.nack ${how} What is rejected, or comes back as a channel or a lease ends, is ready again at once, and counts.`;
     case 'failed':
-      return `What is rejected, or comes back as a channel ends, ${how} What comes back by basic.nack is ready again at once, and counts.`;
+      return `What is rejected, or comes back as a channel or a lease ends, ${how} What comes back by basic.nack is ready again at once, and counts.`;
     default:
       return `What comes back ${how}`;
   }

@@ -49,11 +49,11 @@ test('a queue says what it does with what comes back, as its rules have it', () 
     ],
     [
       { [min]: 1_000, [limit]: 1, 'delayed-retry-type': 'returned' },
-      `${back} by basic.nack waits 1 s, up to 2 attempts; then it is dropped. What is rejected, or comes back as a channel ends, is ready again at once, and counts.`,
+      `${back} by basic.nack waits 1 s, up to 2 attempts; then it is dropped. What is rejected, or comes back as a channel or a lease ends, is ready again at once, and counts.`,
     ],
     [
       { [min]: 1_000, [limit]: 1, 'delayed-retry-type': 'failed' },
-      'What is rejected, or comes back as a channel ends, waits 1 s, up to 2 attempts; then it is dropped. What comes back by basic.nack is ready again at once, and counts.',
+      'What is rejected, or comes back as a channel or a lease ends, waits 1 s, up to 2 attempts; then it is dropped. What comes back by basic.nack is ready again at once, and counts.',
     ],
     [
       { [min]: 1_000, [limit]: 2, 'delayed-retry-type': 'disabled' },
