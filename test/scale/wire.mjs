@@ -65,10 +65,11 @@ function method(channel, key, ...parts) {
   return frame(1, channel, Buffer.concat([u32(key), ...parts]));
 }
 
-/** A field table whose values are strings or integers. */
+/** A field table whose values are strings, integers or booleans. */
 function table(fields) {
   const parts = Object.entries(fields).flatMap(([name, value]) => {
-    const typed = typeof value === 'string' ? ['S', longString(value)] : ['I', u32(value)];
+    let typed = typeof value === 'string' ? ['S', longString(value)] : ['I', u32(value)];
+    if (typeof value === 'boolean') typed = ['t', Buffer.from([value ? 1 : 0])];
     return [shortString(name), Buffer.from(typed[0]), typed[1]];
   });
   const bytes = Buffer.concat(parts);
@@ -83,14 +84,29 @@ function oneHeader(name, ...value) {
 
 const DELAY_HEADERS = oneHeader('x-deliver-at', Buffer.from('l'));
 const GROUP_HEADERS = oneHeader('group', Buffer.from('x'), u32(8));
+const KEY_HEADERS = oneHeader(
+  'x-deduplication-header',
+  Buffer.from('S'),
+  u32(36),
+  Buffer.from('as long as a UUID in text is:'.slice(0, 28)),
+);
 
 /**
  * The frames of one publish whose body begins with a number that is put in later, and so is its `x-deliver-at` where it is
- * `delayed`, or the header `group` where it is `grouped`.
- * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean }} message
+ * `delayed`, the header `group` where it is `grouped`, or its key where it is `keyed`.
+ * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean, keyed?: boolean }} message
  */
-function publishFrames({ exchange = '', key, body, persistent, priority, delayed, grouped }) {
-  const headers = delayed ? DELAY_HEADERS : grouped ? GROUP_HEADERS : null;
+function publishFrames({
+  exchange = '',
+  key,
+  body,
+  persistent,
+  priority,
+  delayed,
+  grouped,
+  keyed,
+}) {
+  const headers = delayed ? DELAY_HEADERS : grouped ? GROUP_HEADERS : keyed ? KEY_HEADERS : null;
   const properties = headers === null ? [] : [headers];
   properties.push(Buffer.from([persistent ? 2 : 1]));
   if (priority !== undefined) properties.push(Buffer.from([priority]));
@@ -136,7 +152,7 @@ export class Batch {
       start += frames.length;
       return at;
     });
-    /** When the message of a number is due, ms since the Unix epoch, where they are `delayed`; its group where they are `grouped`. */
+    /** When the message of a number is due, ms since the Unix epoch, where they are `delayed`; its group or key where they have one. */
     this.valueOf = (_n) => 0;
   }
 

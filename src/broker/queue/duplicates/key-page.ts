@@ -2,6 +2,7 @@
 // key-table.ts does.
 
 import { writeChecksum } from '../../../store/checksum.ts';
+import { viewOf } from '../../../util/bytes.ts';
 
 /*
  *   in memory, 5 words of 32 bits each:
@@ -35,6 +36,7 @@ const PAGE_KEYS = 252;
 export const KEY_WORDS = 5;
 /** A page begins with room for so many keys: one that ends with few of them takes little. */
 const KEYS_FIRST = 8;
+const KEYS_THEN = 64;
 
 const GONE = 0;
 const FOR_EVER = 0xffff_ffff;
@@ -103,7 +105,8 @@ export class KeyPage {
   makeRoom(): void {
     const { words } = this;
     if (this.count * KEY_WORDS < words.length) return;
-    const capacity = Math.min(PAGE_KEYS, 2 * this.count + KEYS_FIRST);
+    // In two steps: each leaves the words of the one before to be collected.
+    const capacity = this.count < KEYS_THEN ? KEYS_THEN : PAGE_KEYS;
     this.words = new Uint32Array(capacity * KEY_WORDS);
     this.words.set(words);
   }
@@ -158,13 +161,15 @@ export class KeyPage {
     row.writeInt32BE(this.lane, 4);
     row.writeDoubleBE(this.base, 8);
     seed.copy(row, SEED_AT);
+    const view = viewOf(row);
     let to = HEAD_BYTES;
     for (let n = 0, at = 0; n < this.count; n++, at += KEY_WORDS) {
       if (!this.isStored(n)) continue;
-      for (let word = 0; word < 4; word++) {
-        row.writeUInt32BE(words[at + word] as number, to);
-        to += 4;
-      }
+      view.setUint32(to, words[at] as number);
+      view.setUint32(to + 4, words[at + 1] as number);
+      view.setUint32(to + 8, words[at + 2] as number);
+      view.setUint32(to + 12, words[at + 3] as number);
+      to += ENTRY_BYTES;
     }
     writeChecksum(row);
     return row;

@@ -2,24 +2,33 @@
 
 import { KEY_WORDS, type KeyPage } from './key-page.ts';
 
+/** A key is named by 27 bits: the slot of its page << 8 | its place in the page. */
+const REF_BITS = 27;
+const REF_MASK = 0x07ff_ffff;
 /** No key; no page has so many. */
-export const NO_KEY = 0xffff_ffff;
+export const NO_KEY = REF_MASK;
+/** Signs of keys; the head of a chain has a bit for each of those that some key of the chain has. */
+const SIGNS = 5;
 
 /** Heads of chains that there are at least, and those of one block. */
 const HEADS_MIN = 64;
 const BLOCK_HEADS = 1024;
 const BLOCK_SHIFT = 10;
 /** So many keys for each head make a chain more; so few, one less. */
-const KEYS_PER_HEAD_MAX = 1.5;
-const KEYS_PER_HEAD_MIN = 0.5;
-/** A slot that key numbers can hold no more: 2^24 pages. */
-const SLOTS_MAX = 0xff_ffff;
+const KEYS_PER_HEAD_MAX = 1;
+const KEYS_PER_HEAD_MIN = 0.25;
+/** Pages that can be named: of 132 million keys. */
+const SLOTS_MAX = 0x7_ffff;
 
 /*
  * Linear hashing: each key is in a chain, that of its fingerprint's last bits. A key more may divide one chain in two,
- * a key less may join two, so that no call takes long, however many there are. A key is named by
+ * a key less may join two, so that no call takes long, however many there are.
  *
- *   page's slot << 8 | place in the page
+ *   head of a chain   signs of its keys (5 bits) | first key, or NO_KEY (27 bits)
+ *   next of a key                                  next key, or NO_KEY
+ *
+ * Most keys that are asked for are new, and most of these have a sign that no key of their chain has: to know that, the
+ * head is enough, where each key would be one more place far off in memory. What leaves a chain may leave its sign there.
  */
 export class KeyTable {
   /** Keys that are there. */
@@ -33,7 +42,9 @@ export class KeyTable {
 
   /** The key with a fingerprint, or NO_KEY. */
   find(a: number, b: number, c: number): number {
-    let ref = this.headOf(this.chainOf(a));
+    const head = this.headOf(this.chainOf(a));
+    if ((head & signOf(b)) === 0) return NO_KEY;
+    let ref = head & REF_MASK;
     while (ref !== NO_KEY) {
       const { words } = this.pages[ref >>> 8] as KeyPage;
       const at = (ref & 255) * KEY_WORDS;
@@ -46,6 +57,18 @@ export class KeyTable {
   /** The page of a key. */
   pageOf(ref: number): KeyPage {
     return this.pages[ref >>> 8] as KeyPage;
+  }
+
+  /** Makes room for so many keys, of which there is none yet: then none that comes divides a chain. */
+  reserve(keys: number): void {
+    while (this.heads < keys / KEYS_PER_HEAD_MAX) {
+      if (this.heads >>> BLOCK_SHIFT === this.blocks.length) this.blocks.push(newBlock());
+      this.heads = Math.min(
+        Math.ceil(keys / KEYS_PER_HEAD_MAX),
+        (this.heads | (BLOCK_HEADS - 1)) + 1,
+      );
+    }
+    while (2 * this.low <= this.heads) this.low *= 2;
   }
 
   /** Takes in a page, whose keys are `link`ed one by one. False: there are too many. */
@@ -68,8 +91,10 @@ export class KeyTable {
   link(page: KeyPage, index: number): void {
     const at = index * KEY_WORDS;
     const chain = this.chainOf(page.words[at] as number);
-    page.words[at + 4] = this.headOf(chain);
-    this.setHead(chain, (page.slot << 8) | index);
+    const head = this.headOf(chain);
+    const sign = signOf(page.words[at + 1] as number);
+    page.words[at + 4] = head & REF_MASK;
+    this.setHead(chain, (head & ~REF_MASK) | sign | (page.slot << 8) | index);
     page.left += 1;
     this.size += 1;
     if (this.size > this.heads * KEYS_PER_HEAD_MAX) this.divide();
@@ -82,8 +107,9 @@ export class KeyTable {
     const { words } = page;
     const next = words[index * KEY_WORDS + 4] as number;
     const chain = this.chainOf(words[index * KEY_WORDS] as number);
-    let at = this.headOf(chain);
-    if (at === ref) this.setHead(chain, next);
+    const head = this.headOf(chain);
+    let at = head & REF_MASK;
+    if (at === ref) this.setHead(chain, next === NO_KEY ? NO_KEY : (head & ~REF_MASK) | next);
     else {
       for (;;) {
         const before = this.pageOf(at).words;
@@ -131,21 +157,26 @@ export class KeyTable {
     if (added >>> BLOCK_SHIFT === this.blocks.length) this.blocks.push(newBlock());
     let stay = NO_KEY;
     let go = NO_KEY;
-    for (let ref = this.headOf(divided); ref !== NO_KEY; ) {
+    let staySigns = 0;
+    let goSigns = 0;
+    for (let ref = this.headOf(divided) & REF_MASK; ref !== NO_KEY; ) {
       const { words } = this.pageOf(ref);
       const at = (ref & 255) * KEY_WORDS;
       const next = words[at + 4] as number;
+      const sign = signOf(words[at + 1] as number);
       if (((words[at] as number) & low) === 0) {
         words[at + 4] = stay;
         stay = ref;
+        staySigns |= sign;
       } else {
         words[at + 4] = go;
         go = ref;
+        goSigns |= sign;
       }
       ref = next;
     }
-    this.setHead(divided, stay);
-    this.setHead(added, go);
+    this.setHead(divided, staySigns | stay);
+    this.setHead(added, goSigns | go);
     this.heads += 1;
     if (this.heads === 2 * low) this.low = 2 * low;
   }
@@ -155,27 +186,34 @@ export class KeyTable {
     if (this.heads === this.low) this.low /= 2;
     this.heads -= 1;
     const last = this.heads;
-    const first = this.headOf(last);
+    const head = this.headOf(last);
+    const first = head & REF_MASK;
     if (first !== NO_KEY) {
       const into = last - this.low;
+      const intoHead = this.headOf(into);
       let ref = first;
       for (;;) {
         const { words } = this.pageOf(ref);
         const at = (ref & 255) * KEY_WORDS + 4;
         const next = words[at] as number;
         if (next === NO_KEY) {
-          words[at] = this.headOf(into);
+          words[at] = intoHead & REF_MASK;
           break;
         }
         ref = next;
       }
-      this.setHead(into, first);
+      this.setHead(into, ((head | intoHead) & ~REF_MASK) | first);
       this.setHead(last, NO_KEY);
     }
     const blocks = ((this.heads - 1) >>> BLOCK_SHIFT) + 1;
     // One block more stays, so that a size that goes up and down makes none anew.
     if (this.blocks.length > blocks + 1) this.blocks.pop();
   }
+}
+
+/** The sign of a key, as the bit that a head has for it. */
+function signOf(b: number): number {
+  return 1 << (REF_BITS + (b % SIGNS));
 }
 
 function newBlock(): Uint32Array {

@@ -2,14 +2,14 @@
 // what of them goes into the next batch. Never reads a message, and never knows how long a key lasts: its owner does.
 
 import { randomBytes } from 'node:crypto';
-import { KEY_WORDS, type KeyLasting, KeyPage, SEED_BYTES } from './key-page.ts';
+import { KEY_WORDS, type KeyLasting, KeyPage, SEED_BYTES, type StoredKeyPage } from './key-page.ts';
 import type { GoneKeys, KeyRows } from './key-rows.ts';
 import { KeySweep } from './key-sweep.ts';
 import { KeyTable, NO_KEY } from './key-table.ts';
 import { MessageKey } from './message-key.ts';
 
 /** So many keys are looked at with each that is added, whether they last still. */
-const LOOKS_PER_ADD = 4;
+const LOOKS_PER_ADD = 2;
 /** So many of the oldest leave with each that is added, where there are too many. */
 const LEAVING_PER_ADD = 64;
 /** Pages of places begin at a multiple of it: half of what one can tell apart. */
@@ -151,30 +151,34 @@ export class SeenKeys {
   /** Reads the keys back from the store; the owner knows by now what they last for. */
   recover(): void {
     const { owner, rows } = this;
-    let seeded = false;
-    this.nextNumber = rows.read(owner.keysId, ({ page, seed }) => {
-      if (!seeded) {
-        seeded = true;
-        this.seed = seed;
-        this.key = new MessageKey(seed);
-      }
-      this.append(page);
+    const pages: StoredKeyPage[] = [];
+    this.nextNumber = rows.read(owner.keysId, (stored) => pages.push(stored));
+    const [first] = pages;
+    if (first === undefined) return;
+    this.seed = first.seed;
+    this.key = new MessageKey(first.seed);
+    this.table.reserve(pages.reduce((sum, { page }) => sum + page.count, 0));
+    for (const { page, seed } of pages) {
       // A page of another seed, or of other rules, says nothing any more.
-      const usable = seed.equals(this.seed) && page.lasting === owner.keysLast;
-      let gone = 0;
-      for (let index = 0; index < page.count; index++) {
-        const value = usable ? page.valueAt(index) : -1;
-        if (value < 0) continue;
-        if (owner.lasts(page.lane, value, true)) this.recoverKey(page, index);
-        else {
-          page.setGone(index);
-          gone += 1;
-        }
-      }
-      if (page.left === 0) this.drop(page);
-      else if (gone > 0) this.changed(page);
-    });
+      this.recoverPage(page, seed.equals(this.seed) && page.lasting === owner.keysLast);
+    }
     while (this.table.size > owner.keysMax) this.dropOldest();
+  }
+
+  private recoverPage(page: KeyPage, usable: boolean): void {
+    if (!this.append(page)) return;
+    let gone = 0;
+    for (let index = 0; index < page.count; index++) {
+      const value = usable ? page.valueAt(index) : -1;
+      if (value < 0) continue;
+      if (this.owner.lasts(page.lane, value, true)) this.recoverKey(page, index);
+      else {
+        page.setGone(index);
+        gone += 1;
+      }
+    }
+    if (page.left === 0) this.drop(page);
+    else if (gone > 0) this.changed(page);
   }
 
   private recoverKey(page: KeyPage, index: number): void {

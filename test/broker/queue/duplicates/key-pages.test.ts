@@ -235,3 +235,54 @@ test('what an operator moves is no duplicate of itself, and its key is known whe
   expect(small.queue('q').readyCount).toBe(1);
   expect(small.queue('q').counts.duplicates).toBe(0);
 });
+
+test('keys of messages that had waited go with these, also where their pages on the disk stay as they are', () => {
+  const args = { 'x-message-deduplication': { type: 't', value: true } } as const;
+  let small = new SmallBroker();
+  let queue = small.declare('q', true, args);
+  const count = 600;
+  const send = (): void => {
+    for (let n = 0; n < count; n++) {
+      const headers: FieldTable = new Map([
+        ['x-deduplication-header', text(`k${n}`)],
+        ['x-delay', int(1_000)],
+      ]);
+      small.publish({ routingKey: 'q', properties: { deliveryMode: 2, headers } });
+    }
+  };
+  send();
+  small.pass(1_000);
+  expect(queue.readyCount).toBe(count);
+  queue.purge();
+  small.run();
+  small = small.crashed();
+  queue = small.queue('q');
+  expect(queue.duplicates?.keys.count).toBe(0);
+  send();
+  expect(queue.delayedCount).toBe(count);
+  small.commit();
+  small = small.crashed();
+  queue = small.queue('q');
+  expect(queue.duplicates?.keys.count).toBe(count);
+});
+
+test('what a rule forgot stays forgotten where the broker ends while its rows are being removed', () => {
+  let small = withPages(60);
+  const { sweeps } = small.broker.core;
+  sweeps.firstPages = 1;
+  sweeps.batchPages = 1;
+  const go = (release: string): void => {
+    const input = { pattern: '^q$', definition: { 'cache-release': release } };
+    small.vhost.policies.set('policy', readPolicy('policy', 'p', input));
+    small.broker.core.deliver();
+  };
+  go('ack');
+  small.commit();
+  expect(small.disk.keys(TABLE_KEYS).length).toBeGreaterThan(20);
+  small = small.crashed();
+  go('ttl');
+  expect(known(small, 0, 20)).toBe(0);
+  small.run();
+  small = small.crashed();
+  expect(known(small, 0, 40)).toBe(20);
+});

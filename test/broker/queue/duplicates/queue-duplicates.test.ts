@@ -246,12 +246,12 @@ test('keys of more messages than a page has come back, and pages go with the las
   for (let n = 0; n < 1_000; n++) publish(small, `k${n}`);
   expect(queue.counts.duplicates).toBe(1_000);
   for (let n = 0; n < 1_000; n++) ack(small, queue);
-  for (let n = 0; n < 400; n++) publish(small, `l${n}`);
+  for (let n = 0; n < 700; n++) publish(small, `l${n}`);
   expect(queue.counts.duplicates).toBe(1_000);
-  expect(keysOf(queue)).toBe(400);
+  expect(keysOf(queue)).toBe(700);
   small.commit();
   small = small.crashed();
-  expect(keysOf(small.queue('q'))).toBe(400);
+  expect(keysOf(small.queue('q'))).toBe(700);
 });
 
 test('a message that waits has its key, from its arrival on, and keeps it through retries', () => {
