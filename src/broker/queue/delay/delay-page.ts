@@ -124,6 +124,8 @@ export class DelayPage {
   unload(): void {
     const { bytes } = this;
     this.bytes = null;
+    // It would keep them.
+    this.view = NO_BYTES;
     if (bytes?.length === FULL_BYTES && spare.length < SPARE_MAX) spare.push(bytes);
   }
 
