@@ -245,7 +245,9 @@ export class ModelQueue {
     const priority = Math.min(message.priority ?? 0, priorityMax);
     const entry = new Entry(message, -1, stored && durable, dueMs, priority);
     if (delayMs > 0) return this.wait(entry, nowMs + delayMs);
-    entry.order = this.nextOrder++;
+    // Before a full queue refuses, it delivers: what is due by then is ready before what comes in.
+    const due = this.full ? this.waiting.filter(({ readyMs }) => readyMs <= nowMs).length : 0;
+    entry.order = due > 0 ? this.nextOrder + due - 0.5 : this.nextOrder++;
     this.place(entry);
   }
 
