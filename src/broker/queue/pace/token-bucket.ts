@@ -20,11 +20,14 @@ export class TokenBucket {
     this.filledMs = nowMs;
   }
 
-  /** Goes by another rate from now on. What was in it stays, as far as it has place for that. */
+  /** Goes by another rate from now on. What was in it stays, as far as it has place for that, and so does a part of a token. */
   change(rate: DeliveryRate, nowMs: number): void {
     const tokens = this.tokens(nowMs);
+    const { perMs } = this.rate;
+    // Less than a day's milliseconds squared: exact.
+    const part = Math.floor(((this.level - tokens * perMs) * rate.perMs) / perMs);
     this.rate = rate;
-    this.level = Math.min(tokens, rate.burst) * rate.perMs;
+    this.level = Math.min(rate.burst * rate.perMs, tokens * rate.perMs + part);
   }
 
   /** Has nothing in it, as of `nowMs`. */

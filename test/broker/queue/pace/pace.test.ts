@@ -87,6 +87,20 @@ test('over any time a bucket gives what runs into it, exactly, and never more at
   expect(worst).toBe(7);
 });
 
+test('a rate that is set again and again goes on to refill the bucket, and gives nothing', () => {
+  const rate = readRate('1/h') as NonNullable<ReturnType<typeof readRate>>;
+  const other = { ...rate, count: 3, perMs: 3 * 3_600_000, burst: 5 };
+  const bucket = new TokenBucket(rate, 0);
+  bucket.empty(0);
+  for (let minute = 1; minute <= 600; minute++) {
+    const nowMs = minute * 60_000;
+    bucket.change(minute % 2 === 0 ? rate : other, nowMs);
+    const tokens = bucket.tokens(nowMs);
+    expect(tokens, `${minute} min`).toBe(minute % 60 === 0 ? 1 : 0);
+    bucket.spend(tokens);
+  }
+});
+
 test('a queue gives out its bucket at once, and then as it is refilled', () => {
   const { small, queue } = paced('50/60s');
   small.fill('q', 200);
