@@ -7,7 +7,7 @@ const text = process.argv[2] ?? 'Hello World!';
 
 const connection = await connect(process.env.AMQP_URL ?? 'amqp://localhost');
 const channel = await connection.createChannel();
-// Declaring is safe to repeat: whoever comes first makes the queue.
+// Declaring is safe to repeat: the first program makes the queue.
 await channel.assertQueue('hello', { durable: false });
 channel.sendToQueue('hello', Buffer.from(text));
 console.log(`sent: ${text}`);

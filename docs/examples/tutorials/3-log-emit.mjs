@@ -1,4 +1,4 @@
-// Tutorial 3, publish and subscribe: sends lines to whoever listens. Without a listener they are
+// Tutorial 3, publish and subscribe: sends lines to all listeners. Without a listener they are
 // gone.
 //
 //   node docs/examples/tutorials/3-log-emit.mjs [line...]

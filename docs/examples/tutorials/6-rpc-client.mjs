@@ -11,7 +11,7 @@ const channel = await connection.createChannel();
 const { queue } = await channel.assertQueue('', { exclusive: true });
 const correlationId = randomUUID();
 const takeAnswer = async (message) => {
-  // An answer to somebody else's question would have another id.
+  // An answer to another question would have another id.
   if (message.properties.correlationId !== correlationId) return;
   console.log(`answer: fibonacci(${n}) = ${message.content}`);
   await connection.close();
