@@ -14,6 +14,8 @@ import { type ExpiredPlace, expiredLane, expiredNext, HEAD, nextExpiryMs } from 
 export const DELIVERIES_PER_TURN = 4096;
 /** Dropping one that is dead-lettered takes much longer: it is read, changed, and published anew. */
 const DEAD_LETTERS_PER_TURN = 256;
+/** So does one that waits for its time: the page that it lies in is made anew. */
+const WAITING_PER_TURN = 256;
 
 /** What became of a message that was handed on. */
 interface HandedOn {
@@ -97,11 +99,14 @@ export class Endings implements Refusing {
   dropExcess(): boolean {
     const { messages, rules } = this.queue;
     if (rules.overflow !== 'drop-head') return false;
+    let waiting = WAITING_PER_TURN;
     for (let left = this.perTurn; left > 0; left--) {
       if (this.line.busy || !this.queue.delays.isOver(0, 0)) return false;
       // Where all that there is waits for its time, the first of that goes.
-      if (messages.readyCount === 0 && !this.queue.delays.promoteFirst()) {
-        return this.queue.delays.count > 0;
+      if (messages.readyCount === 0) {
+        if (waiting === 0) return true;
+        waiting -= 1;
+        if (!this.queue.delays.promoteFirst()) return this.queue.delays.count > 0;
       }
       this.dropHead(messages.laneSet.top, 'maxlen');
       if (this.spent) return true;

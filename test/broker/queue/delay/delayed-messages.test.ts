@@ -2,6 +2,7 @@
 // and that a queue with very many keeps few in memory.
 
 import { expect, test } from 'vitest';
+import { readPolicy } from '../../../../src/broker/policy/policy.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { TABLE_DELAYS } from '../../../../src/store/tables.ts';
 import { type Random, withSeed } from '../../../amqp/random.ts';
@@ -93,6 +94,24 @@ test('a time of day that is past as the message gets to its queue is no delay', 
   expect(readyNow(small, queue)).toEqual(['past', 'now']);
   small.pass(50_000);
   expect(readyNow(small, queue)).toEqual(['later']);
+});
+
+test('of very many that wait a limit drops some in each turn, until it is kept', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  for (let n = 0; n < 2_000; n++) delayed(small, `${n}`, 10_000 + n);
+  small.commit();
+  const definition = { 'max-length': 100 };
+  small.vhost.policies.set('policy', readPolicy('policy', 'p', { pattern: '^q$', definition }));
+  const left: number[] = [queue.delays.count];
+  while (queue.deliver()) left.push(queue.delays.count);
+  left.push(queue.delays.count);
+  for (let n = 1; n < left.length; n++) {
+    expect((left[n - 1] as number) - (left[n] as number)).toBeLessThanOrEqual(256);
+  }
+  expect(left.at(-1)).toBe(100);
+  small.pass(DAY);
+  expect(readyNow(small, queue)[0]).toBe('1900');
 });
 
 test('the time to live of a message begins when it is ready', () => {
