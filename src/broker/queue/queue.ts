@@ -156,7 +156,7 @@ export class Queue
       if ((flags & PUSH_EXPIRES) !== 0) this.timed = true;
       if (this.delays.hold(position, bodyBytes, flags)) {
         this.duplicates?.waits(position, flags);
-        return true;
+        return this.pushed();
       }
       this.duplicates?.takes(position, flags);
       if (this.delays.step(position, bodyBytes, flags)) return this.pushed();

@@ -114,6 +114,17 @@ test('of very many that wait a limit drops some in each turn, until it is kept',
   expect(readyNow(small, queue)[0]).toBe('1900');
 });
 
+test('a full queue takes no more that waits than it may, however many come in one turn', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q', true, { 'x-max-length': { type: 'I', value: 100 } });
+  for (let n = 0; n < 1_000; n++) {
+    delayed(small, `${n}`, 10_000 + n);
+    expect(queue.delays.count).toBeLessThanOrEqual(100);
+  }
+  small.pass(DAY);
+  expect(readyNow(small, queue)[0]).toBe('900');
+});
+
 test('the time to live of a message begins when it is ready', () => {
   const small = new SmallBroker();
   const queue = small.declare('q', true, { 'x-message-ttl': { type: 'I', value: 1_000 } });
