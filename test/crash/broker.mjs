@@ -67,10 +67,14 @@ export class Broker {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.child = child;
-    this.output = '';
+    this.heard = false;
+    let output = '';
     const keep = (chunk) => {
       appendFileSync(this.log, chunk);
-      this.output = (this.output + chunk).slice(-4000);
+      // All clients come back at once: what they are about pushes the line out of a short memory.
+      output += chunk;
+      if (output.includes('"msg":"listening"')) this.heard = true;
+      output = output.slice(-4000);
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
@@ -98,7 +102,7 @@ export class Broker {
   }
 
   async isListening() {
-    if (this.kind === 'leveret') return this.output.includes('"msg":"listening"');
+    if (this.kind === 'leveret') return this.heard;
     const model = await connect(this.url, { timeout: 2000 }).catch(() => null);
     await model?.close();
     return model !== null;
