@@ -14,17 +14,17 @@ import { type DeliveringQueue, deliverRound } from './delivery-round.ts';
 import { duplicatesBy, type QueueDuplicates } from './duplicates/queue-duplicates.ts';
 import { DELIVERIES_PER_TURN, Endings } from './endings/endings.ts';
 import { QueueDeadline } from './endings/queue-deadline.ts';
-import { refuses } from './endings/refusals.ts';
 import type { FlowQuota } from './flow-quota.ts';
 import { getMessage } from './get-message.ts';
 import { QueueLatency } from './latency.ts';
+import { DROPPED, lookedPush, REFUSED, TAKEN } from './looked-push.ts';
 import type { RecordHolder } from './messages/messages-host.ts';
 import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
 import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
 import { Pace } from './pace/pace.ts';
 import type { MessageSink, QueueDeclaration, QueueHome, QueueHost } from './ports.ts';
-import { PUSH_EXPIRES, PUSH_UNUSUAL } from './push-flags.ts';
+import { PUSH_UNUSUAL } from './push-flags.ts';
 import {
   isBounded,
   isTimed,
@@ -69,7 +69,7 @@ export class Queue
   rules: QueueRules;
   private bounded = false;
   /** Whether a push is looked at first: the queue may refuse it or have it wait, or has a quota. */
-  private guarded = false;
+  guarded = false;
   flowQuota: FlowQuota | null = null;
   /** Whether messages may wait or expire here, or the queue itself; or go out at a pace, which is null where they do not. */
   timed = false;
@@ -149,18 +149,9 @@ export class Queue
   /** See MessageSink. */
   push(position: number, bodyBytes: number, flags: number): boolean {
     if (this.guarded || (flags & PUSH_UNUSUAL) !== 0) {
-      if (this.guarded) {
-        if (this.duplicates?.drops(position, bodyBytes, flags)) return true;
-        if (refuses(this, this.log, position, bodyBytes, flags)) return false;
-      }
-      if ((flags & PUSH_EXPIRES) !== 0) this.timed = true;
-      if (this.delays.hold(position, bodyBytes, flags)) {
-        this.duplicates?.waits(position, flags);
-        return this.pushed();
-      }
-      this.duplicates?.takes(position, flags);
-      if (this.delays.step(position, bodyBytes, flags)) return this.pushed();
-      if (this.messages.pushGrouped(position, bodyBytes, flags)) return this.pushed();
+      const done = lookedPush(this, this.log, position, bodyBytes, flags);
+      if (done === DROPPED || done === REFUSED) return done === DROPPED;
+      if (done === TAKEN) return this.pushed();
     }
     this.messages.push(position, bodyBytes, flags);
     return this.pushed();

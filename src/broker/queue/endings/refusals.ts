@@ -5,7 +5,7 @@ import type { FlowQuota } from '../flow-quota.ts';
 import type { QueueRules } from '../rules.ts';
 
 /** A queue that may refuse messages. */
-interface RefusingQueue {
+export interface RefusingQueue {
   readonly unreadable: string | null;
   readonly flowQuota: FlowQuota | null;
   readonly rules: QueueRules;
