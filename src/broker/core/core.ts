@@ -227,6 +227,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
 
   /** Does some of the work that nothing waits for, at the end of a turn; returns whether more is left. */
   maintain(): boolean {
+    // The store may be closed before the last turn ends.
+    if (this.stopping) return false;
     this.log.maintain();
     return this.compaction.run();
   }

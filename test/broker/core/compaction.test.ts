@@ -187,3 +187,15 @@ test('messages that change between ready and waiting amid a walk are not lost', 
   again.pass(1_000_000);
   expect(idsOf(again, again.queue('q'))).toHaveLength(MESSAGES / 50 - 3);
 });
+
+test('a broker that stops compacts nothing: its store may be closed before the last turn ends', () => {
+  const { core } = new SmallBroker().broker;
+  let runs = 0;
+  core.compaction.run = () => {
+    runs += 1;
+    return true;
+  };
+  expect(core.maintain()).toBe(true);
+  core.stop();
+  expect([core.maintain(), runs]).toEqual([false, 1]);
+});
