@@ -135,6 +135,21 @@ export class SmallBroker {
     return readRecord(this.broker.core.log, position).body.toString();
   }
 
+  /** The bodies of what is ready in a queue now, which is gone then. */
+  readyNow(queue: Queue): string[] {
+    const bodies: string[] = [];
+    for (;;) {
+      const taken = queue.get(true);
+      if (taken === null) {
+        if (queue.readyCount === 0) return bodies;
+        this.commit();
+        continue;
+      }
+      bodies.push(this.bodyAt(taken.position));
+      queue.settleGet(taken.seq);
+    }
+  }
+
   /** Lets time go by, with turns before and after. */
   pass(ms: number): void {
     this.run();

@@ -40,21 +40,6 @@ function spoil(small: SmallBroker): number {
   return row.readUInt16BE(2);
 }
 
-/** Takes all that is ready. */
-function take(small: SmallBroker, queue: Queue): number[] {
-  const taken: number[] = [];
-  while (queue.readyCount > 0) {
-    const entry = queue.get(true);
-    if (entry === null) {
-      small.commit();
-      continue;
-    }
-    taken.push(Number(small.bodyAt(entry.position)));
-    queue.settleGet(entry.seq);
-  }
-  return taken;
-}
-
 const asideIn = (small: SmallBroker) =>
   [...small.broker.core.setAsideRows.list()].map(({ kind, error }) => [kind, error]);
 const DAMAGED = [
@@ -78,7 +63,7 @@ test.each(['', ' of a broker that was started anew'])(
     const came: number[] = [];
     for (let hour = 0; hour <= COUNT; hour++) {
       small.pass(HOUR);
-      came.push(...take(small, queue));
+      came.push(...small.readyNow(queue).map(Number));
     }
     expect(came).toEqual(came.toSorted((a, b) => a - b));
     expect(came).toHaveLength(COUNT - lost);
@@ -102,7 +87,7 @@ test('where all are made ready at once, the others are', () => {
   const lost = spoil(small);
   queue.delays.hasten();
   small.run();
-  expect(take(small, queue)).toHaveLength(COUNT - lost);
+  expect(small.readyNow(queue).map(Number)).toHaveLength(COUNT - lost);
   expect(asideIn(small)).toEqual(DAMAGED);
   expect(waiting(queue).count).toBe(0);
 });

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { ALL_RIGHTS } from '../../../../src/broker/access/grants.ts';
-import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { DelayedActor } from '../../../../src/broker/view/delayed/delayed.ts';
 import { TABLE_DELAYS } from '../../../../src/store/tables.ts';
 import { withSeed } from '../../../amqp/random.ts';
@@ -42,20 +41,6 @@ function listed(small: SmallBroker, count: number, pages = 1): (string | undefin
     if (after === null) break;
   }
   return found;
-}
-
-function ready(small: SmallBroker, queue: Queue): string[] {
-  const bodies: string[] = [];
-  for (;;) {
-    const taken = queue.get(true);
-    if (taken === null) {
-      if (queue.readyCount === 0) return bodies;
-      small.commit();
-      continue;
-    }
-    bodies.push(small.bodyAt(taken.position));
-    queue.settleGet(taken.seq);
-  }
 }
 
 describe('what waits', () => {
@@ -159,12 +144,12 @@ describe('what waits can be', () => {
       }
       const others = ['', 'x', '1-', '-1', `${NOW_MS}-5`, `${NOW_MS + 1_000 + HOUR}-1`, '1e3-2'];
       for (const id of others) expect(actor.handle('q', action, id), id).toBe(false);
-      expect(ready(small, queue)).toEqual(action === 'send' ? ['3', '150', '199'] : []);
+      expect(small.readyNow(queue)).toEqual(action === 'send' ? ['3', '150', '199'] : []);
       expect(wrongReferences(small.broker, [queue])).toBeNull();
       small.commit();
       const again = small.crashed();
       expect(again.queue('q').delays.count).toBe(197);
-      expect(ready(again, again.queue('q'))).toEqual([]);
+      expect(again.readyNow(again.queue('q'))).toEqual([]);
       expect(wrongReferences(again.broker, [again.queue('q')])).toBeNull();
     }
   });
@@ -199,7 +184,7 @@ describe('what waits can be', () => {
         for (let n = 0; n < 401 && queue.delays.promote(most); n++) small.commit();
         expect(queue.delays.count, `${apartMs} ${most}`).toBe(0);
         expect(queue.readyCount).toBe(400);
-        expect(new Set(ready(small, queue)).size).toBe(400);
+        expect(new Set(small.readyNow(queue)).size).toBe(400);
         expect(wrongReferences(small.broker, [queue])).toBeNull();
       }
     }

@@ -24,21 +24,6 @@ function fewInMemory(small: SmallBroker): void {
   small.broker.core.delayRows.bounds = { heapMax: 40, heapKept: 10, openMax: 20, openPages: 1 };
 }
 
-/** The bodies of what is ready now, which is gone then. */
-function readyNow(small: SmallBroker, queue: Queue): string[] {
-  const bodies: string[] = [];
-  for (;;) {
-    const taken = queue.get(true);
-    if (taken === null) {
-      if (queue.readyCount === 0) return bodies;
-      small.commit();
-      continue;
-    }
-    bodies.push(small.bodyAt(taken.position));
-    queue.settleGet(taken.seq);
-  }
-}
-
 test('messages become ready in the order of their times, and of two at once the first that came', () => {
   const small = new SmallBroker();
   const queue = small.declare('q');
@@ -48,11 +33,11 @@ test('messages become ready in the order of their times, and of two at once the 
   expect(queue.readyCount).toBe(0);
   expect(queue.delays.count).toBe(4);
   small.pass(99);
-  expect(readyNow(small, queue)).toEqual([]);
+  expect(small.readyNow(queue)).toEqual([]);
   small.pass(1);
-  expect(readyNow(small, queue)).toEqual(['a', 'a2']);
+  expect(small.readyNow(queue)).toEqual(['a', 'a2']);
   small.pass(1_000);
-  expect(readyNow(small, queue)).toEqual(['b', 'c']);
+  expect(small.readyNow(queue)).toEqual(['b', 'c']);
   small.commit();
   expect(small.disk.keys(TABLE_DELAYS)).toEqual([]);
   expect(wrongReferences(small.broker, [queue])).toBeNull();
@@ -66,7 +51,7 @@ test('what came due while the broker was down is ready first, in order', () => {
   small.nowMs += HOUR;
   const again = small.crashed();
   again.pass(0);
-  expect(readyNow(again, again.queue('q'))).toEqual(['1000', '2000', '3000']);
+  expect(again.readyNow(again.queue('q'))).toEqual(['1000', '2000', '3000']);
   expect(again.queue('q').delays.count).toBe(1);
 });
 
@@ -80,7 +65,7 @@ test('neither a clock that is set back nor one that is set forward loses or hurr
     small.pass(4_000);
     expect(queue.readyCount, `${jumpMs}`).toBe(0);
     small.pass(1_000);
-    expect(readyNow(small, queue), `${jumpMs}`).toEqual(['x']);
+    expect(small.readyNow(queue), `${jumpMs}`).toEqual(['x']);
   }
 });
 
@@ -91,9 +76,9 @@ test('a time of day that is past as the message gets to its queue is no delay', 
     const headers = new Map([['x-deliver-at', { type: 'l', value: NOW_MS + afterMs } as const]]);
     small.publish({ routingKey: 'q', properties: { headers } }, Buffer.from(body));
   }
-  expect(readyNow(small, queue)).toEqual(['past', 'now']);
+  expect(small.readyNow(queue)).toEqual(['past', 'now']);
   small.pass(50_000);
-  expect(readyNow(small, queue)).toEqual(['later']);
+  expect(small.readyNow(queue)).toEqual(['later']);
 });
 
 test('of very many that wait a limit drops some in each turn, until it is kept', () => {
@@ -111,7 +96,7 @@ test('of very many that wait a limit drops some in each turn, until it is kept',
   }
   expect(left.at(-1)).toBe(100);
   small.pass(DAY);
-  expect(readyNow(small, queue)[0]).toBe('1900');
+  expect(small.readyNow(queue)[0]).toBe('1900');
 });
 
 test('a full queue takes no more that waits than it may, however many come in one turn', () => {
@@ -122,7 +107,7 @@ test('a full queue takes no more that waits than it may, however many come in on
     expect(queue.delays.count).toBeLessThanOrEqual(100);
   }
   small.pass(DAY);
-  expect(readyNow(small, queue)[0]).toBe('900');
+  expect(small.readyNow(queue)[0]).toBe('900');
 });
 
 test('the time to live of a message begins when it is ready', () => {
@@ -161,14 +146,14 @@ test('all can be made ready at once, or dropped, whatever their times', () => {
     if (crashes) small = small.crashed();
     small.pass(0);
     const left = crashes ? 200 : 300;
-    expect(readyNow(small, small.queue('q')), what).toHaveLength(what === 'drop' ? 0 : left);
+    expect(small.readyNow(small.queue('q')), what).toHaveLength(what === 'drop' ? 0 : left);
     small.commit();
     expect(wrongReferences(small.broker, [small.queue('q')])).toBeNull();
     delayed(small, 'later', 10);
     small.commit();
     const last = small.crashed();
     last.pass(10);
-    expect(readyNow(last, last.queue('q'))).toEqual(['later']);
+    expect(last.readyNow(last.queue('q'))).toEqual(['later']);
   }
 });
 
@@ -258,7 +243,7 @@ class Run {
     small.pass(random.below(SPANS[random.below(SPANS.length)] as number));
     const due = this.known.filter(({ dueMs }) => dueMs <= small.nowMs);
     this.known = this.known.filter(({ dueMs }) => dueMs > small.nowMs);
-    expect(readyNow(small, this.queue)).toEqual(due.map(({ body }) => body));
+    expect(small.readyNow(this.queue)).toEqual(due.map(({ body }) => body));
     this.commit();
   }
 
@@ -321,7 +306,7 @@ test.each(['amid its batch', 'behind it'])(
     small.commit();
     // The mark runs ahead of these, and so above the number that the other one will have.
     const queue = small.queue('q');
-    expect(readyNow(small, queue)).toEqual(['a', 'b']);
+    expect(small.readyNow(queue)).toEqual(['a', 'b']);
     small.commit();
     small.nowMs += 100;
     small.broker.core.tick();
