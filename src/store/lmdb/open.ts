@@ -62,7 +62,7 @@ export async function openLmdbStore(
   }
 }
 
-/** What is left of a store that could not be made would look like one whose data is gone. */
+/** Files of a store that could not be made would look like one whose data is gone. */
 async function removeFiles(folder: string): Promise<void> {
   for (const name of ['data.mdb', 'lock.mdb']) await rm(join(folder, name), { force: true });
 }

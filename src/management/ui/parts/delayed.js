@@ -82,7 +82,7 @@ export function delayedSection(path, again) {
   const bar = h('div', { class: 'bar' });
   const element = h('section', { class: 'card flat', hidden: true }, bar, picked.bar, rows.element);
   const refresh = async () => {
-    // Those who may not read the queue see no messages of it.
+    // A user without the right to read the queue sees no messages of it.
     const query = `?count=${SHOWN_MAX}&truncate=${SHOWN_BYTES}`;
     /** @type {{ messages: Delayed[], delayed: number }} */
     const { messages, delayed } = await get(`${path}/delayed${query}`).catch(() => ({

@@ -48,7 +48,7 @@ export function sectionOf(vhost, name) {
   const bar = h('div', { class: 'bar' });
   const element = h('section', { class: 'card flat', hidden: true }, bar, rows.element);
   const refresh = async () => {
-    // Those who may not read the queue see no messages of it.
+    // A user without the right to read the queue sees no messages of it.
     const { items, total_count: all } = await get(`${path}?page=1&page_size=${SHOWN_MAX}`).catch(
       () => ({ items: [], total_count: 0 }),
     );
