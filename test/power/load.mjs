@@ -33,6 +33,8 @@ const DEFINITIONS = {
 };
 const DELAY_MAX_MS = 500;
 const RETRY_MIN_MS = 100;
+/** Longer than any busy machine needs for two ticks of the first schedule. */
+const TICKS_PATIENCE_MS = 60_000;
 /** How often it is noted how long the recording is; times of two processes are rounded. */
 const SAMPLE_MS = 5;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -130,14 +132,17 @@ async function load(port, now, messages, random) {
   for (let number = 0; number < messages; ) {
     const waiting = [];
     for (let n = random.below(random.below(6) === 0 ? 60 : 6); n >= 0; n--, number++) {
-      const queue = [ACKED, ACKED, LATER, RETRY, STEP][random.below(9)] ?? KEPT;
-      const never = { ackedFrom: Infinity, ackedAt: Infinity };
-      const steps = { handedFrom: Infinity, handedAt: Infinity, readyFrom: 0 };
-      facts.messages.push({ queue, confirmedAt: Infinity, ...never, ...steps });
-      waiting.push(publish(channel, queue, number));
+      waiting.push(publishNext([ACKED, ACKED, LATER, RETRY, STEP][random.below(9)] ?? KEPT));
     }
     await Promise.all(waiting);
     if (random.below(10) === 0) await sleep(random.below(20));
+  }
+  // A fast machine is done before any schedule ticks: cuts have to fall between ticks, too.
+  const limit = performance.now() + TICKS_PATIENCE_MS;
+  while ((await channel.checkQueue(TICKS)).messageCount <= SCHEDULES.length) {
+    if (performance.now() > limit) throw new Error('the schedules do not tick');
+    await publishNext(KEPT);
+    await sleep(10);
   }
   await sleep(300 + DELAY_MAX_MS);
   clearInterval(sampling);
@@ -147,6 +152,13 @@ async function load(port, now, messages, random) {
   }
   connection.on('error', () => {});
   return facts;
+
+  function publishNext(queue) {
+    const never = { ackedFrom: Infinity, ackedAt: Infinity };
+    const steps = { handedFrom: Infinity, handedAt: Infinity, readyFrom: 0 };
+    const number = facts.messages.push({ queue, confirmedAt: Infinity, ...never, ...steps }) - 1;
+    return publish(channel, queue, number);
+  }
 
   /** Publishes, and notes the confirm: all acks sent on this channel before are on the disk with it. */
   function publish(on, queue, number) {
