@@ -1,7 +1,7 @@
 // Owns the order in which a queue with groups gives out its messages: in order within each group, so many of one at a
 // time, the groups in turns. Never knows where a message lies, or what it is: queue-messages.ts does.
 
-import { NumberHeap } from '../../../util/heap.ts';
+import { NumberHeap } from '../../../util/numbers/heap.ts';
 import { LANE_SEQS, LANES_MAX, RETURNED_LANES } from '../messages/lane.ts';
 import { NO_GROUP } from './group-key.ts';
 import { GroupLines } from './group-lines.ts';

@@ -4,7 +4,7 @@
 import type { MessageLog } from '../../../message/log/log.ts';
 import { positionOf } from '../../../message/log/segment.ts';
 import { recordArrivedMs, recordExpiryMs } from '../../../message/record.ts';
-import { NumberHeap } from '../../../util/heap.ts';
+import { OrderedSet } from '../../../util/numbers/ordered-set.ts';
 import { DeliveredMark } from './delivered-mark.ts';
 import { ENTRY_STORED } from './page.ts';
 import { type EntriesOwner, QueueEntries, type TakenEntry } from './queue-entries.ts';
@@ -68,7 +68,7 @@ export class Lane {
   readonly entries: QueueEntries;
   /** The seq of the next message that has not been given out yet. */
   private cursor = 0;
-  private readonly requeued = new NumberHeap();
+  private readonly requeued = new OrderedSet();
   /** Those from the cursor on that are out all the same; null: messages go out in order. */
   private readonly out: Set<number> | null;
   /** The seq that the mark has to be ahead of, where messages go out in any order. */
@@ -123,7 +123,7 @@ export class Lane {
     const { entries } = this;
     let seq: number;
     if (this.requeued.size > 0) {
-      seq = this.requeued.pop();
+      seq = this.requeued.takeFirst();
       taken.redelivered = true;
     } else {
       seq = entries.firstFrom(this.cursor);
@@ -160,7 +160,7 @@ export class Lane {
 
   /** Takes a ready message out, wherever it stands, without giving it to a client. */
   skipAt(seq: number): void {
-    if (seq < this.cursor) this.requeued.remove(seq);
+    if (seq < this.cursor) this.requeued.delete(seq);
     else this.out?.add(seq);
     this.readyCount -= 1;
   }
@@ -178,7 +178,7 @@ export class Lane {
   /** Takes the head out without giving it to a client; the caller removes it. Returns its seq. */
   skipHead(): number {
     const seq = this.findHead();
-    if (this.requeued.size > 0) this.requeued.pop();
+    if (this.requeued.size > 0) this.requeued.takeFirst();
     else this.cursor = seq + 1;
     this.readyCount -= 1;
     return seq;
@@ -223,7 +223,7 @@ export class Lane {
 
   /** Ends the life of a ready entry, wherever it stands. */
   removeReady(seq: number): void {
-    if (seq < this.cursor) this.requeued.remove(seq);
+    if (seq < this.cursor) this.requeued.delete(seq);
     this.readyCount -= 1;
     this.remove(seq);
   }
@@ -231,7 +231,7 @@ export class Lane {
   /** Puts an entry that was taken out back to its place. */
   requeue(seq: number): void {
     this.readyCount += 1;
-    if (this.out === null || !this.out.delete(seq)) this.requeued.push(seq);
+    if (this.out === null || !this.out.delete(seq)) this.requeued.add(seq);
   }
 
   /**
@@ -240,7 +240,7 @@ export class Lane {
    */
   purge(unacked: boolean): void {
     const { tail } = this.entries;
-    if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.pop());
+    if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.takeFirst());
     else this.requeued.clear();
     let from = unacked ? this.cursor : 0;
     for (const out of [...(this.out ?? [])].sort((a, b) => a - b)) {

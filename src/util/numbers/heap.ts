@@ -1,13 +1,11 @@
 // Owns a binary min-heap of plain numbers. Never knows what they count.
 
-/** The smallest number first; push, pop and remove cost O(log n). */
+/** The smallest number first; push and pop cost O(log n). */
 export class NumberHeap {
   private readonly items: number[] = [];
-  /** Numbers that were taken out from the midst: they stay until they are the smallest, which is never one of them. */
-  private readonly gone = new Set<number>();
 
   get size(): number {
-    return this.items.length - this.gone.size;
+    return this.items.length;
   }
 
   /** The smallest number; the heap must not be empty. */
@@ -16,7 +14,6 @@ export class NumberHeap {
   }
 
   push(value: number): void {
-    if (this.gone.size > 0 && this.gone.delete(value)) return;
     const items = this.items;
     let at = items.length;
     items.push(value);
@@ -32,32 +29,6 @@ export class NumberHeap {
 
   /** Takes the smallest number out; the heap must not be empty. */
   pop(): number {
-    const top = this.popItem();
-    if (this.gone.size > 0) this.dropGone();
-    return top;
-  }
-
-  /** Whether a number is in it; looks at all of them. */
-  has(value: number): boolean {
-    return !this.gone.has(value) && this.items.includes(value);
-  }
-
-  /** Takes a number out, wherever it is; it must be there, and just once. */
-  remove(value: number): void {
-    this.gone.add(value);
-    this.dropGone();
-  }
-
-  clear(): void {
-    this.items.length = 0;
-    this.gone.clear();
-  }
-
-  private dropGone(): void {
-    while (this.items.length > 0 && this.gone.delete(this.first)) this.popItem();
-  }
-
-  private popItem(): number {
     const items = this.items;
     const top = items[0] as number;
     const last = items.pop() as number;
@@ -75,5 +46,9 @@ export class NumberHeap {
     }
     items[at] = last;
     return top;
+  }
+
+  clear(): void {
+    this.items.length = 0;
   }
 }
