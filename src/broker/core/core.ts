@@ -87,6 +87,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly setAsideRows: SetAsideDefinitions;
   /** The broker's time as the turn began, ms: when its messages arrived. */
   nowMs: number;
+  askedDelayMs = 0;
   stopping = false;
   /** The last batch known to be durable. */
   durableBatch = 0;

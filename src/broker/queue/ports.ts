@@ -87,6 +87,8 @@ export interface QueueHost extends MessagesHost {
   /** The time of day as the turn began, ms since the Unix epoch. */
   readonly nowMs: number;
   readonly time: BrokerTime;
+  /** How long the message that is being pushed asks to wait, ms, above 0: where its flags have PUSH_DELAY_KNOWN. */
+  readonly askedDelayMs: number;
   readonly slices: Slices;
   readonly counts: BrokerCounts;
   readonly delayRows: DelayRows;

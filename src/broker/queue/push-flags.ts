@@ -10,6 +10,8 @@ export const PUSH_DELAYED = 8;
 export const PUSH_STEP = 16;
 /** It was in a queue before, and is moved: it is no duplicate of itself. */
 export const PUSH_CAME_BEFORE = 32;
+/** With PUSH_DELAYED: the host knows by how much, while it is being pushed. See QueueHost. */
+export const PUSH_DELAY_KNOWN = 64;
 /** Those of messages that are looked at as they come. */
 export const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED | PUSH_STEP;
 export const PUSH_PRIORITY_SHIFT = 8;

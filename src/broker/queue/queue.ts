@@ -166,7 +166,7 @@ export class Queue
   /** Something waits: it counts against the limits, and has to be made ready in time. */
   waitsNow(): void {
     this.timed = true;
-    this.deadline.refresh();
+    if (this.delays.nextDueMs < this.watchedMs) this.deadline.refresh();
     if (this.bounded && !this.touched) this.host.touch(this);
   }
 

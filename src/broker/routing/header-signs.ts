@@ -1,5 +1,5 @@
-// Owns a first look at the headers of a publish: which of the names are there that ask the broker for something. Never
-// reads what they say.
+// Owns a first look at the headers of a publish: which of the names are there that ask the broker for something, and where
+// those stand that say when it is due. Never reads what they say.
 
 import { fieldEnd } from '../../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../../amqp/property-walk.ts';
@@ -9,12 +9,20 @@ export const ACK_TAGS_HEADER = 'x-ack-delivery-tag';
 
 /** CC or BCC: the message goes to further routing keys. */
 export const SIGN_COPIES = 1;
-/** `x-delay` or `x-deliver-at`: it waits before it is ready. */
+/** `x-delay`: it waits for so long before it is ready. */
 export const SIGN_DELAY = 2;
 /** `x-ack-delivery-tag`: it acks deliveries of its channel. */
 export const SIGN_ACKS = 4;
 /** `x-consumer-timeout`: to one exchange, it is about a delivery. */
 export const SIGN_TIMEOUT = 8;
+/** `x-deliver-at`: it waits until then. */
+export const SIGN_DELIVER_AT = 16;
+
+/** Where the values of two headers stand, the type octet of the first of a name; -1: there is none. */
+export class DuePlaces {
+  delay = -1;
+  deliverAt = -1;
+}
 
 /** What a name asks for. */
 interface Sign {
@@ -29,7 +37,7 @@ for (const [name, sign] of [
   ['CC', SIGN_COPIES],
   ['BCC', SIGN_COPIES],
   ['x-delay', SIGN_DELAY],
-  ['x-deliver-at', SIGN_DELAY],
+  ['x-deliver-at', SIGN_DELIVER_AT],
   [ACK_TAGS_HEADER, SIGN_ACKS],
   ['x-consumer-timeout', SIGN_TIMEOUT],
 ] as const) {
@@ -37,8 +45,10 @@ for (const [name, sign] of [
   NAMES[bytes.length] = [...(NAMES[bytes.length] ?? []), { name: bytes, sign }];
 }
 
-/** The SIGN_ bits of a message whose properties begin at `flagsAt`, and were checked. */
-export function headerSigns(bytes: Buffer, flagsAt: number): number {
+/** The SIGN_ bits of a message whose properties begin at `flagsAt`, and were checked; `places` is filled in. */
+export function headerSigns(bytes: Buffer, flagsAt: number, places: DuePlaces): number {
+  places.delay = -1;
+  places.deliverAt = -1;
   if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return 0;
   const table = propertyStart(bytes, flagsAt, BIT_HEADERS);
   const end = table + 4 + bytes.readUInt32BE(table);
@@ -47,7 +57,12 @@ export function headerSigns(bytes: Buffer, flagsAt: number): number {
     const length = bytes[at] as number;
     const keyEnd = at + 1 + length;
     const alike = NAMES[length] as Sign[] | null;
-    if (alike !== null) signs |= signOf(bytes, at + 1, alike);
+    if (alike !== null) {
+      const sign = signOf(bytes, at + 1, alike);
+      if (sign === SIGN_DELAY && places.delay < 0) places.delay = keyEnd;
+      else if (sign === SIGN_DELIVER_AT && places.deliverAt < 0) places.deliverAt = keyEnd;
+      signs |= sign;
+    }
     at = fieldEnd(bytes, keyEnd);
   }
   return signs;

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../../src/amqp/field-table.ts';
 import { encodeContentHeaderPayload } from '../../../src/amqp/properties.ts';
 import { PROPERTY_FLAGS_OFFSET } from '../../../src/amqp/property-walk.ts';
-import { headerSigns, SIGN_COPIES } from '../../../src/broker/routing/header-signs.ts';
+import { DuePlaces, headerSigns, SIGN_COPIES } from '../../../src/broker/routing/header-signs.ts';
 import { checkCopies, copyKeys } from '../../../src/broker/routing/sender-selected.ts';
 import { withSeed } from '../../amqp/random.ts';
 
@@ -14,7 +14,7 @@ const list = (...keys: string[]): Field => ({ type: 'A', value: keys.map(text) }
 function named(headers: FieldTable | null): boolean {
   const properties = { contentType: 'a/b', ...(headers === null ? {} : { headers }) };
   const payload = encodeContentHeaderPayload(0, properties);
-  return (headerSigns(payload, PROPERTY_FLAGS_OFFSET) & SIGN_COPIES) !== 0;
+  return (headerSigns(payload, PROPERTY_FLAGS_OFFSET, new DuePlaces()) & SIGN_COPIES) !== 0;
 }
 
 test('a message without headers names no copies', () => {

@@ -2,7 +2,7 @@
 
 import { integerOf } from '../../../amqp/field-integers.ts';
 import { type Field, type FieldTable, integerAt, readField } from '../../../amqp/field-table.ts';
-import { headerAt, headerField, replaceHeaders } from '../../../amqp/property-walk.ts';
+import { headerAt, replaceHeaders } from '../../../amqp/property-walk.ts';
 import { EXPIRY_MAX_MS } from '../arguments/argument-values.ts';
 
 /** How long a message waits before it is ready, ms: the header of RabbitMQ's plugin. */
@@ -35,10 +35,27 @@ export function delayAt(
   wallMs: number,
   negated: boolean,
 ): number | null {
-  const at = headerAt(bytes, flagsAt, DELAY_NAME);
-  const delay = at < 0 ? null : numberAt(bytes, at);
+  const places = {
+    delay: headerAt(bytes, flagsAt, DELAY_NAME),
+    deliverAt: headerAt(bytes, flagsAt, DELIVER_AT_NAME),
+  };
+  return delayIn(bytes, places, wallMs, negated);
+}
+
+/** The same where the values of these headers are known to stand, their type octets; -1: there is none. */
+export function delayIn(
+  bytes: Buffer,
+  places: { readonly delay: number; readonly deliverAt: number },
+  wallMs: number,
+  negated: boolean,
+): number | null {
+  const delay = places.delay < 0 ? null : numberAt(bytes, places.delay);
   if (delay !== null) return negated ? Math.abs(delay) : delay;
-  return untilMs(headerField(bytes, flagsAt, DELIVER_AT_NAME), wallMs);
+  const { deliverAt } = places;
+  if (deliverAt < 0) return null;
+  // A timestamp is no integer, and rare.
+  const at = integerAt(bytes, deliverAt);
+  return Number.isNaN(at) ? untilMs(readField(bytes, deliverAt), wallMs) : at - wallMs;
 }
 
 function untilMs(at: Field | undefined, wallMs: number): number | null {

@@ -13,6 +13,7 @@ import type { PositionVisitor } from '../messages/queue-entries.ts';
 import type { Sweep } from '../messages/sweeps.ts';
 import type { DeathReason, QueueHost } from '../ports.ts';
 import {
+  PUSH_DELAY_KNOWN,
   PUSH_DELAYED,
   PUSH_EXPIRES,
   PUSH_PRIORITY,
@@ -99,9 +100,10 @@ export class QueueDelays implements DelayOwner {
 
   /** Has a message wait that comes in, if it is to; returns whether it does. The log holds it for the queue. */
   hold(position: number, bodyBytes: number, flags: number): boolean {
-    const delayMs = this.delayOf(position, flags);
-    if (delayMs <= 0) return false;
     const { entry, queue, host } = this;
+    const known = (flags & PUSH_DELAY_KNOWN) !== 0;
+    const delayMs = known ? host.askedDelayMs : this.delayOf(position, flags);
+    if (delayMs <= 0) return false;
     entry.dueMs = host.nowMs + Math.min(delayMs, DELAY_MAX_MS);
     entry.position = position;
     entry.bodyBytes = bodyBytes;

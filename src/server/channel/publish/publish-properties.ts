@@ -53,14 +53,9 @@ function wrongWithExpiry(text: string): string | null {
   return Number(digits) > EXPIRY_MAX_MS ? `{value_too_large,${Number(digits)}}` : null;
 }
 
-/** How long a message asks to wait, ms, given the time of day; 0 or less: not at all. */
-export function delayAsked(bytes: Buffer, flagsAt: number, wallMs: number): number {
-  return delayAt(bytes, flagsAt, wallMs, false) ?? 0;
-}
-
 /** Throws PRECONDITION_FAILED for a message that asks to wait longer than any may. */
 export function checkDelay(bytes: Buffer, flagsAt: number, wallMs: number): void {
-  const delayMs = delayAsked(bytes, flagsAt, wallMs);
+  const delayMs = delayAt(bytes, flagsAt, wallMs, false) ?? 0;
   if (delayMs <= DELAY_MAX_MS) return;
   const text = `invalid delay of ${delayMs} ms: a message may wait for ${DELAY_MAX_MS} ms at most`;
   throw new AmqpError('PRECONDITION_FAILED', text);

@@ -17,8 +17,9 @@ import {
 } from '../../../broker/core/enqueue.ts';
 import type { Exchange } from '../../../broker/exchange/exchange.ts';
 import { DELAYED_TYPE } from '../../../broker/exchange/registry.ts';
-import { DELAY_MAX_MS } from '../../../broker/queue/delay/delay-headers.ts';
+import { DELAY_MAX_MS, delayIn } from '../../../broker/queue/delay/delay-headers.ts';
 import {
+  PUSH_DELAY_KNOWN,
   PUSH_DELAYED,
   PUSH_EXPIRES,
   PUSH_PRIORITY,
@@ -27,10 +28,12 @@ import {
 } from '../../../broker/queue/push-flags.ts';
 import type { Firehose } from '../../../broker/republish/firehose.ts';
 import {
+  DuePlaces,
   headerSigns,
   SIGN_ACKS,
   SIGN_COPIES,
   SIGN_DELAY,
+  SIGN_DELIVER_AT,
   SIGN_TIMEOUT,
 } from '../../../broker/routing/header-signs.ts';
 import type { Route } from '../../../broker/routing/route.ts';
@@ -58,7 +61,6 @@ import {
   checkExpiry,
   checkUserId,
   claimsOwnName,
-  delayAsked,
   expiryOf,
   octetProperty,
   SPECIAL_FLAGS,
@@ -88,6 +90,7 @@ export class Publisher {
   private readonly grants: Grants | null;
   private readonly maxMessageBytes: number;
   private readonly tableLimits: TableLimits;
+  private readonly places = new DuePlaces();
 
   constructor(core: BrokerCore, vhost: Vhost, channel: PublisherChannel, limits: PublishLimits) {
     this.core = core;
@@ -147,14 +150,14 @@ export class Publisher {
         flags |= PUSH_EXPIRES;
       }
       if ((propertyFlags & SPECIAL_FLAGS) !== 0) {
-        const signs = headerSigns(bytes, flagsAt);
+        const signs = headerSigns(bytes, flagsAt, this.places);
         if ((signs & SIGN_TIMEOUT) !== 0 && isLeasePublish(bytes, start)) {
           if ((signs & SIGN_ACKS) !== 0) throw acksNothing();
           this.prolong(chunk, start, flagsAt, (bits & PUBLISH_MANDATORY) !== 0);
           return;
         }
-        if ((signs & SIGN_DELAY) !== 0 && this.isToWait(bytes, start, addressEnd, flagsAt)) {
-          flags |= PUSH_DELAYED;
+        if ((signs & (SIGN_DELAY | SIGN_DELIVER_AT)) !== 0) {
+          flags |= this.delayFlags(bytes, start, addressEnd, flagsAt);
         }
         if (this.isSpecial(bytes, start, addressEnd, flagsAt, signs, flags)) {
           special = this.routes.special(chunk, start, addressEnd, headerFrame, end, signs);
@@ -192,7 +195,8 @@ export class Publisher {
   ): void {
     const { core, channel } = this;
     if (channel.transaction !== null) {
-      channel.transaction.stage(chunk, start, end, bodyBytes, route, mandatory, flags, acks);
+      const kept = flags & ~PUSH_DELAY_KNOWN;
+      channel.transaction.stage(chunk, start, end, bodyBytes, route, mandatory, kept, acks);
       return;
     }
     const { queues, durable } = route;
@@ -207,7 +211,7 @@ export class Publisher {
       outcome = enqueueKeyed(core, chunk, start, end, bodyBytes, route, flags);
       if (route.unroutable) this.unroutable(mandatory, chunk, start);
     } else {
-      return this.toMany(chunk, start, end, bodyBytes, route, flags, acks);
+      return this.toMany(chunk, start, end, bodyBytes, route, flags & ~PUSH_DELAY_KNOWN, acks);
     }
     const refused = refusalsIn(outcome) > 0;
     if (acks !== null && !refused && !(mandatory && route.unroutable)) {
@@ -327,10 +331,13 @@ export class Publisher {
     return this.routes.of(bytes, start, addressEnd, flagsAt).exchange.type === DELAYED_TYPE;
   }
 
-  private isToWait(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): boolean {
-    const delayMs = delayAsked(bytes, flagsAt, this.core.time.wallOf(this.core.nowMs));
+  /** What is told of a message with headers that say when it is due, at `places`: 0 where that is now. */
+  private delayFlags(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): number {
+    const { core } = this;
+    const delayMs = delayIn(bytes, this.places, core.time.wallOf(core.nowMs), false) ?? 0;
     if (delayMs > DELAY_MAX_MS) this.refuse(bytes, start, addressEnd, flagsAt);
-    return delayMs > 0;
+    core.askedDelayMs = delayMs;
+    return delayMs > 0 ? PUSH_DELAYED | PUSH_DELAY_KNOWN : 0;
   }
 
   private expiryOf(bytes: Buffer, start: number, addressEnd: number, flagsAt: number): number {
