@@ -5,8 +5,8 @@ import { writeChecksum } from '../../../store/checksum.ts';
 import { viewOf } from '../../../util/bytes.ts';
 
 /*
- *   in memory, 5 words of 32 bits each:
- *     fingerprint (3 words) | what it lasts for, see below | the next key of its chain in key-table.ts
+ *   in memory, 4 words of 32 bits each:
+ *     fingerprint (3 words) | what it lasts for, see below
  *
  *   row
  *   0        u8   1, the version
@@ -33,7 +33,7 @@ const SEED_AT = 16;
 /** Keys of a full page. */
 const PAGE_KEYS = 252;
 /** Words of a key in memory. */
-export const KEY_WORDS = 5;
+export const KEY_WORDS = 4;
 /** A page begins with room for so many keys: one that ends with few of them takes little. */
 const KEYS_FIRST = 8;
 const KEYS_THEN = 64;

@@ -1,55 +1,57 @@
 // Owns finding a key by its fingerprint among pages of keys, and taking it out. Never decides how long a key lasts.
 
 import { KEY_WORDS, type KeyPage } from './key-page.ts';
+import { KeyTablePart, PART_KEYS_MAX } from './key-table-part.ts';
 
 /** A key is named by 27 bits: the slot of its page << 8 | its place in the page. */
 const REF_BITS = 27;
 const REF_MASK = 0x07ff_ffff;
+const TAG_BITS = 32 - REF_BITS;
 /** No key; no page has so many. */
 export const NO_KEY = REF_MASK;
-/** Signs of keys; the head of a chain has a bit for each of those that some key of the chain has. */
-const SIGNS = 5;
-
-/** Heads of chains that there are at least, and those of one block. */
-const HEADS_MIN = 64;
-const BLOCK_HEADS = 1024;
-const BLOCK_SHIFT = 10;
-/** So many keys for each head make a chain more; so few, one less. */
-const KEYS_PER_HEAD_MAX = 1;
-const KEYS_PER_HEAD_MIN = 0.25;
 /** Pages that can be named: of 132 million keys. */
 const SLOTS_MAX = 0x7_ffff;
 
+/** A part with more keys is divided in two. */
+const PART_KEYS = 4096;
+/** Bits that tell parts from one another, at most: with the most keys that can be named each part has 2,000. */
+const DEPTH_MAX = 16;
+
 /*
- * Linear hashing: each key is in a chain, that of its fingerprint's last bits. A key more may divide one chain in two,
- * a key less may join two, so that no call takes long, however many there are.
+ * Extendible hashing: the last bits of a fingerprint say in which part a key is, as many bits as that part needs. Parts
+ * are small, and each grows and is divided by itself, so that no call takes long, however many keys there are.
  *
- *   head of a chain   signs of its keys (5 bits) | first key, or NO_KEY (27 bits)
- *   next of a key                                  next key, or NO_KEY
+ *   first word of a fingerprint    its last bits: the part; those next to them, up to 5, are the tag, kept beside the name of
+ *                                  the key: they say where it goes when the part is divided
+ *   third word                     16 bits are the mark: where the key is in its part, and what it is known by there
  *
- * Most keys that are asked for are new, and most of these have a sign that no key of their chain has: to know that, the
- * head is enough, where each key would be one more place far off in memory. What leaves a chain may leave its sign there.
+ * Most keys that are asked for are new. To know that takes one look at the marks of one part. The page of a key, which is
+ * another place far off in memory, is looked at if its mark and tag are those of the one asked for; and when a part is
+ * divided for the fifth time, since then its keys need other tags.
  */
 export class KeyTable {
   /** Keys that are there. */
   size = 0;
   private readonly pages: (KeyPage | null)[] = [];
   private freeSlots: number[] = [];
-  private blocks: Uint32Array[] = [newBlock()];
-  private heads = HEADS_MIN;
-  /** The highest power of two that is not above `heads`. */
-  private low = HEADS_MIN;
+  /** By the last bits of a fingerprint; a part that needs fewer bits is here more than once. */
+  private parts: KeyTablePart[] = [new KeyTablePart(0, 0)];
 
   /** The key with a fingerprint, or NO_KEY. */
   find(a: number, b: number, c: number): number {
-    const head = this.headOf(this.chainOf(a));
-    if ((head & signOf(b)) === 0) return NO_KEY;
-    let ref = head & REF_MASK;
-    while (ref !== NO_KEY) {
-      const { words } = this.pages[ref >>> 8] as KeyPage;
-      const at = (ref & 255) * KEY_WORDS;
-      if (words[at] === a && words[at + 1] === b && words[at + 2] === c) return ref;
-      ref = words[at + 4] as number;
+    const part = this.partOf(a);
+    const { marks, refs, capacity } = part;
+    const mark = markOf(c);
+    const tag = tagOf(a, part.depth);
+    for (let at = part.homeOf(mark); marks[at] !== 0; at = at + 1 === capacity ? 0 : at + 1) {
+      if (marks[at] !== mark) continue;
+      const named = refs[at] as number;
+      if ((named & ~REF_MASK) !== tag) continue;
+      const { words } = this.pages[(named & REF_MASK) >>> 8] as KeyPage;
+      const word = (named & 255) * KEY_WORDS;
+      if (words[word] === a && words[word + 1] === b && words[word + 2] === c) {
+        return named & REF_MASK;
+      }
     }
     return NO_KEY;
   }
@@ -59,16 +61,12 @@ export class KeyTable {
     return this.pages[ref >>> 8] as KeyPage;
   }
 
-  /** Makes room for so many keys, of which there is none yet: then none that comes divides a chain. */
+  /** Makes room for so many keys, of which there is none yet. */
   reserve(keys: number): void {
-    while (this.heads < keys / KEYS_PER_HEAD_MAX) {
-      if (this.heads >>> BLOCK_SHIFT === this.blocks.length) this.blocks.push(newBlock());
-      this.heads = Math.min(
-        Math.ceil(keys / KEYS_PER_HEAD_MAX),
-        (this.heads | (BLOCK_HEADS - 1)) + 1,
-      );
-    }
-    while (2 * this.low <= this.heads) this.low *= 2;
+    let depth = 0;
+    while (depth < DEPTH_MAX && keys / 2 ** depth > PART_KEYS / 2) depth += 1;
+    const each = keys / 2 ** depth;
+    this.parts = Array.from({ length: 2 ** depth }, () => new KeyTablePart(depth, each));
   }
 
   /** Takes in a page, whose keys are `link`ed one by one. False: there are too many. */
@@ -87,43 +85,41 @@ export class KeyTable {
     page.slot = -1;
   }
 
-  /** Makes the key in a place of a page known. No other may have its fingerprint. */
-  link(page: KeyPage, index: number): void {
+  /**
+   * Makes the key in a place of a page known. No other may have its fingerprint. False: it cannot be, since too many are
+   * there that begin as it does; only a store that was tampered with has such.
+   */
+  link(page: KeyPage, index: number): boolean {
     const at = index * KEY_WORDS;
-    const chain = this.chainOf(page.words[at] as number);
-    const head = this.headOf(chain);
-    const sign = signOf(page.words[at + 1] as number);
-    page.words[at + 4] = head & REF_MASK;
-    this.setHead(chain, (head & ~REF_MASK) | sign | (page.slot << 8) | index);
+    const { words } = page;
+    const a = words[at] as number;
+    let part = this.partOf(a);
+    while (part.count >= PART_KEYS && part.depth < DEPTH_MAX) {
+      this.divide(part, a);
+      part = this.partOf(a);
+    }
+    if (part.count >= PART_KEYS_MAX) return false;
+    const ref = (page.slot << 8) | index;
+    part.add(markOf(words[at + 2] as number), tagOf(a, part.depth) | ref);
     page.left += 1;
     this.size += 1;
-    if (this.size > this.heads * KEYS_PER_HEAD_MAX) this.divide();
+    return true;
   }
 
   /** Takes a key out; its page stays. */
   remove(ref: number): void {
     const page = this.pageOf(ref);
     const index = ref & 255;
+    const at = index * KEY_WORDS;
     const { words } = page;
-    const next = words[index * KEY_WORDS + 4] as number;
-    const chain = this.chainOf(words[index * KEY_WORDS] as number);
-    const head = this.headOf(chain);
-    let at = head & REF_MASK;
-    if (at === ref) this.setHead(chain, next === NO_KEY ? NO_KEY : (head & ~REF_MASK) | next);
-    else {
-      for (;;) {
-        const before = this.pageOf(at).words;
-        const place = (at & 255) * KEY_WORDS + 4;
-        at = before[place] as number;
-        if (at !== ref) continue;
-        before[place] = next;
-        break;
-      }
-    }
+    const a = words[at] as number;
+    const part = this.partOf(a);
+    part.remove(markOf(words[at + 2] as number), tagOf(a, part.depth) | ref);
     page.setGone(index);
     page.left -= 1;
     this.size -= 1;
-    if (this.heads > HEADS_MIN && this.size < this.heads * KEYS_PER_HEAD_MIN) this.join();
+    // Parts are never put together again, but all go with the last key.
+    if (this.size === 0 && this.parts.length > 1) this.parts = [new KeyTablePart(0, 0)];
   }
 
   /** Forgets all. */
@@ -131,91 +127,42 @@ export class KeyTable {
     this.size = 0;
     this.pages.length = 0;
     this.freeSlots = [];
-    this.blocks = [newBlock()];
-    this.heads = HEADS_MIN;
-    this.low = HEADS_MIN;
+    this.parts = [new KeyTablePart(0, 0)];
   }
 
-  private chainOf(a: number): number {
-    const chain = (a & (2 * this.low - 1)) >>> 0;
-    return chain < this.heads ? chain : chain - this.low;
+  private partOf(a: number): KeyTablePart {
+    return this.parts[a & (this.parts.length - 1)] as KeyTablePart;
   }
 
-  private headOf(chain: number): number {
-    return (this.blocks[chain >>> BLOCK_SHIFT] as Uint32Array)[chain & (BLOCK_HEADS - 1)] as number;
-  }
-
-  private setHead(chain: number, ref: number): void {
-    (this.blocks[chain >>> BLOCK_SHIFT] as Uint32Array)[chain & (BLOCK_HEADS - 1)] = ref;
-  }
-
-  /** Makes one chain more, of some keys of another. */
-  private divide(): void {
-    const { low } = this;
-    const added = this.heads;
-    const divided = added - low;
-    if (added >>> BLOCK_SHIFT === this.blocks.length) this.blocks.push(newBlock());
-    let stay = NO_KEY;
-    let go = NO_KEY;
-    let staySigns = 0;
-    let goSigns = 0;
-    for (let ref = this.headOf(divided) & REF_MASK; ref !== NO_KEY; ) {
-      const { words } = this.pageOf(ref);
-      const at = (ref & 255) * KEY_WORDS;
-      const next = words[at + 4] as number;
-      const sign = signOf(words[at + 1] as number);
-      if (((words[at] as number) & low) === 0) {
-        words[at + 4] = stay;
-        stay = ref;
-        staySigns |= sign;
-      } else {
-        words[at + 4] = go;
-        go = ref;
-        goSigns |= sign;
-      }
-      ref = next;
+  /** Divides the part of a fingerprint by one more bit of it. */
+  private divide(part: KeyTablePart, a: number): void {
+    const { depth } = part;
+    const bit = 1 << depth;
+    if (bit === this.parts.length) this.parts = this.parts.concat(this.parts);
+    const { parts } = this;
+    const [stay, go] = part.divide(1 << (REF_BITS + (depth % TAG_BITS)));
+    if (stay.depth % TAG_BITS === 0) {
+      const tagged = (named: number): number => this.tagged(named & REF_MASK, depth + 1);
+      stay.rename(tagged);
+      go.rename(tagged);
     }
-    this.setHead(divided, staySigns | stay);
-    this.setHead(added, goSigns | go);
-    this.heads += 1;
-    if (this.heads === 2 * low) this.low = 2 * low;
+    for (let at = a & (bit - 1); at < parts.length; at += bit) {
+      parts[at] = (at & bit) === 0 ? stay : go;
+    }
   }
 
-  /** Puts the last chain to the one that it came from. */
-  private join(): void {
-    if (this.heads === this.low) this.low /= 2;
-    this.heads -= 1;
-    const last = this.heads;
-    const head = this.headOf(last);
-    const first = head & REF_MASK;
-    if (first !== NO_KEY) {
-      const into = last - this.low;
-      const intoHead = this.headOf(into);
-      let ref = first;
-      for (;;) {
-        const { words } = this.pageOf(ref);
-        const at = (ref & 255) * KEY_WORDS + 4;
-        const next = words[at] as number;
-        if (next === NO_KEY) {
-          words[at] = intoHead & REF_MASK;
-          break;
-        }
-        ref = next;
-      }
-      this.setHead(into, ((head | intoHead) & ~REF_MASK) | first);
-      this.setHead(last, NO_KEY);
-    }
-    const blocks = ((this.heads - 1) >>> BLOCK_SHIFT) + 1;
-    // One block more stays, so that a size that goes up and down makes none anew.
-    if (this.blocks.length > blocks + 1) this.blocks.pop();
+  /** The name of a key with its tag. */
+  private tagged(ref: number, depth: number): number {
+    return tagOf(this.pageOf(ref).words[(ref & 255) * KEY_WORDS] as number, depth) | ref;
   }
 }
 
-/** The sign of a key, as the bit that a head has for it. */
-function signOf(b: number): number {
-  return 1 << (REF_BITS + (b % SIGNS));
+/** What a key is known by in its part; 0 is none. */
+function markOf(c: number): number {
+  return c & 0xffff || 1;
 }
 
-function newBlock(): Uint32Array {
-  return new Uint32Array(BLOCK_HEADS).fill(NO_KEY);
+/** The tag of a key in a part of some depth, in the bits above its name. */
+function tagOf(a: number, depth: number): number {
+  return (a >>> (depth - (depth % TAG_BITS))) << REF_BITS;
 }

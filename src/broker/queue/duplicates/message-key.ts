@@ -3,7 +3,7 @@
 import { encodeTable } from '../../../amqp/encode-table.ts';
 import { isIntegerField } from '../../../amqp/field-integers.ts';
 import { type Field, readField } from '../../../amqp/field-table.ts';
-import { SipHash } from './sip-hash.ts';
+import { Chaskey } from './chaskey.ts';
 
 /** The octet before a long string in a table. */
 const TYPE_TEXT = 0x53;
@@ -21,15 +21,15 @@ export class MessageKey {
   a = 0;
   b = 0;
   c = 0;
-  private readonly texts: SipHash;
+  private readonly texts: Chaskey;
   /** All but texts are hashed with another key, behind an octet that says what they are. */
-  private readonly others: SipHash;
+  private readonly others: Chaskey;
   private readonly typed = Buffer.alloc(TYPED_BYTES);
 
   constructor(seed: Buffer) {
-    this.texts = new SipHash(seed);
+    this.texts = new Chaskey(seed);
     this.texts.hash(seed, 0, seed.length);
-    this.others = new SipHash(Buffer.from(this.texts.words.buffer.slice(0)));
+    this.others = new Chaskey(Buffer.from(this.texts.words.buffer.slice(0)));
   }
 
   /** Takes on the key that is the field whose type octet stands at `at`. */
@@ -48,7 +48,7 @@ export class MessageKey {
     this.hash(this.others, bytes, 0, bytes.length);
   }
 
-  private hash(by: SipHash, bytes: Buffer, start: number, end: number): void {
+  private hash(by: Chaskey, bytes: Buffer, start: number, end: number): void {
     by.hash(bytes, start, end);
     const { words } = by;
     this.a = words[0] as number;

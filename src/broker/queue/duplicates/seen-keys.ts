@@ -8,8 +8,9 @@ import { KeySweep } from './key-sweep.ts';
 import { KeyTable, NO_KEY } from './key-table.ts';
 import { MessageKey } from './message-key.ts';
 
-/** So many keys are looked at with each that is added, whether they last still. */
-const LOOKS_PER_ADD = 2;
+/** With every so many keys that are added, twice as many are looked at, whether they last still. */
+const ADDS_PER_LOOK = 32;
+const LOOKS = 2 * ADDS_PER_LOOK;
 /** So many of the oldest leave with each that is added, where there are too many. */
 const LEAVING_PER_ADD = 64;
 /** Pages of places begin at a multiple of it: half of what one can tell apart. */
@@ -51,6 +52,7 @@ export class SeenKeys {
   /** Where the look for keys that last no more goes on. */
   private looked: KeyPage | null = null;
   private lookedAt = 0;
+  private addsToLook = ADDS_PER_LOOK;
 
   constructor(owner: KeysOwner, rows: KeyRows) {
     this.owner = owner;
@@ -84,7 +86,8 @@ export class SeenKeys {
   add(lane: number, value: number, stored: boolean): void {
     const { table, owner, key } = this;
     // The message of the key at hand is not there yet, so that this must not look at it.
-    this.lookOn();
+    this.addsToLook -= 1;
+    if (this.addsToLook === 0) this.lookOn();
     for (let n = 0; table.size >= owner.keysMax && n < LEAVING_PER_ADD; n++) this.dropOldest();
     const page = this.pageFor(lane, value);
     if (page === null) return;
@@ -98,8 +101,8 @@ export class SeenKeys {
     words[at + 3] = page.wordOf(value);
     page.setStored(index, stored);
     page.count = index + 1;
-    table.link(page, index);
-    if (stored && !page.dirty) this.changed(page);
+    if (!table.link(page, index)) page.setGone(index);
+    else if (stored && !page.dirty) this.changed(page);
   }
 
   /** Forgets the key at hand, if it is there. `noted`: the store has to know, not finding out by itself. */
@@ -171,17 +174,15 @@ export class SeenKeys {
     for (let index = 0; index < page.count; index++) {
       const value = usable ? page.valueAt(index) : -1;
       if (value < 0) continue;
-      if (this.owner.lasts(page.lane, value, true)) this.recoverKey(page, index);
-      else {
-        page.setGone(index);
-        gone += 1;
-      }
+      if (this.owner.lasts(page.lane, value, true) && this.recoverKey(page, index)) continue;
+      page.setGone(index);
+      gone += 1;
     }
     if (page.left === 0) this.drop(page);
     else if (gone > 0) this.changed(page);
   }
 
-  private recoverKey(page: KeyPage, index: number): void {
+  private recoverKey(page: KeyPage, index: number): boolean {
     const { key, table } = this;
     const at = index * KEY_WORDS;
     key.a = page.words[at] as number;
@@ -190,7 +191,7 @@ export class SeenKeys {
     // Of two the later holds: the earlier one's message was not there when it came.
     const earlier = table.find(key.a, key.b, key.c);
     if (earlier !== NO_KEY) this.remove(earlier, true);
-    table.link(page, index);
+    return table.link(page, index);
   }
 
   private find(): number {
@@ -288,7 +289,8 @@ export class SeenKeys {
   /** Looks at some keys, one after the other and round again, and forgets those that last no more. */
   private lookOn(): void {
     const { owner } = this;
-    for (let n = 0; n < LOOKS_PER_ADD; n++) {
+    this.addsToLook = ADDS_PER_LOOK;
+    for (let n = 0; n < LOOKS; n++) {
       const page = this.looked ?? this.first;
       if (page === null) return;
       if (page !== this.looked) {
