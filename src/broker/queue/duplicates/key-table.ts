@@ -64,8 +64,9 @@ export class KeyTable {
   /** Makes room for so many keys, of which there is none yet. */
   reserve(keys: number): void {
     let depth = 0;
-    while (depth < DEPTH_MAX && keys / 2 ** depth > PART_KEYS / 2) depth += 1;
-    const each = keys / 2 ** depth;
+    while (depth < DEPTH_MAX && keys / 2 ** depth > PART_KEYS * 0.75) depth += 1;
+    // Some parts get a few more keys than others.
+    const each = (keys / 2 ** depth) * 1.05;
     this.parts = Array.from({ length: 2 ** depth }, () => new KeyTablePart(depth, each));
   }
 
