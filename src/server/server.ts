@@ -8,7 +8,6 @@ import type { BrokerListener } from '../broker/broker.ts';
 import { Broker } from '../broker/broker.ts';
 import type { CoreOptions } from '../broker/core/core.ts';
 import type { CertificateView } from '../broker/view/server-port.ts';
-import { CorruptRecordError } from '../store/errors.ts';
 import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
@@ -282,9 +281,9 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     this.turn.expiry.clear();
   }
 
-  /** Takes a damaged record, or what threw amid a change: the broker must stop. Whether it was that. */
+  /** Takes what threw amid a change: the broker must stop. Whether it was that. */
   isFatal(error: unknown): boolean {
-    if (!(error instanceof CorruptRecordError) && !this.broker.core.line.underWay) return false;
+    if (!this.broker.core.line.underWay) return false;
     this.onFatal(error as Error);
     return true;
   }

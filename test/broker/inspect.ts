@@ -5,7 +5,8 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { emptyEntry } from '../../src/broker/queue/delay/delay-entry.ts';
 import { entriesOf as delayEntriesIn, readEntry } from '../../src/broker/queue/delay/delay-page.ts';
 import { DelaySweep } from '../../src/broker/queue/delay/delay-sweep.ts';
-import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/page.ts';
+import { AwayPage } from '../../src/broker/queue/messages/pages/away-page.ts';
+import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/pages/page.ts';
 import type { QueueEntries } from '../../src/broker/queue/messages/queue-entries.ts';
 import { PageSweep } from '../../src/broker/queue/messages/sweeps.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
@@ -59,7 +60,7 @@ function entriesIn(queue: Queue): Held[] {
   for (const entries of entriesOf(queue)) {
     const pages = entries['pages'];
     for (let number = pages.first; number < pages.end; number++) {
-      const page = entries['loadedPage'](number);
+      const page = pages.loaded(number);
       if (page !== null) found.push(...heldIn(page));
     }
   }
@@ -115,7 +116,7 @@ export function settledPages(queue: Queue): number {
     const pages = entries['pages'];
     for (let number = pages.first; number < pages.end; number++) {
       const page = pages.at(number);
-      if (page?.settled === PAGE_ENTRIES) settled += 1;
+      if (page instanceof Page && page.settled === PAGE_ENTRIES) settled += 1;
     }
   }
   return settled;
@@ -135,8 +136,8 @@ function swept(broker: Broker): Held[] {
     const { queueId, lane, from } = sweep['range'];
     for (const [i, place] of sweep['places'].entries()) {
       if (place === undefined) continue;
-      const page = place ?? new Page(from + i);
-      if (place === null) broker.core.queueRows.readPage(queueId, lane, page);
+      const page = place instanceof Page ? place : new Page(from + i);
+      if (page !== place) broker.core.queueRows.readPage(queueId, lane, page);
       found.push(...heldIn(page));
     }
   }
@@ -208,7 +209,7 @@ export function pagesAway(queue: Queue): number {
   for (const entries of entriesOf(queue)) {
     const pages = entries['pages'];
     for (let number = pages.first; number < pages.end; number++) {
-      if (pages.at(number) === null) away += 1;
+      if (pages.at(number) instanceof AwayPage) away += 1;
     }
   }
   return away;

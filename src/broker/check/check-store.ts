@@ -21,7 +21,7 @@ import {
   TABLE_SET_ASIDE,
 } from '../../store/tables.ts';
 import { readKeyRow } from '../queue/duplicates/key-rows.ts';
-import { Page } from '../queue/messages/page.ts';
+import { Page } from '../queue/messages/pages/page.ts';
 import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/messages/queue-rows.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
 import { HeldRecords } from './held-records.ts';

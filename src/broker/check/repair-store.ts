@@ -5,8 +5,8 @@ import { isSegmentKey, segmentIdOfKey, segmentKeys } from '../../message/log/seg
 import type { Store } from '../../store/port.ts';
 import { TABLE_DELAYS, TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
 import { readDelayRow } from '../queue/delay/delay-rows.ts';
-import { ENTRY_SETTLED, isSettled, Page } from '../queue/messages/page.ts';
-import { encodePage } from '../queue/messages/page-row.ts';
+import { ENTRY_SETTLED, isSettled, Page } from '../queue/messages/pages/page.ts';
+import { encodePage } from '../queue/messages/pages/page-row.ts';
 import type { CheckReport, Damage } from './check-store.ts';
 import { HeldRecords } from './held-records.ts';
 import { canRead, livePositions } from './stored-page.ts';

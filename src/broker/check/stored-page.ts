@@ -1,6 +1,6 @@
 // Owns reading a queue's page from its row for an inspection. Never changes one.
 
-import { isSettled, type Page } from '../queue/messages/page.ts';
+import { isSettled, type Page } from '../queue/messages/pages/page.ts';
 import { LANE_PAGES, readPageRow } from '../queue/messages/queue-rows.ts';
 
 /** Fills in a page from its row; throws a CorruptRecordError when that cannot be trusted. */

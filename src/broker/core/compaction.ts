@@ -5,6 +5,7 @@ import type { MessageLog } from '../../message/log/log.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../message/log/segment.ts';
 import { packedBytes } from '../../message/log/segment-rows.ts';
 import { heldRecordEnd, type SegmentBytes } from '../../message/log/stored-ranges.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { viewOf } from '../../util/bytes.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -164,10 +165,10 @@ export class Compaction {
     const { log } = this.host;
     // It may be gone by now; and what is being purged weighs until it is swept.
     if (!log.isStored(segment) || weight < segment.liveWeight) return;
-    const read = log.bytesOf(segment);
-    const ranges = rangesOf(read, offsets, segment.end);
-    // Something of it is gone: what there is stays as it is, for a check to see.
-    if (ranges === null) {
+    const read = readSound(log, segment);
+    const ranges = read === null ? null : rangesOf(read, offsets, segment.end);
+    // Something of it is gone, or damaged: what there is stays as it is, for a check to see.
+    if (read === null || ranges === null) {
       log.reweigh(segment, segment.storedBytes);
       return;
     }
@@ -180,6 +181,16 @@ export class Compaction {
     log.pack(segment, read, ranges);
     this.done.segments += 1;
     this.done.bytes += before - segment.storedBytes;
+  }
+}
+
+/** The bytes of a segment; null: they are damaged. */
+function readSound(log: MessageLog, segment: Segment): SegmentBytes | null {
+  try {
+    return log.bytesOf(segment);
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return null;
+    throw error;
   }
 }
 

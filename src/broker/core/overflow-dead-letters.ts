@@ -4,7 +4,7 @@
 import type { MessageLog } from '../../message/log/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { RecordHolder } from '../queue/messages/messages-host.ts';
-import type { PositionVisitor } from '../queue/messages/queue-entries.ts';
+import type { PositionVisitor } from '../queue/messages/pages/lane-pages.ts';
 import type { RefusalLine, Refusing } from '../queue/ports.ts';
 import { finish, type Slices, type Steps } from '../turn/slices.ts';
 

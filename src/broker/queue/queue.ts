@@ -18,9 +18,10 @@ import type { FlowQuota } from './flow-quota.ts';
 import { getMessage } from './get-message.ts';
 import { QueueLatency } from './latency.ts';
 import { DROPPED, lookedPush, REFUSED, TAKEN } from './looked-push.ts';
-import type { RecordHolder } from './messages/messages-host.ts';
-import type { PositionVisitor, TakenEntry } from './messages/queue-entries.ts';
-import { type MessagesOwner, QueueMessages } from './messages/queue-messages.ts';
+import type { MessagesOwner, RecordHolder } from './messages/messages-host.ts';
+import type { PositionVisitor } from './messages/pages/lane-pages.ts';
+import type { TakenEntry } from './messages/queue-entries.ts';
+import { QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
 import { Pace } from './pace/pace.ts';
 import type { MessageSink, QueueDeclaration, QueueHome, QueueHost } from './ports.ts';
@@ -257,7 +258,7 @@ export class Queue
    */
   requeue(seq: number, failed = false): void {
     this.latency?.forget(seq);
-    if (this.delays.returned(seq, failed)) return;
+    if (this.endings.endLost(seq) || this.delays.returned(seq, failed)) return;
     this.host.line.begin();
     this.messages.requeue(seq);
     if (!this.touched) this.host.touch(this);

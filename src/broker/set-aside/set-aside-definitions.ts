@@ -9,6 +9,7 @@ import {
   TABLE_DEFINITIONS,
   TABLE_DELAYS,
   TABLE_KEYS,
+  TABLE_PAGES,
   TABLE_POLICIES,
 } from '../../store/tables.ts';
 import { textOfError } from './set-aside-messages.ts';
@@ -36,9 +37,11 @@ const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']
 /** Rows that are many, and named by numbers. */
 const KEYS = 'keys of messages';
 const WAITING = 'page of waiting messages';
+const PLACES = 'page of messages';
 const NUMBERED: ReadonlyMap<number, string> = new Map([
   [TABLE_KEYS, KEYS],
   [TABLE_DELAYS, WAITING],
+  [TABLE_PAGES, PLACES],
 ]);
 
 /** One row that is set aside. */
@@ -86,7 +89,7 @@ export class SetAsideDefinitions {
       table,
       key,
       error: textOfError(error),
-      holdsMessages: ['queue', 'vhost', 'row', WAITING].includes(kind),
+      holdsMessages: ['queue', 'vhost', 'row', WAITING, PLACES].includes(kind),
     };
     if (this.byId.has(definition.id)) return;
     this.byId.set(definition.id, definition);
@@ -132,6 +135,16 @@ export class SetAsideDefinitions {
   drop(definition: SetAsideDefinition): void {
     this.store.remove(definition.table, definition.key);
     this.byId.delete(definition.id);
+  }
+
+  /** A queue is gone: its pages that were set aside go, too. */
+  dropPagesOf(queueId: number): void {
+    if (this.byId.size === 0) return;
+    for (const each of [...this.byId.values()]) {
+      const { table, key } = each;
+      if (NUMBERED.has(table) && key.length >= 4 && key.readUInt32BE(0) === queueId)
+        this.drop(each);
+    }
   }
 
   /** Another row takes the place of one with that key. */

@@ -5,7 +5,7 @@ import type { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { HeldEntry, RecordHolder } from '../queue/messages/messages-host.ts';
-import type { PositionVisitor } from '../queue/messages/queue-entries.ts';
+import type { PositionVisitor } from '../queue/messages/pages/lane-pages.ts';
 import type { DyingQueue, MessageSink } from '../queue/ports.ts';
 import { PUSH_CAME_BEFORE, PUSH_STORED } from '../queue/push-flags.ts';
 import type { ChangeLine } from '../turn/change-line.ts';

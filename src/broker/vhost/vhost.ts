@@ -269,6 +269,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
     this.owned.remove(queue);
     this.bindings.unbinding.removeTo(queue);
     queue.discard();
+    this.broker.core.setAsideRows.dropPagesOf(queue.id);
     this.closed.messages.addLosses(queue.counts);
     this.router.topologyChanged();
     if (queue.durable) {

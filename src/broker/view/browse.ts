@@ -8,7 +8,7 @@ import type { Clock } from '../../util/clock.ts';
 import { Refusal } from '../errors.ts';
 import { LANES_MAX } from '../queue/messages/lane.ts';
 import { LANE_PAGES } from '../queue/messages/queue-rows.ts';
-import type { BrowsedEntry } from '../queue/messages/visiting.ts';
+import { type BrowsedEntry, browsePage } from '../queue/messages/visiting.ts';
 import type { Queue } from '../queue/queue.ts';
 import { lastDeathOf } from '../republish/deaths.ts';
 import type { BrokerTime } from '../turn/broker-time.ts';
@@ -122,7 +122,7 @@ export class Walk {
   run(visit: (entry: BrowsedEntry, message: ReadMessage) => boolean): void {
     while (this.page >= 0) {
       const entries: BrowsedEntry[] = [];
-      const next = this.queue.messages.browsePage(this.page, (entry) => entries.push(entry));
+      const next = browsePage(this.queue.messages.lanes, this.page, (entry) => entries.push(entry));
       // Pages that are gone were passed over: the slot counts only in the page it was of.
       const found = next < 0 ? -1 : next - 1;
       const from = found === this.page ? this.slot : 0;

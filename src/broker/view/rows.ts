@@ -285,7 +285,8 @@ function peekHead<T>(
 function headPosition({ messages }: Queue): number | null {
   if (messages.readyCount === 0) return null;
   const lane = messages.laneSet.top;
-  return lane.entries.positionOf(lane.findHead());
+  const head = lane.findHead();
+  return head < 0 ? null : lane.entries.positionOf(head);
 }
 
 export function viewLatency(latency: QueueLatency): LatenciesView {

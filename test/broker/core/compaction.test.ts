@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { TABLE_SEGMENTS } from '../../../src/store/tables.ts';
-import { positionsOf, readRecord } from '../inspect.ts';
+import { positionsOf, readRecord, segmentsOf } from '../inspect.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const BODY_BYTES = 100;
@@ -198,4 +198,25 @@ test('a broker that stops compacts nothing: its store may be closed before the l
   expect(core.maintain()).toBe(true);
   core.stop();
   expect([core.maintain(), runs]).toEqual([false, 1]);
+});
+
+test('a segment that is damaged is left as it is, and the others are rewritten', () => {
+  const small = new SmallBroker();
+  const queue = filled(small);
+  small.broker.core.log.sparse.bytesMin = 0;
+  thin(small, queue, 50);
+  const log = small.broker.core.log;
+  const [first] = log.sparse;
+  // As if it had left memory for long.
+  for (const segment of segmentsOf(log).values()) {
+    if (!segment.open) Object.assign(segment, { bytes: null, view: null });
+  }
+  const table = small.disk.table(TABLE_SEGMENTS);
+  const key = small.disk.keys(TABLE_SEGMENTS).find((each) => each.readUIntBE(0, 6) === first?.id);
+  const spoilt = Buffer.from(table.get(key as Buffer) as Buffer);
+  spoilt[20] = (spoilt[20] as number) ^ 1;
+  table.put(key as Buffer, spoilt);
+  compact(small);
+  expect(small.broker.core.compaction.done.segments).toBeGreaterThan(2);
+  expect(table.get(key as Buffer)).toEqual(spoilt);
 });

@@ -2,7 +2,7 @@
 // deletions of many pages, and walks over all that is there.
 
 import { expect, test } from 'vitest';
-import { PAGE_ENTRIES } from '../../../src/broker/queue/messages/page.ts';
+import { PAGE_ENTRIES } from '../../../src/broker/queue/messages/pages/page.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../../src/store/tables.ts';
 import { type Random, withSeed } from '../../amqp/random.ts';

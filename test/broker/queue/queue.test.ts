@@ -1,7 +1,7 @@
 // Owns the tests of cases of a queue that the simulation meets too seldom, or could not name.
 
 import { expect, test } from 'vitest';
-import { PAGE_ENTRIES } from '../../../src/broker/queue/messages/page.ts';
+import { PAGE_ENTRIES } from '../../../src/broker/queue/messages/pages/page.ts';
 import { TABLE_MARKS, TABLE_PAGES } from '../../../src/store/tables.ts';
 import { pagePlaces, positionsOf, wrongReferences } from '../inspect.ts';
 import { SmallBroker } from '../small-broker.ts';

@@ -212,3 +212,20 @@ test('deleting a queue drops what is set aside of it', () => {
   expect(setAsideIn(small)).toEqual([]);
   expect(setAsideIn(small.restarted())).toEqual([]);
 });
+
+test('one that is tried again though it cannot be read yet goes back, also where its queue looks for duplicates', () => {
+  const first = start({
+    'x-message-ttl': long(1000),
+    'x-message-deduplication': { type: 't', value: true },
+    'x-deduplication-header': text('key'),
+  });
+  publishEach(first, 'work', 'a');
+  const small = restartedWithout(first, 'a');
+  small.pass(2000);
+  const [message] = small.broker.core.setAside.list();
+  expect(small.broker.core.setAside.retry(message as never, small.queue('work'))).toBe(true);
+  expect(small.broker.core.line.underWay).toBe(false);
+  small.run();
+  expect(setAsideIn(small)).toEqual(['work expiry CorruptRecordError']);
+  expectSound(small);
+});

@@ -1,7 +1,7 @@
 // Owns how messages that wait for their time lie in the store: keys, marks and what a deletion leaves behind. Never
 // decides when they are written: delayed-messages.ts does.
 
-import { CHECKSUM_BYTES, verifyChecksum, withChecksum } from '../../../store/checksum.ts';
+import { verifyChecksum, withChecksum } from '../../../store/checksum.ts';
 import { CorruptRecordError } from '../../../store/errors.ts';
 import type { Store } from '../../../store/port.ts';
 import { TABLE_DELAYS } from '../../../store/tables.ts';
@@ -87,6 +87,8 @@ const BOUNDS: DelayBounds = { heapMax: 32_768, heapKept: 8_192, openMax: 16_384,
 export class DelayRows {
   /** A test sets smaller ones. */
   bounds = BOUNDS;
+  /** Told of a row that cannot be read; it stays as it is. */
+  damaged: (key: Buffer, error: unknown) => void = () => {};
   private readonly store: Store;
   /** Up to where pages of a queue were gone at the start. */
   private readonly goneAtStart = new Map<number, number>();
@@ -179,19 +181,25 @@ export class DelayRows {
   private readGone(queueId: number): GoneDelays | null {
     const key = keyOf(queueId, GONE);
     const value = this.store.get(TABLE_DELAYS, key);
-    if (value === null || value.length !== GONE_BYTES + CHECKSUM_BYTES) return null;
-    const row = readDelayRow(key, value);
-    if (row.kind !== 'gone') return null;
-    this.goneAtStart.set(queueId, row.end);
-    this.going.set(queueId, row.end);
-    return { queueId, end: row.end };
+    if (value === null) return null;
+    try {
+      const row = readDelayRow(key, value);
+      if (row.kind !== 'gone') return null;
+      this.goneAtStart.set(queueId, row.end);
+      this.going.set(queueId, row.end);
+      return { queueId, end: row.end };
+    } catch (error) {
+      // Then what was dropped waits once more: that is better than to go on with nothing.
+      this.damaged(key, error);
+      return null;
+    }
   }
 
   /** Removes so many rows of pages below `end`, from `from` on; returns where to go on, or `end`. */
   removePages(queueId: number, from: number, end: number, most: number): number {
     let left = most;
     for (const key of this.store.keys(TABLE_DELAYS, keyOf(queueId, from), keyOf(queueId, end))) {
-      if (left === 0) return key.readUIntBE(4, 6);
+      if (left <= 0 && key.length === KEY_BYTES) return key.readUIntBE(4, 6);
       this.store.remove(TABLE_DELAYS, key);
       left -= 1;
     }

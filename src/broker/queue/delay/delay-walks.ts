@@ -1,7 +1,7 @@
 // Owns the walks over the pages of all buckets of one queue, of which several may be under way: compaction throws away
 // what its walk has not seen, so that none may take another's pages. Never changes anything.
 
-import type { PositionVisitor } from '../messages/queue-entries.ts';
+import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
 import type { DelayBuckets } from './delay-buckets.ts';
 import { emptyEntry } from './delay-entry.ts';
 import type { DelayHeap } from './delay-heap.ts';

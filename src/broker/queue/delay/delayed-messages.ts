@@ -2,7 +2,7 @@
 // store alone. Never decides why one waits, or what becomes of it when it is due: queue.ts does.
 
 import type { MessageLog } from '../../../message/log/log.ts';
-import type { PositionVisitor } from '../messages/queue-entries.ts';
+import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
 import { type Bucket, DelayBuckets, FINEST_LEVEL, levelFor } from './delay-buckets.ts';
 import { DELAYED_RETURNED, DELAYED_STORED, type DelayEntry, emptyEntry } from './delay-entry.ts';
 import { DelayHeap } from './delay-heap.ts';

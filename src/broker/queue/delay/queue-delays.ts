@@ -9,7 +9,7 @@ import { headerFrameStart } from '../../../message/record.ts';
 import type { CorruptRecordError } from '../../../store/errors.ts';
 import type { EndingQueue } from '../endings/death-line.ts';
 import { type Lane, seqInQueue } from '../messages/lane.ts';
-import type { PositionVisitor } from '../messages/queue-entries.ts';
+import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
 import type { Sweep } from '../messages/sweeps.ts';
 import type { DeathReason, QueueHost } from '../ports.ts';
 import {

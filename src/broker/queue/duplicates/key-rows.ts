@@ -79,7 +79,7 @@ export class KeyRows {
     let next = from;
     const keys = [keyOf(ownerId, from), keyOf(ownerId, GONE)] as const;
     for (const { key, value } of this.store.range(TABLE_KEYS, ...keys)) {
-      next = key.readUIntBE(4, 6) + 1;
+      if (key.length === KEY_BYTES) next = key.readUIntBE(4, 6) + 1;
       try {
         const row = readKeyRow(key, value);
         if (row.kind === 'page') visit(row);
@@ -136,7 +136,7 @@ export class KeyRows {
   removePages(ownerId: number, from: number, end: number, most: number): number {
     let left = most;
     for (const key of this.store.keys(TABLE_KEYS, keyOf(ownerId, from), keyOf(ownerId, end))) {
-      if (left === 0) return key.readUIntBE(4, 6);
+      if (left <= 0 && key.length === KEY_BYTES) return key.readUIntBE(4, 6);
       this.store.remove(TABLE_KEYS, key);
       left -= 1;
     }

@@ -7,7 +7,7 @@ import type { MessageLog } from '../../../message/log/log.ts';
 import { positionOf } from '../../../message/log/segment.ts';
 import { headerFrameStart } from '../../../message/record.ts';
 import { EXPIRY_MAX_MS } from '../arguments/argument-values.ts';
-import type { PositionVisitor } from '../messages/queue-entries.ts';
+import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
 import { PUSH_CAME_BEFORE, PUSH_STORED } from '../push-flags.ts';
 import { cameBefore, DEATHS_HEADER } from './came-before.ts';
 import { type DuplicateRule, TTL_HEADER } from './duplicate-rule.ts';
@@ -191,7 +191,7 @@ export class QueueDuplicates implements KeysOwner {
 
   /** Has a message at hand, if it has a key: then `fresh` says whether that is not known. */
   private look(position: number): void {
-    this.fresh = this.readKey(position) && !this.keys.has();
+    this.fresh = this.reads(position) && !this.keys.has();
   }
 
   private readKey(position: number): boolean {
@@ -236,7 +236,7 @@ export class QueueDuplicates implements KeysOwner {
     return holder !== null && holder.lane === lane && holder.value === value;
   }
 
-  /** As readKey, of a message that may be damaged; that is noticed when it goes out. */
+  /** As readKey, of a message that may be damaged: it has no key then, which is noticed when it goes out. */
   private reads(position: number): boolean {
     try {
       return this.readKey(position);

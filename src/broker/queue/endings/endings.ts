@@ -5,7 +5,7 @@ import { countDeath } from '../../stats/counts.ts';
 import type { Steps } from '../../turn/slices.ts';
 import type { Lane } from '../messages/lane.ts';
 import type { TakenEntry } from '../messages/queue-entries.ts';
-import type { BrowsedEntry } from '../messages/visiting.ts';
+import { type BrowsedEntry, takeLost } from '../messages/visiting.ts';
 import type { DeathReason, QueueHome, QueueHost, Refusing } from '../ports.ts';
 import { DeathLine, type EndingQueue } from './death-line.ts';
 import { type ExpiredPlace, expiredLane, expiredNext, HEAD, nextExpiryMs } from './expiry.ts';
@@ -33,7 +33,8 @@ export class Endings implements Refusing {
   private readonly home: QueueHome;
   private readonly line: DeathLine;
   private readonly headFailed = (lane: Lane, error: unknown): void => {
-    this.setAside(this.queue.messages.skipHead(lane), 'expiry', error);
+    const seq = this.queue.messages.skipHead(lane);
+    if (seq >= 0) this.setAside(seq, 'expiry', error);
   };
   private readonly nextFailed = ({ lane, inner }: ExpiredPlace, error: unknown): void => {
     this.setAside(this.queue.messages.skipAt(lane, inner), 'expiry', error);
@@ -79,7 +80,8 @@ export class Endings implements Refusing {
 
   /** Ends the life of the head of a lane. */
   private dropHead(lane: Lane, reason: DeathReason): void {
-    this.die(this.queue.messages.skipHead(lane), reason);
+    const seq = this.queue.messages.skipHead(lane);
+    if (seq >= 0) this.die(seq, reason);
   }
 
   /** Runs what looks at a message where it stands; one that is ready and cannot be read is set aside. */
@@ -170,11 +172,20 @@ export class Endings implements Refusing {
   /** The same; what is long is returned instead, and the message has not ended then. */
   private endNow(seq: number, reason: DeathReason): Steps | null {
     const { messages } = this.queue;
+    if (this.endLost(seq)) return null;
     const returns = reason === 'delivery_limit' ? messages.returnsOf(seq) : 0;
     const { letter, failed } = this.handOn(messages.positionOf(seq), reason, returns);
     if (failed !== null) this.setAside(seq, reason, failed.error);
     else if (letter === null) messages.end(seq);
     return letter;
+  }
+
+  /** Ends a message that is not ready and in a lost page: nothing else is known of it. False: it is in none. */
+  endLost(seq: number): boolean {
+    const { messages } = this.queue;
+    if (messages.isThere(seq)) return false;
+    messages.end(seq);
+    return true;
   }
 
   /** A message that a full queue refuses goes where its dead letters go, as soon as it is its turn. */
@@ -211,6 +222,7 @@ export class Endings implements Refusing {
   /** Takes a message out that is ready, wherever it stands, and cannot be looked at. */
   setReadyAside(entry: BrowsedEntry, doing: string, error: unknown): void {
     const { messages } = this.queue;
+    if (!messages.isThere(entry.seq)) return;
     const held = messages.entryOf(entry.seq);
     this.host.line.begin();
     this.home.setAside(this.queue, held, doing, error);
@@ -220,7 +232,7 @@ export class Endings implements Refusing {
 
   /** After recovery: takes those messages out that the log lacks. */
   setLostAside(): void {
-    for (const entry of this.queue.messages.takeLost()) {
+    for (const entry of takeLost(this.queue.messages.lanes)) {
       this.setReadyAside(entry, 'recovery', new Error('the log does not have this message'));
     }
   }

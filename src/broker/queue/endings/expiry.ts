@@ -34,13 +34,13 @@ export function expiredLane(
  * cannot be read is taken out first, by `failed`.
  */
 export function expiredNext(
-  { grouped, laneSet }: QueueMessages,
+  messages: QueueMessages,
   ttlMs: number,
   nowMs: number,
   failed: (place: ExpiredPlace, error: unknown) => void,
 ): ExpiredPlace | null {
-  for (let seq = grouped?.groups.next() ?? -1; seq >= 0; seq = grouped?.groups.next() ?? -1) {
-    const place = { lane: laneSet.of(seq), inner: seq % LANE_SEQS };
+  for (let seq = messages.nextInGroups(); seq >= 0; seq = messages.nextInGroups()) {
+    const place = { lane: messages.laneSet.of(seq), inner: seq % LANE_SEQS };
     if (!place.lane.mayExpire(ttlMs)) return null;
     try {
       return place.lane.expiryOf(place.inner, ttlMs) <= nowMs ? place : null;
@@ -63,8 +63,8 @@ export function nextExpiryMs(lanes: readonly Lane[], ttlMs: number, failed: Look
 /** When the head of a lane expires, or Infinity. A head that cannot be read is taken out first. */
 function headExpiryMs(lane: Lane, ttlMs: number, failed: LookFailed): number {
   while (lane.mayExpire(ttlMs)) {
-    // Pages are the queue's, and no single message's: what fails with them is not caught.
     const head = lane.findHead();
+    if (head < 0) break;
     try {
       return lane.expiryOf(head, ttlMs);
     } catch (error) {

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { MessageLog } from '../../../message/log/log.ts';
 import type { ExactText } from '../../../util/bytes.ts';
 import { type Lane, seqInQueue } from '../messages/lane.ts';
-import { PAGE_ENTRIES } from '../messages/page.ts';
+import { PAGE_ENTRIES } from '../messages/pages/page.ts';
 import { GroupKeys, NO_GROUP } from './group-key.ts';
 import { Groups } from './groups.ts';
 

@@ -128,6 +128,14 @@ export class Groups {
     if (chunk.first[slot] !== 0) this.join(group);
   }
 
+  /** The message that `next` gave is not there any more: its group waits for another turn. */
+  passBy(): void {
+    const group = this.firstTurn;
+    const key = this.table.chunk(group).keys[slotOf(group)] as number;
+    this.take();
+    this.ended(key);
+  }
+
   /** Takes a ready message out, wherever it stands; `unacked`: it counts as that from now on. */
   remove(key: number, seq: number, unacked: boolean): void {
     const { lines } = this;

@@ -5,10 +5,14 @@ import type { MessageLog } from '../../../message/log/log.ts';
 import { positionOf } from '../../../message/log/segment.ts';
 import { recordArrivedMs, recordExpiryMs } from '../../../message/record.ts';
 import { OrderedSet } from '../../../util/numbers/ordered-set.ts';
+import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../push-flags.ts';
 import { DeliveredMark } from './delivered-mark.ts';
-import { ENTRY_STORED } from './page.ts';
+import type { HeldEntry } from './messages-host.ts';
+import type { AwayPage } from './pages/away-page.ts';
+import { ENTRY_STORED, PAGE_ENTRIES } from './pages/page.ts';
 import { type EntriesOwner, QueueEntries, type TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
+import type { Sweep } from './sweeps.ts';
 
 /**
  * Outside, a seq is a number that also says which lane it is of: that of lane n are counted from
@@ -40,7 +44,11 @@ export function seqInQueue(lane: Lane, inner: number): number {
 }
 
 /** What a lane tells its queue. */
-export interface LaneOwner extends EntriesOwner {
+export interface LaneOwner {
+  entriesDirty(): void;
+  leftBehind(sweep: Sweep): void;
+  /** A page was lost, see EntriesOwner; the lane has counted that. */
+  pageLost(lane: Lane, page: AwayPage, skipped: number): void;
   /** A delivery waits for a batch that says on disk that the message may have been delivered. */
   markWanted(): void;
   /** A stored message came that no batch holds yet; or one of those is gone again. */
@@ -59,7 +67,7 @@ export interface LaneOwner extends EntriesOwner {
  * In a queue with groups, messages are taken from anywhere behind the cursor; a set has those that are out. The cursor
  * only moves over them as the head is looked for.
  */
-export class Lane {
+export class Lane implements EntriesOwner {
   readonly number: number;
   /** Whether all its messages were out before: they came back, and have waited. */
   readonly returned: boolean;
@@ -100,7 +108,7 @@ export class Lane {
     this.owner = owner;
     this.mark = new DeliveredMark(durable);
     if (this.returned) this.mark.redeliveredBelow = Infinity;
-    this.entries = new QueueEntries(queueId, number, log, rows, owner);
+    this.entries = new QueueEntries(queueId, number, log, rows, this);
   }
 
   /** Adds a message at the tail; `state` as for QueueEntries.push. */
@@ -117,16 +125,18 @@ export class Lane {
 
   /**
    * Takes the next ready message out for a delivery, fills in `taken` but for its seq, and returns
-   * that. -1 when the delivery has to wait for a batch that says on disk that it may have been.
+   * that. -1 when the delivery has to wait for a batch that says on disk that it may have been, or when
+   * what was ready turns out to be lost.
    */
   take(taken: TakenEntry): number {
     const { entries } = this;
-    let seq: number;
-    if (this.requeued.size > 0) {
-      seq = this.requeued.takeFirst();
+    let seq = this.firstReturned();
+    if (seq >= 0) {
+      this.requeued.takeFirst();
       taken.redelivered = true;
     } else {
       seq = entries.firstFrom(this.cursor);
+      if (seq === entries.tail) return -1;
       if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
         this.cursor = seq;
         this.mark.wanted = true;
@@ -165,19 +175,32 @@ export class Lane {
     this.readyCount -= 1;
   }
 
-  /** The seq of the next ready message; there must be one. */
+  /** The seq of the next ready message; there must be one. -1: it turns out to be lost, and so are all behind it. */
   findHead(): number {
-    if (this.requeued.size > 0) return this.requeued.first;
-    const { out } = this;
-    let seq = this.entries.firstFrom(this.cursor);
-    while (out?.delete(seq)) seq = this.entries.firstFrom(seq + 1);
+    const returned = this.firstReturned();
+    if (returned >= 0) return returned;
+    const { out, entries } = this;
+    let seq = entries.firstFrom(this.cursor);
+    while (out?.delete(seq)) seq = entries.firstFrom(seq + 1);
     this.cursor = seq;
-    return seq;
+    return seq === entries.tail ? -1 : seq;
   }
 
-  /** Takes the head out without giving it to a client; the caller removes it. Returns its seq. */
+  /** The first of those that came back; -1: none is there. A page that turns out to be lost takes its own along. */
+  private firstReturned(): number {
+    const { requeued, entries } = this;
+    while (requeued.size > 0) {
+      const { first } = requeued;
+      if (entries.has(first, true)) return first;
+      requeued.delete(first);
+    }
+    return -1;
+  }
+
+  /** Takes the head out without giving it to a client; the caller removes it. Returns its seq, or -1 as `findHead`. */
   skipHead(): number {
     const seq = this.findHead();
+    if (seq < 0) return -1;
     if (this.requeued.size > 0) this.requeued.takeFirst();
     else this.cursor = seq + 1;
     this.readyCount -= 1;
@@ -219,6 +242,35 @@ export class Lane {
   /** Whether an entry that is there is ready, and not out for delivery. */
   isReady(seq: number): boolean {
     return seq >= this.cursor ? this.out?.has(seq) !== true : this.requeued.has(seq);
+  }
+
+  entriesDirty(): void {
+    this.owner.entriesDirty();
+  }
+
+  leftBehind(sweep: Sweep): void {
+    this.owner.leftBehind(sweep);
+  }
+
+  pageLost(number: number, page: AwayPage, skipped: number): void {
+    const start = number * PAGE_ENTRIES;
+    if (this.requeued.size > 0) {
+      for (let seq = start; seq < start + PAGE_ENTRIES; seq++) this.requeued.delete(seq);
+    }
+    this.readyCount -= page.ready;
+    this.owner.pageLost(this, page, skipped);
+  }
+
+  /** All that is known of an entry that is there; `seq` names it outside. */
+  heldEntry(seq: number, inner: number): HeldEntry {
+    const { entries } = this;
+    let flags = entries.isStored(inner) ? PUSH_STORED : 0;
+    if (entries.expires(inner)) flags |= PUSH_EXPIRES;
+    const number = this.returned ? this.number - RETURNED_LANES : this.number;
+    if (number > 0) flags |= PUSH_PRIORITY | ((number - 1) << PUSH_PRIORITY_SHIFT);
+    const bodyBytes = entries.bodyBytesOf(inner);
+    const startMs = entries.startOf(inner);
+    return { seq, position: entries.positionOf(inner), bodyBytes, flags, startMs };
   }
 
   /** Ends the life of a ready entry, wherever it stands. */

@@ -45,6 +45,7 @@ export class Lanes {
   /** The seq that the next message of these flags gets. */
   nextSeq(flags: number): number {
     const lane = this.forFlags(flags);
+    lane.entries.openTail();
     return seqInQueue(lane, lane.entries.tail);
   }
 

@@ -2,7 +2,7 @@
 // the broker, and what keeps places in the message log. Never does anything.
 
 import type { ChangeLine } from '../../turn/change-line.ts';
-import type { PositionVisitor } from './queue-entries.ts';
+import type { PositionVisitor } from './pages/lane-pages.ts';
 import type { Sweep } from './sweeps.ts';
 
 /** A message as its queue holds it: what it takes to put it back. */
@@ -40,4 +40,14 @@ export interface RecordHolder {
    * The first is 0. What is there all along is visited.
    */
   visitPage(cursor: number, visit: PositionVisitor): number;
+}
+
+/** What these messages belong to. */
+export interface MessagesOwner {
+  readonly id: number;
+  readonly durable: boolean;
+  /** Something changed that belongs into the next batch. */
+  entriesDirty(): void;
+  /** Asks for deliveries: a message has ended, and another may go out for that. */
+  wake(): void;
 }

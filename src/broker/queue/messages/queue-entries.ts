@@ -3,7 +3,9 @@
 
 import type { MessageLog } from '../../../message/log/log.ts';
 import { assert } from '../../../util/assert.ts';
-import { DirtyPages } from './dirty-pages.ts';
+import { AwayPage, type ReadyEntries } from './pages/away-page.ts';
+import { DirtyPages } from './pages/dirty-pages.ts';
+import { LanePages, type PositionVisitor } from './pages/lane-pages.ts';
 import {
   ENTRY_EXPIRES,
   ENTRY_SETTLED,
@@ -13,8 +15,7 @@ import {
   PAGE_ENTRIES,
   Page,
   type PageHome,
-} from './page.ts';
-import { PageList } from './page-list.ts';
+} from './pages/page.ts';
 import type { QueueRows } from './queue-rows.ts';
 import { PageSweep, type Sweep } from './sweeps.ts';
 
@@ -27,20 +28,21 @@ export interface TakenEntry {
 }
 
 /** Told when pages have something to put into the next batch. */
-export interface EntriesOwner {
+export interface EntriesOwner extends ReadyEntries {
   entriesDirty(): void;
   /** Pages are left behind by a purge, to be let go of little by little. */
   leftBehind(sweep: Sweep): void;
+  /**
+   * A page is damaged, and set aside with the messages in it. Those of them that were ready are not there any more; those that
+   * are out still end, one by one. So many seqs behind the tail were passed over, which the page keeps to itself.
+   */
+  pageLost(number: number, page: AwayPage, skipped: number): void;
 }
 
 /** Finds one entry after another, as recovery reads them, and the key of its group. */
 export type EntryVisitor = (seq: number, bodyBytes: number, groupKey: number) => void;
 
-/** Told of one entry after another where it lies in the log, how large its body is, and its slot. */
-export type PositionVisitor = (position: number, bodyBytes: number, slot: number) => void;
-
-/** Where `visitPage` reads a page that the store alone has. */
-const visited = new Page(0);
+const ALL_READY: ReadyEntries = { isReady: () => true };
 
 /** The entries of one lane of a queue, by seq. */
 export class QueueEntries implements PageHome {
@@ -59,7 +61,7 @@ export class QueueEntries implements PageHome {
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
   private readonly owner: EntriesOwner;
-  private readonly pages = new PageList();
+  private readonly pages: LanePages;
   private tailPage: Page | null = null;
   private recentPage: Page | null = null;
   private readonly dirtyPages: DirtyPages;
@@ -76,13 +78,14 @@ export class QueueEntries implements PageHome {
     this.log = log;
     this.rows = rows;
     this.owner = owner;
+    this.pages = new LanePages(queueId, lane, rows, this);
     this.dirtyPages = new DirtyPages(queueId, lane, rows);
   }
 
   /** Adds an entry at the tail; `state` is made of ENTRY_STORED and ENTRY_EXPIRES. */
   push(position: number, bodyBytes: number, state: number): void {
     let page = this.tailPage;
-    if (page === null || page.count === PAGE_ENTRIES) page = this.openTail();
+    if (page === null || page.count === PAGE_ENTRIES) page = this.tailOpened();
     const slot = page.count;
     page.positions[slot] = position;
     page.bodyBytes[slot] = bodyBytes;
@@ -97,12 +100,15 @@ export class QueueEntries implements PageHome {
     if (!page.dirty) this.dirtyPage(page);
   }
 
-  /** Takes an entry that is there out for good; returns whether it belonged on disk. */
+  /** Takes an entry that is there out for good, or one of a lost page; returns whether it belonged on disk. */
   remove(seq: number): boolean {
     const page = this.pageOf(seq);
     const slot = slotIn(page, seq);
     const state = page.states[slot] as number;
-    assert((state & ENTRY_SETTLED) === 0, 'a message is settled once');
+    if ((state & ENTRY_SETTLED) !== 0) {
+      assert(this.pages.isLost(page.number), 'a message is settled once');
+      return false;
+    }
     page.states[slot] = state | ENTRY_SETTLED;
     page.settled += 1;
     const segment = this.log.segmentOf(page.positions[slot] as number);
@@ -156,8 +162,8 @@ export class QueueEntries implements PageHome {
   has(seq: number, exact: boolean): boolean {
     if (seq >= this.tail) return false;
     const number = pageNumber(seq);
-    if (!exact && this.pages.at(number) === null) return true;
-    const page = this.loadedPage(number);
+    if (!exact && this.pages.at(number) instanceof AwayPage) return true;
+    const page = this.pages.loaded(number);
     return page !== null && !isSettled(page, slotIn(page, seq));
   }
 
@@ -206,7 +212,7 @@ export class QueueEntries implements PageHome {
     let at = Math.max(seq, this.pages.first * PAGE_ENTRIES);
     while (at < this.tail) {
       const number = pageNumber(at);
-      const page = this.loadedPage(number);
+      const page = this.pages.loaded(number);
       if (page !== null) {
         this.recentPage = page;
         let slot = slotIn(page, at);
@@ -243,8 +249,8 @@ export class QueueEntries implements PageHome {
     let stored = false;
     for (const page of places) {
       if (page === undefined) continue;
-      if (page === null || page.onDisk) stored = true;
-      if (page !== null) rows.loaded.leave(page);
+      if (page instanceof AwayPage || page.onDisk) stored = true;
+      if (page instanceof Page) rows.loaded.leave(page);
       if (page === this.tailPage) this.tailPage = null;
       if (page === this.recentPage) this.recentPage = null;
     }
@@ -275,31 +281,13 @@ export class QueueEntries implements PageHome {
     const live = page.count - page.settled;
     if (live > page.storedLive) return false;
     if (live === 0) this.pages.drop(page.number);
-    else this.pages.set(page.number, null);
+    else this.pages.set(page.number, new AwayPage(page, this.owner));
     return true;
   }
 
-  /**
-   * Visits the entries that are there in the first page from `number` on that is not gone; returns
-   * the number of the page to go on with, or -1 when there is none. What is purged is not visited.
-   */
+  /** See LanePages.visit. */
   visitPage(number: number, visit: PositionVisitor): number {
-    const { pages } = this;
-    let at = Math.max(number, pages.first);
-    while (at < pages.end && pages.at(at) === undefined) at += 1;
-    if (at >= pages.end) return -1;
-    let page = pages.at(at) as Page | null;
-    if (page === null) {
-      page = visited;
-      page.reset(at);
-      // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
-      if (!this.rows.readIfSound(this.queueId, this.lane, page)) return at + 1;
-    }
-    for (let slot = 0; slot < page.count; slot++) {
-      if (isSettled(page, slot)) continue;
-      visit(page.positions[slot] as number, page.bodyBytes[slot] as number, slot);
-    }
-    return at + 1;
+    return this.pages.visit(number, visit);
   }
 
   /**
@@ -322,7 +310,8 @@ export class QueueEntries implements PageHome {
         const groupKey = page.groups === null ? 0 : (page.groups[slot] as number);
         visit(page.number * PAGE_ENTRIES + slot, bodyBytes, groupKey);
       }
-      this.pages.add(page.number, null);
+      // Until all is read back, every message is ready.
+      this.pages.add(page.number, new AwayPage(page, ALL_READY));
       this.tail = page.number * PAGE_ENTRIES + page.count;
     });
     // Pages of a purge that is not swept yet keep their numbers to themselves.
@@ -337,30 +326,33 @@ export class QueueEntries implements PageHome {
       const slot = slotIn(recent, seq);
       if (slot >= 0 && slot < PAGE_ENTRIES) return recent;
     }
-    const page = this.loadedPage(pageNumber(seq));
-    assert(page !== null, 'a message that is there lies in a page');
+    const number = pageNumber(seq);
+    const page = this.pages.loaded(number);
+    if (page === null) return this.pages.standIn(number);
     this.recentPage = page;
     return page;
   }
 
-  /** The page of that number, read from the store if need be; null when it is gone. */
-  private loadedPage(number: number): Page | null {
-    const page = this.pages.at(number);
-    if (page === undefined) return null;
-    if (page !== null) return page;
-    const read = this.rows.loaded.take(number, this);
-    this.rows.readPage(this.queueId, this.lane, read);
-    // Nothing is known of the places that had transient messages, or that a crash made the tail pass over.
-    fillUp(read, Math.min(PAGE_ENTRIES, this.tail - number * PAGE_ENTRIES));
-    this.pages.set(number, read);
-    return read;
+  /** Goes on without a page whose row is damaged. The log keeps what its messages refer to until the next start. */
+  lose(number: number, page: AwayPage): void {
+    this.removedBytes += page.bodyBytes;
+    this.storedCount -= page.live;
+    this.expiring -= page.expiring;
+    const end = (number + 1) * PAGE_ENTRIES;
+    const skipped = this.tail > number * PAGE_ENTRIES && this.tail < end ? end - this.tail : 0;
+    this.tail += skipped;
+    this.owner.pageLost(number, page, skipped);
   }
 
-  /** The page that the next entry belongs to. */
-  private openTail(): Page {
-    const number = pageNumber(this.tail);
-    let page = this.loadedPage(number);
+  /** Reads the page in that the next entry goes to: the tail is right then, even if that was damaged. */
+  openTail(): void {
+    this.tailPage ??= this.tailOpened();
+  }
+
+  private tailOpened(): Page {
+    let page = this.pages.loaded(pageNumber(this.tail));
     if (page === null) {
+      const number = pageNumber(this.tail);
       page = this.rows.loaded.take(number, this);
       fillUp(page, this.tail - number * PAGE_ENTRIES);
       this.pages.add(number, page);

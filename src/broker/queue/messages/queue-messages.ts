@@ -7,21 +7,13 @@ import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '.
 import type { QueueRules } from '../rules.ts';
 import { LANE_SEQS, Lane, type LaneOwner, RETURNED_LANES, seqInQueue } from './lane.ts';
 import { Lanes } from './lanes.ts';
-import type { HeldEntry, MessagesHost } from './messages-host.ts';
-import type { PositionVisitor, TakenEntry } from './queue-entries.ts';
+import type { HeldEntry, MessagesHost, MessagesOwner } from './messages-host.ts';
+import type { AwayPage } from './pages/away-page.ts';
+import type { PositionVisitor } from './pages/lane-pages.ts';
+import type { TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
-import { type BrowsedEntry, browsePage, takeLost, visitPage } from './visiting.ts';
-
-/** What these messages belong to. */
-export interface MessagesOwner {
-  readonly id: number;
-  readonly durable: boolean;
-  /** Something changed that belongs into the next batch. */
-  entriesDirty(): void;
-  /** Asks for deliveries: a message has ended, and another may go out for that. */
-  wake(): void;
-}
+import { type BrowsedEntry, visitPage } from './visiting.ts';
 
 /** What of the rules of a queue orders its messages, and stays as it is. */
 type OrderRules = Pick<QueueRules, 'priorityMax' | 'priorityDefault' | 'groupHeader'>;
@@ -33,6 +25,8 @@ export class QueueMessages implements LaneOwner {
   /** Body bytes of all messages that came, and of those of them that went out for delivery. */
   private pushedBytes = 0;
   private takenBytes = 0;
+  /** Body bytes of messages that were out for delivery as their pages were lost. */
+  private lostOutBytes = 0;
   /** Where the seqs of all lanes together began. */
   private firstTail = 0;
   /** All lanes, the highest priority first. */
@@ -52,12 +46,7 @@ export class QueueMessages implements LaneOwner {
   readonly grouped: GroupedMessages | null;
   /** Whether others may go out as one ends. */
   private ending = false;
-  private readonly taken: TakenEntry = {
-    seq: 0,
-    position: 0,
-    bodyBytes: 0,
-    redelivered: false,
-  };
+  private readonly taken: TakenEntry = { seq: 0, position: 0, bodyBytes: 0, redelivered: false };
 
   /**
    * Messages of a higher priority than `priorityMax` count as that; 0: priorities mean nothing. `groupHeader` names the
@@ -123,8 +112,8 @@ export class QueueMessages implements LaneOwner {
   ): Lane {
     let lane = this.laneSet.forFlags(flags);
     if (returned) lane = this.laneSet.returnedOf(lane);
-    const seq = lane.entries.tail;
     lane.push(position, bodyBytes, (flags & this.stateMask) << 1);
+    const seq = lane.entries.tail - 1;
     if (returns > 0 || startMs > 0) lane.entries.note(seq, returns, startMs);
     this.grouped?.added(lane, seq, position, returned);
     // What came back goes out as redelivered in any case.
@@ -173,10 +162,11 @@ export class QueueMessages implements LaneOwner {
    * returned is reused by the next call.
    */
   take(): TakenEntry | null {
-    if (this.readyCount === 0) return null;
-    const { taken } = this;
+    const { taken, readyCount } = this;
+    if (readyCount === 0) return null;
     const seq = this.single ? this.base.take(taken) : this.takeAmong(taken);
-    if (seq < 0) return null;
+    // A page that is lost may have had all that was ready in its lane.
+    if (seq < 0) return this.readyCount < readyCount ? this.take() : null;
     this.readyCount -= 1;
     this.takenBytes += taken.bodyBytes;
     this.unackedCount += 1;
@@ -190,16 +180,32 @@ export class QueueMessages implements LaneOwner {
       const inner = lane.take(taken);
       return inner < 0 ? -1 : seqInQueue(lane, inner);
     }
-    const { groups } = this.grouped;
-    const seq = groups.next();
+    const seq = this.nextInGroups();
     if (seq < 0 || !this.laneOf(seq).takeAt(seq % LANE_SEQS, taken)) return -1;
-    groups.take();
+    this.grouped.groups.take();
     return seq;
   }
 
-  /** Takes the head of a lane out without giving it to a client; `end` it. Returns its seq. */
+  /** The message that goes out next where groups say so; -1: none may. Those of lost pages are passed over. */
+  nextInGroups(): number {
+    const { grouped } = this;
+    if (grouped === null) return -1;
+    for (;;) {
+      const seq = grouped.groups.next();
+      if (seq < 0 || this.isThere(seq)) return seq;
+      grouped.groups.passBy();
+    }
+  }
+
+  /** Whether the message with that seq, which is ready or unacked, is not in a lost page. */
+  isThere(seq: number): boolean {
+    return this.laneOf(seq).entries.has(seq % LANE_SEQS, true);
+  }
+
+  /** Takes the head of a lane out without giving it to a client; `end` it. Returns its seq, or -1 as Lane.findHead. */
   skipHead(lane: Lane): number {
-    return this.skipped(lane, lane.skipHead());
+    const inner = lane.skipHead();
+    return inner < 0 ? -1 : this.skipped(lane, inner);
   }
 
   private skipped(lane: Lane, inner: number): number {
@@ -262,16 +268,7 @@ export class QueueMessages implements LaneOwner {
 
   /** All that is known of an unacked message. */
   entryOf(seq: number): HeldEntry {
-    const lane = this.laneOf(seq);
-    const inner = seq % LANE_SEQS;
-    const { entries } = lane;
-    let flags = entries.isStored(inner) ? PUSH_STORED : 0;
-    if (entries.expires(inner)) flags |= PUSH_EXPIRES;
-    const number = lane.returned ? lane.number - RETURNED_LANES : lane.number;
-    if (number > 0) flags |= PUSH_PRIORITY | ((number - 1) << PUSH_PRIORITY_SHIFT);
-    const bodyBytes = entries.bodyBytesOf(inner);
-    const startMs = entries.startOf(inner);
-    return { seq, position: entries.positionOf(inner), bodyBytes, flags, startMs };
+    return this.laneOf(seq).heldEntry(seq, seq % LANE_SEQS);
   }
 
   /** How often an unacked message came back before. */
@@ -290,10 +287,11 @@ export class QueueMessages implements LaneOwner {
     const count = this.readyCount;
     const bytes = this.bytes - this.readyBytes;
     const stored = Math.min(this.storedCount, this.unackedCount);
+    const lost = this.lostOutBytes;
     for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
     this.grouped?.groups.noneReady();
     // Most of what a purge takes out it does not look at one by one.
-    this.pushedBytes += bytes - this.bytes;
+    this.pushedBytes += bytes - (this.lostOutBytes - lost) - this.bytes;
     this.takenBytes = this.pushedBytes;
     this.base.entries.storedCount += stored - this.storedSum;
     this.readyCount = 0;
@@ -347,18 +345,9 @@ export class QueueMessages implements LaneOwner {
     return visitPage(this.lanes, cursor, visit);
   }
 
-  /** Visits what is there from a cursor of `visitPage` on, and also says of each what it is. */
-  browsePage(cursor: number, visit: (browsed: BrowsedEntry) => void): number {
-    return browsePage(this.lanes, cursor, visit);
-  }
-
-  /** The messages that recovery found, and that the log lacks; asked for once. */
-  takeLost(): BrowsedEntry[] {
-    return takeLost(this.lanes);
-  }
-
   /** Ends the life of a ready message, wherever it stands, without a delivery. */
   removeReady({ lane, inner, bodyBytes }: BrowsedEntry): void {
+    if (!lane.entries.has(inner, true)) return;
     this.grouped?.removed(lane, inner, false);
     lane.removeReady(inner);
     this.readyCount -= 1;
@@ -367,6 +356,13 @@ export class QueueMessages implements LaneOwner {
 
   entriesDirty(): void {
     this.owner.entriesDirty();
+  }
+
+  pageLost(lane: Lane, page: AwayPage, skipped: number): void {
+    this.readyCount -= page.ready;
+    this.takenBytes += page.readyBytes;
+    this.lostOutBytes += page.bodyBytes - page.readyBytes;
+    if (!lane.returned) this.firstTail += skipped;
   }
 
   leftBehind(sweep: Sweep): void {

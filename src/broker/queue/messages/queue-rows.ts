@@ -6,9 +6,9 @@ import { CorruptRecordError } from '../../../store/errors.ts';
 import type { Store } from '../../../store/port.ts';
 import { NOT_ASIDE, type RowsAside } from '../../../store/row.ts';
 import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../../store/tables.ts';
-import { LoadedPages } from './loaded-pages.ts';
-import { Page } from './page.ts';
-import { decodePage, encodePage } from './page-row.ts';
+import { LoadedPages } from './pages/loaded-pages.ts';
+import { Page } from './pages/page.ts';
+import { decodePage, encodePage } from './pages/page-row.ts';
 
 /*
  *   table of pages    key  u32 queue id | u12 lane, u36 page         value  see page-row.ts
@@ -27,6 +27,7 @@ export interface PurgedRange {
   readonly to: number;
 }
 
+const PAGE_KEY_BYTES = 10;
 const LOWEST = Buffer.alloc(0);
 const HIGHEST = Buffer.alloc(16, 0xff);
 
@@ -61,15 +62,26 @@ export class QueueRows {
     readPageRow(key, row, page);
   }
 
-  /** The same for what goes on without it: false. */
-  readIfSound(queueId: number, lane: number, page: Page): boolean {
+  /** The same for what goes on without it: false. `failed` is told why. */
+  readIfSound(
+    queueId: number,
+    lane: number,
+    page: Page,
+    failed: (error: CorruptRecordError) => void = () => {},
+  ): boolean {
     try {
       this.readPage(queueId, lane, page);
       return true;
     } catch (error) {
-      if (error instanceof CorruptRecordError) return false;
-      throw error;
+      if (!(error instanceof CorruptRecordError)) throw error;
+      failed(error);
+      return false;
     }
+  }
+
+  /** Takes note of a page that cannot be read. Its row stays as it is. */
+  setAside(error: CorruptRecordError): void {
+    this.aside.add(error.table, error.key, error);
   }
 
   /** Calls `visit` with each page of a lane in order but for those purged; the object is reused. */
@@ -197,7 +209,7 @@ export class QueueRows {
     let left = pagesMax;
     const keys = [pageKey(queueId, lane, from), pageKey(queueId, lane, to)] as const;
     for (const key of this.store.keys(TABLE_PAGES, ...keys)) {
-      if (left === 0) return key.readUIntBE(4, 6) % LANE_PAGES;
+      if (left <= 0 && key.length === PAGE_KEY_BYTES) return key.readUIntBE(4, 6) % LANE_PAGES;
       this.store.remove(TABLE_PAGES, key);
       left -= 1;
     }
@@ -212,7 +224,7 @@ export function readPageRow(key: Buffer, row: Buffer, page: Page): void {
 }
 
 function pageKey(queueId: number, lane: number, pageNumber: number): Buffer {
-  const key = Buffer.allocUnsafe(10);
+  const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
   key.writeUInt32BE(queueId, 0);
   key.writeUIntBE(lane * LANE_PAGES + pageNumber, 4, 6);
   return key;

@@ -3,8 +3,9 @@
 
 import type { MessageLog } from '../../../message/log/log.ts';
 import type { Store } from '../../../store/port.ts';
-import { ENTRY_EXPIRES, isSettled, Page } from './page.ts';
-import type { Places } from './page-list.ts';
+import { AwayPage } from './pages/away-page.ts';
+import { ENTRY_EXPIRES, isSettled, Page } from './pages/page.ts';
+import type { Places } from './pages/page-list.ts';
 import type { PurgedRange, QueueRows } from './queue-rows.ts';
 
 /** Pages let go of at once, within the call that purges or deletes. */
@@ -75,13 +76,17 @@ export class PageSweep implements Sweep {
     const { queueId, lane, from } = this.range;
     const { rows } = this;
     const number = from + this.next;
-    const page = this.places[this.next] ?? away;
+    const place = this.places[this.next];
+    const page = place instanceof Page ? place : away;
     this.places[this.next] = undefined;
     this.next += 1;
     if (page === away) {
       page.reset(number);
       // One that cannot be read goes all the same: the log keeps its messages until the next start.
-      if (!rows.readIfSound(queueId, lane, page)) page.count = 0;
+      if (!rows.readIfSound(queueId, lane, page)) {
+        page.count = 0;
+        if (place instanceof AwayPage) this.owner.expiring -= place.expiring;
+      }
       page.onDisk = true;
     }
     this.unrefAll(page);

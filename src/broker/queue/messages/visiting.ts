@@ -2,8 +2,8 @@
 // one out.
 
 import { type Lane, seqInQueue } from './lane.ts';
-import { PAGE_ENTRIES } from './page.ts';
-import type { PositionVisitor } from './queue-entries.ts';
+import type { PositionVisitor } from './pages/lane-pages.ts';
+import { PAGE_ENTRIES } from './pages/page.ts';
 import { LANE_PAGES } from './queue-rows.ts';
 
 /** A message that was looked at where it stands. */

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { TABLE_DELAYS } from '../../../../src/store/tables.ts';
-import { wrongReferences } from '../../inspect.ts';
+import { limitPages, wrongReferences } from '../../inspect.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const HOUR = 3_600_000;
@@ -125,4 +125,31 @@ test('it goes with its queue, and with all that wait', () => {
     // The next start finds that nothing holds what was in it.
     expect(wrongReferences(small.restarted().broker, []), end).toBeNull();
   }
+});
+
+test('one that was set aside goes with its queue, too', () => {
+  const { small, queue } = prepared();
+  spoil(small);
+  queue.delays.hasten();
+  small.run();
+  expect(asideIn(small)).toEqual(DAMAGED);
+  small.vhost.removeQueue(queue);
+  small.run();
+  expect(asideIn(small)).toEqual([]);
+  expect(small.disk.keys(TABLE_DELAYS)).toEqual([]);
+});
+
+test('where the note of pages that are gone is damaged, a start has their messages once more', () => {
+  const { small, queue } = prepared();
+  limitPages(small.broker, 1, 1);
+  queue.delays.drop();
+  small.commit();
+  const table = small.disk.table(TABLE_DELAYS);
+  const gone = small.disk.keys(TABLE_DELAYS).find((key) => key[4] === 0xff) as Buffer;
+  const spoilt = Buffer.from(table.get(gone) as Buffer);
+  spoilt[2] = (spoilt[2] as number) ^ 1;
+  table.put(gone, spoilt);
+  const after = small.crashed();
+  expect(asideIn(after)).toEqual(DAMAGED);
+  expect(after.queue('q').delays.count).toBeGreaterThan(0);
 });

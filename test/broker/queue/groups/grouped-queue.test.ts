@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import type { Field } from '../../../../src/amqp/field-table.ts';
+import { browsePage } from '../../../../src/broker/queue/messages/visiting.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { withSeed } from '../../../amqp/random.ts';
 import { settledPages, wrongReferences } from '../../inspect.ts';
@@ -292,11 +293,11 @@ test('a message moved or set aside from the midst of a group leaves the rest in 
   const world = grouped();
   send(world, 'a1', 'a2', 'a3');
   const entries: Parameters<typeof world.queue.messages.removeReady>[0][] = [];
-  world.queue.messages.browsePage(0, (entry) => entries.push(entry));
+  browsePage(world.queue.messages.lanes, 0, (entry) => entries.push(entry));
   world.queue.messages.removeReady(entries[1] as (typeof entries)[0]);
   const first = take(world);
   const ready: boolean[] = [];
-  world.queue.messages.browsePage(0, (entry) => ready.push(entry.ready));
+  browsePage(world.queue.messages.lanes, 0, (entry) => ready.push(entry.ready));
   expect(ready).toEqual([false, true]);
   world.queue.settle(first?.seq as number);
   expect(drain(world)).toEqual(['a3']);

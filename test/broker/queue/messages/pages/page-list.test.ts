@@ -1,22 +1,25 @@
 // Owns the tests of the list of a queue's pages.
 
 import { expect, test } from 'vitest';
-import { Page } from '../../../../src/broker/queue/messages/page.ts';
-import { PageList } from '../../../../src/broker/queue/messages/page-list.ts';
-import { type Random, withSeed } from '../../../amqp/random.ts';
+import { AwayPage } from '../../../../../src/broker/queue/messages/pages/away-page.ts';
+import { Page } from '../../../../../src/broker/queue/messages/pages/page.ts';
+import { PageList } from '../../../../../src/broker/queue/messages/pages/page-list.ts';
+import { type Random, withSeed } from '../../../../amqp/random.ts';
+
+const AWAY = new AwayPage(new Page(0), { isReady: () => true });
 
 test('pages are found by their numbers, as in a Map, whichever go first', () => {
   withSeed((random: Random) => {
     for (let run = 0; run < 3; run++) {
       const list = new PageList();
-      const model = new Map<number, Page | null>();
+      const model = new Map<number, Page | AwayPage>();
       let next = 0;
       for (let n = 0; n < 600; n++) {
         const dice = random.below(100);
         const known = [...model.keys()];
         if (dice < 50 || known.length === 0) {
           next += random.below(10) === 0 ? random.below(300) : 0;
-          const page = random.below(3) === 0 ? null : new Page(next);
+          const page = random.below(3) === 0 ? AWAY : new Page(next);
           list.add(next, page);
           model.set(next, page);
           next += 1;
@@ -45,7 +48,7 @@ test('pages are found by their numbers, as in a Map, whichever go first', () => 
 test('a list that loses pages at its front as it grows at its end stays small', () => {
   const list = new PageList();
   for (let number = 0; number < 20_000; number++) {
-    list.add(number, null);
+    list.add(number, AWAY);
     if (number >= 10) list.drop(number - 10);
   }
   expect(list.first).toBe(19_990);
@@ -55,10 +58,10 @@ test('a list that loses pages at its front as it grows at its end stays small', 
 
 test('an empty list goes on at any number', () => {
   const list = new PageList();
-  list.add(4, null);
+  list.add(4, AWAY);
   list.drop(4);
-  list.add(2 ** 31, null);
+  list.add(2 ** 31, AWAY);
   expect(list.first).toBe(2 ** 31);
-  expect(list.at(2 ** 31)).toBeNull();
+  expect(list.at(2 ** 31)).toBe(AWAY);
   expect(list.at(5)).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 // Owns which pages of a lane have changes that the store lacks, and puts them into a batch. Never changes an entry.
 
+import type { QueueRows } from '../queue-rows.ts';
 import type { Page } from './page.ts';
-import type { QueueRows } from './queue-rows.ts';
 
 /** The pages of one lane that the next batch has to have. */
 export class DirtyPages {

@@ -8,14 +8,14 @@ import {
   isStoredLive,
   PAGE_ENTRIES,
   Page,
-} from '../../../../src/broker/queue/messages/page.ts';
-import { decodePage, encodePage } from '../../../../src/broker/queue/messages/page-row.ts';
-import { QueueRows } from '../../../../src/broker/queue/messages/queue-rows.ts';
-import { CHECKSUM_BYTES } from '../../../../src/store/checksum.ts';
-import { CorruptRecordError } from '../../../../src/store/errors.ts';
-import { TABLE_MARKS, TABLE_PAGES } from '../../../../src/store/tables.ts';
-import { type Random, withSeed } from '../../../amqp/random.ts';
-import { ControlledStore, Disk } from '../../controlled-store.ts';
+} from '../../../../../src/broker/queue/messages/pages/page.ts';
+import { decodePage, encodePage } from '../../../../../src/broker/queue/messages/pages/page-row.ts';
+import { QueueRows } from '../../../../../src/broker/queue/messages/queue-rows.ts';
+import { CHECKSUM_BYTES } from '../../../../../src/store/checksum.ts';
+import { CorruptRecordError } from '../../../../../src/store/errors.ts';
+import { TABLE_MARKS, TABLE_PAGES } from '../../../../../src/store/tables.ts';
+import { type Random, withSeed } from '../../../../amqp/random.ts';
+import { ControlledStore, Disk } from '../../../controlled-store.ts';
 
 const TRANSIENT = 0;
 

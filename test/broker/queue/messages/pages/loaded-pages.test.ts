@@ -1,9 +1,9 @@
 // Owns the tests of which pages stay in memory.
 
 import { expect, test } from 'vitest';
-import { LoadedPages } from '../../../../src/broker/queue/messages/loaded-pages.ts';
-import type { Page, PageHome } from '../../../../src/broker/queue/messages/page.ts';
-import { type Random, withSeed } from '../../../amqp/random.ts';
+import { LoadedPages } from '../../../../../src/broker/queue/messages/pages/loaded-pages.ts';
+import type { Page, PageHome } from '../../../../../src/broker/queue/messages/pages/page.ts';
+import { type Random, withSeed } from '../../../../amqp/random.ts';
 
 /** A queue that holds on to the pages in `kept`, and notes those it released. */
 class Home implements PageHome {

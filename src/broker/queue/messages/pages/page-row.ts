@@ -1,7 +1,7 @@
 // Owns how a page lies in the store as a row. Never decides when it is written: queue-entries.ts does.
 
-import { writeChecksum } from '../../../store/checksum.ts';
-import { U32, viewOf } from '../../../util/bytes.ts';
+import { writeChecksum } from '../../../../store/checksum.ts';
+import { U32, viewOf } from '../../../../util/bytes.ts';
 import {
   ENTRY_EXPIRES,
   ENTRY_SETTLED,

@@ -1,19 +1,20 @@
-// Owns the pages of one queue in order of their numbers. Never reads the store: a page that is only
-// there stands as null, and the queue loads it.
+// Owns the pages of one queue in order of their numbers. Never reads the store: for a page that is only
+// there something else stands, and the queue loads it.
 
-import { assert } from '../../../util/assert.ts';
+import { assert } from '../../../../util/assert.ts';
+import type { AwayPage } from './away-page.ts';
 import type { Page } from './page.ts';
 
 /** How many places of pages that are gone may stand at the front before the array is cut. */
 const SLACK_MAX = 1024;
 
-/** Pages by their numbers; null: in the store only, undefined: gone. */
-export type Places = (Page | null | undefined)[];
+/** Pages by their numbers; undefined: gone. */
+export type Places = (Page | AwayPage | undefined)[];
 
 /**
  * An array of pages that grows at its end and loses pages anywhere.
  *
- *   places  [gone gone | page null gone page ... page]     null: in the store only
+ *   places  [gone gone | page away gone page ... page]     away: in the store only
  *                      head                          last
  */
 export class PageList {
@@ -32,13 +33,13 @@ export class PageList {
     return this.firstNumber + this.places.length - this.head;
   }
 
-  /** The page of that number; null when it is in the store only, undefined when it is gone. */
-  at(number: number): Page | null | undefined {
+  /** The page of that number; undefined when it is gone. */
+  at(number: number): Page | AwayPage | undefined {
     return this.places[number - this.firstNumber + this.head];
   }
 
-  /** Puts a page (or the note that the store has it) at its number: the last place, or beyond it. */
-  add(number: number, page: Page | null): void {
+  /** Puts a page at its number: the last place, or beyond it. */
+  add(number: number, page: Page | AwayPage): void {
     if (this.places.length === this.head) {
       this.places.length = 0;
       this.head = 0;
@@ -50,8 +51,8 @@ export class PageList {
     this.places.push(page);
   }
 
-  /** Puts a page that was read back in its place, or the note that the store alone has it. */
-  set(number: number, page: Page | null): void {
+  /** Puts a page that was read back in its place, or what stands for one that left memory. */
+  set(number: number, page: Page | AwayPage): void {
     this.places[number - this.firstNumber + this.head] = page;
   }
 
