@@ -52,3 +52,10 @@ test('what a page of the web UI shows is waited for, and never read once', () =>
     .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('expect(await '));
   expect(reading, 'use expect.poll(() => ...)').toEqual([]);
 });
+
+test('a page waits as long as all tests do, not as long as its library does', () => {
+  const making = testFiles()
+    .filter((file) => file.startsWith('ui/'))
+    .filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('.newPage('));
+  expect(making, 'use patientPage of ui/stage.ts').toEqual([]);
+});

@@ -5,6 +5,7 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkHost, checkPage } from '../../src/management/http/origins.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { hasBrowser } from '../ui/stage.ts';
 import { type Api, startApi } from './support.ts';
 
@@ -179,6 +180,7 @@ test.skipIf(!hasBrowser)(
         httpCredentials: { username: 'guest', password: 'guest' },
       });
       const page = await context.newPage();
+      page.setDefaultTimeout(PATIENCE_MS);
       await page.goto(`${api.url}/api/whoami`);
       const { port } = site.address() as { port: number };
       await page.goto(`http://localhost:${port}/`);

@@ -8,7 +8,7 @@ export const PATIENCE_MS = 60_000;
 export const TEST_TIMEOUT_MS = 300_000;
 
 /** How long `expect.poll` waits for what a page or a process shows a moment later, also on a busy machine. */
-export const POLL_TIMEOUT_MS = 20_000;
+export const POLL_TIMEOUT_MS = 60_000;
 
 /** The limit of a test that runs a script of many rounds, which may start a broker in each. */
 export const SCRIPT_TIMEOUT_MS = 900_000;

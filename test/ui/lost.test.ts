@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, startApi } from '../management/support.ts';
-import { hasBrowser, launch, logIn } from './stage.ts';
+import { hasBrowser, launch, logIn, patientPage } from './stage.ts';
 
 describe.skipIf(!hasBrowser)('the web UI where something is missing', () => {
   let browser: Browser;
@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)('the web UI where something is missing', () => {
 
   test('a user that may use no vhost is told so in place of a picture', async () => {
     await api.call('PUT', '/users/nowhere', { password: 'secret', tags: 'management' });
-    page = await browser.newPage();
+    page = await patientPage(browser);
     await page.goto(`${api.url}/#/topology`);
     await page.getByLabel('User').fill('nowhere');
     await page.getByLabel('Password').fill('secret');
@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)('the web UI where something is missing', () => {
 
   test('a user whose password changes is told so at the form, and goes on where it was', async () => {
     await api.call('PUT', '/users/ann', { password: 'old', tags: 'administrator' });
-    page = await browser.newPage();
+    page = await patientPage(browser);
     await page.goto(`${api.url}/#/policies`);
     const enter = async (password: string): Promise<void> => {
       await page.getByLabel('User').fill('ann');

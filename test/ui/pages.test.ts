@@ -3,7 +3,7 @@
 
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { HOSTILE, hasBrowser, Stage } from './stage.ts';
+import { HOSTILE, hasBrowser, patientPage, Stage } from './stage.ts';
 
 if (!hasBrowser)
   console.warn('no Chromium: the tests of the web UI are left out (apt install chromium)');
@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
   };
 
   test('a wrong password is told of, and the right one opens the overview', async () => {
-    page = await stage.browser.newPage();
+    page = await patientPage(stage.browser);
     await page.goto(stage.api.url);
     await page.getByLabel('User').fill('guest');
     await page.getByLabel('Password').fill('wrong');
@@ -309,7 +309,7 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
 
   test('who is no administrator is not led where the broker would refuse', async () => {
     await stage.api.call('PUT', '/users/reader', { password: 'reader', tags: 'management' });
-    page = await stage.browser.newPage();
+    page = await patientPage(stage.browser);
     await page.goto(stage.api.url);
     await page.getByLabel('User').fill('reader');
     await page.getByLabel('Password').fill('reader');

@@ -5,6 +5,7 @@ import { type ChannelModel, connect } from 'amqplib';
 import pino from 'pino';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type Api, startApi } from '../management/support.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 /** Where Debian's package puts it, and what the environment may name instead. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -41,6 +42,16 @@ export function logIn(
   return openPage(browser, url, (text) => complaints.push(text), options);
 }
 
+/** A new page, whose waits last as long as those of all tests. */
+export async function patientPage(
+  browser: Browser,
+  options: Parameters<Browser['newPage']>[0] = {},
+): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
+}
+
 async function openPage(
   browser: Browser,
   url: string,
@@ -48,7 +59,7 @@ async function openPage(
   options: PageOptions,
 ): Promise<Page> {
   const { dark = false, width = 1280, height = 860 } = options;
-  const page = await browser.newPage({
+  const page = await patientPage(browser, {
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
   });
