@@ -5,7 +5,7 @@ import type { FieldTable } from '../../amqp/field-table.ts';
 import type { Visitable } from '../../util/visit-mark.ts';
 import type { BrokerCounts, DeathReason, MessageCounts, QueueDeaths } from '../stats/counts.ts';
 import type { BrokerTime } from '../turn/broker-time.ts';
-import type { Slices, Steps } from '../turn/slices.ts';
+import type { Steps } from '../turn/slices.ts';
 import type { DelayRows } from './delay/delay-rows.ts';
 import type { KeyRows } from './duplicates/key-rows.ts';
 import type { QuotaQueue } from './flow-quota.ts';
@@ -89,7 +89,6 @@ export interface QueueHost extends MessagesHost {
   readonly time: BrokerTime;
   /** How long the message that is being pushed asks to wait, ms, above 0: where its flags have PUSH_DELAY_KNOWN. */
   readonly askedDelayMs: number;
-  readonly slices: Slices;
   readonly counts: BrokerCounts;
   readonly delayRows: DelayRows;
   readonly keyRows: KeyRows;

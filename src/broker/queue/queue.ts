@@ -20,6 +20,7 @@ import { QueueLatency } from './latency.ts';
 import { DROPPED, lookedPush, REFUSED, TAKEN } from './looked-push.ts';
 import type { MessagesOwner, RecordHolder } from './messages/messages-host.ts';
 import type { PositionVisitor } from './messages/pages/lane-pages.ts';
+import { purgeAtOnce } from './messages/purging.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
 import { QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
@@ -266,10 +267,16 @@ export class Queue
     if (this.bounded && this.delays.isOver(0, 0)) this.atOnce(false);
   }
 
-  /** Removes all ready messages; returns how many. */
-  purge(): number {
+  /** Removes all ready messages, in steps for one batch; `told` is at once how many. */
+  *purging(told: (count: number) => void): Steps {
+    if (this.deleted) return;
     this.catchUp();
-    return this.messages.purge();
+    yield* this.messages.purging(told);
+  }
+
+  /** The same in one go; returns how many. */
+  purge(): number {
+    return purgeAtOnce((told) => this.purging(told));
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */

@@ -42,7 +42,7 @@ export interface ActedVhost {
   createQueue(declaration: QueueDeclaration): Queue;
   removeExchangeBy(act: LongAct, exchange: Exchange, then: () => void): void;
   removeQueueBy(act: LongAct, queue: Queue, then: (readyCount: number) => void): void;
-  purgeQueue(queue: Queue): number;
+  purgeQueueBy(act: LongAct, queue: Queue, then: (count: number) => void): void;
   handleDelayed(queue: Queue, action: DelayedAction, places: readonly DelayPlace[] | null): number;
   pauseQueue(queue: Queue, paused: boolean): void;
 }
@@ -159,10 +159,10 @@ export class VhostActor {
     });
   }
 
-  /** Removes all ready messages of a queue; returns how many. The right: read. */
-  purgeQueue(name: string): number {
+  /** Removes all ready messages of a queue, by `act` where they are many; `then` is told how many. The right: read. */
+  purgeQueue(name: string, act: LongAct = atOnce, then = (_count: number): void => {}): void {
     this.rights.requireQueue('read', name);
-    return this.vhost.purgeQueue(this.vhost.queue(name, this.connection));
+    this.vhost.purgeQueueBy(act, this.vhost.queue(name, this.connection), then);
   }
 
   /** The messages of a queue that wait for their time, to be looked at. The right: read. */

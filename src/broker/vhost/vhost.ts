@@ -32,7 +32,7 @@ import { lockedQueue, noQueue } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import type { DefinitionRows } from './topology-rows.ts';
-import type { LongAct } from './unbinding.ts';
+import { atOnce, type LongAct } from './unbinding.ts';
 import { VhostActor } from './vhost-actor.ts';
 
 /** What a vhost needs of its broker. */
@@ -281,11 +281,25 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
     return count;
   }
 
-  /** Removes all ready messages of a queue; returns how many. */
+  /** Removes all ready messages of a queue by `act`; `then` is told how many. */
+  purgeQueueBy(act: LongAct, queue: Queue, then: (count: number) => void): void {
+    let count = 0;
+    const told = (ready: number): void => {
+      count = ready;
+    };
+    act(queue.purging(told), () => {
+      // A caller that is told that they are gone must not see them again.
+      if (queue.durable && count > 0) this.broker.core.definitionChanged();
+      then(count);
+    });
+  }
+
+  /** The same in one go; returns how many. */
   purgeQueue(queue: Queue): number {
-    const count = queue.purge();
-    // A caller that is told that they are gone must not see them again.
-    if (queue.durable && count > 0) this.broker.core.definitionChanged();
+    let count = 0;
+    this.purgeQueueBy(atOnce, queue, (ready) => {
+      count = ready;
+    });
     return count;
   }
 

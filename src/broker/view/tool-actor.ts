@@ -134,9 +134,10 @@ export class ToolActor {
     if (count === null) throw noQueue(this.vhost.name, name);
   }
 
-  /** Returns how many messages are gone. */
-  purgeQueue(name: string): number {
-    return this.topology.purgeQueue(name);
+  /** Removes all ready messages of a queue. */
+  async purgeQueue(name: string): Promise<void> {
+    const { whole } = this.broker.core.slices;
+    await new Promise<number>((resolve) => this.topology.purgeQueue(name, whole, resolve));
   }
 
   /** Holds back what a queue would give to consumers, or gives it out again. */

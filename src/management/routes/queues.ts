@@ -71,8 +71,8 @@ export const QUEUE_ROUTES: readonly Route[] = [
     await call.actor().deleteQueue(call.param('name'), conditions);
     return done(call);
   }),
-  remove('/queues/:vhost/:name/contents', 'management', (call) => {
-    call.actor().purgeQueue(call.param('name'));
+  remove('/queues/:vhost/:name/contents', 'management', async (call) => {
+    await call.actor().purgeQueue(call.param('name'));
     return done(call);
   }),
   put('/queues/:vhost/:name/pause', 'management', (call) => pause(call, true)),

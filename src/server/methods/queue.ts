@@ -1,6 +1,6 @@
 // Owns the methods of class queue. Never holds rights or rules: broker/vhost/vhost-actor.ts does.
 
-import { QUEUE_DELETE } from '../../amqp/constants.ts';
+import { QUEUE_DELETE, QUEUE_PURGE } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import type { Method } from '../../amqp/spec.ts';
 import { REPLY_TO } from '../../broker/routing/reply-names.ts';
@@ -127,9 +127,12 @@ function purge(
   channel: Channel,
   method: Method<'queue.purge'>,
 ): void {
-  const messageCount = actorOf(connection).purgeQueue(resolveQueueName(channel, method.queue));
-  if (method.noWait) return;
-  replyWhenDurable(connection, channel, () => channel.send('queue.purge-ok', { messageCount }));
+  const name = resolveQueueName(channel, method.queue);
+  const act: LongAct = (steps, end) => channel.act(steps, end, true, QUEUE_PURGE);
+  actorOf(connection).purgeQueue(name, act, (messageCount) => {
+    if (method.noWait) return;
+    replyWhenDurable(connection, channel, () => channel.send('queue.purge-ok', { messageCount }));
+  });
 }
 
 function remove(

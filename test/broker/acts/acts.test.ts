@@ -98,7 +98,8 @@ const policy: Step = (world, random) => {
 
 const purge: Step = (world, random) => {
   const queue = world.vhost.queues.get(random.pick([...DEEP, ...SOFT]));
-  if (queue !== undefined) world.vhost.purgeQueue(queue);
+  if (queue === undefined) return;
+  world.vhost.purgeQueueBy(world.broker.core.slices.whole, queue, () => {});
 };
 
 const deleteSome: Step = (world, random) => {

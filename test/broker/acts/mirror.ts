@@ -113,13 +113,13 @@ export class Mirror {
       held.delete(dead.id);
       die(seq, reason);
     };
-    const purge = queue.purge.bind(queue);
-    queue.purge = () => {
-      const count = purge();
-      if (count !== this.readyCount) throw new Error(`${queue.name} purges ${count} messages`);
-      for (const { id, out } of held.values()) if (out === null) held.delete(id);
-      return count;
-    };
+    const purging = queue.purging.bind(queue);
+    queue.purging = (told) =>
+      purging((count) => {
+        if (count !== this.readyCount) throw new Error(`${queue.name} purges ${count} messages`);
+        for (const { id, out } of held.values()) if (out === null) held.delete(id);
+        told(count);
+      });
   }
 
   private came(id: number): void {

@@ -217,7 +217,7 @@ export class QueueDelays implements DelayOwner {
     this.freshDropped += waiting.fresh;
     waiting.discard();
     this.queue.duplicates?.noneWaits();
-    this.queue.messages.grouped?.groups.noneWaits();
+    this.queue.messages.grouped?.noneWaits();
     host.line.end();
     return count;
   }

@@ -12,7 +12,10 @@ const IN_CHUNK = CHUNK - 1;
 const PARTS = 256;
 const SLOTS_FIRST = 16;
 
-/** The groups of 256 numbers: 37 bytes each. */
+/** The epoch of a number that is free: no change is ever later. */
+const FREE = 0xffff_ffff;
+
+/** The groups of 256 numbers: 41 bytes each. */
 class GroupChunk {
   readonly keys = new Float64Array(CHUNK);
   /** The first and the last of its ready messages: places in the lines; 0: none. */
@@ -24,6 +27,8 @@ class GroupChunk {
   /** The group behind it: in the turns, or of those numbers that are free. And the one before it in the turns. */
   readonly next = new Uint32Array(CHUNK);
   readonly before = new Uint32Array(CHUNK);
+  /** The changes to all groups at once that each is up to, see Groups; FREE: no group has the number. */
+  readonly epochs = new Uint32Array(CHUNK).fill(FREE);
   /** 1: it is among those that have a turn. */
   readonly turning = new Uint8Array(CHUNK);
 }
@@ -36,6 +41,8 @@ class GroupChunk {
 export class GroupTable {
   /** How many there are. */
   count = 0;
+  /** What groups that are made are up to. */
+  epoch = 0;
   private chunks: GroupChunk[] = [];
   /** The numbers below it were given out. */
   private top = 1;
@@ -84,8 +91,7 @@ export class GroupTable {
     this.unlist(chunk.keys[slot] as number, group);
     this.count -= 1;
     if (this.count === 0) return this.clear();
-    chunk.unacked[slot] = 0;
-    chunk.waiting[slot] = 0;
+    chunk.epochs[slot] = FREE;
     chunk.next[slot] = this.free;
     this.free = group;
   }
@@ -109,6 +115,7 @@ export class GroupTable {
     const chunk = this.chunk(group);
     const slot = slotOf(group);
     chunk.keys[slot] = key;
+    chunk.epochs[slot] = this.epoch;
     chunk.first[slot] = 0;
     chunk.last[slot] = 0;
     chunk.unacked[slot] = 0;

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MessageLog } from '../../../message/log/log.ts';
 import type { ExactText } from '../../../util/bytes.ts';
+import type { Slices, Steps } from '../../turn/slices.ts';
 import { type Lane, seqInQueue } from '../messages/lane.ts';
 import { PAGE_ENTRIES } from '../messages/pages/page.ts';
 import { GroupKeys, NO_GROUP } from './group-key.ts';
@@ -13,10 +14,42 @@ import { Groups } from './groups.ts';
 export class GroupedMessages {
   readonly groups = new Groups(1, randomBytes(4).readUInt32BE());
   private readonly keys: GroupKeys;
+  private readonly slices: Slices;
+  private readonly owner: { wake(): void };
 
   /** `header` names the header by whose value messages belong together. */
-  constructor(log: MessageLog, header: ExactText) {
+  constructor(
+    log: MessageLog,
+    header: ExactText,
+    { slices }: { readonly slices: Slices },
+    owner: { wake(): void },
+  ) {
     this.keys = new GroupKeys(log, header);
+    this.slices = slices;
+    this.owner = owner;
+  }
+
+  /** From now on so many of a group may be unacked at a time. */
+  setBound(bound: number): void {
+    if (this.groups.setBound(bound)) this.renewAll();
+  }
+
+  /** No message of the queue waits any more to be tried again. */
+  noneWaits(): void {
+    this.groups.noneWaits();
+    this.renewAll();
+  }
+
+  private renewAll(): void {
+    this.slices.begin(this.renewing(), () => this.owner.wake());
+  }
+
+  /** Renews all groups, after something changed for all of them. */
+  *renewing(): Steps {
+    while (this.groups.renewSome()) {
+      this.owner.wake();
+      yield;
+    }
   }
 
   /** A message was put at the tail of a lane; `returned`: it came back, and has waited. */

@@ -9,6 +9,8 @@ import { GroupTable, slotOf } from './group-table.ts';
 
 /** So many messages of a group are passed by in the search for a place. */
 const STEPS_MAX = 64;
+/** So many groups are renewed at a time: some tenths of a millisecond. */
+const RENEWED_AT_ONCE = 1_024;
 
 /*
  *   group A   m1 m4 m5         turns   A -> C -> ...     those with something to give out, and place for it
@@ -32,6 +34,16 @@ export class Groups {
    */
   private readonly aside = new Map<number, NumberHeap>();
   private readonly gone = new Set<number>();
+  /** How many messages are unacked, and wait to be tried again. */
+  private unackedCount = 0;
+  private waitingCount = 0;
+  /**
+   * What changed for all groups at once, by epochs: since when none had a ready message, and since when none waited. A group
+   * that is not up to the newest is renewed as it is looked at, or in its turn: the next one's number, or 0, all are.
+   */
+  private readyAnewFrom = 0;
+  private waitsAnewFrom = 0;
+  private renewed = 0;
   /** The place that was put in last, where those that come back in order go on; 0: none. */
   private hint = 0;
   private hintGroup = 0;
@@ -47,19 +59,18 @@ export class Groups {
     return this.table.count;
   }
 
-  /** From now on so many of a group may be unacked at a time. */
-  setBound(bound: number): void {
+  /** From now on so many of a group may be unacked at a time; returns whether `renewSome` has to follow. */
+  setBound(bound: number): boolean {
     const raised = bound > this.bound;
     this.bound = bound;
-    if (!raised) return;
-    for (let group = 1; group < this.table.end; group++) {
-      if (this.table.chunk(group).first[slotOf(group)] !== 0) this.join(group);
-    }
+    if (!raised || this.table.count === 0) return false;
+    this.begin();
+    return true;
   }
 
   /** Adds a ready message behind all others of its group. */
   add(key: number, seq: number): void {
-    const group = this.table.findOrMake(key);
+    const group = this.findOrMake(key);
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
     const place = this.lines.add(seq);
@@ -73,7 +84,7 @@ export class Groups {
   /** Adds a ready message at its place in its group: most often the first. */
   put(key: number, seq: number): void {
     const { lines } = this;
-    const group = this.table.findOrMake(key);
+    const group = this.findOrMake(key);
     // It was taken out, and stands in its place still.
     if (this.gone.size > 0 && this.gone.delete(seq)) return this.join(group);
     const chunk = this.table.chunk(group);
@@ -123,6 +134,7 @@ export class Groups {
     chunk.first[slot] = next;
     if (next === 0) chunk.last[slot] = 0;
     if (this.aside.size + this.gone.size > 0) this.settleFirst(group);
+    this.unackedCount += 1;
     chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
     this.leave(group);
     if (chunk.first[slot] !== 0) this.join(group);
@@ -139,7 +151,7 @@ export class Groups {
   /** Takes a ready message out, wherever it stands; `unacked`: it counts as that from now on. */
   remove(key: number, seq: number, unacked: boolean): void {
     const { lines } = this;
-    const group = this.table.find(key);
+    const group = this.find(key);
     if (group === 0) return;
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
@@ -160,82 +172,133 @@ export class Groups {
       this.freePlace(place);
       if (this.aside.size + this.gone.size > 0) this.settleFirst(group);
     }
-    if (unacked) chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
+    if (unacked) {
+      this.unackedCount += 1;
+      chunk.unacked[slot] = (chunk.unacked[slot] as number) + 1;
+    }
     this.forget(group);
   }
 
   /** An unacked message of that group has ended, or comes back: then it is put in again. */
   ended(key: number): void {
-    const group = this.table.find(key);
+    const group = this.find(key);
     if (group === 0) return;
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
-    if ((chunk.unacked[slot] as number) > 0)
+    if ((chunk.unacked[slot] as number) > 0) {
+      this.unackedCount -= 1;
       chunk.unacked[slot] = (chunk.unacked[slot] as number) - 1;
+    }
     if (chunk.first[slot] !== 0) this.join(group);
     else this.forget(group);
   }
 
   /** A message of that group waits to be tried again. */
   waits(key: number): void {
-    const group = this.table.findOrMake(key);
+    const group = this.findOrMake(key);
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
+    this.waitingCount += 1;
     chunk.waiting[slot] = (chunk.waiting[slot] as number) + 1;
   }
 
   /** It does so no more. */
   waited(key: number): void {
-    const group = this.table.find(key);
+    const group = this.find(key);
     if (group === 0) return;
     const chunk = this.table.chunk(group);
     const slot = slotOf(group);
-    if ((chunk.waiting[slot] as number) > 0)
+    if ((chunk.waiting[slot] as number) > 0) {
+      this.waitingCount -= 1;
       chunk.waiting[slot] = (chunk.waiting[slot] as number) - 1;
+    }
     if (chunk.first[slot] !== 0) this.join(group);
     else this.forget(group);
   }
 
-  /** No message waits any more to be tried again. */
+  /** No message waits any more to be tried again: `renew` has to follow. */
   noneWaits(): void {
-    for (let group = this.table.end - 1; group > 0; group--) {
-      const chunk = this.table.chunk(group);
-      const slot = slotOf(group);
-      if (chunk.waiting[slot] === 0) continue;
-      chunk.waiting[slot] = 0;
-      if (chunk.first[slot] !== 0) this.join(group);
-      else this.forget(group);
-      if (this.table.count === 0) return;
-    }
+    if (this.waitingCount === 0) return;
+    this.waitingCount = 0;
+    this.waitsAnewFrom = this.begin();
   }
 
   /** Forgets all. */
   clear(): void {
+    this.forgetReady();
+    this.table.clear();
+    this.unackedCount = 0;
+    this.waitingCount = 0;
+    this.renewed = 0;
+  }
+
+  /** No message is ready any more: `renew` has to follow. */
+  noneReady(): void {
+    if (this.unackedCount + this.waitingCount === 0) return this.clear();
+    this.forgetReady();
+    this.readyAnewFrom = this.begin();
+  }
+
+  private forgetReady(): void {
     this.firstTurn = 0;
     this.lastTurn = 0;
     this.hint = 0;
     this.aside.clear();
     this.gone.clear();
     this.lines.clear();
-    this.table.clear();
   }
 
-  /** No message is ready any more. To forget millions of groups one by one would take long. */
-  noneReady(): void {
+  /** Something changes for all groups at once: each is renewed as it is looked at, and the others one by one. */
+  private begin(): number {
+    this.table.epoch += 1;
+    this.renewed = 1;
+    return this.table.epoch;
+  }
+
+  /**
+   * Brings some groups up to what changed for all at once: they have turns, or are forgotten. Those that are looked at are so
+   * before that. Returns whether more are left.
+   */
+  renewSome(): boolean {
     const { table } = this;
-    const held: { readonly key: number; readonly unacked: number; readonly waiting: number }[] = [];
-    for (let group = 1; group < table.end; group++) {
-      const { keys, unacked, waiting } = table.chunk(group);
-      const slot = slotOf(group);
-      const [out, waits] = [unacked[slot] as number, waiting[slot] as number];
-      if (out + waits > 0) held.push({ key: keys[slot] as number, unacked: out, waiting: waits });
+    if (this.renewed === 0) return false;
+    const end = Math.min(table.end, this.renewed + RENEWED_AT_ONCE);
+    for (let group = this.renewed; group < end; group++) {
+      if (!this.renew(group)) continue;
+      this.forget(group);
+      if (table.count === 0) break;
     }
-    this.clear();
-    for (const { key, unacked, waiting } of held) {
-      const group = table.findOrMake(key);
-      table.chunk(group).unacked[slotOf(group)] = unacked;
-      table.chunk(group).waiting[slotOf(group)] = waiting;
+    this.renewed = end < table.end ? end : 0;
+    return this.renewed > 0;
+  }
+
+  /** Brings a group up to what changed for all at once; returns whether it was not. */
+  private renew(group: number): boolean {
+    const { table } = this;
+    const chunk = table.chunk(group);
+    const slot = slotOf(group);
+    const epoch = chunk.epochs[slot] as number;
+    if (epoch >= table.epoch) return false;
+    chunk.epochs[slot] = table.epoch;
+    if (epoch < this.waitsAnewFrom) chunk.waiting[slot] = 0;
+    if (epoch < this.readyAnewFrom) {
+      chunk.first[slot] = 0;
+      chunk.last[slot] = 0;
+      chunk.turning[slot] = 0;
     }
+    if (chunk.first[slot] !== 0) this.join(group);
+    return true;
+  }
+
+  /** The group of a key; 0: there is none. */
+  private find(key: number): number {
+    const group = this.table.find(key);
+    if (this.renewed > 0 && group !== 0) this.renew(group);
+    return group;
+  }
+
+  private findOrMake(key: number): number {
+    return this.find(key) || this.table.findOrMake(key);
   }
 
   /** Keeps a message of a group that has others before it. */

@@ -7,9 +7,10 @@ import { recordArrivedMs, recordExpiryMs } from '../../../message/record.ts';
 import { OrderedSet } from '../../../util/numbers/ordered-set.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../push-flags.ts';
 import { DeliveredMark } from './delivered-mark.ts';
-import type { HeldEntry } from './messages-host.ts';
+import type { HeldEntry, MessagesHost } from './messages-host.ts';
 import type { AwayPage } from './pages/away-page.ts';
 import { ENTRY_STORED, PAGE_ENTRIES } from './pages/page.ts';
+import type { Purged } from './purging.ts';
 import { type EntriesOwner, QueueEntries, type TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
 import type { Sweep } from './sweeps.ts';
@@ -46,14 +47,8 @@ export function seqInQueue(lane: Lane, inner: number): number {
 /** What a lane tells its queue. */
 export interface LaneOwner {
   entriesDirty(): void;
-  leftBehind(sweep: Sweep): void;
   /** A page was lost, see EntriesOwner; the lane has counted that. */
   pageLost(lane: Lane, page: AwayPage, skipped: number): void;
-  /** A delivery waits for a batch that says on disk that the message may have been delivered. */
-  markWanted(): void;
-  /** A stored message came that no batch holds yet; or one of those is gone again. */
-  unsealedPushed(): void;
-  unsealedGone(): void;
 }
 
 /*
@@ -73,12 +68,14 @@ export class Lane implements EntriesOwner {
   readonly returned: boolean;
   /** Messages ready in this lane. */
   readyCount = 0;
+  /** How often all that was ready was purged. */
+  purges = 0;
   readonly entries: QueueEntries;
   /** The seq of the next message that has not been given out yet. */
   private cursor = 0;
-  private readonly requeued = new OrderedSet();
+  private requeued = new OrderedSet();
   /** Those from the cursor on that are out all the same; null: messages go out in order. */
-  private readonly out: Set<number> | null;
+  private out: Set<number> | null;
   /** The seq that the mark has to be ahead of, where messages go out in any order. */
   private high = 0;
   private readonly mark: DeliveredMark;
@@ -86,6 +83,7 @@ export class Lane implements EntriesOwner {
   private readonly durable: boolean;
   private readonly log: MessageLog;
   private readonly rows: QueueRows;
+  private readonly host: MessagesHost;
   private readonly owner: LaneOwner;
 
   /** `ordered`: its messages go out by `take`, else by `takeAt`. */
@@ -95,6 +93,7 @@ export class Lane implements EntriesOwner {
     durable: boolean,
     log: MessageLog,
     rows: QueueRows,
+    host: MessagesHost,
     owner: LaneOwner,
     ordered: boolean,
   ) {
@@ -105,6 +104,7 @@ export class Lane implements EntriesOwner {
     this.durable = durable;
     this.log = log;
     this.rows = rows;
+    this.host = host;
     this.owner = owner;
     this.mark = new DeliveredMark(durable);
     if (this.returned) this.mark.redeliveredBelow = Infinity;
@@ -115,7 +115,9 @@ export class Lane implements EntriesOwner {
   push(position: number, bodyBytes: number, state: number): void {
     this.entries.push(position, bodyBytes, state);
     this.readyCount += 1;
-    if ((state & ENTRY_STORED) !== 0) this.owner.unsealedPushed();
+    if ((state & ENTRY_STORED) === 0) return;
+    this.host.unsealedPushed += 1;
+    this.host.unsealedLive += 1;
   }
 
   /** The message that was added last had waited; it goes out once a durable batch has that it is ready. */
@@ -139,8 +141,7 @@ export class Lane implements EntriesOwner {
       if (seq === entries.tail) return -1;
       if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
         this.cursor = seq;
-        this.mark.wanted = true;
-        this.owner.markWanted();
+        this.markWanted();
         return -1;
       }
       this.cursor = seq + 1;
@@ -156,8 +157,7 @@ export class Lane implements EntriesOwner {
     const { entries, mark } = this;
     if (!mark.mayDeliver(seq) && entries.isStored(seq)) {
       this.high = Math.max(this.high, seq);
-      mark.wanted = true;
-      this.owner.markWanted();
+      this.markWanted();
       return false;
     }
     this.high = Math.max(this.high, seq + 1);
@@ -230,7 +230,7 @@ export class Lane implements EntriesOwner {
   /** Ends the life of an entry that is not ready. */
   remove(seq: number): void {
     const stored = this.entries.remove(seq);
-    if (stored && seq >= this.mark.sealedTail) this.owner.unsealedGone();
+    if (stored && seq >= this.mark.sealedTail) this.host.unsealedLive -= 1;
   }
 
   /** The same where messages go out in any order. */
@@ -249,7 +249,7 @@ export class Lane implements EntriesOwner {
   }
 
   leftBehind(sweep: Sweep): void {
-    this.owner.leftBehind(sweep);
+    this.host.sweep(sweep);
   }
 
   pageLost(number: number, page: AwayPage, skipped: number): void {
@@ -257,7 +257,7 @@ export class Lane implements EntriesOwner {
     if (this.requeued.size > 0) {
       for (let seq = start; seq < start + PAGE_ENTRIES; seq++) this.requeued.delete(seq);
     }
-    this.readyCount -= page.ready;
+    if (page.purges === this.purges) this.readyCount -= page.ready;
     this.owner.pageLost(this, page, skipped);
   }
 
@@ -286,31 +286,16 @@ export class Lane implements EntriesOwner {
     if (this.out === null || !this.out.delete(seq)) this.requeued.add(seq);
   }
 
-  /**
-   * Removes all ready messages: one by one only those that share a page with others, and those that
-   * came back while some are out. `unacked`: the queue has deliveries outstanding.
-   */
-  purge(unacked: boolean): void {
-    const { tail } = this.entries;
-    if (unacked) while (this.requeued.size > 0) this.remove(this.requeued.takeFirst());
-    else this.requeued.clear();
-    let from = unacked ? this.cursor : 0;
-    for (const out of [...(this.out ?? [])].sort((a, b) => a - b)) {
-      this.purgeRange(from, out);
-      from = out + 1;
-    }
-    this.out?.clear();
-    this.purgeRange(from, tail);
-    this.cursor = tail;
+  /** From now on nothing is ready; returns what was. `unacked`: the queue has deliveries outstanding. */
+  purge(unacked: boolean): Purged {
+    const { requeued, out, cursor } = this;
+    const to = this.entries.tail;
+    this.requeued = new OrderedSet();
+    if (out !== null) this.out = new Set();
+    this.cursor = to;
     this.readyCount = 0;
-  }
-
-  private purgeRange(from: number, to: number): void {
-    const { entries } = this;
-    entries.purgePages(from, to);
-    for (let seq = entries.firstFrom(from); seq < to; seq = entries.firstFrom(seq + 1)) {
-      this.remove(seq);
-    }
+    this.purges += 1;
+    return { lane: this, from: unacked ? cursor : 0, to, out, back: unacked ? requeued : null };
   }
 
   /** Lets go of every message in memory, as part of deleting the queue. */
@@ -374,6 +359,13 @@ export class Lane implements EntriesOwner {
   /** Whether some message in it may expire, given the queue's own time to live. */
   mayExpire(queueTtlMs: number): boolean {
     return this.readyCount > 0 && (queueTtlMs !== Infinity || this.entries.expiring > 0);
+  }
+
+  /** A delivery waits for a batch that says on disk that the message may have been delivered. */
+  private markWanted(): void {
+    this.mark.wanted = true;
+    this.owner.entriesDirty();
+    this.host.awaitBatch();
   }
 
   private putMark(): void {

@@ -2,6 +2,7 @@
 // the broker, and what keeps places in the message log. Never does anything.
 
 import type { ChangeLine } from '../../turn/change-line.ts';
+import type { Slices } from '../../turn/slices.ts';
 import type { PositionVisitor } from './pages/lane-pages.ts';
 import type { Sweep } from './sweeps.ts';
 
@@ -19,6 +20,7 @@ export interface HeldEntry {
 /** What the messages of a queue need of the broker. */
 export interface MessagesHost {
   readonly line: ChangeLine;
+  readonly slices: Slices;
   /** Stored messages pushed since the last seal, and those of them not settled yet. */
   unsealedPushed: number;
   unsealedLive: number;

@@ -42,7 +42,7 @@ export interface EntriesOwner extends ReadyEntries {
 /** Finds one entry after another, as recovery reads them, and the key of its group. */
 export type EntryVisitor = (seq: number, bodyBytes: number, groupKey: number) => void;
 
-const ALL_READY: ReadyEntries = { isReady: () => true };
+const ALL_READY: ReadyEntries = { purges: 0, isReady: () => true };
 
 /** The entries of one lane of a queue, by seq. */
 export class QueueEntries implements PageHome {
@@ -336,7 +336,7 @@ export class QueueEntries implements PageHome {
   /** Goes on without a page whose row is damaged. The log keeps what its messages refer to until the next start. */
   lose(number: number, page: AwayPage): void {
     this.removedBytes += page.bodyBytes;
-    this.storedCount -= page.live;
+    this.storedCount -= page.purges === this.owner.purges ? page.live : page.live - page.ready;
     this.expiring -= page.expiring;
     const end = (number + 1) * PAGE_ENTRIES;
     const skipped = this.tail > number * PAGE_ENTRIES && this.tail < end ? end - this.tail : 0;

@@ -2,6 +2,7 @@
 // or unacked. Never knows consumers or rules: queue.ts does.
 
 import type { MessageLog } from '../../../message/log/log.ts';
+import type { Steps } from '../../turn/slices.ts';
 import { GroupedMessages } from '../groups/grouped-messages.ts';
 import { PUSH_EXPIRES, PUSH_PRIORITY, PUSH_PRIORITY_SHIFT, PUSH_STORED } from '../push-flags.ts';
 import type { QueueRules } from '../rules.ts';
@@ -10,9 +11,9 @@ import { Lanes } from './lanes.ts';
 import type { HeldEntry, MessagesHost, MessagesOwner } from './messages-host.ts';
 import type { AwayPage } from './pages/away-page.ts';
 import type { PositionVisitor } from './pages/lane-pages.ts';
+import { purgeOthers, purgeWholePages } from './purging.ts';
 import type { TakenEntry } from './queue-entries.ts';
 import type { QueueRows } from './queue-rows.ts';
-import type { Sweep } from './sweeps.ts';
 import { type BrowsedEntry, visitPage } from './visiting.ts';
 
 /** What of the rules of a queue orders its messages, and stays as it is. */
@@ -25,8 +26,6 @@ export class QueueMessages implements LaneOwner {
   /** Body bytes of all messages that came, and of those of them that went out for delivery. */
   private pushedBytes = 0;
   private takenBytes = 0;
-  /** Body bytes of messages that were out for delivery as their pages were lost. */
-  private lostOutBytes = 0;
   /** Where the seqs of all lanes together began. */
   private firstTail = 0;
   /** All lanes, the highest priority first. */
@@ -65,7 +64,7 @@ export class QueueMessages implements LaneOwner {
     this.host = host;
     this.rows = rows;
     this.stateMask = owner.durable ? PUSH_STORED | PUSH_EXPIRES : PUSH_EXPIRES;
-    this.grouped = groupHeader === null ? null : new GroupedMessages(log, groupHeader);
+    this.grouped = groupHeader === null ? null : new GroupedMessages(log, groupHeader, host, owner);
     this.single = groupHeader === null;
     this.laneSet = new Lanes(priorityMax, priorityDefault, (number) => this.makeLane(number));
     this.base = this.laneSet.base;
@@ -93,7 +92,7 @@ export class QueueMessages implements LaneOwner {
 
   /** So many of each group may be unacked at a time, and of the queue; the one without a meaning is Infinity. */
   setBounds(ofGroup: number, ofQueue: number): void {
-    this.grouped?.groups.setBound(ofGroup);
+    this.grouped?.setBound(ofGroup);
     this.ending = this.grouped !== null || ofQueue !== Infinity;
     if (this.ending) this.single = false;
   }
@@ -281,22 +280,29 @@ export class QueueMessages implements LaneOwner {
     return this.laneOf(seq).entries.countReturn(seq % LANE_SEQS);
   }
 
-  /** Removes all ready messages; returns how many. */
-  purge(): number {
-    this.host.line.begin();
+  /** Removes all ready messages, in steps for one batch; `told` is at once how many. */
+  *purging(told: (count: number) => void): Steps {
+    const { line } = this.host;
+    line.begin();
     const count = this.readyCount;
     const bytes = this.bytes - this.readyBytes;
     const stored = Math.min(this.storedCount, this.unackedCount);
-    const lost = this.lostOutBytes;
-    for (const lane of this.lanes) lane.purge(this.unackedCount > 0);
+    const purged = this.lanes.map((lane) => lane.purge(this.unackedCount > 0));
+    for (const each of purged) purgeWholePages(each);
     this.grouped?.groups.noneReady();
-    // Most of what a purge takes out it does not look at one by one.
-    this.pushedBytes += bytes - (this.lostOutBytes - lost) - this.bytes;
+    // Most of what a purge takes out it does not look at one by one; what it does keeps these sums as they are.
+    this.pushedBytes += bytes - this.bytes;
     this.takenBytes = this.pushedBytes;
     this.base.entries.storedCount += stored - this.storedSum;
     this.readyCount = 0;
-    this.host.line.end();
-    return count;
+    line.end();
+    told(count);
+    const removed = (bodyBytes: number): void => {
+      this.pushedBytes += bodyBytes;
+      this.takenBytes += bodyBytes;
+    };
+    for (const each of purged) yield* purgeOthers(each, line, removed);
+    if (this.grouped !== null) yield* this.grouped.renewing();
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */
@@ -359,28 +365,11 @@ export class QueueMessages implements LaneOwner {
   }
 
   pageLost(lane: Lane, page: AwayPage, skipped: number): void {
-    this.readyCount -= page.ready;
+    // Of one that was away as its queue was purged, what was ready is counted no more.
+    if (page.purges === lane.purges) this.readyCount -= page.ready;
+    else this.pushedBytes += page.readyBytes;
     this.takenBytes += page.readyBytes;
-    this.lostOutBytes += page.bodyBytes - page.readyBytes;
     if (!lane.returned) this.firstTail += skipped;
-  }
-
-  leftBehind(sweep: Sweep): void {
-    this.host.sweep(sweep);
-  }
-
-  markWanted(): void {
-    this.owner.entriesDirty();
-    this.host.awaitBatch();
-  }
-
-  unsealedPushed(): void {
-    this.host.unsealedPushed += 1;
-    this.host.unsealedLive += 1;
-  }
-
-  unsealedGone(): void {
-    this.host.unsealedLive -= 1;
   }
 
   private laneOf(seq: number): Lane {
@@ -390,6 +379,15 @@ export class QueueMessages implements LaneOwner {
   private makeLane(number: number): Lane {
     const { id, durable } = this.owner;
     if (number > 0) this.single = false;
-    return new Lane(number, id, durable, this.log, this.rows, this, this.grouped === null);
+    return new Lane(
+      number,
+      id,
+      durable,
+      this.log,
+      this.rows,
+      this.host,
+      this,
+      this.grouped === null,
+    );
   }
 }

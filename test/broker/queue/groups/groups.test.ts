@@ -16,6 +16,11 @@ function filled(bound: number, ...keys: number[]): Groups {
   return groups;
 }
 
+/** Brings all up to what changed for all at once. */
+function renew(groups: Groups): void {
+  while (groups.renewSome()) {}
+}
+
 /** Takes what may go out now, up to so many. */
 function takeAll(groups: Groups, most = Infinity): number[] {
   const taken: number[] = [];
@@ -44,6 +49,7 @@ test('as many of a group may be out as it is said', () => {
   groups.ended(B);
   expect(takeAll(groups)).toEqual([5]);
   groups.setBound(3);
+  renew(groups);
   expect(takeAll(groups)).toEqual([2]);
   groups.setBound(1);
   groups.add(A, 6);
@@ -79,6 +85,7 @@ test('what waits to be tried again holds its group up', () => {
   groups.waits(A);
   groups.ended(A);
   groups.noneWaits();
+  renew(groups);
   expect(takeAll(groups)).toEqual([1]);
 });
 
@@ -103,6 +110,7 @@ test('messages are taken out wherever they stand, and groups without any are for
   expect(purged.next()).toBe(0);
   purged.take();
   purged.noneReady();
+  renew(purged);
   expect([purged.next(), purged.count]).toEqual([-1, 1]);
   purged.add(A, 9);
   purged.ended(A);
@@ -205,6 +213,7 @@ test('groups whose messages come and go in any way give them out in order, as a 
         }
       } else if (random.below(100) === 0) {
         groups.noneReady();
+        if (random.bool()) renew(groups);
         for (const each of model.values()) each.ready = [];
       }
     }
@@ -219,4 +228,86 @@ test('groups whose messages come and go in any way give them out in order, as a 
       for (const _ of out) groups.ended(key);
     }
   });
+});
+
+/** A million groups would do the same: each has two messages, of which one is out, or waits. */
+function very(many: number, waits: boolean): Groups {
+  const groups = new Groups(1, 1);
+  for (let key = 1; key <= many; key++) {
+    groups.add(key, 2 * key);
+    groups.add(key, 2 * key + 1);
+  }
+  for (let key = 1; key <= many; key++) {
+    groups.take();
+    if (!waits) continue;
+    groups.waits(key);
+    groups.ended(key);
+  }
+  expect(groups.next()).toBe(-1);
+  return groups;
+}
+
+/** How many groups an act looks at. */
+function looksAt(groups: Groups, act: () => unknown): number {
+  const table = groups['table'];
+  let looks = 0;
+  const chunk = table.chunk.bind(table);
+  table.chunk = (group) => {
+    looks += 1;
+    return chunk(group);
+  };
+  act();
+  table.chunk = chunk;
+  return looks;
+}
+
+const MANY = 20_000;
+
+test('what changes for very many groups at once looks at none of them, and then at some at a time', () => {
+  const changes: [waits: boolean, change: (groups: Groups) => void, out: number][] = [
+    [true, (groups) => groups.noneWaits(), MANY],
+    [false, (groups) => groups.noneReady(), 0],
+    [false, (groups) => groups.setBound(2), MANY],
+  ];
+  for (const [waits, change, out] of changes) {
+    const groups = very(MANY, waits);
+    expect(looksAt(groups, () => change(groups))).toBe(0);
+    let times = 1;
+    for (let more = true; more; times++) {
+      const looks = looksAt(groups, () => {
+        more = groups.renewSome();
+      });
+      expect(looks).toBeLessThan(10_000);
+    }
+    expect(times).toBeGreaterThan(15);
+    expect(takeAll(groups)).toHaveLength(out);
+    for (let key = 1; key <= MANY; key++) for (let n = 0; n < 2; n++) groups.ended(key);
+    expect(groups.count).toBe(0);
+  }
+});
+
+test('a group that is looked at in between is up to what changed, and the others are all the same', () => {
+  const purged = very(MANY, false);
+  purged.noneReady();
+  purged.add(7, 100_000);
+  purged.ended(8);
+  expect(purged.next()).toBe(-1);
+  purged.ended(7);
+  expect(takeAll(purged)).toEqual([100_000]);
+  renew(purged);
+  expect(purged.count).toBe(MANY - 1);
+  const dropped = very(MANY, true);
+  dropped.noneWaits();
+  dropped.waits(7);
+  dropped.waited(8);
+  // What was dropped counts no more, and what waits since then does.
+  expect(takeAll(dropped)).toEqual([2 * 8 + 1]);
+  renew(dropped);
+  expect(takeAll(dropped)).toHaveLength(MANY - 2);
+  dropped.waited(7);
+  expect(takeAll(dropped)).toEqual([2 * 7 + 1]);
+  dropped.noneReady();
+  dropped.noneWaits();
+  renew(dropped);
+  expect(dropped.count).toBe(MANY);
 });

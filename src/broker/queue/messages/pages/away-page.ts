@@ -5,6 +5,8 @@ import { ENTRY_EXPIRES, isSettled, PAGE_ENTRIES, type Page } from './page.ts';
 
 /** Says which entries of a page are ready: others that are there are out for delivery. */
 export interface ReadyEntries {
+  /** How often all that was ready was purged. */
+  readonly purges: number;
   isReady(seq: number): boolean;
 }
 
@@ -18,6 +20,8 @@ export class AwayPage {
   readonly readyBytes: number;
   /** Those with a time to live of their own. */
   readonly expiring: number;
+  /** How often the lane had been purged before. */
+  readonly purges: number;
   /** In a queue with groups, by slot, the groups of those that are out; null: there are none. */
   readonly outGroups: ReadonlyMap<number, number> | null;
 
@@ -36,6 +40,7 @@ export class AwayPage {
       } else if (page.groups !== null) outGroups.set(slot, page.groups[slot] as number);
     }
     this.live = live;
+    this.purges = lane.purges;
     this.bodyBytes = bodyBytes;
     this.ready = ready;
     this.readyBytes = readyBytes;

@@ -6,7 +6,7 @@ import { Page } from '../../../../../src/broker/queue/messages/pages/page.ts';
 import { PageList } from '../../../../../src/broker/queue/messages/pages/page-list.ts';
 import { type Random, withSeed } from '../../../../amqp/random.ts';
 
-const AWAY = new AwayPage(new Page(0), { isReady: () => true });
+const AWAY = new AwayPage(new Page(0), { purges: 0, isReady: () => true });
 
 test('pages are found by their numbers, as in a Map, whichever go first', () => {
   withSeed((random: Random) => {
