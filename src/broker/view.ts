@@ -342,10 +342,15 @@ export class View {
   }
 
   /** Removes the ready messages of a queue; returns how many. Throws an AmqpError or a Refusal. */
-  purgeQueue(vhost: string, name: string): Promise<number> {
-    const { whole } = this.broker.core.slices;
-    const actor = this.broker.vhost(vhost).as(ALL_RIGHTS);
-    return new Promise((resolve) => actor.purgeQueue(name, whole, resolve));
+  purgeQueue(vhost: string, name: string): number {
+    let count = 0;
+    this.broker
+      .vhost(vhost)
+      .as(ALL_RIGHTS)
+      .purgeQueue(name, undefined, (ready) => {
+        count = ready;
+      });
+    return count;
   }
 
   private user(name: string): UserSnapshot {
