@@ -52,8 +52,6 @@ export class KeyRows {
   /** Told of a row that cannot be read; it stays as it is. */
   damaged: (key: Buffer, error: unknown) => void = () => {};
   private readonly store: Store;
-  /** Up to where pages of an owner were gone at the start. */
-  private readonly goneAtStart = new Map<number, number>();
   /** Up to where pages of an owner are gone whose rows are being removed. */
   private readonly going = new Map<number, number>();
 
@@ -74,8 +72,7 @@ export class KeyRows {
    * be read. Returns the number that its next page may have.
    */
   read(ownerId: number, visit: (stored: StoredKeyPage) => void): number {
-    const gone = Math.max(this.goneAtStart.get(ownerId) ?? 0, this.going.get(ownerId) ?? 0);
-    const from = Math.max(1, gone);
+    const from = Math.max(1, this.going.get(ownerId) ?? 0);
     let next = from;
     const keys = [keyOf(ownerId, from), keyOf(ownerId, GONE)] as const;
     for (const { key, value } of this.store.range(TABLE_KEYS, ...keys)) {
@@ -122,7 +119,6 @@ export class KeyRows {
     try {
       const row = readKeyRow(key, value);
       if (row.kind !== 'gone') return null;
-      this.goneAtStart.set(ownerId, row.end);
       this.going.set(ownerId, row.end);
       return { ownerId, end: row.end };
     } catch (error) {

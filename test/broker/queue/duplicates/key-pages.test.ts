@@ -290,3 +290,18 @@ test('what a rule forgot stays forgotten where the broker ends while its rows ar
   small = small.crashed();
   expect(known(small, 0, 40)).toBe(20);
 });
+
+test('keys that were all forgotten are so after a crash in the midst of removing their rows', () => {
+  const small = withPages(60);
+  Object.assign(small.broker.core.sweeps, { firstPages: 1, batchPages: 1 });
+  small.queue('q').duplicates?.clear();
+  small.commit();
+  expect(small.disk.keys(TABLE_KEYS).length).toBeGreaterThan(30);
+  const after = small.crashed();
+  const [from, to] = [50 * 252, 50 * 252 + 10];
+  expect(known(after, from, to)).toBe(0);
+  expect(known(after, from, to)).toBe(10);
+  after.run();
+  expect(after.disk.keys(TABLE_KEYS).length).toBe(1);
+  expect(known(after.restarted(), from, to)).toBe(10);
+});

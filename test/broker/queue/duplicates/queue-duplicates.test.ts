@@ -3,8 +3,11 @@
 
 import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../../../src/amqp/field-table.ts';
+import { readPolicy } from '../../../../src/broker/policy/policy.ts';
+import { Consumer } from '../../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { wrongReferences } from '../../inspect.ts';
+import { SimChannel } from '../../peers.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -364,4 +367,50 @@ test('groups make no difference', () => {
   ack(small, small.queue('q'));
   for (let n = 0; n < 10; n++) send(`k${n}`, 'g');
   expect(small.queue('q').counts.duplicates).toBe(19);
+});
+
+test('a message is no less known where others came in as room was made for it', () => {
+  for (const told of [{}, { headers: { 'x-delay': int(60_000) } }]) {
+    for (const args of [TIMED, ONCE]) {
+      const small = new SmallBroker();
+      const full = { 'x-max-length': int(2), 'x-overflow': text('reject-publish') };
+      const queue = small.declare('q', true, { ...args, ...full });
+      // As the trace of a delivery does, which may go to the same queue.
+      let others = ['c'];
+      const channel = new SimChannel(small.broker.core.lines, () => {
+        for (const other of others.splice(0)) publish(small, other);
+      });
+      queue.addConsumer(new Consumer(queue, channel, 'tag', true, false, 0, new Map()));
+      publish(small, 'a');
+      publish(small, 'b');
+      others = ['c'];
+      publish(small, 'd', told);
+      expect(others).toEqual([]);
+      expect(queue.counts.duplicates).toBe(0);
+      publish(small, 'd', told);
+      expect(queue.counts.duplicates).toBe(1);
+    }
+  }
+});
+
+test('a key that made room for another is forgotten on the disk, too', () => {
+  let small = new SmallBroker();
+  small.declare('q', true, TIMED);
+  const size = { pattern: '.*', definition: { 'x-cache-size': 2 } };
+  small.vhost.policies.set('policy', readPolicy('policy', 'p', size));
+  small.run();
+  publish(small, 'a');
+  publish(small, 'b');
+  // From now on keys go into another page.
+  small = small.restarted();
+  publish(small, 'c');
+  small.commit();
+  small.vhost.policies.clear('policy', 'p');
+  small.run();
+  small = small.restarted();
+  const { counts } = small.queue('q');
+  for (const key of ['b', 'c']) publish(small, key);
+  expect(counts.duplicates).toBe(2);
+  publish(small, 'a');
+  expect(counts.duplicates).toBe(2);
 });

@@ -73,6 +73,22 @@ describe.each(['queue', 'exchange'] as const)('where a %s looks for duplicates',
     else expect(told.some((name) => name === 'basic.return')).toBe(false);
   });
 
+  test('its confirm waits until the first one is on the disk', async () => {
+    const { server, raw } = await publisher(by);
+    await raw.openChannel(2);
+    await raw.call(2, 'confirm.select');
+    server.stickDisk();
+    publish(raw, 'a');
+    raw.publish(2, { exchange: 'x', routingKey: 'k' }, keyed('a'));
+    await raw.call(3, 'channel.open');
+    expect(countsOf(server)).toMatchObject({ ready: 1, dropped: 1 });
+    // What comes on this channel is a confirm, or the answer.
+    raw.send(2, 'basic.qos', {});
+    expect(await raw.next(2)).toMatchObject({ name: 'basic.qos-ok' });
+    server.unstickDisk();
+    expect(await raw.next(2)).toMatchObject({ name: 'basic.ack' });
+  });
+
   test('a commit looks at what was published in it, and before it', async () => {
     const { server, raw } = await publisher(by, 'tx.select');
     for (const key of ['a', 'a', 'b']) publish(raw, key);
