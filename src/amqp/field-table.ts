@@ -2,7 +2,7 @@
 // Never knows which arguments or headers mean something, nor touches frames and methods.
 import { type Buffer, isUtf8 } from 'node:buffer';
 import { assert } from '../util/assert.ts';
-import { copyOf, decodeText, U32 } from '../util/bytes.ts';
+import { copyOf, decodeText, U32, u16At, u32At } from '../util/bytes.ts';
 import { AmqpError } from './errors.ts';
 import { type TableLimits, WIRE_LIMITS } from './table-limits.ts';
 
@@ -155,7 +155,7 @@ export function fixedBytes(type: number): number {
 function lengthEnd(buf: Buffer, at: number, end: number): number {
   const from = at + LENGTH_BYTES;
   if (from > end) throw truncated();
-  const length = buf[at]! * 0x1000000 + ((buf[at + 1]! << 16) | (buf[at + 2]! << 8) | buf[at + 3]!);
+  const length = u32At(buf, at);
   if (length > end - from) throw malformed('a length reaches beyond what encloses it');
   return from + length;
 }
@@ -222,14 +222,14 @@ export function integerAt(buf: Buffer, typeAt: number): number {
     case TYPE_INT16:
       return buf.readInt16BE(at);
     case TYPE_UINT16:
-      return buf.readUInt16BE(at);
+      return u16At(buf, at);
     case TYPE_INT32:
-      return buf.readInt32BE(at);
+      return u32At(buf, at) | 0;
     case TYPE_UINT32:
-      return buf.readUInt32BE(at);
+      return u32At(buf, at);
     case TYPE_INT64:
     case TYPE_INT64_ALIAS:
-      return buf.readInt32BE(at) * U32 + buf.readUInt32BE(at + 4);
+      return (u32At(buf, at) | 0) * U32 + u32At(buf, at + 4);
     default:
       return Number.NaN;
   }

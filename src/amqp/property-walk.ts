@@ -1,6 +1,7 @@
 // Owns finding and replacing single properties in a content-header payload without decoding the
 // rest. Never checks: checkProperties has done so when the message came in.
 
+import { u16At, u32At } from '../util/bytes.ts';
 import { shortBytes } from '../util/limits.ts';
 import { encodeTable } from './encode-table.ts';
 import { type Field, type FieldTable, fieldEnd, readField } from './field-table.ts';
@@ -24,7 +25,7 @@ const BIT_FIRST = 15;
  * of the property flags; the properties follow them in order of falling bits.
  */
 export function propertyStart(bytes: Buffer, flagsAt: number, bit: number): number {
-  const flags = bytes.readUInt16BE(flagsAt);
+  const flags = u16At(bytes, flagsAt);
   let at = flagsAt + 2;
   // Mostly there is none before it.
   if (flags >>> (bit + 1) === 0) return at;
@@ -36,14 +37,14 @@ export function propertyStart(bytes: Buffer, flagsAt: number, bit: number): numb
 
 /** Whether property `bit` is there. */
 export function hasProperty(bytes: Buffer, flagsAt: number, bit: number): boolean {
-  return (bytes.readUInt16BE(flagsAt) & (1 << bit)) !== 0;
+  return (u16At(bytes, flagsAt) & (1 << bit)) !== 0;
 }
 
 /** Where the value of a header begins, its type octet first, without decoding the others; -1: there is none of that name. */
 export function headerAt(bytes: Buffer, flagsAt: number, name: Buffer): number {
   if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return -1;
   const table = propertyStart(bytes, flagsAt, BIT_HEADERS);
-  const end = table + 4 + bytes.readUInt32BE(table);
+  const end = table + 4 + u32At(bytes, table);
   const { length } = name;
   for (let at = table + 4; at < end; ) {
     const keyLength = bytes[at] as number;
@@ -119,7 +120,7 @@ function skipProperty(bytes: Buffer, flagsAt: number, at: number, bit: number): 
 function propertyEnd(bytes: Buffer, at: number, bit: number): number {
   switch (bit) {
     case BIT_HEADERS:
-      return at + 4 + bytes.readUInt32BE(at);
+      return at + 4 + u32At(bytes, at);
     case BIT_DELIVERY_MODE:
     case BIT_PRIORITY:
       return at + 1;

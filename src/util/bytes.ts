@@ -39,6 +39,16 @@ export function copyBytes(
   for (; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number;
 }
 
+/** Two octets of bytes that were checked before: without the checks of `Buffer.readUInt16BE`, for each message. */
+export function u16At(bytes: Buffer, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+/** Four octets, as `u16At`. */
+export function u32At(bytes: Buffer, at: number): number {
+  return u16At(bytes, at) * 0x1_0000 + u16At(bytes, at + 2);
+}
+
 /** A text, or the bytes of one that is no valid UTF-8: what a publisher sent as bytes stays as it is. */
 export type ExactText = string | Buffer;
 

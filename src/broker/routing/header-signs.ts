@@ -3,6 +3,7 @@
 
 import { fieldEnd } from '../../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../../amqp/property-walk.ts';
+import { u32At } from '../../util/bytes.ts';
 
 /** A delivery tag, or an array of them: the publish acks these deliveries of its channel. */
 export const ACK_TAGS_HEADER = 'x-ack-delivery-tag';
@@ -51,7 +52,7 @@ export function headerSigns(bytes: Buffer, flagsAt: number, places: DuePlaces): 
   places.deliverAt = -1;
   if (!hasProperty(bytes, flagsAt, BIT_HEADERS)) return 0;
   const table = propertyStart(bytes, flagsAt, BIT_HEADERS);
-  const end = table + 4 + bytes.readUInt32BE(table);
+  const end = table + 4 + u32At(bytes, table);
   let signs = 0;
   for (let at = table + 4; at < end; ) {
     const length = bytes[at] as number;

@@ -44,6 +44,7 @@ import { readChunk } from '../../../message/read-message.ts';
 import {
   FLAG_PERSISTENT,
   NO_EXPIRY,
+  RECORD_HEAD_BYTES,
   recordExpiryMs,
   recordFlags,
   recordPriority,
@@ -327,7 +328,8 @@ export class Publisher {
       this.refuse(bytes, start, addressEnd, flagsAt);
     }
     if ((signs & (SIGN_COPIES | SIGN_ACKS)) !== 0 || wantsDirectReply(bytes, flagsAt)) return true;
-    if ((flags & PUSH_DELAYED) === 0) return false;
+    // The default exchange, whose name is empty, is of another type.
+    if ((flags & PUSH_DELAYED) === 0 || bytes[start + RECORD_HEAD_BYTES] === 0) return false;
     return this.routes.of(bytes, start, addressEnd, flagsAt).exchange.type === DELAYED_TYPE;
   }
 
