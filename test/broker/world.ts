@@ -43,7 +43,7 @@ const TURNS_MAX = 10_000;
 const OWNER = {};
 
 /** So few that wait are in memory that others have to leave it. */
-const FEW_WAITING = { heapMax: 24, heapKept: 6, openMax: 12, openPages: 1 };
+const FEW_WAITING = { heapMax: 24, heapKept: 6, awayMin: 16, openMax: 12, openPages: 1 };
 
 /** A broker beside its model. */
 export class World implements BrokerListener {

@@ -8,11 +8,16 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The widths of spans by their levels, ms; the first has none. */
-const WIDTHS = [Infinity, DAY, HOUR, MINUTE, SECOND, 1] as const;
+/** The widths of spans by their levels, ms, as rows have these; the first has none. */
+const WIDTHS = [Infinity, DAY, HOUR, MINUTE, SECOND, 1, 16 * DAY] as const;
 
 /** The level whose spans are single milliseconds: no finer one follows. */
-export const FINEST_LEVEL = WIDTHS.length - 1;
+export const FINEST_LEVEL = 5;
+
+/** The levels from the widest spans to the narrowest. */
+const LEVELS = [6, 1, 2, 3, 4, FINEST_LEVEL] as const;
+
+type Level = (typeof LEVELS)[number];
 
 /** A span is chosen so that about so many lie between now and then at least. */
 const SPANS_AHEAD = 3;
@@ -36,15 +41,19 @@ export interface Bucket {
 
 /** The level for a message that is due so far off, ms. */
 export function levelFor(awayMs: number): number {
-  let level = 1;
-  while (level < FINEST_LEVEL - 1 && awayMs < SPANS_AHEAD * (WIDTHS[level] as number)) level += 1;
-  return level;
+  let at = 0;
+  while (at < LEVELS.length - 2 && awayMs < SPANS_AHEAD * WIDTHS[LEVELS[at] as Level]) at += 1;
+  return LEVELS[at] as number;
 }
 
-/** Where the span of a level begins that a time lies in, ms. */
-function spanOf(level: number, dueMs: number): number {
-  const width = WIDTHS[level] as number;
-  return Math.floor(dueMs / width) * width;
+/** The level of the next narrower spans. */
+export function finerThan(level: number): number {
+  return LEVELS[LEVELS.indexOf(level as Level) + 1] ?? FINEST_LEVEL;
+}
+
+/** A number for the span of a level that a time lies in; small where spans are wide. */
+export function keyOf(level: number, dueMs: number): number {
+  return Math.floor(dueMs / (WIDTHS[level] as number)) * WIDTHS.length + level;
 }
 
 /** All buckets of a queue. */
@@ -66,28 +75,36 @@ export class DelayBuckets {
   around(dueMs: number): Bucket[] {
     return WIDTHS.flatMap((_width, level) => {
       if (level === 0) return [];
-      return this.buckets.get(keyOf(level, spanOf(level, dueMs))) ?? [];
+      return this.buckets.get(keyOf(level, dueMs)) ?? [];
     });
   }
 
   /** The bucket of a level for a time; it is made where there is none. */
   at(level: number, dueMs: number): Bucket {
-    const spanMs = spanOf(level, dueMs);
-    const key = keyOf(level, spanMs);
-    let bucket = this.buckets.get(key);
-    if (bucket === undefined) {
-      bucket = {
-        ...{ level, spanMs, minDueMs: Infinity, minId: 0, count: 0, pages: [] },
-        ...{ tail: null, transientTail: null },
-      };
-      this.buckets.set(key, bucket);
-    }
+    const key = keyOf(level, dueMs);
+    return this.buckets.get(key) ?? this.make(level, dueMs, key);
+  }
+
+  private make(level: number, dueMs: number, key: number): Bucket {
+    const width = WIDTHS[level] as number;
+    const spanMs = Math.floor(dueMs / width) * width;
+    const bucket: Bucket = {
+      level,
+      spanMs,
+      minDueMs: Infinity,
+      minId: 0,
+      count: 0,
+      pages: [],
+      tail: null,
+      transientTail: null,
+    };
+    this.buckets.set(key, bucket);
     return bucket;
   }
 
-  /** Notes that a message was put into a bucket. */
-  added(bucket: Bucket, dueMs: number, id: number): void {
-    bucket.count += 1;
+  /** Notes that a message was put into a bucket; or so many, the first of which is this, where the level is not the finest. */
+  added(bucket: Bucket, dueMs: number, id: number, count = 1): void {
+    bucket.count += count;
     if (bucket.level === FINEST_LEVEL) {
       bucket.minId = bucket.count === 1 ? id : Math.min(bucket.minId, id);
     }
@@ -138,8 +155,4 @@ export class DelayBuckets {
 
 function isBefore(dueA: number, idA: number, dueB: number, idB: number): boolean {
   return dueA < dueB || (dueA === dueB && idA < idB);
-}
-
-function keyOf(level: number, spanMs: number): number {
-  return spanMs * WIDTHS.length + level;
 }

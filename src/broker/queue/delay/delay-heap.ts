@@ -1,120 +1,158 @@
 // Owns the messages of one queue that wait for their time and are in memory: the one due first comes out first.
 // Never touches the store.
 
-import { type DelayEntry, emptyEntry } from './delay-entry.ts';
+import { type DelayEntry, EntryBytes } from './delay-entry.ts';
 import type { DelayPage } from './delay-page.ts';
 
 const FIRST_CAPACITY = 16;
 
 /** So many times are looked at to find about how many are due when. */
-const SAMPLE = 1_024;
+const SAMPLE = 512;
 
 /**
- * A binary heap of slots, ordered by time and then by id. What is known of an entry lies in typed arrays by its slot:
+ * A binary heap of slots, ordered by time and then by id. What is known of an entry lies by its slot, as it lies in pages:
  * about 60 bytes for each. What comes is put behind the heap, in no order, until it may be the first: most entries wait
  * for long, and many leave for a bucket before they are ever compared.
  *
  *   0 ... ordered   the heap
- *   ... size        loose entries, none due before `looseDueMs`
+ *   ... placed      loose entries, none due before `looseDueMs`
+ *   ... size        entries that lie in no page yet, none due before `unplacedDueMs`
  *   ... capacity    free slots
  */
 export class DelayHeap {
   size = 0;
   private ordered = 0;
+  private placed = 0;
   private looseDueMs = Infinity;
+  /** Of those that lie in no page yet: see `place`. */
+  unplacedDueMs = Infinity;
   private capacity = 0;
-  private heap = new Uint32Array(0);
-  /** Slots that are free: those behind `size` in `heap`. */
-  private dues = new Float64Array(0);
-  private ids = new Float64Array(0);
-  private positions = new Float64Array(0);
-  private starts = new Float64Array(0);
-  private bodies = new Uint32Array(0);
-  private returns = new Uint32Array(0);
-  private flags = new Uint8Array(0);
-  private priorities = new Uint8Array(0);
-  private pages: DelayPage[] = [];
+  /** By their places: slots, those behind `size` free. All that follow is by slots. */
+  slots = new Uint32Array(0);
+  dues = new Float64Array(0);
+  ids = new Float64Array(0);
+  entries = new EntryBytes(0);
+  private pages: (DelayPage | null)[] = [];
 
   /** When the first one is due, ms; Infinity: there is none. */
   get firstDueMs(): number {
-    const first = this.ordered === 0 ? Infinity : (this.dues[this.heap[0] as number] as number);
-    return Math.min(this.looseDueMs, first);
+    const first = this.ordered === 0 ? Infinity : (this.dues[this.slots[0] as number] as number);
+    return Math.min(this.looseDueMs, this.unplacedDueMs, first);
+  }
+
+  /** How many lie in no page yet. */
+  get unplaced(): number {
+    return this.size - this.placed;
+  }
+
+  /** Adds an entry that lies in no page yet. */
+  push(entry: DelayEntry): void {
+    this.take(entry, null);
+    if (entry.dueMs < this.unplacedDueMs) this.unplacedDueMs = entry.dueMs;
   }
 
   /** Adds an entry that lies in `page`. */
-  push(entry: DelayEntry, page: DelayPage): void {
-    if (this.size === this.capacity) this.grow();
-    const slot = this.heap[this.size] as number;
-    this.dues[slot] = entry.dueMs;
-    this.ids[slot] = entry.id;
-    this.positions[slot] = entry.position;
-    this.starts[slot] = entry.startMs;
-    this.bodies[slot] = entry.bodyBytes;
-    this.returns[slot] = entry.returns;
-    this.flags[slot] = entry.flags;
-    this.priorities[slot] = entry.priority;
-    this.pages[slot] = page;
-    this.size += 1;
+  pushPlaced(entry: DelayEntry, page: DelayPage): void {
+    const slot = this.take(entry, page);
+    const { slots, placed } = this;
+    slots[this.size - 1] = slots[placed] as number;
+    slots[placed] = slot;
+    this.placed += 1;
     if (entry.dueMs < this.looseDueMs) this.looseDueMs = entry.dueMs;
   }
 
-  /** Fills in the first one; returns its page. There must be one. */
+  /** Keeps an entry behind all others; returns its slot. */
+  private take(entry: DelayEntry, page: DelayPage | null): number {
+    if (this.size === this.capacity) this.grow();
+    const slot = this.slots[this.size] as number;
+    this.dues[slot] = entry.dueMs;
+    this.ids[slot] = entry.id;
+    this.entries.write(slot, entry);
+    this.pages[slot] = page;
+    this.size += 1;
+    return slot;
+  }
+
+  /** Fills in the first one; returns its page. There must be one, in a page. */
   first(entry: DelayEntry): DelayPage {
     if (this.firstMayBeLoose) this.order();
     return this.at(0, entry);
   }
 
-  /** Takes the first one out, and fills it in; returns its page. There must be one. */
+  /** Takes the first one out, and fills it in; returns its page. There must be one, in a page. */
   pop(entry: DelayEntry): DelayPage {
     if (this.firstMayBeLoose) this.order();
     return this.takeAt(0, entry);
   }
 
-  /** The time before which about so many of them are due, ms, by a sample; there must be more. */
-  dueOf(count: number): number {
-    const step = Math.max(1, Math.floor(this.size / SAMPLE));
-    const dues = new Float64Array(Math.floor(this.size / step));
+  /** The time before which about such a part of those are due that lie in no page, ms, by a sample; there must be one. */
+  dueOf(part: number): number {
+    const { placed, unplaced } = this;
+    const step = Math.ceil(unplaced / SAMPLE);
+    const dues = new Float64Array(Math.ceil(unplaced / step));
     for (let n = 0; n < dues.length; n++) {
-      dues[n] = this.dues[this.heap[n * step] as number] as number;
+      dues[n] = this.dues[this.slots[placed + n * step] as number] as number;
     }
-    return dues.sort()[Math.floor(count / step)] as number;
+    return dues.sort()[Math.floor(part * dues.length)] as number;
   }
 
-  /** Asks of each entry, in no order, for the page that it lies in from now on; null: it leaves. The entry is reused. */
-  sift(pageFor: (entry: DelayEntry, page: DelayPage) => DelayPage | null): void {
-    const { heap, size } = this;
-    const entry = emptyEntry();
-    this.ordered = 0;
+  /** Takes all out of their pages; `visit` is told each with its slot. */
+  unplace(visit: (page: DelayPage, slot: number) => void): void {
+    const { slots, pages, placed } = this;
+    for (let place = 0; place < placed; place++) {
+      const slot = slots[place] as number;
+      visit(pages[slot] as DelayPage, slot);
+      pages[slot] = null;
+    }
+    this.unplacedDueMs = this.firstDueMs;
     this.looseDueMs = Infinity;
-    let kept = 0;
-    for (let place = 0; place < size; place++) {
-      const slot = heap[place] as number;
-      const page = pageFor(entry, this.at(place, entry));
-      if (page === null) continue;
-      this.pages[slot] = page;
-      heap[place] = heap[kept] as number;
-      heap[kept] = slot;
+    this.ordered = 0;
+    this.placed = 0;
+  }
+
+  /** Where those begin that lie in no page. */
+  get firstUnplaced(): number {
+    return this.placed;
+  }
+
+  /**
+   * Of those that lie in no page, so many at most that are due before `keptMs` stay, to be put into pages at once. All others
+   * leave; returns how many. Their slots follow behind `size`, and can be read until others come.
+   */
+  place(keptMs: number, most: number): number {
+    const { slots, size, dues } = this;
+    const end = Math.min(size, this.placed + most);
+    let kept = this.placed;
+    let looseDueMs = this.looseDueMs;
+    for (let place = kept; place < size && kept < end; place++) {
+      const slot = slots[place] as number;
+      const dueMs = dues[slot] as number;
+      if (dueMs >= keptMs) continue;
+      slots[place] = slots[kept] as number;
+      slots[kept] = slot;
       kept += 1;
-      if (entry.dueMs < this.looseDueMs) this.looseDueMs = entry.dueMs;
+      if (dueMs < looseDueMs) looseDueMs = dueMs;
     }
     this.size = kept;
+    this.placed = kept;
+    this.looseDueMs = looseDueMs;
+    this.unplacedDueMs = Infinity;
+    return size - kept;
   }
 
-  /** Fills in the entry at a place of the heap, which is in no order; returns its page. */
+  /** Those from one place on to another lie in this page from now on. */
+  putInto(page: DelayPage, from: number, to: number): void {
+    for (let place = from; place < to; place++) this.pages[this.slots[place] as number] = page;
+  }
+
+  /** Fills in the entry at a place, which are in no order; returns its page, if it lies in one. */
   at(place: number, entry: DelayEntry): DelayPage {
-    const slot = this.heap[place] as number;
-    entry.dueMs = this.dues[slot] as number;
-    entry.id = this.ids[slot] as number;
-    entry.position = this.positions[slot] as number;
-    entry.startMs = this.starts[slot] as number;
-    entry.bodyBytes = this.bodies[slot] as number;
-    entry.returns = this.returns[slot] as number;
-    entry.flags = this.flags[slot] as number;
-    entry.priority = this.priorities[slot] as number;
+    const slot = this.slots[place] as number;
+    this.entries.read(slot, entry);
     return this.pages[slot] as DelayPage;
   }
 
-  /** The places of all, the one due first first; nothing may change meanwhile. */
+  /** The places of all, the one due first first; all must lie in pages, and nothing may change meanwhile. */
   *inOrder(): Iterable<number> {
     this.order();
     // A place comes before those below it: the next one is among those below the ones before.
@@ -137,29 +175,35 @@ export class DelayHeap {
   /** Where an entry stands, by its id; -1: it is not here. Looks at all of them. */
   placeOf(id: number): number {
     for (let place = 0; place < this.size; place++) {
-      if (this.ids[this.heap[place] as number] === id) return place;
+      if (this.ids[this.slots[place] as number] === id) return place;
     }
     return -1;
   }
 
-  /** Takes the entry at a place out, and fills it in; returns its page. */
+  /** Takes the entry at a place out, which must lie in a page, and fills it in; returns that. */
   takeAt(place: number, entry: DelayEntry): DelayPage {
     const page = this.at(place, entry);
-    const { heap } = this;
-    const freed = heap[place] as number;
-    this.size -= 1;
-    const end = heap[this.size] as number;
-    if (place < this.ordered) {
+    const { slots } = this;
+    const freed = slots[place] as number;
+    // Each part of the heap gives its last to the one before.
+    let hole = place;
+    if (hole < this.ordered) {
       this.ordered -= 1;
-      const last = heap[this.ordered] as number;
-      heap[this.ordered] = end;
-      if (place < this.ordered) {
-        this.sink(place, last);
-        if (heap[place] === last) this.rise(place, last);
+      const last = slots[this.ordered] as number;
+      if (hole < this.ordered) {
+        this.sink(hole, last);
+        if (slots[hole] === last) this.rise(hole, last);
       }
-    } else heap[place] = end;
-    heap[this.size] = freed;
-    if (this.ordered === this.size) this.looseDueMs = Infinity;
+      hole = this.ordered;
+    }
+    const wasLoose = place === hole;
+    this.placed -= 1;
+    slots[hole] = slots[this.placed] as number;
+    this.size -= 1;
+    slots[this.placed] = slots[this.size] as number;
+    slots[this.size] = freed;
+    if (this.ordered === this.placed) this.looseDueMs = Infinity;
+    else if (wasLoose && entry.dueMs === this.looseDueMs) this.looseDueMs = this.firstLooseMs();
     return page;
   }
 
@@ -167,27 +211,37 @@ export class DelayHeap {
   clear(): void {
     this.size = 0;
     this.ordered = 0;
+    this.placed = 0;
     this.looseDueMs = Infinity;
+    this.unplacedDueMs = Infinity;
     this.capacity = 0;
     this.pages.length = 0;
     this.resize(0);
   }
 
+  private firstLooseMs(): number {
+    let dueMs = Infinity;
+    for (let place = this.ordered; place < this.placed; place++) {
+      dueMs = Math.min(dueMs, this.dues[this.slots[place] as number] as number);
+    }
+    return dueMs;
+  }
+
   private get firstMayBeLoose(): boolean {
-    if (this.ordered === this.size) return false;
-    return this.ordered === 0 || this.looseDueMs <= (this.dues[this.heap[0] as number] as number);
+    if (this.ordered === this.placed) return false;
+    return this.ordered === 0 || this.looseDueMs <= (this.dues[this.slots[0] as number] as number);
   }
 
   /** Takes what is loose into the heap. */
   private order(): void {
-    for (; this.ordered < this.size; this.ordered++) {
-      this.rise(this.ordered, this.heap[this.ordered] as number);
+    for (; this.ordered < this.placed; this.ordered++) {
+      this.rise(this.ordered, this.slots[this.ordered] as number);
     }
     this.looseDueMs = Infinity;
   }
 
   private placedBefore(a: number, b: number): boolean {
-    return this.before(this.heap[a] as number, this.heap[b] as number);
+    return this.before(this.slots[a] as number, this.slots[b] as number);
   }
 
   private before(a: number, b: number): boolean {
@@ -196,55 +250,50 @@ export class DelayHeap {
   }
 
   private rise(from: number, slot: number): void {
-    const { heap } = this;
+    const { slots } = this;
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = heap[parent] as number;
+      const above = slots[parent] as number;
       if (!this.before(slot, above)) break;
-      heap[at] = above;
+      slots[at] = above;
       at = parent;
     }
-    heap[at] = slot;
+    slots[at] = slot;
   }
 
   private sink(from: number, slot: number): void {
-    const { heap, ordered } = this;
+    const { slots, ordered } = this;
     let at = from;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= ordered) break;
-      if (child + 1 < ordered && this.before(heap[child + 1] as number, heap[child] as number))
+      if (child + 1 < ordered && this.before(slots[child + 1] as number, slots[child] as number))
         child += 1;
-      const below = heap[child] as number;
+      const below = slots[child] as number;
       if (!this.before(below, slot)) break;
-      heap[at] = below;
+      slots[at] = below;
       at = child;
     }
-    heap[at] = slot;
+    slots[at] = slot;
   }
 
   private grow(): void {
     const before = this.capacity;
     this.resize(before === 0 ? FIRST_CAPACITY : before * 2);
-    for (let slot = before; slot < this.capacity; slot++) this.heap[slot] = slot;
+    for (let slot = before; slot < this.capacity; slot++) this.slots[slot] = slot;
   }
 
   private resize(capacity: number): void {
     this.capacity = capacity;
-    this.heap = copied(this.heap, new Uint32Array(capacity));
+    this.slots = copied(this.slots, new Uint32Array(capacity));
     this.dues = copied(this.dues, new Float64Array(capacity));
     this.ids = copied(this.ids, new Float64Array(capacity));
-    this.positions = copied(this.positions, new Float64Array(capacity));
-    this.starts = copied(this.starts, new Float64Array(capacity));
-    this.bodies = copied(this.bodies, new Uint32Array(capacity));
-    this.returns = copied(this.returns, new Uint32Array(capacity));
-    this.flags = copied(this.flags, new Uint8Array(capacity));
-    this.priorities = copied(this.priorities, new Uint8Array(capacity));
+    this.entries = this.entries.resized(capacity);
   }
 }
 
-function copied<T extends Float64Array | Uint32Array | Uint8Array>(from: T, to: T): T {
+function copied<T extends Float64Array | Uint32Array>(from: T, to: T): T {
   to.set(from.subarray(0, to.length));
   return to;
 }

@@ -2,23 +2,29 @@
 // which of them have gone: delayed-messages.ts does.
 
 import { writeChecksum } from '../../../store/checksum.ts';
-import { U32 } from '../../../util/bytes.ts';
-import { DELAYED_RETURNED, type DelayEntry } from './delay-entry.ts';
+import {
+  copyEntry,
+  DELAYED_RETURNED,
+  type DelayEntry,
+  ENTRY_BYTES,
+  ENTRY_WORDS,
+  EntryBytes,
+  readEntryAt,
+} from './delay-entry.ts';
 
 /*
  *   0        u8   1, the version
  *   1        u8   the level of the span: see delay-buckets.ts; 0: any time
  *   2        u16  n
  *   4        f64  where the span begins, ms
- *   12       n x (u48 due ms | u48 id | f64 position in the log | u32 body bytes | u8 flags | u8 priority
- *                 | u32 returns | u48 start of its time to live, ms)
+ *   12       n x entry: see delay-entry.ts
  *   end-4    u32  checksum of all before it
  *
  * Two pages of the store hold a full one.
  */
 const VERSION = 1;
 const HEAD_BYTES = 12;
-const ENTRY_BYTES = 36;
+const HEAD_WORDS = HEAD_BYTES / Uint32Array.BYTES_PER_ELEMENT;
 const CHECKSUM_BYTES = 4;
 
 /** Entries of a full page. */
@@ -31,7 +37,12 @@ const FULL_BYTES = HEAD_BYTES + DELAY_PAGE_ENTRIES * ENTRY_BYTES + CHECKSUM_BYTE
 const spare: Buffer[] = [];
 const SPARE_MAX = 256;
 
-const NO_BYTES = new DataView(new ArrayBuffer(0));
+const NO_WORDS = new Uint32Array(0);
+
+/** An entry on its way into a page. */
+const one = new EntryBytes(1);
+const oneId = new Float64Array(1);
+const FIRST = new Uint32Array(1);
 
 /** One page. Its entries stay as they are; the page goes with the last of them, or is written anew without some. */
 export class DelayPage {
@@ -53,7 +64,8 @@ export class DelayPage {
   maxId = 0;
   /** The row as far as it is written, without its checksum; null: the store alone has it. */
   bytes: Buffer | null = null;
-  private view: DataView = NO_BYTES;
+  /** The same bytes. */
+  private words: Uint32Array = NO_WORDS;
   /** Whether its row in the store, or its absence, no longer tells the truth. */
   dirty = false;
   /** Whether the store has a row of it (sealed, if not yet durable). */
@@ -74,25 +86,47 @@ export class DelayPage {
 
   /** Adds an entry; the page must not be full, and its bytes in memory or not begun. */
   add(entry: DelayEntry): void {
-    const at = HEAD_BYTES + this.count * ENTRY_BYTES;
-    if (this.bytes === null || at + ENTRY_BYTES + CHECKSUM_BYTES > this.bytes.length) this.grow();
-    const { view } = this;
-    writeU48(view, entry.dueMs, at);
-    writeU48(view, entry.id, at + 6);
-    view.setFloat64(at + 12, entry.position);
-    view.setUint32(at + 20, entry.bodyBytes);
-    view.setUint8(at + 24, entry.flags);
-    view.setUint8(at + 25, entry.priority);
-    view.setUint32(at + 26, entry.returns);
-    writeU48(view, entry.startMs, at + 30);
-    this.count += 1;
-    this.left += 1;
-    this.notes(entry);
-    view.setUint16(2, this.count);
+    one.write(0, entry);
+    oneId[0] = entry.id;
+    this.addSome(one, oneId, FIRST, 0, 1);
+  }
+
+  /** Adds entries, as many as it has room for, of those at `slots` from one place on to another; returns the place of the next. */
+  addSome(
+    entries: EntryBytes,
+    ids: Float64Array,
+    slots: Uint32Array,
+    from: number,
+    to: number,
+  ): number {
+    const end = Math.min(to, from + DELAY_PAGE_ENTRIES - this.count);
+    const added = end - from;
+    this.reserve(this.count + added);
+    const { words } = this;
+    let { bodyBytes, fresh, minId, maxId } = this;
+    let at = HEAD_WORDS + this.count * ENTRY_WORDS;
+    for (let place = from; place < end; place++) {
+      const slot = slots[place] as number;
+      copyEntry(entries.words, slot * ENTRY_WORDS, words, at);
+      at += ENTRY_WORDS;
+      const id = ids[slot] as number;
+      bodyBytes += entries.bodyBytesOf(slot);
+      if ((entries.flagsOf(slot) & DELAYED_RETURNED) === 0) fresh += 1;
+      if (id < minId) minId = id;
+      if (id > maxId) maxId = id;
+    }
+    this.count += added;
+    this.left += added;
+    this.bodyBytes = bodyBytes;
+    this.fresh = fresh;
+    this.minId = minId;
+    this.maxId = maxId;
+    this.bytes?.writeUInt16BE(this.count, 2);
+    return end;
   }
 
   /** An entry that waits is in it. */
-  notes({ id, bodyBytes, flags }: DelayEntry): void {
+  notes(id: number, bodyBytes: number, flags: number): void {
     this.bodyBytes += bodyBytes;
     if ((flags & DELAYED_RETURNED) === 0) this.fresh += 1;
     if (id < this.minId) this.minId = id;
@@ -102,6 +136,7 @@ export class DelayPage {
   /** Makes it hold just these. */
   replace(entries: readonly DelayEntry[]): void {
     this.bytes = null;
+    this.words = NO_WORDS;
     this.count = 0;
     this.left = 0;
     this.bodyBytes = 0;
@@ -124,20 +159,23 @@ export class DelayPage {
   unload(): void {
     const { bytes } = this;
     this.bytes = null;
-    // It would keep them.
-    this.view = NO_BYTES;
+    // They would keep them.
+    this.words = NO_WORDS;
     if (bytes?.length === FULL_BYTES && spare.length < SPARE_MAX) spare.push(bytes);
   }
 
-  private grow(): void {
+  /** Sees to it that there is room for so many entries. */
+  private reserve(count: number): void {
     const before = this.bytes;
-    const whole = before !== null || this.level === 0;
+    const wanted = HEAD_BYTES + count * ENTRY_BYTES + CHECKSUM_BYTES;
+    if (before !== null && wanted <= before.length) return;
+    const whole = wanted > FIRST_BYTES || this.level === 0;
     // All of it is written before it is read.
     const bytes = whole
       ? (spare.pop() ?? Buffer.allocUnsafeSlow(FULL_BYTES))
       : Buffer.allocUnsafe(FIRST_BYTES);
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset);
+    this.words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     if (before !== null) {
       before.copy(bytes);
       return;
@@ -165,28 +203,10 @@ export function pageOfRow(number: number, row: Buffer): DelayPage | string {
 
 /** Fills in the entry at a place of a row or of a page's bytes. */
 export function readEntry(row: Buffer, index: number, entry: DelayEntry): void {
-  const at = HEAD_BYTES + index * ENTRY_BYTES;
-  entry.dueMs = readU48(row, at);
-  entry.id = readU48(row, at + 6);
-  entry.position = row.readDoubleBE(at + 12);
-  entry.bodyBytes = row.readUInt32BE(at + 20);
-  entry.flags = row[at + 24] as number;
-  entry.priority = row[at + 25] as number;
-  entry.returns = row.readUInt32BE(at + 26);
-  entry.startMs = readU48(row, at + 30);
+  readEntryAt(row, HEAD_BYTES + index * ENTRY_BYTES, entry);
 }
 
 /** How many entries a sound row has. */
 export function entriesOf(row: Buffer): number {
   return row.readUInt16BE(2);
-}
-
-function writeU48(view: DataView, value: number, at: number): void {
-  const high = Math.floor(value / U32);
-  view.setUint16(at, high);
-  view.setUint32(at + 2, value - high * U32);
-}
-
-function readU48(bytes: Buffer, at: number): number {
-  return bytes.readUInt16BE(at) * U32 + bytes.readUInt32BE(at + 2);
 }

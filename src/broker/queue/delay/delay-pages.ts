@@ -54,17 +54,19 @@ export class DelayPages {
 
   /** The page of a bucket for another message. */
   inBucket(bucket: Bucket, stored: boolean): DelayPage {
-    let page = stored ? bucket.tail : bucket.transientTail;
-    if (page === null || page.full) {
-      page = this.make(bucket.level, bucket.spanMs, stored);
-      bucket.pages.push(page);
-      if (stored) bucket.tail = page;
-      else bucket.transientTail = page;
-    }
+    const page = stored ? bucket.tail : bucket.transientTail;
+    return page === null || page.full ? this.begin(bucket, stored) : page;
+  }
+
+  /** Begins a page of a bucket. A stored one is in use till the next seal: see there. */
+  private begin(bucket: Bucket, stored: boolean): DelayPage {
+    const page = this.make(bucket.level, bucket.spanMs, stored);
+    bucket.pages.push(page);
     if (stored) {
+      bucket.tail = page;
       this.unsealed.add(bucket);
       this.dirty(page);
-    }
+    } else bucket.transientTail = page;
     return page;
   }
 

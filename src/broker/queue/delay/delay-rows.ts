@@ -76,12 +76,20 @@ export interface DelayBounds {
   /** More in memory than this, and all but those due first go into buckets. */
   readonly heapMax: number;
   readonly heapKept: number;
+  /** So many of one batch are put into buckets at once, where they are far off. */
+  readonly awayMin: number;
   /** A bucket of more messages is divided before it is opened, or opened in parts of so many pages. */
   readonly openMax: number;
   readonly openPages: number;
 }
 
-const BOUNDS: DelayBounds = { heapMax: 32_768, heapKept: 8_192, openMax: 16_384, openPages: 64 };
+const BOUNDS: DelayBounds = {
+  heapMax: 32_768,
+  heapKept: 8_192,
+  awayMin: 4_096,
+  openMax: 16_384,
+  openPages: 64,
+};
 
 /** The rows of all queues of one store. */
 export class DelayRows {

@@ -3,14 +3,14 @@
 
 import type { MessageLog } from '../../../message/log/log.ts';
 import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
-import { type Bucket, DelayBuckets, FINEST_LEVEL, levelFor } from './delay-buckets.ts';
+import { type Bucket, DelayBuckets, FINEST_LEVEL, finerThan } from './delay-buckets.ts';
 import { DELAYED_RETURNED, DELAYED_STORED, type DelayEntry, emptyEntry } from './delay-entry.ts';
 import { DelayHeap } from './delay-heap.ts';
 import { type DelayPlace, findInBuckets, type Soonest, soonest } from './delay-lookup.ts';
-import type { DelayOwner, Release } from './delay-owner.ts';
 import { type DelayPage, readEntry } from './delay-page.ts';
 import { DelayPages } from './delay-pages.ts';
-import type { DelayRows } from './delay-rows.ts';
+import { type DelayOwner, DelayPlaces, type Release } from './delay-places.ts';
+import type { DelayBounds, DelayRows } from './delay-rows.ts';
 import { DelaySweep } from './delay-sweep.ts';
 import { DelayWalks } from './delay-walks.ts';
 
@@ -21,7 +21,7 @@ const OPENINGS_PER_TURN = 4;
 const LEAD_MS = 500;
 
 /*
- *   heap     every message in memory, the one due first on top; each lies in a page besides
+ *   heap     every message in memory, the one due first on top; each lies in a page besides, from the next batch on
  *   buckets  those far off, by spans of time; the store alone has their pages
  *
  *   now ----- heap ------ horizon: the first message of all buckets
@@ -44,7 +44,10 @@ export class DelayedMessages {
   heap = new DelayHeap();
   readonly buckets = new DelayBuckets();
   readonly pages: DelayPages;
+  private readonly places: DelayPlaces;
   private nextId = 1;
+  /** The time when something was last asked of it, ms. */
+  private nowMs = 0;
   /** How often pages may be opened still, in this turn. */
   private openings = 0;
   /** Buckets whose messages are wanted at once, and since when, ms. */
@@ -58,13 +61,14 @@ export class DelayedMessages {
     this.log = log;
     this.rows = rows;
     this.pages = new DelayPages(owner.id, rows, () => owner.entriesDirty());
+    this.places = new DelayPlaces(this, owner);
   }
 
   /** When `promote` has to be called next, by the broker's time, ms; Infinity: not at all. */
   get nextDueMs(): number {
     if (this.hastened.length > 0) return 0;
     const { heap, buckets } = this;
-    const leadMs = heap.size < this.rows.bounds.openMax ? LEAD_MS : 0;
+    const leadMs = heap.size < this.bounds.openMax ? LEAD_MS : 0;
     return Math.min(heap.firstDueMs, buckets.horizonMs - leadMs);
   }
 
@@ -80,13 +84,19 @@ export class DelayedMessages {
     entry.id = this.nextId++;
     if ((entry.flags & DELAYED_STORED) !== 0) this.owner.unsealedPushed();
     this.counted(entry, 1);
-    this.heap.push(entry, this.pageFor(entry));
-    if (this.heap.size > this.rows.bounds.heapMax) this.spill(nowMs);
+    this.nowMs = nowMs;
+    this.push(entry);
+    if (this.heap.size > this.bounds.heapMax) this.places.spill(nowMs);
+  }
+
+  get bounds(): DelayBounds {
+    return this.rows.bounds;
   }
 
   /** Releases what is due by `nowMs`, the earliest first, so many at most. Returns whether more is due. */
   promote(nowMs: number, most: number, release: Release): boolean {
-    const { heap, buckets, rows } = this;
+    const { heap, buckets, bounds } = this;
+    this.nowMs = nowMs;
     this.openings = OPENINGS_PER_TURN;
     this.hastenSome();
     for (let left = most; this.ready(nowMs); left--) {
@@ -95,7 +105,7 @@ export class DelayedMessages {
     }
     const isNear = (): boolean =>
       buckets.horizonMs <= nowMs ||
-      (heap.size < rows.bounds.openMax && buckets.horizonMs - LEAD_MS <= nowMs);
+      (heap.size < bounds.openMax && buckets.horizonMs - LEAD_MS <= nowMs);
     while (this.openings > 0 && isNear()) this.open();
     return this.hastened.length > 0 || isNear();
   }
@@ -113,6 +123,7 @@ export class DelayedMessages {
   /** Releases one message, whenever it is due; false: there is none with that time and id. */
   take(dueMs: number, id: number, release: Release): boolean {
     const { heap, pages, entry } = this;
+    this.places.settle(this.nowMs);
     const place = heap.placeOf(id);
     if (place >= 0) {
       heap.at(place, entry);
@@ -128,18 +139,22 @@ export class DelayedMessages {
 
   /** Up to `count` messages that are due soonest, of those behind `after`: see delay-lookup.ts. */
   soonest(count: number, after: DelayPlace | null): Soonest {
+    this.places.settle(this.nowMs);
     return soonest(this, count, after);
   }
 
   /** Makes all that wait be due at once, little by little. */
   hasten(nowMs: number): void {
+    this.nowMs = nowMs;
     this.hastenedMs = Math.ceil(nowMs);
+    this.places.settle(nowMs);
     const all = this.heap;
     this.heap = new DelayHeap();
     // What is put back does not go into a page of those that leave.
     this.pages.close();
     for (const entry = emptyEntry(); all.size > 0; this.again(entry)) {
-      this.leaves(all.pop(entry), entry);
+      this.pages.left(all.pop(entry));
+      this.owner.moved(entry.position);
     }
     this.hastened.length = 0;
     for (const bucket of this.buckets.all()) this.hastened.push(bucket);
@@ -168,6 +183,7 @@ export class DelayedMessages {
 
   /** Puts what changed into the batch being gathered. */
   sealInto(batch: number): void {
+    this.places.settle(this.nowMs);
     this.pages.sealInto(batch);
   }
 
@@ -192,14 +208,14 @@ export class DelayedMessages {
         this.nextId = Math.max(this.nextId, entry.id + 1);
         if (pages.hasGone(entry)) continue;
         page.left += 1;
-        page.notes(entry);
+        page.notes(entry.id, entry.bodyBytes, entry.flags);
         this.counted(entry, 1);
         if (!log.recoverRef(entry.position, entry.bodyBytes)) {
           log.recoverHeld(entry.position, entry.bodyBytes);
           missing.push({ dueMs: entry.dueMs, id: entry.id });
         }
         seen(entry);
-        if (bucket === null) this.heap.push(entry, page);
+        if (bucket === null) this.heap.pushPlaced(entry, page);
         else buckets.added(bucket, entry.dueMs, entry.id);
       }
       if (page.left > 0) return;
@@ -219,6 +235,7 @@ export class DelayedMessages {
   private ready(nowMs: number): boolean {
     const { heap, buckets, entry } = this;
     for (;;) {
+      if (heap.unplacedDueMs <= nowMs) this.places.settle(this.nowMs);
       const dueMs = heap.firstDueMs;
       if (dueMs > nowMs && buckets.horizonMs > nowMs) return false;
       if (dueMs < buckets.horizonMs) return true;
@@ -246,45 +263,21 @@ export class DelayedMessages {
     if ((flags & DELAYED_STORED) !== 0) this.storedCount += one;
   }
 
-  /** The page of an entry in memory; one that is stored is put into the page in use. */
-  private pageFor(entry: DelayEntry): DelayPage {
-    const { pages } = this;
-    if ((entry.flags & DELAYED_STORED) === 0) return pages.transient;
-    const page = pages.forNext();
-    page.add(entry);
-    return page;
-  }
-
-  /** Puts all but about those due first into buckets; these come together in new pages. */
-  private spill(nowMs: number): void {
-    const { heapKept, heapMax } = this.rows.bounds;
-    const keptMs = this.heap.dueOf(heapKept);
-    let left = heapMax >> 1;
-    this.pages.close();
-    this.heap.sift((entry, page) => {
-      this.leaves(page, entry);
-      if (entry.dueMs < keptMs && left-- > 0) return this.pageFor(entry);
-      this.putAway(levelFor(entry.dueMs - nowMs), entry);
-      return null;
-    });
-  }
-
-  /** An entry goes from its page to another; the page goes with the last of its own. */
-  private leaves(page: DelayPage, { position }: DelayEntry): void {
-    this.pages.left(page);
-    this.owner.moved(position);
+  /** Keeps an entry in memory; the batch that it belongs to gives it a place. */
+  private push(entry: DelayEntry): void {
+    this.heap.push(entry);
+    if ((entry.flags & DELAYED_STORED) !== 0) this.owner.entriesDirty();
   }
 
   /** Has a message wait anew that is wanted at once. */
   private again(entry: DelayEntry): void {
     entry.dueMs = Math.max(this.hastenedMs, this.pages.mark.dueMs);
     entry.id = this.nextId++;
-    this.heap.push(entry, this.pageFor(entry));
+    this.push(entry);
   }
 
   private hastenSome(): void {
-    const { hastened, buckets, heap } = this;
-    const { bounds } = this.rows;
+    const { hastened, buckets, heap, bounds } = this;
     while (hastened.length > 0 && heap.size < bounds.openMax) {
       const bucket = hastened.at(-1) as Bucket;
       const page = bucket.pages.shift();
@@ -308,18 +301,9 @@ export class DelayedMessages {
     for (const entry of entries) this.again(entry);
   }
 
-  /** Puts an entry into the bucket of its time; returns that. */
-  private putAway(level: number, entry: DelayEntry): Bucket {
-    const bucket = this.buckets.at(level, entry.dueMs);
-    this.pages.inBucket(bucket, (entry.flags & DELAYED_STORED) !== 0).add(entry);
-    this.buckets.added(bucket, entry.dueMs, entry.id);
-    return bucket;
-  }
-
   /** Opens some pages of the first bucket, or divides them; there must be one. */
   private open(): void {
-    const { buckets, hastened } = this;
-    const { bounds } = this.rows;
+    const { buckets, hastened, bounds } = this;
     const bucket = buckets.first() as Bucket;
     this.openings -= 1;
     const finest = bucket.level === FINEST_LEVEL;
@@ -334,7 +318,7 @@ export class DelayedMessages {
       buckets.close(bucket, page);
       this.readOrLose(bucket, page, (entry) => {
         bucket.count -= 1;
-        this.heap.push(entry, page);
+        this.heap.pushPlaced(entry, page);
       });
     }
     if (bucket.pages.length === 0) return buckets.remove(bucket);
@@ -346,14 +330,15 @@ export class DelayedMessages {
 
   /** Puts some pages of a bucket into finer ones. */
   private divide(bucket: Bucket): void {
-    const { buckets, pages, hastened } = this;
+    const { buckets, pages, places, hastened } = this;
+    const level = finerThan(bucket.level);
     const finer = new Set<Bucket>();
-    for (const page of bucket.pages.splice(0, this.rows.bounds.openPages)) {
+    for (const page of bucket.pages.splice(0, this.bounds.openPages)) {
       buckets.close(bucket, page);
       this.readOrLose(bucket, page, (entry) => {
         bucket.count -= 1;
         this.owner.moved(entry.position);
-        finer.add(this.putAway(bucket.level + 1, entry));
+        finer.add(places.putOneAway(level, entry));
       });
       pages.drop(page);
     }

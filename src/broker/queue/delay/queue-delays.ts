@@ -25,7 +25,7 @@ import { isOver } from '../rules.ts';
 import { DELAYED_RETURNED, type DelayEntry, emptyEntry } from './delay-entry.ts';
 import { attemptsOf, DELAY_MAX_MS, delayAt } from './delay-headers.ts';
 import type { DelayPlace, Soonest } from './delay-lookup.ts';
-import type { DelayOwner } from './delay-owner.ts';
+import type { DelayOwner } from './delay-places.ts';
 import { DelayedMessages } from './delayed-messages.ts';
 import { chanceOf, retryDelayMs, waits } from './retry.ts';
 

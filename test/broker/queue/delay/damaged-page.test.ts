@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const COUNT = 120;
 const BODY_BYTES = 3;
 
-const BOUNDS = { heapMax: 40, heapKept: 10, openMax: 20, openPages: 1 };
+const BOUNDS = { heapMax: 40, heapKept: 10, awayMin: 30, openMax: 20, openPages: 1 };
 
 /** A broker whose queue has nearly all that waits on the disk alone. */
 function prepared(): { small: SmallBroker; queue: Queue } {

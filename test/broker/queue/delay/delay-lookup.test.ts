@@ -19,7 +19,13 @@ function delayed(small: SmallBroker, body: string, delayMs: number, stored = tru
 
 function fewInMemory(): SmallBroker {
   const small = new SmallBroker();
-  small.broker.core.delayRows.bounds = { heapMax: 40, heapKept: 10, openMax: 20, openPages: 1 };
+  small.broker.core.delayRows.bounds = {
+    heapMax: 40,
+    heapKept: 10,
+    awayMin: 30,
+    openMax: 20,
+    openPages: 1,
+  };
   small.declare('q');
   return small;
 }

@@ -21,7 +21,13 @@ function delayed(small: SmallBroker, body: string, delayMs: number, stored = tru
 }
 
 function fewInMemory(small: SmallBroker): void {
-  small.broker.core.delayRows.bounds = { heapMax: 40, heapKept: 10, openMax: 20, openPages: 1 };
+  small.broker.core.delayRows.bounds = {
+    heapMax: 40,
+    heapKept: 10,
+    awayMin: 30,
+    openMax: 20,
+    openPages: 1,
+  };
 }
 
 test('messages become ready in the order of their times, and of two at once the first that came', () => {
@@ -355,6 +361,17 @@ test('what comes near is opened and divided in pieces, so that no turn is long',
   }
   expect(turns).toBeGreaterThan(10);
   expect(waiting.count).toBe(0);
+});
+
+test('one taken out does not have another leave at its time', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  for (const ms of [100, 10_000]) delayed(small, `${ms}`, ms);
+  expect(queue.delays.waiting?.take(NOW_MS + 100, 1, () => {})).toBe(true);
+  small.pass(100);
+  expect(small.readyNow(queue)).toEqual([]);
+  small.pass(9_900);
+  expect(small.readyNow(queue)).toEqual(['10000']);
 });
 
 test('a walk over what waits sees all of it, though others begin, end and are given up meanwhile', () => {
