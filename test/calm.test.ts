@@ -23,6 +23,13 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'conformance/dead-letter.test.ts': 'a date within a minute',
 };
 
+/** Files that ask how much memory this process has, and why that makes no test fail for what others did in it. */
+const READS_MEMORY: Readonly<Record<string, string>> = {
+  'support/memory.ts': 'it looks until garbage and buffers of others are gone',
+  'fuzz/host.mjs': 'a process of its own, over very many cases',
+  'bench/kit.ts': 'benchmarks judge nothing',
+};
+
 const ROOT = import.meta.dirname;
 
 function testFiles(): string[] {
@@ -44,6 +51,13 @@ test('what is allowed to read a clock does so still', () => {
     expect(files, file).toContain(file);
     expect(readFileSync(join(ROOT, file), 'utf8'), file).toMatch(READS_A_CLOCK);
   }
+});
+
+test('memory is judged by what is held once garbage is gone, and not by one look', () => {
+  const reading = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(ts|mjs)$/.test(file) && file !== 'calm.test.ts')
+    .filter((file) => /memoryUsage|getHeapStatistics/.test(readFileSync(join(ROOT, file), 'utf8')));
+  expect(reading.sort(), 'use support/memory.ts').toEqual(Object.keys(READS_MEMORY).sort());
 });
 
 test('what a page of the web UI shows is waited for, and never read once', () => {

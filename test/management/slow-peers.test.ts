@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Answers } from '../../src/management/answers/answers.ts';
 import { ToolSockets, WRITE_TIMEOUT_MS } from '../../src/management/http/sockets.ts';
-import { thisMachine } from '../../src/server/backpressure/machine.ts';
+import { heldBytes, untilHeldBelow } from '../support/memory.ts';
 import { type Api, startApi, until } from './support.ts';
 
 let api: Api;
@@ -37,20 +37,13 @@ async function deaf(port: number): Promise<Socket & { gone: boolean }> {
   return socket;
 }
 
-/** The memory that is held, that of buffers included. */
-function inUse(): number {
-  thisMachine(null).collectGarbage();
-  const { external, heapUsed } = process.memoryUsage();
-  return external + heapUsed;
-}
-
 const request = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
 
 test('connections that pipeline and never read hold little, and others are served', async () => {
   // A first request loads what serves.
   await api.call('GET', '/whoami');
   await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
-  const before = inUse();
+  const before = heldBytes();
   for (const [port, path] of [
     [portOf(), '/vendor/uPlot.esm.js'],
     [metricsPort, '/metrics'],
@@ -70,7 +63,7 @@ test('connections that pipeline and never read hold little, and others are serve
   }
   expect((await api.call('GET', '/whoami')).status).toBe(200);
   // Without bounds it is some hundred MB.
-  expect((inUse() - before) / 2 ** 20).toBeLessThan(40);
+  await untilHeldBelow(before + 40 * 2 ** 20);
 });
 
 test('pipelined requests are answered in order, each when the one before is', async () => {
