@@ -17,7 +17,7 @@ import { readMessage } from '../../dist/message/read-message.js';
 import { checkTrees } from '../../dist/store/lmdb/check-tree.js';
 import { openLmdbStore } from '../../dist/store/lmdb/open.js';
 import { systemClock } from '../../dist/util/clock.js';
-import { numberOf } from '../power/load.mjs';
+import { numberOf } from '../power/body.mjs';
 import { randomOf } from '../power/random.mjs';
 
 const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };

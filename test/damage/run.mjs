@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from 'amqplib';
-import { makeBody } from '../power/load.mjs';
+import { makeBody } from '../power/body.mjs';
 import { randomOf } from '../power/random.mjs';
 import { bytesInUse } from '../scale/watch.mjs';
 

@@ -2,17 +2,19 @@
 // with what it finds. A process of its own: LMDB may end it.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Broker } from '../../dist/broker/broker.js';
-import { readMessage } from '../../dist/message/read-message.js';
-import { openLmdbStore } from '../../dist/store/lmdb/open.js';
-import { systemClock } from '../../dist/util/clock.js';
+import { pathToFileURL } from 'node:url';
+import { numberOf } from './body.mjs';
 import { Recording } from './images.mjs';
-import { NEXT, numberOf, QUEUES, STEP, TICKS } from './load.mjs';
+import { judgeGroups } from './judge-groups.mjs';
+import { judgeKeys } from './judge-keys.mjs';
 import { randomOf } from './random.mjs';
+import { NEXT, QUEUES, STEP, TICKS } from './topology.mjs';
+import { noneWrong, textOf } from './wrongs.mjs';
 
 const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };
 
-process.once('message', async ({ log, folder, seed, images, facts }) => {
+process.once('message', async ({ build, log, folder, seed, images, facts }) => {
+  const parts = await load(build);
   const recording = new Recording(log);
   const from = recording.records.findIndex(({ end }) => end >= facts.declaredAt);
   const random = randomOf(seed);
@@ -25,38 +27,53 @@ process.once('message', async ({ log, folder, seed, images, facts }) => {
     recording.advanceTo(place);
     process.send({ begins: place });
     const image = recording.cut(random);
-    const { wrong, counts } = await judge(image, recording.records[place].end, folder, facts);
+    const { wrong, counts } = await judge(
+      parts,
+      image,
+      recording.records[place].end,
+      folder,
+      facts,
+    );
     process.send({ place, wrong, counts });
   }
   process.disconnect();
 });
 
+/** What it takes to open an image, of the build whose promises are judged. */
+async function load(build) {
+  const parts = ['broker/broker', 'message/read-message', 'store/lmdb/open', 'util/clock'];
+  const urls = parts.map((part) => pathToFileURL(join(build, 'dist', `${part}.js`)));
+  return Object.assign({}, ...(await Promise.all(urls.map((url) => import(url)))));
+}
+
 /** Opens one image; `cutAt` is how long the recording was. */
-async function judge(image, cutAt, folder, { declaredAt, messages }) {
-  const counts = { confirmed: 0, lost: 0, again: 0, twice: 0, early: 0, ticks: 0, damaged: 0 };
+async function judge(parts, image, cutAt, folder, { declaredAt, messages }) {
+  const counts = { confirmed: 0, ...noneWrong() };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'data.mdb'), image);
   let store;
   try {
-    store = await openLmdbStore(folder, { lasting: false });
-    const broker = new Broker(store, systemClock, NOBODY);
+    store = await parts.openLmdbStore(folder, { lasting: false });
+    const clock = new MovedClock(parts.systemClock);
+    const broker = new parts.Broker(store, clock, NOBODY);
     broker.recover({ vhost: '/', user: null });
-    const found = new Map();
     const vhost = broker.vhosts.get('/');
-    const ticks = vhost?.queues.get(TICKS);
-    let noted = 0;
-    for (const { state } of vhost?.schedules.each() ?? []) noted += state.published;
-    // What is noted is in the queue, and nothing else.
-    if (noted !== (ticks?.readyCount ?? 0)) counts.ticks += 1;
     for (const queue of QUEUES) {
-      if (!broker.vhosts.get('/')?.queues.has(queue)) {
-        if (declaredAt <= cutAt) return { wrong: `${queue} is gone`, counts };
-        continue;
-      }
-      read(broker, queue, found, counts);
+      if (vhost?.queues.has(queue)) continue;
+      return { wrong: declaredAt <= cutAt ? `${queue} is gone` : null, counts };
     }
-    return { wrong: compare(found, messages, cutAt, counts), counts };
+    const numberAt = (position) => numberOf(parts.readMessage(broker.core.log, position).body);
+    const found = new Map();
+    for (const name of QUEUES) read(vhost.queues.get(name), found, numberAt, counts);
+    // What is noted is in the queue, and nothing else.
+    let noted = 0;
+    for (const { state } of vhost.schedules.each()) noted += state.published;
+    if (noted !== (vhost.queues.get(TICKS)?.readyCount ?? 0)) counts.ticks += 1;
+    compare(found, messages, cutAt, counts);
+    judgeKeys(vhost, messages, found, cutAt, counts);
+    await judgeGroups(broker, clock, messages, found, numberAt, counts);
+    return { wrong: textOf(counts), counts };
   } catch (error) {
     return { wrong: `it cannot be opened: ${error.message}`, counts };
   } finally {
@@ -64,11 +81,27 @@ async function judge(image, cutAt, folder, { declaredAt, messages }) {
   }
 }
 
+/** A clock that can be set forward. */
+class MovedClock {
+  aheadMs = 0;
+
+  constructor(clock) {
+    this.clock = clock;
+  }
+
+  wallMs() {
+    return this.clock.wallMs() + this.aheadMs;
+  }
+
+  monotonicMs() {
+    return this.clock.monotonicMs() + this.aheadMs;
+  }
+}
+
 /** Notes where each message of a queue is: there may be several places, though there must not. */
-function read(broker, name, found, counts) {
-  const { messages, delays } = broker.vhosts.get('/').queues.get(name);
+function read({ name, messages, delays }, found, numberAt, counts) {
   const note = (ready) => (position) => {
-    const number = numberOf(readMessage(broker.core.log, position).body);
+    const number = numberAt(position);
     if (number === null) counts.damaged += 1;
     else found.set(number, [...(found.get(number) ?? []), { name, ready }]);
   };
@@ -79,25 +112,34 @@ function read(broker, name, found, counts) {
   if (delays.waiting !== null) readAll(delays.waiting, note(false));
 }
 
-/** What is wrong, or null. */
+/** Counts what is wrong with where messages are. */
 function compare(found, messages, cutAt, counts) {
-  for (const [number, fact] of messages.entries()) {
-    const { queue, confirmedAt, ackedFrom, ackedAt, handedFrom, handedAt, readyFrom } = fact;
+  const isThere = (number) => {
     const places = found.get(number) ?? [];
-    const there = places.some(({ name }) => name === queue);
-    const handedOn = places.some(({ name }) => queue === STEP && name === NEXT);
-    if (confirmedAt <= cutAt) counts.confirmed += 1;
-    if (confirmedAt <= cutAt && cutAt < ackedFrom && !there && !handedOn) counts.lost += 1;
+    return messages[number].queues.every((queue) => places.some(({ name }) => name === queue));
+  };
+  for (const [number, fact] of messages.entries()) {
+    const { place, queues, confirmedAt, ackedFrom, ackedAt, handedFrom, handedAt, readyFrom } =
+      fact;
+    const places = found.get(number) ?? [];
+    const confirmed = confirmedAt <= cutAt;
+    if (confirmed) counts.confirmed += 1;
+    if (fact.firstOf !== null) {
+      // It is confirmed in place of the first one, and is nowhere itself.
+      const first = messages[fact.firstOf];
+      if (confirmed && cutAt < first.ackedFrom && !isThere(fact.firstOf)) counts.lost += 1;
+      if (places.length > 0) counts.twice += 1;
+      continue;
+    }
+    const there = isThere(number);
+    const handedOn = places.some(({ name }) => place === STEP && name === NEXT);
+    if (confirmed && cutAt < ackedFrom && !there && !handedOn) counts.lost += 1;
+    // It goes to all of its queues or to none.
+    else if (!there && queues.length > 1 && places.length > 0) counts.lost += 1;
     if (handedAt <= cutAt && !handedOn) counts.lost += 1;
     if (handedOn && cutAt < handedFrom) counts.again += 1;
     if (ackedAt <= cutAt && there) counts.again += 1;
-    if (places.length > 1) counts.twice += 1;
+    if (places.length > queues.length) counts.twice += 1;
     if (cutAt < readyFrom && places.some(({ ready }) => ready)) counts.early += 1;
   }
-  const { lost, again, twice, early, ticks, damaged } = counts;
-  if (lost + again + twice + early + ticks + damaged === 0) return null;
-  return (
-    `${lost} confirmed are lost, ${again} acked came back, ${twice} are there twice, ${early} before their time, ` +
-    `${ticks} times the ticks are not those noted, ${damaged} are damaged`
-  );
 }

@@ -1,7 +1,8 @@
-// Power loss, simulated: npm run power -- [--images 1000] [--seed word] [--messages 1500] [--prove]
+// Power loss, simulated: npm run power -- [--images 1000] [--seed word] [--messages 1500] [--prove [--together]]
 // A broker runs with its writes and syncs recorded; images are made of what a power cut would have left at
 // places picked at random, and each is opened. Exit code 1: something that was certain is not there.
-// --prove: the same with a disk that does not sync, and with the builds of BROKEN. Each has to be found.
+// --prove: the same with a disk that does not sync, and with the builds of broken.mjs. Each has to be found. --together: with
+// several changes in one build.
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,63 +10,29 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { breakBuild } from '../support/break-build.mjs';
+import { BROKEN, brokenTogether } from './broken.mjs';
 import { record } from './load.mjs';
 import { randomOf } from './random.mjs';
+import { noneWrong } from './wrongs.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const JUDGE = fileURLToPath(new URL('./judge.mjs', import.meta.url));
 /** Images that one recorded run is good for. */
 const IMAGES_PER_RUN = 500;
 
+/** Its images may be no data files at all. */
+const NO_SYNC = { name: 'the disk does not sync', wrongs: [] };
+/** So many broken builds are tried at the same time. */
+const AT_ONCE = 3;
 /** How long one image may take; most take some tens of milliseconds. */
 const JUDGE_TIMEOUT_MS = 60_000;
 
-/** Builds that break a promise: a file of dist/ with a change in it. */
-const BROKEN = {
-  'a confirm is sent before its batch is on the disk': {
-    file: 'server/turn/turn.js',
-    from: 'channel.flushConfirms(this.core.durableBatch)',
-    to: 'channel.flushConfirms(Infinity)',
-  },
-  'an ack is not written': {
-    file: 'broker/queue/messages/queue-entries.js',
-    from: /page\.storedLive -= 1;\s+if \(!page\.dirty\)\s+this\.dirtyPage\(page\);/,
-    to: 'page.storedLive -= 1;',
-  },
-  'what comes back to wait leaves its place in another batch': {
-    file: 'broker/queue/delay/queue-delays.js',
-    from: /messages\.end\(seq\);/,
-    to: 'setTimeout(() => messages.end(seq), 10);',
-  },
-  'what waits is not written': {
-    file: 'broker/queue/delay/queue-delays.js',
-    from: 'this.waiting?.sealInto(batch);',
-    to: '',
-  },
-  'a publish that settles acks a moment later, in another batch': {
-    file: 'server/channel/publish/publisher.js',
-    from: /if \(this\.deliveries\(\)\.ackAll\(acks\)\)\s+outcome \|= ENQUEUED_STORED;/,
-    to: 'setTimeout((from) => from.ackAll(acks), 20, this.deliveries());',
-  },
-  'a delay is half as long': {
-    file: 'broker/queue/delay/queue-delays.js',
-    from: 'Math.min(delayMs, DELAY_MAX_MS)',
-    to: 'Math.min(delayMs, DELAY_MAX_MS) / 2',
-  },
-  'a tick is noted a moment later, in another batch': {
-    file: 'broker/schedule/schedule-watch.js',
-    from: 'rows.putTicks(vhost.name, name, schedule.state);',
-    to: 'setTimeout((state) => rows.putTicks(vhost.name, name, state), 600, schedule.state);',
-  },
-};
-
 function noneYet() {
-  const wrong = { lost: 0, again: 0, twice: 0, early: 0, ticks: 0, damaged: 0 };
-  return { images: 0, failed: 0, confirmed: 0, ...wrong };
+  return { images: 0, failed: 0, confirmed: 0, ...noneWrong() };
 }
 
 /** Compiles the recorder; throws when there is no compiler. */
-export function buildRecorder(folder) {
+function buildRecorder(folder) {
   const library = join(folder, 'recorder.so');
   const source = fileURLToPath(new URL('./recorder.c', import.meta.url));
   const args = ['-O2', '-shared', '-fPIC', '-pthread', '-o', library, source, '-ldl'];
@@ -74,15 +41,18 @@ export function buildRecorder(folder) {
   return library;
 }
 
-/** Records a run and judges so many images of it. */
-export async function run({ recorder, seed, images, messages, program, env, onWrong = () => {} }) {
+/** Records a run of the build in a folder, and judges so many images of it, which another build opens. */
+async function run(options) {
+  const { recorder, seed, images, messages, env, build = ROOT, opensWith = ROOT } = options;
+  const { onWrong = () => {} } = options;
+  const program = join(build, 'bin', 'leveret');
   const random = randomOf(`load ${seed}`);
   const recorded = await record({ recorder, program, env, messages, random });
   const totals = noneYet();
   try {
     for (let part = 0; totals.images < images; part++) {
       const some = Math.min(images - totals.images, 100);
-      await judge(recorded, `${seed} ${part}`, some, totals, onWrong);
+      await judge(opensWith, recorded, `${seed} ${part}`, some, totals, onWrong);
     }
   } finally {
     recorded.remove();
@@ -90,7 +60,7 @@ export async function run({ recorder, seed, images, messages, program, env, onWr
   return totals;
 }
 
-async function judge({ log, folder, facts }, seed, images, totals, onWrong) {
+async function judge(build, { log, folder, facts }, seed, images, totals, onWrong) {
   // What LMDB says of an image that it cannot read is of no use to anybody.
   const child = fork(JUDGE, {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -113,7 +83,7 @@ async function judge({ log, folder, facts }, seed, images, totals, onWrong) {
     totals.failed += 1;
     onWrong(`image behind record ${place}, seed '${seed}': ${wrong}`);
   });
-  child.send({ log, folder: join(folder, 'image'), seed, images, facts });
+  child.send({ build, log, folder: join(folder, 'image'), seed, images, facts });
   const ended = await new Promise((resolve) =>
     child.once('exit', (code, signal) => resolve(signal ?? code)),
   );
@@ -133,6 +103,7 @@ async function main() {
       messages: { type: 'string', default: '1500' },
       seed: { type: 'string', default: String(Date.now()) },
       prove: { type: 'boolean', default: false },
+      together: { type: 'boolean', default: false },
     },
   });
   const folder = mkdtempSync(join(tmpdir(), 'leveret-power-'));
@@ -148,24 +119,38 @@ async function main() {
     console.log(JSON.stringify(totals));
   }
   failed += totals.failed;
-  if (values.prove) failed += await prove(folder, recorder, values.seed, messages);
+  const builds = values.together ? brokenTogether() : BROKEN.map((broken) => [broken]);
+  if (values.prove) failed += await prove(folder, recorder, values.seed, messages, builds);
   rmSync(folder, { recursive: true, force: true });
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
 /** Returns how many of the broken builds were not found out. */
-export async function prove(folder, recorder, seed, messages, images = 60) {
-  const builds = [['the disk does not sync', { env: { POWER_NO_SYNC: '1' } }]];
-  for (const [what, change] of Object.entries(BROKEN)) {
-    const program = breakBuild(ROOT, mkdtempSync(join(folder, 'broken-')), [change]);
-    builds.push([what, { program }]);
+async function prove(folder, recorder, seed, messages, builds, images = 60) {
+  const runs = [{ broken: [NO_SYNC], env: { POWER_NO_SYNC: '1' } }];
+  for (const broken of builds) {
+    const build = mkdtempSync(join(folder, 'broken-'));
+    breakBuild(
+      ROOT,
+      build,
+      broken.map(({ change }) => change),
+    );
+    runs.push({ broken, build, opensWith: broken.some(({ opens }) => opens) ? build : ROOT });
   }
   let missed = 0;
-  for (const [what, options] of builds) {
-    const found = await run({ recorder, seed, images, messages, ...options });
-    console.log(`${found.failed > 0 ? 'found' : 'MISSED'}: ${what} ${JSON.stringify(found)}`);
-    if (found.failed === 0) missed += 1;
-  }
+  const proveNext = async () => {
+    for (let next = runs.shift(); next !== undefined; next = runs.shift()) {
+      const { broken, ...options } = next;
+      const found = await run({ recorder, seed, images, messages, ...options });
+      for (const { name, wrongs } of broken) {
+        const isFound = wrongs.length === 0 ? found.failed > 0 : found[wrongs[0]] > 0;
+        if (!isFound) missed += 1;
+        console.log(`${isFound ? 'found' : 'MISSED'}: ${name} ${JSON.stringify(found)}`);
+      }
+    }
+  };
+  // A run waits most of the time.
+  await Promise.all(Array.from({ length: AT_ONCE }, proveNext));
   return missed;
 }
 
