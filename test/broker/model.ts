@@ -3,6 +3,7 @@
 
 import type { Consumer } from '../../src/broker/queue/consumer.ts';
 import { LateConsumers } from './late.ts';
+import { type KeyRule, type KnownKey, ModelKeys } from './model-keys.ts';
 
 /** One message as it lies in a queue; dead-lettering makes another of it. */
 export interface Message {
@@ -18,6 +19,10 @@ export interface Message {
   readonly delayMs: number;
   /** Null: it belongs to no group. */
   readonly group: string | null;
+  /** By which duplicates are told; null: it is none. */
+  readonly key: string | null;
+  /** How long its key is known, ms; null: as long as others. */
+  readonly keyTtlMs: number | null;
   /** Where it died before, the last time first. */
   readonly deaths: readonly Death[];
 }
@@ -87,12 +92,16 @@ export interface QueueSpec {
   readonly groupMax: number;
   /** How many messages may be unacked. */
   readonly unackedMax: number;
+  /** Null: it does not look for duplicates. */
+  readonly keys: KeyRule | null;
 }
 
 export interface ExchangeSpec {
   readonly name: string;
   readonly type: 'direct' | 'fanout';
   readonly durable: boolean;
+  /** Null: it does not look for duplicates. */
+  readonly keys: KeyRule | null;
 }
 
 export interface BindingSpec {
@@ -208,12 +217,16 @@ export class ModelQueue {
   /** Those that wait for their time, the first one first. */
   readonly waiting: Entry[] = [];
   readonly unacked = new Set<Entry>();
+  readonly keys: ModelKeys<Entry> | null;
   private nextOrder = 0;
   private nextWait = 0;
 
   constructor(spec: QueueSpec, activeOn: (link: object) => number) {
     this.spec = spec;
     this.consumers = new ModelConsumers(spec.singleActive, activeOn);
+    const isThere = (entry: Entry): boolean =>
+      this.unacked.has(entry) || this.ready.includes(entry) || this.waiting.includes(entry);
+    this.keys = spec.keys === null ? null : new ModelKeys(spec.keys, isThere);
   }
 
   /** How many are ready or wait. */
@@ -239,11 +252,22 @@ export class ModelQueue {
     return group === null || [...this.unacked].filter(same).length + waiting < groupMax;
   }
 
+  /** Whether a message is a duplicate, which is counted then: one that died here before is none of itself. */
+  drops({ key, deaths }: Message, nowMs: number): boolean {
+    const { keys, spec } = this;
+    if (keys === null || !keys.knows(key, nowMs)) return false;
+    const cameBefore = deaths.some(({ queue }) => queue === spec.name);
+    if (cameBefore) keys.cameBack += 1;
+    else keys.dropped += 1;
+    return !cameBefore;
+  }
+
   push(message: Message, stored: boolean, nowMs: number, delayMs = 0): void {
     const { durable, ttlMs, priorityMax } = this.spec;
     const dueMs = nowMs + delayMs + Math.min(ttlMs, message.ttlMs);
     const priority = Math.min(message.priority ?? 0, priorityMax);
     const entry = new Entry(message, -1, stored && durable, dueMs, priority);
+    this.keys?.taken(message.key, message.keyTtlMs, nowMs, entry.stored, entry);
     if (delayMs > 0) return this.wait(entry, nowMs + delayMs);
     // Before a full queue refuses, it delivers: what is due by then is ready before what comes in.
     const due = this.full ? this.waiting.filter(({ readyMs }) => readyMs <= nowMs).length : 0;
@@ -326,12 +350,16 @@ export interface Snapshot {
   readonly queues: readonly {
     readonly spec: QueueSpec;
     readonly entries: readonly SnapshotEntry[];
+    readonly keys: readonly [string, KnownKey<Entry>][];
   }[];
+  readonly keys: readonly (readonly [string, readonly [string, KnownKey<never>][]])[];
 }
 
 /** A vhost: its topology and its queues. */
 export class Model {
   readonly exchanges = new Map<string, ExchangeSpec>();
+  /** By the name of the exchange, of those that look for duplicates. */
+  readonly keys = new Map<string, ModelKeys<never>>();
   readonly queues = new Map<string, ModelQueue>();
   readonly activeOn = (link: object): number =>
     [...this.queues.values()].filter(({ consumers }) => consumers.active?.channel.link === link)
@@ -341,6 +369,13 @@ export class Model {
   /** Whether two bindings are one. */
   static same(a: BindingSpec, b: BindingSpec): boolean {
     return a.source === b.source && a.queue === b.queue && a.bindingKey === b.bindingKey;
+  }
+
+  declareExchange(spec: ExchangeSpec): void {
+    this.exchanges.set(spec.name, spec);
+    if (spec.keys !== null && !this.keys.has(spec.name)) {
+      this.keys.set(spec.name, new ModelKeys<never>(spec.keys));
+    }
   }
 
   route(exchange: string, routingKey: string): ModelQueue[] {
@@ -357,16 +392,30 @@ export class Model {
 
   /** Takes in a message; says what its confirm waits for. */
   publish(message: Message, nowMs: number): 'nothing' | 'batch' | 'refused' {
+    const keys = this.keys.get(message.exchange);
+    if (keys?.knows(message.key, nowMs)) {
+      keys.dropped += 1;
+      // The first one may not be on the disk yet.
+      return message.persistent ? 'batch' : 'nothing';
+    }
     const targets = this.route(message.exchange, message.routingKey);
     const stored = message.persistent && targets.some((target) => target.spec.durable);
     let refused = false;
     for (const target of targets) {
+      if (target.drops(message, nowMs)) continue;
       // A full queue drops what has expired before it refuses.
       if (target.full && this.overdue(target, nowMs).length === 0) refused = true;
       else target.push(message, stored, nowMs, message.delayMs);
     }
     if (refused) return 'refused';
+    if (targets.length > 0) this.passed(message, stored, nowMs);
     return stored ? 'batch' : 'nothing';
+  }
+
+  /** An exchange has brought a message to queues: it knows its key from now on. */
+  private passed({ exchange, key, keyTtlMs }: Message, stored: boolean, nowMs: number): void {
+    const kept = stored && this.exchanges.get(exchange)?.durable === true;
+    this.keys.get(exchange)?.taken(key, keyTtlMs, nowMs, kept, null);
   }
 
   /** The messages of a queue that had to be delivered by `dueMs` and have nothing before them. */
@@ -399,7 +448,11 @@ export class Model {
     );
     const moved = { ...message, exchange, routingKey, ttlMs: Infinity, deaths };
     const stored = message.persistent && targets.some((target) => target.spec.durable);
-    for (const target of targets) target.push(moved, stored, nowMs);
+    for (const target of targets) {
+      if (!target.drops(moved, nowMs)) target.push(moved, stored, nowMs);
+    }
+    // A dead letter passes, also where its key is known.
+    if (targets.length > 0) this.passed(moved, stored, nowMs);
   }
 
   deleteQueue(name: string): void {
@@ -422,17 +475,21 @@ export class Model {
           entries: [...queue.live, ...queue.waiting]
             .filter((entry) => entry.stored)
             .map(snapshotOf),
+          keys: queue.keys?.snapshot() ?? [],
         })),
+      keys: [...this.keys].map(([name, keys]) => [name, keys.snapshot()] as const),
     };
   }
 
   static from(snapshot: Snapshot): Model {
     const model = new Model();
-    for (const exchange of snapshot.exchanges) model.exchanges.set(exchange.name, exchange);
+    for (const exchange of snapshot.exchanges) model.declareExchange(exchange);
+    for (const [name, keys] of snapshot.keys) model.keys.get(name)?.restore(keys);
     model.bindings = [...snapshot.bindings];
-    for (const { spec, entries } of snapshot.queues) {
+    for (const { spec, entries, keys } of snapshot.queues) {
       const queue = new ModelQueue(spec, model.activeOn);
       queue.restore(entries);
+      queue.keys?.restore(keys);
       model.queues.set(spec.name, queue);
     }
     return model;

@@ -93,6 +93,10 @@ export class SimPublisher implements FrameSink, PublisherChannel {
       headers.set('group', { type: 'S', value: group });
       headers.set('id', integerField(message.id));
     }
+    if (message.key !== null) {
+      headers.set('x-deduplication-header', { type: 'S', value: message.key });
+    }
+    if (message.keyTtlMs !== null) headers.set('x-cache-ttl', integerField(message.keyTtlMs));
     const tags = acks.map(({ tag }) => integerField(tag));
     const [only] = tags;
     if (only !== undefined) {

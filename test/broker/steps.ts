@@ -46,7 +46,12 @@ function messageTo(
   const ttlMs = random.below(12) === 0 ? random.pick([0, 40, 400, 4_000]) : Infinity;
   const delayMs = random.below(10) === 0 ? random.pick([3, 30, 300, 3_000, 90_000]) : 0;
   const group = random.below(3) === 0 ? null : `group ${random.below(random.pick([2, 9, 400]))}`;
-  return { id, ...address, body, persistent, priority, ttlMs, delayMs, group, deaths: [] };
+  const key = random.below(3) === 0 ? null : `key ${random.below(random.pick([5, 40, 400]))}`;
+  // One that knows the last keys alone would not find out at once that others are over.
+  const brief = address.exchange === '' && address.routingKey === 'once' && random.below(3) === 0;
+  const keyTtlMs = brief ? random.pick([1, 30, 3_000]) : null;
+  const keys = { key, keyTtlMs };
+  return { id, ...address, body, persistent, priority, ttlMs, delayMs, group, ...keys, deaths: [] };
 }
 
 function feedSome(world: World, publisher: SimPublisher, random: Random): void {
@@ -181,6 +186,19 @@ const rejectMany: Step = (world, random) => {
   const channel = random.pick(world.channels);
   for (let n = Math.min(50, random.below(channel.unacked.length + 1)); n > 0; n--) {
     world.reject(channel, random.pick(channel.unacked));
+  }
+};
+
+/** What was rejected goes back to where it died: it is no duplicate there, though another one with its key came meanwhile. */
+const sendBack: Step = (world, random) => {
+  const names = ['job', 'job-dead', 'job'];
+  for (const name of random.bool() ? names : names.slice(1)) {
+    const queue = world.queues.find((each) => each.name === name);
+    const channel = random.pick(world.channels);
+    for (let n = 0; n < 5 && queue !== undefined; n++) world.get(channel, queue);
+    for (const delivery of [...channel.unacked]) {
+      if (delivery.queue === queue) world.reject(channel, delivery);
+    }
   }
 };
 
@@ -339,6 +357,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [3, requeueMany],
   [4, requeueCounted],
   [3, rejectMany],
+  [3, sendBack],
   [6, get],
   [5, consume],
   [2, crowdSingle],

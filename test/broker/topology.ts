@@ -3,12 +3,24 @@
 
 import type { Random } from '../amqp/random.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from './model.ts';
+import type { KeyRule } from './model-keys.ts';
+
+/**
+ * Keys that last for a time; of which the last ones are known; that last as long as their messages are there. None that says
+ * itself how long comes to where the last ones are known: there it keeps its place until it is found out to be over.
+ */
+const BRIEF: KeyRule = { ttlMs: 300, size: Infinity, release: 'ttl' };
+const LAST: KeyRule = { ttlMs: Infinity, size: 12, release: 'ttl' };
+const HELD: KeyRule = { ttlMs: Infinity, size: Infinity, release: 'ack' };
 
 export const EXCHANGES: readonly ExchangeSpec[] = [
-  { name: 'all', type: 'fanout', durable: true },
-  { name: 'some', type: 'direct', durable: true },
-  { name: 'passing', type: 'direct', durable: false },
-  { name: 'dlx', type: 'fanout', durable: true },
+  { name: 'all', type: 'fanout', durable: true, keys: null },
+  { name: 'some', type: 'direct', durable: true, keys: null },
+  { name: 'passing', type: 'direct', durable: false, keys: null },
+  { name: 'dlx', type: 'fanout', durable: true, keys: null },
+  { name: 'first', type: 'fanout', durable: true, keys: BRIEF },
+  { name: 'first-last', type: 'direct', durable: true, keys: LAST },
+  { name: 'first-passing', type: 'direct', durable: false, keys: LAST },
 ];
 
 const PLAIN = {
@@ -23,6 +35,7 @@ const PLAIN = {
   retryMinMs: 0,
   groupMax: 0,
   unackedMax: Infinity,
+  keys: null,
 };
 
 const queue = (name: string, durable: boolean, more: Partial<QueueSpec> = {}): QueueSpec => ({
@@ -75,6 +88,21 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('single', true, { singleActive: true }),
   queue('single-passing', false, { singleActive: true }),
   queue('single-other', true, { singleActive: true }),
+  queue('once', true, { keys: BRIEF, ...deadTo('first') }),
+  queue('once-last', true, { keys: LAST, retryMinMs: 25, returnsMax: 3 }),
+  queue('job', true, {
+    keys: HELD,
+    retryMinMs: 25,
+    returnsMax: 3,
+    groupMax: 1,
+    ...deadTo('', 'job-dead'),
+  }),
+  // What is rejected here goes back to where it died.
+  queue('job-dead', true, { keys: HELD, ...deadTo('', 'job') }),
+  queue('job-ranked', true, { keys: HELD, priorityMax: 2, retryMinMs: 25, returnsMax: 3 }),
+  queue('job-passing', false, { keys: HELD }),
+  queue('job-full', true, { keys: HELD, lengthMax: 7, ttlMs: 300 }),
+  queue('job-refusing', true, { keys: HELD, lengthMax: 5, refusing: true }),
 ];
 
 const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
@@ -104,6 +132,14 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('all', 'single'),
   binding('some', 'single-passing', 'a'),
   binding('some', 'single-other', 'b'),
+  binding('all', 'once-last'),
+  binding('first', 'job-ranked'),
+  binding('first-last', 'job-refusing', 'a'),
+  binding('first-last', 'durable-3', 'a'),
+  binding('first-last', 'job', 'b'),
+  binding('first-passing', 'job-passing', 'a'),
+  binding('first-passing', 'job', 'a'),
+  binding('all', 'job'),
   binding('dlx', 'dead'),
   binding('dlx', 'dead-passing'),
 ];
@@ -121,6 +157,12 @@ const ADDRESSES: readonly Address[] = [
   { exchange: 'some', routingKey: 'b' },
   { exchange: 'passing', routingKey: 'a' },
   { exchange: 'passing', routingKey: 'nobody' },
+  { exchange: 'first', routingKey: '' },
+  { exchange: 'first', routingKey: '' },
+  { exchange: 'first-last', routingKey: 'a' },
+  { exchange: 'first-last', routingKey: 'b' },
+  { exchange: 'first-last', routingKey: 'nobody' },
+  { exchange: 'first-passing', routingKey: 'a' },
   ...QUEUES.map(({ name }) => ({ exchange: '', routingKey: name })),
   { exchange: '', routingKey: 'no such queue' },
 ];

@@ -6,6 +6,7 @@ import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
+import type { SeenKeys } from '../../src/broker/queue/duplicates/seen-keys.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
@@ -36,6 +37,7 @@ import {
   type Reason,
   type Snapshot,
 } from './model.ts';
+import type { KeyRule, ModelKeys } from './model-keys.ts';
 import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
 import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
 
@@ -73,6 +75,11 @@ export class World implements BrokerListener {
     takenBack: 0,
     settledLate: 0,
     gaveWay: 0,
+    duplicates: 0,
+    duplicatesOfExchanges: 0,
+    noDuplicates: 0,
+    keysKnown: 0,
+    keysUnknown: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -199,10 +206,10 @@ export class World implements BrokerListener {
 
   /** Declares and binds again whatever a crash or a deletion took. */
   declareMissing(): void {
-    const rest = { autoDelete: false, internal: false, arguments: new Map<string, Field>() };
     for (const spec of EXCHANGES) {
+      const rest = { autoDelete: false, internal: false, arguments: keyArguments(spec.keys) };
       this.vhost.as(ALL_RIGHTS).declareExchange({ ...spec, ...rest });
-      this.model.exchanges.set(spec.name, spec);
+      this.model.declareExchange(spec);
     }
     for (const spec of QUEUES) {
       const { name, durable } = spec;
@@ -704,6 +711,7 @@ export class World implements BrokerListener {
       same(`unackedCount of ${name}`, queue.unackedCount, modelQueue.unacked.size);
       same(`delayedCount of ${name}`, queue.delayedCount, modelQueue.waiting.length);
       same(`readyBytes of ${name}`, queue.readyBytes, modelQueue.readyBytes);
+      same(`duplicates of ${name}`, queue.counts.duplicates, modelQueue.keys?.dropped ?? 0);
       const { ranked, active, late } = modelQueue.consumers;
       for (const consumer of queue.consumers) {
         const [held, behind] = late.of(consumer);
@@ -718,6 +726,35 @@ export class World implements BrokerListener {
         ranked.map(({ tag }) => tag),
       );
       same(`active consumer of ${name}`, queue.subscribed.active?.tag, active?.tag);
+    }
+  }
+
+  /** Asks for keys that were noted, and for some that may not be. */
+  private checkKeys(): void {
+    for (const { name, duplicates } of this.queues) {
+      const { keys } = this.model.queues.get(name) as ModelQueue;
+      if (keys !== null && duplicates !== null) this.checkKeysOf(name, duplicates.keys, keys);
+      this.counts.duplicates += keys?.dropped ?? 0;
+      this.counts.noDuplicates += keys?.cameBack ?? 0;
+    }
+    for (const [name, keys] of this.model.keys) {
+      const { duplicates, duplicatesIn } = this.vhost.exchange(name);
+      same(`duplicates of ${name}`, duplicatesIn, keys.dropped);
+      this.counts.duplicatesOfExchanges += keys.dropped;
+      if (duplicates !== null) this.checkKeysOf(name, duplicates['keys'], keys);
+    }
+  }
+
+  private checkKeysOf(
+    name: string,
+    seen: SeenKeys,
+    keys: ModelKeys<never> | ModelKeys<Entry>,
+  ): void {
+    for (const key of new Set([...keys.noted, 'key 0', 'key 1', 'key 2', 'key 3'])) {
+      seen.key.read({ type: 'S', value: key });
+      const known = keys.knows(key, this.nowMs);
+      same(`whether ${name} knows ${key}`, seen.has(), known);
+      this.counts[known ? 'keysKnown' : 'keysUnknown'] += 1;
     }
   }
 
@@ -744,6 +781,7 @@ export class World implements BrokerListener {
       same(`a walk over ${queue.name}`, visited.sort(ascending), visitable);
       same(`settled pages of ${queue.name}`, settledPages(queue), 0);
     }
+    this.checkKeys();
     const wrong = wrongReferences(this.broker, this.queues);
     if (wrong !== null) throw new Error(wrong);
   }
@@ -766,8 +804,18 @@ function same(what: string, broker: unknown, model: unknown): void {
   if (ours !== theirs) throw new Error(`${what}: ${ours}, but the model has ${theirs}`);
 }
 
-function argumentsOf(spec: QueueSpec): Map<string, Field> {
+function keyArguments(rule: KeyRule | null): Map<string, Field> {
   const args = new Map<string, Field>();
+  if (rule === null) return args;
+  args.set('x-message-deduplication', { type: 't', value: true });
+  args.set('x-cache-release', { type: 'S', value: rule.release });
+  if (rule.ttlMs !== Infinity) args.set('x-cache-ttl', { type: 'I', value: rule.ttlMs });
+  if (rule.size !== Infinity) args.set('x-cache-size', { type: 'I', value: rule.size });
+  return args;
+}
+
+function argumentsOf(spec: QueueSpec): Map<string, Field> {
+  const args = keyArguments(spec.keys);
   const text = (name: string, value: string | null): void => {
     if (value !== null) args.set(name, { type: 'S', value });
   };
