@@ -97,7 +97,7 @@ export const BROKEN = [
     name: 'the groups of messages are not read back',
     rule: 'I18',
     change: {
-      file: 'broker/queue/messages/page-row.js',
+      file: 'broker/queue/messages/pages/page-row.js',
       from: 'page.groups = readGroups(view, groupsAt + 2, page);',
       to: '',
     },

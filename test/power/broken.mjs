@@ -3,8 +3,8 @@
 /**
  * What is broken: a file of dist/, what is searched there and what comes in its place. `wrongs`: what of wrongs.mjs comes of
  * it; the first of them has to be found. `opens`: it is wrong with how such a build opens an image; all others are opened
- * by the build that is whole.
- * @type {{ name: string, wrongs: string[], opens?: true, change: { file: string, from: string | RegExp, to: string } }[]}
+ * by the build that is whole. `rare`: what comes of it is in few images, and the fewer the busier the machine.
+ * @type {{ name: string, wrongs: string[], opens?: true, rare?: true, change: { file: string, from: string | RegExp, to: string } }[]}
  */
 export const BROKEN = [
   {
@@ -31,7 +31,7 @@ export const BROKEN = [
     change: {
       file: 'broker/queue/delay/queue-delays.js',
       from: /messages\.end\(seq\);/,
-      to: 'setTimeout(() => messages.end(seq), 10);',
+      to: 'setTimeout(() => messages.end(seq), 40);',
     },
   },
   {
@@ -49,7 +49,7 @@ export const BROKEN = [
     change: {
       file: 'server/channel/publish/publisher.js',
       from: /if \(this\.deliveries\(\)\.ackAll\(acks\)\)\s+outcome \|= ENQUEUED_STORED;/,
-      to: 'setTimeout((from) => from.ackAll(acks), 20, this.deliveries());',
+      to: 'setTimeout((from) => from.ackAll(acks), 60, this.deliveries());',
     },
   },
   {
@@ -92,7 +92,7 @@ export const BROKEN = [
     name: 'the groups of messages are not written',
     wrongs: ['groups'],
     change: {
-      file: 'broker/queue/messages/page-row.js',
+      file: 'broker/queue/messages/pages/page-row.js',
       from: 'row.writeUIntBE(groups[slot], at, 6)',
       to: 'row.writeUIntBE(0, at, 6)',
     },
@@ -165,6 +165,7 @@ export const BROKEN = [
   {
     name: 'a duplicate is confirmed before the first message is safe',
     wrongs: ['lost'],
+    rare: true,
     change: {
       file: 'server/channel/publish/keyed-publish.js',
       from: 'return waits ? ENQUEUED_STORED : 0;',
@@ -173,10 +174,10 @@ export const BROKEN = [
   },
 ];
 
-/** The same in few builds, in each of which what comes of one change comes of no other. */
+/** All but those that are rare, in few builds, in each of which what comes of one change comes of no other. */
 export function brokenTogether() {
   const builds = [];
-  for (const broken of BROKEN) {
+  for (const broken of BROKEN.filter(({ rare }) => rare !== true)) {
     const suits = (build) =>
       build.every((other) => {
         const mixed = broken.wrongs.some((wrong) => other.wrongs.includes(wrong));

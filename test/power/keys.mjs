@@ -47,7 +47,8 @@ export class KeysInUse {
     const { random } = this;
     if (place === JOB) return `job ${random.below(12)}`;
     if (place === LAST) return `last ${random.below(2 * LAST_KEYS)}`;
-    if (random.below(2) === 0) this.made += 1;
-    return `key ${this.made - random.below(Math.min(this.made + 1, random.below(8) === 0 ? 100 : 4))}`;
+    if (this.made === 0 || random.below(2) === 0) return `key ${++this.made}`;
+    const back = random.below(8) === 0 ? 100 : 4;
+    return `key ${this.made - random.below(Math.min(this.made, back))}`;
   }
 }

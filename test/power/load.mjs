@@ -36,7 +36,7 @@ const LONG_MS = 1_800_000;
 /** Longer than any busy machine needs for two ticks of the first schedule. */
 const TICKS_PATIENCE_MS = 60_000;
 /** How long it is waited until leases have run out and were prolonged; a broken build may have none. */
-const LEASES_PATIENCE_MS = 5_000;
+const LEASES_PATIENCE_MS = 6_000;
 /** How often it is noted how long the recording is; times of two processes are rounded. */
 const SAMPLE_MS = 5;
 /** Where messages go, and how often beside KEPT, which has as many as ACKED, LATER and RETRY. */
@@ -102,10 +102,10 @@ async function load(port, now, messages, random) {
   const ticked = async () => (await channel.checkQueue(TICKS)).messageCount > SCHEDULES.length;
   for (let done = false; !done; ) {
     if (waited() > TICKS_PATIENCE_MS) throw new Error('the schedules do not tick');
-    // Often the second comes while the batch of the first is on its way to the disk.
-    const place = [JOB, FIRST, FIRST, FIRST][random.below(4)];
-    const second = sleep(random.below(4)).then(() => publishNext(place));
-    await Promise.all([publishNext(KEPT), second, sleep(10)]);
+    // Often the others come while the batch of the first is on its way to the disk.
+    const later = (place) => sleep(random.below(4)).then(() => publishNext(place));
+    const other = PLACES[random.below(PLACES.length)];
+    await Promise.all([publishNext(KEPT), later(other), later(FIRST), sleep(10)]);
     done = (workers.leasesEnded || waited() > LEASES_PATIENCE_MS) && (await ticked());
   }
   await sleep(300 + DELAY_MAX_MS);

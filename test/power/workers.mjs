@@ -120,7 +120,7 @@ class Workers {
     setTimeout(() => {
       this.ack(message);
       this.seen.prolonged += 1;
-    }, 1.3 * LEASE_MS);
+    }, 2 * LEASE_MS);
   }
 
   prolong({ fields }, then) {
