@@ -66,6 +66,8 @@ export class DelayPage {
   bytes: Buffer | null = null;
   /** The same bytes. */
   private words: Uint32Array = NO_WORDS;
+  /** The ids of entries that were taken out, and are in its bytes still; null: none was. */
+  out: Set<number> | null = null;
   /** Whether its row in the store, or its absence, no longer tells the truth. */
   dirty = false;
   /** Whether the store has a row of it (sealed, if not yet durable). */
@@ -133,8 +135,18 @@ export class DelayPage {
     if (id > this.maxId) this.maxId = id;
   }
 
+  /** An entry is in it no more; its bytes are made without it by `replace`. */
+  takeOut({ id, bodyBytes, flags }: DelayEntry): void {
+    this.out ??= new Set();
+    this.out.add(id);
+    this.left -= 1;
+    this.bodyBytes -= bodyBytes;
+    if ((flags & DELAYED_RETURNED) === 0) this.fresh -= 1;
+  }
+
   /** Makes it hold just these. */
   replace(entries: readonly DelayEntry[]): void {
+    this.out = null;
     this.bytes = null;
     this.words = NO_WORDS;
     this.count = 0;

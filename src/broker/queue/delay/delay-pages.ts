@@ -101,18 +101,21 @@ export class DelayPages {
     if (this.stored.delete(page)) this.dirty(page);
   }
 
-  /** Takes one message out of a page, whichever it is. */
-  takeOut(page: DelayPage, id: number): void {
+  /** Takes one message out of a page, whichever it is. The page is made anew with the batch, for all that left it. */
+  takeOut(page: DelayPage, entry: DelayEntry): void {
     if (page === this.transient) return;
+    page.takeOut(entry);
+    if (page.left === 0) this.drop(page);
+    else if (page.stored) this.dirty(page);
+  }
+
+  /** Makes a page without those that were taken out; false: its row cannot be read. */
+  private renew(page: DelayPage): boolean {
+    if (page.out === null) return true;
     const others: DelayEntry[] = [];
-    const readable = this.eachReadable(page, (entry) => {
-      if (entry.id !== id) others.push({ ...entry });
-    });
-    // A row that cannot be read cannot be written without it, and the next start sets it aside.
-    if (!readable) return this.left(page);
-    if (others.length === 0) return this.drop(page);
+    if (!this.eachReadable(page, (entry) => others.push({ ...entry }))) return false;
     page.replace(others);
-    if (page.stored) this.dirty(page);
+    return true;
   }
 
   /** Calls `visit` with each message that waits in a page; the entry is reused. */
@@ -121,7 +124,7 @@ export class DelayPages {
     const entry = emptyEntry();
     for (let n = 0, count = entriesOf(bytes); n < count; n++) {
       readEntry(bytes, n, entry);
-      if (!this.hasGone(entry)) visit(entry);
+      if (!this.hasGone(entry) && page.out?.has(entry.id) !== true) visit(entry);
     }
   }
 
@@ -179,6 +182,8 @@ export class DelayPages {
 
   private seal(page: DelayPage, batch: number): void {
     page.dirty = false;
+    // A row that cannot be read stays as it is, and the next start sets it aside.
+    if (page.left > 0 && !this.renew(page)) return;
     page.batch = batch;
     if (page.left > 0) {
       this.rows.putPage(this.queueId, page, page === this.open && !page.full);

@@ -56,6 +56,7 @@ export class DelaySweep implements Sweep {
       readEntry(bytes, n, entry);
       const { dueMs, id } = entry;
       if (dueMs < mark.dueMs || (dueMs === mark.dueMs && id <= mark.id)) continue;
+      if (page.out?.has(id) === true) continue;
       log.unref(log.segmentOf(entry.position), entry.bodyBytes);
     }
     if (page.onDisk) rows.removePage(queueId, page.number);

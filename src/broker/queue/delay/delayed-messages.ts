@@ -128,7 +128,7 @@ export class DelayedMessages {
     if (place >= 0) {
       heap.at(place, entry);
       if (entry.dueMs !== dueMs) return false;
-      pages.takeOut(heap.takeAt(place, entry), id);
+      pages.takeOut(heap.takeAt(place, entry), entry);
     } else if (!this.takeFromBuckets({ dueMs, id })) return false;
     this.counted(entry, -1);
     this.owner.entriesDirty();
@@ -371,7 +371,7 @@ export class DelayedMessages {
     if (found === null) return false;
     const { bucket, page, entry } = found;
     Object.assign(this.entry, entry);
-    pages.takeOut(page, entry.id);
+    pages.takeOut(page, entry);
     bucket.count -= 1;
     if (page.left === 0) {
       bucket.pages.splice(bucket.pages.indexOf(page), 1);

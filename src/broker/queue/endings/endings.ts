@@ -14,8 +14,8 @@ import { type ExpiredPlace, expiredLane, expiredNext, HEAD, nextExpiryMs } from 
 export const DELIVERIES_PER_TURN = 4096;
 /** Dropping one that is dead-lettered takes much longer: it is read, changed, and published anew. */
 const DEAD_LETTERS_PER_TURN = 256;
-/** So does one that waits for its time: the page that it lies in is made anew. */
-const WAITING_PER_TURN = 256;
+/** So does one that waits for its time: the page that it lies in is made anew, for all of a batch at once. */
+const WAITING_PER_TURN = 1_024;
 
 /** What became of a message that was handed on. */
 interface HandedOn {

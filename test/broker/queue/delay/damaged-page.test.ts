@@ -153,3 +153,24 @@ test('where the note of pages that are gone is damaged, a start has their messag
   expect(asideIn(after)).toEqual(DAMAGED);
   expect(after.queue('q').delays.count).toBeGreaterThan(0);
 });
+
+test('one that some were taken out of just before is set aside with the others', () => {
+  const { small, queue } = prepared();
+  const lost = spoil(small);
+  const table = small.disk.table(TABLE_DELAYS);
+  const key = small.disk.keys(TABLE_DELAYS).findLast((each) => (table.get(each)?.[1] ?? 0) > 0);
+  const spoilt = table.get(key as Buffer) as Buffer;
+  // It can be read once more, as one of it is dropped, and not as the batch is made.
+  spoil(small);
+  const place = { dueMs: spoilt.readUIntBE(12, 6), id: spoilt.readUIntBE(18, 6) };
+  expect(queue.delays.handle('drop', place)).toBe(true);
+  table.put(key as Buffer, spoilt);
+  small.commit();
+  expect(table.get(key as Buffer)).toEqual(spoilt);
+  queue.delays.hasten();
+  small.run();
+  expect(small.readyNow(queue)).toHaveLength(COUNT - lost);
+  expect(queue.delays.waiting?.bytes).toBe(0);
+  expect(waiting(queue).count).toBe(0);
+  expect(queue.messages.pushedCount + queue.delays.neverReady).toBe(COUNT);
+});
