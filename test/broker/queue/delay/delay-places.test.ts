@@ -54,6 +54,41 @@ test('whatever is done with messages that came a moment ago, as with others', ()
   }
 });
 
+test('those that came a moment ago stay as they are when others before them go', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  for (let n = 0; n < 10; n++) delayed(small, `${n}`, n < 5 ? 100 : 5_000);
+  small.commit();
+  small.nowMs += 100;
+  small.broker.core.tick();
+  for (const body of ['a', 'b', 'c']) delayed(small, body, 1_000);
+  queue.deliver();
+  expect(queue.readyCount).toBe(5);
+  expect(wrongReferences(small.broker, [queue])).toBeNull();
+  expect(queue.delays.handle('drop', { dueMs: NOW_MS + 5_000, id: 8 })).toBe(true);
+  small.commit();
+  expect(small.readyNow(queue)).toEqual(['0', '1', '2', '3', '4']);
+  const again = small.crashed();
+  again.pass(1_000);
+  const back = again.readyNow(again.queue('q'));
+  expect(back).toEqual(['0', '1', '2', '3', '4', 'a', 'b', 'c']);
+  again.pass(4_000);
+  expect(again.readyNow(again.queue('q'))).toEqual(['5', '6', '8', '9']);
+});
+
+test('what is made ready at once after a start is not put away', () => {
+  const small = new SmallBroker();
+  small.declare('q');
+  for (let n = 0; n < 40; n++) delayed(small, `${n}`, n * DAY + 1);
+  small.commit();
+  const again = small.crashed();
+  again.broker.core.delayRows.bounds = BOUNDS;
+  again.queue('q').delays.hasten();
+  again.broker.core.seal();
+  again.store.sync();
+  expect(onDisk(again)).toEqual({ 0: 40 });
+});
+
 /** How many messages the rows of pages have, by the levels of these. */
 function onDisk(small: SmallBroker): Record<number, number> {
   const levels: Record<number, number> = {};
