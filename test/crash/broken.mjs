@@ -1,7 +1,6 @@
 // Builds that are broken on purpose in what has to do with time and attempts: a rule of the judge has to find each.
 // Never runs one.
 
-/** @type {{ name: string, rule: string, change: { file: string, from: string | RegExp, to: string } }[]} */
 export const BROKEN = [
   {
     name: 'a delay is half as long',
@@ -124,5 +123,23 @@ export const BROKEN = [
     name: 'keys of duplicates are not written',
     rule: 'I19',
     change: { file: 'broker/queue/queue.js', from: 'this.duplicates?.keys.sealInto();', to: '' },
+  },
+  {
+    name: 'keys of an exchange are not written',
+    rule: 'I19',
+    change: {
+      file: 'broker/exchange/exchange-duplicates.js',
+      from: 'this.keys.sealInto();',
+      to: '',
+    },
+  },
+  {
+    name: 'after a start a key is free though its message is there',
+    rule: 'I19',
+    change: {
+      file: 'broker/queue/duplicates/queue-duplicates.js',
+      from: 'return this.queue.messages.laneSet.isThere(lane, value, exact);',
+      to: 'return !this.recovering && this.queue.messages.laneSet.isThere(lane, value, exact);',
+    },
   },
 ];

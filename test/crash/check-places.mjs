@@ -83,7 +83,7 @@ export function judgeCounts(state, message, queue, list) {
 }
 
 /** Clocks of two processes, and whole milliseconds. */
-const TOLERANCE_US = 5_000;
+export const TOLERANCE_US = 5_000;
 
 /** A message comes when it is due, and again when its delay is over: later, if it is busy there, but never earlier. */
 export function judgeTimes(state, message, queue, list) {
@@ -178,36 +178,4 @@ export function judgePriority(state, conn, queue, message) {
     fault(state, 'I14', `${message.id}: ${text}, after a restart`);
   }
   conn.lowest = Math.min(conn.lowest, message.priority);
-}
-
-/** Of the messages with one key the first is taken, and no other: unless a kill took that away, and its key with it. */
-export function judgeOnce(state) {
-  const keys = new Map();
-  for (const message of state.messages.values()) {
-    if (message.once === null) continue;
-    if (!keys.has(message.once)) keys.set(message.once, []);
-    keys.get(message.once).push(message);
-  }
-  for (const [key, messages] of keys) {
-    messages.sort((a, b) => a.seq - b.seq);
-    const [queue] = messages[0].to;
-    const taken = messages.filter(({ deliveries }) => deliveries.has(queue));
-    count(state, 'duplicates dropped', messages.length - taken.length);
-    for (const [i, message] of taken.entries()) {
-      const next = taken[i + 1];
-      if (next === undefined || wasUndone(message, queue, next)) continue;
-      fault(state, 'I19', `${message.id} and ${next.id} with the key ${key} were both delivered`);
-    }
-    const isConfirmed = messages.some(({ fate }) => fate === 'confirmed');
-    const last = taken.at(-1)?.deliveries.get(queue).at(-1);
-    if (isConfirmed && last?.how !== 'ack') {
-      fault(state, 'I19', `the key ${key}: confirmed, and none of its messages is acked`);
-    }
-  }
-}
-
-/** Whether all that was seen of a message came before a kill, which took it away, and before the next one was sent. */
-function wasUndone(message, queue, next) {
-  if (message.fate === 'confirmed' || next.spawn === message.spawn) return false;
-  return message.deliveries.get(queue).every(({ spawn }) => spawn === message.spawn);
 }

@@ -82,8 +82,8 @@ export type QueuePlan = {
   leaseMs?: number;
   /** Groups of each publisher, by the number of the message. */
   groups?: number;
-  /** Whether it drops duplicates. */
-  once?: boolean;
+  /** It drops duplicates: of all messages with a key; or while one of them is there. */
+  once?: true | 'ack';
 };
 
 export type History = {

@@ -1,13 +1,13 @@
 // The judge of the crash test: reads what publishers and consumers noted down and names every
 // promise that was broken. Pure: no clock, no file, no broker; check.d.mts has the types.
 
+import { judgeDuplicates } from './check-duplicates.mjs';
 import {
   isMovedAnew,
   judgeCopies,
   judgeCounts,
   judgeGroups,
   judgeLeases,
-  judgeOnce,
   judgeOwnMove,
   judgePriority,
   judgeTimes,
@@ -38,7 +38,7 @@ export const RULES = {
   I16: 'a lease is kept: nobody else gets the message before it is over',
   I17: 'each tick of a schedule is published once: its queue has what it has noted, over kills',
   I18: 'of each group one message is out at a time, and the next once it is done',
-  I19: 'duplicates: of the messages with one key one is delivered, and one is if any is confirmed, over kills',
+  I19: 'duplicates: of the messages with one key one is delivered, or one at a time, and one is if any is confirmed',
 };
 
 /**
@@ -62,7 +62,7 @@ export function check(history) {
   for (const message of state.messages.values()) judgeMessage(state, message);
   judgeOrder(state);
   judgeGroups(state);
-  judgeOnce(state);
+  judgeDuplicates(state);
   judgeSupervisor(state);
   return { violations: state.violations, counts: state.counts };
 }
@@ -319,7 +319,7 @@ function judgeMessage(state, message) {
   }
   for (const queue of message.to) {
     const { deadLetterTo, diesOf, once } = queues[queue];
-    if (once === true) continue;
+    if (once !== undefined) continue;
     if (diesOf !== undefined) {
       judgeOwnMove(state, message, queue, owed);
       continue;

@@ -35,6 +35,7 @@ function keptStoryOfQueues(): Story {
   const times = ['crash.later', 'crash.retry'];
   const dying = ['crash.ttl', 'crash.ttl.dead', 'crash.limit', 'crash.priority'];
   const queues = [...dying, ...times, 'crash.lease', 'crash.grouped', 'crash.once'];
+  queues.push('crash.job', 'crash.first.1', 'crash.first.2');
   const story = new Story().connect(1, ...queues);
   story.pub(1, 1, ['crash.ttl']).pub(1, 2, ['crash.ttl']).pub(1, 3, ['crash.limit']);
   story.pub(1, 4, ['crash.priority'], { priority: 1 });
@@ -67,6 +68,18 @@ function keptStoryOfQueues(): Story {
     story.dlv(1, 'crash.grouped', seq, false, { t });
     story.settle(1, 'crash.grouped', 'ack', false, { t: t + 1 });
   }
+  story.pub(1, 300, ['crash.job'], { once: 'job', t: 1 }).conf(1, 15);
+  story.dlv(1, 'crash.job', 300, false, { t: later }).settle(1, 'crash.job', 'ack', false, {
+    t: later + 8_000,
+  });
+  story.t = later + 9_000;
+  story.barrier(1, 'crash.job', 1);
+  story.pub(1, 301, ['crash.job'], { once: 'job', t: later + 10_000 }).conf(1, 16);
+  story.dlv(1, 'crash.job', 301, false, { t: later + 11_000 });
+  story.settle(1, 'crash.job', 'ack', false, { t: later + 11_001 });
+  const first = ['crash.first.1', 'crash.first.2'];
+  story.pub(1, 310, first, { once: 'first' }).conf(1, 17);
+  for (const queue of first) story.dlv(1, queue, 310).settle(1, queue, 'ack');
   const once = later + 50_000;
   story.dlv(1, 'crash.once', 200, false, { t: once }).settle(1, 'crash.once', 'ack');
   story.history.ticks.push({ published: 3, found: 3, most: 4 });
@@ -375,4 +388,34 @@ test('of two messages with a key one is delivered, unless a kill took the first 
   expect(both(false, 2)).toEqual([]);
   const gone = new Story().connect(1, queue).pub(1, 1, [queue], { once: 'key' }).conf(1, 1);
   expect(gone.rules()).toEqual(['I19']);
+});
+
+test('where a key ends with its message, one is there at a time, and the next is taken once that is done', () => {
+  const queue = 'crash.job';
+  const pair = (settled: 'ack' | 'requeue', covered: boolean, delivered: boolean) => {
+    const story = new Story()
+      .connect(1, queue)
+      .pub(1, 1, [queue], { once: 'key', t: 1 })
+      .conf(1, 1);
+    story.dlv(1, queue, 1).settle(1, queue, settled, false, { t: story.t });
+    if (covered) story.barrier(1, queue, 1);
+    story.pub(1, 2, [queue], { once: 'key', t: ++story.t }).conf(1, 2);
+    if (delivered) story.dlv(1, queue, 2).settle(1, queue, 'ack', false, { t: story.t });
+    return story;
+  };
+  expect(pair('ack', true, true).rules()).toEqual([]);
+  expect(pair('ack', false, false).rules()).toEqual([]);
+  expect(pair('ack', true, false).rules()).toEqual(['I19']);
+  const again = pair('requeue', false, false).dlv(1, queue, 1, true, { count: 1 });
+  expect(again.settle(1, queue, 'ack').rules()).toEqual([]);
+  expect(pair('requeue', false, true).rules()).toContain('I19');
+});
+
+test('what passes an exchange that knows keys is delivered from all of its queues', () => {
+  const [one, two] = ['crash.first.1', 'crash.first.2'] as const;
+  const story = new Story().connect(1, one, two).pub(1, 1, [one, two], { once: 'key' });
+  story.dlv(1, one, 1).settle(1, one, 'ack');
+  expect(story.rules()).toEqual([]);
+  expect(story.conf(1, 1).rules()).toEqual(['I19', 'I19']);
+  expect(story.dlv(1, two, 1).settle(1, two, 'ack').rules()).toEqual([]);
 });

@@ -42,6 +42,9 @@ export const MUTANTS = [
   { name: 'two of a group change places', rule: 'I6', spoil: swapInGroup },
   { name: 'a duplicate is delivered, too', rule: 'I19', spoil: deliverDuplicate },
   { name: 'a key is known, and its message is gone', rule: 'I19', spoil: loseOnce },
+  { name: 'what an exchange lets pass is in one queue', rule: 'I19', spoil: halveFirst },
+  { name: 'two with a key are there at a time', rule: 'I19', spoil: takeBoth },
+  { name: 'a key is known, and its message is done', rule: 'I19', spoil: refuseFreed },
   { name: 'a tick is published twice', rule: 'I17', spoil: repeatTick },
   { name: 'a tick is noted, and its message is gone', rule: 'I17', spoil: loseTick },
 ];
@@ -268,7 +271,7 @@ function halveSurvivor(history, accept, drop) {
 function halveFanout(history) {
   return halveSurvivor(
     history,
-    ({ to, group }) => to.length > 1 && group === null,
+    ({ to, group, once }) => to.length > 1 && group === null && once === undefined,
     (entry, deliveries) => deliveries.get(`${idOf(entry)} ${entry.to[1]}`),
   );
 }
@@ -487,7 +490,7 @@ function deliverDuplicate(history) {
   const confirmed = confirmedIds(history);
   const first = new Map();
   for (const { entry } of entriesOf(history, 'pub')) {
-    if (entry.once === undefined || !confirmed.has(idOf(entry))) continue;
+    if (!entry.to.includes('crash.once') || !confirmed.has(idOf(entry))) continue;
     const before = first.get(entry.once);
     first.set(entry.once, before ?? entry);
     const place = before && find(history, 'dlv', (each) => idOf(each) === idOf(before));
@@ -498,13 +501,90 @@ function deliverDuplicate(history) {
 }
 
 function loseOnce(history) {
+  return loseFrom(history, 'crash.once');
+}
+
+function halveFirst(history) {
+  return loseFrom(history, 'crash.first.2');
+}
+
+function loseFrom(history, queue) {
   const confirmed = confirmedIds(history);
   const places = [...deliveriesOf(history).values()].find(
-    ([{ entry }]) => entry.queue === 'crash.once' && confirmed.has(idOf(entry)),
+    ([{ entry }]) => entry.queue === queue && confirmed.has(idOf(entry)),
   );
   if (places === undefined) return false;
   blank(places);
   return true;
+}
+
+/** A duplicate comes while the first one is out for long. */
+function takeBoth(history) {
+  const ends = endsOf(history, 'crash.job');
+  const pubs = [...entriesOf(history, 'pub')].map(({ entry }) => entry);
+  const jobs = pubs.filter(({ to }) => to.includes('crash.job'));
+  for (const place of entriesOf(history, 'dlv')) {
+    const { conn, tag, queue, t } = place.entry;
+    if (queue !== 'crash.job' || !((ends.get(`${conn} ${tag}`)?.settledAt ?? 0) > t + 6_000))
+      continue;
+    const first = jobs.find((pub) => idOf(pub) === idOf(place.entry));
+    const other = jobs.find(({ once, seq }) => once === first?.once && seq > first.seq);
+    if (other === undefined) continue;
+    const copy = { ...place.entry, t: t + 1, tag: 1_000_000_000, seq: other.seq };
+    place.journal.push({ ...copy, redelivered: false });
+    return true;
+  }
+  return false;
+}
+
+/** One is dropped though all before it with its key are done, which is on the disk. */
+function refuseFreed(history) {
+  const ends = endsOf(history, 'crash.job');
+  const confirmed = confirmedIds(history);
+  const lines = [...deliveriesOf(history).values()].filter(
+    ([{ entry }]) => entry.queue === 'crash.job',
+  );
+  const byId = new Map(lines.map((places) => [idOf(places[0].entry), places]));
+  const before = new Map();
+  for (const { entry } of entriesOf(history, 'pub')) {
+    if (!entry.to.includes('crash.job')) continue;
+    const places = byId.get(idOf(entry));
+    const earlier = before.get(entry.once) ?? [];
+    const isOver = ({ entry: { conn, tag } }) => ends.get(`${conn} ${tag}`)?.coveredAt < entry.t;
+    if (places !== undefined && confirmed.has(idOf(entry)) && earlier.length > 0) {
+      if (earlier.flat().every(isOver)) {
+        blank(places);
+        return true;
+      }
+    }
+    if (places !== undefined) before.set(entry.once, [...earlier, places]);
+  }
+  return false;
+}
+
+/** When each delivery of a queue was settled, and when that was surely on the disk, by connection and tag. */
+function endsOf(history, queue) {
+  const ends = new Map();
+  const byConn = new Map();
+  for (const { entry, journal } of entriesOf(history, 'dlv')) {
+    if (entry.queue === queue) byConn.set(entry.conn, journal);
+  }
+  for (const [name, journal] of byConn) {
+    const entries = journal.filter(({ conn }) => conn === name);
+    let out = [];
+    for (const [at, { e, tag, multiple, t }] of entries.entries()) {
+      if (e === 'dlv') out.push(tag);
+      if (e !== 'settle') continue;
+      const isSettled = (each) => (multiple ? each <= tag : each === tag);
+      const barrier = entries.find((each, i) => i > at && each.e === 'barrier');
+      const passed = entries.find((each) => each.e === 'passed' && each.n === barrier?.n);
+      for (const each of out.filter(isSettled)) {
+        ends.set(`${name} ${each}`, { settledAt: t, coveredAt: passed?.t });
+      }
+      out = out.filter((each) => !isSettled(each));
+    }
+  }
+  return ends;
 }
 
 /** Deliveries of each group of a publisher, in order of time. */

@@ -17,6 +17,8 @@ const UNROUTABLE_SHARE = 0.01;
 /** Sent with a key of before, of one of the last so many: as one that knows no better sends again. */
 const AGAIN_SHARE = 0.5;
 const AGAIN_MOST = 60;
+/** So many keys there are that are free again once their message is done. */
+const JOBS = 40;
 
 class Publisher {
   constructor({ name, routes, window, persistent, tx }) {
@@ -103,7 +105,7 @@ class Publisher {
     const seq = ++this.seq;
     const body = bodyOf(pool, this.name, seq);
     const options = optionsOf(config.run, this.name, seq, body, place, this.persistent);
-    const once = place.once === true ? this.keyFor(seq) : null;
+    const once = place.once === undefined ? null : this.keyFor(place, seq);
     if (once !== null) options.headers['x-deduplication-header'] = once;
     journal.note({
       e: 'pub',
@@ -123,12 +125,15 @@ class Publisher {
   }
 
   /** A key for a message: a new one, or one of before, whatever became of that. */
-  keyFor(seq) {
-    const again = config.broker === 'leveret' && this.keys.length > 0;
-    if (again && this.random.chance(AGAIN_SHARE)) return this.random.pick(this.keys);
-    const key = `${this.name} ${seq}`;
+  keyFor({ exchange, key: queue, once }, seq) {
+    const start = `${this.name} ${exchange}${queue}`;
+    if (config.broker !== 'leveret') return `${start} ${seq}`;
+    if (once === 'ack') return `${start} ${this.random.int(1, JOBS)}`;
+    const again = this.keys.filter((key) => key.startsWith(start));
+    if (again.length > 0 && this.random.chance(AGAIN_SHARE)) return this.random.pick(again);
+    const key = `${start} ${seq}`;
     this.keys.push(key);
-    if (this.keys.length > AGAIN_MOST) this.keys.shift();
+    if (this.keys.length > 2 * AGAIN_MOST) this.keys.shift();
     return key;
   }
 

@@ -3,6 +3,8 @@
 
 export const FANOUT = 'crash.fan';
 export const DEAD_EXCHANGE = 'crash.dlx';
+/** Knows keys: what passes goes to two queues. */
+export const FIRST = 'crash.first';
 export const BARRIER = 'crash.barrier';
 export const NOWHERE = 'crash.nowhere';
 
@@ -38,7 +40,8 @@ export const PROLONGED_MS = 2_500;
  * `delayMax`: messages wait so long at most, ms. `retryMin`: for `x-delayed-retry-min`.
  * `leaseMs`: for `x-consumer-timeout`; then the message is given to another worker.
  * `groups`: each publisher has so many, by the header `group`: then two consumers get the messages of each in order.
- * `once`: of messages with one key, all but the first are dropped, also when that is gone.
+ * `once`: of messages with one key, all but the first are dropped, also when that is gone, here or by the exchange FIRST;
+ * or with 'ack' while that is there.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given. `held`: none is seen that a kill then undoes.
  * @type {import('./check.d.mts').History['queues']}
  */
@@ -80,6 +83,9 @@ export const QUEUES = {
   'crash.step.done': { ordered: false, deadLetterTo: null },
   'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_MS },
   'crash.once': { ordered: false, deadLetterTo: null, once: true },
+  'crash.job': { ordered: false, deadLetterTo: null, once: 'ack' },
+  'crash.first.1': { ordered: false, deadLetterTo: null, once: true },
+  'crash.first.2': { ordered: false, deadLetterTo: null, once: true },
   'crash.grouped': {
     ordered: true,
     deadLetterTo: null,
@@ -88,6 +94,8 @@ export const QUEUES = {
     deliveryLimit: GROUPED_LIMIT,
   },
 };
+
+const KEYS = { 'x-message-deduplication': true, 'x-cache-size': 100_000 };
 
 /** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
 const ARGUMENTS = {
@@ -100,7 +108,8 @@ const ARGUMENTS = {
     'x-delayed-retry-min': RETRY_MIN_MS,
     'x-delivery-limit': GROUPED_LIMIT,
   },
-  'crash.once': { 'x-message-deduplication': true, 'x-cache-size': 100_000 },
+  'crash.once': KEYS,
+  'crash.job': { 'x-message-deduplication': true, 'x-cache-release': 'ack' },
   'crash.lease': { 'x-consumer-timeout': LEASE_MS, 'x-consumer-timeout-action': 'requeue' },
 };
 
@@ -137,6 +146,7 @@ function policy(name, pattern, definition) {
   return { vhost: LOGIN.vhost, name, pattern, 'apply-to': 'queues', definition, priority: 1 };
 }
 
+const FIRST_QUEUES = ['crash.first.1', 'crash.first.2'];
 export const FAN_QUEUES = ['crash.fan.1', 'crash.fan.2', 'crash.fan.3'];
 
 const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority', 'later', 'retry'];
@@ -153,7 +163,7 @@ export const PUBLISHERS = [
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
     { name: 'p9', routes: ['lease'], window: 10, persistent: true, tx: false },
-    { name: 'p11', routes: ['once'], window: 20, persistent: true, tx: false },
+    { name: 'p11', routes: ['once', 'first', 'job'], window: 20, persistent: true, tx: false },
     { name: 'p10', routes: ['grouped'], window: 10, persistent: true, tx: false },
   ],
   [
@@ -181,6 +191,8 @@ export const CONSUMERS = [
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
     { name: 'c6', queue: 'crash.fan.3', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
+    { name: 'c26', queue: 'crash.job', prefetch: 5, requeue: 0.1, reject: 0 },
+    { name: 'c27', queue: 'crash.first.1', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c25', queue: 'crash.once', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c23', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
     { name: 'c22', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.05 },
@@ -200,6 +212,8 @@ export const CONSUMERS = [
     { name: 'c19', queue: 'crash.step', prefetch: 20, requeue: 0.1, reject: 0, handsOn: true },
     { name: 'c20', queue: 'crash.step.done', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c24', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
+    { name: 'c28', queue: 'crash.first.2', prefetch: 50, requeue: 0.1, reject: 0 },
+    { name: 'c29', queue: 'crash.job', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c21', queue: 'crash.lease', prefetch: 30, requeue: 0.05, reject: 0, hang: 0.15 },
   ],
 ];
@@ -207,6 +221,7 @@ export const CONSUMERS = [
 /** Where a message of a route is published, and the queues it must then be in. */
 export function placeOf(route) {
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
+  if (route === 'first') return { exchange: FIRST, key: '', queues: FIRST_QUEUES, once: true };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
   const queue = `crash.${route}`;
   const { priorityMax, delayMax, groups, once } = QUEUES[queue];
@@ -226,6 +241,8 @@ export async function declareTopology(channel) {
     if (name.endsWith('.dead')) await channel.bindQueue(name, DEAD_EXCHANGE, name);
   }
   for (const name of FAN_QUEUES) await channel.bindQueue(name, FANOUT, '');
+  await channel.assertExchange(FIRST, 'fanout', { durable: true, arguments: KEYS });
+  for (const name of FIRST_QUEUES) await channel.bindQueue(name, FIRST, '');
   await channel.bindQueue('crash.dead', DEAD_EXCHANGE, 'crash.dead');
   await channel.assertQueue(BARRIER, { durable: true });
   await channel.assertQueue(FULL, { durable: true });
