@@ -90,6 +90,8 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
+    // The port answers what is no request: see http/unreadable.ts.
+    clientErrorHandler: () => {},
     schemaController: NO_SCHEMAS,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX, ignoreTrailingSlash: true },
     serverFactory: (handler) => {

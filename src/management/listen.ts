@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Clock } from '../util/clock.ts';
 import { FairSlots } from '../util/fair-slots.ts';
@@ -15,6 +16,7 @@ import { loadModules } from './http/load-modules.ts';
 import { type Handler, Requests } from './http/requests.ts';
 import { type HttpSockets, LOOK_MS, ToolSockets } from './http/sockets.ts';
 import { PathPrefix } from './http/target.ts';
+import { type ParserError, refuseUnreadable } from './http/unreadable.ts';
 import { TimeSlice } from './time-slice.ts';
 
 /** A peer has so long to send the head of a request, and all of it. */
@@ -238,6 +240,10 @@ async function serve(
     requests.take(request, response);
   const cut = (request: IncomingMessage): unknown => request.socket.destroy();
   server.on('request', guard.listener('request', take, cut));
+  const refuse = (error: ParserError, socket: Duplex): void =>
+    refuseUnreadable(error, socket as Socket, requests.hasBegun(socket as Socket));
+  const end = (_error: ParserError, socket: Duplex): unknown => socket.destroy();
+  server.on('clientError', guard.listener('unreadable request', refuse, end));
   // The handler says that a body may come, where it wants one.
   server.on('checkContinue', guard.listener('request', take, cut));
   // It never listens itself, and would not look after its timeouts without being told that it does.

@@ -116,5 +116,24 @@ test('what is no HTTP, or never ends, hurts nobody', async () => {
   );
   const head = `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`;
   expect(await speak(head)).toMatch(/^HTTP\/1\.1 431/);
+  // Each says why, as all that is refused does, and only once.
+  for (const [text, status, reason] of [
+    ['no request\r\n\r\n', 400, /no request of HTTP that can be read \(.+\): /],
+    [head, 431, /the head of the request is larger than 16 KiB/],
+    [
+      'POST /api/auth HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+      400,
+      /no request of HTTP that can be read \(.+\): /,
+    ],
+  ] as const) {
+    const [first, body, ...rest] = (await speak(text)).split('\r\n\r\n');
+    expect(first).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*connection: close`, 's'));
+    expect(first).toContain(`content-length: ${Buffer.byteLength(body as string)}`);
+    expect(JSON.parse(body as string)).toEqual({
+      error: 'bad_request',
+      reason: expect.stringMatching(reason),
+    });
+    expect(rest).toEqual([]);
+  }
   expect((await api.call('GET', '/whoami')).status).toBe(200);
 });

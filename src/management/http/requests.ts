@@ -23,6 +23,8 @@ interface Waiting {
 /** What one connection is about. */
 interface Turn {
   answering: boolean;
+  /** The answer under way, if one is. */
+  response: ServerResponse | null;
   readonly waiting: Waiting[];
 }
 
@@ -59,10 +61,15 @@ export class Requests {
     return this.turns.get(socket)?.answering === true;
   }
 
+  /** Whether some of an answer was written to this connection, and not all. */
+  hasBegun(socket: Socket): boolean {
+    return this.turns.get(socket)?.response?.headersSent === true;
+  }
+
   private turnOf(socket: Socket): Turn {
     const known = this.turns.get(socket);
     if (known !== undefined) return known;
-    const turn: Turn = { answering: false, waiting: [] };
+    const turn: Turn = { answering: false, response: null, waiting: [] };
     this.turns.set(socket, turn);
     const forget = (): void => {
       turn.waiting.length = 0;
@@ -75,6 +82,7 @@ export class Requests {
     const { socket } = request;
     const cut = (): unknown => socket.destroy();
     turn.answering = true;
+    turn.response = response;
     const next = (): void => this.next(turn);
     response.once('close', this.guard.listener('next request', next, cut));
     const begin = (): void => {
@@ -88,6 +96,7 @@ export class Requests {
 
   private next(turn: Turn): void {
     turn.answering = false;
+    turn.response = null;
     const next = turn.waiting.shift();
     if (next !== undefined && !next.request.socket.destroyed) this.serve(turn, next);
   }
