@@ -118,7 +118,7 @@ export async function buildApp(
       if (isOfBrowser(headers)) checkHost(headers.host ?? '', peer, context.allowedPages);
     } else checkPage(headers, peer, context.allowedPages);
     // Before its body is read, which nothing wants.
-    if (request.is404) throw notFound();
+    if (request.is404) throw nothingAt(request.url);
   });
   const gzips = new Gzips();
   app.addHook('onSend', async (request, reply, payload) => {
@@ -317,6 +317,16 @@ function sendError(
     ...(explanation === null ? {} : { explanation }),
   };
   return sendJson(reply.code(known.status), jsonText(body));
+}
+
+/** Where RabbitMQ has its script for download: what fetches it finds out where it is, and that it is not needed. */
+const SCRIPTS = /^\/cli(?:[/?]|$)/;
+const NO_SCRIPT =
+  'rabbitmqadmin is not served here: take it from deps/rabbitmq_management/bin of v3.13.x of ' +
+  'https://github.com/rabbitmq/rabbitmq-server, it works as it is; or use leveret, such as leveret list queues --url URL';
+
+function nothingAt(url: string): HttpError {
+  return SCRIPTS.test(url) ? notFound(NO_SCRIPT) : notFound();
 }
 
 /** What the HTTP library refuses by itself, such as a body that is too large. */

@@ -63,6 +63,17 @@ const QUERIES = [
   '?cursor=1e9.1&count=x&encoding=z',
 ];
 
+test('where RabbitMQ has its script for download it is said where that is', async () => {
+  const base = api.url.replace(/\/api\/?$/, '');
+  for (const path of ['/cli/rabbitmqadmin', '/cli/', '/cli', '/cli?x', '/client']) {
+    const answer = await fetch(`${base}${path}`);
+    expect(answer.status).toBe(404);
+    const { reason } = (await answer.json()) as { reason: string };
+    if (path === '/client') expect(reason).toBe('Not Found');
+    else expect(reason).toContain('rabbitmqadmin is not served here: take it from');
+  }
+});
+
 test('no route answers a hostile request with 500', { timeout: SCRIPT_TIMEOUT_MS }, async () => {
   let [calls, n] = [0, 0];
   const passes = [0, 1, 2];
