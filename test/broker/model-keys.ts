@@ -48,7 +48,7 @@ export class ModelKeys<E> {
     return found.entry !== null && this.isThere(found.entry);
   }
 
-  /** A message was taken in: its key is known from now on, unless it is already. `ttlMs`: its own; null: it has none. */
+  /** A message was taken in: its key is known from now on, if it was not; or goes over to the one that came back. `ttlMs`: its own; null: it has none. */
   taken(
     key: string | null,
     ttlMs: number | null,
@@ -56,7 +56,7 @@ export class ModelKeys<E> {
     stored: boolean,
     entry: E | null,
   ): void {
-    if (key === null || this.knows(key, nowMs)) return;
+    if (key === null || (this.rule.release === 'ttl' && this.knows(key, nowMs))) return;
     this.known.delete(key);
     for (const oldest of this.known.keys()) {
       if (this.known.size < this.rule.size) break;

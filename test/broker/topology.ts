@@ -99,7 +99,13 @@ export const QUEUES: readonly QueueSpec[] = [
   }),
   // What is rejected here goes back to where it died.
   queue('job-dead', true, { keys: HELD, ...deadTo('', 'job') }),
-  queue('job-ranked', true, { keys: HELD, priorityMax: 2, retryMinMs: 25, returnsMax: 3 }),
+  queue('job-ranked', true, {
+    keys: HELD,
+    priorityMax: 2,
+    retryMinMs: 25,
+    returnsMax: 3,
+    ...deadTo('', 'job-ranked'),
+  }),
   queue('job-passing', false, { keys: HELD }),
   queue('job-full', true, { keys: HELD, lengthMax: 7, ttlMs: 300 }),
   queue('job-refusing', true, { keys: HELD, lengthMax: 5, refusing: true }),

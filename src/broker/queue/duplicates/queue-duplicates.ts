@@ -119,9 +119,7 @@ export class QueueDuplicates implements KeysOwner {
 
   /** A message is taken in, and the next to be ready. */
   takes(position: number, flags: number): void {
-    // Making room for it may have brought in others.
-    if (this.position !== position) this.look(position);
-    if (!this.fresh) return;
+    if (!this.mayAdd(position)) return;
     const stored = this.isStored(flags);
     if (this.keysLast === 'time') this.keys.add(TIMED, this.endOf(), stored);
     else this.addPlace(this.queue.messages.laneSet.nextSeq(flags), stored);
@@ -130,8 +128,7 @@ export class QueueDuplicates implements KeysOwner {
   /** A message is taken in, and waits. */
   waits(position: number, flags: number): void {
     if (this.keysLast === 'time') return this.takes(position, flags);
-    if (this.position !== position) this.look(position);
-    if (this.fresh) this.keys.add(this.waitingLane, position, this.isStored(flags));
+    if (this.mayAdd(position)) this.keys.add(this.waitingLane, position, this.isStored(flags));
   }
 
   /** A message that waited is ready now, in a place. */
@@ -192,6 +189,17 @@ export class QueueDuplicates implements KeysOwner {
   /** Has a message at hand, if it has a key: then `fresh` says whether that is not known. */
   private look(position: number): void {
     this.fresh = this.reads(position) && !this.keys.has();
+  }
+
+  /** Has a message at hand that is taken in; returns whether its key is to be added, being known no more then. */
+  private mayAdd(position: number): boolean {
+    // Making room for it may have brought in others.
+    if (this.position !== position) this.look(position);
+    if (this.fresh) return true;
+    if (this.position !== position || this.keysLast === 'time') return false;
+    // It came back, maybe from this very queue: the key goes over to it, and does not end with the one before.
+    this.keys.forget(false);
+    return true;
   }
 
   private readKey(position: number): boolean {

@@ -324,6 +324,25 @@ test('a dead letter that comes back to its queue is no duplicate of itself', () 
   expect(queue.readyCount).toBe(1);
 });
 
+test('a key that ends with its message stays with a dead letter that goes straight back, over a crash too', () => {
+  const small = new SmallBroker();
+  const dead = { 'x-dead-letter-exchange': text(''), 'x-dead-letter-routing-key': text('q') };
+  const queue = small.declare('q', true, { ...ONCE, ...dead });
+  publish(small, 'a');
+  queue.reject(take(small, queue));
+  expect(queue.readyCount).toBe(1);
+  publish(small, 'a');
+  expect(queue.counts.duplicates).toBe(1);
+  small.commit();
+  const after = small.crashed();
+  const again = after.queue('q');
+  publish(after, 'a');
+  expect([again.counts.duplicates, again.readyCount]).toEqual([1, 1]);
+  ack(after, again);
+  publish(after, 'a');
+  expect(again.readyCount).toBe(1);
+});
+
 test('a full queue that refuses a message does not know its key, and drops a duplicate without refusing it', () => {
   const small = new SmallBroker();
   const args = { ...TIMED, 'x-max-length': int(1), 'x-overflow': text('reject-publish') };
