@@ -22,6 +22,8 @@ const IMAGES_PER_RUN = 500;
 
 /** Its images may be no data files at all. */
 const NO_SYNC = { name: 'the disk does not sync', wrongs: [] };
+/** So many times as many images are made of a build in few of whose images something is wrong. */
+const RARE_TIMES = 4;
 /** So many broken builds are tried at the same time. */
 const AT_ONCE = 3;
 /** How long one image may take; most take some tens of milliseconds. */
@@ -141,7 +143,9 @@ async function prove(folder, recorder, seed, messages, builds, images = 60) {
   const proveNext = async () => {
     for (let next = runs.shift(); next !== undefined; next = runs.shift()) {
       const { broken, ...options } = next;
-      const found = await run({ recorder, seed, images, messages, ...options });
+      const isRare = broken.some(({ rare }) => rare);
+      const many = isRare ? RARE_TIMES * images : images;
+      const found = await run({ recorder, seed, images: many, messages, ...options });
       for (const { name, wrongs } of broken) {
         const isFound = wrongs.length === 0 ? found.failed > 0 : found[wrongs[0]] > 0;
         if (!isFound) missed += 1;
