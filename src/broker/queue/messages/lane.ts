@@ -132,13 +132,14 @@ export class Lane implements EntriesOwner {
    */
   take(taken: TakenEntry): number {
     const { entries } = this;
-    let seq = this.firstReturned();
+    let seq = this.requeued.size === 0 ? -1 : this.firstReturned();
     if (seq >= 0) {
       this.requeued.takeFirst();
       taken.redelivered = true;
     } else {
       seq = entries.firstFrom(this.cursor);
-      if (seq === entries.tail) return -1;
+      // A page that is lost takes what was ready in it along.
+      if (this.readyCount === 0) return -1;
       if (!this.mark.mayDeliver(seq) && entries.isStored(seq)) {
         this.cursor = seq;
         this.markWanted();
