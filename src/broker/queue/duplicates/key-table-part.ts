@@ -65,7 +65,13 @@ export class KeyTablePart {
     }
     marks[at] = 0;
     this.count -= 1;
-    if (capacity > CAPACITY_MIN && this.count < capacity * LOAD_MIN) this.resize(this.count);
+    this.trim();
+  }
+
+  /** Gets smaller, if it is far larger than its keys need. */
+  trim(): void {
+    const { capacity, count } = this;
+    if (capacity > CAPACITY_MIN && count < capacity * LOAD_MIN) this.resize(count);
   }
 
   /** Its keys in two parts, one more bit deep: those where what stands for a mark does not have a bit, and those where it does. */

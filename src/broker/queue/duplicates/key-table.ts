@@ -70,6 +70,12 @@ export class KeyTable {
     this.parts = Array.from({ length: 2 ** depth }, () => new KeyTablePart(depth, each));
   }
 
+  /** Gives back most of the room that was made, and for which no keys came. */
+  trim(): void {
+    if (this.size === 0) this.parts = [new KeyTablePart(0, 0)];
+    for (const part of new Set(this.parts)) part.trim();
+  }
+
   /** Takes in a page, whose keys are `link`ed one by one. False: there are too many. */
   addPage(page: KeyPage): boolean {
     const slot = this.freeSlots.pop() ?? this.pages.length;
@@ -120,7 +126,7 @@ export class KeyTable {
     page.left -= 1;
     this.size -= 1;
     // Parts are never put together again, but all go with the last key.
-    if (this.size === 0 && this.parts.length > 1) this.parts = [new KeyTablePart(0, 0)];
+    if (this.size === 0 && this.parts.length > 1) this.trim();
   }
 
   /** Forgets all. */

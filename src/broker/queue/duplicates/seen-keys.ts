@@ -166,6 +166,8 @@ export class SeenKeys {
       this.recoverPage(page, seed.equals(this.seed) && page.lasting === owner.keysLast);
     }
     while (this.table.size > owner.keysMax) this.dropOldest();
+    // Those that last no more were counted, too.
+    this.table.trim();
   }
 
   private recoverPage(page: KeyPage, usable: boolean): void {
