@@ -197,8 +197,9 @@ export class QueueDuplicates implements KeysOwner {
     if (this.position !== position) this.look(position);
     if (this.fresh) return true;
     if (this.position !== position || this.keysLast === 'time') return false;
-    // It came back, maybe from this very queue: the key goes over to it, and does not end with the one before.
-    this.keys.forget(false);
+    // It came back, maybe from this very queue: the key goes over to it, and does not end with the one before. That may stay
+    // in the queue, so that the store does not find out by itself.
+    this.keys.forget(true);
     return true;
   }
 

@@ -190,7 +190,7 @@ export class SeenKeys {
     key.a = page.words[at] as number;
     key.b = page.words[at + 1] as number;
     key.c = page.words[at + 2] as number;
-    // Of two the later holds: the earlier one's message was not there when it came.
+    // Of two the later holds: the earlier one was over when it came.
     const earlier = table.find(key.a, key.b, key.c);
     if (earlier !== NO_KEY) this.remove(earlier, true);
     return table.link(page, index);

@@ -343,6 +343,36 @@ test('a key that ends with its message stays with a dead letter that goes straig
   expect(again.readyCount).toBe(1);
 });
 
+test('a key goes over to the dead letter that comes back, though one that came meanwhile is there, over a crash too', () => {
+  const dead = (to: string) => ({
+    'x-dead-letter-exchange': text(''),
+    'x-dead-letter-routing-key': text(to),
+  });
+  for (const stops of [false, true]) {
+    let small = new SmallBroker();
+    const retry = { 'x-delayed-retry-min': int(60_000), 'x-delivery-limit': int(5) };
+    let queue = small.declare('q', true, { ...ONCE, ...retry, ...dead('later') });
+    small.declare('later', true, { 'x-message-ttl': int(1_000), ...dead('q') });
+    publish(small, 'a');
+    queue.reject(take(small, queue));
+    publish(small, 'a');
+    queue.requeue(take(small, queue));
+    small.pass(1_000);
+    expect([queue.readyCount, queue.delayedCount]).toEqual([1, 1]);
+    small.commit();
+    if (stops) {
+      small = small.crashed();
+      queue = small.queue('q');
+    }
+    queue.delays.drop();
+    publish(small, 'a');
+    expect([queue.readyCount, queue.counts.duplicates]).toEqual([1, 1]);
+    ack(small, queue);
+    publish(small, 'a');
+    expect(queue.readyCount).toBe(1);
+  }
+});
+
 test('a full queue that refuses a message does not know its key, and drops a duplicate without refusing it', () => {
   const small = new SmallBroker();
   const args = { ...TIMED, 'x-max-length': int(1), 'x-overflow': text('reject-publish') };
