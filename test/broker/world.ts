@@ -39,6 +39,7 @@ import {
 } from './model.ts';
 import type { KeyRule, ModelKeys } from './model-keys.ts';
 import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
+import { purgeIn } from './purge.ts';
 import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
 
 const TURNS_MAX = 10_000;
@@ -264,7 +265,7 @@ export class World implements BrokerListener {
   purge(queue: Queue): void {
     const { ready } = this.modelQueue(queue);
     queue.use();
-    same('messages purged', this.vhost.purgeQueue(queue), ready.length);
+    same('messages purged', purgeIn(this.vhost, queue), ready.length);
     ready.length = 0;
   }
 

@@ -20,7 +20,6 @@ import { QueueLatency } from './latency.ts';
 import { DROPPED, lookedPush, REFUSED, TAKEN } from './looked-push.ts';
 import type { MessagesOwner, RecordHolder } from './messages/messages-host.ts';
 import type { PositionVisitor } from './messages/pages/lane-pages.ts';
-import { purgeAtOnce } from './messages/purging.ts';
 import type { TakenEntry } from './messages/queue-entries.ts';
 import { QueueMessages } from './messages/queue-messages.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
@@ -272,11 +271,6 @@ export class Queue
     if (this.deleted) return;
     this.catchUp();
     yield* this.messages.purging(told);
-  }
-
-  /** The same in one go; returns how many. */
-  purge(): number {
-    return purgeAtOnce((told) => this.purging(told));
   }
 
   /** Lets go of every message and row, as part of deleting the queue. */

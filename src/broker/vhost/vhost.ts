@@ -32,7 +32,7 @@ import { lockedQueue, noQueue } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import type { DefinitionRows } from './topology-rows.ts';
-import { atOnce, type LongAct } from './unbinding.ts';
+import type { LongAct } from './unbinding.ts';
 import { VhostActor } from './vhost-actor.ts';
 
 /** What a vhost needs of its broker. */
@@ -292,15 +292,6 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
       if (queue.durable && count > 0) this.broker.core.definitionChanged();
       then(count);
     });
-  }
-
-  /** The same in one go; returns how many. */
-  purgeQueue(queue: Queue): number {
-    let count = 0;
-    this.purgeQueueBy(atOnce, queue, (ready) => {
-      count = ready;
-    });
-    return count;
   }
 
   /** Makes messages ready now that wait for their time, or drops them; null: all. Returns how many. */

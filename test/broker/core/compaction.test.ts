@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { TABLE_SEGMENTS } from '../../../src/store/tables.ts';
 import { positionsOf, readRecord, segmentsOf } from '../inspect.ts';
+import { purgeIn } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const BODY_BYTES = 100;
@@ -141,7 +142,7 @@ test('a queue that is purged or deleted in the midst of a pass is no trouble', (
   Object.assign(small.broker.core, { clock: { wallMs: () => 0, monotonicMs: () => now++ } });
   for (const queue of [purged, deleted, kept]) thin(small, queue, 10);
   for (let turns = 0; small.broker.core.maintain(); turns++) {
-    if (turns === 1) small.vhost.purgeQueue(purged);
+    if (turns === 1) purgeIn(small.vhost, purged);
     if (turns === 2) small.vhost.removeQueue(deleted);
     commit(small);
   }

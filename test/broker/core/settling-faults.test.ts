@@ -35,6 +35,7 @@ import {
 } from '../../../src/server/channel/publish/transaction.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
 import { SimChannel, SimLink } from '../peers.ts';
+import { purgeIn } from '../purge.ts';
 import { lettersIn } from '../set-aside/damage.ts';
 import { NOW_MS, SmallBroker } from '../small-broker.ts';
 import { doneBy, faultyTurns, filledDisk, NONE, stateOf } from './faults.ts';
@@ -42,7 +43,7 @@ import { doneBy, faultyTurns, filledDisk, NONE, stateOf } from './faults.ts';
 test('a fault as a queue is purged leaves the purge under way', () => {
   const { small, arm } = faultyTurns(filledDisk());
   arm(0);
-  expect(doneBy(() => small.vhost.purgeQueue(small.queue('old')))).toBe(false);
+  expect(doneBy(() => purgeIn(small.vhost, small.queue('old')))).toBe(false);
   expect(small.broker.core.line.underWay).toBe(true);
   expect(lettersIn(small.crashed(), 'old')).toBe('abc');
 });

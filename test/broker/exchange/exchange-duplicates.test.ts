@@ -9,6 +9,7 @@ import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { readPolicy } from '../../../src/broker/policy/policy.ts';
 import { MessageProperties } from '../../../src/broker/routing/message-properties.ts';
 import { TABLE_KEYS } from '../../../src/store/tables.ts';
+import { purgeNow } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -144,7 +145,7 @@ test('what no queue takes leaves no key, nor what a queue refuses', () => {
   expect(came(small, ['a'])).toBe(0);
   bind(small, 'x', 'q');
   expect(came(small, ['a', 'a', 'b'])).toBe(1);
-  small.queue('q').purge();
+  purgeNow(small.queue('q'));
   expect(came(small, ['b', 'b'])).toBe(1);
   expect(seen(small)).toBe(2);
 });

@@ -7,6 +7,7 @@ import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { TABLE_MARKS, TABLE_PAGES, TABLE_PURGES } from '../../../src/store/tables.ts';
 import { type Random, withSeed } from '../../amqp/random.ts';
 import { limitPages, pagesAway, positionsOf, walk, wrongReferences } from '../inspect.ts';
+import { purgeIn } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const PAGES = 20;
@@ -119,7 +120,7 @@ test('a purge of many pages counts at once, and is over batches later', () => {
   const small = filled();
   const queue = small.queue('q');
   small.commit();
-  expect(small.vhost.purgeQueue(queue)).toBe(PAGES * PAGE_ENTRIES + 10);
+  expect(purgeIn(small.vhost, queue)).toBe(PAGES * PAGE_ENTRIES + 10);
   expect([queue.readyCount, queue.readyBytes]).toEqual([0, 0]);
   expect(positionsOf(queue)).toEqual([]);
   expect(walk(queue), 'what is purged is not visited').toEqual([]);
@@ -142,7 +143,7 @@ test('unacked messages survive a purge, in memory and over a crash, and return t
   const seqs = Array.from({ length: 300 }, () => queue.take()?.seq as number);
   for (const seq of seqs.slice(0, 290)) queue.settle(seq);
   small.commit();
-  expect(small.vhost.purgeQueue(queue)).toBe(PAGES * PAGE_ENTRIES + 10 - 300);
+  expect(purgeIn(small.vhost, queue)).toBe(PAGES * PAGE_ENTRIES + 10 - 300);
   small.fill('q', 1);
   small.broker.core.seal();
   small.store.sync();
@@ -156,7 +157,7 @@ test('unacked messages survive a purge, in memory and over a crash, and return t
 test('a purge that a crash cut short is finished by the next start, whatever came meanwhile', () => {
   const small = filled();
   small.commit();
-  small.vhost.purgeQueue(small.queue('q'));
+  purgeIn(small.vhost, small.queue('q'));
   small.commit();
   const left = small.disk.keys(TABLE_PAGES).length;
   expect(left).toBeGreaterThan(PAGES / 2);
@@ -179,7 +180,7 @@ test('a purge that a crash cut short is finished by the next start, whatever cam
 test('a purge is undone by a crash before its batch is durable', () => {
   const small = filled();
   small.commit();
-  small.vhost.purgeQueue(small.queue('q'));
+  purgeIn(small.vhost, small.queue('q'));
   small.broker.core.seal();
   expect(small.crashed().queue('q').readyCount).toBe(PAGES * PAGE_ENTRIES + 10);
 });
@@ -215,7 +216,7 @@ test('a lane of which only a purge is left starts behind it', () => {
     small.publish({ routingKey: 'q', properties: { deliveryMode: 2, priority: 2 } });
   }
   small.commit();
-  small.vhost.purgeQueue(small.queue('q'));
+  purgeIn(small.vhost, small.queue('q'));
   small.commit();
   const again = small.crashed();
   expect(again.broker.core.sweeps.any).toBe(true);
@@ -233,7 +234,7 @@ test('purging and deleting queues that do not last writes nothing', () => {
   small.commit();
   for (let n = 0; n < 2; n++) {
     small.fill('q', 4 * PAGE_ENTRIES);
-    expect(small.vhost.purgeQueue(queue)).toBe(4 * PAGE_ENTRIES);
+    expect(purgeIn(small.vhost, queue)).toBe(4 * PAGE_ENTRIES);
     expect(small.store.dirty).toBe(false);
   }
   small.fill('q', 4 * PAGE_ENTRIES);
@@ -273,7 +274,7 @@ test('a walk visits whatever is there from its beginning to its end', () => {
         if (random.bool()) queue.settle(seq);
         else queue.requeue(seq);
       }
-      if (random.below(30) === 0) small.vhost.purgeQueue(queue);
+      if (random.below(30) === 0) purgeIn(small.vhost, queue);
       if (random.bool()) small.commit();
       const there = new Set(positionsOf(queue));
       for (const position of stays) if (!there.has(position)) stays.delete(position);

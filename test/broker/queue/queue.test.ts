@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { PAGE_ENTRIES } from '../../../src/broker/queue/messages/pages/page.ts';
 import { TABLE_MARKS, TABLE_PAGES } from '../../../src/store/tables.ts';
 import { pagePlaces, positionsOf, wrongReferences } from '../inspect.ts';
+import { purgeNow } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 /** A queue after a crash, with a mark far beyond its last page. */
@@ -79,7 +80,7 @@ test('after a crash the messages come back in order, those given out as redelive
 
 test('messages that come after a crash are not redelivered, however far the mark had run', () => {
   const small = crashedFarAhead();
-  small.queue('q').purge();
+  purgeNow(small.queue('q'));
   small.fill('q', 3);
   const given = small.consume(small.queue('q'));
   small.run();
@@ -90,7 +91,7 @@ test('a queue whose mark had run past its last page can be purged after a crash'
   const small = crashedFarAhead();
   const queue = small.queue('q');
   small.fill('q', 10);
-  expect(queue.purge()).toBe(90);
+  expect(purgeNow(queue)).toBe(90);
   small.commit();
   expect(positionsOf(queue)).toEqual([]);
   expect(small.disk.keys(TABLE_PAGES)).toHaveLength(0);
@@ -196,6 +197,6 @@ test('transient messages of a durable queue are gone after a crash, the others a
   small.commit();
   const again = small.crashed();
   expect(again.queue('q').readyCount).toBe(200);
-  again.queue('q').purge();
+  purgeNow(again.queue('q'));
   expect(wrongReferences(again.broker, [again.queue('q')])).toBeNull();
 });

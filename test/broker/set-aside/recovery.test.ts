@@ -16,6 +16,7 @@ import {
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
 } from '../../../src/store/tables.ts';
+import { purgeIn } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 import { lettersIn, long, publishEach, setAsideIn } from './damage.ts';
 
@@ -99,7 +100,7 @@ test('a queue that is set aside refuses what is published to it, and comes back 
   publishEach(small, 'other', 'q');
   // All that others consume in the meantime frees nothing that the queue may need.
   const { vhost } = small;
-  vhost.purgeQueue(small.queue('good'));
+  purgeIn(vhost, small.queue('good'));
   small.run();
   small.disk.table(TABLE_PAGES).put(key, sound);
   small = small.restarted();

@@ -7,6 +7,7 @@ import { Walk } from '../../../src/broker/view/browse.ts';
 import { View } from '../../../src/broker/view.ts';
 import { wrongReferences } from '../inspect.ts';
 import { SimChannel } from '../peers.ts';
+import { purgeIn } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 import {
   damage,
@@ -127,7 +128,7 @@ test('a purge leaves what is set aside', () => {
   publishEach(first, 'work', 'a');
   const small = restartedWithout(first, 'a');
   small.pass(2000);
-  small.vhost.purgeQueue(small.queue('work'));
+  purgeIn(small.vhost, small.queue('work'));
   expect(setAsideIn(small.restarted())).toEqual(['work expiry CorruptRecordError']);
 });
 

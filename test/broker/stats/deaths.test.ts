@@ -6,6 +6,7 @@ import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { NO_SERVER } from '../../../src/broker/view/server-port.ts';
 import { Snapshots } from '../../../src/broker/view/snapshots.ts';
 import { atOnce } from '../../../src/util/rows.ts';
+import { purgeNow } from '../purge.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const ONE: Record<string, Field> = { 'x-max-length': { type: 'l', value: 1 } };
@@ -174,7 +175,7 @@ test('a queue from which nothing was lost has no counts of it, in memory and for
   fill(small, queue, 100);
   for (const { seq } of given) queue.settle(seq);
   small.fill('q', 1);
-  queue.purge();
+  purgeNow(queue);
   const rowOf = () => {
     const rows = [...new Snapshots(small.broker, NO_SERVER).queues(['/'])];
     return rows.find((row) => row !== null);

@@ -14,6 +14,7 @@ import { TimeSlice } from '../../../src/management/time-slice.ts';
 import { EXCHANGES, QUEUES } from '../../../src/metrics/families/objects.ts';
 import { writeObjects } from '../../../src/metrics/objects.ts';
 import { TABLE_SEGMENTS } from '../../../src/store/tables.ts';
+import { purgeIn } from '../purge.ts';
 import { damage } from '../set-aside/damage.ts';
 import { SmallBroker } from '../small-broker.ts';
 
@@ -54,7 +55,7 @@ test('a scrape tells the timestamp of a head in memory, and reads none from the 
   expect(await scraped(small)).toEqual(['NaN', 'NaN', 'NaN']);
   expect(get.mock.calls.filter(([table]) => table === TABLE_SEGMENTS)).toEqual([]);
   const properties = { deliveryMode: 2, timestamp: 1_700_000_001n };
-  small.vhost.purgeQueue(small.queue('a'));
+  purgeIn(small.vhost, small.queue('a'));
   small.publish({ routingKey: 'a', properties });
   expect(await scraped(small)).toEqual(['1700000001', 'NaN', 'NaN']);
 });
@@ -82,7 +83,7 @@ test('a list of all queues reads no head from the disk, and a page reads those t
   expect(reads()).toBe(0);
   expect(await listed(small, { page: '1', page_size: '1' })).toEqual([1_700_000_000]);
   expect(reads()).toBeGreaterThan(0);
-  small.vhost.purgeQueue(small.queue('c'));
+  purgeIn(small.vhost, small.queue('c'));
   small.publish({ routingKey: 'c', properties: { timestamp: 1_700_000_002n } });
   expect(await listed(small, {})).toEqual([null, null, 1_700_000_002]);
   expect(await listed(small, { columns: 'name' })).toEqual([undefined, undefined, undefined]);

@@ -3,7 +3,7 @@
 
 import type { OrderedSet } from '../../../util/numbers/ordered-set.ts';
 import type { ChangeLine } from '../../turn/change-line.ts';
-import { finish, type Steps } from '../../turn/slices.ts';
+import type { Steps } from '../../turn/slices.ts';
 import { PAGE_ENTRIES } from './pages/page.ts';
 import type { QueueEntries } from './queue-entries.ts';
 
@@ -76,14 +76,4 @@ export function* purgeOthers(
     line.begin();
   }
   line.end();
-}
-
-/** Takes all steps of a purge in one go; returns how many messages were ready. */
-export function purgeAtOnce(purging: (told: (count: number) => void) => Steps): number {
-  let count = 0;
-  const told = (ready: number): void => {
-    count = ready;
-  };
-  finish(purging(told));
-  return count;
 }

@@ -7,6 +7,7 @@ import { readPolicy } from '../../../../src/broker/policy/policy.ts';
 import { redriveMessage } from '../../../../src/broker/republish/redrive.ts';
 import { Walk } from '../../../../src/broker/view/browse.ts';
 import { TABLE_KEYS } from '../../../../src/store/tables.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -257,7 +258,7 @@ test('keys of messages that had waited go with these, also where their pages on 
   send();
   small.pass(1_000);
   expect(queue.readyCount).toBe(count);
-  queue.purge();
+  purgeNow(queue);
   small.run();
   small = small.crashed();
   queue = small.queue('q');

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../../../src/amqp/field-table.ts';
 import { TABLE_KEYS } from '../../../../src/store/tables.ts';
 import { type Random, withSeed } from '../../../amqp/random.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -106,7 +107,7 @@ class Pair {
   }
 
   purge(): void {
-    this.queue.purge();
+    purgeNow(this.queue);
     this.state.held = this.state.held.filter(({ seq }) => seq !== null);
   }
 

@@ -8,6 +8,7 @@ import { Consumer } from '../../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { wrongReferences } from '../../inspect.ts';
 import { SimChannel } from '../../peers.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -106,7 +107,7 @@ test('however a message leaves the queue, its key leaves with it', () => {
       small.run();
     },
     purged: (_small, queue) => {
-      expect(queue.purge()).toBe(1);
+      expect(purgeNow(queue)).toBe(1);
     },
   };
   for (const [ending, end] of Object.entries(endings)) {
@@ -130,7 +131,7 @@ test('an unacked message keeps its key, over a purge too, and one that goes back
   publish(small, 'a');
   publish(small, 'b');
   const seq = take(small, queue);
-  queue.purge();
+  purgeNow(queue);
   publish(small, 'b');
   publish(small, 'a');
   expect(queue.counts.duplicates).toBe(1);

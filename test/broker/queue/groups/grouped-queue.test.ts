@@ -7,6 +7,7 @@ import { browsePage } from '../../../../src/broker/queue/messages/visiting.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { withSeed } from '../../../amqp/random.ts';
 import { settledPages, wrongReferences } from '../../inspect.ts';
+import { purgeNow } from '../../purge.ts';
 import { type Given, SmallBroker } from '../../small-broker.ts';
 
 const int = (value: number): Field => ({ type: 'l', value });
@@ -216,7 +217,7 @@ test('a purge leaves what is out where it is, and frees nothing else', () => {
   );
   const out = Array.from({ length: 5 }, () => take(world)?.seq as number);
   world.small.commit();
-  expect(world.queue.purge()).toBe(2_995);
+  expect(purgeNow(world.queue)).toBe(2_995);
   expect([world.queue.readyCount, world.queue.unackedCount]).toEqual([0, 5]);
   send(world, 'a-new', 'i-new');
   expect(take(world)?.body).toBe('i-new');

@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest';
 import { TABLE_PAGES } from '../../../../src/store/tables.ts';
 import { wrongReferences } from '../../inspect.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const COUNT = 1_000;
@@ -28,7 +29,7 @@ test('a purge and a deletion take it along', () => {
   for (const end of ['purge', 'delete'] as const) {
     const small = prepared();
     const queue = small.queue('q');
-    if (end === 'purge') expect(queue.purge()).toBe(COUNT);
+    if (end === 'purge') expect(purgeNow(queue)).toBe(COUNT);
     else small.vhost.removeQueue(queue);
     small.run();
     expect(small.disk.keys(TABLE_PAGES), end).toEqual([]);

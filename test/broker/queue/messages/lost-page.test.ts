@@ -12,6 +12,7 @@ import { View } from '../../../../src/broker/view.ts';
 import { TABLE_PAGES } from '../../../../src/store/tables.ts';
 import { type Random, withSeed } from '../../../amqp/random.ts';
 import { limitPages, pagesAway } from '../../inspect.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const COUNT = 4 * PAGE_ENTRIES + 10;
@@ -206,7 +207,7 @@ test('a deletion takes it along, and what was told of it; a purge leaves it', ()
   const { small, queue } = prepared();
   spoil(small, queue, 1);
   expect(numbers(small, queue)).toEqual(without(1));
-  queue.purge();
+  purgeNow(queue);
   small.run();
   expect(ofQueue(small, queue)).toBe(1);
   small.vhost.removeQueue(queue);
@@ -301,12 +302,12 @@ function play(random: Random, kind: Record<string, Field>): void {
         }
       }
     } else if (act === 9 && random.below(6) === 0) {
-      queue.purge();
+      purgeNow(queue);
       for (const [seq, { unacked }] of model) if (!unacked) model.delete(seq);
     } else if (act === 10) {
       small.fill('other', 2 * PAGE_ENTRIES);
       small.commit();
-      if (random.bool()) other.purge();
+      if (random.bool()) purgeNow(other);
     } else if (act === 11) {
       small.commit();
       const rows = small.disk.keys(TABLE_PAGES).filter((key) => key.readUInt32BE(0) === queue.id);

@@ -5,6 +5,7 @@ import type { Field } from '../../../../src/amqp/field-table.ts';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import { withSeed } from '../../../amqp/random.ts';
 import { wrongReferences } from '../../inspect.ts';
+import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
 const GROUPS = 500;
@@ -96,7 +97,7 @@ test('others may do anything to the queue meanwhile', () => {
         }
       }
       if (n === 4) {
-        expect(queue.purge()).toBe(ready);
+        expect(purgeNow(queue)).toBe(ready);
         ready = 0;
       }
     }
