@@ -170,8 +170,8 @@ function retryOf(
   };
 }
 
-/** -1 stands for no limit. */
-function numberOf(value: unknown): number {
+/** A limit as an argument or a policy has it; Infinity: there is none, for which -1 stands too. */
+export function numberOf(value: unknown): number {
   if (typeof value !== 'number' && typeof value !== 'bigint') return Infinity;
   const number = Number(value);
   return number >= 0 ? number : Infinity;
