@@ -28,6 +28,8 @@ export class ConsumerSet {
   /** How many consumers have joined so far. */
   private joined = 0;
   private next = 0;
+  /** What `next` is if the last pick was in vain; or `served` of the one that was picked, where they are ranked. */
+  private before = 0;
   /** How many are late, and whether all are. */
   private lateCount = 0;
   private allLate = false;
@@ -153,11 +155,14 @@ export class ConsumerSet {
     if (this.ranked) return this.pickRanked();
     const { list } = this;
     const count = list.length;
-    let index = this.next;
+    const from = this.next;
+    let index = from;
     for (let tried = 0; tried < count; tried++) {
       if (index >= count) index = 0;
       const consumer = list[index] as Consumer;
       if (consumer.asks()) {
+        // A long search would take long again.
+        this.before = tried <= SEARCH_SHORT ? from : index;
         this.next = index + 1;
         if (tried <= SEARCH_SHORT || !this.pauses(tried)) return consumer;
         this.next = index;
@@ -182,14 +187,19 @@ export class ConsumerSet {
     this.servings += 1;
     this.paused = false;
     if (best !== null && i > SEARCH_SHORT && this.pauses(i)) return null;
-    if (best !== null) best.served = this.servings;
+    if (best === null) return null;
+    this.before = best.served;
+    best.served = this.servings;
     return best;
   }
 
-  /** There was nothing to give to the consumer that was picked last: its turn is still to come. */
+  /**
+   * There was nothing to give to the consumer that was picked last: its turn is still to come, and before it that of
+   * another which could take nothing just now.
+   */
   pickedInVain(consumer: Consumer): void {
-    if (this.ranked) consumer.served = 0;
-    else if (this.single === null) this.next -= 1;
+    if (this.ranked) consumer.served = this.before;
+    else if (this.single === null) this.next = this.before;
   }
 
   /** Whether there were enough looks before this search. At least one search between two pauses finds a consumer. */

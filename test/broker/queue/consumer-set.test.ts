@@ -50,6 +50,27 @@ test('a higher priority goes first while it can take messages, and equals of it 
   expect(picks(set, 1)).toEqual(['low']);
 });
 
+test.each([[0], [-3]])(
+  'a pick in vain leaves all turns as they were (another of priority %i)',
+  (low) => {
+    const set = new ConsumerSet(null);
+    const [a, b] = [consumer('a'), consumer('b')];
+    for (const each of [a, b]) set.add(each);
+    if (low < 0) set.add(consumer('low', low));
+    expect(picks(set, 3)).toEqual(['a', 'b', 'a']);
+    b.channel.link.full = true;
+    for (let n = 0; n < 2; n++) {
+      expect(set.pick()).toBe(a);
+      set.pickedInVain(a);
+    }
+    b.channel.link.full = false;
+    expect(picks(set, 2)).toEqual(['b', 'a']);
+    set.pick();
+    set.pickedInVain(b);
+    expect(picks(set, 2)).toEqual(['b', 'a']);
+  },
+);
+
 test('a single active consumer is served alone until it leaves; then the next of the highest', () => {
   const set = new ConsumerSet(SINGLE);
   const [first, second, third] = [consumer('1'), consumer('2'), consumer('3', 9)];
