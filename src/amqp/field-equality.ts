@@ -159,7 +159,7 @@ function erlangTerm(field: Field): string {
     case 'D':
       return `{${field.value.places},${field.value.digits}}`;
     case 'A':
-      return `[${field.value.map(erlangElement).join(',')}]`;
+      return `[${field.value.map(describeTypedField).join(',')}]`;
     case 'F':
       return `[${Array.from(field.value, erlangEntry).join(',')}]`;
     case 'V':
@@ -169,7 +169,8 @@ function erlangTerm(field: Field): string {
   }
 }
 
-function erlangElement(field: Field): string {
+/** The field with its type, as those texts print it: `{longstr,<<"text">>}`. */
+export function describeTypedField(field: Field): string {
   return `{${describeFieldType(field)},${erlangTerm(field)}}`;
 }
 

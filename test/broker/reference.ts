@@ -7,6 +7,7 @@ import { BINDING_ARGUMENTS } from '../../src/broker/exchange/binding-arguments.t
 import { PREDECLARED_EXCHANGES } from '../../src/broker/exchange/predeclared.ts';
 import { EXCHANGE_TYPES } from '../../src/broker/exchange/registry.ts';
 import { POLICY_KEYS } from '../../src/broker/policy/policy-keys.ts';
+import { listOf } from '../../src/broker/queue/arguments/argument-values.ts';
 import { CONSUMER_ARGUMENTS } from '../../src/broker/queue/arguments/consumer-arguments.ts';
 import {
   QUEUE_ARGUMENTS,
@@ -22,6 +23,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 const code = (text: string): string => `\`${text}\``;
+/** The types of queues that something is for; all, if it does not say. */
+const types = (onlyFor: readonly string[] | null): string =>
+  onlyFor === null ? 'all' : listOf(onlyFor).replace(' or ', ', ');
 const yes = (whether: boolean): string => (whether ? 'yes' : '');
 
 /** The methods that clients may send, class by class. */
@@ -68,11 +72,12 @@ function exchangeArguments(): string {
 function queueArguments(list: readonly QueueArgument[]): string {
   const rows = list.map((row) => [
     code(row.name),
+    types(row.onlyFor),
     row.expects,
     row.policyKey === null ? '' : code(row.policyKey),
     row.about,
   ]);
-  return table(['argument', 'value', 'policy key', 'what it does'], rows);
+  return table(['argument', 'queues', 'value', 'policy key', 'what it does'], rows);
 }
 
 function bindingArguments(): string {
@@ -86,13 +91,24 @@ function bindingArguments(): string {
 }
 
 function consumerArguments(): string {
-  const rows = CONSUMER_ARGUMENTS.map((row) => [code(row.name), row.expects, row.about]);
-  return table(['argument', 'value', 'what it does'], rows);
+  const rows = CONSUMER_ARGUMENTS.map((row) => [
+    code(row.name),
+    types(row.onlyFor),
+    row.expects,
+    row.about,
+  ]);
+  return table(['argument', 'queues', 'value', 'what it does'], rows);
 }
 
 function policyKeys(): string {
-  const rows = POLICY_KEYS.map((row) => [code(row.key), row.expects, yes(row.operator), row.about]);
-  return table(['key', 'value', 'operator policies', 'what it does'], rows);
+  const rows = POLICY_KEYS.map((row) => [
+    code(row.key),
+    row.onlyFor?.length === 0 ? '' : types(row.onlyFor),
+    row.expects,
+    yes(row.operator),
+    row.about,
+  ]);
+  return table(['key', 'queues', 'value', 'operator policies', 'what it does'], rows);
 }
 
 /** The whole of docs/reference.md. */
@@ -137,8 +153,8 @@ ${bindingArguments()}
 
 ## Arguments of queues
 
-A wrong value is refused with 406, and so is a redeclaration with another value. Arguments that are not
-in the table are kept and not looked at.
+A wrong value is refused with 406, and so is a redeclaration with another value, and an argument that is for other types
+of queues. Arguments that are not in the table are kept and not looked at.
 
 ${queueArguments(QUEUE_ARGUMENTS)}
 
@@ -147,6 +163,8 @@ ${queueArguments(QUEUE_ARGUMENTS)}
 ${consumerArguments()}
 
 ## Policy keys
+
+A policy with a key that is for other types of queues leaves a queue alone, wholly.
 
 ${policyKeys()}
 `;

@@ -7,7 +7,7 @@ import { isIntegerField } from '../../amqp/field-integers.ts';
 import type { Field, FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { exchangeIn } from '../names-in-texts.ts';
-import { NO_EFFECT } from '../queue/arguments/queue-arguments.ts';
+import { NO_EFFECT } from '../queue/arguments/queue-setting.ts';
 import {
   A_BOOLEAN,
   A_STRING,

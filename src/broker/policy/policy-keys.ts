@@ -8,7 +8,8 @@ import {
   aString,
   type PolicyValue,
 } from '../queue/arguments/policy-values.ts';
-import { NO_EFFECT, QUEUE_POLICY_KEYS } from '../queue/arguments/queue-arguments.ts';
+import { QUEUE_POLICY_KEYS } from '../queue/arguments/queue-arguments.ts';
+import { NO_EFFECT } from '../queue/arguments/queue-setting.ts';
 
 /** One key of a policy's definition. */
 export interface PolicyKey extends PolicyValue {

@@ -10,7 +10,7 @@ import type { Exchange, ExchangeDeclaration } from '../exchange/exchange.ts';
 import { LEASES_EXCHANGE } from '../exchange/predeclared.ts';
 import { EXCHANGE_TYPES, exchangeType } from '../exchange/registry.ts';
 import { exchangeIn, queueIn } from '../names-in-texts.ts';
-import { checkQueueArguments } from '../queue/arguments/check-arguments.ts';
+import { checkQueueArguments, checkStreamSizes } from '../queue/arguments/check-arguments.ts';
 import { checkSameArgument, checkSameQueueArguments } from '../queue/arguments/same-arguments.ts';
 import type { ConsumerSource } from '../queue/consumer.ts';
 import type { QueueDeclaration } from '../queue/ports.ts';
@@ -74,9 +74,11 @@ export function checkQueueDeclaration(
   checkShort('name of a queue', declaration.name);
   checkQueueArguments(declaration.name, vhost, declaration.arguments);
   const wrong = queueTypeOf(declaration.arguments).wrongProperty(declaration);
-  if (wrong === null) return;
-  const where = queueIn(vhost, declaration.name);
-  throw new AmqpError('PRECONDITION_FAILED', `invalid property '${wrong}' for ${where}`);
+  if (wrong !== null) {
+    const where = queueIn(vhost, declaration.name);
+    throw new AmqpError('PRECONDITION_FAILED', `invalid property '${wrong}' for ${where}`);
+  }
+  checkStreamSizes(declaration.arguments);
 }
 
 /** Throws an AmqpError unless an exchange of that type may be the source of such a binding. */
@@ -94,17 +96,26 @@ function checkShort(what: string, name: string): void {
 
 /**
  * A declaration with the queue type of its vhost when it names none. A queue that
- * cannot be of that type, as it is not durable or belongs to a connection, stays as it is.
+ * cannot be of that type, as it is not durable, belongs to a connection or has no name yet, stays as it is.
  */
 export function withQueueType(
   declaration: QueueDeclaration,
   defaultType: string | null,
 ): QueueDeclaration {
   if (defaultType === null || declaration.arguments.has(QUEUE_TYPE)) return declaration;
-  if ((QUEUE_TYPES.get(defaultType)?.wrongProperty(declaration) ?? null) !== null)
-    return declaration;
+  const byDefault = QUEUE_TYPES.get(defaultType);
+  if (byDefault === undefined || byDefault.wrongProperty(declaration) !== null) return declaration;
+  if (declaration.name === '' && !byDefault.serverNamed) return declaration;
   const type = { type: 'S', value: defaultType } as const;
   return { ...declaration, arguments: new Map([...declaration.arguments, [QUEUE_TYPE, type]]) };
+}
+
+/** Throws PRECONDITION_FAILED for a queue that needs a name of its own, by its type, and has none. */
+export function checkServerNamed({ name, arguments: args }: QueueDeclaration): void {
+  const type = queueTypeOf(args);
+  if (name !== '' || type.serverNamed) return;
+  const text = `Cannot declare a server-named queue for type rabbit_${type.name}_queue`;
+  throw new AmqpError('PRECONDITION_FAILED', text);
 }
 
 /** Throws PRECONDITION_FAILED when a vhost may not have another queue. */

@@ -19,6 +19,7 @@ import {
   checkQueueDeclaration,
   checkQueueDeletion,
   checkQueueLimit,
+  checkServerNamed,
   type DeleteConditions,
   refuseBinding,
   refuseDefaultExchange,
@@ -116,11 +117,12 @@ export class VhostActor {
     core.counts.queuesDeclared += 1;
     const current = vhost.queues.get(given.name);
     checkName('queue', given.name);
+    checkServerNamed(given);
     const name = given.name === '' ? generateName('amq.gen-') : given.name;
     rights.requireQueue('configure', name);
     const { defaultQueueType, limits } = vhost.metadata;
     const type = defaultQueueType ?? core.defaultQueueType;
-    const declaration = withQueueType({ ...given, name }, type);
+    const declaration = { ...withQueueType(given, type), name };
     core.setAsideRows.refuse('queue', vhost.name, name);
     checkQueueDeclaration(vhost.name, current, declaration, this.connection);
     if (current !== undefined) return current;

@@ -27,7 +27,8 @@ const MS = 'in milliseconds';
 /** Ten years, the longest time that RabbitMQ takes for a message or a queue. */
 export const EXPIRY_MAX_MS = 315_360_000_000;
 
-const kind = (expects: string, shape: ValueShape, check: Check): ArgumentValue => ({
+/** Values as `expects` says, that a form enters as `shape` does, of which `check` tells what is wrong. */
+export const kind = (expects: string, shape: ValueShape, check: Check): ArgumentValue => ({
   expects,
   shape,
   check,

@@ -1,5 +1,6 @@
 // Owns the table of the arguments of `basic.consume`. Never acts on one: consumer.ts and the queue do.
 
+import { READING_ARGUMENTS } from '../stream/reading-spec.ts';
 import {
   type ArgumentValue,
   count,
@@ -8,9 +9,10 @@ import {
   isOffered,
   oneOf,
   onlyFor,
-  text,
 } from './argument-values.ts';
 import { TIMEOUT_ACTIONS } from './queue-arguments.ts';
+import { QUEUES } from './queue-setting.ts';
+import { streamFilter, streamGroup, streamOffset, streamUntil } from './stream-values.ts';
 
 /** One argument that consumers know. */
 export interface ConsumerArgument extends ArgumentValue {
@@ -19,16 +21,47 @@ export interface ConsumerArgument extends ArgumentValue {
   readonly about: string;
 }
 
-/** Every argument that consumers know; those that are for some types of queues come first. Others are kept. */
+const ofStreams = (name: string, value: ArgumentValue, about: string): ConsumerArgument => ({
+  ...onlyFor(value, 'stream'),
+  name,
+  about,
+});
+
+/** Every argument that consumers know. Others are kept. */
 export const ALL_CONSUMER_ARGUMENTS: readonly ConsumerArgument[] = [
-  {
-    name: 'x-stream-offset',
-    ...onlyFor(text, 'stream'),
-    about: 'Where the consumer begins to read a stream.',
-  },
+  ofStreams(
+    READING_ARGUMENTS.offset,
+    streamOffset,
+    'Where the consumer begins to read: at the next message if it is left out. No value is the same, and the tag, if the client chose it, is the group.',
+  ),
+  ofStreams(
+    READING_ARGUMENTS.until,
+    streamUntil,
+    'Where it ends, as the first that it is not given: what comes from now on, an offset, or what came at that time or later. Then the broker cancels the consumer.',
+  ),
+  ofStreams(
+    READING_ARGUMENTS.group,
+    streamGroup,
+    'The group that it belongs to: the broker remembers the place below which all is acked, and one consumer of the group is active. `x-stream-offset` is for the first time.',
+  ),
+  ofStreams(
+    READING_ARGUMENTS.tracking,
+    flag,
+    'Whether the tag of the consumer, which the client has to choose, is its group.',
+  ),
+  ofStreams(
+    READING_ARGUMENTS.filter,
+    streamFilter,
+    'It is given only messages whose header `x-stream-filter-value` is one of these.',
+  ),
+  ofStreams(
+    READING_ARGUMENTS.matchUnfiltered,
+    flag,
+    'Whether it is given, beside these, messages without such a header.',
+  ),
   {
     name: 'x-priority',
-    ...integer,
+    ...onlyFor(integer, ...QUEUES),
     about: 'Consumers of a higher priority are served first, as long as they can take messages.',
   },
   {
@@ -43,10 +76,17 @@ export const ALL_CONSUMER_ARGUMENTS: readonly ConsumerArgument[] = [
   },
   {
     name: 'x-cancel-on-ha-failover',
-    ...flag,
+    ...onlyFor(flag, ...QUEUES),
     about: 'Taken for the sake of clients; without effect, as there are no mirrors.',
   },
 ];
 
 /** Those for which there are queues. */
 export const CONSUMER_ARGUMENTS = ALL_CONSUMER_ARGUMENTS.filter(isOffered);
+
+const BY_NAME = new Map(ALL_CONSUMER_ARGUMENTS.map((each) => [each.name, each]));
+
+/** The row of an argument; undefined: consumers do not know it. */
+export function consumerArgument(name: string): ConsumerArgument | undefined {
+  return BY_NAME.get(name);
+}

@@ -4,6 +4,7 @@
 import { describeTerm, isInteger, type JsonValue } from '../../../util/json/json.ts';
 import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
 import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
+import { AGE_FORMS, readAge } from '../stream/age.ts';
 import type { KnownTypeName } from '../types/registry.ts';
 import { listOf } from './argument-values.ts';
 import {
@@ -90,14 +91,32 @@ export const aRate = (refusal: string, scope: Scope = {}): PolicyValue =>
     (value) => typeof value === 'string' && readRate(value) !== null,
   );
 
-/** How many of them may go out at once. */
-export const aBurst = (refusal: string, scope: Scope = {}): PolicyValue =>
+export const anIntegerWithin = (
+  min: number,
+  max: number,
+  refusal: string,
+  scope: Scope = {},
+): PolicyValue =>
   kind(
-    `an integer from 1 to ${RATE_COUNT_MAX}`,
-    integerShape(1, RATE_COUNT_MAX),
+    `an integer from ${min} to ${max}`,
+    integerShape(min, max),
     refusal,
     scope,
-    (value) => isInteger(value) && value >= 1 && value <= RATE_COUNT_MAX,
+    (value) => isInteger(value) && value >= min && value <= max,
+  );
+
+/** How many of them may go out at once. */
+export const aBurst = (refusal: string, scope: Scope = {}): PolicyValue =>
+  anIntegerWithin(1, RATE_COUNT_MAX, refusal, scope);
+
+/** A span of time, as streams have it. */
+export const anAge = (refusal: string, scope: Scope = {}): PolicyValue =>
+  kind(
+    AGE_FORMS,
+    A_STRING,
+    refusal,
+    scope,
+    (value) => typeof value === 'string' && readAge(value) !== null,
   );
 
 export const aFlag = (refusal: string, scope: Scope = {}): PolicyValue =>

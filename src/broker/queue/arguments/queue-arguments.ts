@@ -12,42 +12,28 @@ import {
   isOffered,
   limit,
   oneOf,
-  oneOrTwo,
-  onlyFor,
   part,
   positive,
   positiveExpiry,
   rate,
   shortText,
   shortTextWith,
-  text,
   upTo,
 } from './argument-values.ts';
+import { KEPT_SETTINGS } from './kept-settings.ts';
 import {
   aBurst,
   aFlag,
   anIntegerFrom,
   anyOf,
-  anything,
   aPart,
   aRate,
   aShortString,
-  aString,
   OPERATOR,
   type PolicyValue,
 } from './policy-values.ts';
-
-/** One thing that can be said of a queue. */
-interface QueueSetting<K extends string = string> {
-  /** Its name in a policy; the argument has `x-` before it. */
-  readonly key: K;
-  /** What it does, for people. */
-  readonly about: string;
-  /** What the argument takes; null: there is none. Redeclaring compares all arguments that there are. */
-  readonly argument: ArgumentValue | null;
-  /** What the key takes in a policy; null: policies cannot set it. */
-  readonly policy: PolicyValue | null;
-}
+import { MS, QUORUMS, type QueueSetting, row, rowForAll } from './queue-setting.ts';
+import { STREAM_SETTINGS } from './stream-settings.ts';
 
 /** What becomes of a message that a full queue has no place for. */
 export type Overflow = (typeof OVERFLOWS)[number];
@@ -64,25 +50,7 @@ const RELEASES = ['ttl', 'ack'];
 const RETRY_TYPES = ['disabled', 'all', 'failed', 'returned'] as const;
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const;
 const STRATEGIES = ['at-most-once', 'at-least-once'];
-const MODES = ['default', 'lazy'];
-const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders'];
 const TYPES = [...QUEUE_TYPES.values()];
-
-/** What is said of all that is taken for the sake of clients and files alone. */
-export const NO_EFFECT = 'Taken and kept; without effect.';
-const IN_MEMORY = 'is not a valid maximum memory in bytes';
-const MS = 'in milliseconds';
-const MIRRORED = { operator: true, onlyFor: ['classic'] } as const;
-const CLASSICS = { onlyFor: ['classic'] } as const;
-const QUORUMS = { onlyFor: ['quorum'] } as const;
-const STREAMS = { onlyFor: ['stream'] } as const;
-
-const row = <K extends string>(
-  key: K,
-  argument: ArgumentValue | null,
-  policy: PolicyValue | null,
-  about: string,
-): QueueSetting<K> => ({ key, argument, policy, about });
 
 /** A row for each thing that can be said of a queue. Other arguments are kept and never looked at; other keys refused. */
 const SETTINGS = [
@@ -116,17 +84,17 @@ const SETTINGS = [
     anIntegerFrom(1, 'is not a valid queue expiry', OPERATOR, MS),
     'The queue is deleted once it has had no consumer, no redeclaration and no basic.get for so long.',
   ),
-  row(
+  rowForAll(
     'max-length',
     count,
     anIntegerFrom(0, 'is not a valid maximum length', OPERATOR),
-    'How many ready messages the queue holds at most.',
+    'How many ready messages the queue holds at most; how many a stream keeps, in pages of 256.',
   ),
-  row(
+  rowForAll(
     'max-length-bytes',
     count,
     anIntegerFrom(0, 'is not a valid maximum length in bytes', OPERATOR),
-    'How many bytes the bodies of ready messages have at most.',
+    'How many bytes the bodies of ready messages have at most; those of a stream, in pages.',
   ),
   row(
     'max-priority',
@@ -146,7 +114,7 @@ const SETTINGS = [
     anyOf(OVERFLOWS, 'is not a valid overflow value'),
     'What a queue at its length limit does: drop its oldest message, or refuse the new one, with or without dead-lettering it.',
   ),
-  row(
+  rowForAll(
     'queue-type',
     oneOf(
       TYPES.map(({ name }) => name),
@@ -167,24 +135,17 @@ const SETTINGS = [
     aFlag('is not a valid single active consumer spread'),
     'Whether the single active consumer hands over, once it has settled all that it was given, to one that comes with the same priority and whose connection is active on fewer queues, by two or more.',
   ),
-  row(
+  rowForAll(
     'consumer-timeout',
     count,
     anIntegerFrom(0, 'is not a valid consumer timeout'),
     'How long a delivery may stay unacked, in milliseconds.',
   ),
-  row(
+  rowForAll(
     'consumer-timeout-action',
     oneOf(TIMEOUT_ACTIONS, () => 'invalid_consumer_timeout_action'),
     anyOf(TIMEOUT_ACTIONS, 'is not a valid consumer timeout action'),
     'What becomes of a delivery that stays unacked for longer: its channel is closed, its consumer alone is cancelled, or its message goes back to the queue and the channel goes on.',
-  ),
-  // How long a node may be out of reach: there is one.
-  row(
-    'consumer-disconnected-timeout',
-    count,
-    anIntegerFrom(0, 'is not a valid consumer disconnected timeout', QUORUMS),
-    NO_EFFECT,
   ),
   row(
     'message-delay',
@@ -276,87 +237,8 @@ const SETTINGS = [
     anIntegerFrom(1, 'is not a valid group concurrency', OPERATOR),
     'How many messages of one group may be unacked at a time, 1 unless it is set. In a queue without `x-group-header`: how many of all its consumers together.',
   ),
-  row(
-    'queue-mode',
-    oneOf(MODES, (word) => `"unsupported queue mode '${word}'"`),
-    anyOf(MODES, 'is not a valid queue-mode value', CLASSICS),
-    NO_EFFECT,
-  ),
-  row(
-    'queue-version',
-    oneOrTwo((value) => `"unsupported queue version '${value}'"`),
-    anyOf([1, 2], 'is not a valid queue-version value', OPERATOR),
-    NO_EFFECT,
-  ),
-  row(
-    'queue-master-locator',
-    text,
-    anyOf(
-      ['client-local', 'min-masters', 'random'],
-      'invalid queue-master-locator value',
-      MIRRORED,
-    ),
-    NO_EFFECT,
-  ),
-  row(
-    'queue-leader-locator',
-    oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg'),
-    anyOf(LEADER_LOCATORS, 'is not a valid queue leader locator value', {
-      onlyFor: ['quorum', 'stream'],
-    }),
-    NO_EFFECT,
-  ),
-  row('quorum-initial-group-size', positive, null, NO_EFFECT),
-  row(
-    'initial-cluster-size',
-    positive,
-    anIntegerFrom(0, 'is not a valid cluster size', STREAMS),
-    NO_EFFECT,
-  ),
-  row('max-in-memory-length', count, anIntegerFrom(0, IN_MEMORY, OPERATOR), NO_EFFECT),
-  row('max-in-memory-bytes', count, anIntegerFrom(0, IN_MEMORY, OPERATOR), NO_EFFECT),
-  row(
-    'target-group-size',
-    null,
-    anIntegerFrom(1, 'is not a valid qq target count value', { ...OPERATOR, ...QUORUMS }),
-    NO_EFFECT,
-  ),
-  // What RabbitMQ 3.9 calls the next but one.
-  row(
-    'max-segment-size-bytes',
-    null,
-    anIntegerFrom(0, 'is not a valid segment size', STREAMS),
-    NO_EFFECT,
-  ),
-  row('max-age', onlyFor(text, 'stream'), aString('is not a valid max age', STREAMS), NO_EFFECT),
-  row(
-    'stream-max-segment-size-bytes',
-    onlyFor(count, 'stream'),
-    anIntegerFrom(0, 'is not a valid segment size', STREAMS),
-    NO_EFFECT,
-  ),
-  row(
-    'stream-filter-size-bytes',
-    onlyFor(count, 'stream'),
-    anIntegerFrom(16, 'is not a valid filter size', STREAMS),
-    NO_EFFECT,
-  ),
-  row(
-    'ha-mode',
-    null,
-    anyOf(['all', 'exactly', 'nodes'], 'is not a valid ha-mode value', MIRRORED),
-    NO_EFFECT,
-  ),
-  row('ha-params', null, anything(MIRRORED), NO_EFFECT),
-  row(
-    'ha-sync-mode',
-    null,
-    anyOf(['automatic', 'manual'], 'is not a valid ha-sync-mode value', MIRRORED),
-    NO_EFFECT,
-  ),
-  row('ha-sync-batch-size', null, anything(CLASSICS), NO_EFFECT),
-  row('ha-promote-on-shutdown', null, anything(CLASSICS), NO_EFFECT),
-  row('ha-promote-on-failure', null, anything(CLASSICS), NO_EFFECT),
+  ...STREAM_SETTINGS,
+  ...KEPT_SETTINGS,
 ] as const;
 
 /** The keys of the table; an argument is `x-` and one of them. */

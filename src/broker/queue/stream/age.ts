@@ -13,6 +13,10 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 const FORM = /^(\d+)([YMDhms])$/;
 
+/** What such a span looks like, for people. */
+export const AGE_FORMS =
+  'a string of a whole number above 0 and `Y`, `M`, `D`, `h`, `m` or `s`, as in `7D` (a year has 365 days, a month 30)';
+
 /** Reads a span such as `7D`: ms, Infinity where no number holds it. Null: it is none. */
 export function readAge(text: string): number | null {
   const [, count = '', unit = ''] = FORM.exec(text) ?? [];

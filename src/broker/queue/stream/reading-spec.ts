@@ -14,7 +14,7 @@ export const OFFSET_END = 2 ** 44;
 export const FILTER_VALUES_MAX = 255;
 
 /** The arguments of `basic.consume` that streams know. */
-const READING_ARGUMENTS = {
+export const READING_ARGUMENTS = {
   offset: 'x-stream-offset',
   until: 'x-stream-until',
   group: 'x-stream-group',
@@ -23,7 +23,10 @@ const READING_ARGUMENTS = {
   matchUnfiltered: 'x-stream-match-unfiltered',
 } as const;
 
-/** Where a consumer begins to read. An offset that is not there yet, or no more, means the nearest that is. */
+/**
+ * Where a consumer begins to read. What is no more there means the first message that is; an offset that is not there
+ * yet is waited for: nothing is delivered before.
+ */
 export type StreamStart =
   /** At the first message there is, at the last, or at the one that comes next. */
   | { readonly kind: 'first' | 'last' | 'next' }
@@ -64,7 +67,7 @@ export interface ReadingSpec {
 }
 
 const NEXT: StreamStart = { kind: 'next' };
-const FIRST_WORDS: ReadonlyMap<unknown, StreamStart> = new Map<unknown, StreamStart>([
+const FIRST_WORDS: ReadonlyMap<string, StreamStart> = new Map<string, StreamStart>([
   ['first', { kind: 'first' }],
   ['last', { kind: 'last' }],
   ['next', NEXT],
@@ -94,10 +97,11 @@ export function readingSpecOf(args: FieldTable, tag: string, tagIsOwn: boolean):
 export function readStart(field: Field): StreamStart | null {
   if (field.type === 'V') return NEXT;
   if (field.type === 'T') return { kind: 'time', ms: msOf(field.value) };
-  if (field.type === 'S') {
-    const word = FIRST_WORDS.get(field.value);
+  if (field.type === 'S' || field.type === 'x') {
+    const given = field.value.toString();
+    const word = FIRST_WORDS.get(given);
     if (word !== undefined) return word;
-    const ms = readAge(field.value.toString());
+    const ms = field.type === 'x' ? null : readAge(given);
     return ms === null ? null : { kind: 'ago', ms: Math.min(ms, Number.MAX_SAFE_INTEGER) };
   }
   if (!isIntegerField(field)) return null;

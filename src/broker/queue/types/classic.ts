@@ -13,5 +13,6 @@ export const CLASSIC = {
   getBesideSingleActive: true,
   exclusiveConsumers: true,
   hasMembers: false,
+  serverNamed: true,
   wrongProperty: () => null,
 } as const satisfies QueueType;

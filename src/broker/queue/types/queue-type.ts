@@ -33,6 +33,8 @@ export interface QueueType extends KnownQueueType {
   readonly exclusiveConsumers: boolean;
   /** Whether its queues have members on nodes, which tools list. */
   readonly hasMembers: boolean;
+  /** Whether a declaration can leave the name of its queue to the broker. */
+  readonly serverNamed: boolean;
   /** The property that keeps a queue of such a life from being of this type, in RabbitMQ's words; null: none does. */
   wrongProperty(lifetime: QueueLifetime): string | null;
 }

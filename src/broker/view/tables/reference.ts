@@ -7,11 +7,8 @@ import { BINDING_ARGUMENTS } from '../../exchange/binding-arguments.ts';
 import { EXCHANGE_TYPES } from '../../exchange/registry.ts';
 import { APPLY_TO } from '../../policy/policy.ts';
 import { POLICY_KEYS } from '../../policy/policy-keys.ts';
-import {
-  NO_EFFECT,
-  QUEUE_ARGUMENTS,
-  QUEUE_POLICY_KEYS,
-} from '../../queue/arguments/queue-arguments.ts';
+import { QUEUE_ARGUMENTS, QUEUE_POLICY_KEYS } from '../../queue/arguments/queue-arguments.ts';
+import { NO_EFFECT } from '../../queue/arguments/queue-setting.ts';
 import type { ValueShape } from '../../queue/arguments/value-shape.ts';
 import { KNOWN_TYPES, QUEUE_TYPES } from '../../queue/types/registry.ts';
 import { STUCK } from '../../republish/redrive.ts';

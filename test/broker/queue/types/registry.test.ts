@@ -9,6 +9,7 @@ import {
   QUEUE_TYPES,
   queueTypeOf,
 } from '../../../../src/broker/queue/types/registry.ts';
+import { STREAM } from '../../../../src/broker/queue/types/stream.ts';
 import { buildProgram } from '../../../../src/cli/program.ts';
 
 const CONNECTION = {};
@@ -40,6 +41,15 @@ test.each([
   expect(type?.wrongProperty(queue)).toBeNull();
   const lives = [{ durable: false }, { owner: CONNECTION }, { autoDelete: true }];
   expect(lives.map((life) => type?.wrongProperty({ ...queue, ...life }))).toEqual(wrong);
+});
+
+test('a stream is durable, belongs to no connection and stays without consumers, told in the order of RabbitMQ', () => {
+  const of = (durable: boolean, owner: object | null, autoDelete: boolean) =>
+    STREAM.wrongProperty({ durable, owner, autoDelete });
+  expect(of(true, null, false)).toBeNull();
+  expect(of(false, null, false)).toBe('non-durable');
+  expect(of(false, CONNECTION, false)).toBe('exclusive-owner');
+  expect(of(false, CONNECTION, true)).toBe('auto-delete');
 });
 
 test('the argument that names a type takes those of the table alone, and its page lists them', () => {
