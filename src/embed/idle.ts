@@ -1,6 +1,6 @@
 // Owns telling whether the queues of a broker are settled, and waiting for that. Never touches them.
 
-import type { ConsumerSource } from '../broker/queue/consumer.ts';
+import type { AnyQueue } from '../broker/queue/types/create-queue.ts';
 import type { Server } from '../server/server.ts';
 import { systemClock } from '../util/clock.ts';
 import { checkIdle } from './check-options.ts';
@@ -21,13 +21,19 @@ const QUIET_LOOKS = 5;
 const NAMED_MAX = 10;
 
 /** Which queues are looked at, and which of them wait for something. */
-type Look = (queue: ConsumerSource) => boolean;
+type Look = (queue: AnyQueue) => boolean;
 
-const holdsMessages: Look = ({ readyCount, unackedCount, delayedCount }) =>
-  readyCount + unackedCount + delayedCount > 0;
+/** A stream keeps its messages: it is at work where some of its readers are. */
+const holdsMessages: Look = (queue) => {
+  if (queue.isStream) return queue.busy;
+  return queue.readyCount + queue.unackedCount + queue.delayedCount > 0;
+};
 /** Messages that no consumer takes rest, such as those that wait for their TTL. */
-const isAtWork: Look = ({ readyCount, unackedCount, consumers, paused }) =>
-  unackedCount > 0 || (readyCount > 0 && !paused && consumers.some(({ ready }) => ready));
+const isAtWork: Look = (queue) => {
+  if (queue.isStream) return queue.busy;
+  const { readyCount, unackedCount, consumers, paused } = queue;
+  return unackedCount > 0 || (readyCount > 0 && !paused && consumers.some(({ ready }) => ready));
+};
 
 /** Resolves when all is settled; see BrokerOptions. Rejects as soon as `isClosed` says that the broker is. */
 export async function untilIdle(
@@ -93,7 +99,7 @@ async function untilStill(
 
 interface Unsettled {
   readonly vhost: string;
-  readonly queue: ConsumerSource;
+  readonly queue: AnyQueue;
 }
 
 function unsettledOf(

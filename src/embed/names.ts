@@ -1,7 +1,7 @@
 // Owns what is said of names of queues, vhosts, exchanges and users that are not there. Never makes anything.
 
 import type { Broker } from '../broker/broker.ts';
-import type { ConsumerSource } from '../broker/queue/consumer.ts';
+import type { AnyQueue } from '../broker/queue/types/create-queue.ts';
 import type { Vhost } from '../broker/vhost/vhost.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { suggest } from '../config/suggest.ts';
@@ -17,12 +17,7 @@ export function requireVhost(broker: Broker, call: string, name: string): Vhost 
 }
 
 /** The queue of that name in a vhost; throws as `requireVhost` does. */
-export function requireQueue(
-  broker: Broker,
-  call: string,
-  name: string,
-  vhost: string,
-): ConsumerSource {
+export function requireQueue(broker: Broker, call: string, name: string, vhost: string): AnyQueue {
   const { queues } = requireVhost(broker, call, vhost);
   const queue = queues.get(name);
   if (queue === undefined) {

@@ -1,7 +1,7 @@
 // Owns what a program sees of a queue of its broker without a client: depths, messages, and waiting for them. Never
 // changes anything in the queue.
 
-import type { ConsumerSource } from '../broker/queue/consumer.ts';
+import type { AnyQueue } from '../broker/queue/types/create-queue.ts';
 import { Walk } from '../broker/view/browse.ts';
 import { viewMessage } from '../broker/view/message-json.ts';
 import type { Server } from '../server/server.ts';
@@ -91,7 +91,7 @@ export class EmbeddedQueue implements BrokerQueue {
   }
 
   /** The queue as it is now, all that can be delivered being delivered. */
-  private there(): ConsumerSource {
+  private there(): AnyQueue {
     if (this.isClosed()) throw new Error(`queue '${this.name}': the broker is closed`);
     const queue = requireQueue(this.server.broker, 'queue', this.name, this.vhost);
     queue.catchUp();
@@ -104,6 +104,7 @@ export class EmbeddedQueue implements BrokerQueue {
     const queue = vhosts.get(this.vhost)?.queues.get(this.name);
     const found: BrokerMessage[] = [];
     let cursor: string | null = '';
+    if (queue?.isStream === true) return found;
     while (queue !== undefined && cursor !== null && found.length < limit) {
       const walk: Walk = new Walk(queue, core.log, core.clock, cursor);
       walk.run((entry, message) => {

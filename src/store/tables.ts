@@ -25,3 +25,5 @@ export const TABLE_REDO = 10;
 export const TABLE_DELAYS = 11;
 /** Keys of messages that queues and exchanges have seen, so that they can tell duplicates: pages of them. */
 export const TABLE_KEYS = 12;
+/** What streams keep beside their pages: spans, filters, places of groups, ids of publishers. */
+export const TABLE_STREAMS = 13;

@@ -13,6 +13,7 @@ import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { NO_EXPIRY, writeRecordHead } from '../../src/message/record.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { SimLink } from '../broker/peers.ts';
+import { plain } from '../broker/plain-queue.ts';
 import { publishFrames } from '../message/frames.ts';
 import { type Bench, keep, type Run } from './kit.ts';
 import { benchClock, chunkOf, ForgetfulStore, Loopback } from './loopback.ts';
@@ -42,7 +43,7 @@ function bare(count: number, durable: boolean, late: boolean): Bare {
   const vhost = broker.vhost('/');
   const queues = Array.from({ length: count }, (_, n) => {
     const declaration = { name: `q${n}`, durable, autoDelete: false, owner: null, arguments: NONE };
-    return vhost.as(ALL_RIGHTS, store).declareQueue(declaration);
+    return plain(vhost.as(ALL_RIGHTS, store).declareQueue(declaration));
   });
   return { broker, store, queues };
 }
@@ -104,6 +105,10 @@ class SettlingChannel implements DeliveryChannel {
     this.seqs[this.count] = seq;
     this.count += 1;
     this.delivered += position > 0 ? 1 : 0;
+  }
+
+  deliverEntry(): never {
+    throw new Error('no stream is read here');
   }
 
   timeoutChanged(): void {}

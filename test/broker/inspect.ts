@@ -10,6 +10,8 @@ import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/p
 import type { QueueEntries } from '../../src/broker/queue/messages/queue-entries.ts';
 import { PageSweep } from '../../src/broker/queue/messages/sweeps.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import type { Stream } from '../../src/broker/queue/stream/stream.ts';
+import type { AnyQueue } from '../../src/broker/queue/types/create-queue.ts';
 import type { MessageLog } from '../../src/message/log/log.ts';
 import { SEGMENT_SPAN, type Segment, weightOf } from '../../src/message/log/segment.ts';
 import {
@@ -19,6 +21,7 @@ import {
   recordRoutingKey,
 } from '../../src/message/record.ts';
 import type { Clock } from '../../src/util/clock.ts';
+import { plainQueues, streamsAmong } from './plain-queue.ts';
 
 /** A record read back from the log. */
 export interface ReadRecord {
@@ -75,6 +78,19 @@ function heldIn(page: Page): Held[] {
       position: page.positions[slot] as number,
       bodyBytes: page.bodyBytes[slot] as number,
     });
+  }
+  return found;
+}
+
+/** The messages that a stream keeps. */
+function keptIn(stream: Stream): Held[] {
+  const found: Held[] = [];
+  for (let cursor = 0; cursor >= 0; ) {
+    cursor = stream.visitPage(
+      cursor,
+      (position, bodyBytes) => found.push({ position, bodyBytes }),
+      () => true,
+    );
   }
   return found;
 }
@@ -160,11 +176,13 @@ function sweptDelays(broker: Broker, sweep: DelaySweep): Held[] {
 }
 
 /** What is wrong with the weights of segments, or null. */
-export function wrongReferences(broker: Broker, queues: Iterable<Queue>): string | null {
+export function wrongReferences(broker: Broker, queues: Iterable<AnyQueue>): string | null {
   const expected = new Map<number, number>();
+  const all = [...queues];
   const held = [
-    ...[...queues].flatMap(entriesIn),
-    ...[...queues].flatMap(waitingIn),
+    ...plainQueues(all).flatMap(entriesIn),
+    ...plainQueues(all).flatMap(waitingIn),
+    ...streamsAmong(all).flatMap(keptIn),
     ...broker.core.setAside.list(),
     ...swept(broker),
   ];

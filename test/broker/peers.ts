@@ -254,6 +254,10 @@ export class SimChannel implements DeliveryChannel {
     this.onDelivery(this, consumer, queue, seq, position, redelivered);
   }
 
+  deliverEntry(): never {
+    throw new Error('no stream is read here');
+  }
+
   consumerGone(consumer: Consumer): void {
     this.leaves(consumer);
     this.consumers.splice(this.consumers.indexOf(consumer), 1);

@@ -7,6 +7,7 @@ import { PROPERTY_FLAGS_OFFSET } from '../../src/amqp/property-walk.ts';
 import { ALL_RIGHTS } from '../../src/broker/access/grants.ts';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { Broker } from '../../src/broker/broker.ts';
+import { KEEP_ALL, KEEP_NONE } from '../../src/broker/core/enqueue.ts';
 import { Consumer } from '../../src/broker/queue/consumer.ts';
 import {
   PUSH_DELAYED,
@@ -28,6 +29,7 @@ import { viewOf } from '../../src/util/bytes.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
 import { readRecord } from './inspect.ts';
 import { SimChannel } from './peers.ts';
+import { plain } from './plain-queue.ts';
 
 /** Hears nothing of what a broker tells. */
 const LISTENER = { turnWanted: () => {}, durable: () => {}, connectionsForced: () => {} };
@@ -77,11 +79,11 @@ export class SmallBroker {
 
   declare(name: string, durable = true, args: Record<string, Field> = {}): Queue {
     const rest = { autoDelete: false, owner: null, arguments: new Map(Object.entries(args)) };
-    return this.vhost.as(ALL_RIGHTS, this).declareQueue({ name, durable, ...rest });
+    return plain(this.vhost.as(ALL_RIGHTS, this).declareQueue({ name, durable, ...rest }));
   }
 
   queue(name: string): Queue {
-    return this.vhost.queue(name, this);
+    return plain(this.vhost.queue(name, this));
   }
 
   publish({ exchange = '', routingKey, properties = {} }: Sent, body = Buffer.from('body')): void {
@@ -97,7 +99,7 @@ export class SmallBroker {
     const route = this.vhost.router.route(exchange, routingKey, message);
     route?.keys?.count();
     if (route === null || route.queues.length === 0) return;
-    const stored = persistent && route.durable;
+    const stored = route.keep === KEEP_ALL || (persistent && route.keep !== KEEP_NONE);
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.addRefs(route.queues.length, body.length);
     let flags = stored ? PUSH_STORED : 0;
@@ -105,7 +107,13 @@ export class SmallBroker {
     const { headers } = properties;
     if (headers?.has('x-delay') || headers?.has('x-deliver-at')) flags |= PUSH_DELAYED;
     if (priority !== undefined) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
-    const taken = route.queues.map((queue) => queue.push(position, body.length, flags));
+    const taken = route.queues.map((queue) =>
+      queue.push(
+        position,
+        body.length,
+        persistent || queue.keepsAll ? flags : flags & ~PUSH_STORED,
+      ),
+    );
     if (!taken.includes(false)) route.keys?.take(stored);
   }
 

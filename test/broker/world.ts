@@ -39,6 +39,7 @@ import {
 } from './model.ts';
 import type { KeyRule, ModelKeys } from './model-keys.ts';
 import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
+import { plain, plainQueues } from './plain-queue.ts';
 import { purgeIn } from './purge.ts';
 import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
 
@@ -225,7 +226,7 @@ export class World implements BrokerListener {
         owner: null,
         arguments: argumentsOf(spec),
       };
-      this.watchDeaths(this.vhost.as(ALL_RIGHTS, OWNER).declareQueue(declaration));
+      this.watchDeaths(plain(this.vhost.as(ALL_RIGHTS, OWNER).declareQueue(declaration)));
       if (!this.model.queues.has(name))
         this.model.queues.set(name, new ModelQueue(spec, this.model.activeOn));
     }
@@ -270,7 +271,7 @@ export class World implements BrokerListener {
   }
 
   get queues(): Queue[] {
-    return [...this.vhost.queues.values()];
+    return plainQueues(this.vhost.queues.values());
   }
 
   modelQueue(queue: Queue): ModelQueue {

@@ -38,8 +38,9 @@ export async function setMessagesAside(
       properties: {},
     });
     const queue = server.broker.vhost('/').queues.get(name);
-    const entry = queue?.take() ?? null;
-    if (queue === undefined || entry === null) throw new Error(`no message in ${name}`);
+    if (queue === undefined || queue.isStream) throw new Error(`no queue ${name}`);
+    const entry = queue.take();
+    if (entry === null) throw new Error(`no message in ${name}`);
     queue.endings.setAside(entry.seq, 'delivery', new Error(error));
   }
 }

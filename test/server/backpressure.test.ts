@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import type { AnyQueue } from '../../src/broker/queue/types/create-queue.ts';
 import type { Outbox } from '../../src/server/wire/outbox.ts';
+import { plain } from '../broker/plain-queue.ts';
 import { eventually } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
 import { publication } from './scripted.ts';
@@ -180,7 +182,7 @@ test('a connection destroyed amid deliveries and publishes gives everything back
     await eventually(() => broker.connectionCount === 1, 'the end of the connection');
     const queue = broker.server.broker.vhosts.get('/')?.queues.get('q');
     expect(queue).toMatchObject({ readyCount: count, unackedCount: 0 });
-    expect(queue?.readyBytes).toBe(count * bodyBytes);
+    expect(plain(queue as AnyQueue).readyBytes).toBe(count * bodyBytes);
     await eventually(() => broker.segments.every(({ pins }) => pins === 0), 'the last unpin');
   }
   await keeper.call(1, 'basic.consume', { queue: 'q', noAck: true });

@@ -129,7 +129,7 @@ export class Compaction {
   /** Looks through one page of a queue. */
   private walk(): void {
     const holder = this.holders.at(-1) as RecordHolder;
-    if (!holder.deleted) this.cursor = holder.visitPage(this.cursor, this.visit);
+    if (!holder.deleted) this.cursor = holder.visitPage(this.cursor, this.visit, this.wanted);
     if (!holder.deleted && this.cursor >= 0) return;
     this.holders.pop();
     this.cursor = 0;
@@ -137,6 +137,8 @@ export class Compaction {
     this.packing = [...this.marks.values()];
     this.recentId = -1;
   }
+
+  private readonly wanted = (id: number): boolean => this.marks.has(id);
 
   private readonly visit = (position: number, bodyBytes: number): void => {
     const id = Math.floor(position / SEGMENT_SPAN);

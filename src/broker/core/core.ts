@@ -5,7 +5,7 @@ import { memoryBudget } from '../../message/log/budget.ts';
 import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
-import { TABLE_DELAYS, TABLE_KEYS } from '../../store/tables.ts';
+import { TABLE_DELAYS, TABLE_KEYS, TABLE_STREAMS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
@@ -15,6 +15,7 @@ import type { RecordHolder } from '../queue/messages/messages-host.ts';
 import { QueueRows } from '../queue/messages/queue-rows.ts';
 import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
 import type { Dirty, HostedQueue, QueueHost, Watched } from '../queue/ports.ts';
+import { StreamRows } from '../queue/stream/entries/stream-rows.ts';
 import type { QueueTypeName } from '../queue/types/registry.ts';
 import { CalledLines } from '../queue/waiting-line.ts';
 import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
@@ -74,6 +75,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly queueRows: QueueRows;
   readonly delayRows: DelayRows;
   readonly keyRows: KeyRows;
+  readonly streamRows: StreamRows;
   readonly sweeps: Sweeps;
   readonly flowQuotas: FlowQuotas;
   readonly lines: CalledLines;
@@ -147,6 +149,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.delayRows.damaged = (key, error) => this.setAsideRows.add(TABLE_DELAYS, key, error);
     this.keyRows = new KeyRows(store);
     this.keyRows.damaged = (key, error) => this.setAsideRows.add(TABLE_KEYS, key, error);
+    this.streamRows = new StreamRows(store);
+    this.streamRows.damaged = (key, error) => this.setAsideRows.add(TABLE_STREAMS, key, error);
     this.sweeps = new Sweeps(store, this.queueRows);
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);
@@ -158,6 +162,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.queueIds.reserve(this.queueRows.highestId(this.queueIds.last));
     this.queueIds.reserve(this.delayRows.highestId(this.queueIds.last));
     this.queueIds.reserve(this.keyRows.highestId(this.queueIds.last));
+    this.queueIds.reserve(this.streamRows.highestId(this.queueIds.last));
   }
 
   touch(queue: HostedQueue): void {

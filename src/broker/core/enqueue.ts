@@ -23,6 +23,22 @@ export function refusalsIn(outcome: number): number {
   return outcome >> 1;
 }
 
+/** Which messages some queues together keep on disk: none, those whose publisher wants them to last, or all. */
+export type Keep = typeof KEEP_NONE | typeof KEEP_PERSISTENT | typeof KEEP_ALL;
+export const KEEP_NONE = 0;
+const KEEP_PERSISTENT = 1;
+export const KEEP_ALL = 2;
+
+/** What these queues keep. */
+export function keepOf(queues: readonly MessageSink[]): Keep {
+  let keep: Keep = KEEP_NONE;
+  for (const { durable, keepsAll } of queues) {
+    if (keepsAll) return KEEP_ALL;
+    if (durable) keep = KEEP_PERSISTENT;
+  }
+  return keep;
+}
+
 /** What has come of a message that goes to very many queues. */
 export interface WideOutcome {
   /** Whether a queue keeps it on disk. */
@@ -33,7 +49,7 @@ export interface WideOutcome {
 
 /**
  * Puts a message into queues, of which there is one at least; where there may be WIDE_ROUTE and more, see below. Its record lies in
- * `chunk` from `start` to `end`, its head written. `durable` says whether one of the queues is; `flags` is
+ * `chunk` from `start` to `end`, its head written. `keep` is what `keepOf` says of the queues; `flags` is
  * what they are told of the message (PUSH_PRIORITY, PUSH_EXPIRES). Returns ENQUEUED_STORED and refusals, see above.
  *
  * All that may be refused has been asked: it is called within a section of the line of change.
@@ -45,16 +61,19 @@ export function enqueue(
   end: number,
   bodyBytes: number,
   queues: readonly MessageSink[],
-  durable: boolean,
+  keep: Keep,
   flags: number,
 ): number {
-  const stored = durable && (recordFlags(chunk.bytes, start) & FLAG_PERSISTENT) !== 0;
+  const persistent = (recordFlags(chunk.bytes, start) & FLAG_PERSISTENT) !== 0;
+  const stored = keep === KEEP_ALL || (keep === KEEP_PERSISTENT && persistent);
   const position = core.log.place(chunk, start, end, stored);
   core.log.placed.addRefs(queues.length, bodyBytes);
   const told = stored ? flags | PUSH_STORED : flags;
   let outcome = stored ? ENQUEUED_STORED : 0;
   for (let i = 0; i < queues.length; i++) {
-    if (!(queues[i] as MessageSink).push(position, bodyBytes, told)) outcome += ENQUEUED_REFUSED;
+    const queue = queues[i] as MessageSink;
+    const own = persistent || queue.keepsAll ? told : flags;
+    if (!queue.push(position, bodyBytes, own)) outcome += ENQUEUED_REFUSED;
   }
   return outcome;
 }
@@ -71,15 +90,17 @@ export function enqueueWide(
   end: number,
   bodyBytes: number,
   queues: readonly MessageSink[],
-  durable: boolean,
+  keep: Keep,
   flags: number,
   outcome: WideOutcome,
 ): Steps {
-  const stored = durable && (recordFlags(chunk.bytes, start) & FLAG_PERSISTENT) !== 0;
+  const persistent = (recordFlags(chunk.bytes, start) & FLAG_PERSISTENT) !== 0;
+  const stored = keep === KEEP_ALL || (keep === KEEP_PERSISTENT && persistent);
   const position = core.log.place(chunk, start, end, stored);
   core.log.placed.addRefs(queues.length, bodyBytes);
   if (stored) outcome.stored = true;
-  return pushing(core, queues, position, bodyBytes, stored ? flags | PUSH_STORED : flags, outcome);
+  const told = stored ? flags | PUSH_STORED : flags;
+  return pushing(core, queues, position, bodyBytes, told, persistent, outcome);
 }
 
 function* pushing(
@@ -87,7 +108,8 @@ function* pushing(
   queues: readonly MessageSink[],
   position: number,
   bodyBytes: number,
-  flags: number,
+  told: number,
+  persistent: boolean,
   outcome: WideOutcome,
 ): Steps {
   for (let from = 0; from < queues.length; from += QUEUES_PER_STEP) {
@@ -97,7 +119,10 @@ function* pushing(
     for (let i = from; i < end; i++) {
       const queue = queues[i] as MessageSink;
       if (queue.deleted) log.unref(log.segmentOf(position), bodyBytes);
-      else if (!queue.push(position, bodyBytes, flags)) outcome.refused = true;
+      else {
+        const own = persistent || queue.keepsAll ? told : told & ~PUSH_STORED;
+        if (!queue.push(position, bodyBytes, own)) outcome.refused = true;
+      }
     }
     line.end();
   }

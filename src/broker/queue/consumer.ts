@@ -36,6 +36,18 @@ export interface DeliveryChannel {
     position: number,
     redelivered: boolean,
   ): void;
+  /**
+   * Sends a message of a stream, which says its offset, and of which partition it is where there are several (-1: there
+   * is one); the channel then tracks it as unacked.
+   */
+  deliverEntry(
+    consumer: Consumer,
+    source: ConsumerSource,
+    seq: number,
+    position: number,
+    offset: number,
+    partition: number,
+  ): void;
   /** Where it is, for tools that look at consumers. */
   details(): ChannelDetails;
   /** The timeout of the consumer's queue has changed. */

@@ -10,7 +10,9 @@ import type { DelayRows } from './delay/delay-rows.ts';
 import type { KeyRows } from './duplicates/key-rows.ts';
 import type { QuotaQueue } from './flow-quota.ts';
 import type { HeldEntry, MessagesHost } from './messages/messages-host.ts';
+import type { QueueRows } from './messages/queue-rows.ts';
 import type { QueueRules } from './rules.ts';
+import type { StreamRows } from './stream/entries/stream-rows.ts';
 
 export type { DeathReason };
 
@@ -21,6 +23,8 @@ export interface MessageSink extends Visitable {
   /** The connection that an exclusive queue belongs to, else null. */
   readonly owner: object | null;
   readonly deleted: boolean;
+  /** Whether it keeps what comes in on disk, also what its publisher does not want to last. */
+  readonly keepsAll: boolean;
   /**
    * Adds a message that the log holds for it; `flags` is made of the PUSH_ bits and a priority. False when it is
    * full and refuses the message: then the log no longer holds it for this queue.
@@ -92,6 +96,8 @@ export interface QueueHost extends MessagesHost {
   readonly counts: BrokerCounts;
   readonly delayRows: DelayRows;
   readonly keyRows: KeyRows;
+  readonly queueRows: QueueRows;
+  readonly streamRows: StreamRows;
   readonly overflowDeadLetters: RefusalLine;
   /** Takes note of rows that cannot be read, and that stay as they are. */
   readonly setAsideRows: { add(table: number, key: Buffer, error: unknown): void };
@@ -102,7 +108,7 @@ export interface QueueHost extends MessagesHost {
   /** Asks that `deliver` be called at the end of this turn. */
   touch(queue: HostedQueue): void;
   /** Asks that `deadlinePassed` be called once the time is `dueMs`. */
-  watch(queue: HostedQueue, dueMs: number): void;
+  watch(who: Watched, dueMs: number): void;
   /** Asks that `sealInto` be called when the next batch is sealed. */
   listDirty(dirty: Dirty): void;
   /** The record at a position goes from one holder, or place of a holder, to another. */

@@ -47,6 +47,8 @@ export class Queue
     DeliveringQueue,
     DelayingQueue
 {
+  /** Tells it from the other class of queues: streams. */
+  readonly isStream = false as const;
   readonly id: number;
   readonly name: string;
   readonly durable: boolean;
@@ -55,6 +57,7 @@ export class Queue
   readonly arguments: FieldTable;
   readonly type: QueueType;
   visitMark = 0;
+  readonly keepsAll = false;
   /** Why its rows cannot be read, so that it only stands for them; null: it is a real queue. */
   unreadable: string | null = null;
   deleted = false;

@@ -9,6 +9,7 @@ import type { FirstStart } from '../first-start.ts';
 import type { GlobalParameters } from '../policy/parameters.ts';
 import { DelayRowSweep } from '../queue/delay/delay-sweep.ts';
 import { KeyRowSweep } from '../queue/duplicates/key-sweep.ts';
+import { StreamRowSweep } from '../queue/stream/entries/stream-sweep.ts';
 import type { VhostDeletions } from '../vhost/deletions.ts';
 import type { DefinitionRows } from '../vhost/topology-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
@@ -41,6 +42,10 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
   for (const gone of broker.core.keyRows.recoverGone()) {
     broker.core.queueIds.reserve(gone.ownerId);
     sweeps.goOn(new KeyRowSweep(gone, broker.core.keyRows));
+  }
+  for (const id of broker.core.streamRows.gone()) {
+    broker.core.queueIds.reserve(id);
+    sweeps.goOn(new StreamRowSweep(id, broker.core.streamRows));
   }
   if (sweeps.any) broker.core.awaitBatch();
   const stored = access.rows.vhosts();

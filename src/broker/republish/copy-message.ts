@@ -6,7 +6,7 @@ import type { ReadMessage } from '../../message/read-message.ts';
 import { buildRecord, FLAG_PERSISTENT, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
 import type { ExactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { enqueue, enqueueWide, refusalsIn } from '../core/enqueue.ts';
+import { enqueue, enqueueWide, keepOf, refusalsIn } from '../core/enqueue.ts';
 import type { MessageSink } from '../queue/ports.ts';
 import {
   PUSH_CAME_BEFORE,
@@ -57,9 +57,9 @@ export function placeCopy(
   { chunk, bodyBytes, flags }: PreparedCopy,
   targets: readonly MessageSink[],
 ): number {
-  const durable = targets.some((target) => target.durable);
+  const keep = keepOf(targets);
   core.line.begin();
-  const outcome = enqueue(core, chunk, 0, chunk.bytes.length, bodyBytes, targets, durable, flags);
+  const outcome = enqueue(core, chunk, 0, chunk.bytes.length, bodyBytes, targets, keep, flags);
   core.line.end();
   return refusalsIn(outcome);
 }
@@ -70,11 +70,11 @@ export function* placingCopy(
   { chunk, bodyBytes, flags }: PreparedCopy,
   targets: readonly MessageSink[],
 ): Steps {
-  const durable = targets.some((target) => target.durable);
+  const keep = keepOf(targets);
   const outcome = { stored: false, refused: false };
   const end = chunk.bytes.length;
   core.line.begin();
-  const steps = enqueueWide(core, chunk, 0, end, bodyBytes, targets, durable, flags, outcome);
+  const steps = enqueueWide(core, chunk, 0, end, bodyBytes, targets, keep, flags, outcome);
   core.line.end();
   yield* steps;
 }

@@ -5,7 +5,7 @@ import { PROPERTY_FLAGS_OFFSET, replaceHeaders } from '../../amqp/property-walk.
 import { readMessage } from '../../message/read-message.ts';
 import { NO_EXPIRY } from '../../message/record.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { WIDE_ROUTE } from '../core/enqueue.ts';
+import { KEEP_ALL, KEEP_NONE, keepOf, WIDE_ROUTE } from '../core/enqueue.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { setCount } from '../queue/got-count.ts';
 import type { DeathReason, DyingQueue } from '../queue/ports.ts';
@@ -68,7 +68,8 @@ export function deadLetter(
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
   const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
-  const stored = message.persistent && targets.some((target) => target.durable);
+  const keep = keepOf(targets);
+  const stored = keep === KEEP_ALL || (message.persistent && keep !== KEEP_NONE);
   // Up to here the message was looked at; from here on there is no way back.
   if (targets.length >= WIDE_ROUTE) {
     // So many queues do not all refuse it.

@@ -16,7 +16,7 @@ import type { ReadMessage } from '../../message/read-message.ts';
 import { buildRecord, NO_EXPIRY, writeRecordHead } from '../../message/record.ts';
 import { exactText } from '../../util/bytes.ts';
 import type { BrokerCore } from '../core/core.ts';
-import { enqueue } from '../core/enqueue.ts';
+import { enqueue, KEEP_ALL, KEEP_NONE } from '../core/enqueue.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
 import { copyKeyFields } from '../routing/sender-selected.ts';
 import type { RoutedVhost } from './dead-letter.ts';
@@ -97,8 +97,10 @@ export class Firehose {
     const chunk = new Chunk();
     chunk.loadRecord(buildRecord(TRACE_EXCHANGE, key, payload, body), null);
     writeRecordHead(chunk.view, 0, 0, 0, core.nowMs, NO_EXPIRY);
+    // A copy need not last; a stream keeps it all the same.
+    const keep = queues.some((queue) => queue.keepsAll) ? KEEP_ALL : KEEP_NONE;
     core.line.begin();
-    enqueue(core, chunk, 0, chunk.bytes.length, body.length, queues, false, 0);
+    enqueue(core, chunk, 0, chunk.bytes.length, body.length, queues, keep, 0);
     core.line.end();
   }
 }

@@ -1,7 +1,7 @@
 // Owns the answer to "where does a message with this exchange and routing key go". Never computes
 // it: router.ts does.
 
-import { WIDE_ROUTE } from '../core/enqueue.ts';
+import { type Keep, keepOf, WIDE_ROUTE } from '../core/enqueue.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { MessageSink } from '../queue/ports.ts';
 import type { RouteKeys } from './route-keys.ts';
@@ -10,8 +10,8 @@ import type { RouteKeys } from './route-keys.ts';
 export class Route {
   readonly exchange: Exchange;
   readonly queues: readonly MessageSink[];
-  /** Whether a persistent message on this route has to reach the disk. */
-  readonly durable: boolean;
+  /** Which messages on this route have to reach the disk. */
+  readonly keep: Keep;
   /** The topology it was computed for: compare with the vhost's `topology`. */
   readonly topology: number;
   /** Whether it holds for every message with this exchange and key, whatever its headers. */
@@ -30,7 +30,7 @@ export class Route {
   ) {
     this.exchange = exchange;
     this.queues = queues;
-    this.durable = queues.some((queue) => queue.durable);
+    this.keep = keepOf(queues);
     this.topology = topology;
     this.byKeyOnly = byKeyOnly;
     this.keys = keys;

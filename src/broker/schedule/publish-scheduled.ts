@@ -46,7 +46,7 @@ export function publishScheduled(
     return;
   }
   const { chunk, route, bodyBytes, flags } = prepared;
-  const { queues, durable } = route;
+  const { queues, keep } = route;
   trace(core, schedule, prepared);
   if (queues.length >= WIDE_ROUTE) {
     core.slices.whole(toMany(core, vhost, prepared, done), () => {});
@@ -56,7 +56,7 @@ export function publishScheduled(
   count(core, vhost, route);
   const end = chunk.bytes.length;
   const outcome =
-    queues.length === 0 ? 0 : enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
+    queues.length === 0 ? 0 : enqueue(core, chunk, 0, end, bodyBytes, queues, keep, flags);
   route.keys?.count();
   if (refusalsIn(outcome) === 0) route.keys?.take((outcome & ENQUEUED_STORED) !== 0);
   done(errorOf(vhost, definition, route, refusalsIn(outcome) > 0));
@@ -119,11 +119,11 @@ function* toMany(
   done: (error: string | null) => void,
 ): Steps {
   const outcome = { stored: false, refused: false };
-  const { queues, durable } = route;
+  const { queues, keep } = route;
   const end = chunk.bytes.length;
   core.line.begin();
   count(core, vhost, route);
-  const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, durable, flags, outcome);
+  const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, keep, flags, outcome);
   route.keys?.takeAhead(outcome.stored);
   core.line.end();
   yield* steps;

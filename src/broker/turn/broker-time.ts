@@ -77,6 +77,11 @@ export class BrokerTime {
     return brokerMs + this.correctionMs;
   }
 
+  /** The broker time of a time of day that a client names. */
+  brokerOf(wallMs: number): number {
+    return wallMs - this.correctionMs;
+  }
+
   /** How far the time of day was set since `save` was last called, ms; 0: not at all. */
   get unsavedJumpMs(): number {
     return this.correctionMs - this.storedMs;

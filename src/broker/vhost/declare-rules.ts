@@ -14,6 +14,8 @@ import { checkQueueArguments, checkStreamSizes } from '../queue/arguments/check-
 import { checkSameArgument, checkSameQueueArguments } from '../queue/arguments/same-arguments.ts';
 import type { ConsumerSource } from '../queue/consumer.ts';
 import type { QueueDeclaration } from '../queue/ports.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { AnyQueue } from '../queue/types/create-queue.ts';
 import { QUEUE_TYPE, QUEUE_TYPES, queueTypeOf } from '../queue/types/registry.ts';
 
 /**
@@ -151,9 +153,11 @@ export function checkExchangeDeletion(vhost: string, exchange: Exchange, ifUnuse
 /** Throws PRECONDITION_FAILED when a queue is in use or not empty, and must not be deleted then. */
 export function checkQueueDeletion(
   vhost: string,
-  queue: ConsumerSource,
+  queue: Pick<ConsumerSource, 'name' | 'type' | 'consumers' | 'readyCount' | 'delayedCount'>,
   { ifUnused, ifEmpty }: DeleteConditions,
 ): void {
+  // RabbitMQ asks no such question of streams.
+  if (queue.type.name === 'stream') return;
   const where = queueIn(vhost, queue.name);
   if (ifUnused === true && queue.consumers.length > 0) {
     throw new AmqpError('PRECONDITION_FAILED', `${where} in use`, { reason: 'in-use' });
@@ -187,6 +191,13 @@ export function refuseSystemExchange(vhost: string, name: string): void {
   if (!name.startsWith(RESERVED_PREFIX)) return;
   const text = `deletion of system ${exchangeIn(vhost, name)} not allowed`;
   throw new AmqpError('ACCESS_REFUSED', text);
+}
+
+/** Throws NOT_IMPLEMENTED, in RabbitMQ's words, for an act that streams do not know; else returns the queue. */
+export function notStream(queue: AnyQueue, vhost: string, act: string): Queue {
+  if (!queue.isStream) return queue;
+  const text = `${act} not supported by stream queues ${queueIn(vhost, queue.name)}`;
+  throw new AmqpError('NOT_IMPLEMENTED', text);
 }
 
 /** The error for a queue that is not there. */

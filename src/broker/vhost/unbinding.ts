@@ -26,7 +26,8 @@ export function atOnce(steps: Steps, then: () => void): void {
 }
 
 /** What bindings lead to or from, and goes. */
-type End = (MessageSink & ConsumerSource) | Exchange;
+type End = EndingQueue | Exchange;
+type EndingQueue = MessageSink & Pick<ConsumerSource, 'consumers' | 'endConsumers'>;
 
 /** What it needs of the broker. */
 export interface UnbindingBroker {
@@ -123,7 +124,7 @@ export class Unbinding {
   }
 
   /** In the order in which they subscribed, which is that of their notices. */
-  private *unsubscribing(queue: ConsumerSource): Steps {
+  private *unsubscribing(queue: EndingQueue): Steps {
     for (let left = queue.consumers.length; left > 0; left -= PER_STEP) {
       const { line } = this.broker.core;
       line.begin();

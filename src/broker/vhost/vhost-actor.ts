@@ -11,6 +11,7 @@ import type { DelayPlace } from '../queue/delay/delay-lookup.ts';
 import type { DelayedAction, QueueDelays } from '../queue/delay/queue-delays.ts';
 import type { QueueDeclaration } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { AnyQueue } from '../queue/types/create-queue.ts';
 import type { VhostBindings } from './bindings.ts';
 import {
   checkExchangeDeclaration,
@@ -21,6 +22,7 @@ import {
   checkQueueLimit,
   checkServerNamed,
   type DeleteConditions,
+  notStream,
   refuseBinding,
   refuseDefaultExchange,
   refuseSystemExchange,
@@ -35,17 +37,18 @@ export interface ActedVhost {
   readonly name: string;
   readonly metadata: VhostMetadata;
   readonly exchanges: ReadonlyMap<string, Exchange>;
-  readonly queues: ReadonlyMap<string, Queue>;
+  readonly queues: ReadonlyMap<string, AnyQueue>;
   readonly bindings: Pick<VhostBindings, 'bind' | 'has' | 'unbind'>;
   exchange(name: string): Exchange;
-  queue(name: string, connection: object): Queue;
+  queue(name: string, connection: object): AnyQueue;
+  waitingIn(name: string, connection: object): Queue;
   createExchange(declaration: ExchangeDeclaration): void;
-  createQueue(declaration: QueueDeclaration): Queue;
+  createQueue(declaration: QueueDeclaration): AnyQueue;
   removeExchangeBy(act: LongAct, exchange: Exchange, then: () => void): void;
-  removeQueueBy(act: LongAct, queue: Queue, then: (readyCount: number) => void): void;
+  removeQueueBy(act: LongAct, queue: AnyQueue, then: (readyCount: number) => void): void;
   purgeQueueBy(act: LongAct, queue: Queue, then: (count: number) => void): void;
   handleDelayed(queue: Queue, action: DelayedAction, places: readonly DelayPlace[] | null): number;
-  pauseQueue(queue: Queue, paused: boolean): void;
+  pauseQueue(queue: AnyQueue, paused: boolean): void;
 }
 
 /** The end of a binding that messages go to. */
@@ -112,7 +115,7 @@ export class VhostActor {
    * Declares a queue, or checks that the one there is equivalent. An empty name asks for one. The right: configure;
    * with a dead-letter exchange also to read the queue and to write to that exchange.
    */
-  declareQueue(given: QueueDeclaration): Queue {
+  declareQueue(given: QueueDeclaration): AnyQueue {
     const { core, vhost, rights } = this;
     core.counts.queuesDeclared += 1;
     const current = vhost.queues.get(given.name);
@@ -164,13 +167,14 @@ export class VhostActor {
   /** Removes all ready messages of a queue, by `act` where they are many; `then` is told how many. The right: read. */
   purgeQueue(name: string, act: LongAct = atOnce, then = (_count: number): void => {}): void {
     this.rights.requireQueue('read', name);
-    this.vhost.purgeQueueBy(act, this.vhost.queue(name, this.connection), then);
+    const queue = this.vhost.queue(name, this.connection);
+    this.vhost.purgeQueueBy(act, notStream(queue, this.vhost.name, 'queue.purge'), then);
   }
 
   /** The messages of a queue that wait for their time, to be looked at. The right: read. */
   delaysOf(name: string): QueueDelays {
     this.rights.requireQueue('read', name);
-    return this.vhost.queue(name, this.connection).delays;
+    return this.vhost.waitingIn(name, this.connection).delays;
   }
 
   /**
@@ -179,7 +183,7 @@ export class VhostActor {
    */
   handleDelayed(name: string, action: DelayedAction, places: readonly DelayPlace[] | null): number {
     this.rights.requireQueue('read', name);
-    return this.vhost.handleDelayed(this.vhost.queue(name, this.connection), action, places);
+    return this.vhost.handleDelayed(this.vhost.waitingIn(name, this.connection), action, places);
   }
 
   /**

@@ -18,7 +18,7 @@ import type { DelayedAction } from '../queue/delay/queue-delays.ts';
 import type { HeldEntry } from '../queue/messages/messages-host.ts';
 import type { DeathReason, DyingQueue, QueueDeclaration, QueueHome } from '../queue/ports.ts';
 import { Queue } from '../queue/queue.ts';
-import { createQueue } from '../queue/types/create-queue.ts';
+import { type AnyQueue, createQueue } from '../queue/types/create-queue.ts';
 import { deadLetter } from '../republish/dead-letter.ts';
 import { Firehose } from '../republish/firehose.ts';
 import { Router } from '../routing/router.ts';
@@ -28,7 +28,7 @@ import { Traffic } from '../stats/counts.ts';
 import type { Active, Activity } from '../stats/history/busiest.ts';
 import type { Steps } from '../turn/slices.ts';
 import { VhostBindings } from './bindings.ts';
-import { lockedQueue, noQueue } from './declare-rules.ts';
+import { lockedQueue, noQueue, notStream } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import type { DefinitionRows } from './topology-rows.ts';
@@ -51,7 +51,7 @@ export const NO_CONNECTION = {};
 export class Vhost implements QueueHome, ExchangeHome, Active {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
-  readonly queues = new Map<string, Queue>();
+  readonly queues = new Map<string, AnyQueue>();
   /** The queues of direct reply-to, which are none of `queues`. */
   readonly replies: ReplyQueues;
   readonly router: Router;
@@ -69,7 +69,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   /** How many connections have opened it. */
   connections = 0;
   private readonly broker: VhostBroker;
-  private readonly owned = new OwnedQueues<Queue>();
+  private readonly owned = new OwnedQueues<AnyQueue>();
 
   constructor(name: string, broker: VhostBroker) {
     this.name = name;
@@ -114,7 +114,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   }
 
   /** All queues, those for replies too. */
-  everyQueue(): Queue[] {
+  everyQueue(): AnyQueue[] {
     return [...this.queues.values(), ...this.replies.all()];
   }
 
@@ -189,12 +189,17 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   }
 
   /** The queue of that name, or NOT_FOUND; RESOURCE_LOCKED when another connection owns it. */
-  queue(name: string, connection: object): Queue {
+  queue(name: string, connection: object): AnyQueue {
     const queue = this.queues.get(name);
     if (queue === undefined) throw noQueue(this.name, name);
     if (queue.owner !== null && queue.owner !== connection) throw lockedQueue(this.name, name);
     if (queue.unreadable !== null) this.broker.core.setAsideRows.refuse('queue', this.name, name);
     return queue;
+  }
+
+  /** The same, of those in which messages may wait; NOT_IMPLEMENTED for a stream. */
+  waitingIn(name: string, connection: object): Queue {
+    return notStream(this.queue(name, connection), this.name, 'waiting for a time');
   }
 
   /** Makes an exchange. Throws where one of that name is set aside, before any change. */
@@ -228,12 +233,12 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
    * Makes a queue as definitions say, which were checked before: it may have a name that the broker
    * gave, and the vhost's queue type was filled in when it was declared.
    */
-  restoreQueue(declaration: QueueDeclaration): Queue {
+  restoreQueue(declaration: QueueDeclaration): AnyQueue {
     return this.queues.get(declaration.name) ?? this.createQueue(declaration);
   }
 
   /** Makes a queue. */
-  createQueue(declaration: QueueDeclaration): Queue {
+  createQueue(declaration: QueueDeclaration): AnyQueue {
     const id = this.broker.core.queueIds.take();
     if (declaration.durable) this.broker.definitionRows.putQueue(this.name, { ...declaration, id });
     this.broker.core.line.begin();
@@ -250,7 +255,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
    * Removes a queue by `act` where it has many bindings or consumers; `then` is given how many messages were ready.
    * What is published meanwhile goes with the queue.
    */
-  removeQueueBy(act: LongAct, queue: Queue, then = (_readyCount: number): void => {}): void {
+  removeQueueBy(act: LongAct, queue: AnyQueue, then = (_readyCount: number): void => {}): void {
     let count = 0;
     const last = (): void => {
       count = this.removeQueue(queue);
@@ -259,7 +264,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   }
 
   /** Removes a queue with its messages, bindings and consumers; returns how many messages were ready. */
-  removeQueue(queue: Queue): number {
+  removeQueue(queue: AnyQueue): number {
     if (queue.deleted) return 0;
     const count = queue.readyCount;
     this.broker.core.line.begin();
@@ -305,7 +310,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   }
 
   /** Pauses a queue, or resumes it; that of a durable one outlives a restart. */
-  pauseQueue(queue: Queue, paused: boolean): void {
+  pauseQueue(queue: AnyQueue, paused: boolean): void {
     const { changes, core, definitionRows } = this.broker;
     // What came before is the consumers'.
     queue.catchUp();
@@ -356,7 +361,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   }
 
   /** Makes a queue, also for recovery. */
-  addQueue(id: number, declaration: QueueDeclaration): Queue {
+  addQueue(id: number, declaration: QueueDeclaration): AnyQueue {
     const { core } = this.broker;
     const queue = createQueue(id, declaration, core.log, core, this, core.queueRows);
     this.queues.set(declaration.name, queue);

@@ -10,7 +10,7 @@ import type { Rows } from '../../util/rows.ts';
 import { argumentsOf, argumentsToJson } from '../definitions/arguments-json.ts';
 import type { Binding } from '../exchange/binding.ts';
 import { type Destination, isExchange } from '../exchange/exchange.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { AnyQueue } from '../queue/types/create-queue.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import type { BindingEnd } from '../vhost/vhost-actor.ts';
 
@@ -63,7 +63,7 @@ export function* bindingsTo(vhost: Vhost, { kind, name }: BindingEnd): Rows<Bind
 }
 
 /** Every queue is bound to the default exchange with its name. */
-function defaultBinding(vhost: Vhost, queue: Queue): BindingRow {
+function defaultBinding(vhost: Vhost, queue: AnyQueue): BindingRow {
   return rowOf(vhost, '', { destination: queue, bindingKey: queue.name, arguments: new Map() });
 }
 

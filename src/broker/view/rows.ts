@@ -5,15 +5,16 @@ import { peekedArrivedMs, peekedTimestamp } from '../../message/read-message.ts'
 import { CorruptRecordError } from '../../store/errors.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../../util/histogram.ts';
 import type { JsonObject } from '../../util/json/json.ts';
-import type { Rows, Walk } from '../../util/rows.ts';
+import type { Rows } from '../../util/rows.ts';
 import type { Broker } from '../broker.ts';
 import { argumentsOf } from '../definitions/arguments-json.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ChannelDetails, Consumer } from '../queue/consumer.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { AnyQueue } from '../queue/types/create-queue.ts';
 import type { DeathsView, MessageCounts } from '../stats/counts.ts';
-import { type CountsView, type Rates, type RateView, valuesOf } from '../stats/rates.ts';
+import type { CountsView, Rates, RateView } from '../stats/rates.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import { paceWords } from './delayed/pace-words.ts';
 import { retryWords } from './delayed/retry-words.ts';
@@ -163,7 +164,7 @@ export function rowOfQueue(vhost: Vhost, queue: Queue, rates: Rates): QueueRow {
   const mean = count === 0 ? 0 : bytes / count;
   const willing = !queue.paused && consumers.some((consumer) => consumer.ready);
   const { policy, operator } = vhost.policies.of(queue);
-  const tally = tallyOf(queue);
+  const tally = tallyOfQueue(queue);
   // Written out: an object of this many fields that is put together by spreading is a slow one.
   return {
     name: queue.name,
@@ -217,7 +218,7 @@ export function shownStats(stats: CountsView): CountsView | undefined {
 }
 
 /** What happened to the messages of a queue, as of now; always the same object. */
-function tallyOf({ counts, messages, delays }: Queue): MessageCounts {
+export function tallyOfQueue({ counts, messages, delays }: Queue): MessageCounts {
   counts.published = messages.pushedCount + delays.neverReady;
   return counts;
 }
@@ -336,7 +337,7 @@ export function rowOfExchange(vhost: Vhost, exchange: Exchange, rates: Rates): E
 /** The consumers of a queue, as they are when this begins; null for those that `wanted` refuses. */
 export function* rowsOfConsumers(
   vhost: Vhost,
-  queue: Queue,
+  queue: AnyQueue,
   wanted: ConsumerFilter,
 ): Rows<ConsumerRow> {
   yield null;
@@ -349,12 +350,14 @@ export function* rowsOfConsumers(
 
 function rowOfConsumer(
   vhost: Vhost,
-  queue: Queue,
+  queue: AnyQueue,
   consumer: Consumer,
   at: ChannelDetails,
 ): ConsumerRow {
   const single = queue.rules.singleActiveConsumer;
-  const active = !single || queue.subscribed.active === consumer;
+  const active = queue.isStream
+    ? queue.reads(consumer)
+    : !single || queue.subscribed.active === consumer;
   return {
     consumer_tag: consumer.tag,
     ack_required: !consumer.noAck,
@@ -366,32 +369,4 @@ function rowOfConsumer(
     queue: { name: queue.name, vhost: vhost.name },
     channel_details: at,
   };
-}
-
-/** Takes a sample of all that has rates; the caller goes on when it has time. */
-export function* sample(
-  broker: Broker,
-  traffic: Iterable<{ readonly key: object; readonly values: readonly number[] }>,
-  nowMs: number,
-): Walk<void> {
-  const { rates } = broker;
-  for (const { key, values } of traffic) {
-    rates.take(key, values, nowMs);
-    yield null;
-  }
-  for (const vhost of broker.vhosts.values()) {
-    for (const queue of vhost.queues.values()) {
-      const { messages } = queue;
-      const { readyCount, unackedCount } = messages;
-      const counts = tallyOf(queue);
-      rates.take(counts, valuesOf(counts), nowMs);
-      rates.take(messages, [readyCount + unackedCount, readyCount, unackedCount], nowMs);
-      yield null;
-    }
-    for (const exchange of vhost.exchanges.values()) {
-      const { publishedIn, publishedOut, duplicatesIn } = exchange;
-      rates.take(exchange, [publishedIn, publishedOut, duplicatesIn], nowMs);
-      yield null;
-    }
-  }
 }

@@ -10,28 +10,24 @@ import { Refusal } from '../errors.ts';
 import { exchangeTypes } from '../exchange/registry.ts';
 import { queueIn } from '../names-in-texts.ts';
 import type { QueueLatency } from '../queue/latency.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { AnyQueue } from '../queue/types/create-queue.ts';
 import { type BrokerCounts, type Deaths, MessageCounts } from '../stats/counts.ts';
 import { type CountsView, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import type { BindingEnd } from '../vhost/vhost-actor.ts';
 import { type BindingRow, bindingsFrom, bindingsOf, bindingsTo, countFrom } from './bindings.ts';
 import { lookAtAll, type ProcessLevels } from './history/look.ts';
+import { detailOf, headTimestampOf, oldestMs, rowOf, sample } from './queues/any-queue.ts';
 import {
   type ConsumerFilter,
   type ConsumerRow,
-  detailOfQueue,
   type ExchangeRow,
-  headTimestamp,
   type LatenciesView,
-  oldestMessageMs,
   type QueueDetail,
   type QueueRow,
   type Reach,
   rowOfExchange,
-  rowOfQueue,
   rowsOfConsumers,
-  sample,
   viewLatency,
 } from './rows.ts';
 import type { ServerPort } from './server-port.ts';
@@ -116,7 +112,7 @@ export class Snapshots {
     for (const vhost of this.each(vhosts)) {
       yield null;
       for (const queue of vhost?.queues.values() ?? []) {
-        yield this.owned(queue, rowOfQueue(vhost as Vhost, queue, this.broker.rates));
+        yield this.owned(queue, rowOf(vhost as Vhost, queue, this.broker.rates));
       }
     }
   }
@@ -126,23 +122,23 @@ export class Snapshots {
     const home = this.broker.vhost(vhost);
     const queue = home.queues.get(name);
     if (queue === undefined) throw new Refusal('not-found', `no ${queueIn(vhost, name)}`);
-    return this.owned(queue, detailOfQueue(this.broker, home, queue));
+    return this.owned(queue, detailOf(this.broker, home, queue));
   }
 
   /** How old the message is that a queue gives out next, ms; null where there is none, or no queue. */
   oldestMessageMs(vhost: string, name: string): number | null {
     const queue = this.broker.vhosts.get(vhost)?.queues.get(name);
-    return queue === undefined ? null : oldestMessageMs(this.broker, queue);
+    return queue === undefined ? null : oldestMs(this.broker, queue);
   }
 
   /** The publisher's `timestamp` of the same message; null where it has none, or it is not `within` reach. */
   headTimestamp(vhost: string, name: string, within?: Reach): number | bigint | null {
     const queue = this.broker.vhosts.get(vhost)?.queues.get(name);
-    return queue === undefined ? null : headTimestamp(this.broker, queue, within);
+    return queue === undefined ? null : headTimestampOf(this.broker, queue, within);
   }
 
   /** A row with the connection that its queue belongs to, where that is exclusive. */
-  private owned<T extends QueueRow>({ owner }: Queue, row: T): T {
+  private owned<T extends QueueRow>({ owner }: Pick<AnyQueue, 'owner'>, row: T): T {
     const details = owner === null ? null : this.host.ownerOf(owner);
     return details === null ? row : { ...row, owner_pid_details: details };
   }

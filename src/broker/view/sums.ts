@@ -7,6 +7,7 @@ import { QueueLatency } from '../queue/latency.ts';
 import { DEFAULT_TYPE, QUEUE_TYPES } from '../queue/types/registry.ts';
 import { MessageCounts } from '../stats/counts.ts';
 import type { Vhost } from '../vhost/vhost.ts';
+import { tallyOf } from './queues/any-queue.ts';
 
 /*
  * The fields have RabbitMQ's names, as its HTTP API and `rabbitmqctl list_*` show them: that is what
@@ -136,8 +137,7 @@ export function* sumByType({ vhosts, core }: Broker): Walk<ReadonlyMap<string, M
     yield null;
     for (const each of [vhost.queues.values(), vhost.replies.all()]) {
       for (const queue of each) {
-        queue.counts.published = queue.messages.pushedCount + queue.delays.neverReady;
-        sums.get(queue.type.name)?.add(queue.counts);
+        sums.get(queue.type.name)?.add(tallyOf(queue));
         yield null;
       }
     }

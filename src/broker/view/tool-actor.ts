@@ -18,7 +18,7 @@ import { gotCount, setCount } from '../queue/got-count.ts';
 import type { TakenEntry } from '../queue/messages/queue-entries.ts';
 import type { Queue } from '../queue/queue.ts';
 import { redriveMessage, type Stuck } from '../republish/redrive.ts';
-import { type DeleteConditions, noQueue } from '../vhost/declare-rules.ts';
+import { type DeleteConditions, noQueue, notStream } from '../vhost/declare-rules.ts';
 import { NO_CONNECTION, type Vhost } from '../vhost/vhost.ts';
 import type { BindingEnd, VhostActor } from '../vhost/vhost-actor.ts';
 import { propertiesKeyOf } from './bindings.ts';
@@ -225,7 +225,7 @@ export class ToolActor {
     this.grants.requireQueue('read', name);
     const taken: number[] = [];
     const messages: GotMessage[] = [];
-    const queue = this.vhost.queue(name, NO_CONNECTION);
+    const queue = this.noStream(name, 'basic.get');
     let chars = 0;
     const settleAll = (mode: AckMode): void => {
       if (queue.deleted) return;
@@ -264,6 +264,10 @@ export class ToolActor {
     return { messages, settle: settleAll };
   }
 
+  private noStream(name: string, act: string): Queue {
+    return notStream(this.vhost.queue(name, NO_CONNECTION), this.vhost.name, act);
+  }
+
   private dropExpired(queue: ConsumerSource): Promise<void> {
     return new Promise((done) => this.broker.core.slices.begin(queue.droppingExpired(), done));
   }
@@ -279,7 +283,7 @@ export class ToolActor {
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
     const { log, clock, time } = this.broker.core;
-    const queue = this.vhost.queue(name, NO_CONNECTION);
+    const queue = this.noStream(name, 'browsing');
     queue.catchUp();
     return browse(queue, log, clock, time, request);
   }
@@ -299,7 +303,7 @@ export class ToolActor {
     // Where the messages go they go as by a publish through the default exchange.
     this.grants.requireExchange('write', '');
     const { broker, vhost } = this;
-    const from = vhost.queue(name, NO_CONNECTION);
+    const from = this.noStream(name, 'moving messages');
     from.catchUp();
     const target = to === null ? null : vhost.queue(to, NO_CONNECTION);
     const walk = new Walk(from, broker.core.log, broker.core.clock, cursor);

@@ -215,11 +215,23 @@ export class MessageLog {
   recoverHeld(position: number, bodyBytes: number): void {
     if (this.recoverRef(position, bodyBytes)) return;
     const id = Math.floor(position / SEGMENT_SPAN);
-    const segment = this.segments.get(id) ?? new Segment(id, true, null, false);
+    (this.segments.get(id) ?? this.missing(id)).addRefs(1, bodyBytes);
+  }
+
+  /** Holds what many entries together weigh in one segment, of which they need about so many bytes; see `recoverHeld`. */
+  recoverShare(id: number, weight: number, bytes: number): void {
+    const segment = this.segments.get(id) ?? this.missing(id);
+    segment.addWeight(weight);
+    segment.recordBytes = Math.min(segment.storedBytes, segment.recordBytes + bytes);
+  }
+
+  /** Stands for a segment that the store lacks. */
+  private missing(id: number): Segment {
+    const segment = new Segment(id, true, null, false);
     segment.open = false;
-    segment.addRefs(1, bodyBytes);
     this.segments.set(id, segment);
     this.nextId = Math.max(this.nextId, id + 1);
+    return segment;
   }
 
   /** Holds a record once more than there are entries for it; `unref` ends that. */

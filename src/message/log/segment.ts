@@ -85,7 +85,12 @@ export class Segment {
 
   /** Notes that so many queues have got an entry for a record with such a body in it. */
   addRefs(queues: number, bodyBytes: number): void {
-    this.placedWeight += queues * weightOf(bodyBytes);
+    this.addWeight(queues * weightOf(bodyBytes));
+  }
+
+  /** Notes that it has got entries that weigh so much together. */
+  addWeight(weight: number): void {
+    this.placedWeight += weight;
     // What is closed from its first record on holds no other: it is free or wholly needed.
     if (!this.open) this.watchedWeight = this.placedWeight;
   }

@@ -40,6 +40,7 @@ import {
   writeReturn,
 } from '../wire/message-writer.ts';
 import type { Outbox } from '../wire/outbox.ts';
+import { writeEntry } from '../wire/stream-writer.ts';
 import { CancelNotices } from './cancel-notices.ts';
 import type { ChannelConnection } from './channel-connection.ts';
 import { channelDetails } from './channel-details.ts';
@@ -172,18 +173,47 @@ export class Channel implements DeliveryChannel, PublisherChannel {
       this.counts.delivered += 1;
     }
     if (redelivered) this.counts.redelivered += 1;
+    const prefix = this.prefixOf(consumer);
+    if (seen !== null) {
+      writeCountedDelivery(this, prefix.bytes, tag, seen);
+    } else {
+      const record = position - positionOf(segment.id, 0);
+      const { link, number } = this;
+      writeDelivery(link, prefix, number, peerFrameMax, tag, redelivered, segment, record);
+    }
+    core.line.end();
+  }
+
+  deliverEntry(
+    consumer: Consumer,
+    source: ConsumerSource,
+    seq: number,
+    position: number,
+    offset: number,
+    partition: number,
+  ): void {
+    const { core, peerFrameMax } = this.connection;
+    const segment = core.log.readable(position);
+    // All that can fail over this message has been done: from here on it is delivered.
+    core.line.begin();
+    if (this.vhost.firehose !== null) this.trace(source, position, false);
+    const tag = this.unacked.add(source, consumer, seq);
+    this.credit.unacked += 1;
+    this.counts.delivered += 1;
+    const prefix = this.prefixOf(consumer);
+    const record = position - positionOf(segment.id, 0);
+    const { link, number } = this;
+    writeEntry(link, prefix, number, peerFrameMax, tag, segment, record, offset, partition);
+    core.line.end();
+  }
+
+  /** How every deliver frame of a consumer begins. */
+  private prefixOf(consumer: Consumer): Bytes {
     if (this.prefixOwner !== consumer) {
       this.prefixOwner = consumer;
       this.prefix = this.prefixes.get(consumer) as Bytes;
     }
-    if (seen !== null) {
-      writeCountedDelivery(this, this.prefix.bytes, tag, seen);
-    } else {
-      const record = position - positionOf(segment.id, 0);
-      const { link, prefix, number } = this;
-      writeDelivery(link, prefix, number, peerFrameMax, tag, redelivered, segment, record);
-    }
-    core.line.end();
+    return this.prefix;
   }
 
   /** Sends basic.get-ok for a message just taken from a queue, and read by `seeGot`. */

@@ -8,6 +8,7 @@ import { queueIn } from '../../broker/names-in-texts.ts';
 import { checkConsumerArguments } from '../../broker/queue/arguments/check-arguments.ts';
 import type { ConsumerSource } from '../../broker/queue/consumer.ts';
 import { REPLY_TO } from '../../broker/routing/reply-names.ts';
+import { notStream } from '../../broker/vhost/declare-rules.ts';
 import { generateName } from '../../broker/vhost/generated-name.ts';
 import { assert, assertNever } from '../../util/assert.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -16,6 +17,7 @@ import { SETTLE_FAIL, SETTLE_REJECT, SETTLE_REQUEUE } from '../channel/publish/t
 import { type SeenMessage, seeGot } from '../wire/message-writer.ts';
 import type { MethodConnection } from './method-connection.ts';
 import { resolveQueueName } from './queue.ts';
+import { consumeStream } from './stream-consume.ts';
 
 type BasicMethod = Method<
   | 'basic.ack'
@@ -77,7 +79,8 @@ export function handleBasicMethod(
 function get(connection: MethodConnection, channel: Channel, method: Method<'basic.get'>): void {
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
-  const queue: ConsumerSource = connection.vhost.queue(name, connection);
+  const { vhost } = connection;
+  const queue: ConsumerSource = notStream(vhost.queue(name, connection), vhost.name, 'basic.get');
   if (queue.rules.singleActiveConsumer && !queue.type.getBesideSingleActive) {
     const where = queueIn(connection.vhost.name, queue.name);
     throw new AmqpError(
@@ -126,8 +129,9 @@ function consume(
   const tag = newConsumerTag(connection, channel, method.consumerTag);
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
-  const queue: ConsumerSource = vhost.queue(name, connection);
+  const queue = vhost.queue(name, connection);
   checkConsumerArguments(queue.name, vhost.name, queue.arguments, method.arguments);
+  if (queue.isStream) return consumeStream(channel, queue, tag, method);
   const wantsAlone = method.exclusive && queue.type.exclusiveConsumers;
   const shared = queue.consumers.length > 0 || queue.rules.singleActiveConsumer;
   if (queue.exclusiveConsumer !== null || (wantsAlone && shared)) {

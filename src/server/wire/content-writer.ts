@@ -8,7 +8,7 @@ import { copyBytes, U32, viewOf } from '../../util/bytes.ts';
 import type { Outbox } from './outbox.ts';
 
 /** From this size a body is sent out of its segment; below it is copied beside its frame heads. */
-const UNCOPIED_BODY_BYTES_MIN = 16 * 1024;
+export const UNCOPIED_BODY_BYTES_MIN = 16 * 1024;
 
 /** Bytes with the view of them, as `copyBytes` wants them. */
 export interface Bytes {
@@ -124,7 +124,7 @@ export function writeContent(
 }
 
 /** Body frames for a body in a segment, each at most `frameMax` bytes. */
-function writeBody(
+export function writeBody(
   outbox: Outbox,
   channel: number,
   frameMax: number,

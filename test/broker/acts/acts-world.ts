@@ -11,6 +11,7 @@ import type { Vhost } from '../../../src/broker/vhost/vhost.ts';
 import type { JsonObject } from '../../../src/util/json/json.ts';
 import { ControlledStore, Disk } from '../controlled-store.ts';
 import { paceTurns, positionsOf, wrongReferences } from '../inspect.ts';
+import { plain, plainQueues } from '../plain-queue.ts';
 import { Actor, type Committed } from './actor.ts';
 import { idsAt, Mirror } from './mirror.ts';
 
@@ -99,7 +100,7 @@ export class ActsWorld implements BrokerListener {
     this.broker.recover({ vhost: '/', user: null });
     this.vhost = this.broker.vhost('/');
     this.mirrors = new Map();
-    for (const queue of this.vhost.queues.values()) {
+    for (const queue of plainQueues(this.vhost.queues.values())) {
       this.mirrorOf(queue).restore(expected.get(queue.name) ?? []);
     }
     this.snapshots = new Map([[0, this.contents()]]);
@@ -163,7 +164,7 @@ export class ActsWorld implements BrokerListener {
       const queue = this.vhost
         .as(ALL_RIGHTS, NOBODY)
         .declareQueue({ ...rest, name, arguments: args });
-      this.mirrorOf(queue);
+      this.mirrorOf(plain(queue));
       if (!WIDE.includes(name) && !SOFT.includes(name)) continue;
       this.vhost.bindings.bind(this.vhost.exchange('wide'), queue, '', new Map());
     }
@@ -180,7 +181,7 @@ export class ActsWorld implements BrokerListener {
     const queue = vhost
       .as(ALL_RIGHTS, NOBODY)
       .declareQueue({ ...declaration, name: 'bound', owner: null });
-    this.mirrorOf(queue);
+    this.mirrorOf(plain(queue));
     const knots = vhost.exchange('knots');
     for (let i = 0; i < KNOTS; i++) vhost.bindings.bind(knots, queue, `key-${i}`, new Map());
   }
@@ -206,7 +207,7 @@ export class ActsWorld implements BrokerListener {
     const queue = this.vhost.queues.get(name);
     if (queue === undefined) return;
     this.vhost.removeQueue(queue);
-    this.mirrors.delete(queue);
+    this.mirrors.delete(plain(queue));
   }
 
   /** A connection comes with queues of its own, or goes, and they with it, step by step. */
@@ -225,7 +226,7 @@ export class ActsWorld implements BrokerListener {
     const declaration = { autoDelete: false, owner: next, durable: false, arguments: new Map() };
     for (let i = 0; i < OWNED; i++) {
       const name = `own-${this.nextId++}`;
-      this.mirrorOf(vhost.as(ALL_RIGHTS, next).declareQueue({ ...declaration, name }));
+      this.mirrorOf(plain(vhost.as(ALL_RIGHTS, next).declareQueue({ ...declaration, name })));
     }
   }
 
@@ -327,7 +328,7 @@ export class ActsWorld implements BrokerListener {
 
   /** Every queue has what it was told of. */
   check(): void {
-    for (const queue of this.vhost.queues.values()) {
+    for (const queue of plainQueues(this.vhost.queues.values())) {
       const mirror = this.mirrorOf(queue);
       const found = positionsOf(queue).map((position) => idsAt(this.broker, position)[0]);
       same(`messages in ${queue.name}`, found, mirror.ids);
@@ -344,7 +345,7 @@ export class ActsWorld implements BrokerListener {
   private checkWhole(): void {
     const idsIn = (name: string): number[] => {
       const queue = this.vhost.queues.get(name);
-      return queue === undefined ? [] : this.mirrorOf(queue).ids;
+      return queue === undefined ? [] : this.mirrorOf(plain(queue)).ids;
     };
     const first = idsIn('wide-0');
     for (const name of WIDE) same(`wide messages in ${name}`, idsIn(name), first);

@@ -6,6 +6,7 @@ import { test } from 'vitest';
 import { Random } from '../../amqp/random.ts';
 import { TEST_TIMEOUT_MS } from '../../support/patience.ts';
 import { runSimulation, runsMin, withSeed } from '../../support/simulation-runs.ts';
+import { plain } from '../plain-queue.ts';
 import type { Actor } from './actor.ts';
 import { ActsWorld, DEEP, SOFT, SOFT_MAX } from './acts-world.ts';
 
@@ -54,7 +55,7 @@ const consume: Step = (world, random) => {
   const actor = freeActor(world, random);
   if (queue === undefined || actor === null || actor.consumers.size > 2) return;
   actor.prefetch = random.pick([0, 0, 30, 500]);
-  actor.subscribe(queue);
+  actor.subscribe(plain(queue));
 };
 
 const cancel: Step = (world, random) => {
@@ -99,7 +100,7 @@ const policy: Step = (world, random) => {
 const purge: Step = (world, random) => {
   const queue = world.vhost.queues.get(random.pick([...DEEP, ...SOFT]));
   if (queue === undefined) return;
-  world.vhost.purgeQueueBy(world.broker.core.slices.whole, queue, () => {});
+  world.vhost.purgeQueueBy(world.broker.core.slices.whole, plain(queue), () => {});
 };
 
 const deleteSome: Step = (world, random) => {

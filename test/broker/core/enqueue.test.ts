@@ -6,6 +6,7 @@ import {
   ENQUEUED_STORED,
   enqueue,
   enqueueWide,
+  keepOf,
   refusalsIn,
   WIDE_ROUTE,
 } from '../../../src/broker/core/enqueue.ts';
@@ -41,7 +42,7 @@ test.each([
   const chunk = record(given.persistent);
   const end = chunk.bytes.length;
   const { core } = small.broker;
-  const came = enqueue(core, chunk, 0, end, BODY.length, [queue], given.durable, 0);
+  const came = enqueue(core, chunk, 0, end, BODY.length, [queue], keepOf([queue]), 0);
   expect(came).toBe(given.outcome);
   expect(queue.readyCount).toBe(1);
 });
@@ -58,7 +59,7 @@ test('each queue that is too full is told of, and the others have the message', 
   const chunk = record(true);
   const end = chunk.bytes.length;
   const queues = [full, other, too];
-  const came = enqueue(small.broker.core, chunk, 0, end, BODY.length, queues, true, 0);
+  const came = enqueue(small.broker.core, chunk, 0, end, BODY.length, queues, keepOf(queues), 0);
   expect([came & ENQUEUED_STORED, refusalsIn(came)]).toEqual([ENQUEUED_STORED, 2]);
   expect(queues.map(({ readyCount }) => readyCount)).toEqual([0, 1, 0]);
   expect(queues.map(({ counts }) => counts.refused)).toEqual([1, 0, 1]);
@@ -71,7 +72,7 @@ test('a message for very many queues goes in in steps, and lets go of those that
   const { core } = small.broker;
   const outcome = { stored: false, refused: false };
   const end = chunk.bytes.length;
-  const steps = enqueueWide(core, chunk, 0, end, BODY.length, queues, true, 0, outcome);
+  const steps = enqueueWide(core, chunk, 0, end, BODY.length, queues, keepOf(queues), 0, outcome);
   expect(outcome.stored).toBe(true);
   const segment = core.log.placed;
   const each = weightOf(BODY.length);

@@ -14,6 +14,7 @@ import {
 } from '../../../src/message/record.ts';
 import { EDGE_FIELDS } from '../../amqp/edge-fields.ts';
 import { readRecord, wrongReferences } from '../inspect.ts';
+import { plain as plainQueue } from '../plain-queue.ts';
 import { NOW_MS, SmallBroker } from '../small-broker.ts';
 
 const text = (value: string): Field => ({ type: 'S', value });
@@ -260,6 +261,6 @@ test('names that are longer than the wire allows, stored by an older version, en
   small.vhost.bindings.bind(small.vhost.exchange('amq.fanout'), dead, '', new Map());
   small.publish({ routingKey: 'q', properties: { deliveryMode: 2 } });
   kill(small, queue);
-  expect(peek(small, dead).routingKey).toBe(long.slice(0, 255));
+  expect(peek(small, plainQueue(dead)).routingKey).toBe(long.slice(0, 255));
   expect(small.restarted().queue(long).readyCount).toBe(1);
 });

@@ -1,6 +1,6 @@
 // Owns the table of the arguments of `basic.consume`. Never acts on one: consumer.ts and the queue do.
 
-import { READING_ARGUMENTS } from '../stream/reading-spec.ts';
+import { READING_ARGUMENTS } from '../stream/reading/reading-spec.ts';
 import {
   type ArgumentValue,
   count,

@@ -5,7 +5,7 @@ import { describeTypedField } from '../../../amqp/field-equality.ts';
 import type { Field, FieldTable } from '../../../amqp/field-table.ts';
 import { SHORT_BYTES_MAX } from '../../../util/limits.ts';
 import { AGE_FORMS, readAge } from '../stream/age.ts';
-import { FILTER_VALUES_MAX, readStart, readUntil } from '../stream/reading-spec.ts';
+import { FILTER_VALUES_MAX, readStart, readUntil } from '../stream/reading/reading-spec.ts';
 import { count, kind, shortText, text } from './argument-values.ts';
 import { A_STRING, ANYTHING, integerShape } from './value-shape.ts';
 

@@ -39,9 +39,9 @@ export interface RecordHolder {
   readonly deleted: boolean;
   /**
    * Visits some of what it holds, from a cursor on; returns the cursor to go on with, or -1 at the end.
-   * The first is 0. What is there all along is visited.
+   * The first is 0. What is there all along is visited, but for what is in no segment that is `wanted`.
    */
-  visitPage(cursor: number, visit: PositionVisitor): number;
+  visitPage(cursor: number, visit: PositionVisitor, wanted: (segmentId: number) => boolean): number;
 }
 
 /** What these messages belong to. */

@@ -100,6 +100,43 @@ export class QueueRows {
     }
   }
 
+  /** The number of the first page of a lane that the store has; null: it has none. */
+  firstPage(queueId: number, lane: number): number | null {
+    const keys = [pageKey(queueId, lane, 0), pageKey(queueId, lane, LANE_PAGES)] as const;
+    for (const key of this.store.keys(TABLE_PAGES, ...keys)) {
+      if (key.length === PAGE_KEY_BYTES) return key.readUIntBE(4, 6) % LANE_PAGES;
+    }
+    return null;
+  }
+
+  /**
+   * Calls `visit` with each page of a lane from page `from` on and before page `to`, in order, purged or not; the object
+   * is reused. One that cannot be trusted is `damaged`.
+   */
+  forEachPageOf(
+    queueId: number,
+    lane: number,
+    from: number,
+    to: number,
+    visit: (page: Page) => void,
+    damaged: (number: number, error: CorruptRecordError) => void,
+  ): void {
+    const page = new Page(0);
+    const keys = [pageKey(queueId, lane, from), pageKey(queueId, lane, to)] as const;
+    for (const { key, value } of this.store.range(TABLE_PAGES, ...keys)) {
+      if (key.length !== PAGE_KEY_BYTES) continue;
+      page.reset(key.readUIntBE(4, 6) % LANE_PAGES);
+      try {
+        readPageRow(key, value, page);
+      } catch (error) {
+        if (!(error instanceof CorruptRecordError)) throw error;
+        damaged(page.number, error);
+        continue;
+      }
+      visit(page);
+    }
+  }
+
   /** The highest id, from one that is known on, that any row names: no new queue may have it. */
   highestId(known: number): number {
     let id = known;

@@ -10,9 +10,9 @@ import { STREAM } from './stream.ts';
 /** The argument that names the type of a queue. */
 export const QUEUE_TYPE = 'x-queue-type';
 
-const DECLARABLE = [CLASSIC, QUORUM] as const;
+const DECLARABLE = [CLASSIC, QUORUM, STREAM] as const;
 /** Every type that policies and arguments speak of: queues of the last ones cannot be declared. */
-export const KNOWN_TYPES = [...DECLARABLE, STREAM] as const;
+export const KNOWN_TYPES = [...DECLARABLE] as const;
 
 export type QueueTypeName = (typeof DECLARABLE)[number]['name'];
 export type KnownTypeName = (typeof KNOWN_TYPES)[number]['name'];

@@ -4,10 +4,11 @@
 
 import type { Walk } from '../../../util/rows.ts';
 import type { Broker } from '../../broker.ts';
-import type { Queue } from '../../queue/queue.ts';
+import type { AnyQueue } from '../../queue/types/create-queue.ts';
 import { COUNT_FIELDS, Traffic } from '../../stats/counts.ts';
 import { QUEUE_COUNTS } from '../../stats/history/history.ts';
 import type { Vhost } from '../../vhost/vhost.ts';
+import { levelsOfQueue, tallyOf } from '../queues/any-queue.ts';
 import type { ServerPort } from '../server-port.ts';
 
 /** What the process around the broker knows. */
@@ -96,14 +97,14 @@ function* lookAtVhost({ history }: Broker, vhost: Vhost, sum: Sum, all: Sum): Wa
 }
 
 /** Fills in the values of a queue in the order of QUEUE_FIELDS. */
-function readQueue(queue: Queue, values: number[]): void {
-  const { counts, messages } = queue;
-  counts.published = messages.pushedCount;
+function readQueue(queue: AnyQueue, values: number[]): void {
+  const counts = tallyOf(queue);
+  const [ready, unacked] = levelsOfQueue(queue);
   for (let i = 0; i < QUEUE_COUNTS.length; i++) {
     values[i] = counts[QUEUE_COUNTS[i] as (typeof QUEUE_COUNTS)[number]];
   }
-  values[QUEUE_COUNTS.length] = messages.readyCount;
-  values[QUEUE_COUNTS.length + 1] = messages.unackedCount;
+  values[QUEUE_COUNTS.length] = ready;
+  values[QUEUE_COUNTS.length + 1] = unacked;
 }
 
 /** What BROKER_FIELDS has behind those of a vhost, in its order. */

@@ -15,7 +15,7 @@ export function enqueueKeyed(
   start: number,
   end: number,
   bodyBytes: number,
-  { queues, durable, keys, unroutable }: Route,
+  { queues, keep, keys, unroutable }: Route,
   flags: number,
 ): number {
   keys?.count();
@@ -24,7 +24,7 @@ export function enqueueKeyed(
     const waits = !unroutable && (recordFlags(chunk.bytes, start) & FLAG_PERSISTENT) !== 0;
     return waits ? ENQUEUED_STORED : 0;
   }
-  const outcome = enqueue(core, chunk, start, end, bodyBytes, queues, durable, flags);
+  const outcome = enqueue(core, chunk, start, end, bodyBytes, queues, keep, flags);
   takeKeys(keys, outcome);
   return outcome;
 }

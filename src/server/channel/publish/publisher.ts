@@ -12,6 +12,7 @@ import {
   ENQUEUED_STORED,
   enqueue,
   enqueueWide,
+  keepOf,
   refusalsIn,
   WIDE_ROUTE,
 } from '../../../broker/core/enqueue.ts';
@@ -200,15 +201,14 @@ export class Publisher {
       channel.transaction.stage(chunk, start, end, bodyBytes, route, mandatory, kept, acks);
       return;
     }
-    const { queues, durable } = route;
-    const count = queues.length;
+    const { queues, keep } = route;
     // From here on a publish changes things.
     core.line.begin();
-    this.count(route.exchange, count);
+    this.count(route.exchange, queues.length);
     let outcome = 0;
     if (route.plain) {
-      outcome = enqueue(core, chunk, start, end, bodyBytes, queues, durable, flags);
-    } else if (count < WIDE_ROUTE) {
+      outcome = enqueue(core, chunk, start, end, bodyBytes, queues, keep, flags);
+    } else if (queues.length < WIDE_ROUTE) {
       outcome = enqueueKeyed(core, chunk, start, end, bodyBytes, route, flags);
       if (route.unroutable) this.unroutable(mandatory, chunk, start);
     } else {
@@ -237,14 +237,14 @@ export class Publisher {
     start: number,
     end: number,
     bodyBytes: number,
-    { queues, durable, keys }: Route,
+    { queues, keep, keys }: Route,
     flags: number,
     acks: readonly number[] | null,
   ): void {
     const { core, channel } = this;
     const { confirms } = channel;
     const outcome = { stored: false, refused: false };
-    let steps = enqueueWide(core, chunk, start, end, bodyBytes, queues, durable, flags, outcome);
+    let steps = enqueueWide(core, chunk, start, end, bodyBytes, queues, keep, flags, outcome);
     keys?.takeAhead(outcome.stored);
     if (acks !== null) {
       this.deliveries().promise(new Set(acks));
@@ -383,13 +383,13 @@ export class Publisher {
     const { view } = chunk;
     const priority = recordPriority(bytes, 0);
     writeRecordHead(view, 0, recordFlags(bytes, 0), priority, core.nowMs, recordExpiryMs(view, 0));
-    const durable = queues.some((queue) => queue.durable);
+    const keep = keepOf(queues);
     if (queues.length >= WIDE_ROUTE) {
-      const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, durable, flags, outcome);
+      const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, keep, flags, outcome);
       keys?.takeAhead(outcome.stored);
       return acks === null ? steps : this.acking(steps, acks, outcome, false);
     }
-    const done = enqueue(core, chunk, 0, end, bodyBytes, queues, durable, flags);
+    const done = enqueue(core, chunk, 0, end, bodyBytes, queues, keep, flags);
     keys?.count();
     takeKeys(keys, done);
     if ((done & ENQUEUED_STORED) !== 0) outcome.stored = true;

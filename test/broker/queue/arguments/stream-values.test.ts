@@ -9,7 +9,7 @@ import {
 } from '../../../../src/broker/queue/arguments/consumer-arguments.ts';
 import { queueArgument } from '../../../../src/broker/queue/arguments/queue-arguments.ts';
 import { wrongStreamSize } from '../../../../src/broker/queue/arguments/stream-values.ts';
-import { FILTER_VALUES_MAX } from '../../../../src/broker/queue/stream/reading-spec.ts';
+import { FILTER_VALUES_MAX } from '../../../../src/broker/queue/stream/reading/reading-spec.ts';
 import { EDGE_FIELDS } from '../../../amqp/edge-fields.ts';
 
 const int = (value: number): Field => ({ type: 'I', value });

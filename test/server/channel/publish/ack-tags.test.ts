@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Queue } from '../../../../src/broker/queue/queue.ts';
 import type { Connection } from '../../../../src/server/connection/connection.ts';
 import { systemClock } from '../../../../src/util/clock.ts';
+import { plain } from '../../../broker/plain-queue.ts';
 import { eventually, pause } from '../../../support/amqp.ts';
 import type { RawConnection } from '../../../support/amqp-raw.ts';
 import { type Fields, typed } from '../../../support/amqp-wire.ts';
@@ -476,7 +477,7 @@ describe('no consumer sees a step that a crash would undo:', () => {
     await settled(raw);
     next.send(1, 'basic.get', { queue: 'later', noAck: true });
     await eventually(
-      () => server.server.broker.vhost('/').queues.get('later')?.waitsForMark === true,
+      () => plain(server.server.broker.vhost('/').queue('later', server)).waitsForMark,
     );
     expect(queueOf(server, 'later')).toEqual(ONE);
     server.unstickDisk();

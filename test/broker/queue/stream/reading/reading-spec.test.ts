@@ -1,16 +1,16 @@
 // Owns the tests of what a consumer may ask of a stream.
 
 import { expect, test } from 'vitest';
-import { AmqpError } from '../../../../src/amqp/errors.ts';
-import { type Field, type FieldTable, textField } from '../../../../src/amqp/field-table.ts';
+import { AmqpError } from '../../../../../src/amqp/errors.ts';
+import { type Field, type FieldTable, textField } from '../../../../../src/amqp/field-table.ts';
 import {
   FILTER_VALUES_MAX,
   OFFSET_END,
   readingSpecOf,
   readStart,
   readUntil,
-} from '../../../../src/broker/queue/stream/reading-spec.ts';
-import { EDGE_FIELDS } from '../../../amqp/edge-fields.ts';
+} from '../../../../../src/broker/queue/stream/reading/reading-spec.ts';
+import { EDGE_FIELDS } from '../../../../amqp/edge-fields.ts';
 
 const int = (value: number | bigint): Field => ({ type: 'l', value });
 const flag = (value: boolean): Field => ({ type: 't', value });

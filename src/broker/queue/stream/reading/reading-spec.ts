@@ -1,11 +1,11 @@
 // Owns what a consumer asks of a stream: where it begins and ends to read, in which group, and what it leaves out. Never
 // reads a stream: it knows neither its offsets nor the time.
 
-import { AmqpError } from '../../../amqp/errors.ts';
-import { isIntegerField } from '../../../amqp/field-integers.ts';
-import type { Field, FieldTable } from '../../../amqp/field-table.ts';
-import { isShort } from '../../../util/limits.ts';
-import { readAge } from './age.ts';
+import { AmqpError } from '../../../../amqp/errors.ts';
+import { isIntegerField } from '../../../../amqp/field-integers.ts';
+import type { Field, FieldTable } from '../../../../amqp/field-table.ts';
+import { isShort } from '../../../../util/limits.ts';
+import { readAge } from '../age.ts';
 
 /** Offsets are lower than this: as many as fit beside the number of a partition into a number that is exact. */
 export const OFFSET_END = 2 ** 44;

@@ -1,0 +1,106 @@
+// Owns the spans of one stream: those that are full, and the one that fills up. Never reads a page.
+
+import { SEGMENT_SPAN } from '../../../../message/log/segment.ts';
+import type { Page } from '../../messages/pages/page.ts';
+import { decodeSpan, OpenSpan, SPAN_PAGES, type Span, spanOf, visitShares } from './span.ts';
+import { KIND_SPAN, numberName, type StreamRows } from './stream-rows.ts';
+
+/** A span with its row. */
+interface SpanRow {
+  readonly span: Span;
+  readonly row: Buffer;
+}
+
+/** The spans of a stream. */
+export class Spans {
+  private readonly id: number;
+  private readonly rows: StreamRows;
+  /** Full ones that are kept, wholly or in part, in order. */
+  private full: Span[] = [];
+  private open = new OpenSpan(0);
+  /** Those that became full since the last batch. */
+  private filled: OpenSpan[] = [];
+
+  constructor(id: number, rows: StreamRows) {
+    this.id = id;
+    this.rows = rows;
+  }
+
+  /** Adds a page that is full, and behind all others. */
+  add(page: Page, firstMs: number, lastMs: number): void {
+    const number = Math.floor(page.number / SPAN_PAGES);
+    if (this.open.number !== number) this.open = new OpenSpan(number);
+    this.open.add(page, firstMs, lastMs, SEGMENT_SPAN);
+    if ((page.number + 1) % SPAN_PAGES !== 0) return;
+    this.filled.push(this.open);
+    this.full.push(this.open.summary);
+    this.open = new OpenSpan(number + 1);
+  }
+
+  /** Adds one that a row tells of. */
+  recovered(span: Span): void {
+    this.full.push(span);
+  }
+
+  /** The pages between which that is, of those from `first` to `last`, that first has something of `ms` or later. */
+  pagesAround(ms: number, first: number, last: number): readonly [low: number, high: number] {
+    const { full } = this;
+    let [low, high] = [0, full.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((full[middle] as Span).lastMs < ms) low = middle + 1;
+      else high = middle;
+    }
+    const span = full[low];
+    if (span !== undefined) {
+      const from = span.number * SPAN_PAGES;
+      return [Math.max(first, from), from + SPAN_PAGES - 1];
+    }
+    const before = full.at(-1);
+    return [before === undefined ? first : Math.max(first, (before.number + 1) * SPAN_PAGES), last];
+  }
+
+  /** Whether the messages of a span may lie in a segment that is `wanted`. */
+  needs(number: number, wanted: (segment: number) => boolean): boolean {
+    const row = this.rows.get(this.id, KIND_SPAN, numberName(number));
+    // It may not be full, or not durable, or damaged.
+    if (row === null || decodeSpan(number, row) === null) return true;
+    let found = false;
+    visitShares(row, (segment) => {
+      if (!found && wanted(segment)) found = true;
+    });
+    return found;
+  }
+
+  /** Lets go of those of which nothing is kept from this offset on. `all`: nothing is kept at all. */
+  dropBelow(offset: number, all: boolean): void {
+    const kept = spanOf(offset);
+    if (all) this.open = new OpenSpan(kept);
+    while (this.full.length > 0 && (this.full[0] as Span).number < kept) {
+      const { number } = this.full.shift() as Span;
+      this.filled = this.filled.filter((span) => span.number !== number);
+      this.rows.remove(this.id, KIND_SPAN, numberName(number));
+    }
+  }
+
+  /** Puts what changed into the current batch. */
+  seal(): void {
+    for (const span of this.filled) {
+      this.rows.put(this.id, KIND_SPAN, numberName(span.number), span.encode());
+    }
+    this.filled = [];
+  }
+
+  /** The rows that say something of pages from this one on. */
+  stored(firstPage: number): SpanRow[] {
+    const found: SpanRow[] = [];
+    for (const { name, value } of this.rows.all(this.id, KIND_SPAN)) {
+      if (name.length !== 4) continue;
+      const number = name.readUInt32BE(0);
+      if ((number + 1) * SPAN_PAGES <= firstPage) continue;
+      const span = decodeSpan(number, value);
+      if (span !== null) found.push({ span, row: value });
+    }
+    return found;
+  }
+}

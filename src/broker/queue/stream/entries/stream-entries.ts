@@ -1,0 +1,316 @@
+// Owns the entries of one stream: where each message lies, in pages in memory and rows in the store, and what is durable of
+// them. Never knows consumers, and never decides what goes: retention.ts does.
+
+import type { MessageLog } from '../../../../message/log/log.ts';
+import { DirtyPages } from '../../messages/pages/dirty-pages.ts';
+import type { PositionVisitor } from '../../messages/pages/lane-pages.ts';
+import { ENTRY_STORED, isSettled, PAGE_ENTRIES, Page } from '../../messages/pages/page.ts';
+import { LANE_PAGES, type QueueRows } from '../../messages/queue-rows.ts';
+import { SPAN_ENTRIES, SPAN_PAGES, type Span, visitShares } from './span.ts';
+import { Spans } from './spans.ts';
+import { LANE, StreamPages } from './stream-pages.ts';
+import type { StreamRows } from './stream-rows.ts';
+
+/** Where a look at pages that are not in memory reads one. */
+const looked = new Page(0);
+
+/**
+ * The entries of a stream, by offset:
+ *
+ *   offset  0 ........ first ........................ durableTail ........ tail
+ *           gone       kept, may be read              not durable yet      (next to come)
+ *
+ *   pages   256 entries each; those that are durable may leave memory
+ *   spans   256 pages each; one row for each that is full says what a start needs to know of it
+ */
+export class StreamEntries {
+  /** The first offset that is kept; `tail` where there is none. */
+  first = 0;
+  /** The offset that the next message gets. */
+  tail = 0;
+  /** All below is durable. */
+  durableTail = 0;
+  /** Body bytes of what is kept. */
+  bodyBytes = 0;
+  /** When the last message came, by the broker's time, ms; 0: none has. */
+  lastMs = 0;
+  private readonly id: number;
+  private readonly log: MessageLog;
+  private readonly rows: QueueRows;
+  private readonly pages: StreamPages;
+  private readonly dirtyPages: DirtyPages;
+  private tailPage: Page | null = null;
+  /** When the first entry of the page came that the next one goes to. */
+  private tailFirstMs = 0;
+  private readonly spans: Spans;
+  /** What the tail was as batches under way were sealed. */
+  private readonly sealed: { readonly batch: number; readonly tail: number }[] = [];
+
+  constructor(id: number, log: MessageLog, rows: QueueRows, streamRows: StreamRows) {
+    this.id = id;
+    this.log = log;
+    this.rows = rows;
+    this.spans = new Spans(id, streamRows);
+    this.pages = new StreamPages(id, rows);
+    this.dirtyPages = new DirtyPages(id, LANE, rows);
+  }
+
+  /** How many messages are kept. */
+  get count(): number {
+    return this.tail - this.first;
+  }
+
+  /** Adds a message that came at `nowMs`. */
+  push(position: number, bodyBytes: number, nowMs: number): void {
+    let page = this.tailPage;
+    if (nowMs > this.lastMs) this.lastMs = nowMs;
+    if (page === null || page.count === PAGE_ENTRIES) page = this.tailOpened();
+    const slot = page.count;
+    page.positions[slot] = position;
+    page.bodyBytes[slot] = bodyBytes;
+    page.states[slot] = ENTRY_STORED;
+    page.count = slot + 1;
+    page.storedLive += 1;
+    this.tail += 1;
+    this.bodyBytes += bodyBytes;
+    if (!page.dirty) this.dirtyPages.add(page);
+    if (slot === PAGE_ENTRIES - 1) this.pageFull(page);
+  }
+
+  private tailOpened(): Page {
+    const { pages } = this;
+    // Where the last page is damaged its row stays as it is, and the next one begins.
+    if (pages.isLost(pageNumber(this.tail))) this.tail = (pageNumber(this.tail) + 1) * PAGE_ENTRIES;
+    const number = pageNumber(this.tail);
+    const emptySlots = this.tail - number * PAGE_ENTRIES;
+    // It has entries already, unless all that came before is gone.
+    let page = emptySlots > 0 && this.first < this.tail ? pages.at(number) : null;
+    if (page === null) {
+      page = pages.make(number, emptySlots);
+      this.tailFirstMs = this.lastMs;
+    }
+    this.tailPage = page;
+    return page;
+  }
+
+  private pageFull(page: Page): void {
+    this.stamp(page);
+    this.spans.add(page, this.tailFirstMs, this.lastMs);
+  }
+
+  /** Notes in the last page when its first and its last entry came. */
+  private stamp(page: Page): void {
+    page.starts = new Map([
+      [page.settled, this.tailFirstMs],
+      [page.count - 1, this.lastMs],
+    ]);
+  }
+
+  // --- reading ---
+
+  /** The page of a number, read from the store if need be; null: it is gone, damaged or not there yet. Not to be kept. */
+  page(number: number): Page | null {
+    const kept = number * PAGE_ENTRIES < this.tail && (number + 1) * PAGE_ENTRIES > this.first;
+    return kept ? this.pages.at(number) : null;
+  }
+
+  /** Whether a page that `page` gave before is still that page. */
+  holds(page: Page, number: number): boolean {
+    return this.pages.holds(page, number);
+  }
+
+  /** The first offset whose message came at `ms` or later, by pages; the tail where none has. */
+  pageStartAt(ms: number): number {
+    if (this.first === this.tail || this.lastMs < ms) return this.tail;
+    let [low, high] = this.spans.pagesAround(ms, pageNumber(this.first), pageNumber(this.tail - 1));
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.lastMsOf(middle) < ms) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(this.first, low * PAGE_ENTRIES);
+  }
+
+  /** When the last entry of a page came, ms; 0: it cannot be told. */
+  private lastMsOf(number: number): number {
+    const page = this.page(number);
+    if (page === null) return 0;
+    if (page === this.tailPage) return this.lastMs;
+    return page.starts?.get(page.count - 1) ?? 0;
+  }
+
+  /** When the first entry that is kept came, ms. Infinity: nothing is kept. */
+  get headFirstMs(): number {
+    if (this.first === this.tail) return Infinity;
+    const page = this.page(pageNumber(this.first));
+    return page?.starts?.get(page.settled) ?? this.tailFirstMs;
+  }
+
+  /** When the last entry of the first page came, ms. Infinity: nothing is kept. */
+  get headLastMs(): number {
+    return this.first === this.tail ? Infinity : this.lastMsOf(pageNumber(this.first));
+  }
+
+  /** Messages in the first page, and the bytes of their bodies. */
+  get head(): { readonly count: number; readonly bodyBytes: number } {
+    const number = pageNumber(this.first);
+    const count = Math.min((number + 1) * PAGE_ENTRIES, this.tail) - this.first;
+    const page = this.page(number);
+    let bodyBytes = 0;
+    if (page !== null) {
+      for (let slot = this.first - number * PAGE_ENTRIES; slot < page.count; slot++) {
+        bodyBytes += page.bodyBytes[slot] as number;
+      }
+    }
+    return { count, bodyBytes };
+  }
+
+  /** See RecordHolder: the cursor is the number of a page. Spans that need none of the `wanted` segments are passed over. */
+  visitPage(cursor: number, visit: PositionVisitor, wanted: (segment: number) => boolean): number {
+    let number = Math.max(cursor, pageNumber(this.first));
+    if (number * PAGE_ENTRIES >= this.tail) return -1;
+    if (number % SPAN_PAGES === 0 && !this.spans.needs(number / SPAN_PAGES, wanted)) {
+      number += SPAN_PAGES;
+      return number * PAGE_ENTRIES >= this.tail ? -1 : number;
+    }
+    let page = this.pages.inMemory(number);
+    if (page === undefined) {
+      looked.reset(number);
+      // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
+      if (!this.rows.readIfSound(this.id, LANE, looked)) return number + 1;
+      page = looked;
+    }
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
+      visit(page.positions[slot] as number, page.bodyBytes[slot] as number, slot);
+    }
+    return number + 1;
+  }
+
+  // --- letting go ---
+
+  /** Lets go of the first page with all that is in it. */
+  dropHead(): void {
+    const { log, rows } = this;
+    const number = pageNumber(this.first);
+    const page = this.page(number);
+    if (page !== null) {
+      for (let slot = this.first - number * PAGE_ENTRIES; slot < page.count; slot++) {
+        const bytes = page.bodyBytes[slot] as number;
+        log.unref(log.segmentOf(page.positions[slot] as number), bytes);
+        this.bodyBytes -= bytes;
+      }
+      if (this.tailPage === page) this.tailPage = null;
+    }
+    this.pages.drop(number);
+    this.first = Math.min((number + 1) * PAGE_ENTRIES, this.tail);
+    if (this.first === this.tail) {
+      // Without a page nothing else says which offset comes next.
+      rows.putMark(this.id, LANE, this.tail);
+      this.bodyBytes = 0;
+    }
+    this.spans.dropBelow(this.first, this.first === this.tail);
+  }
+
+  /** All pages that are kept, as a deletion lets go of them: the first, and the one behind the last. */
+  get pageRange(): readonly [from: number, to: number] {
+    return [pageNumber(this.first), Math.ceil(this.tail / PAGE_ENTRIES)];
+  }
+
+  /** Takes the pages out of memory: the stream is deleted. */
+  takeLoaded(): ReadonlyMap<number, Page> {
+    this.dirtyPages.discard();
+    this.tailPage = null;
+    return this.pages.takeAll();
+  }
+
+  // --- batches ---
+
+  /** Puts what changed into the current batch. */
+  seal(batch: number): void {
+    if (this.tailPage?.dirty === true) this.stamp(this.tailPage);
+    this.dirtyPages.seal(batch);
+    this.spans.seal();
+    const last = this.sealed.at(-1);
+    if ((last === undefined ? this.durableTail : last.tail) !== this.tail) {
+      this.sealed.push({ batch, tail: this.tail });
+    }
+  }
+
+  /** Told that all batches up to `batch` are durable; returns whether there is more to read. */
+  durableUpTo(batch: number): boolean {
+    const before = this.durableTail;
+    while (this.sealed.length > 0 && (this.sealed[0] as { batch: number }).batch <= batch) {
+      this.durableTail = (this.sealed.shift() as { tail: number }).tail;
+    }
+    return this.durableTail > before;
+  }
+
+  // --- the start ---
+
+  /** Reads back what is kept, and counts what it needs of the log: by spans, and page by page where there is none. */
+  recover(): void {
+    const { id, rows } = this;
+    const mark = rows.readMark(id, LANE);
+    const firstPage = rows.firstPage(id, LANE);
+    this.first = mark;
+    this.tail = mark;
+    if (firstPage !== null) this.recoverFrom(firstPage, mark);
+    this.durableTail = this.tail;
+  }
+
+  private recoverFrom(firstPage: number, mark: number): void {
+    this.first = firstPage * PAGE_ENTRIES;
+    let at = firstPage;
+    for (const { span, row } of this.spans.stored(firstPage)) {
+      const from = span.number * SPAN_PAGES;
+      this.recoverPages(at, from, true);
+      // Of one that has lost pages to retention its row says too much.
+      if (firstPage > from) this.recoverPages(firstPage, from + SPAN_PAGES, false);
+      else this.recoverSpan(span, row);
+      this.spans.recovered(span);
+      this.lastMs = Math.max(this.lastMs, span.lastMs);
+      this.tail = (span.number + 1) * SPAN_ENTRIES;
+      at = from + SPAN_PAGES;
+    }
+    this.recoverPages(at, LANE_PAGES, true);
+    this.tail = Math.max(this.tail, mark);
+  }
+
+  private recoverSpan(span: Span, row: Buffer): void {
+    this.bodyBytes += span.bodyBytes;
+    visitShares(row, (segment, weight, bytes) => this.log.recoverShare(segment, weight, bytes));
+  }
+
+  /** `rebuild`: no row tells of their span, so one is made of them. */
+  private recoverPages(from: number, to: number, rebuild: boolean): void {
+    if (from >= to) return;
+    const { id, rows } = this;
+    const visit = (page: Page): void => this.recoverPage(page, rebuild);
+    rows.forEachPageOf(id, LANE, from, to, visit, (number, error) => {
+      rows.setAside(error);
+      this.pages.lose(number);
+      this.tail = Math.max(this.tail, (number + 1) * PAGE_ENTRIES);
+    });
+  }
+
+  private recoverPage(page: Page, rebuild: boolean): void {
+    const start = page.number * PAGE_ENTRIES;
+    for (let slot = page.settled; slot < page.count; slot++) {
+      const bytes = page.bodyBytes[slot] as number;
+      this.log.recoverHeld(page.positions[slot] as number, bytes);
+      this.bodyBytes += bytes;
+    }
+    if (start <= this.first) this.first = Math.max(this.first, start + page.settled);
+    const firstMs = page.starts?.get(page.settled) ?? this.lastMs;
+    this.lastMs = Math.max(this.lastMs, page.starts?.get(page.count - 1) ?? 0);
+    this.tailFirstMs = firstMs;
+    this.tail = Math.max(this.tail, start + page.count);
+    if (rebuild && page.count === PAGE_ENTRIES) this.spans.add(page, firstMs, this.lastMs);
+  }
+}
+
+/** The page of an offset. */
+function pageNumber(offset: number): number {
+  return Math.floor(offset / PAGE_ENTRIES);
+}

@@ -1,0 +1,106 @@
+// Owns which pages of a stream are in memory: they are read from the store as they are wanted, and leave again. Never knows
+// which offsets are kept.
+
+import { fillUp, type Page, type PageHome } from '../../messages/pages/page.ts';
+import type { QueueRows } from '../../messages/queue-rows.ts';
+
+/** Streams have one lane of pages. */
+export const LANE = 0;
+
+/** The pages of one stream. */
+export class StreamPages implements PageHome {
+  private readonly id: number;
+  private readonly rows: QueueRows;
+  private readonly loaded = new Map<number, Page>();
+  /** Those that turned out to be damaged. */
+  private readonly lost = new Set<number>();
+  private recent: Page | null = null;
+
+  constructor(id: number, rows: QueueRows) {
+    this.id = id;
+    this.rows = rows;
+  }
+
+  /** The page of a number that is kept, read from the store if need be; null: it is damaged. Not to be held on to. */
+  at(number: number): Page | null {
+    const known = this.loaded.get(number);
+    if (known !== undefined) {
+      this.recent = known;
+      return known;
+    }
+    if (this.lost.has(number)) return null;
+    const { rows } = this;
+    const read = rows.loaded.take(number, this);
+    if (!rows.readIfSound(this.id, LANE, read, (error) => rows.setAside(error))) {
+      rows.loaded.leave(read);
+      rows.loaded.recycle(read);
+      this.lost.add(number);
+      return null;
+    }
+    this.loaded.set(number, read);
+    this.recent = read;
+    return read;
+  }
+
+  /** The page of a number, if it is in memory. */
+  inMemory(number: number): Page | undefined {
+    return this.loaded.get(number);
+  }
+
+  /** Makes a page whose first entries no message ever had. */
+  make(number: number, emptySlots: number): Page {
+    const page = this.rows.loaded.take(number, this);
+    fillUp(page, emptySlots);
+    this.loaded.set(number, page);
+    return page;
+  }
+
+  /** Whether a page that `at` gave before is still that page. */
+  holds(page: Page, number: number): boolean {
+    return page.home === this && page.number === number;
+  }
+
+  isLost(number: number): boolean {
+    return this.lost.has(number);
+  }
+
+  /** Takes note of a page that is damaged. */
+  lose(number: number): void {
+    this.lost.add(number);
+  }
+
+  /** Lets go of a page, and of its row. */
+  drop(number: number): void {
+    const { rows } = this;
+    const page = this.loaded.get(number);
+    if (page === undefined) {
+      if (!this.lost.delete(number)) rows.removePage(this.id, LANE, number);
+      return;
+    }
+    this.loaded.delete(number);
+    rows.loaded.leave(page);
+    if (this.recent === page) this.recent = null;
+    if (page.dirty) {
+      // The next batch removes its row.
+      page.gone = true;
+      page.storedLive = 0;
+      return;
+    }
+    rows.removePage(this.id, LANE, number);
+    rows.loaded.recycle(page);
+  }
+
+  /** Takes all out of memory, and gives them away: the stream is deleted. */
+  takeAll(): ReadonlyMap<number, Page> {
+    for (const page of this.loaded.values()) this.rows.loaded.leave(page);
+    this.recent = null;
+    return this.loaded;
+  }
+
+  /** See PageHome. A page that was used since the last such request stays. */
+  release(page: Page, durableBatch: number): boolean {
+    if (page === this.recent) this.recent = null;
+    else if (!page.dirty && page.batch <= durableBatch) return this.loaded.delete(page.number);
+    return false;
+  }
+}

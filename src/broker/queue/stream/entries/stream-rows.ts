@@ -1,0 +1,151 @@
+// Owns how the rows of streams lie in the store, but for their pages: keys, checksums, what becomes of damaged ones. Never
+// decides when a row is written.
+
+import { verifyChecksum, withChecksum } from '../../../../store/checksum.ts';
+import { CorruptRecordError } from '../../../../store/errors.ts';
+import type { Store } from '../../../../store/port.ts';
+import { TABLE_STREAMS } from '../../../../store/tables.ts';
+
+/*
+ *   key    u32 stream id | u8 kind | what names the row within its kind
+ *   value  as its kind has it | u32 CRC32 of that
+ *
+ *   kind 1   span       u32 number of the span          see span.ts
+ *   kind 3   place      name of the group               see places.ts
+ *   kind 255 gone       nothing                         nothing: the stream was deleted, its rows are being removed
+ */
+export const KIND_SPAN = 1;
+export const KIND_PLACE = 3;
+const KIND_GONE = 255;
+
+const PREFIX_BYTES = 5;
+
+/** A row as it was read back: what names it within its kind, and its value without the checksum. */
+export interface StreamRow {
+  readonly name: Buffer;
+  readonly value: Buffer;
+}
+
+/** Reads and writes the rows of all streams of one store. */
+export class StreamRows {
+  /** Takes note of a row that cannot be read. It stays as it is. */
+  damaged: (key: Buffer, error: CorruptRecordError) => void = () => {};
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  put(id: number, kind: number, name: Buffer, value: Buffer): void {
+    this.store.put(TABLE_STREAMS, keyOf(id, kind, name), withChecksum(value));
+  }
+
+  remove(id: number, kind: number, name: Buffer): void {
+    this.store.remove(TABLE_STREAMS, keyOf(id, kind, name));
+  }
+
+  /** The value of a row; null: it is not there, or it is damaged, which is noted. */
+  get(id: number, kind: number, name: Buffer): Buffer | null {
+    const key = keyOf(id, kind, name);
+    const value = this.store.get(TABLE_STREAMS, key);
+    return value === null ? null : this.read(key, value);
+  }
+
+  /** The rows of one kind of a stream, in order of their names. Damaged ones are noted, and left out. */
+  *all(id: number, kind: number): Iterable<StreamRow> {
+    const none = Buffer.alloc(0);
+    const keys = [keyOf(id, kind, none), keyOf(id, kind + 1, none)] as const;
+    for (const { key, value } of this.store.range(TABLE_STREAMS, ...keys)) {
+      const read = this.read(key, value);
+      if (read !== null) yield { name: key.subarray(PREFIX_BYTES), value: read };
+    }
+  }
+
+  /** The highest id, from one that is known on, that any row names: no new queue may have it. */
+  highestId(known: number): number {
+    let id = known;
+    for (let next: number | null = id; next !== null; ) {
+      id = next;
+      next = null;
+      if (id >= 0xffff_ffff) break;
+      for (const key of this.store.keys(TABLE_STREAMS, idKey(id + 1), Buffer.alloc(16, 0xff))) {
+        if (key.length >= 4) next = key.readUInt32BE(0);
+        break;
+      }
+    }
+    return id;
+  }
+
+  putGone(id: number): void {
+    this.put(id, KIND_GONE, Buffer.alloc(0), Buffer.alloc(0));
+  }
+
+  removeGone(id: number): void {
+    this.remove(id, KIND_GONE, Buffer.alloc(0));
+  }
+
+  /** The ids of deleted streams that have rows. */
+  gone(): number[] {
+    const found: number[] = [];
+    for (let id = 0; ; ) {
+      const next = this.highestOf(id);
+      if (next === null) return found;
+      if (this.store.get(TABLE_STREAMS, keyOf(next, KIND_GONE, Buffer.alloc(0))) !== null) {
+        found.push(next);
+      }
+      id = next + 1;
+      if (id > 0xffff_ffff) return found;
+    }
+  }
+
+  /** Removes up to so many rows of a deleted stream; returns whether more are left. */
+  removeSome(id: number, rowsMax: number): boolean {
+    let left = rowsMax;
+    const keys = [idKey(id), keyOf(id, KIND_GONE, Buffer.alloc(0))] as const;
+    for (const key of this.store.keys(TABLE_STREAMS, ...keys)) {
+      if (left === 0) return true;
+      this.store.remove(TABLE_STREAMS, key);
+      left -= 1;
+    }
+    return false;
+  }
+
+  /** The first id from `from` on that has rows; null: there is none. */
+  private highestOf(from: number): number | null {
+    for (const key of this.store.keys(TABLE_STREAMS, idKey(from), Buffer.alloc(16, 0xff))) {
+      return key.length >= 4 ? key.readUInt32BE(0) : null;
+    }
+    return null;
+  }
+
+  private read(key: Buffer, value: Buffer): Buffer | null {
+    try {
+      return verifyChecksum(TABLE_STREAMS, key, value);
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error;
+      this.damaged(key, error);
+      return null;
+    }
+  }
+}
+
+/** What names a row by a number. */
+export function numberName(number: number): Buffer {
+  const name = Buffer.alloc(4);
+  name.writeUInt32BE(number);
+  return name;
+}
+
+function keyOf(id: number, kind: number, name: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(PREFIX_BYTES + name.length);
+  key.writeUInt32BE(id, 0);
+  key[4] = kind;
+  name.copy(key, PREFIX_BYTES);
+  return key;
+}
+
+function idKey(id: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32BE(id);
+  return key;
+}

@@ -1,0 +1,103 @@
+// Owns where a reading stands in one stream, and finds what it gets next. Never delivers.
+
+import type { Consumer } from '../../consumer.ts';
+import { PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
+import { InFlight } from './in-flight.ts';
+import type { ReadStream } from './read-stream.ts';
+
+/** A place in a stream that moves ahead. */
+export class Cursor {
+  readonly stream: ReadStream;
+  /** Which partition the stream is among those that are read together. */
+  readonly index: number;
+  /** The offset to look at next. */
+  next: number;
+  /** What is here and behind it is not read. */
+  readonly until: number;
+  /** Where the message lies that `find` found. */
+  position = 0;
+  /** The consumer that it reads for; null: for none. */
+  owner: Consumer | null = null;
+  /** The one that goes on once all is settled that `owner` has; null: `owner` does. */
+  heir: Consumer | null = null;
+  /** What is out for delivery, where that is kept track of. */
+  readonly inFlight = new InFlight();
+  /** Whether `owner` has left, and some of what it was given is not settled. */
+  gone = false;
+  /** The first offset that such a consumer gave back; Infinity: none. */
+  private again = Infinity;
+  private page: Page | null = null;
+
+  constructor(stream: ReadStream, index: number, next: number, until: number) {
+    this.stream = stream;
+    this.index = index;
+    this.next = next;
+    this.until = until;
+  }
+
+  /** The offset of the next message to deliver, which `position` is of then; -1: there is none yet, or no more. */
+  find(): number {
+    const { entries } = this.stream;
+    if (this.next < entries.first) this.next = entries.first;
+    const end = Math.min(entries.durableTail, this.until);
+    while (this.next < end) {
+      const offset = this.next;
+      const number = Math.floor(offset * (1 / PAGE_ENTRIES));
+      let { page } = this;
+      if (page === null || !entries.holds(page, number)) {
+        page = entries.page(number);
+        this.page = page;
+      }
+      if (page !== null) {
+        this.position = page.positions[offset - number * PAGE_ENTRIES] as number;
+        return offset;
+      }
+      this.next = (number + 1) * PAGE_ENTRIES;
+    }
+    return -1;
+  }
+
+  /** The body bytes of the message that `find` found. */
+  get bodyBytes(): number {
+    const page = this.page as Page;
+    return page.bodyBytes[this.next - page.number * PAGE_ENTRIES] as number;
+  }
+
+  /** Whether there may be something to deliver. */
+  get behind(): boolean {
+    return this.next < Math.min(this.stream.entries.durableTail, this.until);
+  }
+
+  /** Whether all has been delivered that is to be read. */
+  get ended(): boolean {
+    return this.next >= this.until || this.stream.deleted;
+  }
+
+  /** Whether it gives messages to its owner. */
+  get serves(): boolean {
+    return this.owner !== null && this.heir === null && !this.gone && !this.stream.paused;
+  }
+
+  /** The offset below which all is settled. */
+  get place(): number {
+    const { first } = this.inFlight;
+    return Math.min(first < 0 ? this.next : first, this.again);
+  }
+
+  /** A consumer that has left gives back what it has not settled: it is read anew. */
+  giveBack(offset: number): void {
+    if (offset < this.again) this.again = offset;
+    this.inFlight.settle(offset);
+  }
+
+  /** Its owner leaves, or has a heir: the heir takes over once nothing is out. Returns whether it does. */
+  handOver(): boolean {
+    if (this.inFlight.length > 0) return false;
+    this.next = Math.min(this.next, this.again);
+    this.again = Infinity;
+    this.gone = false;
+    this.owner = this.heir;
+    this.heir = null;
+    return true;
+  }
+}

@@ -1,0 +1,19 @@
+// Owns what a reading needs of the streams that it reads. Never does anything.
+
+import type { ConsumerSource } from '../../consumer.ts';
+import type { StreamEntries } from '../entries/stream-entries.ts';
+
+/** A stream as those that read it see it. */
+export interface ReadStream
+  extends Pick<ConsumerSource, 'arguments' | 'counts' | 'rules' | 'type'> {
+  readonly deleted: boolean;
+  /** Whether an operator holds it: nothing goes out. */
+  readonly paused: boolean;
+  readonly entries: StreamEntries;
+  /** Those that read it: they are woken when there is more. */
+  readonly readings: { add(reading: object): unknown; delete(reading: object): unknown };
+  /** All is settled that a group was given below this offset. */
+  movePlace(group: string, offset: number): void;
+  /** A message cannot be delivered: readers pass it by. */
+  unreadableEntry(offset: number, position: number, bodyBytes: number, error: unknown): void;
+}

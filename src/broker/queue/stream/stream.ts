@@ -1,0 +1,337 @@
+// Owns one stream: what comes in, what its readers are told of, and what it lets go of. Never parses a message, and never
+// delivers: reading.ts does.
+
+import { AmqpError } from '../../../amqp/errors.ts';
+import type { FieldTable } from '../../../amqp/field-table.ts';
+import type { MessageLog } from '../../../message/log/log.ts';
+import { peekedArrivedMs } from '../../../message/read-message.ts';
+import { CorruptRecordError } from '../../../store/errors.ts';
+import { MessageCounts, QueueDeaths } from '../../stats/counts.ts';
+import type { Activity } from '../../stats/history/busiest.ts';
+import type { Consumer } from '../consumer.ts';
+import type { RecordHolder } from '../messages/messages-host.ts';
+import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
+import { PAGE_ENTRIES } from '../messages/pages/page.ts';
+import type { QueueRows } from '../messages/queue-rows.ts';
+import type {
+  Dirty,
+  DyingQueue,
+  MessageSink,
+  QueueDeclaration,
+  QueueHome,
+  QueueHost,
+  Watched,
+} from '../ports.ts';
+import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
+import type { QueueType } from '../types/queue-type.ts';
+import { queueTypeOf } from '../types/registry.ts';
+import { dropSome, nextDropMs } from './entries/retention.ts';
+import { StreamEntries } from './entries/stream-entries.ts';
+import { StreamSweep } from './entries/stream-sweep.ts';
+import { Cursor } from './reading/cursor.ts';
+import { GROUPS_MAX, Places } from './reading/places.ts';
+import { type ReadingOwner, StreamReading } from './reading/reading.ts';
+import type { ReadingSpec, StreamStart, StreamUntil } from './reading/reading-spec.ts';
+import { type StreamRules, streamRulesOf } from './stream-rules.ts';
+
+/** One stream. */
+export class Stream
+  implements QueueDeclaration, MessageSink, DyingQueue, RecordHolder, Dirty, Watched, ReadingOwner
+{
+  /** Tells it from the other class of queues. */
+  readonly isStream = true as const;
+  readonly id: number;
+  readonly name: string;
+  readonly durable = true;
+  readonly autoDelete = false;
+  readonly owner = null;
+  readonly arguments: FieldTable;
+  readonly type: QueueType;
+  /** It keeps also what need not survive a restart. */
+  readonly keepsAll = true;
+  visitMark = 0;
+  readonly unreadable = null;
+  deleted = false;
+  /** Whether an operator holds it: messages come in, and none goes out. */
+  paused = false;
+  dirty = false;
+  watchedMs = Infinity;
+  rules: QueueRules;
+  /** How long it keeps messages. */
+  limits: StreamRules;
+  readonly entries: StreamEntries;
+  readonly places: Places;
+  /** Those that read it. */
+  readonly readings = new Set<StreamReading>();
+  readonly counts = new MessageCounts();
+  readonly deaths: QueueDeaths;
+  activity: Activity | null = null;
+  readonly latency = null;
+  /** The readings of groups of this stream alone. */
+  private readonly groups = new Map<string, StreamReading>();
+  /** Messages that could not be read, each told once. */
+  private readonly told = new Set<number>();
+  private readonly host: QueueHost;
+  private readonly home: QueueHome;
+  private readonly log: MessageLog;
+
+  constructor(
+    id: number,
+    declaration: QueueDeclaration,
+    log: MessageLog,
+    host: QueueHost,
+    home: QueueHome,
+    rows: QueueRows,
+  ) {
+    this.id = id;
+    this.name = declaration.name;
+    this.arguments = declaration.arguments;
+    this.type = queueTypeOf(declaration.arguments);
+    this.deaths = new QueueDeaths(host.counts.deaths.ofType(this.type.name));
+    this.host = host;
+    this.home = home;
+    this.log = log;
+    this.rules = rulesOf(declaration.arguments, null, null);
+    this.limits = streamRulesOf(declaration.arguments, null, null);
+    this.entries = new StreamEntries(id, log, rows, host.streamRows);
+    this.places = new Places(id, host.streamRows);
+  }
+
+  /** See MessageSink. It never refuses for being full. */
+  push(position: number, bodyBytes: number, _flags: number): boolean {
+    this.entries.push(position, bodyBytes, this.host.nowMs);
+    this.counts.published += 1;
+    this.host.unsealedPushed += 1;
+    this.host.unsealedLive += 1;
+    if (!this.dirty) this.host.listDirty(this);
+    return true;
+  }
+
+  /** Goes by other policies from now on, also for what is in the stream already. */
+  applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void {
+    this.rules = rulesOf(this.arguments, policy, operator);
+    this.limits = streamRulesOf(this.arguments, policy, operator);
+    this.changed();
+  }
+
+  // --- what queues have as well ---
+
+  get readyCount(): number {
+    return this.entries.count;
+  }
+
+  get delayedCount(): number {
+    return 0;
+  }
+
+  get unackedCount(): number {
+    let count = 0;
+    for (const reading of this.readings) count += reading.unackedCount;
+    return count;
+  }
+
+  get consumers(): readonly Consumer[] {
+    return [...this.readings].flatMap(({ consumers }) => consumers);
+  }
+
+  /** Whether some reading has deliveries that are not settled, or could have more. */
+  get busy(): boolean {
+    for (const { unackedCount, consumers, cursors } of this.readings) {
+      if (unackedCount > 0) return true;
+      const willing = !this.paused && consumers.some(({ ready }) => ready);
+      if (willing && cursors.some(({ behind }) => behind)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a consumer is one that messages go to: others of its group wait. */
+  reads(consumer: Consumer): boolean {
+    for (const { cursors } of this.readings) {
+      if (cursors.some(({ owner }) => owner === consumer)) return true;
+    }
+    return false;
+  }
+
+  catchUp(): void {}
+
+  use(): void {}
+
+  /** Holds back all deliveries from now on, or gives them out again. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    if (!paused) this.wakeReadings();
+  }
+
+  /** Ends consumers, so many at most, as it is deleted; they are told. */
+  endConsumers(most = Infinity): void {
+    let left = most;
+    for (const reading of [...this.readings]) {
+      if (left <= 0) return;
+      const { length } = reading.consumers;
+      reading.endConsumers(Math.min(left, length));
+      left -= length;
+    }
+  }
+
+  // --- reading ---
+
+  /**
+   * What a consumer subscribes to that asks for this: a reading of its own, or its group's. Throws PRECONDITION_FAILED
+   * for a new group where there are too many.
+   */
+  reading(spec: ReadingSpec): StreamReading {
+    const { group } = spec;
+    const known = group === null ? undefined : this.groups.get(group);
+    if (known !== undefined) return known;
+    const reading = new StreamReading(this.name, group, [this.cursor(spec, 0)], this.host, this);
+    if (group !== null) this.groups.set(group, reading);
+    return reading;
+  }
+
+  /** Where a reading stands as it begins: a group that has a place there. */
+  cursor({ group, start, until }: ReadingSpec, index: number): Cursor {
+    const place = group === null ? undefined : this.places.of(group);
+    const next = place?.offset ?? this.startOf(start);
+    if (group !== null && place === undefined) {
+      if (this.places.all.size >= GROUPS_MAX) throw tooManyGroups(this.name);
+      this.movePlace(group, next);
+    }
+    return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until));
+  }
+
+  readingOver(reading: StreamReading): void {
+    if (reading.group !== null) this.groups.delete(reading.group);
+  }
+
+  /** All is settled that a group was given below this offset. */
+  movePlace(group: string, offset: number): void {
+    this.places.set(group, offset, this.host.nowMs);
+    this.changed();
+  }
+
+  private startOf(start: StreamStart): number {
+    const { entries } = this;
+    const { first, tail } = entries;
+    switch (start.kind) {
+      case 'first':
+        return first;
+      case 'last':
+        return Math.max(first, tail - 1);
+      case 'next':
+        return tail;
+      case 'offset':
+        return Math.max(start.offset, first);
+      case 'back':
+        return Math.max(first, tail - start.count);
+      case 'time':
+        return this.offsetAt(this.host.time.brokerOf(start.ms));
+      case 'ago':
+        return this.offsetAt(this.host.nowMs - start.ms);
+    }
+  }
+
+  private endOf(until: StreamUntil): number {
+    switch (until.kind) {
+      case 'end':
+        return this.entries.tail;
+      case 'offset':
+        return until.offset;
+      case 'time':
+        return this.offsetAt(this.host.time.brokerOf(until.ms));
+    }
+  }
+
+  /** The first offset whose message came at `ms` or later, by the broker's time; the tail where none has. */
+  offsetAt(ms: number): number {
+    const { entries, log } = this;
+    const start = entries.pageStartAt(ms);
+    const number = Math.floor(start / PAGE_ENTRIES);
+    const page = start === entries.tail ? null : entries.page(number);
+    if (page === null) return start;
+    for (let slot = start - number * PAGE_ENTRIES; slot < page.count; slot++) {
+      const position = page.positions[slot] as number;
+      try {
+        if (peekedArrivedMs(log.peek(position), position) >= ms)
+          return number * PAGE_ENTRIES + slot;
+      } catch (error) {
+        // A reader that comes by is told of it.
+        if (!(error instanceof CorruptRecordError)) throw error;
+      }
+    }
+    // What waited for its time came later than it was published.
+    return number * PAGE_ENTRIES + page.count - 1;
+  }
+
+  /** A message cannot be delivered: readers pass it by. It is kept, and listed once for the operator. */
+  unreadableEntry(offset: number, position: number, bodyBytes: number, error: unknown): void {
+    if (this.told.has(offset)) return;
+    this.told.add(offset);
+    this.log.retain(position, bodyBytes);
+    const flags = 0;
+    this.home.setAside(this, { seq: offset, position, bodyBytes, flags }, 'delivery', error);
+  }
+
+  private wakeReadings(): void {
+    for (const reading of this.readings) reading.wake();
+  }
+
+  // --- batches ---
+
+  private changed(): void {
+    if (!this.dirty) this.host.listDirty(this);
+  }
+
+  sealInto(batch: number): void {
+    const more = dropSome(this.entries, this.limits, this.host.nowMs);
+    this.entries.seal(batch);
+    this.places.seal();
+    if (more) this.changed();
+    else this.watch();
+  }
+
+  durableUpTo(batch: number): void {
+    if (this.entries.durableUpTo(batch)) this.wakeReadings();
+  }
+
+  /** Asks to be called when the first page is too old. */
+  private watch(): void {
+    const dueMs = nextDropMs(this.entries, this.limits);
+    if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
+  }
+
+  deadlinePassed(): void {
+    this.changed();
+  }
+
+  sealExactMarks(): void {}
+
+  /** Reads back from the store what it keeps. */
+  recover(): void {
+    this.entries.recover();
+    this.places.recover();
+    this.counts.published = 0;
+    this.changed();
+  }
+
+  /** Lets go of every message and row, as part of deleting it. */
+  discard(): void {
+    this.deleted = true;
+    this.host.counts.queueGone(this.type.name, this.counts);
+    this.host.sweep(
+      new StreamSweep(this.id, this.entries, this.log, this.host.queueRows, this.host.streamRows),
+    );
+  }
+
+  visitPage(
+    cursor: number,
+    visit: PositionVisitor,
+    wanted: (segmentId: number) => boolean,
+  ): number {
+    return this.entries.visitPage(cursor, visit, wanted);
+  }
+}
+
+function tooManyGroups(stream: string): AmqpError {
+  const text = `stream '${stream}' has places of ${GROUPS_MAX} groups: delete some of them first`;
+  return new AmqpError('PRECONDITION_FAILED', text);
+}
