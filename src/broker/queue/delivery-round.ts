@@ -66,6 +66,7 @@ function giveOut(queue: DeliveringQueue, host: QueueHost, most: number): boolean
           break;
         }
         if (queue.timed && !queue.endings.dropExpired(host.nowMs - 1)) {
+          subscribed.pickedInVain(consumer);
           more = messages.readyCount > 0;
           break;
         }

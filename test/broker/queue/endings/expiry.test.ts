@@ -91,3 +91,33 @@ test('a message expires on time though all consumers wait for credit that others
   small.pass(20);
   expect([queue.readyCount, dead.readyCount]).toEqual([0, 1]);
 });
+
+test('a consumer whose turn came as a message expired is given the next one', () => {
+  const small = new SmallBroker();
+  const queue = small.declare('q');
+  const given: string[] = [];
+  const channel = new SimChannel(small.broker.core.lines, (_channel, { tag }, _queue, seq) => {
+    given.push(tag);
+    queue.settle(seq);
+  });
+  const consumers = ['a', 'b'].map((tag) => {
+    const consumer = new Consumer(queue, channel, tag, false, false, 1, new Map());
+    queue.addConsumer(consumer);
+    return consumer;
+  });
+  small.publish({ routingKey: 'q' });
+  small.publish({ routingKey: 'q' });
+  small.run();
+  small.publish({ routingKey: 'q', properties: { expiration: '10' } });
+  small.run();
+  small.nowMs += 20;
+  small.broker.core.tick();
+  // Both can take a message again.
+  for (const consumer of consumers) consumer.unacked = 0;
+  queue.wake();
+  small.run();
+  expect(queue.readyCount).toBe(0);
+  small.publish({ routingKey: 'q' });
+  small.run();
+  expect(given).toEqual(['a', 'b', 'a']);
+});
