@@ -151,8 +151,10 @@ export const SETTINGS = {
     words: {
       classic: 'classic',
       quorum: 'quorum',
+      stream: 'stream',
       rabbit_classic_queue: 'classic',
       rabbit_quorum_queue: 'quorum',
+      rabbit_stream_queue: 'stream',
     } as const,
   }),
   loadDefinitions: names({
@@ -170,8 +172,8 @@ export const SETTINGS = {
   skipUnsupportedDefinitions: boolean({
     key: 'definitions.skip_unsupported',
     about:
-      'Take those files without what Leveret cannot take, such as streams, and log what was left out; else such a file ' +
-      'stops the start.',
+      'Take those files without what Leveret cannot take, such as exchanges of an unknown type, and log what was ' +
+      'left out; else such a file stops the start.',
     initial: false,
   }),
   loopbackUsers: names({

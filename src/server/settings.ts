@@ -24,5 +24,5 @@ export interface ServerSettings
   readonly channelMaxPerNode: number;
   readonly outboxHighWatermarkBytes: number;
   readonly nodeName: string;
-  readonly defaultQueueType: 'classic' | 'quorum';
+  readonly defaultQueueType: 'classic' | 'quorum' | 'stream';
 }

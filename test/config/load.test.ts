@@ -85,6 +85,15 @@ tcp_listen_options.nodelay = false
   });
 });
 
+test.each([
+  ['stream', 'stream'],
+  ['rabbit_stream_queue', 'stream'],
+  ['rabbit_quorum_queue', 'quorum'],
+])('the default type of queues is %s, as %s', async (given, type) => {
+  const configGlobs = [file('types.conf', `default_queue_type = ${given}\n`)];
+  expect((await load({ configGlobs })).defaultQueueType).toBe(type);
+});
+
 test('a key that is set twice takes the last value', async () => {
   const configGlobs = [file('a.conf', 'heartbeat = 1\nheartbeat = 2')];
   expect((await load({ configGlobs })).heartbeatSeconds).toBe(2);

@@ -96,12 +96,12 @@ test('JSON that is too much for its route is refused, and definitions may be lar
 test('20 MiB of definitions are taken, and what is left out of them is told where that is asked for', async () => {
   const big = Array.from({ length: 210 }, (_, n) => ({ name: `big ${n}`, value: 'x'.repeat(1e5) }));
   const queues = [
-    { vhost: '/', name: 'log', durable: true, arguments: { 'x-queue-type': 'stream' } },
+    { vhost: '/', name: 'log', durable: true, arguments: { 'x-queue-type': 'odd' } },
     { vhost: '/', name: 'beside', durable: true },
   ];
   const file = JSON.stringify({ global_parameters: big, queues });
   expect(file.length).toBeGreaterThan(20 * 2 ** 20);
-  const reason = "queues[0] 'log' in vhost '/': there are no queues of type 'stream' here";
+  const reason = "queues[0] 'log' in vhost '/': there are no queues of type 'odd' here";
   const refused = await api.call('POST', '/definitions', file);
   expect([refused.status, refused.json]).toEqual([400, { error: 'bad_request', reason }]);
   expect((await api.call('GET', '/global-parameters/big%200')).status).toBe(404);

@@ -98,15 +98,15 @@ test.each([
 
 test('all that is wrong in any file is told in one start, and left out where that is set', async () => {
   const folder = processes.folder();
-  const stream = { ...queue('log'), arguments: { 'x-queue-type': 'stream' } };
+  const odd = { ...queue('log'), arguments: { 'x-queue-type': 'odd' } };
   const exchange = { ...queue('late'), type: 'x-recent-history' };
-  write(folder, 'a.json', { queues: [stream, { ...stream, name: 'log-2' }, queue('a')] });
+  write(folder, 'a.json', { queues: [odd, { ...odd, name: 'log-2' }, queue('a')] });
   write(folder, 'b.json', { exchanges: [exchange], queues: [queue('b')] });
   const refused = start(folder, '.');
   expect(await refused.ended).toEqual({ code: 1, signal: null });
   expect(refused.stderr.split('\n')).toEqual([
     expect.stringMatching(
-      /a\.json: there are no queues of type 'stream' here: queues\[0\] 'log' in vhost '\/', queues\[1\] 'log-2'/,
+      /a\.json: there are no queues of type 'odd' here: queues\[0\] 'log' in vhost '\/', queues\[1\] 'log-2'/,
     ),
     expect.stringMatching(/^b\.json: exchanges\[0\] 'late' in vhost '\/': there are no exchanges/),
     '',

@@ -289,14 +289,14 @@ describe.skipIf(!hasBrowser)('the web UI', () => {
   test('definitions are brought in without what cannot be taken, which is listed', async () => {
     page = await stage.page(complaints);
     await open('/definitions');
-    const args = { 'x-queue-type': 'stream' };
-    const queues = [{ name: 'a-stream', vhost: '/', durable: true, arguments: args }];
+    const args = { 'x-queue-type': 'odd' };
+    const queues = [{ name: 'an-odd-one', vhost: '/', durable: true, arguments: args }];
     const buffer = Buffer.from(JSON.stringify({ queues }));
     const file = { name: 'a.json', mimeType: 'application/json', buffer };
     await page.getByLabel('A file of definitions').setInputFiles(file);
     const bring = page.getByRole('button', { name: 'Import' });
     await bring.click();
-    const cause = "there are no queues of type 'stream' here";
+    const cause = "there are no queues of type 'odd' here";
     await page.getByRole('alert').filter({ hasText: cause }).waitFor();
     await page.getByLabel('Skip unsupported items').check();
     await bring.click();

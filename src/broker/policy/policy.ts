@@ -15,7 +15,7 @@ import { Refusal } from '../errors.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { PolicyDefinition } from '../queue/rules.ts';
 import type { QueueType } from '../queue/types/queue-type.ts';
-import { KNOWN_TYPES, type KnownTypeName } from '../queue/types/registry.ts';
+import { type QueueTypeName, TYPES } from '../queue/types/registry.ts';
 import { plainKey, policyKey } from './policy-keys.ts';
 
 /** The two layers: what an operator sets holds on top of what other users may set. */
@@ -25,7 +25,7 @@ export type PolicyLayer = (typeof LAYERS)[number];
 /** What a policy may be applied to, and the words for it. */
 export const APPLY_TO = [
   'queues',
-  ...KNOWN_TYPES.map((type) => type.applyTo),
+  ...TYPES.map((type) => type.applyTo),
   'exchanges',
   'all',
 ] as const;
@@ -119,9 +119,9 @@ function rulesOf(entries: readonly (readonly [string, JsonValue])[]): PolicyDefi
 
 function notForOf(definition: JsonObject): ReadonlySet<string> {
   const lists = Object.keys(definition).flatMap((key) => [policyKey(key)?.onlyFor ?? null]);
-  const unknownTo = ({ name }: { readonly name: KnownTypeName }): boolean =>
+  const unknownTo = ({ name }: { readonly name: QueueTypeName }): boolean =>
     lists.some((types) => types !== null && !types.includes(name));
-  return new Set(KNOWN_TYPES.filter(unknownTo).map(({ name }) => name));
+  return new Set(TYPES.filter(unknownTo).map(({ name }) => name));
 }
 
 /** A queue as policies see it. */

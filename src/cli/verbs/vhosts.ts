@@ -11,7 +11,7 @@ export const vhostVerbs: readonly Verb[] = [
     name: 'add_vhost',
     arguments: '<name>',
     about: 'Create a vhost. No user has permissions in it yet.',
-    options: vhostOptions(['classic', 'quorum']),
+    options: vhostOptions(['classic', 'quorum', 'stream']),
     done: ([name]) => `Added the vhost '${name}'`,
     run: async (view, [name], options) => {
       const { description, tags, defaultQueueType } = options;

@@ -166,19 +166,6 @@ const ODD_VALUES: readonly { readonly value: RegExp; readonly why: WhyRefused }[
   },
 ];
 
-/** Values of our own settings that RabbitMQ takes, and that are refused. */
-const VALUES_REFUSED: readonly {
-  readonly key: RegExp;
-  readonly value: RegExp;
-  readonly why: WhyRefused;
-}[] = [
-  {
-    key: /^default_queue_type$/,
-    value: /^(rabbit_)?stream(_queue)?$/,
-    why: { what: 'there are no streams', wayOut: 'use quorum or classic' },
-  },
-];
-
 /** Addresses of sockets in the file system. */
 const UNIX_SOCKET = /^(unix|local):/;
 const LISTENER = /^listeners\.(tcp|ssl)(\.|$)/;
@@ -193,8 +180,6 @@ export function whyRefused(key: string, value: string): WhyRefused | null {
       wayOut: 'remove it, or write a port, or an address with a port',
     };
   }
-  const refused = VALUES_REFUSED.find((each) => each.key.test(key) && each.value.test(value));
-  if (refused !== undefined) return refused.why;
   const found = REFUSED.find((each) => each.key.test(key));
   return found === undefined || found.soAnyway?.test(value) === true ? null : found.why;
 }

@@ -287,7 +287,7 @@ describe('vhosts', () => {
   test.each([
     ['', {}, 'must not be empty'],
     ['x'.repeat(256), {}, 'longer than 255 bytes'],
-    ['b', { defaultQueueType: 'stream' }, 'expected classic or quorum'],
+    ['b', { defaultQueueType: 'odd' }, 'expected classic or quorum or stream'],
     ['b', { tags: [''] }, 'is no tag'],
   ])('such as %j with %j are refused', (name, metadata, fault) => {
     const { broker } = new Kept();

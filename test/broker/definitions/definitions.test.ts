@@ -309,8 +309,8 @@ test.each<[List, JsonObject, string]>([
   ['users', { name: 'c', limits: { 'max-x': 1 } }, "users[2] 'c': 'max-x' is no limit"],
   [
     'vhosts',
-    { name: 'v', default_queue_type: 'stream' },
-    "the default queue type of vhosts[1] 'v': there are no queues of type 'stream' here",
+    { name: 'v', default_queue_type: 'odd' },
+    "the default queue type of vhosts[1] 'v': there are no queues of type 'odd' here",
   ],
   [
     'permissions',

@@ -12,8 +12,7 @@ const queue = (name: string, args: JsonObject = {}, vhost = '/'): JsonObject => 
   ...FLAGS,
   arguments: args,
 });
-const stream = (name: string): JsonObject =>
-  queue(name, { 'x-max-age': '7D', 'x-queue-type': 'stream' });
+const odd = (name: string): JsonObject => queue(name, { 'x-max-age': '7D', 'x-queue-type': 'odd' });
 const exchange = (name: string, type: string): JsonObject => ({
   ...queue(name),
   type,
@@ -51,7 +50,7 @@ const MIXED: JsonObject = {
   explanation: "Definitions of cluster 'rabbit@old'",
   vhosts: [
     { name: '/', description: '', tags: [], metadata: { description: '', tags: [] }, limits: [] },
-    { name: 'log', default_queue_type: 'stream', metadata: { default_queue_type: 'stream' } },
+    { name: 'log', default_queue_type: 'odd', metadata: { default_queue_type: 'odd' } },
   ],
   users: [{ name: 'u', password_hash: '', tags: ['management', ''], limits: [] }],
   permissions: [{ user: 'u', vhost: 'log', configure: '', write: '', read: '' }],
@@ -76,13 +75,13 @@ const MIXED: JsonObject = {
       priority: 0,
     },
   ],
-  queues: [queue('a'), stream('s1'), stream('s2'), queue('b', { 'x-queue-type': 'quorum' })],
+  queues: [queue('a'), odd('s1'), odd('s2'), queue('b', { 'x-queue-type': 'quorum' })],
   exchanges: [exchange('late', 'x-recent-history'), exchange('e', 'topic')],
   bindings: [binding('e', 'a'), binding('e', 's1'), binding('late', 'a'), binding('late', 'b')],
 };
 
-const STREAMS =
-  "there are no queues of type 'stream' here: the default queue type of vhosts[1] 'log', " +
+const ODD =
+  "there are no queues of type 'odd' here: the default queue type of vhosts[1] 'log', " +
   "queues[1] 's1' in vhost '/', queues[2] 's2' in vhost '/'";
 
 test('all that cannot be taken is told at once, each cause once, and nothing is done', () => {
@@ -90,7 +89,7 @@ test('all that cannot be taken is told at once, each cause once, and nothing is 
   expect(() => importDefinitions(broker, MIXED)).toThrow(
     [
       '4 things are wrong with these definitions:',
-      STREAMS,
+      ODD,
       "parameters[1] 'nonsense' in vhost '/': Validation failed Must specify 'src-exchange' or 'src-queue' " +
         'Key "dest-uri" not found in nonsense "http://a" not a valid URI: unexpected URI scheme: "http"',
       "parameters[2] 'm' in vhost '/': Validation failed component mqtt-retainer not found",
@@ -105,7 +104,7 @@ test('the rest is taken when that is asked for, with a list of what is left out'
   const { broker } = new SmallBroker();
   const warnings = importDefinitions(broker, MIXED, { skipUnsupported: true });
   expect(warnings).toEqual([
-    `left out, as ${STREAMS}`,
+    `left out, as ${ODD}`,
     expect.stringMatching(
       /^parameters\[1\] 'nonsense' in vhost '\/' is left out: Validation failed /,
     ),
@@ -144,9 +143,9 @@ test('what is wrong only because another item is has no line of its own', () => 
 });
 
 test('of a cause with very many items some are named, and the others counted', () => {
-  const queues = Array.from({ length: 1200 }, (_, n) => stream(`s${n}`));
+  const queues = Array.from({ length: 1200 }, (_, n) => odd(`s${n}`));
   const run = (): unknown => importDefinitions(new SmallBroker().broker, { queues });
-  expect(run).toThrow(/^there are no queues of type 'stream' here: .* and 1100 more$/);
+  expect(run).toThrow(/^there are no queues of type 'odd' here: .* and 1100 more$/);
 });
 
 test('a limit that the whole file breaks refuses it, whatever may be left out', () => {

@@ -3,12 +3,13 @@ import type { Field } from '../../../src/amqp/field-table.ts';
 import { ALL_RIGHTS } from '../../../src/broker/access/grants.ts';
 import { Policies } from '../../../src/broker/policy/policies.ts';
 import { type ApplyTo, type PolicyLayer, readPolicy } from '../../../src/broker/policy/policy.ts';
-import type { Queue } from '../../../src/broker/queue/queue.ts';
+import type { AnyQueue } from '../../../src/broker/queue/types/create-queue.ts';
 import type { JsonObject } from '../../../src/util/json/json.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const NO_MESSAGE = { header: () => null, property: () => null };
-const QUORUM: Record<string, Field> = { 'x-queue-type': { type: 'S', value: 'quorum' } };
+const typed = (value: string): Record<string, Field> => ({ 'x-queue-type': { type: 'S', value } });
+const QUORUM = typed('quorum');
 
 interface Options {
   readonly pattern?: string;
@@ -23,7 +24,13 @@ function set(small: SmallBroker, name: string, definition: JsonObject, options: 
   small.vhost.policies.set(layer, policy);
 }
 
-const policyOf = (small: SmallBroker, queue: Queue) =>
+function declareStream(small: SmallBroker, name: string): AnyQueue {
+  const rest = { durable: true, autoDelete: false, owner: null };
+  const args = new Map(Object.entries(typed('stream')));
+  return small.vhost.as(ALL_RIGHTS, small).declareQueue({ name, ...rest, arguments: args });
+}
+
+const policyOf = (small: SmallBroker, queue: AnyQueue) =>
   small.vhost.policies.of(queue).policy?.name ?? null;
 
 test('a policy holds at once for the queues that it matches, those there and those to come', () => {
@@ -77,17 +84,18 @@ test('a policy set again takes the place of the one with its name', () => {
 });
 
 test.each<[ApplyTo, string[]]>([
-  ['all', ['classic', 'quorum', 'amq.topic']],
-  ['queues', ['classic', 'quorum']],
+  ['all', ['classic', 'quorum', 'stream', 'amq.topic']],
+  ['queues', ['classic', 'quorum', 'stream']],
   ['classic_queues', ['classic']],
   ['quorum_queues', ['quorum']],
-  ['streams', []],
+  ['streams', ['stream']],
   ['exchanges', ['amq.topic']],
 ])('a policy for %s holds for %j', (applyTo, expected) => {
   const small = new SmallBroker();
   const targets = [
     small.declare('classic'),
     small.declare('quorum', true, QUORUM),
+    declareStream(small, 'stream'),
     small.vhost.exchange('amq.topic'),
   ];
   set(small, 'p', { 'max-length': 1, 'alternate-exchange': 'x' }, { applyTo });
@@ -97,11 +105,14 @@ test.each<[ApplyTo, string[]]>([
 
 test('a policy leaves queues alone of a kind that does not know one of its keys', () => {
   const small = new SmallBroker();
-  const [classic, quorum] = [small.declare('c'), small.declare('q', true, QUORUM)];
+  const queues = [small.declare('c'), small.declare('q', true, QUORUM), declareStream(small, 's')];
+  const policies = () => queues.map((queue) => policyOf(small, queue));
   set(small, 'lazy', { 'max-length': 1, 'queue-mode': 'lazy' });
-  expect([policyOf(small, classic), policyOf(small, quorum)]).toEqual(['lazy', null]);
+  expect(policies()).toEqual(['lazy', null, null]);
   set(small, 'stream', { 'max-length': 1, 'max-age': '7D' }, { priority: 1 });
-  expect([policyOf(small, classic), policyOf(small, quorum)]).toEqual(['lazy', null]);
+  expect(policies()).toEqual(['lazy', null, 'stream']);
+  set(small, 'expires', { 'message-ttl': 60_000 }, { priority: 2 });
+  expect(policies()).toEqual(['expires', 'expires', 'stream']);
 });
 
 test('of argument, policy and operator policy the smallest limit holds', () => {

@@ -6,7 +6,7 @@ import { isIntegerField } from '../../../amqp/field-integers.ts';
 import type { Field, FieldTable } from '../../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
 import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
-import { type KnownTypeName, QUEUE_TYPES } from '../types/registry.ts';
+import type { QueueTypeName } from '../types/registry.ts';
 import { A_BOOLEAN, A_STRING, choiceShape, integerShape, type ValueShape } from './value-shape.ts';
 
 /** Says what is wrong with a value in RabbitMQ's words, or null when nothing is. */
@@ -20,7 +20,7 @@ export interface ArgumentValue {
   readonly shape: ValueShape;
   readonly check: Check;
   /** The types of queues that know the argument, and for others it is refused; null: all do. */
-  readonly onlyFor: readonly KnownTypeName[] | null;
+  readonly onlyFor: readonly QueueTypeName[] | null;
 }
 
 const MS = 'in milliseconds';
@@ -159,14 +159,10 @@ export const oneOf = (words: readonly string[], refusal: (word: string) => strin
   });
 
 /** A value of an argument that queues of these types alone know. */
-export const onlyFor = (value: ArgumentValue, ...types: KnownTypeName[]): ArgumentValue => ({
+export const onlyFor = (value: ArgumentValue, ...types: QueueTypeName[]): ArgumentValue => ({
   ...value,
   onlyFor: types,
 });
-
-/** Whether some queue that can be declared knows what has such a value. */
-export const isOffered = ({ onlyFor }: Pick<ArgumentValue, 'onlyFor'>): boolean =>
-  onlyFor === null || onlyFor.some((type) => QUEUE_TYPES.has(type));
 
 /** Words as people list them: `a`, `b` or `c`. */
 export function listOf(words: readonly (string | number)[]): string {

@@ -7,7 +7,7 @@ import type { Field, FieldTable } from '../../../amqp/field-table.ts';
 import { queueIn } from '../../names-in-texts.ts';
 import { QUEUE_TYPE, queueTypeOf } from '../types/registry.ts';
 import type { ArgumentValue } from './argument-values.ts';
-import { ALL_CONSUMER_ARGUMENTS, consumerArgument } from './consumer-arguments.ts';
+import { CONSUMER_ARGUMENTS, consumerArgument } from './consumer-arguments.ts';
 import { queueArgument } from './queue-arguments.ts';
 import { wrongStreamSize } from './stream-values.ts';
 
@@ -50,7 +50,7 @@ export function checkConsumerArguments(
   args: FieldTable,
 ): void {
   const where = queueIn(vhost, queue);
-  for (const argument of ALL_CONSUMER_ARGUMENTS) {
+  for (const argument of CONSUMER_ARGUMENTS) {
     const field = args.get(argument.name);
     if (field === undefined || !isFor(argument, queueArguments)) continue;
     refuseValue(argument.name, argument, field, args, where);

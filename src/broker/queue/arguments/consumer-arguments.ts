@@ -1,15 +1,7 @@
 // Owns the table of the arguments of `basic.consume`. Never acts on one: consumer.ts and the queue do.
 
 import { READING_ARGUMENTS } from '../stream/reading/reading-spec.ts';
-import {
-  type ArgumentValue,
-  count,
-  flag,
-  integer,
-  isOffered,
-  oneOf,
-  onlyFor,
-} from './argument-values.ts';
+import { type ArgumentValue, count, flag, integer, oneOf, onlyFor } from './argument-values.ts';
 import { TIMEOUT_ACTIONS } from './queue-arguments.ts';
 import { QUEUES } from './queue-setting.ts';
 import { streamFilter, streamGroup, streamOffset, streamUntil } from './stream-values.ts';
@@ -28,7 +20,7 @@ const ofStreams = (name: string, value: ArgumentValue, about: string): ConsumerA
 });
 
 /** Every argument that consumers know. Others are kept. */
-export const ALL_CONSUMER_ARGUMENTS: readonly ConsumerArgument[] = [
+export const CONSUMER_ARGUMENTS: readonly ConsumerArgument[] = [
   ofStreams(
     READING_ARGUMENTS.offset,
     streamOffset,
@@ -81,10 +73,7 @@ export const ALL_CONSUMER_ARGUMENTS: readonly ConsumerArgument[] = [
   },
 ];
 
-/** Those for which there are queues. */
-export const CONSUMER_ARGUMENTS = ALL_CONSUMER_ARGUMENTS.filter(isOffered);
-
-const BY_NAME = new Map(ALL_CONSUMER_ARGUMENTS.map((each) => [each.name, each]));
+const BY_NAME = new Map(CONSUMER_ARGUMENTS.map((each) => [each.name, each]));
 
 /** The row of an argument; undefined: consumers do not know it. */
 export function consumerArgument(name: string): ConsumerArgument | undefined {

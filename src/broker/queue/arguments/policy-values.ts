@@ -5,7 +5,7 @@ import { describeTerm, isInteger, type JsonValue } from '../../../util/json/json
 import { INT64_MAX, isShort, SHORT_BYTES_MAX } from '../../../util/limits.ts';
 import { RATE_COUNT_MAX, RATE_FORMS, readRate } from '../pace/delivery-rate.ts';
 import { AGE_FORMS, readAge } from '../stream/age.ts';
-import type { KnownTypeName } from '../types/registry.ts';
+import type { QueueTypeName } from '../types/registry.ts';
 import { listOf } from './argument-values.ts';
 import {
   A_BOOLEAN,
@@ -27,13 +27,13 @@ export interface PolicyValue {
   /** Whether an operator policy may set it. */
   readonly operator: boolean;
   /** The types of queues that know it: a policy that has it leaves other queues alone, wholly. Null: all do. */
-  readonly onlyFor: readonly KnownTypeName[] | null;
+  readonly onlyFor: readonly QueueTypeName[] | null;
 }
 
 /** Which policies and queues a key is for. */
 interface Scope {
   readonly operator?: true;
-  readonly onlyFor?: readonly KnownTypeName[];
+  readonly onlyFor?: readonly QueueTypeName[];
 }
 
 export const OPERATOR: Scope = { operator: true };

@@ -9,7 +9,6 @@ import {
   expiry,
   flag,
   groupHeader,
-  isOffered,
   limit,
   oneOf,
   part,
@@ -252,28 +251,27 @@ export interface QueueArgument extends ArgumentValue {
   readonly about: string;
 }
 
-const ARGUMENTS: readonly QueueArgument[] = SETTINGS.flatMap(({ key, argument, policy, about }) =>
-  argument === null
-    ? []
-    : [
-        {
-          ...argument,
-          name: `x-${key}`,
-          policyKey: policy !== null && isOffered(policy) ? key : null,
-          about,
-        },
-      ],
+/** Every argument that queues can be declared with. */
+export const QUEUE_ARGUMENTS: readonly QueueArgument[] = SETTINGS.flatMap(
+  ({ key, argument, policy, about }) =>
+    argument === null
+      ? []
+      : [
+          {
+            ...argument,
+            name: `x-${key}`,
+            policyKey: policy === null ? null : key,
+            about,
+          },
+        ],
 );
 
-const BY_NAME = new Map(ARGUMENTS.map((argument) => [argument.name, argument]));
+const BY_NAME = new Map(QUEUE_ARGUMENTS.map((argument) => [argument.name, argument]));
 
 /** The row of an argument; undefined: queues do not know it. */
 export function queueArgument(name: string): QueueArgument | undefined {
   return BY_NAME.get(name);
 }
-
-/** Every argument that some queue can be declared with. */
-export const QUEUE_ARGUMENTS: readonly QueueArgument[] = ARGUMENTS.filter(isOffered);
 
 /** Every key that policies may set for queues. */
 export const QUEUE_POLICY_KEYS: readonly (PolicyValue & Pick<QueueSetting, 'key' | 'about'>)[] =

@@ -1,7 +1,7 @@
 // Owns the shape of one thing that can be said of a queue, and of which types of queues it can be. Never holds one:
 // queue-arguments.ts and the tables beside it do.
 
-import type { KnownTypeName } from '../types/registry.ts';
+import type { QueueTypeName } from '../types/registry.ts';
 import type { ArgumentValue } from './argument-values.ts';
 import type { PolicyValue } from './policy-values.ts';
 
@@ -26,7 +26,7 @@ export const QUORUMS = { onlyFor: ['quorum'] } as const;
 export const STREAMS = { onlyFor: ['stream'] } as const;
 
 /** Those whose messages go as they are consumed. */
-export const QUEUES: readonly KnownTypeName[] = ['classic', 'quorum'];
+export const QUEUES: readonly QueueTypeName[] = ['classic', 'quorum'];
 
 /** What can be said of queues of each type. */
 export const rowForAll = <K extends string>(
@@ -45,7 +45,7 @@ export const row = <K extends string>(
 ): QueueSetting<K> =>
   rowForAll(key, argument && notForStreams(argument), policy && notForStreams(policy), about);
 
-function notForStreams<T extends { readonly onlyFor: readonly KnownTypeName[] | null }>(
+function notForStreams<T extends { readonly onlyFor: readonly QueueTypeName[] | null }>(
   value: T,
 ): T {
   return value.onlyFor === null ? { ...value, onlyFor: QUEUES } : value;

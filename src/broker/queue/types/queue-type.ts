@@ -1,14 +1,6 @@
 // Owns what a type of queues means in each place that differs by it. Never holds a type: each has a file of its own
 // beside this one, and a row in registry.ts.
 
-/** A type that policies and arguments speak of, whether queues of it can be declared here or not. */
-export interface KnownQueueType {
-  /** Its name, as `x-queue-type` has it. */
-  readonly name: string;
-  /** The word of a policy's `apply-to` that means queues of this type alone. */
-  readonly applyTo: string;
-}
-
 /** What a declaration says of how long a queue lives. */
 export interface QueueLifetime {
   readonly durable: boolean;
@@ -17,8 +9,12 @@ export interface QueueLifetime {
   readonly owner: object | null;
 }
 
-/** A type of which queues can be declared. */
-export interface QueueType extends KnownQueueType {
+/** A type of queues. */
+export interface QueueType {
+  /** Its name, as `x-queue-type` has it. */
+  readonly name: string;
+  /** The word of a policy's `apply-to` that means queues of this type alone. */
+  readonly applyTo: string;
   /** What is particular to it, for people. */
   readonly about: string;
   /** The highest priority told apart where no argument says so; 0: priorities mean nothing. */

@@ -10,7 +10,7 @@ import { POLICY_KEYS } from '../../policy/policy-keys.ts';
 import { QUEUE_ARGUMENTS, QUEUE_POLICY_KEYS } from '../../queue/arguments/queue-arguments.ts';
 import { NO_EFFECT } from '../../queue/arguments/queue-setting.ts';
 import type { ValueShape } from '../../queue/arguments/value-shape.ts';
-import { KNOWN_TYPES, QUEUE_TYPES } from '../../queue/types/registry.ts';
+import { QUEUE_TYPES } from '../../queue/types/registry.ts';
 import { STUCK } from '../../republish/redrive.ts';
 
 const QUEUE_KEYS = new Set(QUEUE_POLICY_KEYS.map(({ key }) => key));
@@ -41,7 +41,7 @@ export function reference(): JsonObject {
     stuck_reasons: Object.entries(STUCK).map(([name, about]) => ({ name, about })),
     policy_targets: APPLY_TO.map((name) => ({
       name,
-      queue_type: KNOWN_TYPES.find((type) => type.applyTo === name)?.name ?? null,
+      queue_type: [...QUEUE_TYPES.values()].find((type) => type.applyTo === name)?.name ?? null,
     })),
     policy_keys: POLICY_KEYS.map((row) => ({
       ...named(row.key, row),

@@ -27,7 +27,7 @@ export const declareVerbs: readonly LiveVerb[] = [
       TRANSIENT,
       AUTO_DELETE,
       ARGUMENTS,
-      new Option('--type <type>', 'Its type.').choices(['classic', 'quorum']),
+      new Option('--type <type>', 'Its type.').choices(['classic', 'quorum', 'stream']),
     ],
     more: `Example:\n  leveret declare queue jobs --arguments '{"x-message-ttl":60000}'`,
     run: async (api, [name], options) => {

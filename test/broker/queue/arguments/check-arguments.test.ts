@@ -70,7 +70,82 @@ test.each(['classic', 'quorum'])('what only streams know is refused for a %s que
   );
 });
 
-test('a type that is not there is told first, whatever only queues of it know', () => {
-  const stream = { 'x-max-age': text('7D'), 'x-queue-type': text('stream') };
-  expect(() => check(stream)).toThrow("unsupported queue type 'stream'");
+const STREAM = { 'x-queue-type': text('stream') };
+const OF_STREAM = "for queue 'q' in vhost '/' of queue type rabbit_stream_queue";
+
+test('what streams do not know is refused for them, whatever its value', () => {
+  for (const [name, field] of [
+    ['x-message-ttl', int(-1)],
+    ['x-expires', int(0)],
+    ['x-dead-letter-exchange', text('x')],
+    ['x-dead-letter-routing-key', text('x')],
+    ['x-dead-letter-strategy', text('at-least-once')],
+    ['x-max-priority', int(-5)],
+    ['x-overflow', text('nonsense')],
+    ['x-delivery-limit', int(5)],
+    ['x-single-active-consumer', flag(false)],
+    ['x-max-in-memory-length', int(5)],
+    ['x-queue-mode', text('default')],
+    ['x-queue-version', int(2)],
+    ['x-queue-master-locator', text('min-masters')],
+    ['x-quorum-initial-group-size', int(3)],
+    ['x-message-delay', int(5)],
+    ['x-delayed-retry-min', int(5)],
+    ['x-delivery-rate', text('5/s')],
+    ['x-message-deduplication', flag(true)],
+    ['x-group-header', text('h')],
+    ['x-group-concurrency', int(1)],
+  ] as const) {
+    const refusal = `invalid arg '${name}' ${OF_STREAM}`;
+    expect(() => check({ ...STREAM, [name]: field }), name).toThrow(refusal);
+  }
+});
+
+test('a stream takes what it knows, and what no queue knows', () => {
+  for (const [name, field] of [
+    ['x-max-age', text('7D')],
+    ['x-max-length', int(5)],
+    ['x-max-length-bytes', int(5)],
+    ['x-stream-max-segment-size-bytes', int(5)],
+    ['x-stream-filter-size-bytes', int(16)],
+    ['x-initial-cluster-size', int(3)],
+    ['x-queue-leader-locator', text('balanced')],
+    ['x-consumer-timeout', int(3000)],
+    ['x-unknown', text('foo')],
+  ] as const) {
+    expect(() => check({ ...STREAM, [name]: field }), name).not.toThrow();
+  }
+});
+
+test('values are looked at before what is for other types of queues, which is told in its order', () => {
+  const ttl = { 'x-message-ttl': int(1) };
+  const bytes = { 'x-max-length-bytes': int(-1) };
+  expect(() => check({ ...ttl, ...STREAM, ...bytes })).toThrow('{value_negative,-1}');
+  const expires = { 'x-expires': int(1) };
+  expect(() => check({ ...STREAM, ...ttl, ...expires })).toThrow("'x-message-ttl'");
+  expect(() => check({ ...expires, ...STREAM, ...ttl })).toThrow("'x-expires'");
+});
+
+test('a type that is not there is told first, whatever only queues of others know', () => {
+  const odd = { 'x-max-age': text('7D'), 'x-queue-type': text('odd') };
+  expect(() => check(odd)).toThrow("unsupported queue type 'odd'");
+});
+
+test('a consumer of a stream has no priority, and what it says of where to read is looked at first', () => {
+  const consume = (args: Record<string, Field>): void =>
+    checkConsumerArguments(
+      'q',
+      '/',
+      new Map(Object.entries(STREAM)),
+      new Map(Object.entries(args)),
+    );
+  for (const args of [{ 'x-priority': int(5) }, { 'x-cancel-on-ha-failover': flag(true) }]) {
+    const [name] = Object.keys(args);
+    expect(() => consume(args)).toThrow(`invalid arg '${name}' ${OF_STREAM}`);
+  }
+  expect(() => consume({ 'x-priority': int(5), 'x-stream-offset': text('5X') })).toThrow(
+    `invalid arg 'x-stream-offset' for queue 'q' in vhost '/': {invalid_stream_offset_arg,{longstr,<<"5X">>}}`,
+  );
+  const taken = { 'x-stream-offset': text('1h'), 'x-consumer-timeout': int(5), odd: int(1) };
+  expect(() => consume(taken)).not.toThrow();
 });

@@ -6,7 +6,6 @@ import { checkQueueArguments } from '../../../../src/broker/queue/arguments/chec
 import {
   QUEUE_ARGUMENTS,
   QUEUE_POLICY_KEYS,
-  queueArgument,
 } from '../../../../src/broker/queue/arguments/queue-arguments.ts';
 
 const WORDS = ['drop-head', 'reject-publish-dlx', 'at-least-once', 'lazy', 'balanced', 'first'];
@@ -26,15 +25,9 @@ test('an argument and the policy key beside it take the same words', () => {
 });
 
 test('an argument that a policy can set as well names the key, which is its own name without x-', () => {
-  const queues = QUEUE_POLICY_KEYS.filter(({ onlyFor }) => onlyFor?.join() !== 'stream');
-  const keys = new Set(queues.map(({ key }) => key));
+  const keys = new Set(QUEUE_POLICY_KEYS.map(({ key }) => key));
   for (const { name, policyKey } of QUEUE_ARGUMENTS) {
     const key = name.replace(/^x-/, '');
     expect(policyKey, name).toBe(keys.has(key) ? key : null);
   }
-});
-
-test('arguments that only streams know are known, and not listed as ones that can be used', () => {
-  expect(queueArgument('x-max-age')?.onlyFor).toEqual(['stream']);
-  expect(QUEUE_ARGUMENTS.map(({ name }) => name)).not.toContain('x-max-age');
 });

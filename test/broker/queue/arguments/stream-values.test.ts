@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type Field, textField } from '../../../../src/amqp/field-table.ts';
 import { POLICY_KEYS } from '../../../../src/broker/policy/policy-keys.ts';
 import {
-  ALL_CONSUMER_ARGUMENTS,
+  CONSUMER_ARGUMENTS,
   consumerArgument,
 } from '../../../../src/broker/queue/arguments/consumer-arguments.ts';
 import { queueArgument } from '../../../../src/broker/queue/arguments/queue-arguments.ts';
@@ -109,7 +109,7 @@ test('a filter has only so many texts', () => {
 });
 
 test('a value of any type is taken or refused', () => {
-  for (const { name, check } of ALL_CONSUMER_ARGUMENTS) {
+  for (const { name, check } of CONSUMER_ARGUMENTS) {
     for (const field of EDGE_FIELDS) {
       expect(['string', 'object'], name).toContain(typeof check(field, new Map()));
     }
@@ -133,7 +133,7 @@ test('what is said of streams alone is so in arguments, policies and consumers',
     expect(queueArgument(`x-${key}`)?.onlyFor, key).toEqual(['stream']);
     expect(POLICY_KEYS.find((row) => row.key === key)?.onlyFor, key).toEqual(['stream']);
   }
-  const reading = ALL_CONSUMER_ARGUMENTS.filter(({ name }) => name.startsWith('x-stream-'));
+  const reading = CONSUMER_ARGUMENTS.filter(({ name }) => name.startsWith('x-stream-'));
   expect(reading.map(({ onlyFor }) => onlyFor)).toEqual(Array(6).fill(['stream']));
 });
 
