@@ -333,12 +333,13 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
 
   /** Told that the last consumer of a queue left: an auto-delete queue goes with it, one for replies too. */
   lastConsumerLeft(
-    { name }: ConsumerSource,
+    source: ConsumerSource,
     act = this.broker.core.slices.whole,
     then = (): void => {},
   ): void {
-    const queue = this.replies.close(name) ? undefined : this.queues.get(name);
-    if (queue?.autoDelete !== true) return then();
+    const queue = this.replies.close(source.name) ? undefined : this.queues.get(source.name);
+    // What is read of a stream has the name of another thing, which is no queue.
+    if (queue !== source || !queue.autoDelete) return then();
     this.removeQueueBy(act, queue, then);
   }
 

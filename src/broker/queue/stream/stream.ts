@@ -22,6 +22,7 @@ import type {
   QueueHost,
   Watched,
 } from '../ports.ts';
+import { PUSH_STORED } from '../push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
 import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
@@ -97,14 +98,22 @@ export class Stream
     this.places = new Places(id, host.streamRows);
   }
 
-  /** See MessageSink. It never refuses for being full. */
-  push(position: number, bodyBytes: number, _flags: number): boolean {
+  /** See MessageSink. It is never full. */
+  push(position: number, bodyBytes: number, flags: number): boolean {
+    if ((flags & PUSH_STORED) === 0) return this.refuse(position, bodyBytes);
     this.entries.push(position, bodyBytes, this.host.nowMs);
     this.counts.published += 1;
     this.host.unsealedPushed += 1;
     this.host.unsealedLive += 1;
     if (!this.dirty) this.host.listDirty(this);
     return true;
+  }
+
+  /** What lies in the log of messages that need not last cannot be kept. Only what was set aside comes so. */
+  private refuse(position: number, bodyBytes: number): false {
+    this.log.unref(this.log.segmentOf(position), bodyBytes);
+    this.counts.refused += 1;
+    return false;
   }
 
   /** Goes by other policies from now on, also for what is in the stream already. */
@@ -267,8 +276,8 @@ export class Stream
     if (this.told.has(offset)) return;
     this.told.add(offset);
     this.log.retain(position, bodyBytes);
-    const flags = 0;
-    this.home.setAside(this, { seq: offset, position, bodyBytes, flags }, 'delivery', error);
+    const entry = { seq: offset, position, bodyBytes, flags: PUSH_STORED };
+    this.home.setAside(this, entry, 'delivery', error);
   }
 
   private wakeReadings(): void {
