@@ -19,9 +19,11 @@ import { parseJsonText } from '../../src/util/json/json-input.ts';
 import { jsonText } from '../../src/util/json/json-writer.ts';
 import { found } from '../../src/util/rows.ts';
 import { EDGE_FIELDS } from '../amqp/edge-fields.ts';
+import { streamsAmong } from './plain-queue.ts';
 import { SmallBroker } from './small-broker.ts';
 
 const text = (value: string): Field => ({ type: 'S', value });
+const STREAM: FieldTable = new Map([['x-queue-type', text('stream')]]);
 const CLOCK = { wallMs: () => 0, monotonicMs: () => 0 };
 
 /** Whether it was taken; anything but an AmqpError goes on. */
@@ -64,7 +66,9 @@ test('arguments of queues and consumers: taken or refused, and the same after a 
   }
   for (const { name } of CONSUMER_ARGUMENTS) {
     for (const field of EDGE_FIELDS) {
-      taken(() => checkConsumerArguments('q', '/', new Map(), new Map([[name, field]])));
+      for (const queue of [new Map(), STREAM]) {
+        taken(() => checkConsumerArguments('q', '/', queue, new Map([[name, field]])));
+      }
     }
   }
   expect(declared).toBeGreaterThan(QUEUE_ARGUMENTS.length);
@@ -73,6 +77,28 @@ test('arguments of queues and consumers: taken or refused, and the same after a 
   expect((parseJsonText(shown(again)) as [{ queues: unknown[] }])[0].queues.length).toBe(
     again.vhost.queues.size,
   );
+  again.pass(1_000);
+});
+
+test('arguments of streams: taken or refused, and the same after a restart', () => {
+  const small = new SmallBroker();
+  const flags = { durable: true, autoDelete: false, owner: null };
+  for (const { name } of QUEUE_ARGUMENTS) {
+    for (const [at, field] of EDGE_FIELDS.entries()) {
+      const args: FieldTable = new Map([[name, field], ...STREAM]);
+      const stream = { ...flags, name: `${name}-${at}`, arguments: args };
+      const declare = () => small.vhost.as(ALL_RIGHTS).declareQueue(stream);
+      if (!taken(declare)) continue;
+      expect(taken(declare), `${stream.name} again`).toBe(true);
+      small.publish({ routingKey: stream.name, properties: { deliveryMode: 2 } });
+    }
+  }
+  const declared = small.vhost.queues.size;
+  expect(declared).toBeGreaterThan(0);
+  small.pass(1_000);
+  const again = small.restarted();
+  expect(streamsAmong(again.vhost.queues.values())).toHaveLength(declared);
+  expect((parseJsonText(shown(again)) as [{ queues: unknown[] }])[0].queues).toHaveLength(declared);
   again.pass(1_000);
 });
 
