@@ -32,6 +32,7 @@ const VHOSTS: readonly {
   { name: 'no-connection', limits: { 'max-connections': 0 } },
   { name: 'one-queue', limits: { 'max-queues': 1, 'max-connections': -1 } },
   { name: 'quorum', queueType: 'quorum' },
+  { name: 'stream', queueType: 'stream' },
   { name: 'policies' },
   { name: 'traced', tracing: true },
 ];

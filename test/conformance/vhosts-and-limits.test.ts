@@ -1,6 +1,12 @@
 // Who may open which vhost, and the limits of users and vhosts.
 import { describe, expect, inject, it } from 'vitest';
-import { channelClose, connectionClose, eventually, useBroker } from '../support/amqp.ts';
+import {
+  channelClose,
+  connectionClose,
+  eventually,
+  expectedFor,
+  useBroker,
+} from '../support/amqp.ts';
 import type { Frame } from '../support/amqp-wire.ts';
 import { PASSWORD } from './prepared.ts';
 
@@ -158,3 +164,46 @@ describe.skipIf(tag === '')(
     });
   },
 );
+
+describe.skipIf(tag === '')('a vhost whose queues are streams unless they say otherwise', () => {
+  const open = () =>
+    broker.raw({ user: prepared('all'), password: PASSWORD, vhost: prepared('stream') });
+
+  it('makes durable queues such, with what streams allow', async () => {
+    const raw = await open();
+    const where = `for queue 'plain' in vhost '${prepared('stream')}'`;
+    const plain = { queue: 'plain', durable: true };
+    const typed = (type: string) => ({ ...plain, arguments: { 'x-queue-type': type } });
+    const odd = { ...plain, arguments: { 'x-message-ttl': 1 } };
+    const text = `PRECONDITION_FAILED - invalid arg 'x-message-ttl' ${where} of queue type rabbit_stream_queue`;
+    expect(await raw.attempt('queue.declare', odd)).toMatchObject({ replyText: text });
+    for (const fields of [plain, plain, typed('stream')]) {
+      expect((await raw.attempt('queue.declare', fields)).name).toBe('queue.declare-ok');
+    }
+    expect(await raw.attempt('queue.declare', typed('classic'))).toMatchObject({
+      replyText: `PRECONDITION_FAILED - inequivalent arg 'x-queue-type' ${where}: received 'classic' but current is 'stream'`,
+    });
+    const nameless =
+      'PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_stream_queue';
+    expect(await raw.attempt('queue.declare', { durable: true })).toMatchObject(
+      expectedFor<object>({
+        rabbitmq: { replyText: nameless },
+        leveret: { name: 'queue.declare-ok' },
+      }),
+    );
+  });
+
+  it('leaves queues that cannot be such as they are', async () => {
+    const raw = await open();
+    for (const traits of [
+      { durable: false },
+      { durable: true, exclusive: true },
+      { durable: true, autoDelete: true },
+      { durable: false, queue: '' },
+      { exclusive: true, queue: '' },
+    ]) {
+      const reply = await raw.attempt('queue.declare', { queue: broker.name('x'), ...traits });
+      expect(reply.name, JSON.stringify(traits)).toBe('queue.declare-ok');
+    }
+  });
+});

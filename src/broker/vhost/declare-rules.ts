@@ -156,8 +156,6 @@ export function checkQueueDeletion(
   queue: Pick<ConsumerSource, 'name' | 'type' | 'consumers' | 'readyCount' | 'delayedCount'>,
   { ifUnused, ifEmpty }: DeleteConditions,
 ): void {
-  // RabbitMQ asks no such question of streams.
-  if (queue.type.name === 'stream') return;
   const where = queueIn(vhost, queue.name);
   if (ifUnused === true && queue.consumers.length > 0) {
     throw new AmqpError('PRECONDITION_FAILED', `${where} in use`, { reason: 'in-use' });

@@ -91,6 +91,8 @@ export interface QueueRow extends Partial<QuorumPlaces> {
   readonly deaths?: DeathsView;
   /** The connection that declared it exclusive, where it is. */
   readonly owner_pid_details?: OwnerView;
+  /** How many read a stream, by node: a group counts once. */
+  readonly readers?: Readonly<Record<string, number>>;
 }
 
 /** Where the copies of a quorum queue are: there is one node. */

@@ -31,11 +31,9 @@ export function checkSameArgument(
   const theirs = meaningful(name, received);
   if (ours === undefined && theirs === undefined) return;
   if (ours !== undefined && theirs !== undefined && sameField(ours, theirs)) return;
-  throw new AmqpError(
-    'PRECONDITION_FAILED',
-    `inequivalent arg '${name}' for ${where}: ${describeDifference(theirs, ours)}`,
-    { reason: 'inequivalent' },
-  );
+  const difference = describeDifference(received.get(name), current.get(name));
+  const text = `inequivalent arg '${name}' for ${where}: ${difference}`;
+  throw new AmqpError('PRECONDITION_FAILED', text, { reason: 'inequivalent' });
 }
 
 /** To name the default type of queues says no more than to name none. */

@@ -3,7 +3,14 @@
 import { onlyFor } from './argument-values.ts';
 import { anAge, anIntegerFrom, anIntegerWithin, OPERATOR } from './policy-values.ts';
 import { NO_EFFECT, row, STREAMS } from './queue-setting.ts';
-import { age, FILTER_SIZE_MAX, FILTER_SIZE_MIN, filterSize, segmentSize } from './stream-values.ts';
+import {
+  age,
+  FILTER_SIZE_MAX,
+  FILTER_SIZE_MIN,
+  filterSize,
+  SEGMENT_SIZE_MAX,
+  segmentSize,
+} from './stream-values.ts';
 
 export const STREAM_SETTINGS = [
   row(
@@ -22,7 +29,7 @@ export const STREAM_SETTINGS = [
   row(
     'stream-max-segment-size-bytes',
     onlyFor(segmentSize, 'stream'),
-    anIntegerFrom(0, 'is not a valid segment size', STREAMS),
+    anIntegerWithin(0, SEGMENT_SIZE_MAX, 'is not a valid segment size', STREAMS),
     NO_EFFECT,
   ),
   row(

@@ -9,7 +9,7 @@ import { FILTER_VALUES_MAX, readStart, readUntil } from '../stream/reading/readi
 import { count, kind, shortText, text } from './argument-values.ts';
 import { A_STRING, ANYTHING, integerShape } from './value-shape.ts';
 
-const SEGMENT_SIZE_MAX = 3_000_000_000;
+export const SEGMENT_SIZE_MAX = 3_000_000_000;
 /** How many bytes the filter of a chunk has in RabbitMQ. */
 export const FILTER_SIZE_MIN = 16;
 export const FILTER_SIZE_MAX = 255;

@@ -14,7 +14,7 @@ const STREAM_BYTES = 8192;
 
 /** The row of a stream. */
 export function rowOfStream(vhost: Vhost, stream: Stream, rates: Rates): QueueRow {
-  const { entries, counts, consumers, unackedCount } = stream;
+  const { entries, counts, consumers, readings, unackedCount } = stream;
   const { count, bodyBytes } = entries;
   const { policy, operator } = vhost.policies.of(stream);
   const willing = !stream.paused && consumers.some((consumer) => consumer.ready);
@@ -61,6 +61,7 @@ export function rowOfStream(vhost: Vhost, stream: Stream, rates: Rates): QueueRo
     leader: vhost.nodeName,
     members: [vhost.nodeName],
     online: [vhost.nodeName],
+    readers: { [vhost.nodeName]: readings.size },
   };
 }
 
