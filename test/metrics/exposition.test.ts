@@ -366,6 +366,39 @@ test('memory is told part by part, under the names of RabbitMQ 4', async () => {
   expect(namesOf(found)).toContain('rabbitmq_identity_info');
 });
 
+test('what streams deliver and what is acked of them is counted under their type', async () => {
+  const client = await connect(api.amqpUrl);
+  const channel = await client.createConfirmChannel();
+  const labels = '{protocol="amqp091",queue_type="rabbit_stream_queue"}';
+  const counts = async () => {
+    const found = await scrape('/metrics');
+    return ['delivered', 'delivered_consume_manual_ack', 'acknowledged', 'get_empty'].map((what) =>
+      Number(found.get(`rabbitmq_global_messages_${what}_total${labels}`)),
+    );
+  };
+  const before = await counts();
+  await channel.assertQueue('log', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+  for (const body of ['1', '2', '3']) channel.sendToQueue('log', Buffer.from(body));
+  await channel.waitForConfirms();
+  await channel.prefetch(10);
+  let came = 0;
+  await channel.consume(
+    'log',
+    (message) => {
+      came += 1;
+      if (came < 3 && message !== null) channel.ack(message);
+    },
+    { arguments: { 'x-stream-offset': 'first' } },
+  );
+  await vi.waitFor(async () => {
+    const after = await counts();
+    expect(after.map((count, at) => count - (before[at] ?? 0))).toEqual([3, 3, 2, 0]);
+  });
+  await channel.deleteQueue('log');
+  expect((await counts())[0]).toBe((before[0] ?? 0) + 3);
+  await client.close();
+});
+
 test('each reason for which a message dies is counted, for a queue without and with an exchange for dead letters', async () => {
   const client = await connect(api.amqpUrl);
   const channel = await client.createConfirmChannel();

@@ -10,6 +10,7 @@ const PROTOCOL: Labels = { protocol: 'amqp091' };
 const TYPE_LABELS: Readonly<Record<string, string>> = {
   classic: 'rabbit_classic_queue',
   quorum: 'rabbit_quorum_queue',
+  stream: 'rabbit_stream_queue',
 };
 
 /** A count of publishes. */
