@@ -261,6 +261,7 @@ describe('changes', () => {
       [0, 'restart_vhost', '-p', 'shop'],
       [0, 'enable_feature_flag', 'all'],
       [0, 'enable_feature_flag', 'quorum_queue'],
+      [0, 'enable_feature_flag', 'stream_queue'],
       [64, 'enable_feature_flag', 'none'],
       [0, 'delete_user', 'zed'],
       [67, 'delete_user', 'zed'],

@@ -10,7 +10,8 @@ const NO_APP =
   'the broker is one process without an application inside: use stop, and start it with `leveret start` or its unit';
 const NO_RESET = 'stop the broker, move its data folder away, and start it again';
 const NO_MIRRORS = 'queues have no mirrors and no replicas: Leveret is one node';
-const NO_STREAMS = 'Leveret has no streams';
+const NO_STREAM_PROTOCOL =
+  'Leveret does not speak the stream protocol: its streams are published to and read over AMQP 0-9-1';
 
 /** Verbs that are refused, and why. Scripts must not take it for done. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -40,11 +41,12 @@ const REFUSED: Readonly<Record<string, string>> = {
   reclaim_quorum_memory: NO_MIRRORS,
   force_checkpoint: NO_MIRRORS,
   peek: 'use `leveret browse QUEUE`, which looks at messages without delivering them',
-  stream_status: NO_STREAMS,
-  add_replica: NO_STREAMS,
-  delete_replica: NO_STREAMS,
-  set_stream_retention_policy: NO_STREAMS,
-  restart_stream: NO_STREAMS,
+  stream_status: NO_MIRRORS,
+  add_replica: NO_MIRRORS,
+  delete_replica: NO_MIRRORS,
+  set_stream_retention_policy:
+    'use set_policy with max-age or max-length-bytes, and --apply-to streams',
+  restart_stream: NO_MIRRORS,
   encode:
     'Leveret reads no encrypted values: keep secrets in a file that the broker’s user alone may read',
   decode:
@@ -59,9 +61,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   shovel_status: 'Leveret has no shovels',
   delete_shovel: 'Leveret has no shovels',
   restart_shovel: 'Leveret has no shovels',
-  list_stream_connections: NO_STREAMS,
-  list_stream_consumers: NO_STREAMS,
-  list_stream_publishers: NO_STREAMS,
+  list_stream_connections: NO_STREAM_PROTOCOL,
+  list_stream_consumers: NO_STREAM_PROTOCOL,
+  list_stream_publishers: NO_STREAM_PROTOCOL,
 };
 
 /** Verbs that are done by doing nothing, with what is said. */

@@ -1,6 +1,9 @@
 // Owns the list of feature flags: those of RabbitMQ whose behaviour holds here, all enabled. Never enables one.
 
-/** What tools and scripts ask for before they upgrade, with RabbitMQ's own words. Those of streams are not among them. */
+/**
+ * What tools and scripts ask for before they upgrade, with RabbitMQ's own words. Those of the stream
+ * protocol are not among them.
+ */
 const FLAGS: Readonly<Record<string, string>> = {
   classic_queue_type_delivery_support: 'Bug fix for classic queue deliveries using mixed versions',
   direct_exchange_routing_v2: 'v2 direct exchange routing implementation',
@@ -13,6 +16,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   maintenance_mode_status: 'Maintenance mode status',
   message_containers: 'Message containers.',
   quorum_queue: 'Support queues of type `quorum`',
+  stream_queue: 'Support queues of type `stream`',
   tracking_records_in_ets: 'Store tracking records in ETS instead of Mnesia',
   user_limits: 'Configure connection and channel limits for a user',
   virtual_host_metadata: 'Virtual host metadata (description, tags, etc)',
