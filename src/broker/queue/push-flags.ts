@@ -12,6 +12,8 @@ export const PUSH_STEP = 16;
 export const PUSH_CAME_BEFORE = 32;
 /** With PUSH_DELAYED: the host knows by how much, while it is being pushed. See QueueHost. */
 export const PUSH_DELAY_KNOWN = 64;
+/** Its headers may have some that streams go by; queues do not look at it. */
+export const PUSH_STREAM_HEADERS = 128;
 /** Those of messages that are looked at as they come. */
 export const PUSH_UNUSUAL = PUSH_EXPIRES | PUSH_DELAYED | PUSH_STEP;
 export const PUSH_PRIORITY_SHIFT = 8;

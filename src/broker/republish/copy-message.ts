@@ -13,6 +13,7 @@ import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
+  PUSH_STREAM_HEADERS,
 } from '../queue/push-flags.ts';
 import type { Steps } from '../turn/slices.ts';
 
@@ -44,7 +45,8 @@ export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy):
   const kept = message.persistent ? FLAG_PERSISTENT : 0;
   const { priority } = message;
   writeRecordHead(chunk.view, 0, kept, priority ?? 0, core.time.now(), copy.expiryMs);
-  let flags = 0;
+  // Few are made: a stream looks what headers there are.
+  let flags = PUSH_STREAM_HEADERS;
   if (priority !== null) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (copy.expiryMs !== NO_EXPIRY) flags |= PUSH_EXPIRES;
   if (copy.moved === true) flags |= PUSH_CAME_BEFORE;

@@ -4,6 +4,8 @@
 import { fieldEnd } from '../../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../../amqp/property-walk.ts';
 import { u32At } from '../../util/bytes.ts';
+import { PUSH_STREAM_HEADERS } from '../queue/push-flags.ts';
+import { FILTER_VALUE_HEADER, PUBLISHER_HEADER } from '../queue/stream/stream-headers.ts';
 
 /** A delivery tag, or an array of them: the publish acks these deliveries of its channel. */
 export const ACK_TAGS_HEADER = 'x-ack-delivery-tag';
@@ -17,7 +19,11 @@ export const SIGN_ACKS = 4;
 /** `x-consumer-timeout`: to one exchange, it is about a delivery. */
 export const SIGN_TIMEOUT = 8;
 /** `x-deliver-at`: it waits until then. */
-export const SIGN_DELIVER_AT = 16;
+const SIGN_DELIVER_AT = 16;
+/** Either of these two. */
+export const SIGN_DUE = SIGN_DELAY | SIGN_DELIVER_AT;
+/** Something that streams go by. The same bit as the flag that tells them, which costs no further look. */
+export const SIGN_STREAM = PUSH_STREAM_HEADERS;
 
 /** Where the values of two headers stand, the type octet of the first of a name; -1: there is none. */
 export class DuePlaces {
@@ -41,6 +47,8 @@ for (const [name, sign] of [
   ['x-deliver-at', SIGN_DELIVER_AT],
   [ACK_TAGS_HEADER, SIGN_ACKS],
   ['x-consumer-timeout', SIGN_TIMEOUT],
+  [FILTER_VALUE_HEADER, SIGN_STREAM],
+  [PUBLISHER_HEADER, SIGN_STREAM],
 ] as const) {
   const bytes = Buffer.from(name);
   NAMES[bytes.length] = [...(NAMES[bytes.length] ?? []), { name: bytes, sign }];

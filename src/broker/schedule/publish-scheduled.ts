@@ -15,6 +15,7 @@ import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
+  PUSH_STREAM_HEADERS,
 } from '../queue/push-flags.ts';
 import { MessageProperties } from '../routing/message-properties.ts';
 import type { Route } from '../routing/route.ts';
@@ -88,7 +89,7 @@ function prepare(
   chunk.loadRecord(buildRecord(exchange, routingKey, payload, body), null);
   const kept = persistent ? FLAG_PERSISTENT : 0;
   writeRecordHead(chunk.view, 0, kept, priority ?? 0, core.nowMs, expiryMs);
-  let flags = 0;
+  let flags = PUSH_STREAM_HEADERS;
   if (priority !== null) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (expiryMs !== NO_EXPIRY) flags |= PUSH_EXPIRES;
   if (delayMs > 0) flags |= PUSH_DELAYED;

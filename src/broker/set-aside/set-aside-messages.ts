@@ -7,7 +7,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { HeldEntry, RecordHolder } from '../queue/messages/messages-host.ts';
 import type { PositionVisitor } from '../queue/messages/pages/lane-pages.ts';
 import type { DyingQueue, MessageSink } from '../queue/ports.ts';
-import { PUSH_CAME_BEFORE, PUSH_STORED } from '../queue/push-flags.ts';
+import { PUSH_CAME_BEFORE, PUSH_STORED, PUSH_STREAM_HEADERS } from '../queue/push-flags.ts';
 import type { ChangeLine } from '../turn/change-line.ts';
 import { type SetAsideMessage, SetAsideRows } from './set-aside-rows.ts';
 
@@ -136,7 +136,8 @@ export class SetAsideMessages implements RecordHolder {
     const { position, bodyBytes, flags } = message;
     line.begin();
     log.retain(position, bodyBytes);
-    const taken = queue.push(position, bodyBytes, flags | PUSH_CAME_BEFORE);
+    const told = flags | PUSH_CAME_BEFORE | PUSH_STREAM_HEADERS;
+    const taken = queue.push(position, bodyBytes, told);
     if (taken) this.drop(message);
     line.end();
     return taken;

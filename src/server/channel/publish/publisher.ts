@@ -33,8 +33,8 @@ import {
   headerSigns,
   SIGN_ACKS,
   SIGN_COPIES,
-  SIGN_DELAY,
-  SIGN_DELIVER_AT,
+  SIGN_DUE,
+  SIGN_STREAM,
   SIGN_TIMEOUT,
 } from '../../../broker/routing/header-signs.ts';
 import type { Route } from '../../../broker/routing/route.ts';
@@ -158,9 +158,8 @@ export class Publisher {
           this.prolong(chunk, start, flagsAt, (bits & PUBLISH_MANDATORY) !== 0);
           return;
         }
-        if ((signs & (SIGN_DELAY | SIGN_DELIVER_AT)) !== 0) {
-          flags |= this.delayFlags(bytes, start, addressEnd, flagsAt);
-        }
+        flags |= signs & SIGN_STREAM;
+        if ((signs & SIGN_DUE) !== 0) flags |= this.delayFlags(bytes, start, addressEnd, flagsAt);
         if (this.isSpecial(bytes, start, addressEnd, flagsAt, signs, flags)) {
           special = this.routes.special(chunk, start, addressEnd, headerFrame, end, signs);
         }

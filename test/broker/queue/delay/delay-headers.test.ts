@@ -9,7 +9,7 @@ import {
   DuePlaces,
   headerSigns,
   SIGN_DELAY,
-  SIGN_DELIVER_AT,
+  SIGN_DUE,
 } from '../../../../src/broker/routing/header-signs.ts';
 import { withSeed } from '../../../amqp/random.ts';
 
@@ -67,7 +67,7 @@ test('among any headers the places found at a first look are those that a search
       const headers = new Map(entries);
       const { payload, places, signs } = read(headers);
       expect((signs & SIGN_DELAY) !== 0).toBe(named.includes('x-delay'));
-      expect((signs & SIGN_DELIVER_AT) !== 0).toBe(named.includes('x-deliver-at'));
+      expect((signs & SIGN_DUE & ~SIGN_DELAY) !== 0).toBe(named.includes('x-deliver-at'));
       for (const negated of [false, true]) {
         const found = delayIn(payload, places, WALL_MS, negated);
         expect(found).toBe(delayAt(payload, PROPERTY_FLAGS_OFFSET, WALL_MS, negated));

@@ -1,0 +1,7 @@
+// Owns the names of the headers of messages that streams go by. Never reads one.
+
+/** What consumers may filter by: a text. */
+export const FILTER_VALUE_HEADER = 'x-stream-filter-value';
+
+/** The name of the publisher that numbers its messages: a text. */
+export const PUBLISHER_HEADER = 'x-stream-publisher';
