@@ -18,6 +18,7 @@ import {
 import { positiveOf } from '../queue/duplicates/duplicate-rule.ts';
 import { DELAYED_TYPE, DUPLICATES_TYPE, EXCHANGE_TYPES } from './registry.ts';
 import { HASH_HEADER, HASH_PROPERTY, HASHED_PROPERTIES } from './types/hash-source.ts';
+import { SUPER_STREAM } from './types/super-stream.ts';
 
 /** One argument that exchanges know. */
 export interface ExchangeArgument {
@@ -70,6 +71,18 @@ export const EXCHANGE_ARGUMENTS: readonly ExchangeArgument[] = [
     about:
       'Where a message goes that matches no binding of this exchange. One that is not there is ignored.',
     check: (text) => shortText(ALTERNATE_EXCHANGE, text),
+  },
+  {
+    name: SUPER_STREAM,
+    type: 'direct',
+    expects: 'a boolean',
+    shape: A_BOOLEAN,
+    policyKey: null,
+    compared: false,
+    about:
+      'Whether it is a super stream, whose partitions are the streams bound to it: a message whose routing key equals no binding key goes to the partition that the hash of its routing key picks. See [streams.md](streams.md).',
+    fits: ({ type }) => type === 't',
+    check: () => null,
   },
   {
     name: HASH_HEADER,

@@ -73,7 +73,7 @@ export class Exchange implements ExchangeDeclaration, Visitable, KeyedExchange {
     this.internal = declaration.internal;
     this.arguments = declaration.arguments;
     const type = exchangeType(routingType(declaration.type, declaration.arguments));
-    const setup = { arguments: declaration.arguments, labelOf, random: Math.random };
+    const setup = { arguments: declaration.arguments, labelOf, isStream, random: Math.random };
     this.router = type.create<Destination>(setup);
     this.byKeyOnly = type.byKeyOnly(declaration.arguments);
     this.eachKey = type.eachKey;
@@ -144,6 +144,11 @@ export class Exchange implements ExchangeDeclaration, Visitable, KeyedExchange {
 /** Whether a destination is an exchange. */
 export function isExchange(destination: Destination): destination is Exchange {
   return destination instanceof Exchange;
+}
+
+/** Streams alone keep what need not last. */
+function isStream(destination: Destination): boolean {
+  return !isExchange(destination) && destination.keepsAll;
 }
 
 /** A queue and an exchange may have the same name. */

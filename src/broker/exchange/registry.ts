@@ -12,6 +12,7 @@ import { HeadersRouter } from './types/headers.ts';
 import { checkHeadersBinding } from './types/headers-rule.ts';
 import { ModulusHashRouter } from './types/modulus-hash.ts';
 import { RandomRouter } from './types/random.ts';
+import { isSuperStream, SuperStreamRouter } from './types/super-stream.ts';
 import { TopicRouter } from './types/topic.ts';
 
 /** What a router is made with. */
@@ -20,6 +21,8 @@ export interface RouterSetup<D> {
   readonly arguments: FieldTable;
   /** Names a destination among all of a vhost, the same after a restart. */
   labelOf(destination: D): string;
+  /** Whether a destination is a stream. */
+  isStream(destination: D): boolean;
   /** Gives numbers from 0 to below 1. */
   random(): number;
 }
@@ -57,7 +60,10 @@ export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string,
       bindingKey: 'compared with the routing key',
       eachKey: true,
       byKeyOnly: always,
-      create: <D>() => new DirectRouter<D>(),
+      create: <D>(setup: RouterSetup<D>) =>
+        isSuperStream(setup.arguments)
+          ? new SuperStreamRouter<D>(setup.isStream, setup.labelOf)
+          : new DirectRouter<D>(),
       checkBinding: anyBinding,
     },
   ],

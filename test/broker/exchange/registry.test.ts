@@ -14,6 +14,7 @@ const routerOf = (type: string): ExchangeRouter<string> =>
   exchangeType(type).create<string>({
     arguments: NO_ARGUMENTS,
     labelOf: (name) => name,
+    isStream: () => true,
     random: () => 0,
   });
 
