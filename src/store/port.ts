@@ -29,8 +29,11 @@ export interface Store {
   /** How much of the store's files holds nothing any more and will be written over before they grow. */
   readonly reusableBytes: number;
 
-  /** The value under a key as a copy of its own, or null. */
-  get(table: number, key: Buffer): Buffer | null;
+  /**
+   * The value under a key as a copy of its own, or null. `into`: where it fits, the copy may be at the beginning of this
+   * buffer, and what is returned is a view of that.
+   */
+  get(table: number, key: Buffer, into?: Buffer): Buffer | null;
   /** The rows with `from` <= key < `to`, in order of keys, read while iterating. */
   range(table: number, from: Buffer, to: Buffer): Iterable<StoredRow>;
   /** The keys with `from` <= key < `to`, in order, without reading their values. */

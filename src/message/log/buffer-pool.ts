@@ -1,11 +1,11 @@
 // Owns buffers of one size that are used again and again. Never looks at what is in them.
 
 /** So many are kept for reuse: fresh memory costs a page fault every 4 KiB. */
-const BUFFERS_MAX = 64;
+const BUFFERS_MAX = 128;
 
 /** Buffers of so many bytes each, with whatever was in them before. */
 export class BufferPool {
-  private readonly bytes: number;
+  readonly bytes: number;
   private readonly buffers: Buffer[] = [];
 
   constructor(bytes: number) {

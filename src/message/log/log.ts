@@ -18,6 +18,8 @@ import { UnsealedSegments } from './unsealed-segments.ts';
 
 /** A record beyond this size gets a segment of its own. */
 const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
+/** What stays of the stored segments in memory when the oldest leave: so few go at a time that the pool has room for them. */
+const STORED_KEPT = 15 / 16;
 /** About what a record holds beside its body, for records that only their entries tell of. */
 const RECORD_REST_BYTES = 64;
 
@@ -176,8 +178,7 @@ export class MessageLog {
   readable(position: number): Segment {
     const segment = this.segmentOf(position);
     if (segment.bytes === null) {
-      const residents = this.residentsOf(segment);
-      residents.put(segment, residents.read(segment));
+      this.residentsOf(segment).load(segment, this.pool);
     }
     if (segment.held !== null) checkHeld(segment, position, segment as SegmentBytes);
     return segment;
@@ -269,11 +270,18 @@ export class MessageLog {
     const { stored } = this;
     stored.readableBatch = batch;
     this.unsealed.durable(batch);
-    if (stored.overLimit) stored.evict((segment) => this.recycle(segment));
+    this.evictStored();
   }
 
-  /** Lets transient segments leave memory where they are too many. Called once a turn. */
+  /** What is only read, as a stream is, brings no batch: so this is called each turn as well. */
+  private evictStored(): void {
+    const { stored } = this;
+    if (stored.overLimit) stored.evict((segment) => this.recycle(segment), STORED_KEPT);
+  }
+
+  /** Lets segments leave memory where they are too many. Called once a turn. */
   maintain(): void {
+    this.evictStored();
     const { spill, transient } = this;
     if (spill === null) return;
     if (transient.overLimit) spill.put(transient.evict((segment) => this.recycle(segment)));

@@ -4,6 +4,7 @@
 import type { Store } from '../../store/port.ts';
 import { assert } from '../../util/assert.ts';
 import { viewOf } from '../../util/bytes.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { Segment } from './segment.ts';
 import { readSegment } from './segment-rows.ts';
 import type { SegmentBytes, StoredBytes } from './stored-ranges.ts';
@@ -49,18 +50,28 @@ export class ResidentSegments {
     return this.list.length;
   }
 
+  /** Reads a segment that is away into memory, into a buffer of the pool where it fills one. Throws as `read`. */
+  load(segment: Segment, pool: BufferPool): void {
+    const fills = segment.end * 2 > pool.bytes && segment.end <= pool.bytes;
+    const into = fills ? pool.take() : undefined;
+    const read = this.read(segment, into);
+    if (into !== undefined && read.pooled !== true) pool.give(into);
+    this.put(segment, read);
+  }
+
   /** Puts into memory what was away, or is to stay there for a while. */
-  put(segment: Segment, { bytes, held }: SegmentBytes): void {
+  put(segment: Segment, { bytes, held, pooled }: SegmentBytes & Pick<StoredBytes, 'pooled'>): void {
+    segment.pooled = pooled === true;
     segment.bytes = bytes;
     segment.view = viewOf(bytes);
     segment.held = held;
     this.enter(segment);
   }
 
-  /** Reads a segment that is away; throws CorruptRecordError when it is damaged. */
-  read(segment: Segment): StoredBytes {
+  /** Reads a segment that is away; throws CorruptRecordError when it is damaged. `into`: as for `readSegment`. */
+  read(segment: Segment, into?: Buffer): StoredBytes {
     assert(this.store !== null, 'a segment that left memory is in a store');
-    return readSegment(this.store, segment);
+    return readSegment(this.store, segment, into);
   }
 
   /** Whether the store has a segment wholly, to be read now. */
@@ -81,19 +92,19 @@ export class ResidentSegments {
   }
 
   /**
-   * Lets the oldest leave, by `release`, until half of the limit is left: segments that the store has and
+   * Lets the oldest leave, by `release`, until so much of the limit is left: segments that the store has and
    * no reader pins. Returns the oldest that should leave too, but that the store does not have yet. The sum
    * is made anew here, and not kept right at every release.
    */
-  evict(release: (segment: Segment) => void): Segment[] {
+  evict(release: (segment: Segment) => void, kept = 0.5): Segment[] {
     const there = this.list.filter((segment) => segment.bytes !== null);
     let bytesNow = 0;
     for (const segment of there) bytesNow += segment.residentBytes;
     let bytesWanted = bytesNow;
-    const kept: Segment[] = [];
+    const stay: Segment[] = [];
     const unstored: Segment[] = [];
     for (const segment of there) {
-      if (bytesWanted > this.bytesMax / 2 && segment.pins === 0) {
+      if (bytesWanted > this.bytesMax * kept && segment.pins === 0) {
         const bytes = segment.residentBytes;
         bytesWanted -= bytes;
         if (this.has(segment)) {
@@ -103,9 +114,9 @@ export class ResidentSegments {
         }
         unstored.push(segment);
       }
-      kept.push(segment);
+      stay.push(segment);
     }
-    this.list = kept;
+    this.list = stay;
     this.bytes = bytesNow;
     this.lookBytes = Math.max(this.bytesMax, bytesNow + this.bytesMax / STEP_PART);
     return unstored;

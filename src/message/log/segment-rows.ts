@@ -100,12 +100,17 @@ export function removeSegmentRows(store: Store, segment: Segment): void {
   segment.storedBytes = 0;
 }
 
+/** There are very many segments: an array that is made anew takes no more than it needs. */
+function noteRow(segment: Segment, place: number, length: number, crc: number): void {
+  segment.rows = [...segment.rows, place, length, crc];
+  segment.storedBytes += length;
+}
+
 /** Notes a row that the store holds, by its key. Rows are noted in the order of their keys. */
 export function noteSegmentRow(segment: Segment, key: Buffer): void {
   const place = key.readUInt32BE(6);
   const length = key.readUInt32BE(10);
-  segment.rows.push(place, length, key.readUInt32BE(14));
-  segment.storedBytes += length;
+  noteRow(segment, place, length, key.readUInt32BE(14));
   segment.end = Math.max(segment.end, place >= PACKED ? place - PACKED : place + length);
 }
 
@@ -141,33 +146,36 @@ export function segmentKeys(store: Store): Iterable<Buffer> {
 /**
  * Reads a segment's rows into a buffer of its own. What the store does not hold reads as zeros.
  * Throws a CorruptRecordError when a row does not match its checksum or lies outside. Rows that are gone
- * cannot be noticed here: a reader of a record asks whether it is held wholly.
+ * cannot be noticed here: a reader of a record asks whether it is held wholly. `into`: a buffer of the log's pool, which
+ * may be used.
  */
-export function readSegment(store: Store, segment: Segment): StoredBytes {
+export function readSegment(store: Store, segment: Segment, into?: Buffer): StoredBytes {
   const { rows, end } = segment;
   const held: number[] = [];
   let bytes: Buffer | null = null;
   let filled = 0;
   for (let at = 0; at < rows.length; at += ROW_FIELDS) {
     const key = keyOfRow(segment, at);
-    const value = readRow(store, key);
     const place = rows[at] as number;
-    if (place >= PACKED) return unpack(key, value, end);
+    if (place >= PACKED) return unpack(key, readRow(store, key), end);
+    const value = readRow(store, key, into?.subarray(place));
     if (place < filled || place + value.length > end) throw damaged(key, 'its length is wrong');
     addHeld(held, place, place + value.length);
+    const placed = into !== undefined && value.buffer === into.buffer;
     // Most segments have one row, and that is the buffer itself.
-    if (value.length === end) return { bytes: value, held };
-    bytes ??= Buffer.allocUnsafeSlow(end);
+    if (value.length === end && !placed) return { bytes: value, held };
+    bytes ??= into ?? Buffer.allocUnsafeSlow(end);
     bytes.fill(0, filled, place);
-    value.copy(bytes, place);
+    if (!placed) value.copy(bytes, place);
     filled = place + value.length;
   }
-  return { bytes: bytes === null ? Buffer.alloc(end) : bytes.fill(0, filled), held };
+  if (bytes === null) return { bytes: Buffer.alloc(end), held };
+  return { bytes: bytes.fill(0, filled, end), held, pooled: bytes === into };
 }
 
 /** Reads one row of the table of segments; throws a CorruptRecordError where it cannot be trusted. */
-function readRow(store: Store, key: Buffer): Buffer {
-  const value = store.get(TABLE_SEGMENTS, key);
+function readRow(store: Store, key: Buffer, into?: Buffer): Buffer {
+  const value = store.get(TABLE_SEGMENTS, key, into);
   if (value === null) throw damaged(key, 'the row is missing');
   if (value.length !== key.readUInt32BE(10)) throw damaged(key, 'its length is wrong');
   if (crc32(value) !== key.readUInt32BE(14)) {
@@ -199,8 +207,7 @@ function unpack(key: Buffer, value: Buffer, end: number): StoredBytes {
 }
 
 function putRow(store: Store, segment: Segment, place: number, value: Buffer): void {
-  segment.rows.push(place, value.length, crc32(value));
-  segment.storedBytes += value.length;
+  noteRow(segment, place, value.length, crc32(value));
   store.put(TABLE_SEGMENTS, keyOfRow(segment, segment.rows.length - ROW_FIELDS), value);
 }
 

@@ -62,7 +62,7 @@ export class Segment {
   /** Whether it stays whatever is settled: something that cannot be read may refer to it. */
   kept = false;
   /** Whether `bytes` come from the log's pool and go back to it. */
-  readonly pooled: boolean;
+  pooled: boolean;
   /** Bytes of the records in it: less than `end` if other things lie between them. */
   recordBytes = 0;
   /** The rows a store holds of it, see segment-rows.ts: for each its offset, length and checksum. */

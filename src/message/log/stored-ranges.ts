@@ -16,6 +16,8 @@ export interface SegmentBytes {
 /** The same, read from a store. */
 export interface StoredBytes extends SegmentBytes {
   readonly held: HeldRanges;
+  /** Whether `bytes` are the log's pool's, and longer than what they hold. */
+  readonly pooled?: boolean;
 }
 
 /** Adds a range that lies behind all others; one that begins where they end is joined to them. */

@@ -109,11 +109,22 @@ export class LmdbStore implements Store {
     return this.released ? 0 : reusableBytes(this.db);
   }
 
-  get(table: number, key: Buffer): Buffer | null {
+  get(table: number, key: Buffer, into?: Buffer): Buffer | null {
     assert(!this.released, 'get from a closed store');
     this.tableKeys.table = table;
+    if (into !== undefined) return this.getInto(key, into);
     const value = this.db.getBinary(key);
     return value === undefined ? null : plainBuffer(value);
+  }
+
+  private getInto(key: Buffer, into: Buffer): Buffer | null {
+    const value = this.db.getBinaryFast(key);
+    if (value === undefined) return null;
+    // It lies in the file's pages, or in a buffer that the next look overwrites.
+    const bytes = plainBuffer(value);
+    if (bytes.length > into.length) return Buffer.from(bytes);
+    into.set(bytes);
+    return into.subarray(0, bytes.length);
   }
 
   *range(table: number, from: Buffer, to: Buffer): Generator<StoredRow> {

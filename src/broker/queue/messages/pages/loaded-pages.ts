@@ -24,7 +24,8 @@ export class LoadedPages {
   /** Pages in the ring. */
   count = 0;
   private readonly max: number;
-  private durableBatch = 0;
+  /** All batches up to this one are durable. */
+  durableBatch = 0;
   private hand: Page | null = null;
   private readonly pool: Page[] = [];
 

@@ -39,7 +39,6 @@ export class StreamEntries {
   private readonly rows: QueueRows;
   private readonly pages: StreamPages;
   private readonly dirtyPages: DirtyPages;
-  private tailPage: Page | null = null;
   /** When the first entry of the page came that the next one goes to. */
   private tailFirstMs = 0;
   private readonly spans: Spans;
@@ -62,7 +61,7 @@ export class StreamEntries {
 
   /** Adds a message that came at `nowMs`. */
   push(position: number, bodyBytes: number, nowMs: number): void {
-    let page = this.tailPage;
+    let page = this.pages.tail;
     if (nowMs > this.lastMs) this.lastMs = nowMs;
     if (page === null || page.count === PAGE_ENTRIES) page = this.tailOpened();
     const slot = page.count;
@@ -89,7 +88,7 @@ export class StreamEntries {
       page = pages.make(number, emptySlots);
       this.tailFirstMs = this.lastMs;
     }
-    this.tailPage = page;
+    pages.tail = page;
     return page;
   }
 
@@ -135,7 +134,7 @@ export class StreamEntries {
   private lastMsOf(number: number): number {
     const page = this.page(number);
     if (page === null) return 0;
-    if (page === this.tailPage) return this.lastMs;
+    if (page === this.pages.tail) return this.lastMs;
     return page.starts?.get(page.count - 1) ?? 0;
   }
 
@@ -200,7 +199,6 @@ export class StreamEntries {
         log.unref(log.segmentOf(page.positions[slot] as number), bytes);
         this.bodyBytes -= bytes;
       }
-      if (this.tailPage === page) this.tailPage = null;
     }
     this.pages.drop(number);
     this.first = Math.min((number + 1) * PAGE_ENTRIES, this.tail);
@@ -220,7 +218,6 @@ export class StreamEntries {
   /** Takes the pages out of memory: the stream is deleted. */
   takeLoaded(): ReadonlyMap<number, Page> {
     this.dirtyPages.discard();
-    this.tailPage = null;
     return this.pages.takeAll();
   }
 
@@ -228,7 +225,8 @@ export class StreamEntries {
 
   /** Puts what changed into the current batch. */
   seal(batch: number): void {
-    if (this.tailPage?.dirty === true) this.stamp(this.tailPage);
+    const { tail } = this.pages;
+    if (tail?.dirty === true) this.stamp(tail);
     this.dirtyPages.seal(batch);
     this.spans.seal();
     const last = this.sealed.at(-1);

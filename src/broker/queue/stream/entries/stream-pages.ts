@@ -7,6 +7,11 @@ import type { QueueRows } from '../../messages/queue-rows.ts';
 /** Streams have one lane of pages. */
 export const LANE = 0;
 
+/** So many of one stream may be in memory before the first to come of those that are only read leaves. */
+const LOADED_MAX = 128;
+/** How many are looked at for one that may. */
+const LOOKS = 4;
+
 /** The pages of one stream. */
 export class StreamPages implements PageHome {
   private readonly id: number;
@@ -14,6 +19,8 @@ export class StreamPages implements PageHome {
   private readonly loaded = new Map<number, Page>();
   /** Those that turned out to be damaged. */
   private readonly lost = new Set<number>();
+  /** The one that the next entry goes to: it stays. */
+  tail: Page | null = null;
   private recent: Page | null = null;
 
   constructor(id: number, rows: QueueRows) {
@@ -29,6 +36,7 @@ export class StreamPages implements PageHome {
       return known;
     }
     if (this.lost.has(number)) return null;
+    if (this.loaded.size > LOADED_MAX) this.letGo();
     const { rows } = this;
     const read = rows.loaded.take(number, this);
     if (!rows.readIfSound(this.id, LANE, read, (error) => rows.setAside(error))) {
@@ -42,6 +50,21 @@ export class StreamPages implements PageHome {
     return read;
   }
 
+  /** Readers pass by: what they have read is of no more use than any other page. */
+  private letGo(): void {
+    const { loaded } = this.rows;
+    let looks = LOOKS;
+    for (const page of this.loaded.values()) {
+      looks -= 1;
+      if (this.release(page, loaded.durableBatch)) {
+        loaded.leave(page);
+        loaded.recycle(page);
+        return;
+      }
+      if (looks === 0) return;
+    }
+  }
+
   /** The page of a number, if it is in memory. */
   inMemory(number: number): Page | undefined {
     return this.loaded.get(number);
@@ -49,6 +72,7 @@ export class StreamPages implements PageHome {
 
   /** Makes a page whose first entries no message ever had. */
   make(number: number, emptySlots: number): Page {
+    if (this.loaded.size > LOADED_MAX) this.letGo();
     const page = this.rows.loaded.take(number, this);
     fillUp(page, emptySlots);
     this.loaded.set(number, page);
@@ -80,6 +104,7 @@ export class StreamPages implements PageHome {
     this.loaded.delete(number);
     rows.loaded.leave(page);
     if (this.recent === page) this.recent = null;
+    if (this.tail === page) this.tail = null;
     if (page.dirty) {
       // The next batch removes its row.
       page.gone = true;
@@ -94,11 +119,13 @@ export class StreamPages implements PageHome {
   takeAll(): ReadonlyMap<number, Page> {
     for (const page of this.loaded.values()) this.rows.loaded.leave(page);
     this.recent = null;
+    this.tail = null;
     return this.loaded;
   }
 
   /** See PageHome. A page that was used since the last such request stays. */
   release(page: Page, durableBatch: number): boolean {
+    if (page === this.tail) return false;
     if (page === this.recent) this.recent = null;
     else if (!page.dirty && page.batch <= durableBatch) return this.loaded.delete(page.number);
     return false;
