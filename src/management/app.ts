@@ -29,6 +29,7 @@ import { QUEUE_ROUTES } from './routes/queues.ts';
 import { SCHEDULE_ROUTES } from './routes/schedules.ts';
 import { SET_ASIDE_ROUTES } from './routes/set-aside.ts';
 import { SETTING_ROUTES } from './routes/settings.ts';
+import { STREAM_ROUTES } from './routes/streams/groups.ts';
 import { WEB_UI_ROUTES } from './routes/web-ui.ts';
 import { serveFiles } from './static.ts';
 import type { TimeSlice } from './time-slice.ts';
@@ -47,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   ...BINDING_ROUTES,
   ...QUEUE_ROUTES,
   ...DELAYED_ROUTES,
+  ...STREAM_ROUTES,
   ...SCHEDULE_ROUTES,
   ...SET_ASIDE_ROUTES,
   ...SETTING_ROUTES,

@@ -724,7 +724,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond, delayed, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
+/** Tried in beyond, delayed, stream-groups, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',
@@ -736,6 +736,10 @@ const ELSEWHERE: readonly string[] = [
   'POST /queues/:vhost/:name/redrive',
   'GET /queues/:vhost/:name/delayed',
   'POST /queues/:vhost/:name/delayed',
+  'GET /queues/:vhost/:name/readers',
+  'GET /queues/:vhost/:name/groups',
+  'PUT /queues/:vhost/:name/groups/:group',
+  'DELETE /queues/:vhost/:name/groups/:group',
   'PUT /queues/:vhost/:name/pause',
   'PUT /queues/:vhost/:name/resume',
   'GET /health/checks/set-aside',

@@ -53,6 +53,10 @@ export class Crowd {
     const view = this.view();
     view.importDefinitions(this.definitions());
     await this.connect();
+    const { streams } = view.localActor('operator', '/');
+    const place = { kind: 'offset', offset: 0 } as const;
+    for (let i = 0; i < this.count; i++) streams.setPlace('read', `g${i}`, place);
+    await view.settled();
   }
 
   async close(): Promise<void> {
@@ -187,6 +191,10 @@ export class Crowd {
     };
     const consuming = await (await open()).createChannel();
     await consuming.assertQueue('heard');
+    const reading = await (await open()).createChannel();
+    await reading.prefetch(1);
+    await reading.assertQueue('read', { arguments: { 'x-queue-type': 'stream' } });
+    await reading.consume('read', () => {}, { consumerTag: 'reader' });
     for (let i = 0; i < this.count; i += CHANNELS_EACH) {
       const client = await open();
       const some = Math.min(CHANNELS_EACH, this.count - i);

@@ -15,6 +15,7 @@ const NAMES: Readonly<Record<string, string>> = {
   destination: 'q',
   component: 'federation-upstream',
   exchange: 'amq.topic',
+  group: 'g',
 };
 
 beforeAll(async () => {
@@ -22,6 +23,8 @@ beforeAll(async () => {
   await api.call('PUT', `/vhosts/${VHOST}`, '{}');
   await api.call('PUT', '/users/u', '{"password":"p","tags":""}');
   await api.call('PUT', `/queues/${VHOST}/q`, '{"durable":true}');
+  const stream = { durable: true, arguments: { 'x-queue-type': 'stream' } };
+  await api.call('PUT', `/queues/${VHOST}/s`, stream);
 });
 afterAll(() => api.close());
 
@@ -38,7 +41,8 @@ function bodyOf(fields: Fields, odd: string | null = null, json = ''): string {
 function pathOf(route: string): readonly [method: string, path: string] {
   const [method = '', path = ''] = route.split(' ');
   const limit = path.startsWith('/user-limits') ? 'max-channels' : 'max-queues';
-  const other = path.startsWith('/settings') ? 'heartbeat' : 'q';
+  const queue = path.includes('/groups') ? 's' : 'q';
+  const other = path.startsWith('/settings') ? 'heartbeat' : queue;
   const name = path.includes('-limits') ? limit : other;
   return [method, path.replace(/:(\w+)/g, (_, key: string) => NAMES[key] ?? name)];
 }

@@ -148,6 +148,8 @@ export const BODIES: readonly (readonly [route: string, fields: Fields])[] = [
     },
   ],
   ['POST /queues/:vhost/:name/delayed', { action: ['"send"', 'text'], ids: ['["1-1"]', 'list'] }],
+  ['PUT /queues/:vhost/:name/groups/:group', { offset: ['1', 'integer'] }],
+  ['PUT /queues/:vhost/:name/groups/:group', { time: ['"2026-01-31T08:00:00Z"', 'text'] }],
   ['POST /queues/:vhost/:name/actions', { action: ['"sync"', 'text'] }],
   ['POST /users/bulk-delete', { users: ['["none"]', 'list'] }],
   ['PUT /settings/:name', { value: ['"30"', 'plain'] }],

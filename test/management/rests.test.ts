@@ -35,6 +35,9 @@ const QUERIES: readonly Record<string, string>[] = [
   { columns: 'name,vhost' },
 ];
 
+/** What streams alone have. */
+const OF_STREAMS = /\/(groups|readers)$/;
+
 /** What the parts of paths are: the thing that is found last, or that many others belong to. */
 function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string>> {
   const last = crowd.count - 1;
@@ -56,7 +59,7 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
     filter: 'none',
   };
   const names: readonly (readonly [start: string, name: string])[] = [
-    ['/queues', path.endsWith('/bindings') ? 'bound' : 'heard'],
+    ['/queues', path.endsWith('/bindings') ? 'bound' : OF_STREAMS.test(path) ? 'read' : 'heard'],
     ['/exchanges', 'amq.direct'],
     ['/connections', `shadow ${last}`],
     ['/channels', crowd.channel],

@@ -13,7 +13,8 @@ export type Named =
   | 'operator policy'
   | 'parameter'
   | 'component'
-  | 'schedule';
+  | 'schedule'
+  | 'group';
 
 /** The error for a user that is not there. */
 export function noUser(name: string): Refusal {

@@ -5,6 +5,7 @@ import { AmqpError } from '../../amqp/errors.ts';
 import type { FieldTable } from '../../amqp/field-table.ts';
 import { isShort, SHORT_BYTES_MAX } from '../../util/limits.ts';
 import { limitOf, type VhostLimits } from '../access/limits.ts';
+import { Refusal } from '../errors.ts';
 import { checkExchangeArguments, EXCHANGE_ARGUMENTS } from '../exchange/arguments.ts';
 import type { Exchange, ExchangeDeclaration } from '../exchange/exchange.ts';
 import { LEASES_EXCHANGE } from '../exchange/predeclared.ts';
@@ -15,6 +16,7 @@ import { checkSameArgument, checkSameQueueArguments } from '../queue/arguments/s
 import type { ConsumerSource } from '../queue/consumer.ts';
 import type { QueueDeclaration } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Stream } from '../queue/stream/stream.ts';
 import type { AnyQueue } from '../queue/types/create-queue.ts';
 import { QUEUE_TYPE, QUEUE_TYPES, queueTypeOf } from '../queue/types/registry.ts';
 
@@ -196,6 +198,12 @@ export function notStream(queue: AnyQueue, vhost: string, act: string): Queue {
   if (!queue.isStream) return queue;
   const text = `${act} not supported by stream queues ${queueIn(vhost, queue.name)}`;
   throw new AmqpError('NOT_IMPLEMENTED', text);
+}
+
+/** Throws a Refusal for a queue that is no stream; else returns it. */
+export function requireStream(queue: AnyQueue, vhost: string): Stream {
+  if (queue.isStream) return queue;
+  throw new Refusal('invalid', `${queueIn(vhost, queue.name)} is no stream`);
 }
 
 /** The error for a queue that is not there. */

@@ -11,6 +11,7 @@ import type { DelayPlace } from '../queue/delay/delay-lookup.ts';
 import type { DelayedAction, QueueDelays } from '../queue/delay/queue-delays.ts';
 import type { QueueDeclaration } from '../queue/ports.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Stream } from '../queue/stream/stream.ts';
 import type { AnyQueue } from '../queue/types/create-queue.ts';
 import type { VhostBindings } from './bindings.ts';
 import {
@@ -27,6 +28,7 @@ import {
   refuseDefaultExchange,
   refuseSystemExchange,
   refuseUnknownType,
+  requireStream,
   withQueueType,
 } from './declare-rules.ts';
 import { generateName } from './generated-name.ts';
@@ -184,6 +186,15 @@ export class VhostActor {
   handleDelayed(name: string, action: DelayedAction, places: readonly DelayPlace[] | null): number {
     this.rights.requireQueue('read', name);
     return this.vhost.handleDelayed(this.vhost.waitingIn(name, this.connection), action, places);
+  }
+
+  /**
+   * A stream, to see who reads it and to move the places of its groups. The right: read, as what consumers ack moves
+   * places, too. Throws a Refusal for a queue that is none.
+   */
+  stream(name: string): Stream {
+    this.rights.requireQueue('read', name);
+    return requireStream(this.vhost.queue(name, this.connection), this.vhost.name);
   }
 
   /**

@@ -19,6 +19,7 @@ import type { Vhost } from '../vhost/vhost.ts';
 import { paceWords } from './delayed/pace-words.ts';
 import { retryWords } from './delayed/retry-words.ts';
 import { mergeDefinitions } from './policies.ts';
+import type { StreamFields } from './queues/stream-fields.ts';
 
 /** How long something takes: RabbitMQ has nothing like it. */
 export interface LatencyView {
@@ -42,7 +43,7 @@ export interface OwnerView {
 }
 
 /** A queue with its statistics. */
-export interface QueueRow extends Partial<QuorumPlaces> {
+export interface QueueRow extends Partial<QuorumPlaces>, Partial<StreamFields> {
   readonly name: string;
   readonly vhost: string;
   readonly type: string;
@@ -91,8 +92,6 @@ export interface QueueRow extends Partial<QuorumPlaces> {
   readonly deaths?: DeathsView;
   /** The connection that declared it exclusive, where it is. */
   readonly owner_pid_details?: OwnerView;
-  /** How many read a stream, by node: a group counts once. */
-  readonly readers?: Readonly<Record<string, number>>;
 }
 
 /** Where the copies of a quorum queue are: there is one node. */

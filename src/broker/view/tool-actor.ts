@@ -32,6 +32,7 @@ import {
 } from './browse.ts';
 import { DelayedActor } from './delayed/delayed.ts';
 import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
+import { StreamActor } from './queues/stream-readers.ts';
 import { ScheduleActor } from './schedules/schedule-actor.ts';
 import type { ServerPort } from './server-port.ts';
 import { SetAsideActor } from './set-aside.ts';
@@ -109,6 +110,11 @@ export class ToolActor {
   /** What this user may do with what waits for its time. */
   get delayed(): DelayedActor {
     return new DelayedActor(this.broker, this.topology);
+  }
+
+  /** What this user may do with those that read streams. */
+  get streams(): StreamActor {
+    return new StreamActor(this.broker, this.vhost.name, this.topology);
   }
 
   /** What this user may do with schedules. */

@@ -26,6 +26,12 @@ export const OTHER = 'rights-other';
 const GONE = 'rights-gone';
 
 const QUEUE: Request = ['PUT', `/queues/${VHOST}/theirs`, { durable: true }];
+const STREAM: Request = [
+  'PUT',
+  `/queues/${VHOST}/theirs-s`,
+  { durable: true, arguments: { 'x-queue-type': 'stream' } },
+];
+const GROUP: Request = ['PUT', `/queues/${VHOST}/theirs-s/groups/g`, { offset: 0 }];
 const EXCHANGE: Request = ['PUT', `/exchanges/${VHOST}/theirs-x`, { type: 'topic' }];
 const BINDING: Request = ['POST', `/bindings/${VHOST}/e/theirs-x/q/theirs`, { routing_key: 'k' }];
 const USER: Request = ['PUT', `/users/${OTHER}`, { password: 'x', tags: '' }];
@@ -366,6 +372,23 @@ const QUEUES: readonly Act[] = [
   act('POST /queues/:vhost/:name/delayed', `/queues/${VHOST}/theirs/delayed`, {
     body: { action: 'send' },
     before: [QUEUE],
+    own: true,
+  }),
+  act('GET /queues/:vhost/:name/readers', `/queues/${VHOST}/theirs-s/readers`, {
+    before: [STREAM],
+    own: true,
+  }),
+  act('GET /queues/:vhost/:name/groups', `/queues/${VHOST}/theirs-s/groups`, {
+    before: [STREAM],
+    own: true,
+  }),
+  act('PUT /queues/:vhost/:name/groups/:group', `/queues/${VHOST}/theirs-s/groups/g`, {
+    body: { offset: 'first' },
+    before: [STREAM],
+    own: true,
+  }),
+  act('DELETE /queues/:vhost/:name/groups/:group', `/queues/${VHOST}/theirs-s/groups/g`, {
+    before: [STREAM, GROUP],
     own: true,
   }),
   act('POST /queues/:vhost/:name/redrive', `/queues/${VHOST}/theirs/redrive`, {

@@ -202,7 +202,7 @@ export class Stream
     const place = group === null ? undefined : this.places.of(group);
     const next = place?.offset ?? this.startOf(start);
     if (group !== null && place === undefined) {
-      if (this.places.all.size >= GROUPS_MAX) throw tooManyGroups(this.name);
+      this.checkGroup(group);
       this.movePlace(group, next);
     }
     return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until));
@@ -218,7 +218,26 @@ export class Stream
     this.changed();
   }
 
-  private startOf(start: StreamStart): number {
+  /** Whether a group has consumers now, or has had some whose deliveries are not settled. */
+  isRead(group: string): boolean {
+    for (const reading of this.readings) if (reading.group === group) return true;
+    return false;
+  }
+
+  /** Throws PRECONDITION_FAILED where a group can have no place: it is new, and there are too many. */
+  checkGroup(group: string): void {
+    const { all } = this.places;
+    if (!all.has(group) && all.size >= GROUPS_MAX) throw tooManyGroups(this.name);
+  }
+
+  /** Forgets a group, which is not read: it begins anew. */
+  forgetPlace(group: string): void {
+    this.places.remove(group);
+    this.changed();
+  }
+
+  /** The offset that a start means as things are. */
+  startOf(start: StreamStart): number {
     const { entries } = this;
     const { first, tail } = entries;
     switch (start.kind) {

@@ -3,11 +3,14 @@
 
 import type { Broker } from '../../broker.ts';
 import { argumentsOf } from '../../definitions/arguments-json.ts';
+import { spanOf } from '../../queue/stream/entries/span.ts';
 import type { Stream } from '../../queue/stream/stream.ts';
+import type { StreamRules } from '../../queue/stream/stream-rules.ts';
 import type { Rates } from '../../stats/rates.ts';
 import type { Vhost } from '../../vhost/vhost.ts';
 import { mergeDefinitions } from '../policies.ts';
 import { idleSince, type QueueDetail, type QueueRow, shownStats } from '../rows.ts';
+import type { StreamLimitsView } from './stream-fields.ts';
 
 /** What a stream's objects take in memory, about. */
 const STREAM_BYTES = 8192;
@@ -15,7 +18,7 @@ const STREAM_BYTES = 8192;
 /** The row of a stream. */
 export function rowOfStream(vhost: Vhost, stream: Stream, rates: Rates): QueueRow {
   const { entries, counts, consumers, readings, unackedCount } = stream;
-  const { count, bodyBytes } = entries;
+  const { count, bodyBytes, first, tail, durableTail } = entries;
   const { policy, operator } = vhost.policies.of(stream);
   const willing = !stream.paused && consumers.some((consumer) => consumer.ready);
   return {
@@ -62,6 +65,22 @@ export function rowOfStream(vhost: Vhost, stream: Stream, rates: Rates): QueueRo
     members: [vhost.nodeName],
     online: [vhost.nodeName],
     readers: { [vhost.nodeName]: readings.size },
+    first_offset: first,
+    last_offset: count === 0 ? null : tail - 1,
+    next_offset: tail,
+    committed_offset: durableTail === 0 ? null : durableTail - 1,
+    segments: count === 0 ? 0 : spanOf(tail - 1) - spanOf(first) + 1,
+    groups: stream.places.all.size,
+    limits: viewLimits(stream.limits),
+  };
+}
+
+function viewLimits({ maxAgeMs, lengthMax, lengthBytesMax }: StreamRules): StreamLimitsView {
+  const shown = (limit: number): number | null => (limit === Infinity ? null : limit);
+  return {
+    max_age_ms: shown(maxAgeMs),
+    max_length: shown(lengthMax),
+    max_length_bytes: shown(lengthBytesMax),
   };
 }
 

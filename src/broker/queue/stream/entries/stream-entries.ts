@@ -113,6 +113,11 @@ export class StreamEntries {
     return kept ? this.pages.at(number) : null;
   }
 
+  /** Whether a page is in memory. */
+  isInMemory(number: number): boolean {
+    return this.pages.inMemory(number) !== undefined;
+  }
+
   /** Whether a page that `page` gave before is still that page. */
   holds(page: Page, number: number): boolean {
     return this.pages.holds(page, number);
