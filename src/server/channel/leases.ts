@@ -77,7 +77,9 @@ export class Leases implements TimeoutOwner, LeasedDeliveries {
 
   private actionOf(consumer: Consumer | null, queue: ConsumerSource): TimeoutRules['action'] {
     const { action } = this.channel.connection.timeoutRules;
-    return consumer?.timeoutAction ?? queue.rules.consumerTimeoutAction ?? action;
+    const asked = consumer?.timeoutAction ?? queue.rules.consumerTimeoutAction ?? action;
+    // Taken back from a consumer that stays, what is late would be lost.
+    return asked === 'requeue' && !queue.type.deliversAgain ? 'cancel' : asked;
   }
 
   /** Whether a consumer is subscribed still: only then its place in the prefetch means something. */

@@ -144,7 +144,7 @@ const SETTINGS = [
     'consumer-timeout-action',
     oneOf(TIMEOUT_ACTIONS, () => 'invalid_consumer_timeout_action'),
     anyOf(TIMEOUT_ACTIONS, 'is not a valid consumer timeout action'),
-    'What becomes of a delivery that stays unacked for longer: its channel is closed, its consumer alone is cancelled, or its message goes back to the queue and the channel goes on.',
+    'What becomes of a delivery that stays unacked for longer: its channel is closed, its consumer alone is cancelled, or its message goes back to the queue and the channel goes on. For streams `requeue` means `cancel`.',
   ),
   row(
     'message-delay',

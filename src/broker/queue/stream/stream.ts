@@ -118,8 +118,12 @@ export class Stream
 
   /** Goes by other policies from now on, also for what is in the stream already. */
   applyPolicy(policy: PolicyDefinition | null, operator: PolicyDefinition | null): void {
+    const { consumerTimeoutMs } = this.rules;
     this.rules = rulesOf(this.arguments, policy, operator);
     this.limits = streamRulesOf(this.arguments, policy, operator);
+    if (this.rules.consumerTimeoutMs !== consumerTimeoutMs) {
+      for (const consumer of this.consumers) consumer.channel.timeoutChanged(consumer);
+    }
     this.changed();
   }
 

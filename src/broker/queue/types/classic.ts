@@ -13,6 +13,7 @@ export const CLASSIC = {
   getBesideSingleActive: true,
   exclusiveConsumers: true,
   hasMembers: false,
+  deliversAgain: true,
   serverNamed: true,
   wrongProperty: () => null,
 } as const satisfies QueueType;

@@ -29,6 +29,8 @@ export interface QueueType {
   readonly exclusiveConsumers: boolean;
   /** Whether its queues have members on nodes, which tools list. */
   readonly hasMembers: boolean;
+  /** Whether what a consumer gives back goes out again; else it counts as read as long as the consumer is there. */
+  readonly deliversAgain: boolean;
   /** Whether a declaration can leave the name of its queue to the broker. */
   readonly serverNamed: boolean;
   /** The property that keeps a queue of such a life from being of this type, in RabbitMQ's words; null: none does. */

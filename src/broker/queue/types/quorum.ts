@@ -13,6 +13,7 @@ export const QUORUM = {
   getBesideSingleActive: false,
   exclusiveConsumers: false,
   hasMembers: true,
+  deliversAgain: true,
   serverNamed: true,
   wrongProperty,
 } as const satisfies QueueType;

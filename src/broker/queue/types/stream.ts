@@ -13,6 +13,7 @@ export const STREAM = {
   getBesideSingleActive: true,
   exclusiveConsumers: false,
   hasMembers: true,
+  deliversAgain: false,
   serverNamed: false,
   wrongProperty,
 } as const satisfies QueueType;
