@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Broker } from '../support/amqp.ts';
 import { pause } from '../support/amqp.ts';
 import type { RawConnection } from '../support/amqp-raw.ts';
-import { type Fields, typed } from '../support/amqp-wire.ts';
+import { type Fields, type Typed, typed } from '../support/amqp-wire.ts';
 
 /** How texts name a queue. */
 export const inPlace = (queue: string): string => `queue '${queue}' in vhost '/'`;
@@ -11,15 +11,15 @@ export const inPlace = (queue: string): string => `queue '${queue}' in vhost '/'
 /** A message of a stream as it was delivered. */
 export interface Read {
   /** The header `x-stream-offset`, with its type. */
-  readonly offset: unknown;
+  readonly offset: Typed;
   readonly deliveryTag: unknown;
   readonly body: string;
 }
 
-export const offsetsOf = (all: readonly Read[]): unknown[] => all.map(({ offset }) => offset);
+export const offsetsOf = (all: readonly Read[]): Typed[] => all.map(({ offset }) => offset);
 
 /** So many offsets in a row, as headers have them. */
-export const offsets = (first: number, count: number): unknown[] =>
+export const offsets = (first: number, count: number): Typed[] =>
   Array.from({ length: count }, (_, n) => typed('l', first + n));
 
 export interface Streams {
@@ -69,7 +69,7 @@ export async function read(raw: RawConnection, count: number): Promise<Read[]> {
     const { method, properties, body } = await raw.message(1);
     const headers = properties['headers'] as Fields;
     expect(method).toMatchObject({ name: 'basic.deliver', redelivered: false });
-    const offset = headers['x-stream-offset'];
+    const offset = headers['x-stream-offset'] as Typed;
     all.push({ offset, deliveryTag: method['deliveryTag'], body: body.toString() });
   }
   return all;
