@@ -81,6 +81,7 @@ it('adds the offset to what has no headers, and puts it over what the publisher 
     [{ headers: {} }, {}],
     [{ headers: { 'x-stream-offset': typed('l', 77), ...own } }, own],
     [{ headers: { ...own, 'x-stream-offset': 'text' } }, own],
+    [{ headers: { 'x-stream-offset': typed('s', 77), ...own, z: 'last' } }, { ...own, z: 'last' }],
     [{ deliveryMode: 2, headers: { 'x-stream-offset': null } }, {}],
   ];
   for (const [properties] of cases) raw.publish(1, { routingKey: queue }, properties);

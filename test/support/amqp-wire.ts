@@ -195,7 +195,12 @@ class Reader {
   table(): Fields {
     const inner = new Reader(this.longstr(), 0);
     const table: Fields = {};
-    while (inner.at < inner.bytes.length) table[inner.shortstr()] = inner.value();
+    while (inner.at < inner.bytes.length) {
+      const key = inner.shortstr();
+      // Clients differ in which they take.
+      if (Object.hasOwn(table, key)) throw new Error(`${key} is twice in a table`);
+      table[key] = inner.value();
+    }
     return table;
   }
   value(): unknown {

@@ -35,12 +35,12 @@ import {
 import {
   type SeenMessage,
   seeCounted,
-  writeCountedDelivery,
   writeGetOk,
   writeReturn,
+  writeSeenDelivery,
 } from '../wire/message-writer.ts';
 import type { Outbox } from '../wire/outbox.ts';
-import { writeEntry } from '../wire/stream-writer.ts';
+import { seeEntry, writeEntry } from '../wire/stream-writer.ts';
 import { CancelNotices } from './cancel-notices.ts';
 import type { ChannelConnection } from './channel-connection.ts';
 import { channelDetails } from './channel-details.ts';
@@ -175,7 +175,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     if (redelivered) this.counts.redelivered += 1;
     const prefix = this.prefixOf(consumer);
     if (seen !== null) {
-      writeCountedDelivery(this, prefix.bytes, tag, seen);
+      writeSeenDelivery(this, prefix.bytes, tag, true, seen);
     } else {
       const record = position - positionOf(segment.id, 0);
       const { link, number } = this;
@@ -192,8 +192,10 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     offset: number,
     partition: number,
   ): void {
-    const { core, peerFrameMax } = this.connection;
+    const { core } = this.connection;
     const segment = core.log.readable(position);
+    const record = position - positionOf(segment.id, 0);
+    const seen = seeEntry(core.log, segment, position, record, offset, partition);
     // All that can fail over this message has been done: from here on it is delivered.
     core.line.begin();
     if (this.vhost.firehose !== null) this.trace(source, position, false);
@@ -201,9 +203,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     this.credit.unacked += 1;
     this.counts.delivered += 1;
     const prefix = this.prefixOf(consumer);
-    const record = position - positionOf(segment.id, 0);
-    const { link, number } = this;
-    writeEntry(link, prefix, number, peerFrameMax, tag, segment, record, offset, partition);
+    writeEntry(this, prefix, tag, seen, segment, record, offset, partition);
     core.line.end();
   }
 

@@ -44,16 +44,17 @@ export function seeGot(log: MessageLog, queue: ConsumerSource, taken: TakenEntry
   return see(log, taken.position, gotCount(queue, taken));
 }
 
-/** Writes basic.deliver for a message that came back to a queue which counts that. */
-export function writeCountedDelivery(
+/** Writes basic.deliver for a message that was read, as its headers are not those that it came with. */
+export function writeSeenDelivery(
   target: FrameTarget,
   deliverPrefix: Buffer,
   tag: number,
+  redelivered: boolean,
   seen: SeenMessage,
 ): void {
   const prefix = Buffer.alloc(deliverPrefix.length + 9);
   deliverPrefix.copy(prefix);
-  writeTag(prefix, deliverPrefix.length, tag, true);
+  writeTag(prefix, deliverPrefix.length, tag, redelivered);
   writeMessage(target, prefix, NOTHING, seen);
 }
 

@@ -2,44 +2,77 @@
 // chooses what is sent.
 
 import { FRAME_END } from '../../amqp/constants.ts';
-import { BIT_HEADERS, propertyStart } from '../../amqp/property-walk.ts';
+import { BIT_HEADERS, hasProperty, headerAt, propertyStart } from '../../amqp/property-walk.ts';
+import type { MessageLog } from '../../message/log/log.ts';
 import type { Segment } from '../../message/log/segment.ts';
+import { readMessage, recordWithHeaders } from '../../message/read-message.ts';
 import { addressEnd, addressStart } from '../../message/record.ts';
 import { copyBytes, U32 } from '../../util/bytes.ts';
 import { asBytes, type Bytes, UNCOPIED_BODY_BYTES_MIN, writeBody } from './content-writer.ts';
-import type { Outbox } from './outbox.ts';
+import { type FrameTarget, type SeenMessage, writeSeenDelivery } from './message-writer.ts';
 
 /** The offset, RabbitMQ's; and which partition of a super stream a message is of, ours. Each is a signed 64-bit integer. */
-const OFFSET_HEADER = asBytes(longHeader('x-stream-offset'));
-const PARTITION_HEADER = asBytes(longHeader('x-stream-partition'));
+const OFFSET_NAME = Buffer.from('x-stream-offset');
+const PARTITION_NAME = Buffer.from('x-stream-partition');
+const OFFSET_HEADER = asBytes(longHeader(OFFSET_NAME));
+const PARTITION_HEADER = asBytes(longHeader(PARTITION_NAME));
 
 /** Where the property flags stand in a content-header frame, and the bit of them that says that there are headers. */
 const FLAGS_AT = 19;
 const HEADERS_FLAG = 1 << BIT_HEADERS;
 
-function longHeader(name: string): Buffer {
+function longHeader(name: Buffer): Buffer {
   const field = Buffer.alloc(1 + name.length + 1 + 8);
   field[0] = name.length;
-  field.write(name, 1);
+  name.copy(field, 1);
   field.write('l', 1 + name.length);
   return field;
 }
 
 /**
+ * Reads a message that came with a header which says where it stands, as one does that was read from a stream and
+ * published again with all its headers, and puts right what it says: `writeEntry` would say it twice, and some clients go
+ * by what comes first. Null: it has no such header.
+ */
+export function seeEntry(
+  log: MessageLog,
+  segment: Segment,
+  position: number,
+  record: number,
+  offset: number,
+  partition: number,
+): SeenMessage | null {
+  const source = segment.bytes as Buffer;
+  const flagsAt = addressEnd(source, record) + 2 + FLAGS_AT;
+  if (!hasProperty(source, flagsAt, BIT_HEADERS)) return null;
+  const told =
+    headerAt(source, flagsAt, OFFSET_NAME) >= 0 ||
+    (partition >= 0 && headerAt(source, flagsAt, PARTITION_NAME) >= 0);
+  if (!told) return null;
+  const message = readMessage(log, position);
+  const { headers } = message;
+  headers.set(OFFSET_NAME.toString(), { type: 'l', value: offset });
+  if (partition >= 0) headers.set(PARTITION_NAME.toString(), { type: 'l', value: partition });
+  return { bytes: recordWithHeaders(message), record: 0, segment: null };
+}
+
+/**
  * Writes basic.deliver with its content as `writeDelivery` does, and with headers more at the end of those that there
- * are. `partition`: -1 for none. Delivered before or not is not known of messages of a stream.
+ * are. `seen`: what `seeEntry` gave. `partition`: -1 for none. Delivered before or not is not known of messages of a stream.
  */
 export function writeEntry(
-  outbox: Outbox,
+  target: FrameTarget,
   prefix: Bytes,
-  channel: number,
-  frameMax: number,
   tag: number,
+  seen: SeenMessage | null,
   segment: Segment,
   record: number,
   offset: number,
   partition: number,
 ): void {
+  if (seen !== null) return writeSeenDelivery(target, prefix.bytes, tag, false, seen);
+  const { link: outbox, number: channel } = target;
+  const frameMax = target.connection.peerFrameMax;
   const source = segment.bytes as Buffer;
   const sourceView = segment.view as DataView;
   const address = addressStart(record);
