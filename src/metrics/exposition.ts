@@ -13,6 +13,7 @@ import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import { BROKER_GROUPS, BROKER_METRICS, INFO, OWN_METRICS } from './families/broker.ts';
 import type { BrokerMetric, Facts } from './families/family.ts';
 import { CHANNELS, CONNECTIONS, EXCHANGES, QUEUES, VHOSTS } from './families/objects.ts';
+import { STREAM_GROUPS, STREAMS } from './families/streams.ts';
 import { writeMemory } from './memory.ts';
 import { type Wanted, writeObjects } from './objects.ts';
 import { type Endpoint, endpointOf, type Filter, filterOf } from './query.ts';
@@ -33,7 +34,7 @@ const CLUSTER = 'rabbitmq_cluster_';
 
 /** What is added up on the first path has a group there. */
 const IN_PLAIN: ReadonlySet<string> = new Set(
-  [QUEUES, CHANNELS, CONNECTIONS]
+  [QUEUES, CHANNELS, CONNECTIONS, STREAMS, STREAM_GROUPS]
     .flatMap<{ readonly name: string }>(({ groups }) => groups)
     .map(({ name }) => name)
     .filter((name) => name !== 'queue_delivery_metrics'),
@@ -119,6 +120,8 @@ export class Exposition {
     yield* writeObjects(context, QUEUES, wanted, timeSlice);
     yield* writeObjects(context, CHANNELS, wanted, timeSlice);
     yield* writeObjects(context, CONNECTIONS, wanted, timeSlice);
+    yield* writeObjects(context, STREAMS, wanted, timeSlice);
+    yield* writeObjects(context, STREAM_GROUPS, wanted, timeSlice);
     yield* this.histograms(timeSlice);
   }
 
@@ -141,6 +144,8 @@ export class Exposition {
     yield* writeObjects(context, QUEUES, wanted, timeSlice);
     yield* writeObjects(context, CHANNELS, wanted, timeSlice);
     yield* writeObjects(context, CONNECTIONS, wanted, timeSlice);
+    yield* writeObjects(context, STREAMS, wanted, timeSlice);
+    yield* writeObjects(context, STREAM_GROUPS, wanted, timeSlice);
     const ofCluster = { ...wanted, prefix: CLUSTER };
     const isOfCluster = (group: string): boolean => group !== 'exchange_metrics';
     yield* writeObjects(

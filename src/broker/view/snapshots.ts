@@ -18,6 +18,7 @@ import type { BindingEnd } from '../vhost/vhost-actor.ts';
 import { type BindingRow, bindingsFrom, bindingsOf, bindingsTo, countFrom } from './bindings.ts';
 import { lookAtAll, type ProcessLevels } from './history/look.ts';
 import { detailOf, headTimestampOf, oldestMs, rowOf, sample } from './queues/any-queue.ts';
+import { StreamSnapshots } from './queues/stream-snapshots.ts';
 import {
   type ConsumerFilter,
   type ConsumerRow,
@@ -83,6 +84,8 @@ export class Snapshots {
   readonly exchangeTypes = exchangeTypes;
   private readonly broker: Broker;
   readonly host: ServerPort;
+  /** What a scrape reads of streams. */
+  readonly streams: StreamSnapshots;
 
   /** How the node is called. */
   get node(): string {
@@ -92,6 +95,7 @@ export class Snapshots {
   constructor(broker: Broker, host: ServerPort) {
     this.broker = broker;
     this.host = host;
+    this.streams = new StreamSnapshots(broker);
   }
 
   /** The names of all vhosts. */

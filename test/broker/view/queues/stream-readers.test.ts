@@ -11,6 +11,7 @@ import {
   groupRows,
   StreamActor,
 } from '../../../../src/broker/view/queues/stream-readers.ts';
+import { StreamSnapshots } from '../../../../src/broker/view/queues/stream-snapshots.ts';
 import { streamsAmong } from '../../plain-queue.ts';
 import { NOW_MS, SmallBroker } from '../../small-broker.ts';
 
@@ -144,4 +145,21 @@ test('lags read no more from the disk than they may, and each place once', () =>
   expect(seconds(100)).toEqual([0, 0, 0]);
   small.pass(1_000);
   expect(seconds(0)).toEqual([1, 1, 1]);
+});
+
+test('a scrape sees all streams with the lag of the reader that is behind most, and all groups', () => {
+  const small = declared();
+  small.declare('q');
+  filled(small, 10);
+  actorOf(small).setPlace('s', 'g', at(4));
+  const stream = streamOf(small);
+  const offsets = () => [...new StreamSnapshots(small.broker).offsets(['/', 'none'])];
+  const shown = { vhost: '/', name: 's', first_offset: 0, next_offset: 10 };
+  expect(offsets().filter((row) => row !== null)).toEqual([{ ...shown, max_offset_lag: 0 }]);
+  const from = (offset: number) => ({ start: at(offset), until: null, group: null, filter: null });
+  stream.reading(from(7));
+  stream.reading(from(3));
+  expect(offsets()).toContainEqual({ ...shown, max_offset_lag: 7 });
+  const groups = [...new StreamSnapshots(small.broker).groups(['/', 'none'])];
+  expect(groups).toContainEqual(expect.objectContaining({ name: 'g', lag_messages: 6 }));
 });
