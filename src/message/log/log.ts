@@ -374,7 +374,7 @@ export class MessageLog {
   private free(segment: Segment): void {
     this.segments.delete(segment.id);
     this.sparse.remove(segment);
-    if (segment.rows.length > 0) {
+    if (segment.storedBytes > 0) {
       this.sparse.storedBytes -= segment.storedBytes;
       removeSegmentRows(this.residentsOf(segment).store as Store, segment);
     }

@@ -3,7 +3,7 @@
 
 import type { Store } from '../../store/port.ts';
 import { Segment } from './segment.ts';
-import { isSegmentKey, noteSegmentRow, segmentIdOfKey, segmentKeys } from './segment-rows.ts';
+import { countSegmentRow, isSegmentKey, segmentIdOfKey, segmentKeys } from './segment-rows.ts';
 import type { Sparse } from './sparse.ts';
 
 /** Fills in the segments that the store holds; returns an id above those of all. */
@@ -21,10 +21,11 @@ export function recoverSegments(
     if (segment === undefined) {
       segment = new Segment(id, true, null, false);
       segment.open = false;
+      segment.rows = null;
       segments.set(id, segment);
     }
     const before = segment.storedBytes;
-    noteSegmentRow(segment, key);
+    countSegmentRow(segment, key);
     sparse.storedBytes += segment.storedBytes - before;
     segment.sealedEnd = segment.end;
     nextId = Math.max(nextId, id + 1);

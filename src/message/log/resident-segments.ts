@@ -76,7 +76,7 @@ export class ResidentSegments {
 
   /** Whether the store has a segment wholly, to be read now. */
   has(segment: Segment): boolean {
-    const whole = segment.sealedEnd === segment.end && segment.rows.length > 0;
+    const whole = segment.sealedEnd === segment.end && segment.storedBytes > 0;
     return whole && segment.sealedBatch <= this.readableBatch;
   }
 
@@ -109,6 +109,7 @@ export class ResidentSegments {
         bytesWanted -= bytes;
         if (this.has(segment)) {
           bytesNow -= bytes;
+          segment.rows = null;
           release(segment);
           continue;
         }

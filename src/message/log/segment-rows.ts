@@ -93,33 +93,49 @@ export function packSegment(
 
 /** Removes all rows of a segment from the store. */
 export function removeSegmentRows(store: Store, segment: Segment): void {
-  for (let at = 0; at < segment.rows.length; at += ROW_FIELDS) {
-    store.remove(TABLE_SEGMENTS, keyOfRow(segment, at));
+  const rows = rowsOf(store, segment);
+  for (let at = 0; at < rows.length; at += ROW_FIELDS) {
+    store.remove(TABLE_SEGMENTS, keyOfRow(segment.id, rows, at));
   }
   segment.rows = [];
   segment.storedBytes = 0;
 }
 
-/** There are very many segments: an array that is made anew takes no more than it needs. */
-function noteRow(segment: Segment, place: number, length: number, crc: number): void {
-  segment.rows = [...segment.rows, place, length, crc];
+/** The rows of a segment, as `Segment.rows` has them. */
+function rowsOf(store: Store, { id, rows }: Segment): number[] {
+  if (rows !== null) return rows;
+  const found: number[] = [];
+  const [from, to] = [keyOfSegment(id), keyOfSegment(id + 1)];
+  for (const key of store.keys(TABLE_SEGMENTS, from, to)) {
+    if (isSegmentKey(key)) {
+      found.push(key.readUInt32BE(6), key.readUInt32BE(10), key.readUInt32BE(14));
+    }
+  }
+  return found;
+}
+
+/** Counts a row that the store holds, by its key. */
+export function countSegmentRow(segment: Segment, key: Buffer): void {
+  const place = key.readUInt32BE(6);
+  const length = key.readUInt32BE(10);
   segment.storedBytes += length;
+  segment.end = Math.max(segment.end, place >= PACKED ? place - PACKED : place + length);
 }
 
 /** Notes a row that the store holds, by its key. Rows are noted in the order of their keys. */
 export function noteSegmentRow(segment: Segment, key: Buffer): void {
-  const place = key.readUInt32BE(6);
-  const length = key.readUInt32BE(10);
-  noteRow(segment, place, length, key.readUInt32BE(14));
-  segment.end = Math.max(segment.end, place >= PACKED ? place - PACKED : place + length);
+  const fields = [key.readUInt32BE(6), key.readUInt32BE(10), key.readUInt32BE(14)];
+  segment.rows = [...(segment.rows ?? []), ...fields];
+  countSegmentRow(segment, key);
 }
 
 /**
  * What a store has of a segment, as far as its keys tell: of a packed one all up to its end, since only the row
  * itself names the ranges.
  */
-export function heldByKeys({ rows, end }: Segment): HeldRanges {
+export function heldByKeys({ rows: known, end }: Segment): HeldRanges {
   const held: number[] = [];
+  const rows = known ?? [];
   for (let at = 0; at < rows.length; at += ROW_FIELDS) {
     const place = rows[at] as number;
     if (place >= PACKED) return [0, end];
@@ -150,12 +166,13 @@ export function segmentKeys(store: Store): Iterable<Buffer> {
  * may be used.
  */
 export function readSegment(store: Store, segment: Segment, into?: Buffer): StoredBytes {
-  const { rows, end } = segment;
+  const { id, end } = segment;
+  const rows = rowsOf(store, segment);
   const held: number[] = [];
   let bytes: Buffer | null = null;
   let filled = 0;
   for (let at = 0; at < rows.length; at += ROW_FIELDS) {
-    const key = keyOfRow(segment, at);
+    const key = keyOfRow(id, rows, at);
     const place = rows[at] as number;
     if (place >= PACKED) return unpack(key, readRow(store, key), end);
     const value = readRow(store, key, into?.subarray(place));
@@ -207,11 +224,13 @@ function unpack(key: Buffer, value: Buffer, end: number): StoredBytes {
 }
 
 function putRow(store: Store, segment: Segment, place: number, value: Buffer): void {
-  noteRow(segment, place, value.length, crc32(value));
-  store.put(TABLE_SEGMENTS, keyOfRow(segment, segment.rows.length - ROW_FIELDS), value);
+  const rows = [...(segment.rows ?? []), place, value.length, crc32(value)];
+  segment.rows = rows;
+  segment.storedBytes += value.length;
+  store.put(TABLE_SEGMENTS, keyOfRow(segment.id, rows, rows.length - ROW_FIELDS), value);
 }
 
-function keyOfRow({ id, rows }: Pick<Segment, 'id' | 'rows'>, at: number): Buffer {
+function keyOfRow(id: number, rows: readonly number[], at: number): Buffer {
   const key = Buffer.allocUnsafe(KEY_BYTES);
   key.writeUIntBE(id, 0, 6);
   key.writeUInt32BE(rows[at] as number, 6);
@@ -230,7 +249,8 @@ export function checkHeld(segment: Segment, position: number, read: SegmentBytes
 
 function cutRecord({ id, rows }: Segment, offset: number): CorruptRecordError {
   const what = `the record at byte ${offset} of segment ${id} is not there, or cut off`;
-  const key = rows.length > 0 ? keyOfRow({ id, rows }, rows.length - ROW_FIELDS) : keyOfSegment(id);
+  const known = rows !== null && rows.length > 0;
+  const key = known ? keyOfRow(id, rows, rows.length - ROW_FIELDS) : keyOfSegment(id);
   return damaged(key, what);
 }
 

@@ -65,8 +65,11 @@ export class Segment {
   pooled: boolean;
   /** Bytes of the records in it: less than `end` if other things lie between them. */
   recordBytes = 0;
-  /** The rows a store holds of it, see segment-rows.ts: for each its offset, length and checksum. */
-  rows: number[] = [];
+  /**
+   * The rows a store holds of it, see segment-rows.ts: for each its offset, length and checksum. Null: there are some, which
+   * the store alone knows. Very many segments are away, and their rows would take more memory than all else of them.
+   */
+  rows: number[] | null = [];
   /** Bytes of those rows. */
   storedBytes = 0;
 

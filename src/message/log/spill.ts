@@ -53,7 +53,7 @@ export class Spill {
     for (const segment of segments) {
       if (this.bytesUnderWay + bytes >= UNDER_WAY_BYTES_MAX) break;
       // It may be there already, on its way to fewer bytes.
-      if (segment.bytes === null || segment.rows.length > 0) continue;
+      if (segment.bytes === null || segment.storedBytes > 0) continue;
       putAll(segment, (part, start, end, offset) =>
         putSegmentRows(store, segment, part, start, end, offset),
       );
