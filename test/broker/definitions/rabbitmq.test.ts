@@ -98,6 +98,12 @@ test('what was imported holds: arguments, policies and operator policies togethe
   expect(of('lazy.one')).toMatchObject({ lengthMax: 10_000, overflow: 'reject-publish' });
   expect(of('quorum')).toMatchObject({ deliveryLimit: 5, lengthMax: 1_000_000 });
   expect(vhost.exchange('in.orders').alternateExchange).toBe('unrouted');
+  const events = vhost.queues.get('events');
+  expect(events?.isStream === true && events.limits).toEqual({
+    maxAgeMs: 7 * 86_400_000,
+    lengthBytesMax: 1_048_576,
+    lengthMax: Infinity,
+  });
 });
 
 test('the password of an imported user is the one it had', async () => {
