@@ -17,6 +17,7 @@ import {
   PUSH_STORED,
 } from '../../src/broker/queue/push-flags.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import { DuePlaces, headerSigns, SIGN_STREAM } from '../../src/broker/routing/header-signs.ts';
 import { MessageProperties } from '../../src/broker/routing/message-properties.ts';
 import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import {
@@ -103,6 +104,7 @@ export class SmallBroker {
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.addRefs(route.queues.length, body.length);
     let flags = stored ? PUSH_STORED : 0;
+    flags |= headerSigns(payload, PROPERTY_FLAGS_OFFSET, new DuePlaces()) & SIGN_STREAM;
     if (expiration !== undefined) flags |= PUSH_EXPIRES;
     const { headers } = properties;
     if (headers?.has('x-delay') || headers?.has('x-deliver-at')) flags |= PUSH_DELAYED;

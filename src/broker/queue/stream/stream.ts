@@ -22,17 +22,25 @@ import type {
   QueueHost,
   Watched,
 } from '../ports.ts';
-import { PUSH_STORED } from '../push-flags.ts';
+import { PUSH_STORED, PUSH_STREAM_HEADERS } from '../push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
 import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
 import { dropSome, nextDropMs } from './entries/retention.ts';
 import { StreamEntries } from './entries/stream-entries.ts';
 import { StreamSweep } from './entries/stream-sweep.ts';
+import { FilterWalk, WalkBudget } from './filter/filter-walk.ts';
+import { fingerprintAt, NO_VALUE } from './filter/fingerprint.ts';
+import { ValueFilter } from './filter/value-filter.ts';
 import { Cursor } from './reading/cursor.ts';
 import { GROUPS_MAX, Places } from './reading/places.ts';
 import { type ReadingOwner, StreamReading } from './reading/reading.ts';
-import type { ReadingSpec, StreamStart, StreamUntil } from './reading/reading-spec.ts';
+import type {
+  ReadingSpec,
+  StreamFilter,
+  StreamStart,
+  StreamUntil,
+} from './reading/reading-spec.ts';
 import { type StreamRules, streamRulesOf } from './stream-rules.ts';
 
 /** One stream. */
@@ -101,7 +109,9 @@ export class Stream
   /** See MessageSink. It is never full. */
   push(position: number, bodyBytes: number, flags: number): boolean {
     if ((flags & PUSH_STORED) === 0) return this.refuse(position, bodyBytes);
-    this.entries.push(position, bodyBytes, this.host.nowMs);
+    const told = (flags & PUSH_STREAM_HEADERS) !== 0;
+    const fingerprint = told ? fingerprintAt(this.log, position) : NO_VALUE;
+    this.entries.push(position, bodyBytes, this.host.nowMs, fingerprint);
     this.counts.published += 1;
     this.host.unsealedPushed += 1;
     this.host.unsealedLive += 1;
@@ -190,26 +200,36 @@ export class Stream
 
   /**
    * What a consumer subscribes to that asks for this: a reading of its own, or its group's. Throws PRECONDITION_FAILED
-   * for a new group where there are too many.
+   * for a new group where there are too many, and for a group that has another filter.
    */
   reading(spec: ReadingSpec): StreamReading {
     const { group } = spec;
     const known = group === null ? undefined : this.groups.get(group);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.checkJoining(spec);
+      return known;
+    }
     const reading = new StreamReading(this.name, group, [this.cursor(spec, 0)], this.host, this);
     if (group !== null) this.groups.set(group, reading);
     return reading;
   }
 
   /** Where a reading stands as it begins: a group that has a place there. */
-  cursor({ group, start, until }: ReadingSpec, index: number): Cursor {
+  cursor({ group, start, until, filter }: ReadingSpec, index: number): Cursor {
     const place = group === null ? undefined : this.places.of(group);
     const next = place?.offset ?? this.startOf(start);
     if (group !== null && place === undefined) {
       this.checkGroup(group);
       this.movePlace(group, next);
     }
-    return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until));
+    const walk = filter === null ? null : this.walk(filter);
+    return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until), walk);
+  }
+
+  private walk(filter: StreamFilter): FilterWalk {
+    const { time } = this.host;
+    const budget = new WalkBudget(() => time.now());
+    return new FilterWalk(new ValueFilter(filter), this.entries, this.log, budget);
   }
 
   readingOver(reading: StreamReading): void {

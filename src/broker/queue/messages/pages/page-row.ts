@@ -14,13 +14,14 @@ import {
 /*
  * A page as a row, `n` being the number of entries it has so far. With all of them:
  *
- *   0        u16  n, with ROW_EXPIRING, ROW_COUNTS, ROW_STARTS and ROW_GROUPS where the parts of these names follow
+ *   0        u16  n, with ROW_EXPIRING, ROW_COUNTS, ROW_STARTS, ROW_GROUPS and ROW_FILTERS where the parts of these names follow
  *   2        n x (f64 position in the log | u32 body bytes)
  *   2+12n    ceil(n/8) bytes: bit set = this entry is there; clear = settled, or transient
  *            ROW_EXPIRING: ceil(n/8) bytes: bit set = ENTRY_EXPIRES
  *            ROW_COUNTS: u16 k, k x (u8 slot | u32 returns): entries that came back to the queue
  *            ROW_STARTS: u16 k, k x (u8 slot | u48 ms): entries whose time to live began later than they arrived
  *            ROW_GROUPS: u16 k, k x (u48 key): the groups of the entries that are there, in order of slots
+ *            ROW_FILTERS: u16 k, k x (u16 fingerprint, 0: none): the filter values of the same entries
  *   end-4    u32  checksum of all before it
  *
  * Or with those `m` alone that are there, where that is shorter:
@@ -29,7 +30,7 @@ import {
  *   2        u16  m
  *   4        m x (u8 slot | f64 position in the log | u32 body bytes), in order of slots
  *            ROW_EXPIRING: ceil(m/8) bytes: bit set = ENTRY_EXPIRES
- *            ROW_COUNTS, ROW_STARTS, ROW_GROUPS, checksum: as above
+ *            ROW_COUNTS, ROW_STARTS, ROW_GROUPS, ROW_FILTERS, checksum: as above
  *
  * The parts before the checksum are there only if some entry needs them.
  */
@@ -38,11 +39,13 @@ const ROW_SPARSE_ENTRY_BYTES = 13;
 const ROW_COUNT_BYTES = 5;
 const ROW_START_BYTES = 7;
 const ROW_GROUP_BYTES = 6;
+const ROW_FILTER_BYTES = 2;
 const ROW_EXPIRING = 0x8000;
 const ROW_COUNTS = 0x4000;
 const ROW_SPARSE = 0x2000;
 const ROW_STARTS = 0x1000;
 const ROW_GROUPS = 0x0800;
+const ROW_FILTERS = 0x0400;
 const ROW_ENTRIES_MASK = 0x1ff;
 
 const WRONG_LENGTH = 'its length is wrong';
@@ -61,18 +64,21 @@ export function encodePage(page: Page): Buffer {
   const began = storedOf(page, page.starts);
   const starts = began.length === 0 ? 0 : 2 + began.length * ROW_START_BYTES;
   const groups = page.groups === null ? 0 : 2 + m * ROW_GROUP_BYTES;
-  const row = Buffer.alloc(expiringAt + expiring + counts + starts + groups + 4);
+  const filters = page.filters === null ? 0 : 2 + m * ROW_FILTER_BYTES;
+  const filtersAt = expiringAt + expiring + counts + starts + groups;
+  const row = Buffer.alloc(filtersAt + filters + 4);
   const flags =
     (expiring > 0 ? ROW_EXPIRING : 0) |
     (counts > 0 ? ROW_COUNTS : 0) |
     (starts > 0 ? ROW_STARTS : 0) |
-    (groups > 0 ? ROW_GROUPS : 0);
+    (groups > 0 ? ROW_GROUPS : 0) |
+    (filters > 0 ? ROW_FILTERS : 0);
   if (sparse) writeSparse(row, page, flags, expiringAt);
   else writeDense(row, page, flags, expiringAt);
   if (counts > 0) writeReturns(row, expiringAt + expiring, returns);
   if (starts > 0) writeStarts(row, expiringAt + expiring + counts, began);
-  if (page.groups !== null)
-    writeGroups(row, expiringAt + expiring + counts + starts, page, page.groups);
+  if (page.groups !== null) writeGroups(row, filtersAt - groups, page, page.groups);
+  if (page.filters !== null) writeFilters(row, filtersAt, page, page.filters);
   writeChecksum(row);
   return row;
 }
@@ -131,7 +137,9 @@ export function decodePage(row: Buffer, page: Page): string | null {
   const hasStarts = (head & ROW_STARTS) !== 0;
   const groupsAt = hasStarts ? partEnd(row, startsAt, ROW_START_BYTES) : startsAt;
   const hasGroups = (head & ROW_GROUPS) !== 0;
-  const end = hasGroups ? partEnd(row, groupsAt, ROW_GROUP_BYTES) : groupsAt;
+  const filtersAt = hasGroups ? partEnd(row, groupsAt, ROW_GROUP_BYTES) : groupsAt;
+  const hasFilters = (head & ROW_FILTERS) !== 0;
+  const end = hasFilters ? partEnd(row, filtersAt, ROW_FILTER_BYTES) : filtersAt;
   if (row.length !== end) return WRONG_LENGTH;
   page.count = n;
   page.onDisk = true;
@@ -141,9 +149,15 @@ export function decodePage(row: Buffer, page: Page): string | null {
   page.settled = n - page.storedLive;
   if (hasCounts) page.returns = readReturns(row, countsAt, startsAt);
   if (hasStarts) page.starts = readStarts(row, startsAt, groupsAt);
-  if (!hasGroups) return null;
-  if (end - groupsAt !== 2 + page.storedLive * ROW_GROUP_BYTES) return WRONG_LENGTH;
-  page.groups = readGroups(view, groupsAt + 2, page);
+  const { storedLive } = page;
+  if (hasGroups) {
+    if (filtersAt - groupsAt !== 2 + storedLive * ROW_GROUP_BYTES) return WRONG_LENGTH;
+    page.groups = readGroups(view, groupsAt + 2, page);
+  }
+  if (hasFilters) {
+    if (end - filtersAt !== 2 + storedLive * ROW_FILTER_BYTES) return WRONG_LENGTH;
+    page.filters = readFilters(view, filtersAt + 2, page);
+  }
   return null;
 }
 
@@ -255,6 +269,25 @@ function readGroups(view: DataView, start: number, page: Page): Float64Array {
     at += ROW_GROUP_BYTES;
   }
   return groups;
+}
+
+function writeFilters(row: Buffer, start: number, page: Page, filters: Uint16Array): void {
+  let at = row.writeUInt16BE(page.storedLive, start);
+  for (let slot = 0; slot < page.count; slot++) {
+    if (isStoredLive(page.states[slot] as number))
+      at = row.writeUInt16BE(filters[slot] as number, at);
+  }
+}
+
+function readFilters(view: DataView, start: number, page: Page): Uint16Array {
+  const filters = new Uint16Array(PAGE_ENTRIES);
+  let at = start;
+  for (let slot = 0; slot < page.count; slot++) {
+    if (!isStoredLive(page.states[slot] as number)) continue;
+    filters[slot] = view.getUint16(at);
+    at += ROW_FILTER_BYTES;
+  }
+  return filters;
 }
 
 function setBit(bytes: Buffer, start: number, bit: number): void {

@@ -47,6 +47,8 @@ export class Page {
   starts: Map<number, number> | null = null;
   /** The keys of the groups of its entries; null: its queue has no groups. */
   groups: Float64Array | null = null;
+  /** The fingerprints of the filter values of its entries, 0 for none; null: none of them has a value. */
+  filters: Uint16Array | null = null;
 
   constructor(number: number) {
     this.number = number;
@@ -66,6 +68,7 @@ export class Page {
     this.returns = null;
     this.starts = null;
     this.groups = null;
+    this.filters = null;
   }
 }
 

@@ -24,6 +24,8 @@ export interface Span {
   readonly lastMs: number;
   /** Bytes of the bodies of all. */
   readonly bodyBytes: number;
+  /** Whether some of its messages have filter values: then it has a column. */
+  readonly filtered: boolean;
 }
 
 /*
@@ -32,11 +34,12 @@ export interface Span {
  *   0    u48  when the first entry came, ms
  *   6    u48  when the last one came, ms
  *   12   f64  bytes of the bodies
- *   20   u32  n
+ *   20   u32  n; its highest bit is set where some message has a filter value
  *   24   n x (u48 segment | u32 weight | u32 bytes)
  */
 const HEAD_BYTES = 24;
 const SHARE_BYTES = 14;
+const FILTERED = 2 ** 31;
 /** About what a record holds beside its body. */
 const RECORD_REST_BYTES = 64;
 
@@ -46,6 +49,7 @@ export class OpenSpan {
   firstMs = 0;
   lastMs = 0;
   bodyBytes = 0;
+  filtered = false;
   private readonly shares = new Map<number, SegmentShare>();
 
   constructor(number: number) {
@@ -56,6 +60,7 @@ export class OpenSpan {
   add(page: Page, firstMs: number, lastMs: number, segmentSpan: number): void {
     if (this.firstMs === 0) this.firstMs = firstMs;
     this.lastMs = lastMs;
+    if (page.filters !== null) this.filtered = true;
     const { positions, bodyBytes } = page;
     let id = -1;
     let share: SegmentShare = { weight: 0, bytes: 0 };
@@ -83,8 +88,8 @@ export class OpenSpan {
 
   /** What stays in memory of it. */
   get summary(): Span {
-    const { number, firstMs, lastMs, bodyBytes } = this;
-    return { number, firstMs, lastMs, bodyBytes };
+    const { number, firstMs, lastMs, bodyBytes, filtered } = this;
+    return { number, firstMs, lastMs, bodyBytes, filtered };
   }
 
   /** Its row. */
@@ -93,7 +98,7 @@ export class OpenSpan {
     row.writeUIntBE(this.firstMs, 0, 6);
     row.writeUIntBE(this.lastMs, 6, 6);
     row.writeDoubleBE(this.bodyBytes, 12);
-    row.writeUInt32BE(this.shares.size, 20);
+    row.writeUInt32BE(this.shares.size + (this.filtered ? FILTERED : 0), 20);
     let at = HEAD_BYTES;
     for (const [segment, { weight, bytes }] of this.shares) {
       at = row.writeUIntBE(segment, at, 6);
@@ -107,10 +112,13 @@ export class OpenSpan {
 /** Reads a row; null: it is none. */
 export function decodeSpan(number: number, row: Buffer): Span | null {
   if (row.length < HEAD_BYTES) return null;
-  if (row.length !== HEAD_BYTES + row.readUInt32BE(20) * SHARE_BYTES) return null;
+  const count = row.readUInt32BE(20);
+  const filtered = count >= FILTERED;
+  if (row.length !== HEAD_BYTES + (count % FILTERED) * SHARE_BYTES) return null;
   const bodyBytes = row.readDoubleBE(12);
   if (!Number.isSafeInteger(bodyBytes) || bodyBytes < 0) return null;
-  return { number, firstMs: row.readUIntBE(0, 6), lastMs: row.readUIntBE(6, 6), bodyBytes };
+  const [firstMs, lastMs] = [row.readUIntBE(0, 6), row.readUIntBE(6, 6)];
+  return { number, firstMs, lastMs, bodyBytes, filtered };
 }
 
 /** Visits what the entries of a span need of each segment. The row was read by `decodeSpan`. */

@@ -2,6 +2,7 @@
 
 import { SEGMENT_SPAN } from '../../../../message/log/segment.ts';
 import type { Page } from '../../messages/pages/page.ts';
+import { putColumn, removeColumn } from '../filter/columns.ts';
 import { decodeSpan, OpenSpan, SPAN_PAGES, type Span, spanOf, visitShares } from './span.ts';
 import { KIND_SPAN, numberName, type StreamRows } from './stream-rows.ts';
 
@@ -60,6 +61,15 @@ export class Spans {
     return [before === undefined ? first : Math.max(first, (before.number + 1) * SPAN_PAGES), last];
   }
 
+  /** Whether some message of a span has a filter value; null: it is not full, or no row tells of it. */
+  hasFilters(number: number): boolean | null {
+    const { full } = this;
+    const first = full[0]?.number ?? 0;
+    const guess = full[number - first];
+    const span = guess?.number === number ? guess : full.find((each) => each.number === number);
+    return span?.filtered ?? null;
+  }
+
   /** Whether the messages of a span may lie in a segment that is `wanted`. */
   needs(number: number, wanted: (segment: number) => boolean): boolean {
     const row = this.rows.get(this.id, KIND_SPAN, numberName(number));
@@ -77,16 +87,18 @@ export class Spans {
     const kept = spanOf(offset);
     if (all) this.open = new OpenSpan(kept);
     while (this.full.length > 0 && (this.full[0] as Span).number < kept) {
-      const { number } = this.full.shift() as Span;
+      const { number, filtered } = this.full.shift() as Span;
       this.filled = this.filled.filter((span) => span.number !== number);
       this.rows.remove(this.id, KIND_SPAN, numberName(number));
+      if (filtered) removeColumn(this.rows, this.id, number);
     }
   }
 
-  /** Puts what changed into the current batch. */
-  seal(): void {
+  /** Puts what changed into the current batch; `look` reads a page, null: it cannot be read. */
+  seal(look: (number: number) => Page | null): void {
     for (const span of this.filled) {
       this.rows.put(this.id, KIND_SPAN, numberName(span.number), span.encode());
+      if (span.filtered) putColumn(this.rows, this.id, span.number, look);
     }
     this.filled = [];
   }

@@ -6,6 +6,7 @@ import { DirtyPages } from '../../messages/pages/dirty-pages.ts';
 import type { PositionVisitor } from '../../messages/pages/lane-pages.ts';
 import { ENTRY_STORED, isSettled, PAGE_ENTRIES, Page } from '../../messages/pages/page.ts';
 import { LANE_PAGES, type QueueRows } from '../../messages/queue-rows.ts';
+import { columnOf } from '../filter/columns.ts';
 import { SPAN_ENTRIES, SPAN_PAGES, type Span, visitShares } from './span.ts';
 import { Spans } from './spans.ts';
 import { LANE, StreamPages } from './stream-pages.ts';
@@ -42,6 +43,7 @@ export class StreamEntries {
   /** When the first entry of the page came that the next one goes to. */
   private tailFirstMs = 0;
   private readonly spans: Spans;
+  private readonly streamRows: StreamRows;
   /** What the tail was as batches under way were sealed. */
   private readonly sealed: { readonly batch: number; readonly tail: number }[] = [];
 
@@ -50,6 +52,7 @@ export class StreamEntries {
     this.log = log;
     this.rows = rows;
     this.spans = new Spans(id, streamRows);
+    this.streamRows = streamRows;
     this.pages = new StreamPages(id, rows);
     this.dirtyPages = new DirtyPages(id, LANE, rows);
   }
@@ -59,8 +62,8 @@ export class StreamEntries {
     return this.tail - this.first;
   }
 
-  /** Adds a message that came at `nowMs`. */
-  push(position: number, bodyBytes: number, nowMs: number): void {
+  /** Adds a message that came at `nowMs`; `fingerprint` is that of its filter value, 0: it has none. */
+  push(position: number, bodyBytes: number, nowMs: number, fingerprint: number): void {
     let page = this.pages.tail;
     if (nowMs > this.lastMs) this.lastMs = nowMs;
     if (page === null || page.count === PAGE_ENTRIES) page = this.tailOpened();
@@ -68,6 +71,7 @@ export class StreamEntries {
     page.positions[slot] = position;
     page.bodyBytes[slot] = bodyBytes;
     page.states[slot] = ENTRY_STORED;
+    if (fingerprint !== 0) filtersOf(page)[slot] = fingerprint;
     page.count = slot + 1;
     page.storedLive += 1;
     this.tail += 1;
@@ -177,18 +181,32 @@ export class StreamEntries {
       number += SPAN_PAGES;
       return number * PAGE_ENTRIES >= this.tail ? -1 : number;
     }
-    let page = this.pages.inMemory(number);
-    if (page === undefined) {
-      looked.reset(number);
-      // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
-      if (!this.rows.readIfSound(this.id, LANE, looked)) return number + 1;
-      page = looked;
-    }
+    const page = this.look(number);
+    // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
+    if (page === null) return number + 1;
     for (let slot = 0; slot < page.count; slot++) {
       if (isSettled(page, slot)) continue;
       visit(page.positions[slot] as number, page.bodyBytes[slot] as number, slot);
     }
     return number + 1;
+  }
+
+  /** The page of a number for one look: one that is away stays away. Null: it is not there, or damaged. */
+  private readonly look = (number: number): Page | null => {
+    const page = this.pages.inMemory(number);
+    if (page !== undefined) return page;
+    looked.reset(number);
+    return this.rows.readIfSound(this.id, LANE, looked) ? looked : null;
+  };
+
+  /** Whether messages of a span have filter values; null: its pages say so. */
+  hasFilters(span: number): boolean | null {
+    return this.spans.hasFilters(span);
+  }
+
+  /** The fingerprints of the filter values of a span that has some; null: its pages have them. */
+  column(span: number): Uint16Array | null {
+    return columnOf(this.streamRows, this.id, span);
   }
 
   // --- letting go ---
@@ -233,7 +251,7 @@ export class StreamEntries {
     const { tail } = this.pages;
     if (tail?.dirty === true) this.stamp(tail);
     this.dirtyPages.seal(batch);
-    this.spans.seal();
+    this.spans.seal(this.look);
     const last = this.sealed.at(-1);
     if ((last === undefined ? this.durableTail : last.tail) !== this.tail) {
       this.sealed.push({ batch, tail: this.tail });
@@ -311,6 +329,12 @@ export class StreamEntries {
     this.tail = Math.max(this.tail, start + page.count);
     if (rebuild && page.count === PAGE_ENTRIES) this.spans.add(page, firstMs, this.lastMs);
   }
+}
+
+/** The fingerprints of a page, which has one for each entry from now on. */
+function filtersOf(page: Page): Uint16Array {
+  page.filters ??= new Uint16Array(PAGE_ENTRIES);
+  return page.filters;
 }
 
 /** The page of an offset. */

@@ -5,16 +5,19 @@ import { verifyChecksum, withChecksum } from '../../../../store/checksum.ts';
 import { CorruptRecordError } from '../../../../store/errors.ts';
 import type { Store } from '../../../../store/port.ts';
 import { TABLE_STREAMS } from '../../../../store/tables.ts';
+import { ColumnCache } from '../filter/column-cache.ts';
 
 /*
  *   key    u32 stream id | u8 kind | what names the row within its kind
  *   value  as its kind has it | u32 CRC32 of that
  *
  *   kind 1   span       u32 number of the span          see span.ts
+ *   kind 2   column     u32 number of the span          see filter/columns.ts
  *   kind 3   place      name of the group               see places.ts
  *   kind 255 gone       nothing                         nothing: the stream was deleted, its rows are being removed
  */
 export const KIND_SPAN = 1;
+export const KIND_COLUMN = 2;
 export const KIND_PLACE = 3;
 const KIND_GONE = 255;
 
@@ -30,6 +33,8 @@ export interface StreamRow {
 export class StreamRows {
   /** Takes note of a row that cannot be read. It stays as it is. */
   damaged: (key: Buffer, error: CorruptRecordError) => void = () => {};
+  /** The filter columns that were read last. */
+  readonly columns = new ColumnCache();
   private readonly store: Store;
 
   constructor(store: Store) {

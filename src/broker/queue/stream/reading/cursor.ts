@@ -2,6 +2,7 @@
 
 import type { Consumer } from '../../consumer.ts';
 import { PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
+import type { FilterWalk } from '../filter/filter-walk.ts';
 import { InFlight } from './in-flight.ts';
 import type { ReadStream } from './read-stream.ts';
 
@@ -10,6 +11,8 @@ export class Cursor {
   readonly stream: ReadStream;
   /** Which partition the stream is among those that are read together. */
   readonly index: number;
+  /** Finds what its filter lets through; null: it reads all. */
+  readonly walk: FilterWalk | null;
   /** The offset to look at next. */
   next: number;
   /** What is here and behind it is not read. */
@@ -28,19 +31,32 @@ export class Cursor {
   private again = Infinity;
   private page: Page | null = null;
 
-  constructor(stream: ReadStream, index: number, next: number, until: number) {
+  constructor(
+    stream: ReadStream,
+    index: number,
+    next: number,
+    until: number,
+    walk: FilterWalk | null,
+  ) {
     this.stream = stream;
     this.index = index;
     this.next = next;
     this.until = until;
+    this.walk = walk;
   }
 
   /** The offset of the next message to deliver, which `position` is of then; -1: there is none yet, or no more. */
   find(): number {
+    const { walk } = this;
     const { entries } = this.stream;
     if (this.next < entries.first) this.next = entries.first;
     const end = Math.min(entries.durableTail, this.until);
     while (this.next < end) {
+      if (walk !== null) {
+        const found = walk.find(this.next, end);
+        this.next = walk.next;
+        if (found < 0) return -1;
+      }
       const offset = this.next;
       const number = Math.floor(offset * (1 / PAGE_ENTRIES));
       let { page } = this;

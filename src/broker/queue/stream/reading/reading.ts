@@ -1,15 +1,19 @@
 // Owns one subscription to a stream, or to the partitions of a super stream, of one consumer or of a group: where each
 // partition is read, and by which consumer. Never writes to a socket: the channel of a consumer does.
 
+import { AmqpError } from '../../../../amqp/errors.ts';
 import type { FieldTable } from '../../../../amqp/field-table.ts';
 import type { Steps } from '../../../turn/slices.ts';
 import type { Consumer, ConsumerSource } from '../../consumer.ts';
 import { DELIVERIES_PER_TURN } from '../../endings/endings.ts';
 import type { FlowQuota } from '../../flow-quota.ts';
 import type { QueueHost } from '../../ports.ts';
+import type { WalkBudget } from '../filter/filter-walk.ts';
+import { isSameFilter } from '../filter/value-filter.ts';
 import { shareOut } from './assignment.ts';
 import type { Cursor } from './cursor.ts';
 import type { ReadStream } from './read-stream.ts';
+import type { ReadingSpec } from './reading-spec.ts';
 
 /** Seqs of deliveries are `partition x PARTITION_SEQS + offset`. */
 const PARTITION_SEQS = 2 ** 44;
@@ -57,6 +61,8 @@ export class StreamReading implements ConsumerSource {
   private readonly owner: ReadingOwner;
   /** Which partition has its turn. */
   private turn = 0;
+  /** How far it may look for what its filter lets through; null: it has none. */
+  private readonly budget: WalkBudget | null;
 
   constructor(
     name: string,
@@ -70,7 +76,11 @@ export class StreamReading implements ConsumerSource {
     this.cursors = cursors;
     this.host = host;
     this.owner = owner;
-    for (const { stream } of cursors) stream.readings.add(this);
+    this.budget = cursors[0]?.walk?.budget ?? null;
+    for (const { stream, walk } of cursors) {
+      stream.readings.add(this);
+      if (walk !== null && this.budget !== null) walk.budget = this.budget;
+    }
   }
 
   private get stream(): ReadStream {
@@ -101,7 +111,8 @@ export class StreamReading implements ConsumerSource {
 
   /** See HostedQueue. */
   deliver(most = DELIVERIES_PER_TURN): boolean {
-    const { cursors } = this;
+    const { cursors, budget } = this;
+    budget?.renew();
     const count = cursors.length;
     let left = most;
     for (let idle = 0; idle < count && left > 0; ) {
@@ -113,7 +124,9 @@ export class StreamReading implements ConsumerSource {
       else break;
     }
     if (cursors.every(({ ended }) => ended)) this.end();
-    return left === 0;
+    if (budget === null) return left === 0;
+    for (const { walk } of cursors) walk?.rest();
+    return left === 0 || budget.spent;
   }
 
   /** Delivers up to so many of one partition; returns how many. */
@@ -204,6 +217,13 @@ export class StreamReading implements ConsumerSource {
   }
 
   // --- consumers ---
+
+  /** Throws PRECONDITION_FAILED for a consumer that joins a group and asks for other messages than the group reads. */
+  checkJoining({ filter }: ReadingSpec): void {
+    if (isSameFilter(this.cursors[0]?.walk?.filter.asked ?? null, filter)) return;
+    const text = `the consumers of group '${this.group ?? ''}' of '${this.name}' have another filter`;
+    throw new AmqpError('PRECONDITION_FAILED', text);
+  }
 
   addConsumer(consumer: Consumer): void {
     this.consumers.push(consumer);

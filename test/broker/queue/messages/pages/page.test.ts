@@ -24,6 +24,7 @@ function randomPage(random: Random): Page {
   page.count = random.pick([0, 1, 7, 8, 9, 255, 256, random.below(257)]);
   const settledShare = random.pick([0, 0.5, 0.9, 0.99]);
   if (random.bool()) page.groups = new Float64Array(PAGE_ENTRIES);
+  if (random.bool()) page.filters = new Uint16Array(PAGE_ENTRIES);
   for (let slot = 0; slot < page.count; slot++) {
     const settled = random.next() < settledShare ? ENTRY_SETTLED : 0;
     const expires = random.below(4) === 0 ? ENTRY_EXPIRES : 0;
@@ -36,6 +37,7 @@ function randomPage(random: Random): Page {
       page.returns.set(slot, 1 + random.below(2 ** 32 - 1));
     }
     if (page.groups !== null) page.groups[slot] = random.below(3) * random.below(2 ** 47);
+    if (page.filters !== null) page.filters[slot] = random.below(2) * random.below(2 ** 16);
     page.positions[slot] = random.below(2 ** 52);
     page.bodyBytes[slot] = random.below(2 ** 32);
   }
@@ -50,7 +52,8 @@ function stored(page: Page): unknown[] {
     if (!isStoredLive(state)) continue;
     const returns = page.returns?.get(slot) ?? 0;
     const group = page.groups?.[slot] ?? 0;
-    found.push([slot, page.positions[slot], page.bodyBytes[slot], state, returns, group]);
+    const filter = page.filters?.[slot] ?? 0;
+    found.push([slot, page.positions[slot], page.bodyBytes[slot], state, returns, group, filter]);
   }
   return found;
 }
