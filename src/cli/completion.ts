@@ -116,7 +116,7 @@ function fish(words: Map<string, string[]>): string {
 const NAMES_AFTER: Readonly<Record<Named, readonly string[]>> = {
   queues:
     `purge,pause,resume,browse,delayed,get,consume,move,redrive,retry,export,drop,delete queue,delete_queue,
-purge_queue`
+purge_queue,streams groups,streams readers,streams set-place,streams forget-group`
       .replaceAll('\n', '')
       .split(','),
   exchanges: ['delete exchange', 'declare binding', 'delete binding'],

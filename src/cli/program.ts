@@ -22,6 +22,7 @@ import { messageVerbs } from './verbs/live/messages.ts';
 import { scheduleVerbs } from './verbs/live/schedules.ts';
 import { settingVerbs } from './verbs/live/settings.ts';
 import { statusVerb, topVerb } from './verbs/live/status.ts';
+import { streamVerbs } from './verbs/live/streams.ts';
 import {
   closeVerb,
   declareVerbs,
@@ -115,6 +116,11 @@ const GROUPS: readonly VerbGroup[] = [
     name: 'schedule',
     about: 'Have the broker publish messages at given times; `leveret schedules` lists them.',
     commands: scheduleVerbs.map(liveCommand),
+  },
+  {
+    name: 'streams',
+    about: 'See what reads streams and how far it is behind; set the places of groups.',
+    commands: streamVerbs.map(liveCommand),
   },
   {
     name: 'declare',

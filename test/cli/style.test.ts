@@ -102,6 +102,8 @@ describe('on a running broker', () => {
     for (const name of ['jobs', 'failed', 'other']) {
       await api.call('PUT', `/queues/%2F/${name}`, { durable: true });
     }
+    const stream = { durable: true, arguments: { 'x-queue-type': 'stream' } };
+    await api.call('PUT', '/queues/%2F/log', stream);
     await api.call('PUT', '/vhosts/shop', {});
   });
   afterAll(() => api.close());
@@ -141,6 +143,10 @@ describe('on a running broker', () => {
       .split(' ')
       .flatMap((kind) => [`list ${kind}`, kind]),
     'schedule times --every 1000',
+    'streams set-place log g first',
+    'streams groups log',
+    'streams readers log',
+    'streams forget-group log g',
     'settings list',
     'settings get log.level',
     'list_connections',
@@ -200,6 +206,8 @@ describe('on a running broker', () => {
     'schedule set tick --every 5000 -k jobs {"n":1}',
     'schedule run tick',
     'schedule delete tick',
+    'streams set-place log g 1h',
+    'streams forget-group log g',
     'declare queue made',
     'purge_queue made',
     'delete_queue made',
