@@ -10,6 +10,7 @@ import { isSettled, PAGE_ENTRIES, Page } from '../../src/broker/queue/messages/p
 import type { QueueEntries } from '../../src/broker/queue/messages/queue-entries.ts';
 import { PageSweep } from '../../src/broker/queue/messages/sweeps.ts';
 import type { Queue } from '../../src/broker/queue/queue.ts';
+import { StreamSweep } from '../../src/broker/queue/stream/entries/stream-sweep.ts';
 import type { Stream } from '../../src/broker/queue/stream/stream.ts';
 import type { AnyQueue } from '../../src/broker/queue/types/create-queue.ts';
 import type { MessageLog } from '../../src/message/log/log.ts';
@@ -148,6 +149,7 @@ function swept(broker: Broker): Held[] {
   const found: Held[] = [];
   for (const sweep of broker.core.sweeps['sweeps']) {
     if (sweep instanceof DelaySweep) found.push(...sweptDelays(broker, sweep));
+    if (sweep instanceof StreamSweep) found.push(...sweptOfStream(broker, sweep));
     if (!(sweep instanceof PageSweep)) continue;
     const { queueId, lane, from } = sweep['range'];
     for (const [i, place] of sweep['places'].entries()) {
@@ -156,6 +158,17 @@ function swept(broker: Broker): Held[] {
       if (page !== place) broker.core.queueRows.readPage(queueId, lane, page);
       found.push(...heldIn(page));
     }
+  }
+  return found;
+}
+
+function sweptOfStream(broker: Broker, sweep: StreamSweep): Held[] {
+  const { queueId, lane, to } = sweep['range'];
+  const found: Held[] = [];
+  for (let number = sweep['next']; number < to; number++) {
+    const page = sweep['loaded'].get(number) ?? new Page(number);
+    if (!sweep['loaded'].has(number)) broker.core.queueRows.readPage(queueId, lane, page);
+    found.push(...heldIn(page));
   }
   return found;
 }

@@ -5,7 +5,7 @@ import { memoryBudget } from '../../message/log/budget.ts';
 import { MessageLog } from '../../message/log/log.ts';
 import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
-import { TABLE_DELAYS, TABLE_KEYS, TABLE_STREAMS } from '../../store/tables.ts';
+import { TABLE_DELAYS, TABLE_KEYS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
 import { NODE_NAME } from '../node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
@@ -149,8 +149,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.delayRows.damaged = (key, error) => this.setAsideRows.add(TABLE_DELAYS, key, error);
     this.keyRows = new KeyRows(store);
     this.keyRows.damaged = (key, error) => this.setAsideRows.add(TABLE_KEYS, key, error);
-    this.streamRows = new StreamRows(store);
-    this.streamRows.damaged = (key, error) => this.setAsideRows.add(TABLE_STREAMS, key, error);
+    this.streamRows = new StreamRows(store, this.setAsideRows);
     this.sweeps = new Sweeps(store, this.queueRows);
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);

@@ -101,6 +101,8 @@ export interface QueueHost extends MessagesHost {
   readonly overflowDeadLetters: RefusalLine;
   /** Takes note of rows that cannot be read, and that stay as they are. */
   readonly setAsideRows: { add(table: number, key: Buffer, error: unknown): void };
+  /** The messages that were set aside, of all queues. */
+  readonly setAside: { list(): Iterable<{ readonly queueId: number; readonly seq: number }> };
   /** Whether the broker stops: what can wait for the next start does. */
   readonly stopping: boolean;
   /** Whether some queue is delivering: others, and those that it hands dead letters to, wait. */

@@ -11,6 +11,7 @@ import {
   TABLE_KEYS,
   TABLE_PAGES,
   TABLE_POLICIES,
+  TABLE_STREAMS,
 } from '../../store/tables.ts';
 import { textOfError } from './set-aside-messages.ts';
 
@@ -38,10 +39,12 @@ const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']
 const KEYS = 'keys of messages';
 const WAITING = 'page of waiting messages';
 const PLACES = 'page of messages';
+const STREAM = 'row of a stream';
 const NUMBERED: ReadonlyMap<number, string> = new Map([
   [TABLE_KEYS, KEYS],
   [TABLE_DELAYS, WAITING],
   [TABLE_PAGES, PLACES],
+  [TABLE_STREAMS, STREAM],
 ]);
 
 /** One row that is set aside. */

@@ -51,7 +51,9 @@ export class QueueRows {
   }
 
   removePage(queueId: number, lane: number, pageNumber: number): void {
-    this.store.remove(TABLE_PAGES, pageKey(queueId, lane, pageNumber));
+    const key = pageKey(queueId, lane, pageNumber);
+    this.store.remove(TABLE_PAGES, key);
+    this.aside.replaced(TABLE_PAGES, key);
   }
 
   /** Fills in a page that the store holds; throws CorruptRecordError when it cannot be trusted. */
@@ -77,6 +79,13 @@ export class QueueRows {
       failed(error);
       return false;
     }
+  }
+
+  /** The same where rows may be missing; one that cannot be read is set aside. */
+  readIfThere(queueId: number, lane: number, page: Page): boolean {
+    const key = pageKey(queueId, lane, page.number);
+    if (this.store.get(TABLE_PAGES, key) === null) return false;
+    return this.readIfSound(queueId, lane, page, (error) => this.setAside(error));
   }
 
   /** Takes note of a page that cannot be read. Its row stays as it is. */

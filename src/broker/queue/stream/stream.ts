@@ -11,7 +11,7 @@ import type { Activity } from '../../stats/history/busiest.ts';
 import type { Consumer } from '../consumer.ts';
 import type { RecordHolder } from '../messages/messages-host.ts';
 import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
-import { PAGE_ENTRIES } from '../messages/pages/page.ts';
+import { isSettled, PAGE_ENTRIES } from '../messages/pages/page.ts';
 import type { QueueRows } from '../messages/queue-rows.ts';
 import type {
   Dirty,
@@ -28,6 +28,7 @@ import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
 import { dropSome, nextDropMs } from './entries/retention.ts';
 import { StreamEntries } from './entries/stream-entries.ts';
+import { LANE } from './entries/stream-pages.ts';
 import { StreamSweep } from './entries/stream-sweep.ts';
 import { FilterWalk, WalkBudget } from './filter/filter-walk.ts';
 import { fingerprintAt, NO_VALUE } from './filter/fingerprint.ts';
@@ -79,7 +80,7 @@ export class Stream
   /** The readings of groups of this stream alone. */
   private readonly groups = new Map<string, StreamReading>();
   /** Messages that could not be read, each told once. */
-  private readonly told = new Set<number>();
+  private told: Set<number> | null = null;
   private readonly host: QueueHost;
   private readonly home: QueueHome;
   private readonly log: MessageLog;
@@ -301,6 +302,7 @@ export class Stream
     const page = start === entries.tail ? null : entries.page(number);
     if (page === null) return start;
     for (let slot = start - number * PAGE_ENTRIES; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
       const position = page.positions[slot] as number;
       try {
         if (peekedArrivedMs(log.peek(position), position) >= ms)
@@ -316,9 +318,14 @@ export class Stream
 
   /** A message cannot be delivered: readers pass it by. It is kept, and listed once for the operator. */
   unreadableEntry(offset: number, position: number, bodyBytes: number, error: unknown): void {
+    if (this.told === null) {
+      this.told = new Set();
+      for (const { queueId, seq } of this.host.setAside.list()) {
+        if (queueId === this.id) this.told.add(seq);
+      }
+    }
     if (this.told.has(offset)) return;
     this.told.add(offset);
-    this.log.retain(position, bodyBytes);
     const entry = { seq: offset, position, bodyBytes, flags: PUSH_STORED };
     this.home.setAside(this, entry, 'delivery', error);
   }
@@ -369,6 +376,7 @@ export class Stream
   discard(): void {
     this.deleted = true;
     this.host.counts.queueGone(this.type.name, this.counts);
+    this.host.queueRows.removeMark(this.id, LANE);
     this.host.sweep(
       new StreamSweep(this.id, this.entries, this.log, this.host.queueRows, this.host.streamRows),
     );

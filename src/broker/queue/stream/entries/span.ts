@@ -3,7 +3,7 @@
 
 import { weightOf } from '../../../../message/log/segment.ts';
 import { U32 } from '../../../../util/bytes.ts';
-import { PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
+import { isSettled, PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
 
 /** Pages, and entries, of one span. */
 export const SPAN_PAGES = 256;
@@ -64,7 +64,8 @@ export class OpenSpan {
     const { positions, bodyBytes } = page;
     let id = -1;
     let share: SegmentShare = { weight: 0, bytes: 0 };
-    for (let slot = page.settled; slot < page.count; slot++) {
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
       const segment = Math.floor((positions[slot] as number) / segmentSpan);
       const bytes = bodyBytes[slot] as number;
       if (segment !== id) {
@@ -75,6 +76,11 @@ export class OpenSpan {
       share.bytes += bytes + RECORD_REST_BYTES;
       this.bodyBytes += bytes;
     }
+  }
+
+  /** Whether it has no entries. */
+  get isEmpty(): boolean {
+    return this.shares.size === 0;
   }
 
   private shareOf(segment: number): SegmentShare {

@@ -30,12 +30,32 @@ export class Spans {
   /** Adds a page that is full, and behind all others. */
   add(page: Page, firstMs: number, lastMs: number): void {
     const number = Math.floor(page.number / SPAN_PAGES);
-    if (this.open.number !== number) this.open = new OpenSpan(number);
+    this.finishBelow(number);
     this.open.add(page, firstMs, lastMs, SEGMENT_SPAN);
-    if ((page.number + 1) % SPAN_PAGES !== 0) return;
-    this.filled.push(this.open);
-    this.full.push(this.open.summary);
-    this.open = new OpenSpan(number + 1);
+    if ((page.number + 1) % SPAN_PAGES === 0) this.finishBelow(number + 1);
+  }
+
+  /** No page of spans before this one is to come. */
+  finishBelow(number: number): void {
+    if (this.open.number === number) return;
+    if (!this.open.isEmpty) {
+      this.filled.push(this.open);
+      this.full.push(this.open.summary);
+    }
+    this.open = new OpenSpan(number);
+  }
+
+  /** The first page that is in no full span. */
+  get openPage(): number {
+    const last = this.full.at(-1);
+    return last === undefined ? 0 : (last.number + 1) * SPAN_PAGES;
+  }
+
+  /** Bytes of all bodies in full spans from this one on. */
+  bodyBytesFrom(number: number): number {
+    let bytes = 0;
+    for (const span of this.full) if (span.number >= number) bytes += span.bodyBytes;
+    return bytes;
   }
 
   /** Adds one that a row tells of. */
@@ -53,12 +73,9 @@ export class Spans {
       else high = middle;
     }
     const span = full[low];
-    if (span !== undefined) {
-      const from = span.number * SPAN_PAGES;
-      return [Math.max(first, from), from + SPAN_PAGES - 1];
-    }
-    const before = full.at(-1);
-    return [before === undefined ? first : Math.max(first, (before.number + 1) * SPAN_PAGES), last];
+    const before = full[low - 1];
+    const from = before === undefined ? first : Math.max(first, (before.number + 1) * SPAN_PAGES);
+    return [from, span === undefined ? last : (span.number + 1) * SPAN_PAGES - 1];
   }
 
   /** Whether some message of a span has a filter value; null: it is not full, or no row tells of it. */

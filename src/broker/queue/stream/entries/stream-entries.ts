@@ -2,6 +2,7 @@
 // them. Never knows consumers, and never decides what goes: retention.ts does.
 
 import type { MessageLog } from '../../../../message/log/log.ts';
+import { CorruptRecordError } from '../../../../store/errors.ts';
 import { DirtyPages } from '../../messages/pages/dirty-pages.ts';
 import type { PositionVisitor } from '../../messages/pages/lane-pages.ts';
 import { ENTRY_STORED, isSettled, PAGE_ENTRIES, Page } from '../../messages/pages/page.ts';
@@ -82,14 +83,16 @@ export class StreamEntries {
 
   private tailOpened(): Page {
     const { pages } = this;
-    // Where the last page is damaged its row stays as it is, and the next one begins.
-    if (pages.isLost(pageNumber(this.tail))) this.tail = (pageNumber(this.tail) + 1) * PAGE_ENTRIES;
-    const number = pageNumber(this.tail);
-    const emptySlots = this.tail - number * PAGE_ENTRIES;
+    let number = pageNumber(this.tail);
+    let page: Page | null = null;
     // It has entries already, unless all that came before is gone.
-    let page = emptySlots > 0 && this.first < this.tail ? pages.at(number) : null;
+    if (this.tail > number * PAGE_ENTRIES && this.first < this.tail) {
+      page = pages.at(number);
+      // Where it is damaged its row stays as it is, and the next one begins.
+      if (page === null) this.tail = ++number * PAGE_ENTRIES;
+    }
     if (page === null) {
-      page = pages.make(number, emptySlots);
+      page = pages.make(number, this.tail - number * PAGE_ENTRIES);
       this.tailFirstMs = this.lastMs;
     }
     pages.tail = page;
@@ -133,44 +136,58 @@ export class StreamEntries {
     let [low, high] = this.spans.pagesAround(ms, pageNumber(this.first), pageNumber(this.tail - 1));
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      if (this.lastMsOf(middle) < ms) low = middle + 1;
+      let known = middle;
+      let lastMs = this.lastMsOf(known);
+      while (lastMs < 0 && known + 1 < high) lastMs = this.lastMsOf(++known);
+      if (lastMs >= 0 && lastMs < ms) low = known + 1;
       else high = middle;
     }
     return Math.max(this.first, low * PAGE_ENTRIES);
   }
 
-  /** When the last entry of a page came, ms; 0: it cannot be told. */
+  /** When the last entry of a page came, ms; -1: it cannot be told. */
   private lastMsOf(number: number): number {
     const page = this.page(number);
-    if (page === null) return 0;
+    if (page === null) return -1;
     if (page === this.pages.tail) return this.lastMs;
-    return page.starts?.get(page.count - 1) ?? 0;
+    return Math.max(-1, ...(page.starts?.values() ?? []));
   }
 
   /** When the first entry that is kept came, ms. Infinity: nothing is kept. */
   get headFirstMs(): number {
     if (this.first === this.tail) return Infinity;
     const page = this.page(pageNumber(this.first));
-    return page?.starts?.get(page.settled) ?? this.tailFirstMs;
+    if (page === null) return this.headLastMs;
+    return page === this.pages.tail ? this.tailFirstMs : Math.min(...(page.starts?.values() ?? []));
   }
 
-  /** When the last entry of the first page came, ms. Infinity: nothing is kept. */
+  /** When the last entry of the first page came, ms; where it is damaged, of one behind it. Infinity: nothing is kept. */
   get headLastMs(): number {
-    return this.first === this.tail ? Infinity : this.lastMsOf(pageNumber(this.first));
+    if (this.first === this.tail) return Infinity;
+    const number = pageNumber(this.first);
+    const end = Math.min(number + SPAN_PAGES, pageNumber(this.tail - 1) + 1);
+    for (let next = number; next < end; next++) {
+      const lastMs = this.lastMsOf(next);
+      if (lastMs >= 0) return lastMs;
+    }
+    return this.lastMs;
   }
 
   /** Messages in the first page, and the bytes of their bodies. */
   get head(): { readonly count: number; readonly bodyBytes: number } {
     const number = pageNumber(this.first);
     const count = Math.min((number + 1) * PAGE_ENTRIES, this.tail) - this.first;
+    return { count, bodyBytes: this.bodyBytesOf(number) };
+  }
+
+  /** Bytes of the bodies of one page. */
+  private bodyBytesOf(number: number): number {
     const page = this.page(number);
-    let bodyBytes = 0;
-    if (page !== null) {
-      for (let slot = this.first - number * PAGE_ENTRIES; slot < page.count; slot++) {
-        bodyBytes += page.bodyBytes[slot] as number;
-      }
+    let bytes = 0;
+    for (let slot = 0; page !== null && slot < page.count; slot++) {
+      if (!isSettled(page, slot)) bytes += page.bodyBytes[slot] as number;
     }
-    return { count, bodyBytes };
+    return bytes;
   }
 
   /** See RecordHolder: the cursor is the number of a page. Spans that need none of the `wanted` segments are passed over. */
@@ -217,7 +234,8 @@ export class StreamEntries {
     const number = pageNumber(this.first);
     const page = this.page(number);
     if (page !== null) {
-      for (let slot = this.first - number * PAGE_ENTRIES; slot < page.count; slot++) {
+      for (let slot = 0; slot < page.count; slot++) {
+        if (isSettled(page, slot)) continue;
         const bytes = page.bodyBytes[slot] as number;
         log.unref(log.segmentOf(page.positions[slot] as number), bytes);
         this.bodyBytes -= bytes;
@@ -231,6 +249,20 @@ export class StreamEntries {
       this.bodyBytes = 0;
     }
     this.spans.dropBelow(this.first, this.first === this.tail);
+    if (page === null) this.bodyBytes = this.countBodyBytes();
+  }
+
+  /** Counts anew: the bodies of a page that turned out to be damaged may have been counted, and nothing says how large they were. */
+  private countBodyBytes(): number {
+    const { spans } = this;
+    const first = pageNumber(this.first);
+    const end = Math.ceil(this.tail / PAGE_ENTRIES);
+    const spanEnd = Math.min(end, (Math.floor(first / SPAN_PAGES) + 1) * SPAN_PAGES);
+    const open = Math.max(spanEnd, spans.openPage);
+    let bytes = spans.bodyBytesFrom(spanEnd / SPAN_PAGES);
+    for (let number = first; number < spanEnd; number++) bytes += this.bodyBytesOf(number);
+    for (let number = open; number < end; number++) bytes += this.bodyBytesOf(number);
+    return bytes;
   }
 
   /** All pages that are kept, as a deletion lets go of them: the first, and the one behind the last. */
@@ -241,6 +273,8 @@ export class StreamEntries {
   /** Takes the pages out of memory: the stream is deleted. */
   takeLoaded(): ReadonlyMap<number, Page> {
     this.dirtyPages.discard();
+    this.first = this.tail;
+    this.bodyBytes = 0;
     return this.pages.takeAll();
   }
 
@@ -271,13 +305,23 @@ export class StreamEntries {
 
   /** Reads back what is kept, and counts what it needs of the log: by spans, and page by page where there is none. */
   recover(): void {
-    const { id, rows } = this;
-    const mark = rows.readMark(id, LANE);
-    const firstPage = rows.firstPage(id, LANE);
+    const firstPage = this.rows.firstPage(this.id, LANE);
+    const mark = this.readMark(firstPage !== null);
     this.first = mark;
     this.tail = mark;
     if (firstPage !== null) this.recoverFrom(firstPage, mark);
     this.durableTail = this.tail;
+  }
+
+  /** Where there are pages, they say what the mark does: one that is damaged is set aside then. */
+  private readMark(hasPages: boolean): number {
+    try {
+      return this.rows.readMark(this.id, LANE);
+    } catch (error) {
+      if (!hasPages || !(error instanceof CorruptRecordError)) throw error;
+      this.rows.setAside(error);
+      return 0;
+    }
   }
 
   private recoverFrom(firstPage: number, mark: number): void {
@@ -286,6 +330,7 @@ export class StreamEntries {
     for (const { span, row } of this.spans.stored(firstPage)) {
       const from = span.number * SPAN_PAGES;
       this.recoverPages(at, from, true);
+      this.spans.finishBelow(span.number);
       // Of one that has lost pages to retention its row says too much.
       if (firstPage > from) this.recoverPages(firstPage, from + SPAN_PAGES, false);
       else this.recoverSpan(span, row);
@@ -312,19 +357,26 @@ export class StreamEntries {
       rows.setAside(error);
       this.pages.lose(number);
       this.tail = Math.max(this.tail, (number + 1) * PAGE_ENTRIES);
+      // An operator may take the row away, which is the last one perhaps.
+      rows.putMark(id, LANE, this.tail);
     });
   }
 
   private recoverPage(page: Page, rebuild: boolean): void {
     const start = page.number * PAGE_ENTRIES;
-    for (let slot = page.settled; slot < page.count; slot++) {
+    // Those that a repair took out are not at its beginning alone.
+    let before = page.count;
+    for (let slot = page.count - 1; slot >= 0; slot--) {
+      if (isSettled(page, slot)) continue;
       const bytes = page.bodyBytes[slot] as number;
       this.log.recoverHeld(page.positions[slot] as number, bytes);
       this.bodyBytes += bytes;
+      before = slot;
     }
-    if (start <= this.first) this.first = Math.max(this.first, start + page.settled);
-    const firstMs = page.starts?.get(page.settled) ?? this.lastMs;
-    this.lastMs = Math.max(this.lastMs, page.starts?.get(page.count - 1) ?? 0);
+    if (start <= this.first) this.first = Math.max(this.first, start + before);
+    const times = [...(page.starts?.values() ?? [])];
+    const firstMs = times.length === 0 ? this.lastMs : Math.min(...times);
+    this.lastMs = Math.max(this.lastMs, ...times);
     this.tailFirstMs = firstMs;
     this.tail = Math.max(this.tail, start + page.count);
     if (rebuild && page.count === PAGE_ENTRIES) this.spans.add(page, firstMs, this.lastMs);

@@ -28,7 +28,10 @@ export class StreamPages implements PageHome {
     this.rows = rows;
   }
 
-  /** The page of a number that is kept, read from the store if need be; null: it is damaged. Not to be held on to. */
+  /**
+   * The page of a number that is kept, read from the store if need be; null: it is damaged, or an operator took it away.
+   * Not to be held on to.
+   */
   at(number: number): Page | null {
     const known = this.loaded.get(number);
     if (known !== undefined) {
@@ -39,7 +42,7 @@ export class StreamPages implements PageHome {
     if (this.loaded.size > LOADED_MAX) this.letGo();
     const { rows } = this;
     const read = rows.loaded.take(number, this);
-    if (!rows.readIfSound(this.id, LANE, read, (error) => rows.setAside(error))) {
+    if (!rows.readIfThere(this.id, LANE, read)) {
       rows.loaded.leave(read);
       rows.loaded.recycle(read);
       this.lost.add(number);
@@ -84,21 +87,18 @@ export class StreamPages implements PageHome {
     return page.home === this && page.number === number;
   }
 
-  isLost(number: number): boolean {
-    return this.lost.has(number);
-  }
-
   /** Takes note of a page that is damaged. */
   lose(number: number): void {
     this.lost.add(number);
   }
 
-  /** Lets go of a page, and of its row. */
+  /** Lets go of a page, and of its row, damaged or not: what was in it would be gone by now. */
   drop(number: number): void {
     const { rows } = this;
     const page = this.loaded.get(number);
     if (page === undefined) {
-      if (!this.lost.delete(number)) rows.removePage(this.id, LANE, number);
+      this.lost.delete(number);
+      rows.removePage(this.id, LANE, number);
       return;
     }
     this.loaded.delete(number);
@@ -117,10 +117,12 @@ export class StreamPages implements PageHome {
 
   /** Takes all out of memory, and gives them away: the stream is deleted. */
   takeAll(): ReadonlyMap<number, Page> {
-    for (const page of this.loaded.values()) this.rows.loaded.leave(page);
+    const all = new Map(this.loaded);
+    for (const page of all.values()) this.rows.loaded.leave(page);
+    this.loaded.clear();
     this.recent = null;
     this.tail = null;
-    return this.loaded;
+    return all;
   }
 
   /** See PageHome. A page that was used since the last such request stays. */

@@ -4,6 +4,7 @@
 import { verifyChecksum, withChecksum } from '../../../../store/checksum.ts';
 import { CorruptRecordError } from '../../../../store/errors.ts';
 import type { Store } from '../../../../store/port.ts';
+import type { RowsAside } from '../../../../store/row.ts';
 import { TABLE_STREAMS } from '../../../../store/tables.ts';
 import { ColumnCache } from '../filter/column-cache.ts';
 
@@ -31,18 +32,21 @@ export interface StreamRow {
 
 /** Reads and writes the rows of all streams of one store. */
 export class StreamRows {
-  /** Takes note of a row that cannot be read. It stays as it is. */
-  damaged: (key: Buffer, error: CorruptRecordError) => void = () => {};
   /** The filter columns that were read last. */
   readonly columns = new ColumnCache();
   private readonly store: Store;
+  /** Told of rows that cannot be read, which stay as they are. */
+  private readonly aside: RowsAside;
 
-  constructor(store: Store) {
+  constructor(store: Store, aside: RowsAside) {
     this.store = store;
+    this.aside = aside;
   }
 
   put(id: number, kind: number, name: Buffer, value: Buffer): void {
-    this.store.put(TABLE_STREAMS, keyOf(id, kind, name), withChecksum(value));
+    const key = keyOf(id, kind, name);
+    this.store.put(TABLE_STREAMS, key, withChecksum(value));
+    this.aside.replaced(TABLE_STREAMS, key);
   }
 
   remove(id: number, kind: number, name: Buffer): void {
@@ -103,16 +107,23 @@ export class StreamRows {
     }
   }
 
-  /** Removes up to so many rows of a deleted stream; returns whether more are left. */
-  removeSome(id: number, rowsMax: number): boolean {
+  /** Where `removeSome` begins. */
+  firstKey(id: number): Buffer {
+    return idKey(id);
+  }
+
+  /** Removes up to so many rows of a deleted stream, from a key on; returns the key to go on with, null: that was all. */
+  removeSome(id: number, from: Buffer, rowsMax: number): Buffer | null {
     let left = rowsMax;
-    const keys = [idKey(id), keyOf(id, KIND_GONE, Buffer.alloc(0))] as const;
-    for (const key of this.store.keys(TABLE_STREAMS, ...keys)) {
-      if (left === 0) return true;
+    const end = keyOf(id, KIND_GONE, Buffer.alloc(0));
+    for (const key of this.store.keys(TABLE_STREAMS, from, end)) {
+      if (left === 0) return key;
       this.store.remove(TABLE_STREAMS, key);
       left -= 1;
     }
-    return false;
+    // Those in batches that are under way are not among the keys yet.
+    this.store.removeRange(TABLE_STREAMS, idKey(id), end);
+    return null;
   }
 
   /** The first id from `from` on that has rows; null: there is none. */
@@ -128,7 +139,7 @@ export class StreamRows {
       return verifyChecksum(TABLE_STREAMS, key, value);
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error;
-      this.damaged(key, error);
+      this.aside.add(TABLE_STREAMS, key, error);
       return null;
     }
   }

@@ -1,7 +1,7 @@
 // Owns letting go of what a deleted stream had: pages, and its rows, some at a time. Never decides that it goes.
 
 import type { MessageLog } from '../../../../message/log/log.ts';
-import { Page } from '../../messages/pages/page.ts';
+import { isSettled, Page } from '../../messages/pages/page.ts';
 import type { PurgedRange, QueueRows } from '../../messages/queue-rows.ts';
 import type { Sweep } from '../../messages/sweeps.ts';
 import type { StreamEntries } from './stream-entries.ts';
@@ -23,6 +23,7 @@ export class StreamSweep implements Sweep {
   private readonly rows: QueueRows;
   private readonly streamRows: StreamRows;
   private next: number;
+  private from: Buffer | null;
 
   constructor(
     id: number,
@@ -38,15 +39,14 @@ export class StreamSweep implements Sweep {
     this.log = log;
     this.rows = rows;
     this.streamRows = streamRows;
+    this.from = streamRows.firstKey(id);
   }
 
   step(): void {
     const { queueId, to } = this.range;
-    if (this.next < to) this.dropPage(this.next++);
-    else if (!this.streamRows.removeSome(queueId, STEP_ROWS)) {
-      this.rows.removeMark(queueId, 0);
-      this.done = true;
-    }
+    if (this.next < to) return this.dropPage(this.next++);
+    this.from = this.streamRows.removeSome(queueId, this.from as Buffer, STEP_ROWS);
+    this.done = this.from === null;
   }
 
   private dropPage(number: number): void {
@@ -59,7 +59,8 @@ export class StreamSweep implements Sweep {
       if (!rows.readIfSound(queueId, lane, away)) away.count = 0;
       page = away;
     }
-    for (let slot = page.settled; slot < page.count; slot++) {
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
       log.unref(log.segmentOf(page.positions[slot] as number), page.bodyBytes[slot] as number);
     }
     rows.removePage(queueId, lane, number);
@@ -80,17 +81,22 @@ export class StreamSweep implements Sweep {
 /** Rows of a stream that a broker before this one had no time to remove; its pages are a sweep of their own. */
 export class StreamRowSweep implements Sweep {
   readonly stored = true;
-  done = false;
   private readonly id: number;
   private readonly rows: StreamRows;
+  private from: Buffer | null;
 
   constructor(id: number, rows: StreamRows) {
     this.id = id;
     this.rows = rows;
+    this.from = rows.firstKey(id);
+  }
+
+  get done(): boolean {
+    return this.from === null;
   }
 
   step(): void {
-    this.done = !this.rows.removeSome(this.id, STEP_ROWS);
+    this.from = this.rows.removeSome(this.id, this.from as Buffer, STEP_ROWS);
   }
 
   note(): void {

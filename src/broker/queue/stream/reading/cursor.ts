@@ -1,7 +1,7 @@
 // Owns where a reading stands in one stream, and finds what it gets next. Never delivers.
 
 import type { Consumer } from '../../consumer.ts';
-import { PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
+import { isSettled, PAGE_ENTRIES, type Page } from '../../messages/pages/page.ts';
 import type { FilterWalk } from '../filter/filter-walk.ts';
 import { InFlight } from './in-flight.ts';
 import type { ReadStream } from './read-stream.ts';
@@ -64,11 +64,17 @@ export class Cursor {
         page = entries.page(number);
         this.page = page;
       }
-      if (page !== null) {
-        this.position = page.positions[offset - number * PAGE_ENTRIES] as number;
+      if (page === null) {
+        this.next = (number + 1) * PAGE_ENTRIES;
+        continue;
+      }
+      const slot = offset - number * PAGE_ENTRIES;
+      if (page.settled === 0 || !isSettled(page, slot)) {
+        this.position = page.positions[slot] as number;
         return offset;
       }
-      this.next = (number + 1) * PAGE_ENTRIES;
+      // A repair took it out.
+      this.next = offset + 1;
     }
     return -1;
   }
