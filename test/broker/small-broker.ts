@@ -87,7 +87,11 @@ export class SmallBroker {
     return plain(this.vhost.queue(name, this));
   }
 
-  publish({ exchange = '', routingKey, properties = {} }: Sent, body = Buffer.from('body')): void {
+  /** Publishes a message; returns whether no queue refused it. */
+  publish(
+    { exchange = '', routingKey, properties = {} }: Sent,
+    body = Buffer.from('body'),
+  ): boolean {
     const { log } = this.broker.core;
     const payload = encodeContentHeaderPayload(body.length, properties);
     const record = buildRecord(exchange, routingKey, payload, body);
@@ -99,7 +103,7 @@ export class SmallBroker {
     const message = new MessageProperties().read(payload, PROPERTY_FLAGS_OFFSET);
     const route = this.vhost.router.route(exchange, routingKey, message);
     route?.keys?.count();
-    if (route === null || route.queues.length === 0) return;
+    if (route === null || route.queues.length === 0) return true;
     const stored = route.keep === KEEP_ALL || (persistent && route.keep !== KEEP_NONE);
     const position = log.append(record, view, 0, record.length, stored);
     log.placed.addRefs(route.queues.length, body.length);
@@ -108,6 +112,7 @@ export class SmallBroker {
     if (expiration !== undefined) flags |= PUSH_EXPIRES;
     const { headers } = properties;
     if (headers?.has('x-delay') || headers?.has('x-deliver-at')) flags |= PUSH_DELAYED;
+    flags |= headerSigns(payload, PROPERTY_FLAGS_OFFSET, new DuePlaces()) & SIGN_STREAM;
     if (priority !== undefined) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
     const taken = route.queues.map((queue) =>
       queue.push(
@@ -117,6 +122,7 @@ export class SmallBroker {
       ),
     );
     if (!taken.includes(false)) route.keys?.take(stored);
+    return !taken.includes(false);
   }
 
   /** Publishes persistent messages straight to a queue. */

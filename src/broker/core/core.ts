@@ -16,6 +16,7 @@ import { QueueRows } from '../queue/messages/queue-rows.ts';
 import { type Sweep, Sweeps } from '../queue/messages/sweeps.ts';
 import type { Dirty, HostedQueue, QueueHost, Watched } from '../queue/ports.ts';
 import { StreamRows } from '../queue/stream/entries/stream-rows.ts';
+import { HotIds } from '../queue/stream/publishers/hot-ids.ts';
 import type { QueueTypeName } from '../queue/types/registry.ts';
 import { CalledLines } from '../queue/waiting-line.ts';
 import { SetAsideDefinitions } from '../set-aside/set-aside-definitions.ts';
@@ -76,6 +77,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly delayRows: DelayRows;
   readonly keyRows: KeyRows;
   readonly streamRows: StreamRows;
+  readonly hotIds = new HotIds();
   readonly sweeps: Sweeps;
   readonly flowQuotas: FlowQuotas;
   readonly lines: CalledLines;

@@ -13,6 +13,7 @@ import type { HeldEntry, MessagesHost } from './messages/messages-host.ts';
 import type { QueueRows } from './messages/queue-rows.ts';
 import type { QueueRules } from './rules.ts';
 import type { StreamRows } from './stream/entries/stream-rows.ts';
+import type { HotIds } from './stream/publishers/hot-ids.ts';
 
 export type { DeathReason };
 
@@ -98,6 +99,8 @@ export interface QueueHost extends MessagesHost {
   readonly keyRows: KeyRows;
   readonly queueRows: QueueRows;
   readonly streamRows: StreamRows;
+  /** The last ids of publishers to streams that were looked for lately. */
+  readonly hotIds: HotIds;
   readonly overflowDeadLetters: RefusalLine;
   /** Takes note of rows that cannot be read, and that stay as they are. */
   readonly setAsideRows: { add(table: number, key: Buffer, error: unknown): void };

@@ -5,7 +5,12 @@ import { fieldEnd } from '../../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, propertyStart } from '../../amqp/property-walk.ts';
 import { u32At } from '../../util/bytes.ts';
 import { PUSH_STREAM_HEADERS } from '../queue/push-flags.ts';
-import { FILTER_VALUE_HEADER, PUBLISHER_HEADER } from '../queue/stream/stream-headers.ts';
+import {
+  EXPECTED_ID_HEADER,
+  FILTER_VALUE_HEADER,
+  PUBLISHER_HEADER,
+  PUBLISHING_ID_HEADER,
+} from '../queue/stream/stream-headers.ts';
 
 /** A delivery tag, or an array of them: the publish acks these deliveries of its channel. */
 export const ACK_TAGS_HEADER = 'x-ack-delivery-tag';
@@ -49,6 +54,8 @@ for (const [name, sign] of [
   ['x-consumer-timeout', SIGN_TIMEOUT],
   [FILTER_VALUE_HEADER, SIGN_STREAM],
   [PUBLISHER_HEADER, SIGN_STREAM],
+  [PUBLISHING_ID_HEADER, SIGN_STREAM],
+  [EXPECTED_ID_HEADER, SIGN_STREAM],
 ] as const) {
   const bytes = Buffer.from(name);
   NAMES[bytes.length] = [...(NAMES[bytes.length] ?? []), { name: bytes, sign }];

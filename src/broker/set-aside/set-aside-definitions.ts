@@ -35,7 +35,7 @@ const KINDS: ReadonlyMap<string, string> = new Map([
 /** Kinds whose key does not begin with a vhost. */
 const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']);
 
-/** Rows that are many, and named by numbers. */
+/** Rows that are many, and named by the number of their queue. */
 const KEYS = 'keys of messages';
 const WAITING = 'page of waiting messages';
 const PLACES = 'page of messages';

@@ -83,7 +83,10 @@ export function publishForTool(
     vhost.closed.messages.add(channel.counts);
   }
   if (channel.confirms.takeNack() !== 0) {
-    throw new AmqpError('PRECONDITION_FAILED', 'a queue is full and refused the message');
+    throw new AmqpError(
+      'PRECONDITION_FAILED',
+      'a queue refused the message: it is full, or a stream where another id is expected',
+    );
   }
   return { routed: channel.routed, batch: channel.confirms.waiting ? batch : 0 };
 }

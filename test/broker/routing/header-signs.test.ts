@@ -13,11 +13,13 @@ const signsOf = (...names: string[]): number => {
   return headerSigns(payload, PROPERTY_FLAGS_OFFSET, new DuePlaces());
 };
 
-test.each(['x-stream-filter-value', 'x-stream-publisher'])(
-  'streams are told of a message with the header %s, and of no other',
-  (name) => {
-    expect(signsOf(name)).toBe(PUSH_STREAM_HEADERS);
-    expect(signsOf('CC', name) & PUSH_STREAM_HEADERS).toBe(PUSH_STREAM_HEADERS);
-    expect(signsOf(name.replace('x-', 'y-'), `${name}s`, 'x-stream-offset')).toBe(0);
-  },
-);
+test.each([
+  'x-stream-filter-value',
+  'x-stream-publisher',
+  'x-stream-publishing-id',
+  'x-stream-expected-id',
+])('streams are told of a message with the header %s, and of no other', (name) => {
+  expect(signsOf(name)).toBe(PUSH_STREAM_HEADERS);
+  expect(signsOf('CC', name) & PUSH_STREAM_HEADERS).toBe(PUSH_STREAM_HEADERS);
+  expect(signsOf(name.replace('x-', 'y-'), `${name}s`, 'x-stream-offset')).toBe(0);
+});

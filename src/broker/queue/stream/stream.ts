@@ -4,14 +4,11 @@
 import { AmqpError } from '../../../amqp/errors.ts';
 import type { FieldTable } from '../../../amqp/field-table.ts';
 import type { MessageLog } from '../../../message/log/log.ts';
-import { peekedArrivedMs } from '../../../message/read-message.ts';
-import { CorruptRecordError } from '../../../store/errors.ts';
 import { MessageCounts, QueueDeaths } from '../../stats/counts.ts';
 import type { Activity } from '../../stats/history/busiest.ts';
 import type { Consumer } from '../consumer.ts';
 import type { RecordHolder } from '../messages/messages-host.ts';
 import type { PositionVisitor } from '../messages/pages/lane-pages.ts';
-import { isSettled, PAGE_ENTRIES } from '../messages/pages/page.ts';
 import type { QueueRows } from '../messages/queue-rows.ts';
 import type {
   Dirty,
@@ -26,6 +23,7 @@ import { PUSH_STORED, PUSH_STREAM_HEADERS } from '../push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
 import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
+import { offsetAt } from './entries/offset-at.ts';
 import { dropSome, nextDropMs } from './entries/retention.ts';
 import { StreamEntries } from './entries/stream-entries.ts';
 import { LANE } from './entries/stream-pages.ts';
@@ -33,6 +31,7 @@ import { StreamSweep } from './entries/stream-sweep.ts';
 import { FilterWalk, WalkBudget } from './filter/filter-walk.ts';
 import { fingerprintAt, NO_VALUE } from './filter/fingerprint.ts';
 import { ValueFilter } from './filter/value-filter.ts';
+import { CLAIM_DUPLICATE, CLAIM_GOOD, PublisherIds } from './publishers/publisher-ids.ts';
 import { Cursor } from './reading/cursor.ts';
 import { GROUPS_MAX, Places } from './reading/places.ts';
 import { type ReadingOwner, StreamReading } from './reading/reading.ts';
@@ -71,6 +70,7 @@ export class Stream
   limits: StreamRules;
   readonly entries: StreamEntries;
   readonly places: Places;
+  readonly publishers: PublisherIds;
   /** Those that read it. */
   readonly readings = new Set<StreamReading>();
   readonly counts = new MessageCounts();
@@ -105,13 +105,19 @@ export class Stream
     this.limits = streamRulesOf(declaration.arguments, null, null);
     this.entries = new StreamEntries(id, log, rows, host.streamRows);
     this.places = new Places(id, host.streamRows);
+    this.publishers = new PublisherIds(id, host.streamRows, host.hotIds);
   }
 
   /** See MessageSink. It is never full. */
   push(position: number, bodyBytes: number, flags: number): boolean {
     if ((flags & PUSH_STORED) === 0) return this.refuse(position, bodyBytes);
-    const told = (flags & PUSH_STREAM_HEADERS) !== 0;
-    const fingerprint = told ? fingerprintAt(this.log, position) : NO_VALUE;
+    let fingerprint = NO_VALUE;
+    if ((flags & PUSH_STREAM_HEADERS) !== 0) {
+      const claim = this.publishers.take(this.log, position);
+      if (claim === CLAIM_DUPLICATE) return this.drop(position, bodyBytes);
+      if (claim !== CLAIM_GOOD) return this.refuse(position, bodyBytes);
+      fingerprint = fingerprintAt(this.log, position);
+    }
     this.entries.push(position, bodyBytes, this.host.nowMs, fingerprint);
     this.counts.published += 1;
     this.host.unsealedPushed += 1;
@@ -120,7 +126,17 @@ export class Stream
     return true;
   }
 
-  /** What lies in the log of messages that need not last cannot be kept. Only what was set aside comes so. */
+  /** It is here already: it was published once more. */
+  private drop(position: number, bodyBytes: number): true {
+    this.log.unref(this.log.segmentOf(position), bodyBytes);
+    this.counts.duplicates += 1;
+    return true;
+  }
+
+  /**
+   * What does not follow the message that it is to follow, or cannot be kept: what was set aside may lie in the log of
+   * messages that need not last.
+   */
   private refuse(position: number, bodyBytes: number): false {
     this.log.unref(this.log.segmentOf(position), bodyBytes);
     this.counts.refused += 1;
@@ -296,24 +312,7 @@ export class Stream
 
   /** The first offset whose message came at `ms` or later, by the broker's time; the tail where none has. */
   offsetAt(ms: number): number {
-    const { entries, log } = this;
-    const start = entries.pageStartAt(ms);
-    const number = Math.floor(start / PAGE_ENTRIES);
-    const page = start === entries.tail ? null : entries.page(number);
-    if (page === null) return start;
-    for (let slot = start - number * PAGE_ENTRIES; slot < page.count; slot++) {
-      if (isSettled(page, slot)) continue;
-      const position = page.positions[slot] as number;
-      try {
-        if (peekedArrivedMs(log.peek(position), position) >= ms)
-          return number * PAGE_ENTRIES + slot;
-      } catch (error) {
-        // A reader that comes by is told of it.
-        if (!(error instanceof CorruptRecordError)) throw error;
-      }
-    }
-    // What waited for its time came later than it was published.
-    return number * PAGE_ENTRIES + page.count - 1;
+    return offsetAt(this.entries, this.log, ms);
   }
 
   /** A message cannot be delivered: readers pass it by. It is kept, and listed once for the operator. */
@@ -344,11 +343,13 @@ export class Stream
     const more = dropSome(this.entries, this.limits, this.host.nowMs);
     this.entries.seal(batch);
     this.places.seal();
+    this.publishers.seal(batch);
     if (more) this.changed();
     else this.watch();
   }
 
   durableUpTo(batch: number): void {
+    this.publishers.durableUpTo(batch);
     if (this.entries.durableUpTo(batch)) this.wakeReadings();
   }
 
@@ -375,6 +376,7 @@ export class Stream
   /** Lets go of every message and row, as part of deleting it. */
   discard(): void {
     this.deleted = true;
+    this.publishers.discard();
     this.host.counts.queueGone(this.type.name, this.counts);
     this.host.queueRows.removeMark(this.id, LANE);
     this.host.sweep(

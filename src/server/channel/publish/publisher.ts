@@ -12,6 +12,7 @@ import {
   ENQUEUED_STORED,
   enqueue,
   enqueueWide,
+  KEEP_ALL,
   keepOf,
   refusalsIn,
   WIDE_ROUTE,
@@ -26,7 +27,9 @@ import {
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
   PUSH_STEP,
+  PUSH_STREAM_HEADERS,
 } from '../../../broker/queue/push-flags.ts';
+import { claimAt } from '../../../broker/queue/stream/publishers/publisher-claim.ts';
 import type { Firehose } from '../../../broker/republish/firehose.ts';
 import {
   DuePlaces,
@@ -52,6 +55,7 @@ import {
   writeRecordHead,
 } from '../../../message/record.ts';
 import { noDeliveries } from './ack-tags.ts';
+import { acking } from './acking.ts';
 import type { Confirms } from './confirms.ts';
 import { ContentAssembly, checkBodySize } from './content-assembly.ts';
 import { enqueueKeyed, takeKeys } from './keyed-publish.ts';
@@ -177,6 +181,8 @@ export class Publisher {
         flags |= PUSH_STEP;
       }
     }
+    // A stream looks at them later: what makes no sense is refused before anything changes.
+    if ((flags & PUSH_STREAM_HEADERS) !== 0 && route.keep === KEEP_ALL) claimAt(bytes, flagsAt);
     const kept = persistent ? FLAG_PERSISTENT : 0;
     writeRecordHead(record.view, from, kept, priority, core.nowMs, expiryMs);
     if (this.vhost.firehose !== null) this.trace(this.vhost.firehose, record, from, route);
@@ -247,7 +253,7 @@ export class Publisher {
     keys?.takeAhead(outcome.stored);
     if (acks !== null) {
       this.deliveries().promise(new Set(acks));
-      steps = this.acking(steps, acks, outcome, true);
+      steps = acking(steps, acks, this.deliveries(), outcome, true);
     }
     const confirm = (): void => {
       if (outcome.refused) keys?.undo();
@@ -257,22 +263,6 @@ export class Publisher {
     // Many in a chunk, each of them short, are long as well.
     if (core.slices.spent) channel.rest();
     core.line.end();
-  }
-
-  /** Takes the steps of a publish that acks deliveries, and then acks them. */
-  private *acking(
-    steps: Steps,
-    acks: readonly number[],
-    outcome: CommitOutcome,
-    promised: boolean,
-  ): Steps {
-    const deliveries = this.deliveries();
-    const before = outcome.refused;
-    outcome.refused = false;
-    yield* steps;
-    if (!outcome.refused && deliveries.ackAll(acks)) outcome.stored = true;
-    if (before) outcome.refused = true;
-    if (promised) yield* deliveries.promiseOver();
   }
 
   /** The deliveries that a publish may ack. Throws where there are none, which is before it changes anything. */
@@ -386,7 +376,8 @@ export class Publisher {
     if (queues.length >= WIDE_ROUTE) {
       const steps = enqueueWide(core, chunk, 0, end, bodyBytes, queues, keep, flags, outcome);
       keys?.takeAhead(outcome.stored);
-      return acks === null ? steps : this.acking(steps, acks, outcome, false);
+      if (acks === null) return steps;
+      return acking(steps, acks, this.deliveries(), outcome, false);
     }
     const done = enqueue(core, chunk, 0, end, bodyBytes, queues, keep, flags);
     keys?.count();

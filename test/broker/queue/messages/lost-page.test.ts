@@ -225,7 +225,7 @@ test('a key that lasts as long as its message knows its place behind it', () => 
   });
   spoil(small, queue, 4);
   const headers = new Map([['key', text('a')]]);
-  const send = (): void =>
+  const send = (): boolean =>
     small.publish({ routingKey: 'q', properties: { deliveryMode: 2, headers } }, bodyOf(9));
   send();
   send();

@@ -15,11 +15,13 @@ import { ColumnCache } from '../filter/column-cache.ts';
  *   kind 1   span       u32 number of the span          see span.ts
  *   kind 2   column     u32 number of the span          see filter/columns.ts
  *   kind 3   place      name of the group               see places.ts
+ *   kind 4   publisher  name of the publisher           see publisher-ids.ts
  *   kind 255 gone       nothing                         nothing: the stream was deleted, its rows are being removed
  */
 export const KIND_SPAN = 1;
 export const KIND_COLUMN = 2;
 export const KIND_PLACE = 3;
+export const KIND_PUBLISHER = 4;
 const KIND_GONE = 255;
 
 const PREFIX_BYTES = 5;
@@ -58,6 +60,15 @@ export class StreamRows {
     const key = keyOf(id, kind, name);
     const value = this.store.get(TABLE_STREAMS, key);
     return value === null ? null : this.read(key, value);
+  }
+
+  /** The same where damage must not be taken for absence: it is noted, and the CorruptRecordError thrown. */
+  getSound(id: number, kind: number, name: Buffer): Buffer | null {
+    const key = keyOf(id, kind, name);
+    const value = this.store.get(TABLE_STREAMS, key);
+    const read = value === null ? null : this.read(key, value);
+    if (value === null || read !== null) return read;
+    throw new CorruptRecordError(TABLE_STREAMS, key, 'it is damaged');
   }
 
   /** The rows of one kind of a stream, in order of their names. Damaged ones are noted, and left out. */

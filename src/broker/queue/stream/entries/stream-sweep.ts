@@ -8,7 +8,7 @@ import type { StreamEntries } from './stream-entries.ts';
 import type { StreamRows } from './stream-rows.ts';
 
 /** Rows removed in one step. */
-const STEP_ROWS = 16;
+const STEP_ROWS = 256;
 
 /** Where a page is read that the store alone has. */
 const away = new Page(0);

@@ -75,7 +75,7 @@ test('two values of one fingerprint are told apart by the values', () => {
 test('a header that is no text is no value', () => {
   const small = new SmallBroker();
   declareStream(small);
-  const send = (field: Parameters<Map<string, ReturnType<typeof textField>>['set']>[1]): void =>
+  const send = (field: Parameters<Map<string, ReturnType<typeof textField>>['set']>[1]): boolean =>
     small.publish({
       routingKey: 's',
       properties: { headers: new Map([['x-stream-filter-value', field]]) },
