@@ -102,6 +102,26 @@ describe.skipIf(tag === '')('a traced vhost', () => {
     expect((await raw.message(1)).method['routingKey']).toBe(`deliver.${queue}`);
   });
 
+  it('tells of each delivery of a stream, with where it stands there', async () => {
+    const queue = broker.name();
+    const { raw } = await traced(`deliver.${queue}`);
+    const args = { 'x-queue-type': 'stream' };
+    await raw.call(2, 'queue.declare', { queue, durable: true, arguments: args });
+    raw.publish(2, { routingKey: queue }, { headers: { x: 'y' } }, Buffer.from('body'));
+    await raw.call(2, 'basic.qos', { prefetchCount: 1 });
+    const start = { 'x-stream-offset': 'first' };
+    await raw.call(2, 'basic.consume', { queue, arguments: start });
+    await raw.message(2);
+    const trace = await raw.message(1);
+    expect(trace.body.toString()).toBe('body');
+    const headers = { x: 'y', 'x-stream-offset': { tag: 'l', value: 0 } };
+    expect(plain(headersOf(trace))).toMatchObject({
+      routing_keys: [queue],
+      properties: { headers },
+      redelivered: { tag: 'I', value: 0 },
+    });
+  });
+
   it('tells of what no queue takes', async () => {
     const { raw } = await traced('publish.amq.fanout');
     raw.publish(2, { exchange: 'amq.fanout', routingKey: 'k' });

@@ -22,7 +22,6 @@ import type { LongAct } from '../../broker/vhost/unbinding.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
 import type { Chunk } from '../../message/chunk.ts';
 import { positionOf } from '../../message/log/segment.ts';
-import { readMessage } from '../../message/read-message.ts';
 import type { UnfinishedBytes } from '../backpressure/unfinished-bytes.ts';
 import { CHANNEL_CLOSED, CHANNEL_OPEN_STATE } from '../states.ts';
 import {
@@ -51,6 +50,7 @@ import { Confirms } from './publish/confirms.ts';
 import { Publisher, type PublishLimits } from './publish/publisher.ts';
 import type { PublisherChannel } from './publish/publisher-channel.ts';
 import { type CommitOutcome, type HeldPublish, Transaction } from './publish/transaction.ts';
+import { traceDelivery } from './trace.ts';
 import type { Unacked } from './unacked.ts';
 
 /** Publishes of a commit between two moments at which others may have their turn. */
@@ -162,7 +162,7 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     const seen = returns > 0 ? seeCounted(core.log, position, returns) : null;
     // All that can fail over this message has been done: from here on it is delivered.
     core.line.begin();
-    if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
+    if (this.vhost.firehose !== null) traceDelivery(this, queue, position, redelivered);
     let tag: number;
     if (consumer.noAck) {
       tag = this.unacked.skip();
@@ -198,7 +198,9 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     const seen = seeEntry(core.log, segment, position, record, offset, partition);
     // All that can fail over this message has been done: from here on it is delivered.
     core.line.begin();
-    if (this.vhost.firehose !== null) this.trace(source, position, false);
+    if (this.vhost.firehose !== null) {
+      traceDelivery(this, source, position, false, offset, partition);
+    }
     const tag = this.unacked.add(source, consumer, seq);
     this.credit.unacked += 1;
     this.counts.delivered += 1;
@@ -222,23 +224,12 @@ export class Channel implements DeliveryChannel, PublisherChannel {
     const { seq, position, redelivered } = entry;
     line.begin();
     this.counts.countGet(entry, noAck);
-    if (this.vhost.firehose !== null) this.trace(queue, position, redelivered);
+    if (this.vhost.firehose !== null) traceDelivery(this, queue, position, redelivered);
     const tag = noAck ? this.unacked.skip() : this.unacked.add(queue, null, seq);
     writeGetOk(this, tag, queue, entry, seen);
     if (!noAck) this.leases.timeouts.expect(null, queue);
     else queue.settleGet(seq);
     line.end();
-  }
-
-  /** A message that cannot be traced is delivered without a trace. */
-  private trace(queue: ConsumerSource, position: number, redelivered: boolean): void {
-    const { log, line } = this.connection.core;
-    const { begun } = line;
-    try {
-      this.vhost.firehose?.delivered(this, readMessage(log, position), queue, redelivered);
-    } catch (error) {
-      if (line.begun !== begun) throw error;
-    }
   }
 
   returnUnroutable(chunk: Chunk, record: number): void {

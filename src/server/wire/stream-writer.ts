@@ -2,6 +2,7 @@
 // chooses what is sent.
 
 import { FRAME_END } from '../../amqp/constants.ts';
+import type { FieldTable } from '../../amqp/field-table.ts';
 import { BIT_HEADERS, hasProperty, headerAt, propertyStart } from '../../amqp/property-walk.ts';
 import type { MessageLog } from '../../message/log/log.ts';
 import type { Segment } from '../../message/log/segment.ts';
@@ -50,10 +51,14 @@ export function seeEntry(
     (partition >= 0 && headerAt(source, flagsAt, PARTITION_NAME) >= 0);
   if (!told) return null;
   const message = readMessage(log, position);
-  const { headers } = message;
+  sayWhere(message.headers, offset, partition);
+  return { bytes: recordWithHeaders(message), record: 0, segment: null };
+}
+
+/** Puts into headers where their message stands. `partition`: -1 for none. */
+export function sayWhere(headers: FieldTable, offset: number, partition: number): void {
   headers.set(OFFSET_NAME.toString(), { type: 'l', value: offset });
   if (partition >= 0) headers.set(PARTITION_NAME.toString(), { type: 'l', value: partition });
-  return { bytes: recordWithHeaders(message), record: 0, segment: null };
 }
 
 /**
