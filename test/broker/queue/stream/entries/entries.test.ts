@@ -252,7 +252,7 @@ test('a deleted stream with thousands of places is swept in as many steps as tha
   for (let n = 0; n < 3_000; n++) stream.movePlace(`group ${n}`, 0);
   small.commit();
   expect(small.disk.keys(TABLE_STREAMS)).toHaveLength(3_000);
-  limitPages(small.broker, 100, 10);
+  limitPages(small.broker, 100, 1);
   small.vhost.removeQueue(stream);
   small.commit();
   small.commit();
