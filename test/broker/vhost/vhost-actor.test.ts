@@ -33,6 +33,7 @@ const EXCHANGE = { ...QUEUE, type: 'topic', internal: false };
 /** Where dead letters, or what no queue takes, are to go: the name of an exchange. */
 const pointing = (name: string) =>
   new Map<string, Field>([[name, { type: 'S', value: Buffer.from('inner') }]]);
+const STREAM = new Map<string, Field>([['x-queue-type', { type: 'S', value: 'stream' }]]);
 const DEAD_LETTERS = { 'x-dead-letter-exchange': 'inner' };
 const ALTERNATE = { 'alternate-exchange': 'inner' };
 const BINDING = ['write', 'read', 'topic'] as const;
@@ -93,6 +94,13 @@ const ROWS: readonly Row[] = [
     }),
   ),
   {
+    act: 'stream',
+    needs: ['read'],
+    door: (actor) => actor.stream('log'),
+    amqp: null,
+    http: ['PUT', `/queues/${VHOST}/log/groups/g`, { offset: 'first' }],
+  },
+  {
     act: 'declareExchange',
     needs: ['configure'],
     door: (actor) => actor.declareExchange({ ...EXCHANGE, name: 'new' }),
@@ -151,6 +159,7 @@ function prepared(): SmallBroker {
   const small = new SmallBroker();
   const actor = small.vhost.as(ALL_RIGHTS);
   actor.declareQueue({ ...QUEUE, name: 'q' });
+  actor.declareQueue({ ...QUEUE, name: 'log', arguments: STREAM });
   for (const name of ['topics', 'inner']) actor.declareExchange({ ...EXCHANGE, name });
   actor.bind('topics', { kind: 'queue', name: 'q' }, 'key', new Map());
   actor.bind('topics', { kind: 'exchange', name: 'inner' }, 'key', new Map());
@@ -287,6 +296,8 @@ describe('through a running broker', () => {
   async function setStage(): Promise<void> {
     for (const kind of ['queues', 'exchanges']) await api.call('DELETE', `/${kind}/${VHOST}/new`);
     await must('PUT', `/queues/${VHOST}/q`, { durable: true });
+    const stream = { durable: true, arguments: { 'x-queue-type': 'stream' } };
+    await must('PUT', `/queues/${VHOST}/log`, stream);
     for (const name of ['topics', 'inner']) {
       await must('PUT', `/exchanges/${VHOST}/${name}`, { type: 'topic', durable: true });
     }
