@@ -2,7 +2,8 @@
 // changes anything in the queue.
 
 import type { AnyQueue } from '../broker/queue/types/create-queue.ts';
-import { Walk } from '../broker/view/browse.ts';
+import { WHOLE_STREAM, walkOver } from '../broker/view/browse/browse.ts';
+import type { MessageWalk } from '../broker/view/browse/walk.ts';
 import { viewMessage } from '../broker/view/message-json.ts';
 import type { Server } from '../server/server.ts';
 import type { JsonObject } from '../util/json/json.ts';
@@ -104,9 +105,8 @@ export class EmbeddedQueue implements BrokerQueue {
     const queue = vhosts.get(this.vhost)?.queues.get(this.name);
     const found: BrokerMessage[] = [];
     let cursor: string | null = '';
-    if (queue?.isStream === true) return found;
     while (queue !== undefined && cursor !== null && found.length < limit) {
-      const walk: Walk = new Walk(queue, core.log, core.clock, cursor);
+      const walk: MessageWalk = walkOver(queue, core.log, core.clock, cursor, WHOLE_STREAM);
       walk.run((entry, message) => {
         const { properties } = viewMessage(message, false, 'base64', 0);
         found.push({

@@ -16,11 +16,13 @@ export class Call {
   readonly context: Context;
   readonly principal: Principal;
   readonly params: Readonly<Record<string, string>>;
+  /** The first value of each name. */
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly attempts: Attempts;
   /** What leaves the event loop to others while this is answered. */
   readonly timeSlice: TimeSlice;
+  private readonly givenQuery: Readonly<Record<string, unknown>>;
   private readonly body: () => JsonValue;
 
   constructor(
@@ -39,13 +41,20 @@ export class Call {
     this.principal = principal;
     this.attempts = attempts;
     this.params = request.params as Record<string, string>;
-    this.query = flatten(request.query as Record<string, unknown>);
+    this.givenQuery = request.query as Record<string, unknown>;
+    this.query = flatten(this.givenQuery);
     this.headers = request.headers;
     this.body = body;
   }
 
   get view(): Context['view'] {
     return this.context.view;
+  }
+
+  /** All values that the query gives for a name. */
+  all(name: string): readonly string[] {
+    const given = this.givenQuery[name];
+    return given === undefined ? [] : Array.isArray(given) ? given.map(String) : [String(given)];
   }
 
   /** A part of the path; '' where it has none. */

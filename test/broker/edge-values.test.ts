@@ -13,7 +13,8 @@ import { checkConsumerArguments } from '../../src/broker/queue/arguments/check-a
 import { CONSUMER_ARGUMENTS } from '../../src/broker/queue/arguments/consumer-arguments.ts';
 import { QUEUE_ARGUMENTS } from '../../src/broker/queue/arguments/queue-arguments.ts';
 import { redriveMessage } from '../../src/broker/republish/redrive.ts';
-import { browse, Walk } from '../../src/broker/view/browse.ts';
+import { browse } from '../../src/broker/view/browse/browse.ts';
+import { QueueWalk } from '../../src/broker/view/browse/queue-walk.ts';
 import { View } from '../../src/broker/view.ts';
 import { parseJsonText } from '../../src/util/json/json-input.ts';
 import { jsonText } from '../../src/util/json/json-writer.ts';
@@ -182,7 +183,7 @@ test('headers of any value go every way that a message can take, and come out as
   const dead = small.queue('dead');
   expect(dead.readyCount).toBe(published);
   const moved = new Map<string, number>();
-  new Walk(dead, small.broker.core.log, CLOCK, '').run((entry, message) => {
+  new QueueWalk(dead, small.broker.core.log, CLOCK, '').run((entry, message) => {
     const to = small.queue('moved');
     const what = redriveMessage(small.broker.core, small.vhost, dead, entry, message, to);
     moved.set(what, (moved.get(what) ?? 0) + 1);

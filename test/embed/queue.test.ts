@@ -33,6 +33,21 @@ describe('a queue of a broker inside a program', () => {
     expect(queue).toMatchObject({ ready: 2, unacked: 1 });
   });
 
+  test('shows the messages of a stream', async () => {
+    const { broker, channel } = await setUp();
+    await channel.assertQueue('log', { arguments: { 'x-queue-type': 'stream' } });
+    for (const body of ['a', 'b', 'c']) channel.sendToQueue('log', Buffer.from(body));
+    await channel.waitForConfirms();
+    const stream = broker.queue('log');
+    expect(stream.messages().map(({ body, state }) => `${body} ${state}`)).toEqual([
+      'a ready',
+      'b ready',
+      'c ready',
+    ]);
+    expect(stream.messages({ limit: 2 })).toHaveLength(2);
+    expect(await stream.waitForMessage(({ body }) => `${body}` === 'c')).toBeDefined();
+  });
+
   test('counts what is on its way to a consumer as delivered', async () => {
     const { broker, channel } = await setUp();
     await channel.assertQueue('jobs');

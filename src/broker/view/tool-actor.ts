@@ -28,8 +28,8 @@ import {
   browse,
   type MessageFilter,
   matches,
-  Walk,
-} from './browse.ts';
+} from './browse/browse.ts';
+import { QueueWalk } from './browse/queue-walk.ts';
 import { DelayedActor } from './delayed/delayed.ts';
 import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
 import { StreamActor } from './queues/stream-readers.ts';
@@ -289,7 +289,7 @@ export class ToolActor {
   browse(name: string, request: BrowseRequest): BrowsePage {
     this.grants.requireQueue('read', name);
     const { log, clock, time } = this.broker.core;
-    const queue = this.noStream(name, 'browsing');
+    const queue = this.vhost.queue(name, NO_CONNECTION);
     queue.catchUp();
     return browse(queue, log, clock, time, request);
   }
@@ -312,7 +312,7 @@ export class ToolActor {
     const from = this.noStream(name, 'moving messages');
     from.catchUp();
     const target = to === null ? null : vhost.queue(to, NO_CONNECTION);
-    const walk = new Walk(from, broker.core.log, broker.core.clock, cursor);
+    const walk = new QueueWalk(from, broker.core.log, broker.core.clock, cursor);
     let moved = 0;
     const stuck = noneStuck();
     walk.run((entry, message) => {

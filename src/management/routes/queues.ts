@@ -1,6 +1,6 @@
 // Owns the routes of queues and of the messages in them.
 
-import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/view/browse.ts';
+import type { BrowsedMessage, BrowsePage, MessageFilter } from '../../broker/view/browse/browse.ts';
 import { withPast } from '../../broker/view/history/past.ts';
 import type { PayloadEncoding } from '../../broker/view/message-json.ts';
 import type { QueueRow } from '../../broker/view/rows.ts';
@@ -16,12 +16,15 @@ import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest } from '../http-error.ts';
 import { columnFilter, list, listWhole, type SlowColumn } from '../listing.ts';
 import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { readPart } from './streams/part.ts';
 
 /** So many messages are got at a time at most, and so many bytes of each shown unless asked. */
 const GET_MAX = 10_000;
 const BROWSE_MAX = 1000;
 /** One call looks at so many messages, and shows so many bytes of them, before it says where to go on. */
 const BROWSE_SCANNED_MAX = 2000;
+/** Nor takes it more turns: in a stream, each passes by a million messages whose filter value is another one. */
+const BROWSE_TURNS_MAX = 64;
 export const BROWSE_BYTES_MAX = 4 * 2 ** 20;
 export const SHOWN_BYTES = 64 * 1024;
 export const ALL_BYTES = 2 ** 31;
@@ -206,6 +209,7 @@ async function browse(call: Call): Promise<object> {
   const count = Math.max(1, integerOf('count', query['count'] || undefined, 50, BROWSE_MAX));
   const truncate = integerOf('truncate', query['truncate'] || undefined, SHOWN_BYTES, ALL_BYTES);
   const rest = {
+    part: readPart(call),
     filter: readFilter(query['key'], query['header']),
     encoding: readEncoding(query['encoding']),
     truncate,
@@ -215,8 +219,10 @@ async function browse(call: Call): Promise<object> {
   let cursor: string | null = query['cursor'] ?? '';
   let scanned = 0;
   let bytes = 0;
+  let turns = 0;
   do {
-    if (scanned > 0) await timeSlice.rest();
+    if (turns > 0) await timeSlice.rest();
+    turns += 1;
     const page: BrowsePage = actor.browse(name, {
       ...rest,
       cursor,
@@ -230,6 +236,7 @@ async function browse(call: Call): Promise<object> {
     cursor !== null &&
     messages.length < count &&
     scanned < BROWSE_SCANNED_MAX &&
+    turns < BROWSE_TURNS_MAX &&
     bytes < BROWSE_BYTES_MAX
   );
   // Always said: an answer that holds fewer than asked for must not look like the end of the queue.
@@ -238,9 +245,9 @@ async function browse(call: Call): Promise<object> {
       ? 'end'
       : messages.length >= count
         ? 'count'
-        : scanned >= BROWSE_SCANNED_MAX
-          ? 'scanned'
-          : 'bytes';
+        : bytes >= BROWSE_BYTES_MAX
+          ? 'bytes'
+          : 'scanned';
   return { messages, next_cursor: cursor, scanned, stopped_by };
 }
 

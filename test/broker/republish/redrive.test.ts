@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Field } from '../../../src/amqp/field-table.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
 import { redriveMessage, STUCK } from '../../../src/broker/republish/redrive.ts';
-import { Walk } from '../../../src/broker/view/browse.ts';
+import { QueueWalk } from '../../../src/broker/view/browse/queue-walk.ts';
 import { reference } from '../../../src/broker/view/tables/reference.ts';
 import { STUCK as IN_VERBS } from '../../../src/cli/verbs/live/messages.ts';
 import { readMessage } from '../../../src/message/read-message.ts';
@@ -33,7 +33,7 @@ function withDeadLetters(count: number): SmallBroker {
 function redrive(small: SmallBroker, count: number, to: Queue | null = null): string[] {
   const from = small.queue('dead');
   const said: string[] = [];
-  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
+  new QueueWalk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
     said.push(redriveMessage(small.broker.core, small.vhost, from, entry, message, to));
     return said.length < count;
   });
@@ -79,7 +79,7 @@ test('messages amid others are moved, and those around them stay in their order'
   }
   small.commit();
   const [from, to] = [small.queue('from'), small.queue('to')];
-  new Walk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
+  new QueueWalk(from, small.broker.core.log, CLOCK, '').run((entry, message) => {
     if (Number(message.body) % 3 === 0) {
       redriveMessage(small.broker.core, small.vhost, from, entry, message, to);
     }

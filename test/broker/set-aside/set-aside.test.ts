@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { Consumer } from '../../../src/broker/queue/consumer.ts';
 import type { Queue } from '../../../src/broker/queue/queue.ts';
-import { Walk } from '../../../src/broker/view/browse.ts';
+import { QueueWalk } from '../../../src/broker/view/browse/queue-walk.ts';
 import { View } from '../../../src/broker/view.ts';
 import { wrongReferences } from '../inspect.ts';
 import { SimChannel } from '../peers.ts';
@@ -192,7 +192,7 @@ test('a message that cannot be read as its queue is browsed is set aside, and th
   const queue = small.queue('work');
   const { log, clock } = small.broker.core;
   const shown: string[] = [];
-  new Walk(queue, log, clock, '').run((_entry, { body }) => {
+  new QueueWalk(queue, log, clock, '').run((_entry, { body }) => {
     shown.push(String.fromCharCode(body[0] as number));
     return true;
   });

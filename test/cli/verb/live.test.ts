@@ -273,6 +273,21 @@ describe('leveret', () => {
     for (const queue of ['dying', 'past']) await says(['delete', 'queue', queue], '');
   });
 
+  test('shows a stream from a place on, and by filter value', async () => {
+    await says(['declare', 'queue', 'log', '--arguments', '{"x-queue-type":"stream"}'], '');
+    for (const value of ['a', 'b', 'a']) {
+      const properties = `{"headers":{"x-stream-filter-value":"${value}"}}`;
+      await says(['publish', '-k', 'log', '--properties', properties, `of-${value}`], '');
+    }
+    await says(['browse', 'log'], /0 +\d{4}-.*of-a\n1 .*of-b\n2 .*of-a\n$/);
+    await says(['browse', 'log', '--offset', '1', '--json'], /"offset": 1,[\s\S]*"offset": 2,/);
+    await says(['browse', 'log', '--offset', '-1'], /(^|\n)2 .*of-a\n$/);
+    await says(['browse', 'log', '--time', '1h', '--filter', 'b'], /(^|\n)1 .*of-b\n$/);
+    await says(['browse', 'log', '--filter', 'b', 'a'], /0 .*of-a\n1 .*of-b\n2 .*of-a\n$/);
+    expect((await leveret('browse', 'log', '--offset', 'x')).err).toContain('offset must be');
+    await says(['delete', 'queue', 'log'], '');
+  });
+
   test('a limit says in the help what it limits', async () => {
     const about = (verb: string) =>
       buildProgram()

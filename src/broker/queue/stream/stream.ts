@@ -243,7 +243,8 @@ export class Stream
     return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until), walk);
   }
 
-  private walk(filter: StreamFilter): FilterWalk {
+  /** What finds the messages that a filter lets through. */
+  walk(filter: StreamFilter): FilterWalk {
     const { time } = this.host;
     const budget = new WalkBudget(() => time.now());
     return new FilterWalk(new ValueFilter(filter), this.entries, this.log, budget);

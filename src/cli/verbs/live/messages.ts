@@ -25,6 +25,10 @@ interface Message {
 
 /** A message as it is browsed. */
 interface Browsed extends Message {
+  /** In a stream, its place. */
+  readonly offset?: number;
+  /** Ms since the Unix epoch. */
+  readonly arrived_at: number;
   /** Why and where it died last; null: it is no dead letter. */
   readonly last_death: {
     readonly reason: string | null;
@@ -49,6 +53,18 @@ const limit = (what: string, initial: number, said?: string): Option[] => [
 const limitOf = (options: Options): number => Number(options['count'] ?? options['limit']);
 const KEY = new Option('--key <pattern>', 'Only with this routing key; * matches any text.');
 const HEADER = new Option('--header <name[:value]>', 'Only with this header.');
+
+const OF_STREAM = [
+  new Option(
+    '--offset <place>',
+    'In a stream, from there: an offset, -N for the last N, first, last.',
+  ),
+  new Option(
+    '--time <time>',
+    'In a stream, from then on: 2026-01-31T08:00:00Z, or 1h for an hour ago.',
+  ),
+  new Option('--filter <value...>', 'In a stream, only with one of these filter values.'),
+];
 
 const COLUMNS = ['exchange', 'routing_key', 'redelivered', 'properties', 'payload'];
 
@@ -100,7 +116,7 @@ export const messageVerbs: readonly LiveVerb[] = [
     arguments: '<queue>',
     about: 'Show messages without delivering them, and those that wait for their time.',
     vhost: true,
-    options: [...limit('show', 20), KEY, HEADER],
+    options: [...limit('show', 20), KEY, HEADER, ...OF_STREAM],
     run: browse,
   },
   delayedVerb,
@@ -218,9 +234,10 @@ async function browse(
       cursor,
       count: String(Math.min(1000, wanted - rows.length)),
     });
-    for (const name of ['key', 'header'] as const) {
+    for (const name of ['key', 'header', 'offset', 'time'] as const) {
       if (typeof options[name] === 'string') query.set(name, options[name]);
     }
+    for (const value of (options['filter'] ?? []) as string[]) query.append('filter', value);
     const page: { messages: Browsed[]; next_cursor: string | null } = await api.get(
       `${queuePath(queue, options)}/messages?${query}`,
     );
@@ -237,7 +254,9 @@ async function browse(
     chosen ? 0 : wanted - rows.length,
   );
   const due = waiting.length > 0 ? ['due'] : [];
-  const columns = ['seq', 'state', ...due, ...COLUMNS.filter((each) => each !== 'redelivered')];
+  const stream = rows.some(({ offset }) => offset !== undefined);
+  const place = stream ? ['offset', 'arrived'] : ['seq', 'state'];
+  const columns = [...place, ...due, ...COLUMNS.filter((each) => each !== 'redelivered')];
   const died = rows.some(({ last_death }) => last_death !== null);
   const past = /^x-(death|(first|last)-death-.*)$/;
   return {
@@ -245,6 +264,7 @@ async function browse(
     rows: [
       ...shortened(rows, past, options).map((row) => ({
         ...row,
+        arrived: new Date(row.arrived_at).toISOString(),
         died: whereItDied(row.last_death),
       })),
       ...shortened(waiting, past, options),

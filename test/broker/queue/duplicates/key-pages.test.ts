@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Field, FieldTable } from '../../../../src/amqp/field-table.ts';
 import { readPolicy } from '../../../../src/broker/policy/policy.ts';
 import { redriveMessage } from '../../../../src/broker/republish/redrive.ts';
-import { Walk } from '../../../../src/broker/view/browse.ts';
+import { QueueWalk } from '../../../../src/broker/view/browse/queue-walk.ts';
 import { TABLE_KEYS } from '../../../../src/store/tables.ts';
 import { purgeNow } from '../../purge.ts';
 import { SmallBroker } from '../../small-broker.ts';
@@ -224,7 +224,7 @@ test('what an operator moves is no duplicate of itself, and its key is known whe
   const move = (from: string, to: string): void => {
     small.commit();
     const clock = { wallMs: () => 0, monotonicMs: () => 0 };
-    new Walk(small.queue(from), small.broker.core.log, clock, '').run((entry, message) => {
+    new QueueWalk(small.queue(from), small.broker.core.log, clock, '').run((entry, message) => {
       const moved = redriveMessage(
         ...([small.broker.core, small.vhost, small.queue(from), entry, message] as const),
         small.queue(to),

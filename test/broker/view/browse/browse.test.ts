@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { browse, fitsPattern, Walk } from '../../../src/broker/view/browse.ts';
-import { SmallBroker } from '../small-broker.ts';
+import { browse, fitsPattern } from '../../../../src/broker/view/browse/browse.ts';
+import { QueueWalk } from '../../../../src/broker/view/browse/queue-walk.ts';
+import { SmallBroker } from '../../small-broker.ts';
 
 const CLOCK = { wallMs: () => 0, monotonicMs: () => 0 };
 const ALL = { routingKey: null, header: null };
@@ -59,14 +60,14 @@ test('one call looks at so many messages at most', () => {
   const small = new SmallBroker();
   const queue = small.declare('q');
   for (let n = 0; n < 2500; n++) small.publish({ routingKey: 'q' });
-  const walk = new Walk(queue, small.broker.core.log, CLOCK, '');
+  const walk = new QueueWalk(queue, small.broker.core.log, CLOCK, '');
   walk.run(() => true);
   expect(walk.scanned).toBe(2000);
-  const next = new Walk(queue, small.broker.core.log, CLOCK, walk.cursor ?? '');
+  const next = new QueueWalk(queue, small.broker.core.log, CLOCK, walk.cursor ?? '');
   next.run(() => true);
   expect([next.scanned, next.cursor]).toEqual([500, null]);
   let ms = 0;
-  const slow = new Walk(
+  const slow = new QueueWalk(
     queue,
     small.broker.core.log,
     { wallMs: () => 0, monotonicMs: () => ms },

@@ -1,18 +1,18 @@
-// Owns looking into a queue without disturbing it: nothing is delivered, marked or moved. Never does
+// Owns looking into a queue or a stream without disturbing it: nothing is delivered, marked or moved. Never does
 // more at a time than the event loop can bear.
 
-import type { FieldTable } from '../../amqp/field-table.ts';
-import type { MessageLog } from '../../message/log/log.ts';
-import { arrivedMsAt, type ReadMessage, readMessage } from '../../message/read-message.ts';
-import type { Clock } from '../../util/clock.ts';
-import { Refusal } from '../errors.ts';
-import { LANES_MAX } from '../queue/messages/lane.ts';
-import { LANE_PAGES } from '../queue/messages/queue-rows.ts';
-import { type BrowsedEntry, browsePage } from '../queue/messages/visiting.ts';
-import type { Queue } from '../queue/queue.ts';
-import { lastDeathOf } from '../republish/deaths.ts';
-import type { BrokerTime } from '../turn/broker-time.ts';
-import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
+import type { FieldTable } from '../../../amqp/field-table.ts';
+import type { MessageLog } from '../../../message/log/log.ts';
+import { arrivedMsAt, type ReadMessage } from '../../../message/read-message.ts';
+import type { Clock } from '../../../util/clock.ts';
+import { Refusal } from '../../errors.ts';
+import type { AnyQueue } from '../../queue/types/create-queue.ts';
+import { lastDeathOf } from '../../republish/deaths.ts';
+import type { BrokerTime } from '../../turn/broker-time.ts';
+import { type MessageView, type PayloadEncoding, viewMessage } from '../message-json.ts';
+import { QueueWalk } from './queue-walk.ts';
+import { type StreamPart, StreamWalk } from './stream-walk.ts';
+import type { MessageWalk } from './walk.ts';
 
 /** Which messages are wanted: all that fit what is given. */
 export interface MessageFilter {
@@ -35,6 +35,8 @@ export interface BrowsePage {
 export interface BrowsedMessage extends MessageView {
   /** Its place in the queue. */
   readonly seq: number;
+  /** The same, where the queue is a stream. */
+  readonly offset?: number;
   readonly state: 'ready' | 'unacked';
   /** When it came into the broker, ms since the Unix epoch. */
   readonly arrived_at: number;
@@ -51,11 +53,6 @@ interface LastDeathView {
   readonly routing_key: string | null;
   readonly count: number;
 }
-
-/** What is done in one turn at most: a caller that wants more goes on in a later one, from the cursor. */
-const SCAN_MAX = 2000;
-const SCAN_MS_MAX = 10;
-const SCAN_BYTES_MAX = 4 * 2 ** 20;
 
 /** Whether a message is wanted. */
 export function matches(filter: MessageFilter, { routingKey, headers }: ReadMessage): boolean {
@@ -89,90 +86,46 @@ export function fitsPattern(pattern: string, text: string): boolean {
   return at <= text.length - last.length;
 }
 
-/** A walk over the messages of a queue, in pieces. */
-export class Walk {
-  scanned = 0;
-  private readonly queue: Queue;
-  private readonly log: MessageLog;
-  private readonly clock: Clock;
-  private readonly endMs: number;
-  private page: number;
-  /** The first slot of the page that was not looked at yet. */
-  private slot: number;
-  private bytes = 0;
+/** All of a stream. */
+export const WHOLE_STREAM: StreamPart = { start: null, values: [] };
 
-  /** `cursor` is '' for the beginning. Throws a Refusal for one that is none. */
-  constructor(queue: Queue, log: MessageLog, clock: Clock, cursor: string) {
-    this.queue = queue;
-    this.log = log;
-    this.clock = clock;
-    this.endMs = clock.monotonicMs() + SCAN_MS_MAX;
-    [this.page, this.slot] = parseCursor(cursor);
-  }
-
-  /** Where to go on; null: at the end. */
-  get cursor(): string | null {
-    return this.page < 0 ? null : `${this.page}.${this.slot}`;
-  }
-
-  /**
-   * Visits messages until `visit` wants no more, which it says by returning false, or enough has been
-   * done at a time.
-   */
-  run(visit: (entry: BrowsedEntry, message: ReadMessage) => boolean): void {
-    while (this.page >= 0) {
-      const entries: BrowsedEntry[] = [];
-      const next = browsePage(this.queue.messages.lanes, this.page, (entry) => entries.push(entry));
-      // Pages that are gone were passed over: the slot counts only in the page it was of.
-      const found = next < 0 ? -1 : next - 1;
-      const from = found === this.page ? this.slot : 0;
-      for (const entry of entries) {
-        const slot = entry.inner % 256;
-        if (slot < from) continue;
-        if (this.exhausted()) {
-          this.page = found;
-          this.slot = slot;
-          return;
-        }
-        this.scanned += 1;
-        this.bytes += entry.bodyBytes;
-        const look = (): boolean => visit(entry, readMessage(this.log, entry.position));
-        if (!this.queue.endings.lookAt(entry, 'browse', look)) {
-          this.page = found;
-          this.slot = slot + 1;
-          return;
-        }
-      }
-      this.page = next;
-      this.slot = 0;
-    }
-  }
-
-  private exhausted(): boolean {
-    if (this.scanned === 0) return false;
-    return (
-      this.scanned >= SCAN_MAX ||
-      this.bytes >= SCAN_BYTES_MAX ||
-      this.clock.monotonicMs() >= this.endMs
+/**
+ * A walk over a queue, or over a part of a stream; `cursor` is '' for the beginning. Throws a Refusal for a cursor that is none,
+ * and for a part of what is no stream.
+ */
+export function walkOver(
+  queue: AnyQueue,
+  log: MessageLog,
+  clock: Clock,
+  cursor: string,
+  part: StreamPart,
+): MessageWalk {
+  if (queue.isStream) return new StreamWalk(queue, log, clock, cursor, part);
+  if (part.start !== null || part.values.length > 0) {
+    throw new Refusal(
+      'invalid',
+      `offset, time and filter are for streams: '${queue.name}' is none`,
     );
   }
+  return new QueueWalk(queue, log, clock, cursor);
 }
 
 /** Looks at up to `count` messages of a queue that fit, from a cursor on. */
 export function browse(
-  queue: Queue,
+  queue: AnyQueue,
   log: MessageLog,
   clock: Clock,
   time: BrokerTime,
-  { cursor, count, filter, encoding, truncate }: BrowseRequest,
+  { cursor, count, part = WHOLE_STREAM, filter, encoding, truncate }: BrowseRequest,
 ): BrowsePage {
-  const walk = new Walk(queue, log, clock, cursor);
+  const walk = walkOver(queue, log, clock, cursor, part);
   const messages: BrowsedMessage[] = [];
   walk.run((entry, message) => {
     if (matches(filter, message)) {
       messages.push({
         ...viewMessage(message, false, encoding, truncate),
         seq: entry.seq,
+        ...(queue.isStream ? { offset: entry.seq } : {}),
         state: entry.ready ? 'ready' : 'unacked',
         arrived_at: time.wallOf(arrivedMsAt(log, entry.position)),
         truncated: message.body.length > truncate,
@@ -201,17 +154,10 @@ function viewLastDeath(headers: FieldTable): LastDeathView | null {
 export interface BrowseRequest {
   readonly cursor: string;
   readonly count: number;
+  /** What of a stream; all of it unless given. */
+  readonly part?: StreamPart;
   readonly filter: MessageFilter;
   readonly encoding: PayloadEncoding;
   /** Bytes of each payload to show. */
   readonly truncate: number;
-}
-
-function parseCursor(cursor: string): [page: number, slot: number] {
-  if (cursor === '') return [0, 0];
-  const match = /^(\d{1,15})\.(\d{1,3})$/.exec(cursor);
-  if (match === null || Number(match[1]) >= LANE_PAGES * LANES_MAX) {
-    throw new Refusal('invalid', `'${cursor}' is no cursor: use next_cursor of the answer before`);
-  }
-  return [Number(match[1]), Number(match[2])];
 }
