@@ -88,6 +88,7 @@ function takeCycle(stored: boolean, late = false): Run {
 class SettlingChannel implements DeliveryChannel {
   readonly link: SimLink;
   readonly credit: SharedCredit;
+  readonly grants = { reads: () => true };
   delivered = 0;
   private readonly seqs = new Float64Array(8_192);
   private count = 0;

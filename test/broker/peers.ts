@@ -227,6 +227,7 @@ export class SimLink implements DeliveryLink {
 export class SimChannel implements DeliveryChannel {
   readonly link: SimLink;
   readonly credit: SharedCredit;
+  readonly grants = { reads: () => true };
   readonly consumers: Consumer[] = [];
   readonly unacked: Delivery[] = [];
   /** Deliveries whose message was given to others. */

@@ -87,6 +87,16 @@ export class Grants {
     return allowed;
   }
 
+  /** Whether the user may read from a queue of that name; no where its permission cannot be used. */
+  reads(queue: string): boolean {
+    try {
+      return this.may('read', queue);
+    } catch (error) {
+      if (error instanceof AmqpError) return false;
+      throw error;
+    }
+  }
+
   /** Throws ACCESS_REFUSED unless the user may do this with a queue. */
   requireQueue(verb: Verb, name: string): void {
     if (!this.may(verb, name)) throw this.refused(verb, `queue '${name}'`);

@@ -50,6 +50,8 @@ export interface DeliveryChannel {
   ): void;
   /** Where it is, for tools that look at consumers. */
   details(): ChannelDetails;
+  /** Whether its user may read from a queue of that name. */
+  readonly grants: { reads(queue: string): boolean };
   /** The timeout of the consumer's queue has changed. */
   timeoutChanged(consumer: Consumer): void;
   /** The queue is gone: the consumer is no more. */

@@ -31,6 +31,7 @@ import { VhostBindings } from './bindings.ts';
 import { lockedQueue, noQueue, notStream } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
 import { ReplyQueues } from './reply-queues.ts';
+import { SuperStreams } from './super-streams.ts';
 import type { DefinitionRows } from './topology-rows.ts';
 import type { LongAct } from './unbinding.ts';
 import { VhostActor } from './vhost-actor.ts';
@@ -59,6 +60,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   readonly parameters: Parameters;
   readonly schedules: Schedules;
   readonly bindings: VhostBindings;
+  readonly superStreams: SuperStreams;
   /** What is known of it beside what is in it; set by the broker, which stores it. */
   metadata: VhostMetadata = NO_METADATA;
   /** Where copies of all messages go while it is traced, else null. */
@@ -76,6 +78,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
     this.broker = broker;
     this.replies = new ReplyQueues(broker.core, this);
     this.router = new Router(this);
+    this.superStreams = new SuperStreams(this, broker.core);
     const definitionChanged = (): void => broker.core.definitionChanged();
     const routesChanged = (): void => this.router.topologyChanged();
     const { queues, exchanges } = this;

@@ -17,7 +17,7 @@ import { SETTLE_FAIL, SETTLE_REJECT, SETTLE_REQUEUE } from '../channel/publish/t
 import { type SeenMessage, seeGot } from '../wire/message-writer.ts';
 import type { MethodConnection } from './method-connection.ts';
 import { resolveQueueName } from './queue.ts';
-import { consumeStream } from './stream-consume.ts';
+import { consumeStream, consumeSuperStream } from './stream-consume.ts';
 
 type BasicMethod = Method<
   | 'basic.ack'
@@ -129,6 +129,8 @@ function consume(
   const tag = newConsumerTag(connection, channel, method.consumerTag);
   const name = resolveQueueName(channel, method.queue);
   connection.grants.requireQueue('read', name);
+  const superStream = vhost.superStreams.named(name);
+  if (superStream !== null) return consumeSuperStream(channel, superStream, tag, method);
   const queue = vhost.queue(name, connection);
   checkConsumerArguments(queue.name, vhost.name, queue.arguments, method.arguments);
   if (queue.isStream) return consumeStream(channel, queue, tag, method);

@@ -23,7 +23,7 @@ const NUMBER_END = 2 ** 31;
 /** Short strings fit in. */
 const scratch = Buffer.alloc(3 * 256);
 
-/** A partition of a super stream. */
+/** A partition of a super stream: a stream, or what is bound with a number. */
 export interface Partition<D> {
   readonly stream: D;
   /** What deliveries call it: its `x-stream-partition-order`; one without that has its place among all. */
@@ -78,7 +78,7 @@ export class SuperStreamRouter<D> implements ExchangeRouter<D> {
     return true;
   }
 
-  /** The partitions in their order: each stream that is bound once, by its first binding. */
+  /** The partitions in their order: each destination once, by its first binding. */
   get partitions(): readonly Partition<D>[] {
     this.known ??= this.inOrder();
     return this.known;
@@ -87,11 +87,12 @@ export class SuperStreamRouter<D> implements ExchangeRouter<D> {
   private inOrder(): Partition<D>[] {
     const { labelOf } = this;
     const bound = [...this.bindings]
-      .filter(({ destination }) => this.isStream(destination))
       .map(({ destination, bindingKey, arguments: args }) => {
         const label = `${labelOf(destination)}\0${bindingKey}`;
         return { stream: destination, key: bindingKey, order: orderOf(args), label };
       })
+      // What stands for a stream that cannot be read keeps its keys.
+      .filter(({ stream, order }) => order !== Infinity || this.isStream(stream))
       .sort((a, b) => {
         if (a.order !== b.order) return a.order < b.order ? -1 : 1;
         return a.label < b.label ? -1 : 1;

@@ -23,7 +23,6 @@ import { PUSH_STORED, PUSH_STREAM_HEADERS } from '../push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
 import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
-import { offsetAt } from './entries/offset-at.ts';
 import { dropSome, nextDropMs } from './entries/retention.ts';
 import { StreamEntries } from './entries/stream-entries.ts';
 import { LANE } from './entries/stream-pages.ts';
@@ -33,19 +32,15 @@ import { fingerprintAt, NO_VALUE } from './filter/fingerprint.ts';
 import { ValueFilter } from './filter/value-filter.ts';
 import { CLAIM_DUPLICATE, CLAIM_GOOD, PublisherIds } from './publishers/publisher-ids.ts';
 import { Cursor } from './reading/cursor.ts';
+import { endOffset, startOffset } from './reading/offsets.ts';
 import { GROUPS_MAX, Places } from './reading/places.ts';
-import { type ReadingOwner, StreamReading } from './reading/reading.ts';
-import type {
-  ReadingSpec,
-  StreamFilter,
-  StreamStart,
-  StreamUntil,
-} from './reading/reading-spec.ts';
+import { StreamReading } from './reading/reading.ts';
+import type { ReadingSpec, StreamFilter, StreamStart } from './reading/reading-spec.ts';
 import { type StreamRules, streamRulesOf } from './stream-rules.ts';
 
 /** One stream. */
 export class Stream
-  implements QueueDeclaration, MessageSink, DyingQueue, RecordHolder, Dirty, Watched, ReadingOwner
+  implements QueueDeclaration, MessageSink, DyingQueue, RecordHolder, Dirty, Watched
 {
   /** Tells it from the other class of queues. */
   readonly isStream = true as const;
@@ -77,13 +72,13 @@ export class Stream
   readonly deaths: QueueDeaths;
   activity: Activity | null = null;
   readonly latency = null;
-  /** The readings of groups of this stream alone. */
-  private readonly groups = new Map<string, StreamReading>();
+  /** Those of them that are of groups, be it as a partition of a super stream. */
+  readonly groups = new Map<string, StreamReading>();
   /** Messages that could not be read, each told once. */
   private told: Set<number> | null = null;
   private readonly host: QueueHost;
   private readonly home: QueueHome;
-  private readonly log: MessageLog;
+  readonly log: MessageLog;
 
   constructor(
     id: number,
@@ -166,28 +161,37 @@ export class Stream
 
   get unackedCount(): number {
     let count = 0;
-    for (const reading of this.readings) count += reading.unackedCount;
+    for (const reading of this.readings) count += reading.cursorIn(this)?.unacked ?? 0;
     return count;
   }
 
   get consumers(): readonly Consumer[] {
-    return [...this.readings].flatMap(({ consumers }) => consumers);
+    return [...this.readings].flatMap((reading) => this.consumersOf(reading));
+  }
+
+  /** Of a super stream, those that read this partition, or are going to. */
+  private consumersOf(reading: StreamReading): readonly Consumer[] {
+    if (!reading.partitioned) return reading.consumers;
+    const { owner = null, heir = null } = reading.cursorIn(this) ?? {};
+    return reading.consumers.filter((consumer) => consumer === owner || consumer === heir);
   }
 
   /** Whether some reading has deliveries that are not settled, or could have more. */
   get busy(): boolean {
-    for (const { unackedCount, consumers, cursors } of this.readings) {
-      if (unackedCount > 0) return true;
-      const willing = !this.paused && consumers.some(({ ready }) => ready);
-      if (willing && cursors.some(({ behind }) => behind)) return true;
+    for (const reading of this.readings) {
+      const cursor = reading.cursorIn(this);
+      if (cursor === undefined) continue;
+      if (cursor.unacked > 0) return true;
+      const willing = !this.paused && reading.consumers.some(({ ready }) => ready);
+      if (willing && cursor.behind) return true;
     }
     return false;
   }
 
   /** Whether a consumer is one that messages go to: others of its group wait. */
   reads(consumer: Consumer): boolean {
-    for (const { cursors } of this.readings) {
-      if (cursors.some(({ owner }) => owner === consumer)) return true;
+    for (const reading of this.readings) {
+      if (reading.cursorIn(this)?.owner === consumer) return true;
     }
     return false;
   }
@@ -202,13 +206,15 @@ export class Stream
     if (!paused) this.wakeReadings();
   }
 
-  /** Ends consumers, so many at most, as it is deleted; they are told. */
+  /** Ends consumers, so many at most, as it is deleted; they are told. Those of a super stream read on elsewhere. */
   endConsumers(most = Infinity): void {
     let left = most;
     for (const reading of [...this.readings]) {
       if (left <= 0) return;
       const { length } = reading.consumers;
-      reading.endConsumers(Math.min(left, length));
+      if (!reading.partitioned) reading.endConsumers(Math.min(left, length));
+      else if (this.deleted)
+        reading.readPartitions(reading.cursors.filter((at) => at.stream !== this));
       left -= length;
     }
   }
@@ -216,31 +222,40 @@ export class Stream
   // --- reading ---
 
   /**
-   * What a consumer subscribes to that asks for this: a reading of its own, or its group's. Throws PRECONDITION_FAILED
-   * for a new group where there are too many, and for a group that has another filter.
+   * What a consumer subscribes to that asks for this: a reading of its own, or its group's. Throws AmqpErrors for a group
+   * that cannot read it, see `admitGroup`, or has another filter.
    */
   reading(spec: ReadingSpec): StreamReading {
     const { group } = spec;
     const known = group === null ? undefined : this.groups.get(group);
-    if (known !== undefined) {
+    if (known !== undefined && !known.partitioned) {
       known.checkJoining(spec);
       return known;
     }
-    const reading = new StreamReading(this.name, group, [this.cursor(spec, 0)], this.host, this);
-    if (group !== null) this.groups.set(group, reading);
-    return reading;
+    if (group !== null) this.admitGroup(group);
+    return new StreamReading(this.name, group, [this.cursor(spec)], this.host);
   }
 
-  /** Where a reading stands as it begins: a group that has a place there. */
-  cursor({ group, start, until, filter }: ReadingSpec, index: number): Cursor {
+  /**
+   * Throws where a group cannot begin to read: RESOURCE_LOCKED if it does so by another name, the super stream's or this
+   * stream's; PRECONDITION_FAILED if it is new, and there are too many.
+   */
+  admitGroup(group: string): void {
+    const known = this.groups.get(group);
+    if (known !== undefined) throw groupReads(group, this.name, known);
+    this.checkGroup(group);
+  }
+
+  /**
+   * Where a reading stands as it begins: a group that has a place there. `partition`: which one of a super stream it is;
+   * -1: it is read by itself. The group was admitted.
+   */
+  cursor({ group, start, until, filter }: ReadingSpec, partition = -1): Cursor {
     const place = group === null ? undefined : this.places.of(group);
     const next = place?.offset ?? this.startOf(start);
-    if (group !== null && place === undefined) {
-      this.checkGroup(group);
-      this.movePlace(group, next);
-    }
+    if (group !== null && place === undefined) this.movePlace(group, next);
     const walk = filter === null ? null : this.walk(filter);
-    return new Cursor(this, index, next, until === null ? Infinity : this.endOf(until), walk);
+    return new Cursor(this, partition, next, endOffset(this, this.host, until), walk);
   }
 
   /** What finds the messages that a filter lets through. */
@@ -248,10 +263,6 @@ export class Stream
     const { time } = this.host;
     const budget = new WalkBudget(() => time.now());
     return new FilterWalk(new ValueFilter(filter), this.entries, this.log, budget);
-  }
-
-  readingOver(reading: StreamReading): void {
-    if (reading.group !== null) this.groups.delete(reading.group);
   }
 
   /** All is settled that a group was given below this offset. */
@@ -280,40 +291,7 @@ export class Stream
 
   /** The offset that a start means as things are. */
   startOf(start: StreamStart): number {
-    const { entries } = this;
-    const { first, tail } = entries;
-    switch (start.kind) {
-      case 'first':
-        return first;
-      case 'last':
-        return Math.max(first, tail - 1);
-      case 'next':
-        return tail;
-      case 'offset':
-        return Math.max(start.offset, first);
-      case 'back':
-        return Math.max(first, tail - start.count);
-      case 'time':
-        return this.offsetAt(this.host.time.brokerOf(start.ms));
-      case 'ago':
-        return this.offsetAt(this.host.nowMs - start.ms);
-    }
-  }
-
-  private endOf(until: StreamUntil): number {
-    switch (until.kind) {
-      case 'end':
-        return this.entries.tail;
-      case 'offset':
-        return until.offset;
-      case 'time':
-        return this.offsetAt(this.host.time.brokerOf(until.ms));
-    }
-  }
-
-  /** The first offset whose message came at `ms` or later, by the broker's time; the tail where none has. */
-  offsetAt(ms: number): number {
-    return offsetAt(this.entries, this.log, ms);
+    return startOffset(this, this.host, start);
   }
 
   /** A message cannot be delivered: readers pass it by. It is kept, and listed once for the operator. */
@@ -392,6 +370,16 @@ export class Stream
   ): number {
     return this.entries.visitPage(cursor, visit, wanted);
   }
+}
+
+function groupReads(
+  group: string,
+  stream: string,
+  { name, partitioned }: StreamReading,
+): AmqpError {
+  const how = partitioned ? `as a partition of super stream '${name}'` : 'by itself';
+  const text = `group '${group}' reads stream '${stream}' ${how} now, and has one place in it`;
+  return new AmqpError('RESOURCE_LOCKED', text);
 }
 
 function tooManyGroups(stream: string): AmqpError {

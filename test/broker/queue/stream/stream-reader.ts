@@ -28,6 +28,7 @@ interface Out {
 export class StreamReader implements DeliveryChannel {
   readonly link: DeliveryChannel['link'];
   readonly credit: SharedCredit;
+  readonly grants = { reads: () => true };
   /** Offset and body of each message, as they came. */
   readonly given: [offset: number, body: string][] = [];
   readonly out: Out[] = [];

@@ -9,8 +9,10 @@ import type { ReadStream } from './read-stream.ts';
 /** A place in a stream that moves ahead. */
 export class Cursor {
   readonly stream: ReadStream;
-  /** Which partition the stream is among those that are read together. */
-  readonly index: number;
+  /** Which partition of a super stream it is, as deliveries say it; -1: it is none. */
+  readonly partition: number;
+  /** Its place among those that its reading reads, which gives it. */
+  index = 0;
   /** Finds what its filter lets through; null: it reads all. */
   readonly walk: FilterWalk | null;
   /** The offset to look at next. */
@@ -27,19 +29,23 @@ export class Cursor {
   readonly inFlight = new InFlight();
   /** Whether `owner` has left, and some of what it was given is not settled. */
   gone = false;
+  /** Whether the stream is no partition any more: nothing is read, and what is out is settled still. */
+  dropped = false;
+  /** How many deliveries are not settled. */
+  unacked = 0;
   /** The first offset that such a consumer gave back; Infinity: none. */
   private again = Infinity;
   private page: Page | null = null;
 
   constructor(
     stream: ReadStream,
-    index: number,
+    partition: number,
     next: number,
     until: number,
     walk: FilterWalk | null,
   ) {
     this.stream = stream;
-    this.index = index;
+    this.partition = partition;
     this.next = next;
     this.until = until;
     this.walk = walk;
@@ -97,7 +103,8 @@ export class Cursor {
 
   /** Whether it gives messages to its owner. */
   get serves(): boolean {
-    return this.owner !== null && this.heir === null && !this.gone && !this.stream.paused;
+    if (this.owner === null || this.heir !== null || this.gone) return false;
+    return !this.stream.paused && !this.stream.deleted;
   }
 
   /** The offset below which all is settled. */

@@ -12,6 +12,13 @@ export interface ReadStream
   readonly entries: StreamEntries;
   /** Those that read it: they are woken when there is more. */
   readonly readings: { add(reading: object): unknown; delete(reading: object): unknown };
+  /** What each group reads it by that has members now, or deliveries that are not settled. */
+  readonly groups: {
+    get(group: string): object | undefined;
+    set(group: string, reading: object): unknown;
+    delete(group: string): unknown;
+  };
+  readonly name: string;
   /** All is settled that a group was given below this offset. */
   movePlace(group: string, offset: number): void;
   /** A message cannot be delivered: readers pass it by. */

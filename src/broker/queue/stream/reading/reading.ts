@@ -21,11 +21,8 @@ const PARTITION_SEQS = 2 ** 44;
 /** So many messages of one partition go out before the others have their turn. */
 const ROUND = 256;
 
-/** What a reading belongs to. */
-export interface ReadingOwner {
-  /** A reading has no consumer any more. */
-  readingOver(reading: StreamReading): void;
-}
+/** So many partitions one reading reads at most: seqs have no room for more. */
+export const PARTITIONS_READ_MAX = 512;
 
 /**
  * A subscription as the channels of its consumers see it. Each consumer that is in no group has one of its own. A group
@@ -40,7 +37,10 @@ export class StreamReading implements ConsumerSource {
   readonly durable = true;
   /** The group; null: it is one consumer. */
   readonly group: string | null;
-  readonly cursors: Cursor[];
+  /** Whether it reads the partitions of a super stream. */
+  readonly partitioned: boolean;
+  /** Where it reads, a cursor for each partition. */
+  readonly cursors: Cursor[] = [];
   readonly subscribed = { fellBehind: (): void => {}, caughtUp: (): void => {} };
   readonly consumers: Consumer[] = [];
   deleted = false;
@@ -56,9 +56,13 @@ export class StreamReading implements ConsumerSource {
   /** Streams are no backlog: publishers do not wait for those that read. */
   readonly readyCount = 0;
   readonly readyBytes = 0;
-  unackedCount = 0;
+  /** Told once that it has no consumer any more, and that all is settled that a group had. */
+  private readonly onOver: (() => void) | null;
   private readonly host: QueueHost;
-  private readonly owner: ReadingOwner;
+  /** A stream that it reads, or has read last. */
+  private stream: ReadStream;
+  /** All cursors by their index, those that were dropped until all is settled that is out. */
+  private readonly slots: (Cursor | null)[] = [];
   /** Which partition has its turn. */
   private turn = 0;
   /** How far it may look for what its filter lets through; null: it has none. */
@@ -67,24 +71,18 @@ export class StreamReading implements ConsumerSource {
   constructor(
     name: string,
     group: string | null,
-    cursors: Cursor[],
+    cursors: readonly [Cursor, ...Cursor[]],
     host: QueueHost,
-    owner: ReadingOwner,
+    onOver: (() => void) | null = null,
   ) {
     this.name = name;
     this.group = group;
-    this.cursors = cursors;
     this.host = host;
-    this.owner = owner;
-    this.budget = cursors[0]?.walk?.budget ?? null;
-    for (const { stream, walk } of cursors) {
-      stream.readings.add(this);
-      if (walk !== null && this.budget !== null) walk.budget = this.budget;
-    }
-  }
-
-  private get stream(): ReadStream {
-    return (this.cursors[0] as Cursor).stream;
+    this.onOver = onOver;
+    this.stream = cursors[0].stream;
+    this.partitioned = cursors[0].partition >= 0;
+    this.budget = cursors[0].walk?.budget ?? null;
+    for (const cursor of cursors) this.join(cursor);
   }
 
   get type(): ConsumerSource['type'] {
@@ -105,6 +103,12 @@ export class StreamReading implements ConsumerSource {
 
   get paused(): boolean {
     return this.cursors.every(({ stream }) => stream.paused);
+  }
+
+  get unackedCount(): number {
+    let count = 0;
+    for (const cursor of this.slots) if (cursor !== null) count += cursor.unacked;
+    return count;
   }
 
   // --- delivering ---
@@ -131,14 +135,13 @@ export class StreamReading implements ConsumerSource {
 
   /** Delivers up to so many of one partition; returns how many. */
   private deliverFrom(cursor: Cursor, most: number): number {
-    const { stream, index } = cursor;
+    const { stream, index, partition } = cursor;
     if (!cursor.serves) return 0;
     const owner = cursor.owner as Consumer;
     const { line } = this.host;
     const { depth } = line;
     const tracked = this.group !== null;
     const base = index * PARTITION_SEQS;
-    const partition = this.cursors.length === 1 ? -1 : index;
     let given = 0;
     while (given < most && owner.asks()) {
       const offset = cursor.find();
@@ -156,15 +159,26 @@ export class StreamReading implements ConsumerSource {
       given += 1;
       if (tracked) cursor.inFlight.add(offset);
     }
-    this.unackedCount += given;
+    cursor.unacked += given;
     stream.counts.delivered += given;
     return given;
   }
 
-  /** All has been delivered that its consumers asked for. */
+  /**
+   * All has been delivered that its consumers asked for. Of a group those stay that have nothing out, until all is
+   * settled: what others give back is theirs.
+   */
   private end(): void {
-    for (const consumer of this.consumers.splice(0)) consumer.channel.consumerGone(consumer);
-    this.over();
+    const waits = this.cursors.some(({ inFlight }) => inFlight.length > 0);
+    const ending = this.consumers.filter((consumer) => !waits || this.hasSome(consumer));
+    if (ending.length === 0) return;
+    this.removeConsumers(ending);
+    for (const consumer of ending) consumer.channel.consumerGone(consumer);
+  }
+
+  /** Whether some of what a consumer was given is not settled. */
+  private hasSome(consumer: Consumer): boolean {
+    return this.cursors.some(({ owner, inFlight }) => owner === consumer && inFlight.length > 0);
   }
 
   wake(): void {
@@ -194,26 +208,28 @@ export class StreamReading implements ConsumerSource {
   requeue(seq: number): void {
     const cursor = this.cursorOf(seq);
     if (!cursor.gone) return this.settled(cursor, seq % PARTITION_SEQS);
-    this.unackedCount -= 1;
+    cursor.unacked -= 1;
     cursor.giveBack(seq % PARTITION_SEQS);
     this.handOver(cursor);
   }
 
   private settled(cursor: Cursor, offset: number): void {
-    this.unackedCount -= 1;
-    if (this.group === null || !cursor.inFlight.settle(offset)) return;
-    cursor.stream.movePlace(this.group, cursor.place);
-    if (cursor.gone || cursor.heir !== null) this.handOver(cursor);
+    cursor.unacked -= 1;
+    const { group } = this;
+    if (group === null || !cursor.inFlight.settle(offset)) return;
+    if (!cursor.stream.deleted) cursor.stream.movePlace(group, cursor.place);
+    if (cursor.gone || cursor.heir !== null || cursor.dropped) this.handOver(cursor);
   }
 
   private handOver(cursor: Cursor): void {
     if (!cursor.handOver()) return;
+    if (cursor.dropped) this.forget(cursor);
     if (this.consumers.length > 0) this.wake();
     else this.overIfSettled();
   }
 
   private cursorOf(seq: number): Cursor {
-    return this.cursors[Math.floor(seq / PARTITION_SEQS)] as Cursor;
+    return this.slots[Math.floor(seq / PARTITION_SEQS)] as Cursor;
   }
 
   // --- consumers ---
@@ -236,7 +252,8 @@ export class StreamReading implements ConsumerSource {
       const at = consumers.indexOf(consumer);
       if (at >= 0) consumers.splice(at, 1);
     }
-    for (const cursor of this.cursors) {
+    for (const cursor of this.slots) {
+      if (cursor === null) continue;
       if (cursor.heir !== null && leaving.includes(cursor.heir)) cursor.heir = null;
       if (cursor.owner !== null && leaving.includes(cursor.owner)) cursor.gone = true;
     }
@@ -266,15 +283,76 @@ export class StreamReading implements ConsumerSource {
   /** Without consumers it goes; that of a group once all is settled that is out: until then places may move. */
   private overIfSettled(): void {
     if (this.consumers.length > 0) return;
-    if (this.group === null || this.cursors.every(({ inFlight }) => inFlight.length === 0))
-      this.over();
+    if (this.slots.every((cursor) => cursor === null || cursor.inFlight.length === 0)) this.over();
   }
 
   private over(): void {
     if (this.deleted) return;
     this.deleted = true;
-    for (const { stream } of this.cursors) stream.readings.delete(this);
-    this.owner.readingOver(this);
+    for (const cursor of this.slots) if (cursor !== null) this.forget(cursor);
+    this.onOver?.();
+  }
+
+  // --- partitions ---
+
+  /** How many partitions more it can read. */
+  get room(): number {
+    return PARTITIONS_READ_MAX - this.slots.filter((cursor) => cursor !== null).length;
+  }
+
+  /** The cursor of a stream, also of one that is no partition any more and has deliveries out. */
+  cursorIn(stream: object): Cursor | undefined {
+    return this.slots.find((cursor) => cursor?.stream === stream) ?? undefined;
+  }
+
+  /**
+   * Reads these partitions from now on, of which it has the cursors: one that came is shared out, and one that went is
+   * read no more. Consumers that may not read one that came are told that they are cancelled, and so are all where there
+   * is none any more.
+   */
+  readPartitions(cursors: readonly Cursor[]): void {
+    const came = cursors.filter((cursor) => !this.cursors.includes(cursor));
+    const went = this.cursors.filter((cursor) => !cursors.includes(cursor));
+    if (came.length + went.length === 0) return;
+    for (const cursor of went) this.drop(cursor);
+    for (const cursor of came) this.join(cursor);
+    const refused = ({ channel }: Consumer): boolean =>
+      cursors.length === 0 || came.some(({ stream }) => !channel.grants.reads(stream.name));
+    const ending = this.consumers.filter(refused);
+    this.removeConsumers(ending);
+    for (const consumer of ending) consumer.channel.consumerGone(consumer);
+  }
+
+  private join(cursor: Cursor): void {
+    const { stream, walk } = cursor;
+    const { group, slots } = this;
+    if (walk !== null && this.budget !== null) walk.budget = this.budget;
+    if (!cursor.dropped) {
+      const free = slots.indexOf(null);
+      cursor.index = free < 0 ? slots.length : free;
+      slots[cursor.index] = cursor;
+    }
+    cursor.dropped = false;
+    this.stream = stream;
+    this.cursors.push(cursor);
+    stream.readings.add(this);
+    if (group !== null) stream.groups.set(group, this);
+  }
+
+  private drop(cursor: Cursor): void {
+    this.cursors.splice(this.cursors.indexOf(cursor), 1);
+    this.turn = 0;
+    cursor.dropped = true;
+    cursor.gone = true;
+    cursor.heir = null;
+    if (cursor.handOver()) this.forget(cursor);
+  }
+
+  /** Nothing of a stream is out, and it is not read any more. */
+  private forget({ index, stream }: Cursor): void {
+    this.slots[index] = null;
+    stream.readings.delete(this);
+    if (this.group !== null) stream.groups.delete(this.group);
   }
 
   // --- what a queue does, and a stream does not ---

@@ -194,7 +194,7 @@ test('the offset of a time is found beside damaged pages', () => {
   for (const page of [4, 5, 6]) spoilPage(small, page);
   for (let n = 0; n < 2; n++) {
     for (const [page, ms] of times.entries()) {
-      const offset = streamOf(small).offsetAt(ms);
+      const offset = streamOf(small).startOf({ kind: 'time', ms });
       const reader = new StreamReader(small, streamOf(small), {
         start: { kind: 'offset', offset },
       });
