@@ -104,7 +104,9 @@ function deliver(store, queues) {
       if (queue === undefined) continue;
       const found = [];
       const visit = (position) => found.push(position);
-      for (let cursor = 0; cursor >= 0; ) cursor = queue.messages.visitPage(cursor, visit);
+      const holder = queue.isStream ? queue : queue.messages;
+      const all = () => true;
+      for (let cursor = 0; cursor >= 0; ) cursor = holder.visitPage(cursor, visit, all);
       found.forEach((position, at) => {
         let number = null;
         try {

@@ -16,7 +16,7 @@ import { bytesInUse } from '../scale/watch.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const JUDGE = fileURLToPath(new URL('./judge.mjs', import.meta.url));
-const MESSAGES = 1_200;
+const MESSAGES = 1_600;
 const CASES_PER_PROCESS = 400;
 
 const { values } = parseArgs({
@@ -55,9 +55,12 @@ async function fill(dataDir) {
   const client = await connect(`amqp://guest:guest@127.0.0.1:${port}`);
   const channel = await client.createConfirmChannel();
   const random = randomOf(values.seed);
-  const numbers = { one: [], two: [], three: [] };
+  const numbers = { one: [], two: [], three: [], stream: [] };
   const names = Object.keys(numbers);
-  for (const name of names) await channel.assertQueue(name, { durable: true });
+  for (const name of names) {
+    const args = name === 'stream' ? { 'x-queue-type': 'stream' } : {};
+    await channel.assertQueue(name, { durable: true, arguments: args });
+  }
   for (let number = 0; number < MESSAGES; number++) {
     const name = names[random.below(names.length)];
     numbers[name].push(number);
@@ -66,7 +69,7 @@ async function fill(dataDir) {
   }
   await channel.waitForConfirms();
   // Some are gone again, so that there are short pages and free pages too.
-  for (const name of names) {
+  for (const name of names.filter((each) => each !== 'stream')) {
     for (let n = numbers[name].length / 3; n > 0; n--) {
       await channel.get(name, { noAck: true });
       numbers[name].shift();

@@ -19,18 +19,26 @@ import {
   TABLE_REDO,
   TABLE_SEGMENTS,
   TABLE_SET_ASIDE,
+  TABLE_STREAMS,
 } from '../../store/tables.ts';
 import { readKeyRow } from '../queue/duplicates/key-rows.ts';
 import { Page } from '../queue/messages/pages/page.ts';
-import { LANE_PAGES, type PurgedRange, QueueRows } from '../queue/messages/queue-rows.ts';
+import {
+  LANE_PAGES,
+  PAGE_KEY_BYTES,
+  type PurgedRange,
+  QueueRows,
+} from '../queue/messages/queue-rows.ts';
+import { queueTypeOf } from '../queue/types/registry.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
+import { tableOf } from '../vhost/topology-rows.ts';
 import { HeldRecords } from './held-records.ts';
 import { StoredDelays } from './stored-delays.ts';
 import { canRead, livePositions, readPage } from './stored-page.ts';
+import { StoredStreams } from './stored-streams.ts';
 
 const LOWEST = Buffer.alloc(0);
 const HIGHEST = Buffer.alloc(1024, 0xff);
-const PAGE_KEY_BYTES = 10;
 
 /** One thing that is wrong. */
 export interface Damage {
@@ -49,6 +57,7 @@ export interface CheckedQueue {
   readonly vhost: string;
   readonly name: string;
   readonly id: number;
+  readonly isStream: boolean;
   /** Messages whose place and bytes are sound, and those whose bytes are damaged or gone. */
   messages: number;
   lost: number;
@@ -82,6 +91,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_SET_ASIDE, 'message set aside'],
   [TABLE_DELAYS, 'messages that wait for their time'],
   [TABLE_KEYS, 'keys of messages'],
+  [TABLE_STREAMS, 'row of a stream'],
 ]);
 
 /** Inspects a store; `progress` is called now and then. */
@@ -114,7 +124,11 @@ class Inspection {
     this.each(TABLE_MARKS, (key, value) => verifyChecksum(TABLE_MARKS, key, value));
     const purged = this.purges();
     this.segments(purged);
-    this.pages(purged);
+    const streams = new StoredStreams(this.store);
+    this.pages(purged, streams);
+    this.each(TABLE_STREAMS, (key, value) =>
+      streams.check(key, value, (id) => this.queues.get(id)?.isStream === true),
+    );
     this.delays();
     this.each(TABLE_KEYS, readKeyRow);
     this.setAside();
@@ -138,7 +152,8 @@ class Inspection {
       const row = decodeRow(TABLE_DEFINITIONS, key, value);
       if (key[0] !== 'q'.charCodeAt(0)) return;
       const vhost = key.toString('utf8', 3, 3 + key.readUInt16BE(1));
-      const queue = { vhost, name: String(row['name']), id: Number(row['id']) };
+      const isStream = queueTypeOf(tableOf(row)).name === 'stream';
+      const queue = { vhost, name: String(row['name']), id: Number(row['id']), isStream };
       this.queues.set(queue.id, { ...queue, messages: 0, lost: 0 });
     });
   }
@@ -211,7 +226,10 @@ class Inspection {
     });
   }
 
-  private pages(purged: readonly PurgedRange[]): void {
+  private pages(purged: readonly PurgedRange[], streams: StoredStreams): void {
+    const wrongSpan = (error: CorruptRecordError | null): void => {
+      if (error !== null) this.found(TABLE_STREAMS, error);
+    };
     this.each(TABLE_PAGES, (key, value) => {
       if (key.length !== PAGE_KEY_BYTES) throw wrongKey(TABLE_PAGES, key);
       if (isPurged(key, purged)) return;
@@ -220,6 +238,7 @@ class Inspection {
       if (queue === undefined) {
         throw new CorruptRecordError(TABLE_PAGES, key, 'it is of a queue that is not there');
       }
+      if (queue.isStream) wrongSpan(streams.addPage(queue.id, this.page));
       const missing = this.countEntries(this.page, queue);
       if (missing === 0) return;
       throw new CorruptRecordError(
@@ -228,6 +247,7 @@ class Inspection {
         `${missing} of its messages are damaged or not there`,
       );
     });
+    wrongSpan(streams.finishSpan());
   }
 
   /** What is set aside may be damaged, which is why it is: that is no news. */
@@ -297,7 +317,7 @@ class Inspection {
   private found(table: number, cause: unknown): void {
     const kind = KINDS.get(table) ?? 'row';
     if (cause instanceof CorruptRecordError) {
-      const ofQueue = [TABLE_PAGES, TABLE_DELAYS, TABLE_KEYS].includes(table);
+      const ofQueue = [TABLE_PAGES, TABLE_DELAYS, TABLE_KEYS, TABLE_STREAMS].includes(table);
       const queue = ofQueue ? this.nameOf(cause.key) : null;
       const what = cause.message.slice(cause.message.indexOf(': ') + 2);
       this.damage.push({ kind, table, key: cause.key.toString('hex'), what, queue });

@@ -5,8 +5,9 @@ import { isSegmentKey, segmentIdOfKey, segmentKeys } from '../../message/log/seg
 import type { Store } from '../../store/port.ts';
 import { TABLE_DELAYS, TABLE_PAGES, TABLE_SEGMENTS } from '../../store/tables.ts';
 import { readDelayRow } from '../queue/delay/delay-rows.ts';
-import { ENTRY_SETTLED, isSettled, Page } from '../queue/messages/pages/page.ts';
+import { ENTRY_SETTLED, isSettled, PAGE_ENTRIES, Page } from '../queue/messages/pages/page.ts';
 import { encodePage } from '../queue/messages/pages/page-row.ts';
+import { PAGE_KEY_BYTES, QueueRows } from '../queue/messages/queue-rows.ts';
 import type { CheckReport, Damage } from './check-store.ts';
 import { HeldRecords } from './held-records.ts';
 import { canRead, livePositions } from './stored-page.ts';
@@ -37,7 +38,8 @@ export function notAmong(known: readonly Damage[], found: readonly Damage[]): Da
 }
 
 /** Puts into the store's batch what makes it sound again; returns how many rows that changes. */
-export function repairStore(store: Store, { damage }: CheckReport): number {
+export function repairStore(store: Store, { damage, queues }: CheckReport): number {
+  const streams = new Set(queues.filter(({ isStream }) => isStream).map(({ id }) => id));
   const segments = damage.filter(({ table, key }) => table === TABLE_SEGMENTS && key !== '');
   const keys = segments.map(({ key }) => bytesOf(key));
   const lost = new Set(keys.filter(isSegmentKey).map(segmentIdOfKey));
@@ -61,12 +63,35 @@ export function repairStore(store: Store, { damage }: CheckReport): number {
     // A start sets aside what of such a page is not there; the others wait on.
     if (each.table === TABLE_DELAYS && isSound(store, each)) continue;
     const page = pageOf(store, each);
-    const row = page === null ? null : mended(page, records);
-    if (row === null) store.remove(each.table, bytesOf(each.key));
-    else store.put(TABLE_PAGES, bytesOf(each.key), row);
+    const key = bytesOf(each.key);
+    const ofStream = each.table === TABLE_PAGES && streams.has(streamIdOf(key));
+    const times = ofStream && page !== null ? [...(page.starts?.values() ?? [])] : [];
+    const row = page === null ? null : mended(page, records, times);
+    if (row === null) store.remove(each.table, key);
+    else store.put(TABLE_PAGES, key, row);
+    if (row === null && ofStream) keepOffsets(store, key);
     changed += 1;
   }
   return changed;
+}
+
+/** The queue that a page is of; -1: its key is none of a page. */
+function streamIdOf(key: Buffer): number {
+  return key.length === PAGE_KEY_BYTES ? key.readUInt32BE(0) : -1;
+}
+
+/** A page of a stream is taken out, the last one perhaps: no message to come gets an offset of it. */
+function keepOffsets(store: Store, key: Buffer): void {
+  const rows = new QueueRows(store);
+  const id = key.readUInt32BE(0);
+  let mark = 0;
+  try {
+    mark = rows.readMark(id, 0);
+  } catch {
+    // It is damaged, and goes as well.
+  }
+  const end = (key.readUIntBE(4, 6) + 1) * PAGE_ENTRIES;
+  if (end > mark) rows.putMark(id, 0, end);
 }
 
 /** Whether a row of messages that wait can be read, and is of a queue that is there. */
@@ -92,14 +117,27 @@ function pageOf(store: Store, { table, key: digits, queue }: Damage): Page | nul
   return row !== null && canRead(key, row, page) ? page : null;
 }
 
-/** The row of a page without the messages that are not there; null when nothing of it is left. */
-function mended(page: Page, records: HeldRecords): Buffer | null {
+/**
+ * The row of a page without the messages that are not there; null when nothing of it is left. `times`: when the first and
+ * the last message of it came, where it has to say so.
+ */
+function mended(page: Page, records: HeldRecords, times: number[]): Buffer | null {
   for (let slot = 0; slot < page.count; slot++) {
     if (isSettled(page, slot) || records.has(page.positions[slot] as number)) continue;
     page.states[slot] = ENTRY_SETTLED;
     page.storedLive -= 1;
   }
-  return page.storedLive === 0 ? null : encodePage(page);
+  if (page.storedLive === 0) return null;
+  if (times.length > 0) {
+    const live = [...page.states.subarray(0, page.count).keys()].filter(
+      (slot) => !isSettled(page, slot),
+    );
+    page.starts = new Map([
+      [live[0] as number, Math.min(...times)],
+      [live.at(-1) as number, Math.max(...times)],
+    ]);
+  }
+  return encodePage(page);
 }
 
 function bytesOf(hex: string): Buffer {

@@ -224,7 +224,8 @@ function tableText(table: FieldTable): string {
   return encodeTable(table).toString('base64');
 }
 
-function tableOf(row: Json): FieldTable {
+/** The arguments that a row of a definition has. */
+export function tableOf(row: Json): FieldTable {
   const bytes = Buffer.from(textOf(row, 'arguments'), 'base64');
   return decodeTable(bytes, 0, bytes.length, STORED_LIMITS).table;
 }

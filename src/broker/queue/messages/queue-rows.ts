@@ -27,7 +27,7 @@ export interface PurgedRange {
   readonly to: number;
 }
 
-const PAGE_KEY_BYTES = 10;
+export const PAGE_KEY_BYTES = 10;
 const LOWEST = Buffer.alloc(0);
 const HIGHEST = Buffer.alloc(16, 0xff);
 

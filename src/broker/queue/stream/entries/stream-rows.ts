@@ -46,25 +46,25 @@ export class StreamRows {
   }
 
   put(id: number, kind: number, name: Buffer, value: Buffer): void {
-    const key = keyOf(id, kind, name);
+    const key = streamKey(id, kind, name);
     this.store.put(TABLE_STREAMS, key, withChecksum(value));
     this.aside.replaced(TABLE_STREAMS, key);
   }
 
   remove(id: number, kind: number, name: Buffer): void {
-    this.store.remove(TABLE_STREAMS, keyOf(id, kind, name));
+    this.store.remove(TABLE_STREAMS, streamKey(id, kind, name));
   }
 
   /** The value of a row; null: it is not there, or it is damaged, which is noted. */
   get(id: number, kind: number, name: Buffer): Buffer | null {
-    const key = keyOf(id, kind, name);
+    const key = streamKey(id, kind, name);
     const value = this.store.get(TABLE_STREAMS, key);
     return value === null ? null : this.read(key, value);
   }
 
   /** The same where damage must not be taken for absence: it is noted, and the CorruptRecordError thrown. */
   getSound(id: number, kind: number, name: Buffer): Buffer | null {
-    const key = keyOf(id, kind, name);
+    const key = streamKey(id, kind, name);
     const value = this.store.get(TABLE_STREAMS, key);
     const read = value === null ? null : this.read(key, value);
     if (value === null || read !== null) return read;
@@ -74,7 +74,7 @@ export class StreamRows {
   /** The rows of one kind of a stream, in order of their names. Damaged ones are noted, and left out. */
   *all(id: number, kind: number): Iterable<StreamRow> {
     const none = Buffer.alloc(0);
-    const keys = [keyOf(id, kind, none), keyOf(id, kind + 1, none)] as const;
+    const keys = [streamKey(id, kind, none), streamKey(id, kind + 1, none)] as const;
     for (const { key, value } of this.store.range(TABLE_STREAMS, ...keys)) {
       const read = this.read(key, value);
       if (read !== null) yield { name: key.subarray(PREFIX_BYTES), value: read };
@@ -110,7 +110,7 @@ export class StreamRows {
     for (let id = 0; ; ) {
       const next = this.highestOf(id);
       if (next === null) return found;
-      if (this.store.get(TABLE_STREAMS, keyOf(next, KIND_GONE, Buffer.alloc(0))) !== null) {
+      if (this.store.get(TABLE_STREAMS, streamKey(next, KIND_GONE, Buffer.alloc(0))) !== null) {
         found.push(next);
       }
       id = next + 1;
@@ -126,7 +126,7 @@ export class StreamRows {
   /** Removes up to so many rows of a deleted stream, from a key on; returns the key to go on with, null: that was all. */
   removeSome(id: number, from: Buffer, rowsMax: number): Buffer | null {
     let left = rowsMax;
-    const end = keyOf(id, KIND_GONE, Buffer.alloc(0));
+    const end = streamKey(id, KIND_GONE, Buffer.alloc(0));
     for (const key of this.store.keys(TABLE_STREAMS, from, end)) {
       if (left === 0) return key;
       this.store.remove(TABLE_STREAMS, key);
@@ -147,13 +147,26 @@ export class StreamRows {
 
   private read(key: Buffer, value: Buffer): Buffer | null {
     try {
-      return verifyChecksum(TABLE_STREAMS, key, value);
+      return readStreamRow(key, value).value;
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error;
       this.aside.add(TABLE_STREAMS, key, error);
       return null;
     }
   }
+}
+
+/** Takes a row apart; throws a CorruptRecordError where it cannot be trusted. */
+export function readStreamRow(
+  key: Buffer,
+  value: Buffer,
+): StreamRow & { id: number; kind: number } {
+  const content = verifyChecksum(TABLE_STREAMS, key, value);
+  if (key.length < PREFIX_BYTES) {
+    throw new CorruptRecordError(TABLE_STREAMS, key, 'its key is not one of this table');
+  }
+  const name = key.subarray(PREFIX_BYTES);
+  return { id: key.readUInt32BE(0), kind: key[4] as number, name, value: content };
 }
 
 /** What names a row by a number. */
@@ -163,7 +176,8 @@ export function numberName(number: number): Buffer {
   return name;
 }
 
-function keyOf(id: number, kind: number, name: Buffer): Buffer {
+/** The key of a row. */
+export function streamKey(id: number, kind: number, name: Buffer): Buffer {
   const key = Buffer.allocUnsafe(PREFIX_BYTES + name.length);
   key.writeUInt32BE(id, 0);
   key[4] = kind;

@@ -35,13 +35,18 @@ export function columnOf(rows: StreamRows, id: number, span: number): Uint16Arra
   const known = rows.columns.get(id, span);
   if (known !== undefined) return known;
   const row = rows.get(id, KIND_COLUMN, numberName(span));
-  if (row === null || row.length !== ROW_BYTES) return null;
+  if (row === null || !isColumn(row)) return null;
   const column = new Uint16Array(SPAN_ENTRIES);
   for (let i = 0; i < SPAN_ENTRIES; i++) {
     column[i] = ((row[2 * i] as number) << 8) | (row[2 * i + 1] as number);
   }
   rows.columns.put(id, span, column);
   return column;
+}
+
+/** Whether the value of a row is that of a column. */
+export function isColumn(row: Buffer): boolean {
+  return row.length === ROW_BYTES;
 }
 
 /** Lets go of the column of a span, if it has one. */

@@ -70,12 +70,18 @@ export class Places {
   /** Reads them back. What is no place is left as it is: its group begins anew. */
   recover(): void {
     for (const { name, value } of this.rows.all(this.id, KIND_PLACE)) {
-      if (value.length !== ROW_BYTES) continue;
-      const offset = value.readDoubleBE(0);
-      if (!Number.isSafeInteger(offset) || offset < 0) continue;
-      this.places.set(name.toString(), { offset, movedMs: value.readUIntBE(8, 6) });
+      const place = decodePlace(value);
+      if (place !== null) this.places.set(name.toString(), place);
     }
   }
+}
+
+/** Reads the value of a row; null: it is none. */
+export function decodePlace(value: Buffer): Place | null {
+  if (value.length !== ROW_BYTES) return null;
+  const offset = value.readDoubleBE(0);
+  if (!Number.isSafeInteger(offset) || offset < 0) return null;
+  return { offset, movedMs: value.readUIntBE(8, 6) };
 }
 
 function encode({ offset, movedMs }: Place): Buffer {
