@@ -8,7 +8,7 @@ import { update } from '../morph.js';
 import { argumentsField, reference } from '../parts/arguments.js';
 import { bindingArguments, namesIn, unbind } from '../parts/bindings.js';
 import { listPage } from '../parts/page.js';
-import { publishTo } from '../parts/queue-actions.js';
+import { publishTo } from '../parts/queue/actions.js';
 import { vhostField } from '../parts/vhosts.js';
 import { table } from '../table.js';
 

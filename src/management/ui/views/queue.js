@@ -17,14 +17,15 @@ import {
 } from '../dom.js';
 import { update } from '../morph.js';
 import { unbind } from '../parts/bindings.js';
-import { delayedSection } from '../parts/delayed.js';
 import { histogram } from '../parts/histogram.js';
 import { drawMessage } from '../parts/message.js';
 import { button } from '../parts/page.js';
 import { pastCharts } from '../parts/past.js';
 import { channelLink } from '../parts/peer.js';
-import { bind, pause, publish, purge, redrive, remove, take } from '../parts/queue-actions.js';
-import { traits } from '../parts/queue-traits.js';
+import { bind, pause, publish, purge, redrive, remove, take } from '../parts/queue/actions.js';
+import { delayedSection } from '../parts/queue/delayed.js';
+import { limitWords, placeOf, streamSections, streamTiles } from '../parts/queue/stream.js';
+import { traits } from '../parts/queue/traits.js';
 import { table } from '../table.js';
 import { sectionOf } from './set-aside.js';
 
@@ -60,16 +61,19 @@ const CHARTS = [
 
 export async function show([vhost, name]) {
   const path = at`/queues/${vhost}/${name}`;
+  const isStream = (await get(`${path}?columns=type`)).type === 'stream';
   const past = pastCharts(path, PAST, CHARTS);
   const about = h('section', { class: 'card' });
   const tiles = h('div', { class: 'tiles' });
   const latencies = h('div', { class: 'grid' });
   const consumers = consumerTable();
   const bindings = bindingTable(vhost);
-  const browser = browse(path);
+  const browser = browse(path, isStream);
   const aside = sectionOf(vhost, name);
   const again = () => refresh();
-  const delayed = delayedSection(path, again);
+  // What waits is of queues alone, and readers with places of streams.
+  const delayed = isStream ? null : delayedSection(path, again);
+  const stream = isStream ? streamSections(path, again) : null;
   const hold = h('span');
   const banner = h('div');
   const refresh = async () => {
@@ -91,7 +95,8 @@ export async function show([vhost, name]) {
       );
     }
     consumers.show(queue.consumer_details ?? []);
-    await delayed.refresh();
+    await delayed?.refresh();
+    await stream?.refresh();
     await aside.refresh();
     bindings.show((await get(`${path}/bindings`)).filter(({ source }) => source !== ''));
   };
@@ -105,17 +110,18 @@ export async function show([vhost, name]) {
         h('h1', null, name),
         tag(vhost, 'grey'),
         button('Publish', () => publish(vhost, name, again)),
-        button('Get', () => take(path, again)),
-        button('Redrive or move', () => redrive(path, again)),
+        isStream ? null : button('Get', () => take(path, again)),
+        isStream ? null : button('Redrive or move', () => redrive(path, again)),
         button('Bind', () => bind(vhost, name, again)),
         hold,
-        button('Purge', () => purge(path, name, again), 'danger'),
+        isStream ? null : button('Purge', () => purge(path, name, again), 'danger'),
         button('Delete', () => remove(path, name), 'danger'),
       ),
       banner,
       tiles,
       past.element,
-      delayed.element,
+      delayed?.element ?? null,
+      stream?.elements ?? null,
       aside.element,
       browser.element,
       latencies,
@@ -144,17 +150,23 @@ function drawTiles(tiles, queue) {
     h('div', { class: 'tile' }, h('b', null, value), h('span', null, label));
   update(
     tiles,
-    tile(count(queue.messages_ready), 'messages ready'),
-    tile(count(queue.messages_unacknowledged), 'unacked'),
-    tile(count(queue.messages_delayed), delayedLabel(queue)),
-    tile(bytes(queue.message_bytes), 'in messages'),
-    tile(span(queue.oldest_message_age_ms), 'age of the oldest'),
-    tile(count(queue.consumers), 'consumers'),
-    tile(
-      queue.consumers === 0 ? '–' : `${Math.round(queue.consumer_capacity * 100)} %`,
-      'consumer capacity',
+    (queue.type === 'stream' ? streamTiles : queueTiles)(queue).map(([value, label]) =>
+      tile(value, label),
     ),
   );
+}
+
+function queueTiles(queue) {
+  const capacity = `${Math.round(queue.consumer_capacity * 100)} %`;
+  return [
+    [count(queue.messages_ready), 'messages ready'],
+    [count(queue.messages_unacknowledged), 'unacked'],
+    [count(queue.messages_delayed), delayedLabel(queue)],
+    [bytes(queue.message_bytes), 'in messages'],
+    [span(queue.oldest_message_age_ms), 'age of the oldest'],
+    [count(queue.consumers), 'consumers'],
+    [queue.consumers === 0 ? '–' : capacity, 'consumer capacity'],
+  ];
 }
 
 /** What the tile of waiting messages says: when the next of them is due. */
@@ -191,6 +203,18 @@ function groupsNow({ message_groups: groups }) {
   return groups === 1 ? ' 1 group has messages.' : ` ${count(groups)} groups have messages.`;
 }
 
+/**
+ * What becomes of messages in it.
+ * @returns {[string, string][]}
+ */
+function keepingFacts(queue) {
+  if (queue.type === 'stream') return [['Keeps', limitWords(queue.limits)]];
+  return [
+    ['Persistent', `${count(queue.messages_persistent)} of its messages`],
+    ['Retries', queue.retry_rule],
+  ];
+}
+
 function drawFacts(section, queue) {
   const args = Object.entries(queue.arguments ?? {});
   const refused = queue.message_stats?.refused ?? 0;
@@ -202,8 +226,7 @@ function drawFacts(section, queue) {
         'Kind',
         [queue.durable ? 'durable ' : null, traits({ ...queue, policy: null, arguments: {} })],
       ],
-      ['Persistent', `${count(queue.messages_persistent)} of its messages`],
-      ['Retries', queue.retry_rule],
+      ...keepingFacts(queue),
       died('Lost', queue, 'dropped'),
       died('Dead-lettered', queue, 'dead_lettered'),
       refused > 0 ? ['Refused', `${many(refused, 'message')} while it was full`] : null,
@@ -286,8 +309,8 @@ function bindingTable(vhost) {
 
 // --- messages ---
 
-/** The messages of a queue, looked at without disturbing them. */
-function browse(path) {
+/** The messages of a queue, looked at without disturbing them; of a stream from a place on. */
+function browse(path, isStream) {
   const list = h('div');
   const more = h('button', { type: 'button', hidden: true }, 'More');
   const key = h('input', {
@@ -295,6 +318,16 @@ function browse(path) {
     'aria-label': 'Routing key',
   });
   const header = h('input', { placeholder: 'Header or header:value', 'aria-label': 'Header' });
+  const place = h('input', {
+    placeholder: 'From: 42, -10, last, 1h, a time',
+    'aria-label': 'From the offset or time',
+    hidden: !isStream,
+  });
+  const filter = h('input', {
+    placeholder: 'Filter value',
+    'aria-label': 'Filter value',
+    hidden: !isStream,
+  });
   const note = h('span', { class: 'quiet small grow' });
   let cursor = '';
   const load = async (event) => {
@@ -304,6 +337,9 @@ function browse(path) {
       replace(list);
     }
     const text = new URLSearchParams({ cursor, count: '20', key: key.value, header: header.value });
+    if (filter.value !== '') text.set('filter', filter.value);
+    const from = cursor === '' && place.value.trim() !== '' ? placeOf(place.value) : {};
+    for (const [name, value] of Object.entries(from)) text.set(name, value);
     try {
       const answer = await get(`${path}/messages?${text}`);
       list.append(...answer.messages.map(drawMessage));
@@ -323,6 +359,8 @@ function browse(path) {
       h(
         'form',
         { class: 'bar', onsubmit: load },
+        place,
+        filter,
         key,
         header,
         h('button', { type: 'submit' }, 'Browse'),

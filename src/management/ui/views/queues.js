@@ -6,8 +6,8 @@ import { bytes, count, link, pathOf, rate, span } from '../dom.js';
 import { list } from '../list.js';
 import { argumentsField, reference } from '../parts/arguments.js';
 import { listPage } from '../parts/page.js';
-import { deleteMany, pauseMany, purgeMany } from '../parts/queue-bulk.js';
-import { traits } from '../parts/queue-traits.js';
+import { deleteMany, pauseMany, purgeMany } from '../parts/queue/bulk.js';
+import { traits } from '../parts/queue/traits.js';
 import { vhostField } from '../parts/vhosts.js';
 
 const rateOf = (row, name) => rate(row.message_stats?.[`${name}_details`]?.rate ?? 0);

@@ -1,18 +1,25 @@
 // Owns what is done with many queues at once, and what that means for each. Never draws the list of them.
 
-import { at, call } from '../api.js';
-import { many } from '../dom.js';
-import { doMany } from './bulk.js';
+import { at, call } from '../../api.js';
+import { many, toast } from '../../dom.js';
+import { doMany } from '../bulk.js';
 
 const pathTo = ({ vhost, name }) => at`/queues/${vhost}/${name}`;
 const queues = (rows) => many(rows.length, 'queue');
 const called = ({ vhost, name }) => `${name} (${vhost})`;
 
-export function purgeMany(rows) {
+/** Streams are left out: what they keep goes by their limits alone. */
+export function purgeMany(chosen) {
+  const rows = chosen.filter(({ type }) => type !== 'stream');
+  const left = chosen.length - rows.length;
   const sum = rows.reduce((all, row) => all + row.messages_ready, 0);
+  if (rows.length === 0) {
+    toast('Streams cannot be purged: delete them, or set limits by a policy.', true);
+    return Promise.resolve(false);
+  }
   return doMany({
     title: `Purge ${queues(rows)}?`,
-    about: `${many(sum, 'ready message')} will be lost. Unacked messages stay. This cannot be undone.`,
+    about: `${left === 0 ? '' : `Streams cannot be purged: ${many(left, 'stream')} left out. `}${many(sum, 'ready message')} will be lost. Unacked messages stay. This cannot be undone.`,
     action: `Purge ${queues(rows)}`,
     danger: true,
     items: rows.map((row) => ({

@@ -1,13 +1,13 @@
 // Owns what the page of a queue shows of messages that wait for their time, and what can be done with them: send now,
 // drop. Never decides when one is due.
 
-import { call, get } from '../api.js';
-import { ask } from '../dialog.js';
-import { bytes, count, h, many, messageOf, moment, span, toast } from '../dom.js';
-import { update } from '../morph.js';
-import { selection } from '../selection.js';
-import { table } from '../table.js';
-import { button } from './page.js';
+import { call, get } from '../../api.js';
+import { ask } from '../../dialog.js';
+import { bytes, count, h, many, messageOf, moment, span, toast } from '../../dom.js';
+import { update } from '../../morph.js';
+import { selection } from '../../selection.js';
+import { table } from '../../table.js';
+import { button } from '../page.js';
 
 /** So many are shown, and so much of each payload. */
 const SHOWN_MAX = 50;
@@ -103,7 +103,7 @@ export function delayedSection(path, again) {
   return { element, refresh };
 }
 
-/** @type {import('../table.js').Column<Delayed>[]} */
+/** @type {import('../../table.js').Column<Delayed>[]} */
 const COLUMNS = [
   {
     title: 'Due',
@@ -130,7 +130,7 @@ const COLUMNS = [
 /**
  * @param {(ids: string[]) => unknown} send
  * @param {(what: string, ids: string[]) => unknown} drop
- * @returns {import('../table.js').Column<Delayed>}
+ * @returns {import('../../table.js').Column<Delayed>}
  */
 function actsColumn(send, drop) {
   return {

@@ -1,11 +1,11 @@
 // Owns the dialogs of what can be done to a queue.
 
-import { at, call, get } from '../api.js';
-import { ask, form } from '../dialog.js';
-import { count, h, many, messageOf, toast } from '../dom.js';
-import { reference } from './arguments.js';
-import { bindingArguments, namesIn } from './bindings.js';
-import { drawMessage } from './message.js';
+import { at, call, get } from '../../api.js';
+import { ask, form } from '../../dialog.js';
+import { count, h, many, messageOf, toast } from '../../dom.js';
+import { reference } from '../arguments.js';
+import { bindingArguments, namesIn } from '../bindings.js';
+import { drawMessage } from '../message.js';
 
 export function publish(vhost, name, again) {
   return publishTo({ vhost, exchange: 'amq.default', key: name }, again);

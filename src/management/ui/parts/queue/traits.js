@@ -1,6 +1,6 @@
 // Owns the words in boxes that say what kind of queue a row is. Never more than the row tells.
 
-import { h, tag } from '../dom.js';
+import { h, tag } from '../../dom.js';
 
 /** What the arguments that matter most are called in short. */
 const ARGUMENTS = {
@@ -10,6 +10,7 @@ const ARGUMENTS = {
   'x-expires': 'expires',
   'x-max-length': 'limit',
   'x-max-length-bytes': 'limit',
+  'x-max-age': 'limit',
   'x-max-priority': 'priorities',
   'x-single-active-consumer': 'single active',
   'x-delivery-limit': 'delivery limit',
@@ -23,7 +24,7 @@ export function traits(row) {
     row.durable ? null : tag('transient', 'grey'),
     row.auto_delete ? tag('auto-delete', 'grey') : null,
     row.exclusive ? tag('exclusive', 'grey') : null,
-    row.type === 'quorum' ? tag('quorum', 'grey') : null,
+    row.type === 'quorum' || row.type === 'stream' ? tag(row.type, 'grey') : null,
     row.policy ? tag(row.policy) : null,
     argumentTags(row.arguments ?? {}),
   ];
