@@ -43,6 +43,29 @@ describe.skipIf(!hasBrowser)('the web UI and streams', () => {
     expect(buttons).toEqual(['Publish', 'Bind', 'Pause', 'Delete']);
   });
 
+  test('a stream is looked at from an offset, a word or a time on', async () => {
+    page = await stage.page(complaints);
+    await open('/queue/%2F/log');
+    const bodies = () => page.locator('article.message > pre').allTextContents();
+    const events = (from: number, count: number): string[] =>
+      Array.from({ length: count }, (_, n) => `event ${from + n}`);
+    for (const [place, from] of [
+      ['', 0],
+      ['7', 7],
+      ['-2', 8],
+      ['last', 9],
+      ['1h', 0],
+    ] as const) {
+      await page.getByLabel('From the offset or time').fill(place);
+      await page.getByRole('button', { name: 'Browse' }).click();
+      await expect.poll(() => bodies()).toEqual(events(from, 10 - from));
+    }
+    await page.getByLabel('From the offset or time').fill('3');
+    await page.getByLabel('Filter value').fill('none');
+    await page.getByRole('button', { name: 'Browse' }).click();
+    await expect.poll(() => bodies()).toEqual([]);
+  });
+
   test('readers and groups are shown with their lag, and the places of groups set and forgotten', async () => {
     const group = HOSTILE[0] as string;
     const channel = await (await stage.client('reader')).createChannel();
