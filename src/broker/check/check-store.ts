@@ -29,6 +29,7 @@ import {
   type PurgedRange,
   QueueRows,
 } from '../queue/messages/queue-rows.ts';
+import { wordsOfRow } from '../queue/stream/entries/stream-rows.ts';
 import { queueTypeOf } from '../queue/types/registry.ts';
 import { readSetAsideRow } from '../set-aside/set-aside-rows.ts';
 import { tableOf } from '../vhost/topology-rows.ts';
@@ -91,8 +92,11 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_SET_ASIDE, 'message set aside'],
   [TABLE_DELAYS, 'messages that wait for their time'],
   [TABLE_KEYS, 'keys of messages'],
-  [TABLE_STREAMS, 'row of a stream'],
 ]);
+
+function kindOf(table: number, key: Buffer): string {
+  return table === TABLE_STREAMS ? wordsOfRow(key).kind : (KINDS.get(table) ?? 'row');
+}
 
 /** Inspects a store; `progress` is called now and then. */
 export function checkStore(store: Store, progress: () => void = () => {}): CheckReport {
@@ -315,16 +319,17 @@ class Inspection {
 
   /** Notes what a row, or the reading of a table, failed with. */
   private found(table: number, cause: unknown): void {
-    const kind = KINDS.get(table) ?? 'row';
     if (cause instanceof CorruptRecordError) {
       const ofQueue = [TABLE_PAGES, TABLE_DELAYS, TABLE_KEYS, TABLE_STREAMS].includes(table);
       const queue = ofQueue ? this.nameOf(cause.key) : null;
       const what = cause.message.slice(cause.message.indexOf(': ') + 2);
+      const kind = kindOf(table, cause.key);
       this.damage.push({ kind, table, key: cause.key.toString('hex'), what, queue });
       return;
     }
     const { key = LOWEST, error = cause } = cause as { key?: Buffer; error?: unknown };
     const what = error instanceof Error ? error.message : String(error);
+    const kind = kindOf(table, key);
     this.damage.push({ kind, table, key: key.toString('hex'), what, queue: null });
   }
 

@@ -13,6 +13,7 @@ import {
   TABLE_POLICIES,
   TABLE_STREAMS,
 } from '../../store/tables.ts';
+import { wordsOfRow } from '../queue/stream/entries/stream-rows.ts';
 import { textOfError } from './set-aside-messages.ts';
 
 /** What people call the kinds of rows, by table and the letter that a key begins with. */
@@ -39,12 +40,11 @@ const GLOBAL_KINDS = new Set(['user', 'vhost', 'permission', 'topic permission']
 const KEYS = 'keys of messages';
 const WAITING = 'page of waiting messages';
 const PLACES = 'page of messages';
-const STREAM = 'row of a stream';
 const NUMBERED: ReadonlyMap<number, string> = new Map([
   [TABLE_KEYS, KEYS],
   [TABLE_DELAYS, WAITING],
   [TABLE_PAGES, PLACES],
-  [TABLE_STREAMS, STREAM],
+  [TABLE_STREAMS, 'row of a stream'],
 ]);
 
 /** One row that is set aside. */
@@ -78,7 +78,8 @@ export class SetAsideDefinitions {
   /** Notes a row that cannot be used. */
   add(table: number, key: Buffer, error: unknown): void {
     const letter = String.fromCharCode(key[0] ?? 0);
-    const kind = NUMBERED.get(table) ?? KINDS.get(`${table}${letter}`) ?? 'row';
+    const ofStream = table === TABLE_STREAMS ? wordsOfRow(key) : null;
+    const kind = ofStream?.kind ?? NUMBERED.get(table) ?? KINDS.get(`${table}${letter}`) ?? 'row';
     const names = NUMBERED.has(table) ? null : namesOf(key);
     const global = GLOBAL_KINDS.has(kind) || kind === 'global parameter' || names === null;
     const vhost = kind === 'vhost' ? (names?.[0] ?? null) : global ? null : (names[0] ?? null);
@@ -88,7 +89,7 @@ export class SetAsideDefinitions {
       id: `${table}-${key.toString('hex')}`,
       kind,
       vhost,
-      name: known ? own.join(' ') : key.toString('hex'),
+      name: ofStream?.name ?? (known ? own.join(' ') : key.toString('hex')),
       table,
       key,
       error: textOfError(error),

@@ -7,6 +7,7 @@ import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker.ts';
 import { Refusal } from '../errors.ts';
 import { PUSH_STORED } from '../queue/push-flags.ts';
+import { StreamRowSweep } from '../queue/stream/entries/stream-sweep.ts';
 import type { SetAsideDefinition } from '../set-aside/set-aside-definitions.ts';
 import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
@@ -174,6 +175,7 @@ export function dropSetAsideRow(broker: Broker, id: string): void {
     if (stored !== undefined) {
       broker.core.queueRows.removeAll(stored.value.id);
       broker.core.delayRows.removeAll(stored.value.id);
+      broker.core.sweep(new StreamRowSweep(stored.value.id, broker.core.streamRows));
     }
     broker.core.setAsideRows.drop(definition);
     broker.core.definitionChanged();

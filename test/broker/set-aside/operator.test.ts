@@ -1,10 +1,17 @@
 // Owns the tests of what operators do with what is set aside, and of who may.
 
 import { beforeEach, expect, test } from 'vitest';
+import { textField } from '../../../src/amqp/field-table.ts';
 import { View } from '../../../src/broker/view.ts';
 import { rowKey } from '../../../src/store/row.ts';
-import { TABLE_DEFINITIONS, TABLE_PAGES } from '../../../src/store/tables.ts';
+import {
+  TABLE_DEFINITIONS,
+  TABLE_MARKS,
+  TABLE_PAGES,
+  TABLE_STREAMS,
+} from '../../../src/store/tables.ts';
 import { found } from '../../../src/util/rows.ts';
+import { declareStream } from '../queue/stream/stream-reader.ts';
 import { SmallBroker } from '../small-broker.ts';
 import { damage, lettersIn, long, publishEach, restartedWithout, setAsideIn } from './damage.ts';
 
@@ -96,4 +103,41 @@ test('a queue that is set aside can be given up, with its rows', () => {
   expect(small.declare('other').readyCount).toBe(0);
   small = small.restarted();
   expect(small.broker.core.setAsideRows.count).toBe(0);
+});
+
+test('a stream that is set aside can be given up, with all of its rows', () => {
+  small = new SmallBroker();
+  const stream = declareStream(small, 's', { 'x-max-age': textField('1h') });
+  publishEach(small, 's', 'x');
+  small.run();
+  stream.movePlace('g', 1);
+  small.pass(2 * 3_600_000);
+  const mark = small.disk.keys(TABLE_MARKS).find((each) => each.readUInt32BE(0) === stream.id);
+  small.disk.table(TABLE_MARKS).put(mark as Buffer, Buffer.alloc(3));
+  small = small.restarted();
+  const [aside] = [...small.broker.core.setAsideRows.list()];
+  expect(aside).toMatchObject({ kind: 'queue', name: 's' });
+  expect(small.disk.keys(TABLE_STREAMS)).toHaveLength(1);
+  view = new View(small.broker, '1');
+  view.dropSetAsideRow(String(aside?.id));
+  small.run();
+  expect(small.disk.keys(TABLE_STREAMS)).toEqual([]);
+  small = small.restarted();
+  expect(small.broker.core.setAsideRows.count).toBe(0);
+});
+
+test('rows of streams are named by what they are', () => {
+  small = new SmallBroker();
+  const stream = declareStream(small);
+  stream.movePlace('billing', 0);
+  small.run();
+  const [key] = small.disk.keys(TABLE_STREAMS);
+  small.disk.table(TABLE_STREAMS).put(key as Buffer, Buffer.alloc(3));
+  small = small.restarted();
+  view = new View(small.broker, '1');
+  const [shown] = [...found(view.snapshots.setAsideIn(['/'], true))];
+  expect(shown).toMatchObject({ kind: 'place of a group', name: 'billing', vhost: null });
+  view.dropSetAsideRow(String(shown?.id));
+  small.commit();
+  expect(small.disk.keys(TABLE_STREAMS)).toEqual([]);
 });

@@ -169,6 +169,21 @@ export function readStreamRow(
   return { id: key.readUInt32BE(0), kind: key[4] as number, name, value: content };
 }
 
+const KINDS: ReadonlyMap<number | undefined, string> = new Map([
+  [KIND_SPAN, 'span of a stream'],
+  [KIND_COLUMN, 'filter column of a stream'],
+  [KIND_PLACE, 'place of a group'],
+  [KIND_PUBLISHER, 'publisher of a stream'],
+]);
+
+/** What people call the row of a key, and what it is called itself, where it has a name. */
+export function wordsOfRow(key: Buffer): { readonly kind: string; readonly name: string | null } {
+  const number = key[4];
+  const kind = KINDS.get(number) ?? 'row of a stream';
+  const isNamed = number === KIND_PLACE || number === KIND_PUBLISHER;
+  return { kind, name: isNamed ? key.toString('utf8', PREFIX_BYTES) : null };
+}
+
 /** What names a row by a number. */
 export function numberName(number: number): Buffer {
   const name = Buffer.alloc(4);

@@ -217,7 +217,7 @@ test('a damaged row of a span is made again of its pages', () => {
   const row = Buffer.from(small.disk.table(TABLE_STREAMS).get(key as Buffer) as Buffer);
   spoil(small, TABLE_STREAMS, () => true);
   small = small.crashed();
-  expect(asideIn(small)).toEqual(['row of a stream']);
+  expect(asideIn(small)).toEqual(['span of a stream']);
   expect(wrong(small)).toBeNull();
   expect(streamOf(small).entries).toMatchObject({ first: 0, tail: count });
   small.run();
@@ -252,7 +252,7 @@ test('a group whose place is damaged begins anew, and others stay where they wer
   small.run();
   spoil(small, TABLE_STREAMS, (key) => key.toString('latin1', 5) === 'a');
   small = small.crashed();
-  expect(asideIn(small)).toEqual(['row of a stream']);
+  expect(asideIn(small)).toEqual(['place of a group']);
   for (const [group, first] of [
     ['a', 0],
     ['b', 20],

@@ -309,7 +309,7 @@ test('where the row of a name is damaged nothing of it is stored, until an opera
   const { setAsideRows } = small.broker.core;
   const [aside, ...others] = [...setAsideRows.list()];
   expect(others).toEqual([]);
-  expect(aside).toMatchObject({ kind: 'row of a stream', holdsMessages: false });
+  expect(aside).toMatchObject({ kind: 'publisher of a stream', name: 'p', holdsMessages: false });
   setAsideRows.drop(aside as NonNullable<typeof aside>);
   small.commit();
   expect(publish(small, 'p', { id: 5 }, 'd')).toBe(true);
