@@ -141,7 +141,8 @@ export async function listenForTool(
   const tls = secure === null ? null : new TlsPort(secure, tool, take);
   const cut = (socket: Socket): unknown => socket.destroy();
   const begin = tool.guard.listener('TLS handshake', (socket: Socket) => tls?.begin(socket), cut);
-  const listener: NetServer = createServer(tls === null ? take : begin);
+  // Else the second packet of an answer waits until the peer has told of the first, which it may put off for 40 ms.
+  const listener: NetServer = createServer({ noDelay: true }, tls === null ? take : begin);
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen({ host, port }, () => {
