@@ -7,6 +7,7 @@ import { SCRIPT_TIMEOUT_MS } from '../support/patience.ts';
 
 test.each([
   ['sparse', ['--messages', '20000', '--patterns', '1']],
+  ['streams-filter', ['--messages', '150000']],
   ['transient', ['--messages', '600000', '--limit-mib', '512']],
 ])('%s in small', { timeout: SCRIPT_TIMEOUT_MS }, async (name, args) => {
   const path = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));

@@ -91,10 +91,13 @@ const KEY_HEADERS = oneHeader(
   Buffer.from('as long as a UUID in text is:'.slice(0, 28)),
 );
 
+const VALUE_HEADERS = oneHeader('x-stream-filter-value', Buffer.from('S'), u32(8));
+
 /**
  * The frames of one publish whose body begins with a number that is put in later, and so is its `x-deliver-at` where it is
- * `delayed`, the header `group` where it is `grouped`, or its key where it is `keyed`.
- * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean, keyed?: boolean }} message
+ * `delayed`, the header `group` where it is `grouped`, its key where it is `keyed`, or its
+ * filter value where it is `valued`.
+ * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean, keyed?: boolean, valued?: boolean }} message
  */
 function publishFrames({
   exchange = '',
@@ -105,8 +108,15 @@ function publishFrames({
   delayed,
   grouped,
   keyed,
+  valued,
 }) {
-  const headers = delayed ? DELAY_HEADERS : grouped ? GROUP_HEADERS : keyed ? KEY_HEADERS : null;
+  const kinds = [
+    [delayed, DELAY_HEADERS],
+    [grouped, GROUP_HEADERS],
+    [keyed, KEY_HEADERS],
+    [valued, VALUE_HEADERS],
+  ];
+  const headers = kinds.find(([asked]) => asked)?.[1] ?? null;
   const properties = headers === null ? [] : [headers];
   properties.push(Buffer.from([persistent ? 2 : 1]));
   if (priority !== undefined) properties.push(Buffer.from([priority]));

@@ -12,6 +12,8 @@ import { KIND_COLUMN, numberName, type StreamRows } from '../entries/stream-rows
  */
 const FINGERPRINT_BYTES = Uint16Array.BYTES_PER_ELEMENT;
 const ROW_BYTES = SPAN_ENTRIES * FINGERPRINT_BYTES;
+/** Whether this machine has the low octet of a word first. */
+const SWAPPED = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Puts the column of a span into the current batch; `look` reads a page of it, null: it cannot be read. */
 export function putColumn(
@@ -37,9 +39,9 @@ export function columnOf(rows: StreamRows, id: number, span: number): Uint16Arra
   const row = rows.get(id, KIND_COLUMN, numberName(span));
   if (row === null || !isColumn(row)) return null;
   const column = new Uint16Array(SPAN_ENTRIES);
-  for (let i = 0; i < SPAN_ENTRIES; i++) {
-    column[i] = ((row[2 * i] as number) << 8) | (row[2 * i + 1] as number);
-  }
+  const bytes = Buffer.from(column.buffer);
+  row.copy(bytes);
+  if (SWAPPED) bytes.swap16();
   rows.columns.put(id, span, column);
   return column;
 }

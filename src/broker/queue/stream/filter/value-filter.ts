@@ -11,6 +11,8 @@ export class ValueFilter {
   readonly asked: StreamFilter;
   /** Whether messages without a value come through. */
   readonly matchUnfiltered: boolean;
+  /** The one fingerprint that may come through; -1: there are several. */
+  private readonly only: number;
   /** A bit for each fingerprint that may come through. */
   private readonly wanted = new Uint32Array(2 ** 11);
   private readonly byFingerprint = new Map<number, Buffer[]>();
@@ -27,6 +29,8 @@ export class ValueFilter {
       if (alike === undefined) this.byFingerprint.set(fingerprint, [value]);
       else alike.push(value);
     }
+    const [only = -1] = this.byFingerprint.keys();
+    this.only = this.byFingerprint.size === 1 && !matchUnfiltered ? only : -1;
   }
 
   private want(fingerprint: number): void {
@@ -36,7 +40,11 @@ export class ValueFilter {
 
   /** The first place from `at` on, and below `end`, whose fingerprint may come through; `end`: there is none. */
   nextIn(fingerprints: Uint16Array, at: number, end: number): number {
-    const { wanted } = this;
+    const { wanted, only } = this;
+    if (only >= 0) {
+      const found = fingerprints.indexOf(only, at);
+      return found < 0 || found > end ? end : found;
+    }
     for (let i = at; i < end; i++) {
       const fingerprint = fingerprints[i] as number;
       if (((wanted[fingerprint >>> 5] as number) >>> (fingerprint & 31)) & 1) return i;
