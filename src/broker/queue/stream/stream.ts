@@ -23,6 +23,7 @@ import { PUSH_STORED, PUSH_STREAM_HEADERS } from '../push-flags.ts';
 import { type PolicyDefinition, type QueueRules, rulesOf } from '../rules.ts';
 import type { QueueType } from '../types/queue-type.ts';
 import { queueTypeOf } from '../types/registry.ts';
+import { offsetAt } from './entries/offset-at.ts';
 import { dropSome, nextDropMs } from './entries/retention.ts';
 import { StreamEntries } from './entries/stream-entries.ts';
 import { LANE } from './entries/stream-pages.ts';
@@ -32,7 +33,7 @@ import { fingerprintAt, NO_VALUE } from './filter/fingerprint.ts';
 import { ValueFilter } from './filter/value-filter.ts';
 import { CLAIM_DUPLICATE, CLAIM_GOOD, PublisherIds } from './publishers/publisher-ids.ts';
 import { Cursor } from './reading/cursor.ts';
-import { endOffset, startOffset } from './reading/offsets.ts';
+import { endMs, endOffset, startOffset } from './reading/offsets.ts';
 import { GROUPS_MAX, Places } from './reading/places.ts';
 import { StreamReading } from './reading/reading.ts';
 import type { ReadingSpec, StreamFilter, StreamStart } from './reading/reading-spec.ts';
@@ -255,7 +256,13 @@ export class Stream
     const next = place?.offset ?? this.startOf(start);
     if (group !== null && place === undefined) this.movePlace(group, next);
     const walk = filter === null ? null : this.walk(filter);
-    return new Cursor(this, partition, next, endOffset(this, this.host, until), walk);
+    const cursor = new Cursor(this, partition, next, endOffset(this, this.host, until), walk);
+    cursor.untilMs = endMs(this.host, until);
+    return cursor;
+  }
+
+  offsetAt(ms: number): number {
+    return offsetAt(this.entries, this.log, ms);
   }
 
   /** What finds the messages that a filter lets through. */

@@ -1,7 +1,7 @@
 // Owns finding the place of a time in a stream. Never knows what asks.
 
 import type { MessageLog } from '../../../../message/log/log.ts';
-import { peekedArrivedMs } from '../../../../message/read-message.ts';
+import { arrivedMsAt } from '../../../../message/read-message.ts';
 import { CorruptRecordError } from '../../../../store/errors.ts';
 import { isSettled, PAGE_ENTRIES } from '../../messages/pages/page.ts';
 import type { StreamEntries } from './stream-entries.ts';
@@ -16,7 +16,7 @@ export function offsetAt(entries: StreamEntries, log: MessageLog, ms: number): n
     if (isSettled(page, slot)) continue;
     const position = page.positions[slot] as number;
     try {
-      if (peekedArrivedMs(log.peek(position), position) >= ms) return number * PAGE_ENTRIES + slot;
+      if (arrivedMsAt(log, position) >= ms) return number * PAGE_ENTRIES + slot;
     } catch (error) {
       // A reader that comes by is told of it.
       if (!(error instanceof CorruptRecordError)) throw error;

@@ -18,7 +18,9 @@ export class Cursor {
   /** The offset to look at next. */
   next: number;
   /** What is here and behind it is not read. */
-  readonly until: number;
+  until: number;
+  /** When `until` will be known, by the broker's time, ms; Infinity: it is. */
+  untilMs = Infinity;
   /** Where the message lies that `find` found. */
   position = 0;
   /** The consumer that it reads for; null: for none. */
@@ -83,6 +85,13 @@ export class Cursor {
       this.next = offset + 1;
     }
     return -1;
+  }
+
+  /** Finds where the time stands at which it ends, if that has come. */
+  timePassed(nowMs: number): void {
+    if (this.untilMs > nowMs) return;
+    this.until = this.stream.offsetAt(this.untilMs);
+    this.untilMs = Infinity;
   }
 
   /** The body bytes of the message that `find` found. */

@@ -39,8 +39,8 @@ export function startOffset(
   }
 }
 
-/** The first offset that is read no more; null and Infinity: there is no end. */
-export function endOffset(stream: ReadEntries, { time }: Times, until: StreamUntil | null): number {
+/** The first offset that is read no more, as far as that is known; null and Infinity: there is no end. See `endMs`. */
+export function endOffset(stream: ReadEntries, times: Times, until: StreamUntil | null): number {
   switch (until?.kind) {
     case undefined:
       return Infinity;
@@ -48,7 +48,16 @@ export function endOffset(stream: ReadEntries, { time }: Times, until: StreamUnt
       return stream.entries.tail;
     case 'offset':
       return until.offset;
-    case 'time':
-      return offsetAt(stream.entries, stream.log, time.brokerOf(until.ms));
+    case 'time': {
+      const ahead = endMs(times, until) !== Infinity;
+      return ahead ? Infinity : offsetAt(stream.entries, stream.log, times.time.brokerOf(until.ms));
+    }
   }
+}
+
+/** The time, by the broker's, that has to come before the end is known, ms; Infinity: it is, or there is none. */
+export function endMs({ nowMs, time }: Times, until: StreamUntil | null): number {
+  if (until?.kind !== 'time') return Infinity;
+  const ms = time.brokerOf(until.ms);
+  return ms > nowMs ? ms : Infinity;
 }

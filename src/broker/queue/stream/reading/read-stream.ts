@@ -19,6 +19,8 @@ export interface ReadStream
     delete(group: string): unknown;
   };
   readonly name: string;
+  /** The first offset whose message came at `ms` or later, by the broker's time. */
+  offsetAt(ms: number): number;
   /** All is settled that a group was given below this offset. */
   movePlace(group: string, offset: number): void;
   /** A message cannot be delivered: readers pass it by. */

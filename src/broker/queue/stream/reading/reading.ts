@@ -116,6 +116,7 @@ export class StreamReading implements ConsumerSource {
   /** See HostedQueue. */
   deliver(most = DELIVERIES_PER_TURN): boolean {
     const { cursors, budget } = this;
+    if (this.watchedMs <= this.host.nowMs) this.timePassed();
     budget?.renew();
     const count = cursors.length;
     let left = most;
@@ -335,8 +336,28 @@ export class StreamReading implements ConsumerSource {
     cursor.dropped = false;
     this.stream = stream;
     this.cursors.push(cursor);
+    this.watch();
     stream.readings.add(this);
     if (group !== null) stream.groups.set(group, this);
+  }
+
+  // --- an end that is a time to come ---
+
+  private watch(): void {
+    const dueMs = Math.min(...this.cursors.map(({ untilMs }) => untilMs));
+    if (dueMs < this.watchedMs) this.host.watch(this, dueMs);
+  }
+
+  deadlinePassed(): void {
+    this.timePassed();
+    if (!this.touched) this.host.touch(this);
+  }
+
+  private timePassed(): void {
+    const { nowMs } = this.host;
+    for (const cursor of this.cursors) cursor.timePassed(nowMs);
+    this.watchedMs = Infinity;
+    this.watch();
   }
 
   private drop(cursor: Cursor): void {
@@ -360,8 +381,6 @@ export class StreamReading implements ConsumerSource {
   catchUp(): void {}
 
   applyRules(): void {}
-
-  deadlinePassed(): void {}
 
   sealInto(): void {}
 
