@@ -29,7 +29,7 @@ const RECORD_REST_BYTES = 64;
  */
 export class MessageLog {
   /** The segment of the record placed last; the caller of `place` says there how many queues hold it. */
-  placed: Segment;
+  placed!: Segment;
   /** The segments that are worth compacting, of either log. */
   readonly sparse = new Sparse();
   private readonly stored: ResidentSegments;
@@ -37,10 +37,10 @@ export class MessageLog {
   private readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
   private readonly pool = new BufferPool(SEGMENT_SPAN);
-  private found: Segment;
+  private found!: Segment;
   private nextId = 1;
-  private transientTail: Segment;
-  private persistentTail: Segment;
+  private transientTail!: Segment;
+  private persistentTail!: Segment;
   private readonly unsealed: UnsealedSegments;
 
   /**
@@ -59,6 +59,12 @@ export class MessageLog {
     this.spill = scratch === null ? null : new Spill(scratch, this.transient, this);
     this.unsealed = new UnsealedSegments(store, this.sparse, this);
     this.nextId = recoverSegments(store, this.segments, this.sparse);
+    this.begin();
+  }
+
+  /** Opens the segments that records are copied to, behind all there are; those that are open are forgotten. */
+  private begin(): void {
+    for (const { id, open } of this.segments.values()) if (open) this.segments.delete(id);
     this.transientTail = this.openShared(false);
     this.persistentTail = this.openShared(true);
     this.found = this.transientTail;
@@ -171,10 +177,7 @@ export class MessageLog {
     return segment;
   }
 
-  /**
-   * As `segmentOf`, with the bytes in memory; throws CorruptRecordError when they are damaged, or when the
-   * store has not all of the record that begins there.
-   */
+  /** As `segmentOf`, with its bytes in memory; throws CorruptRecordError where the record is damaged, or not all there. */
   readable(position: number): Segment {
     const segment = this.segmentOf(position);
     if (segment.bytes === null) {
@@ -184,10 +187,7 @@ export class MessageLog {
     return segment;
   }
 
-  /**
-   * The bytes of a segment for one look at the record at a position: what is away stays away. Throws
-   * CorruptRecordError as `readable` does.
-   */
+  /** The bytes of a segment for one look at the record at a position; one that is away stays away. Throws as `readable`. */
   peek(position: number): Buffer {
     const segment = this.segmentOf(position);
     const read = this.bytesOf(segment);
@@ -205,33 +205,34 @@ export class MessageLog {
     const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
     if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
     segment.addRefs(1, bodyBytes);
-    segment.recordBytes = Math.min(
-      segment.storedBytes,
-      segment.recordBytes + bodyBytes + RECORD_REST_BYTES,
-    );
+    const bytes = segment.recordBytes + bodyBytes + RECORD_REST_BYTES;
+    segment.recordBytes = Math.min(segment.storedBytes, bytes);
     return true;
   }
 
   /** The same for a record that the store may lack: then reading it fails, and nothing else. */
   recoverHeld(position: number, bodyBytes: number): void {
     if (this.recoverRef(position, bodyBytes)) return;
-    const id = Math.floor(position / SEGMENT_SPAN);
-    (this.segments.get(id) ?? this.missing(id)).addRefs(1, bodyBytes);
+    this.recovered(Math.floor(position / SEGMENT_SPAN)).addRefs(1, bodyBytes);
   }
 
   /** Holds what many entries together weigh in one segment, of which they need about so many bytes; see `recoverHeld`. */
   recoverShare(id: number, weight: number, bytes: number): void {
-    const segment = this.segments.get(id) ?? this.missing(id);
+    const segment = this.recovered(id);
     segment.addWeight(weight);
     segment.recordBytes = Math.min(segment.storedBytes, segment.recordBytes + bytes);
   }
 
-  /** Stands for a segment that the store lacks. */
-  private missing(id: number): Segment {
+  /** The segment that something names which is read back; where the store lacks it, one that stands for it. */
+  private recovered(id: number): Segment {
+    const known = this.segments.get(id);
+    if (known !== undefined && !known.open) return known;
+    this.nextId = Math.max(this.nextId, id + 1);
+    // Nothing is placed yet: what comes must not be taken for what is lacking.
+    if (known !== undefined) this.begin();
     const segment = new Segment(id, true, null, false);
     segment.open = false;
     this.segments.set(id, segment);
-    this.nextId = Math.max(this.nextId, id + 1);
     return segment;
   }
 
