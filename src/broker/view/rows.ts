@@ -12,6 +12,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { ChannelDetails, Consumer } from '../queue/consumer.ts';
 import type { QueueLatency } from '../queue/latency.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Stream } from '../queue/stream/stream.ts';
 import type { AnyQueue } from '../queue/types/create-queue.ts';
 import type { DeathsView, MessageCounts } from '../stats/counts.ts';
 import type { CountsView, Rates, RateView } from '../stats/rates.ts';
@@ -342,11 +343,20 @@ export function* rowsOfConsumers(
   wanted: ConsumerFilter,
 ): Rows<ConsumerRow> {
   yield null;
+  const reading = queue.isStream ? ownersIn(queue) : null;
   // Consumers come and go while rows are made: so the list is a copy that only this code has.
   for (const consumer of queue.consumers.slice()) {
     const at = consumer.channel.details();
-    yield wanted(at) ? rowOfConsumer(vhost, queue, consumer, at) : null;
+    const active = reading === null || reading.has(consumer);
+    yield wanted(at) ? rowOfConsumer(vhost, queue, consumer, at, active) : null;
   }
+}
+
+/** The consumers of a stream that messages go to: others of their groups wait. */
+function ownersIn(stream: Stream): ReadonlySet<Consumer | null> {
+  const owners = new Set<Consumer | null>();
+  for (const reading of stream.readings) owners.add(reading.cursorIn(stream)?.owner ?? null);
+  return owners;
 }
 
 function rowOfConsumer(
@@ -354,11 +364,10 @@ function rowOfConsumer(
   queue: AnyQueue,
   consumer: Consumer,
   at: ChannelDetails,
+  reading: boolean,
 ): ConsumerRow {
   const single = queue.rules.singleActiveConsumer;
-  const active = queue.isStream
-    ? queue.reads(consumer)
-    : !single || queue.subscribed.active === consumer;
+  const active = queue.isStream ? reading : !single || queue.subscribed.active === consumer;
   return {
     consumer_tag: consumer.tag,
     ack_required: !consumer.noAck,

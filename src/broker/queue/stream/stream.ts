@@ -189,14 +189,6 @@ export class Stream
     return false;
   }
 
-  /** Whether a consumer is one that messages go to: others of its group wait. */
-  reads(consumer: Consumer): boolean {
-    for (const reading of this.readings) {
-      if (reading.cursorIn(this)?.owner === consumer) return true;
-    }
-    return false;
-  }
-
   catchUp(): void {}
 
   use(): void {}

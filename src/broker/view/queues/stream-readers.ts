@@ -6,7 +6,6 @@ import { checkNewName } from '../../access/names.ts';
 import type { Broker } from '../../broker.ts';
 import { Refusal } from '../../errors.ts';
 import type { ChannelDetails, Consumer } from '../../queue/consumer.ts';
-import type { Cursor } from '../../queue/stream/reading/cursor.ts';
 import type { Place } from '../../queue/stream/reading/places.ts';
 import type { StreamReading } from '../../queue/stream/reading/reading.ts';
 import type { StreamStart } from '../../queue/stream/reading/reading-spec.ts';
@@ -66,13 +65,8 @@ export function* groupRows(
   lags: Lags,
   looks: Looks,
 ): Rows<GroupView> {
-  const read = new Map<string, StreamReading>();
-  for (const reading of stream.readings) {
-    if (reading.group !== null) read.set(reading.group, reading);
-    yield null;
-  }
   for (const [name, place] of stream.places.all) {
-    yield groupRow(vhost, stream, name, place, read.get(name), {
+    yield groupRow(vhost, stream, name, place, stream.groups.get(name), {
       ...lags.ofPlace(stream, place, looks),
       moved_at: time.wallOf(place.movedMs),
     });
@@ -87,7 +81,7 @@ function groupRow(
   reading: StreamReading | undefined,
   more: Lag & Pick<GroupView, 'moved_at'>,
 ): GroupView {
-  const owner = reading === undefined ? null : (cursorIn(reading, stream)?.owner ?? null);
+  const owner = reading === undefined ? null : (reading.cursorIn(stream)?.owner ?? null);
   return {
     vhost,
     queue: stream.name,
@@ -97,10 +91,6 @@ function groupRow(
     consumers: reading?.consumers.length ?? 0,
     active_consumer: owner === null ? null : viewConsumer(owner),
   };
-}
-
-function cursorIn({ cursors }: StreamReading, stream: Stream): Cursor | undefined {
-  return cursors.find((cursor) => cursor.stream === stream);
 }
 
 function viewConsumer({ tag, channel }: Consumer): ReaderConsumer {
@@ -137,7 +127,7 @@ export class StreamActor {
     yield null;
     for (const reading of stream.readings) {
       yield null;
-      const cursor = cursorIn(reading, stream);
+      const cursor = reading.cursorIn(stream);
       if (cursor === undefined) continue;
       const { owner, heir, next, until, place } = cursor;
       yield {

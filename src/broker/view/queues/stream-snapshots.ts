@@ -38,8 +38,8 @@ export class StreamSnapshots {
       }
       const { first, tail } = stream.entries;
       let slowest = tail;
-      for (const { cursors } of stream.readings) {
-        const cursor = cursors.find((each) => each.stream === stream);
+      for (const reading of stream.readings) {
+        const cursor = reading.cursorIn(stream);
         if (cursor !== undefined) slowest = Math.min(slowest, Math.max(first, cursor.next));
         yield null;
       }
