@@ -724,7 +724,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond, delayed, stream-groups, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
+/** Tried in beyond, delayed, stream-groups, stream-publishers, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',
@@ -740,6 +740,8 @@ const ELSEWHERE: readonly string[] = [
   'GET /queues/:vhost/:name/groups',
   'PUT /queues/:vhost/:name/groups/:group',
   'DELETE /queues/:vhost/:name/groups/:group',
+  'GET /queues/:vhost/:name/publishers',
+  'GET /queues/:vhost/:name/publishers/:publisher',
   'PUT /queues/:vhost/:name/pause',
   'PUT /queues/:vhost/:name/resume',
   'GET /health/checks/set-aside',

@@ -36,7 +36,7 @@ const QUERIES: readonly Record<string, string>[] = [
 ];
 
 /** What streams alone have. */
-const OF_STREAMS = /\/(groups|readers)$/;
+const OF_STREAMS = /\/(groups|readers|publishers.*)$/;
 
 /** What the parts of paths are: the thing that is found last, or that many others belong to. */
 function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string>> {
@@ -57,6 +57,7 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
     port: '1',
     protocol: 'none',
     filter: 'none',
+    publisher: 'none',
   };
   const names: readonly (readonly [start: string, name: string])[] = [
     ['/queues', path.endsWith('/bindings') ? 'bound' : OF_STREAMS.test(path) ? 'read' : 'heard'],

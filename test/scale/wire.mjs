@@ -78,8 +78,13 @@ function table(fields) {
 
 /** One header whose value ends in eight bytes that are put in later. */
 function oneHeader(name, ...value) {
-  const entry = Buffer.concat([shortString(name), ...value, Buffer.alloc(8)]);
-  return Buffer.concat([u32(entry.length), entry]);
+  return headersOf([shortString(name), ...value, Buffer.alloc(8)]);
+}
+
+/** A table of entries; the last eight bytes are put in later. */
+function headersOf(...entries) {
+  const bytes = Buffer.concat(entries.flat());
+  return Buffer.concat([u32(bytes.length), bytes]);
 }
 
 const DELAY_HEADERS = oneHeader('x-deliver-at', Buffer.from('l'));
@@ -93,11 +98,36 @@ const KEY_HEADERS = oneHeader(
 
 const VALUE_HEADERS = oneHeader('x-stream-filter-value', Buffer.from('S'), u32(8));
 
+/** A name of 36 bytes, of which eight are put in later: it has to be text. */
+const PUBLISHER_NAME = [
+  shortString('x-stream-publisher'),
+  Buffer.from('S'),
+  u32(36),
+  Buffer.from('as long as a UUID in text is:'.slice(0, 28)),
+  Buffer.alloc(8),
+];
+const NAMED_HEADERS = {
+  /** Nothing of that name may be there. */
+  new: headersOf([shortString('x-stream-expected-id'), Buffer.from('I'), u32(0)], PUBLISHER_NAME),
+  /** One has to be there. */
+  next: headersOf([shortString('x-stream-expected-id'), Buffer.from('I'), u32(1)], PUBLISHER_NAME),
+  /** A duplicate of the first. */
+  again: headersOf(
+    [shortString('x-stream-publishing-id'), Buffer.from('I'), u32(1)],
+    PUBLISHER_NAME,
+  ),
+  /** Of one publisher, which numbers them. */
+  one: headersOf(
+    [shortString('x-stream-publisher'), Buffer.from('S'), longString('one')],
+    [shortString('x-stream-publishing-id'), Buffer.from('l'), Buffer.alloc(8)],
+  ),
+};
+
 /**
  * The frames of one publish whose body begins with a number that is put in later, and so is its `x-deliver-at` where it is
- * `delayed`, the header `group` where it is `grouped`, its key where it is `keyed`, or its
- * filter value where it is `valued`.
- * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean, keyed?: boolean, valued?: boolean }} message
+ * `delayed`, the header `group` where it is `grouped`, its key where it is `keyed`, its filter value where it is `valued`,
+ * or the name of its publisher where it is `named`, or the id where that is `one`.
+ * @param {{ exchange?: string, key: string, body: Buffer, persistent: boolean, priority?: number, delayed?: boolean, grouped?: boolean, keyed?: boolean, valued?: boolean, named?: 'new' | 'next' | 'again' | 'one' }} message
  */
 function publishFrames({
   exchange = '',
@@ -109,12 +139,14 @@ function publishFrames({
   grouped,
   keyed,
   valued,
+  named,
 }) {
   const kinds = [
     [delayed, DELAY_HEADERS],
     [grouped, GROUP_HEADERS],
     [keyed, KEY_HEADERS],
     [valued, VALUE_HEADERS],
+    [named !== undefined, NAMED_HEADERS[named]],
   ];
   const headers = kinds.find(([asked]) => asked)?.[1] ?? null;
   const properties = headers === null ? [] : [headers];

@@ -22,7 +22,8 @@ beforeAll(async () => {
     await channel.bindQueue(`parts-${n}`, 'parts', String(n), { 'x-stream-partition-order': n });
   }
   for (let n = 0; n < 10; n++) channel.sendToQueue('log', Buffer.from('x'));
-  channel.sendToQueue('parts-1', Buffer.from('x'));
+  const headers = { 'x-stream-publisher': 'a b', 'x-stream-publishing-id': 7 };
+  channel.sendToQueue('parts-1', Buffer.from('x'), { headers });
   await channel.waitForConfirms();
   await channel.prefetch(4);
   const args = { 'x-stream-group': 'busy', 'x-stream-offset': 6 };
@@ -106,4 +107,11 @@ test('what cannot be is said', async () => {
     expect([args, err, code]).toEqual([args, expect.stringContaining(text), expect.any(Number)]);
     expect(code).not.toBe(0);
   }
+});
+
+test('the last id of a publisher is shown, of a super stream where there is one', async () => {
+  expect(await said('publisher', 'parts', 'a b')).toBe('queue publisher last_id\nparts-1 a b 7\n');
+  const { err, code } = await leveret('publisher', 'log', 'a b');
+  expect(err).toContain("no publisher 'a b' has an id in stream 'log'");
+  expect(code).not.toBe(0);
 });

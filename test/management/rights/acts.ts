@@ -32,6 +32,16 @@ const STREAM: Request = [
   { durable: true, arguments: { 'x-queue-type': 'stream' } },
 ];
 const GROUP: Request = ['PUT', `/queues/${VHOST}/theirs-s/groups/g`, { offset: 0 }];
+const NUMBERED: Request = [
+  'POST',
+  `/exchanges/${VHOST}/amq.default/publish`,
+  {
+    properties: { headers: { 'x-stream-publisher': 'p', 'x-stream-publishing-id': 1 } },
+    routing_key: 'theirs-s',
+    payload: 'x',
+    payload_encoding: 'string',
+  },
+];
 const EXCHANGE: Request = ['PUT', `/exchanges/${VHOST}/theirs-x`, { type: 'topic' }];
 const BINDING: Request = ['POST', `/bindings/${VHOST}/e/theirs-x/q/theirs`, { routing_key: 'k' }];
 const USER: Request = ['PUT', `/users/${OTHER}`, { password: 'x', tags: '' }];
@@ -389,6 +399,14 @@ const QUEUES: readonly Act[] = [
   }),
   act('DELETE /queues/:vhost/:name/groups/:group', `/queues/${VHOST}/theirs-s/groups/g`, {
     before: [STREAM, GROUP],
+    own: true,
+  }),
+  act('GET /queues/:vhost/:name/publishers', `/queues/${VHOST}/theirs-s/publishers`, {
+    before: [STREAM],
+    own: true,
+  }),
+  act('GET /queues/:vhost/:name/publishers/:publisher', `/queues/${VHOST}/theirs-s/publishers/p`, {
+    before: [STREAM, NUMBERED],
     own: true,
   }),
   act('POST /queues/:vhost/:name/redrive', `/queues/${VHOST}/theirs/redrive`, {

@@ -13,6 +13,13 @@ import type { Stream } from '../../queue/stream/stream.ts';
 import type { VhostActor } from '../../vhost/vhost-actor.ts';
 import { type Lag, Lags, Looks } from './stream-lag.ts';
 
+import {
+  type PublisherPage,
+  type PublisherView,
+  publisherOf,
+  publishersOf,
+} from './stream-publishers.ts';
+
 /** So often one list reads more from the disk: what is behind that has no lag in time. */
 const LOOKS_MAX = 1000;
 
@@ -119,6 +126,16 @@ export class StreamActor {
   /** Those that read a stream now. */
   readers(name: string): Rows<ReaderView> {
     return this.readerRows(this.topology.stream(name));
+  }
+
+  /** The last id of a publisher to a stream. Refuses where there is none of that name. */
+  publisher(name: string, publisher: string): PublisherView {
+    return publisherOf(this.topology.stream(name), publisher);
+  }
+
+  /** Publishers to a stream behind a name, so many at most. */
+  publishers(name: string, after: string, count: number): PublisherPage {
+    return publishersOf(this.topology.stream(name), after, count);
   }
 
   private *readerRows(stream: Stream): Rows<ReaderView> {

@@ -16,6 +16,17 @@ interface Row {
   readonly consumers: unknown;
 }
 
+/** The last id of a publisher, in the queue that it is of. */
+interface LastId {
+  readonly queue: string;
+}
+
+/** Where the API has a stream. */
+interface Place {
+  readonly path: string;
+  readonly queue: string;
+}
+
 /** A binding of a super stream to one of its partitions. */
 interface PartitionBinding {
   readonly destination: string;
@@ -82,29 +93,54 @@ export const streamVerbs: readonly LiveVerb[] = [
     },
   },
   {
+    name: 'publisher',
+    arguments: '<stream> <publisher>',
+    about: 'Show the last id that is stored under the name of a publisher.',
+    vhost: true,
+    more: 'Of a super stream, it is looked for in each partition.',
+    run: async (api, [stream, publisher], options): Promise<Listing> => {
+      const rows: LastId[] = [];
+      const ofPublisher = `publishers/${part(String(publisher))}`;
+      await eachThere(await pathsOf(api, stream, options), async ({ path, queue }) => {
+        rows.push({ queue, ...(await api.get<object>(`${path}/${ofPublisher}`)) });
+      });
+      return { columns: ['queue', 'publisher', 'last_id'], rows };
+    },
+  },
+  {
     name: 'forget-group',
     arguments: '<stream> <group>',
     about: 'Forget the place of a group, which then begins anew; while it has no consumers.',
     vhost: true,
     more: OF_SUPER,
     run: async (api, [stream, group], options) => {
-      const places = await pathsOf(api, stream, options);
       const forgotten: string[] = [];
-      for (const { path, queue } of places) {
-        const ofGroup = `${path}/groups/${part(String(group))}`;
-        try {
-          await api.call('DELETE', ofGroup);
-          forgotten.push(`'${queue}'`);
-        } catch (error) {
-          // A group need not have been given a place in each partition.
-          const last = queue === places.at(-1)?.queue;
-          if (!isMissing(error) || (last && forgotten.length === 0)) throw error;
-        }
-      }
+      await eachThere(await pathsOf(api, stream, options), async ({ path, queue }) => {
+        await api.call('DELETE', `${path}/groups/${part(String(group))}`);
+        forgotten.push(`'${queue}'`);
+      });
       return `Forgot the group '${group}' in ${forgotten.join(', ')}\n`;
     },
   },
 ];
+
+/** What is asked of each of some streams, of which not all need have it; throws where none has. */
+async function eachThere(
+  streams: readonly Place[],
+  act: (stream: Place) => Promise<void>,
+): Promise<void> {
+  let there = 0;
+  for (const stream of streams) {
+    try {
+      await act(stream);
+      there += 1;
+    } catch (error) {
+      // A group need not have been given a place in each partition, nor a publisher an id.
+      const last = stream === streams.at(-1);
+      if (!isMissing(error) || (last && there === 0)) throw error;
+    }
+  }
+}
 
 function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
@@ -136,7 +172,7 @@ async function pathsOf(
   api: HttpApi,
   stream: Arguments | undefined,
   options: Options,
-): Promise<{ readonly path: string; readonly queue: string }[]> {
+): Promise<Place[]> {
   const name = String(stream);
   const vhost = vhostOf(options);
   const pathOf = (queue: string) => ({ queue, path: `/queues/${vhost}/${part(queue)}` });

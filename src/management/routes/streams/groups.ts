@@ -1,10 +1,14 @@
-// Owns the routes of those that read streams, and of the places of groups.
+// Owns the routes of those that read streams, of the places of groups, and of those that publish under a name.
 
 import { readStreamStart } from '../../../broker/view/queues/stream-start.ts';
-import type { Call } from '../../call.ts';
+import { type Call, integerOf } from '../../call.ts';
 import { badRequest } from '../../http-error.ts';
 import { list, listWhole } from '../../listing.ts';
 import { done, get, put, type Route, remove } from '../../route.ts';
+
+/** So many publishers are listed at a time, unless asked for others, and at most. */
+const PUBLISHERS = 100;
+const PUBLISHERS_MAX = 1000;
 
 export const STREAM_ROUTES: readonly Route[] = [
   get('/queues/:vhost/:name/readers', 'management', (call) =>
@@ -18,6 +22,14 @@ export const STREAM_ROUTES: readonly Route[] = [
     call.actor().streams.forget(call.param('name'), call.param('group'));
     return done(call);
   }),
+  get('/queues/:vhost/:name/publishers', 'management', (call) => {
+    const { after = '', count } = call.query;
+    const most = Math.max(1, integerOf('count', count || undefined, PUBLISHERS, PUBLISHERS_MAX));
+    return call.actor().streams.publishers(call.param('name'), after, most);
+  }),
+  get('/queues/:vhost/:name/publishers/:publisher', 'management', (call) =>
+    call.actor().streams.publisher(call.param('name'), call.param('publisher')),
+  ),
 ];
 
 const READER_ORDER = ['group', 'offset'];

@@ -71,10 +71,9 @@ export class StreamRows {
     throw new CorruptRecordError(TABLE_STREAMS, key, 'it is damaged');
   }
 
-  /** The rows of one kind of a stream, in order of their names. Damaged ones are noted, and left out. */
-  *all(id: number, kind: number): Iterable<StreamRow> {
-    const none = Buffer.alloc(0);
-    const keys = [streamKey(id, kind, none), streamKey(id, kind + 1, none)] as const;
+  /** The rows of one kind of a stream in order of their names, from a name on. Damaged ones are noted, and left out. */
+  *all(id: number, kind: number, from = Buffer.alloc(0)): Iterable<StreamRow> {
+    const keys = [streamKey(id, kind, from), streamKey(id, kind + 1, Buffer.alloc(0))] as const;
     for (const { key, value } of this.store.range(TABLE_STREAMS, ...keys)) {
       const read = this.read(key, value);
       if (read !== null) yield { name: key.subarray(PREFIX_BYTES), value: read };

@@ -28,6 +28,12 @@ export const CLAIM_GOOD = 0;
 export const CLAIM_DUPLICATE = 1;
 const CLAIM_REFUSED = 2;
 
+/** The last id of a publisher. */
+export interface LastId {
+  readonly publisher: string;
+  readonly id: number;
+}
+
 /** Ids that are in a batch under way. */
 interface SealedIds {
   readonly batch: number;
@@ -81,6 +87,16 @@ export class PublisherIds {
   lastId(name: string): number | null {
     const last = this.lastOf(name);
     return last >= 0 ? last : null;
+  }
+
+  /** Publishers whose ids are on the disk, in order of their names' bytes, behind a name; '' for the first ones. */
+  *after(name: string): Iterable<LastId> {
+    const from = name === '' ? Buffer.alloc(0) : Buffer.from(`${name}\0`);
+    for (const row of this.rows.all(this.stream, KIND_PUBLISHER, from)) {
+      const publisher = row.name.toString();
+      const id = this.lastId(publisher);
+      if (id !== null) yield { publisher, id };
+    }
   }
 
   /** Puts into the current batch what changed. */
