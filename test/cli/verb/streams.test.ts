@@ -3,6 +3,7 @@
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { buildProgram } from '../../../src/cli/program.ts';
+import { runRabbitmqctl } from '../../../src/cli/rabbitmqctl.ts';
 import { type Api, startApi, until } from '../../management/support.ts';
 import { capture } from '../capture.ts';
 
@@ -73,6 +74,18 @@ test('groups are listed with their lag, their places set and forgotten', async (
   expect(await said('set-place', '--', 'log', 'late', '-4')).toContain('to 6 in');
   expect(await said('forget-group', 'log', 'late')).toBe("Forgot the group 'late' in 'log'\n");
   expect(await said('groups', 'log')).not.toContain('late');
+});
+
+test('lists of queues have what streams have', async () => {
+  const columns = ['name', 'type', 'messages', 'first_offset', 'next_offset', 'groups', 'limits'];
+  const leveretList = ['list', 'queues', ...columns, '--name', 'log', '--json'];
+  const { out } = await capture(() => buildProgram().parseAsync(leveretList, { from: 'user' }));
+  const none = { max_age_ms: null, max_length: null, max_length_bytes: null };
+  const shown = { name: 'log', type: 'stream', messages: 10, first_offset: 0, next_offset: 10 };
+  expect(JSON.parse(out)).toMatchObject([{ ...shown, limits: none }]);
+  const ctl = ['-q', 'list_queues', 'name', 'type', 'leader', 'messages', 'members', 'online'];
+  const listed = await capture(() => runRabbitmqctl('rabbitmqctl', ctl));
+  expect(listed.out).toMatch(/^log\tstream\t(\S+)\t10\t\[\1\]\t\[\1\]$/m);
 });
 
 test('readers are listed with the consumer that is active', async () => {

@@ -80,7 +80,7 @@ export class Lags {
     const { log } = this.core;
     try {
       const bytes = log.peekResident(position) ?? (looks.take() ? log.peek(position) : null);
-      return bytes === null ? firstMsOf(page) : peekedArrivedMs(bytes, position);
+      return bytes === null ? null : peekedArrivedMs(bytes, position);
     } catch (error) {
       if (error instanceof CorruptRecordError) return firstMsOf(page);
       throw error;
