@@ -23,6 +23,7 @@ import { scheduleVerbs } from './verbs/live/schedules.ts';
 import { settingVerbs } from './verbs/live/settings.ts';
 import { statusVerb, topVerb } from './verbs/live/status.ts';
 import { streamVerbs } from './verbs/live/streams.ts';
+import { superStreamVerbs } from './verbs/live/super-streams.ts';
 import {
   closeVerb,
   declareVerbs,
@@ -119,8 +120,9 @@ const GROUPS: readonly VerbGroup[] = [
   },
   {
     name: 'streams',
-    about: 'See what reads streams and how far it is behind; set the places of groups.',
-    commands: streamVerbs.map(liveCommand),
+    about:
+      'Make super streams; see what reads streams and how far it is behind; set places of groups.',
+    commands: [...superStreamVerbs, ...streamVerbs].map(liveCommand),
   },
   {
     name: 'declare',

@@ -1,4 +1,4 @@
-// Owns the programs behind bin/rabbitmqctl, rabbitmq-diagnostics, rabbitmq-queues, rabbitmq-upgrade and rabbitmq-plugins:
+// Owns the programs behind bin/rabbitmqctl, rabbitmq-diagnostics, rabbitmq-queues, rabbitmq-streams, -upgrade and -plugins:
 // the verbs in RabbitMQ's spelling, with what it prints around them, so that scripts and health checks need no change.
 // Never doubles a verb that `leveret` has.
 

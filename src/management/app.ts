@@ -30,6 +30,7 @@ import { SCHEDULE_ROUTES } from './routes/schedules.ts';
 import { SET_ASIDE_ROUTES } from './routes/set-aside.ts';
 import { SETTING_ROUTES } from './routes/settings.ts';
 import { STREAM_ROUTES } from './routes/streams/groups.ts';
+import { SUPER_STREAM_ROUTES } from './routes/streams/super-streams.ts';
 import { WEB_UI_ROUTES } from './routes/web-ui.ts';
 import { serveFiles } from './static.ts';
 import type { TimeSlice } from './time-slice.ts';
@@ -49,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   ...QUEUE_ROUTES,
   ...DELAYED_ROUTES,
   ...STREAM_ROUTES,
+  ...SUPER_STREAM_ROUTES,
   ...SCHEDULE_ROUTES,
   ...SET_ASIDE_ROUTES,
   ...SETTING_ROUTES,

@@ -143,6 +143,10 @@ describe('on a running broker', () => {
       .split(' ')
       .flatMap((kind) => [`list ${kind}`, kind]),
     'schedule times --every 1000',
+    'streams add parts --partitions 2',
+    'streams list',
+    'streams add-partitions parts',
+    'streams delete parts',
     'streams set-place log g first',
     'streams groups log',
     'streams readers log',

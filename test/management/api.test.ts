@@ -724,7 +724,7 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond, delayed, stream-groups, stream-publishers, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
+/** Tried in beyond, delayed, stream-groups, stream-publishers, super-streams, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
   'POST /backup',
   'GET /closed',
@@ -742,6 +742,11 @@ const ELSEWHERE: readonly string[] = [
   'DELETE /queues/:vhost/:name/groups/:group',
   'GET /queues/:vhost/:name/publishers',
   'GET /queues/:vhost/:name/publishers/:publisher',
+  'GET /super-streams/:vhost',
+  'GET /super-streams/:vhost/:name',
+  'PUT /super-streams/:vhost/:name',
+  'POST /super-streams/:vhost/:name/partitions',
+  'DELETE /super-streams/:vhost/:name',
   'PUT /queues/:vhost/:name/pause',
   'PUT /queues/:vhost/:name/resume',
   'GET /health/checks/set-aside',

@@ -41,7 +41,8 @@ function bodyOf(fields: Fields, odd: string | null = null, json = ''): string {
 function pathOf(route: string): readonly [method: string, path: string] {
   const [method = '', path = ''] = route.split(' ');
   const limit = path.startsWith('/user-limits') ? 'max-channels' : 'max-queues';
-  const queue = path.includes('/groups') ? 's' : 'q';
+  const stream = path.startsWith('/super-streams') ? 'sums' : 's';
+  const queue = /groups|super-streams/.test(path) ? stream : 'q';
   const other = path.startsWith('/settings') ? 'heartbeat' : queue;
   const name = path.includes('-limits') ? limit : other;
   return [method, path.replace(/:(\w+)/g, (_, key: string) => NAMES[key] ?? name)];

@@ -150,6 +150,12 @@ export const BODIES: readonly (readonly [route: string, fields: Fields])[] = [
   ['POST /queues/:vhost/:name/delayed', { action: ['"send"', 'text'], ids: ['["1-1"]', 'list'] }],
   ['PUT /queues/:vhost/:name/groups/:group', { offset: ['1', 'integer'] }],
   ['PUT /queues/:vhost/:name/groups/:group', { time: ['"2026-01-31T08:00:00Z"', 'text'] }],
+  [
+    'PUT /super-streams/:vhost/:name',
+    { partitions: ['1', 'integer'], arguments: ['{}', 'object'] },
+  ],
+  ['POST /super-streams/:vhost/:name/partitions', { partitions: ['1', 'integer'] }],
+  ['POST /super-streams/:vhost/:name/partitions', { binding_keys: ['["k"]', 'list'] }],
   ['POST /queues/:vhost/:name/actions', { action: ['"sync"', 'text'] }],
   ['POST /users/bulk-delete', { users: ['["none"]', 'list'] }],
   ['PUT /settings/:name', { value: ['"30"', 'plain'] }],

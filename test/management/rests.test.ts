@@ -70,6 +70,7 @@ function paramsOf({ path }: Route, crowd: Crowd): Readonly<Record<string, string
     ['/global-parameters', `g${last}`],
     ['/settings', 'log.level'],
     ['/schedules', `s${last}`],
+    ['/super-streams', 'amq.direct'],
   ];
   const name = names.find(([start]) => path.startsWith(start))?.[1];
   const all = name === undefined ? values : { ...values, name };

@@ -19,6 +19,7 @@ const TOOLS = [
   'rabbitmq-diagnostics',
   'rabbitmq-plugins',
   'rabbitmq-queues',
+  'rabbitmq-streams',
   'rabbitmq-upgrade',
 ];
 const PROGRAMS = {

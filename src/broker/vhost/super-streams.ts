@@ -23,7 +23,7 @@ interface StreamsVhost {
 }
 
 /** A partition that can be read. */
-interface StreamPartition extends Partition<Destination> {
+export interface StreamPartition extends Partition<Destination> {
   readonly stream: Stream;
 }
 
@@ -58,9 +58,7 @@ export class SuperStream {
 
   /** The partitions that are streams, in their order. */
   get partitions(): readonly StreamPartition[] {
-    return this.router.partitions.filter(
-      (each): each is StreamPartition => each.stream instanceof Stream,
-    );
+    return streamsOf(this.router);
   }
 
   /**
@@ -137,6 +135,15 @@ export class SuperStream {
     this.router.changed = null;
     this.read.delete(this.exchange);
   }
+}
+
+function streamsOf(router: SuperStreamRouter<Destination>): readonly StreamPartition[] {
+  return router.partitions.filter((each): each is StreamPartition => each.stream instanceof Stream);
+}
+
+/** The partitions of an exchange that are streams, in their order; null: it is no super stream. */
+export function partitionsOf({ router }: Exchange): readonly StreamPartition[] | null {
+  return router instanceof SuperStreamRouter ? streamsOf(router) : null;
 }
 
 /** The super streams of a vhost that are read. */

@@ -33,6 +33,7 @@ import { QueueWalk } from './browse/queue-walk.ts';
 import { DelayedActor } from './delayed/delayed.ts';
 import { type MessageView, type PayloadEncoding, viewMessage } from './message-json.ts';
 import { StreamActor } from './queues/stream-readers.ts';
+import { SuperStreamActor } from './queues/super-streams.ts';
 import { ScheduleActor } from './schedules/schedule-actor.ts';
 import type { ServerPort } from './server-port.ts';
 import { SetAsideActor } from './set-aside.ts';
@@ -115,6 +116,11 @@ export class ToolActor {
   /** What this user may do with those that read streams. */
   get streams(): StreamActor {
     return new StreamActor(this.broker, this.vhost.name, this.topology);
+  }
+
+  /** What this user may do with super streams. */
+  get superStreams(): SuperStreamActor {
+    return new SuperStreamActor(this.broker.core, this.vhost, this.grants, this.topology);
   }
 
   /** What this user may do with schedules. */

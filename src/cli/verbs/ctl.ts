@@ -11,6 +11,7 @@ import { REFUSED_VERBS } from '../ctl/refused.ts';
 import { SETTING_VERBS } from '../ctl/settings.ts';
 import { STATUS_VERBS } from '../ctl/status.ts';
 import { USER_VERBS } from '../ctl/users.ts';
+import { SUPER_STREAM_CTL_VERBS } from './live/super-streams.ts';
 
 export const CTL_VERBS: readonly CtlVerb[] = [
   ...USER_VERBS,
@@ -22,5 +23,6 @@ export const CTL_VERBS: readonly CtlVerb[] = [
   ...CLIENT_VERBS,
   ...OWN_MACHINE_VERBS,
   ...SETTING_VERBS,
+  ...SUPER_STREAM_CTL_VERBS,
   ...REFUSED_VERBS,
 ];

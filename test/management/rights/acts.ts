@@ -31,6 +31,14 @@ const STREAM: Request = [
   `/queues/${VHOST}/theirs-s`,
   { durable: true, arguments: { 'x-queue-type': 'stream' } },
 ];
+const SUPER_PATH = `/super-streams/${VHOST}/theirs-p`;
+/** One without partitions, which may be declared again and again. */
+const SUPER: Request = [
+  'PUT',
+  `/exchanges/${VHOST}/theirs-p`,
+  { type: 'direct', durable: true, arguments: { 'x-super-stream': true } },
+];
+const NO_SUPER: readonly Request[] = [SUPER, ['DELETE', SUPER_PATH]];
 const GROUP: Request = ['PUT', `/queues/${VHOST}/theirs-s/groups/g`, { offset: 0 }];
 const NUMBERED: Request = [
   'POST',
@@ -409,6 +417,19 @@ const QUEUES: readonly Act[] = [
     before: [STREAM, NUMBERED],
     own: true,
   }),
+  act('GET /super-streams/:vhost', `/super-streams/${VHOST}`, { own: true }),
+  act('GET /super-streams/:vhost/:name', SUPER_PATH, { before: [SUPER], own: true }),
+  act('PUT /super-streams/:vhost/:name', SUPER_PATH, {
+    body: { partitions: 1 },
+    before: NO_SUPER,
+    own: true,
+  }),
+  act('POST /super-streams/:vhost/:name/partitions', `${SUPER_PATH}/partitions`, {
+    body: {},
+    before: [SUPER],
+    own: true,
+  }),
+  act('DELETE /super-streams/:vhost/:name', SUPER_PATH, { before: [SUPER], own: true }),
   act('POST /queues/:vhost/:name/redrive', `/queues/${VHOST}/theirs/redrive`, {
     body: {},
     before: [QUEUE],

@@ -12,7 +12,7 @@ import { DirectRouter } from './direct.ts';
 export const SUPER_STREAM = 'x-super-stream';
 
 /** The argument of a binding that says the place of a partition among all. */
-const PARTITION_ORDER = 'x-stream-partition-order';
+export const PARTITION_ORDER = 'x-stream-partition-order';
 
 /** What RabbitMQ's clients seed their hash with. */
 const SEED = 104_729;
