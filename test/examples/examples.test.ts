@@ -51,6 +51,19 @@ describe('examples', () => {
     expect(lines.at(-1)).toBe('60 jobs finished, fairly shared');
   });
 
+  test('event store: conflicts are seen, and replays, a snapshot and a saga agree', async () => {
+    const [first, ...rest] = await run('event-store.mjs').lines();
+    expect(first).toMatch(
+      /^20 orders, two writers at the same events: [1-9]\d* conflicts, each seen$/,
+    );
+    expect(rest).toEqual([
+      'order-7 by itself: version 4, items 0,1,2',
+      'a read model from all 80 events: 20 orders, 60 items',
+      'the snapshot and 20 events after it are what all events are',
+      'the saga: 16 paid, 4 cancelled, 0 left',
+    ]);
+  });
+
   test('visibility timeout: what is not deleted in time comes back, and a worker that hangs gets nothing more', async () => {
     expect(await run('visibility-timeout.mjs').lines()).toEqual([
       'an empty queue: nothing',
