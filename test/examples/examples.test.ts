@@ -64,6 +64,15 @@ describe('examples', () => {
     ]);
   });
 
+  test('audit trail: an engine that tells all again is heard once, by two auditors, in order', async () => {
+    expect(await run('audit-trail.mjs').lines()).toEqual([
+      '600 acts of 25 users, told by an engine that died twice and began anew',
+      '600 stored in 3 partitions',
+      '600 acts audited, 0 twice, 0 out of order',
+      'two auditors read 3 partitions',
+    ]);
+  });
+
   test('visibility timeout: what is not deleted in time comes back, and a worker that hangs gets nothing more', async () => {
     expect(await run('visibility-timeout.mjs').lines()).toEqual([
       'an empty queue: nothing',

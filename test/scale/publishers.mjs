@@ -82,7 +82,7 @@ figure('with a header that it does not look at', told(headers));
 figure('of one publisher that numbers them', told(one));
 figure('each the first of its name', told(fresh));
 await fill(wire, 'events', 0, few, { named: 'new' });
-await broker.longestStall();
+await broker.longestTurn();
 const before = memoryOf(broker.pid).own;
 let last = fresh;
 for (let first = few; first < names; ) {
@@ -95,7 +95,7 @@ figure('names', names);
 figure('the last million of them', told(last));
 figure('memory of its own, MiB', own, own < OWN_MIB_MAX, `below ${OWN_MIB_MAX}`);
 figure('of that since the first names, MiB', own - before);
-figure('longest stall, ms', (await broker.longestStall()).toFixed(1));
+figure('longest turn, ms of processor time', (await broker.longestTurn()).toFixed(1));
 figure(
   'second events, their names not used for long',
   told(await fill(wire, 'events', 0, few, { named: 'next' })),
