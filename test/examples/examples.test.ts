@@ -73,6 +73,15 @@ describe('examples', () => {
     ]);
   });
 
+  test('worker group: partitions move as workers come and go, and users stay in order', async () => {
+    expect(await run('worker-group.mjs').lines()).toEqual([
+      '1 worker(s): 6 partitions',
+      '3 worker(s): 2 + 2 + 2 partitions',
+      '1 worker(s): 6 partitions',
+      '1800 of 1800 visits done, 0 out of order',
+    ]);
+  });
+
   test('visibility timeout: what is not deleted in time comes back, and a worker that hangs gets nothing more', async () => {
     expect(await run('visibility-timeout.mjs').lines()).toEqual([
       'an empty queue: nothing',
