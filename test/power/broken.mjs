@@ -172,6 +172,42 @@ export const BROKEN = [
       to: 'return 0;',
     },
   },
+  {
+    name: 'a stream delivers what is not on the disk yet',
+    wrongs: ['offsets'],
+    change: {
+      file: 'broker/queue/stream/stream.js',
+      from: 'this.host.unsealedLive += 1;',
+      to: 'this.host.unsealedLive += 1; this.entries.durableTail = this.entries.tail; this.wakeReadings();',
+    },
+  },
+  {
+    name: 'the place of a group is ahead of what it acked',
+    wrongs: ['places'],
+    change: {
+      file: 'broker/queue/stream/reading/reading.js',
+      from: 'cursor.stream.movePlace(group, cursor.place);',
+      to: 'cursor.stream.movePlace(group, cursor.place + 30);',
+    },
+  },
+  {
+    name: 'the place of a group is not written',
+    wrongs: ['places'],
+    change: {
+      file: 'broker/queue/stream/stream.js',
+      from: 'this.places.seal();',
+      to: '',
+    },
+  },
+  {
+    name: 'the last page of a stream is written a moment later',
+    wrongs: ['lost', 'offsets', 'places'],
+    change: {
+      file: 'broker/queue/stream/entries/stream-entries.js',
+      from: 'this.dirtyPages.seal(batch);',
+      to: 'if (Math.random() < 0.5) this.dirtyPages.seal(batch); else setTimeout(() => this.dirtyPages.seal(batch), 30);',
+    },
+  },
 ];
 
 /** All but those that are rare, in few builds, in each of which what comes of one change comes of no other. */

@@ -8,7 +8,8 @@ import { Recording } from './images.mjs';
 import { judgeGroups } from './judge-groups.mjs';
 import { judgeKeys } from './judge-keys.mjs';
 import { randomOf } from './random.mjs';
-import { NEXT, QUEUES, STEP, TICKS } from './topology.mjs';
+import { judgeStream } from './stream.mjs';
+import { NEXT, QUEUES, STEP, STREAM, TICKS } from './topology.mjs';
 import { noneWrong, textOf } from './wrongs.mjs';
 
 const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };
@@ -47,7 +48,7 @@ async function load(build) {
 }
 
 /** Opens one image; `cutAt` is how long the recording was. */
-async function judge(parts, image, cutAt, folder, { declaredAt, messages }) {
+async function judge(parts, image, cutAt, folder, { declaredAt, messages, seen }) {
   const counts = { confirmed: 0, ...noneWrong() };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -65,7 +66,11 @@ async function judge(parts, image, cutAt, folder, { declaredAt, messages }) {
     }
     const numberAt = (position) => numberOf(parts.readMessage(broker.core.log, position).body);
     const found = new Map();
-    for (const name of QUEUES) read(vhost.queues.get(name), found, numberAt, counts);
+    for (const name of QUEUES) {
+      const queue = vhost.queues.get(name);
+      if (name === STREAM) judgeStream(queue, seen, cutAt, found, numberAt, counts);
+      else read(queue, found, numberAt, counts);
+    }
     // What is noted is in the queue, and nothing else.
     let noted = 0;
     for (const { state } of vhost.schedules.each()) noted += state.published;

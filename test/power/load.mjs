@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import { makeBody } from './body.mjs';
 import { addressOf, KeysInUse } from './keys.mjs';
+import { acksOf, readStream } from './stream.mjs';
 import {
   ACKED,
   DEFINITIONS,
@@ -25,6 +26,7 @@ import {
   RETRY,
   SCHEDULES,
   STEP,
+  STREAM,
   TICKS,
 } from './topology.mjs';
 import { startWorkers } from './workers.mjs';
@@ -42,7 +44,7 @@ const SAMPLE_MS = 5;
 /** Where messages go, and how often beside KEPT, which has as many as ACKED, LATER and RETRY. */
 const PLACES = [
   ...[ACKED, ACKED, LATER, RETRY, STEP, LEASE, LEASE, GROUPED, GROUPED, ONCE, ONCE, JOB, JOB],
-  ...[LAST, FIRST, FIRST, KEPT, KEPT, KEPT, KEPT],
+  ...[LAST, FIRST, FIRST, STREAM, STREAM, KEPT, KEPT, KEPT, KEPT],
 ];
 
 /**
@@ -87,6 +89,7 @@ async function load(port, now, messages, random) {
   const sampling = setInterval(() => samples.push([performance.now(), now()]), SAMPLE_MS);
   const waits = [];
   const keys = new KeysInUse(random);
+  await readStream(channel, facts, now);
   const workers = await startWorkers({ channel, facts, now, random, keys });
   for (let number = 0; number < messages; ) {
     const waiting = [];
@@ -142,6 +145,7 @@ async function load(port, now, messages, random) {
     }
     Object.assign(headers, keys.choose(fact, number));
     const acked = workers.acksUntilNow();
+    const read = acksOf(facts);
     const publish = (on) => {
       const [exchange, key] = addressOf(place);
       return new Promise((resolve, reject) => {
@@ -150,7 +154,10 @@ async function load(port, now, messages, random) {
           const at = now();
           fact.confirmedAt = Math.min(fact.confirmedAt, at);
           // A message that was acked before it was written needs no write, and then none is waited for.
-          if (place === KEPT) for (const each of acked()) each.ackedAt = Math.min(each.ackedAt, at);
+          if (place === KEPT) {
+            for (const each of acked()) each.ackedAt = Math.min(each.ackedAt, at);
+            read(at);
+          }
           resolve();
         });
       });

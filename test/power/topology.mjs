@@ -14,11 +14,13 @@ export const [ONCE, JOB, LAST] = ['once', 'job', 'last'].map((name) => `power.${
 /** An exchange that knows keys for ever, and the queues that it goes to. */
 export const FIRST = 'power.first';
 export const FIRST_QUEUES = ['power.first.1', 'power.first.2'];
+/** All of it stays, and a group reads it. */
+export const STREAM = 'power.stream';
 /** Where schedules publish, and nothing consumes. */
 export const TICKS = 'power.ticks';
 
 export const QUEUES = [
-  ...[KEPT, ACKED, LATER, RETRY, STEP, NEXT, LEASE, GROUPED, ONCE, JOB, LAST],
+  ...[KEPT, ACKED, LATER, RETRY, STEP, NEXT, LEASE, GROUPED, ONCE, JOB, LAST, STREAM],
   ...FIRST_QUEUES,
 ];
 export const SCHEDULES = [1_000, 1_130, 1_270].map((every) => ({
@@ -50,6 +52,7 @@ const ARGUMENTS = {
     'x-cache-release': 'ack',
     'x-delayed-retry-min': RETRY_MIN_MS,
   },
+  [STREAM]: { 'x-queue-type': 'stream' },
   [LAST]: { 'x-message-deduplication': true, 'x-cache-size': LAST_KEYS },
 };
 

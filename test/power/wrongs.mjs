@@ -8,6 +8,8 @@ const WRONGS = {
   ticks: 'times the ticks are not those noted',
   keys: 'keys are not known, or known without their message',
   groups: 'of a group are out of order or never come',
+  offsets: 'times an offset of a stream names another message, or none',
+  places: 'times the place of a group is too far ahead, or behind',
   damaged: 'are damaged',
 };
 
