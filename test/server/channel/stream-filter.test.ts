@@ -2,6 +2,7 @@
 
 import { type Channel, type ConfirmChannel, connect } from 'amqplib';
 import { expect, test } from 'vitest';
+import { alikePair } from '../../broker/queue/stream/filter/filtered-stream.ts';
 import { useServers } from '../support.ts';
 
 const start = useServers();
@@ -50,6 +51,16 @@ test('a consumer is given what its filter says, and the end of a replay comes th
     await replayed(channel, { 'x-stream-filter': 'c', 'x-stream-match-unfiltered': true }),
   ).toEqual(['2 undefined', '4 c', '5 7']);
   expect(await replayed(channel, { 'x-stream-filter': 'nothing' })).toEqual([]);
+  await close();
+});
+
+test('a search of more than one turn comes to its end', async () => {
+  const { channel, close } = await open();
+  const [one, other] = alikePair();
+  for (let n = 0; n < 3_000; n++) channel.sendToQueue('s', Buffer.from('x'), valued(other));
+  channel.sendToQueue('s', Buffer.from('found'), valued(one));
+  await channel.waitForConfirms();
+  expect(await replayed(channel, { 'x-stream-filter': one })).toEqual(['3000 found']);
   await close();
 });
 
