@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ConfirmChannel, connect } from 'amqplib';
+import { type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { afterEach, expect, test } from 'vitest';
 import { type Api, startApi } from './support.ts';
 
@@ -165,3 +165,61 @@ test('a copy is brought back by the verb, the old data kept, and a damaged one i
   expect([damaged.status, damaged.stderr]).toEqual([1, expect.stringContaining('is not restored')]);
   expect(existsSync(join(folder, 'other', 'store'))).toBe(false);
 });
+
+test('a copy of a stream that is published to has its messages at their offsets, and the place of a group', async () => {
+  const api = await start('data');
+  const channel = await channelOf(api);
+  await channel.assertQueue('s', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+  const publish = async (from: number): Promise<void> => {
+    for (let n = from; n < from + 400; n++) channel.sendToQueue('s', bodyOf(n));
+    await channel.waitForConfirms();
+  };
+  await publish(0);
+  expect((await readGroup(api, 150)).offsets[0]).toBe(0);
+  let [confirmed, going] = [400, true];
+  const load = (async () => {
+    for (; going; confirmed += 400) await publish(confirmed);
+  })();
+  const before = confirmed;
+  const path = join(folder, 'copy');
+  expect((await api.call('POST', '/backup', { path })).status).toBe(200);
+  going = false;
+  await load;
+  await stop(api);
+  const run = leveret('restore', path, '--data-dir', join(folder, 'from'));
+  expect(run.status, run.stderr).toBe(0);
+  const checked = leveret('check', '--data-dir', join(folder, 'from'));
+  expect(checked.stdout).toContain('sound');
+  // What is free inside the file goes, and nothing else.
+  expect(leveret('compact', '--data-dir', join(folder, 'from')).status).toBe(0);
+  const again = await start('from');
+  const { offsets, bodies } = await readGroup(again, before - 150);
+  expect(offsets).toEqual(Array.from({ length: before - 150 }, (_, n) => 150 + n));
+  expect(bodies.every((body, n) => body.equals(bodyOf(150 + n)))).toBe(true);
+});
+
+/** Reads and acks so many messages of the stream as a group. */
+async function readGroup(
+  api: Api,
+  count: number,
+): Promise<{ readonly offsets: number[]; readonly bodies: Buffer[] }> {
+  const channel = await channelOf(api);
+  await channel.prefetch(count);
+  const [offsets, bodies]: [number[], Buffer[]] = [[], []];
+  await new Promise<void>((resolve) => {
+    const args = { 'x-stream-group': 'readers', 'x-stream-offset': 'first' };
+    const onMessage = (message: ConsumeMessage | null): void => {
+      if (message === null || offsets.length === count) return;
+      offsets.push(Number(message.properties.headers?.['x-stream-offset']));
+      bodies.push(message.content);
+      channel.ack(message);
+      if (offsets.length === count) resolve();
+    };
+    void channel.consume('s', onMessage, { arguments: args });
+  });
+  // An ack is on the disk with the batch of a confirm that comes after it.
+  channel.sendToQueue('q', bodyOf(0), { persistent: true });
+  await channel.waitForConfirms();
+  await channel.close();
+  return { offsets, bodies };
+}
