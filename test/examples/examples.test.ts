@@ -82,6 +82,14 @@ describe('examples', () => {
     ]);
   });
 
+  test('replay: the hours of a bug are read again, and no others', async () => {
+    expect(await run('replay.mjs').lines()).toEqual([
+      '400 payments, 200 of them summed up by the bug',
+      'the replay read 200 payments, and then was at its end',
+      '0 are wrong now',
+    ]);
+  });
+
   test('visibility timeout: what is not deleted in time comes back, and a worker that hangs gets nothing more', async () => {
     expect(await run('visibility-timeout.mjs').lines()).toEqual([
       'an empty queue: nothing',
