@@ -121,7 +121,11 @@ export class PublisherIds {
 
   private lastOf(name: string): number {
     const near = this.fresh.get(name) ?? this.put.get(name) ?? this.inSealed(name);
-    return near ?? this.hot.get(this.stream, name) ?? this.stored(name);
+    const known = near ?? this.hot.get(this.stream, name);
+    if (known !== undefined) return known;
+    const stored = this.stored(name);
+    if (stored >= 0) this.hot.set(this.stream, name, stored);
+    return stored;
   }
 
   private inSealed(name: string): number | undefined {

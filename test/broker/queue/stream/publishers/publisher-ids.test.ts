@@ -1,7 +1,7 @@
 // Owns the tests of publishing once, and only if nothing else was first: what is stored, refused or dropped, over batches,
 // restarts and crashes.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Field } from '../../../../../src/amqp/field-table.ts';
 import { ALL_RIGHTS } from '../../../../../src/broker/access/grants.ts';
 import type { Stream } from '../../../../../src/broker/queue/stream/stream.ts';
@@ -146,6 +146,28 @@ describe('once', () => {
     expect(bodies(small)).toEqual(['a', 'b']);
     expect(bodies(small.crashed())).toEqual(['a', 'b']);
   });
+
+  test.each([1, 5000])(
+    'what was read from the disk is not relied on when it has changed, with %i names',
+    (names) => {
+      let small = prepared();
+      publish(small, 'p', { id: 1 }, 'a');
+      small.commit();
+      small = small.crashed();
+      for (let id = 1; id <= 3; id++) {
+        const before = bodies(small).length;
+        const get = vi.spyOn(small.store, 'get');
+        // The first time it is read from the store, and then it is known.
+        for (let n = 0; n < 3; n++) publish(small, 'p', { id: Math.max(1, id - 1) }, 'again');
+        expect(get.mock.calls.length).toBeLessThanOrEqual(1);
+        get.mockRestore();
+        expect(bodies(small)).toHaveLength(before);
+        publish(small, 'p', { id: id + 1 }, 'next');
+        for (let n = 1; n < names; n++) publish(small, `${n}`, { id });
+        small.commit();
+      }
+    },
+  );
 
   test('each name counts by itself, in each stream', () => {
     const small = prepared();
