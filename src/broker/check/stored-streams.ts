@@ -11,6 +11,7 @@ import { decodeSpan, SPAN_PAGES, visitShares } from '../queue/stream/entries/spa
 import {
   KIND_COLUMN,
   KIND_PLACE,
+  KIND_PUBLISHER,
   KIND_SPAN,
   numberName,
   readStreamRow,
@@ -18,6 +19,7 @@ import {
   streamKey,
 } from '../queue/stream/entries/stream-rows.ts';
 import { isColumn } from '../queue/stream/filter/columns.ts';
+import { decodeLastId } from '../queue/stream/publishers/publisher-ids.ts';
 import { decodePlace } from '../queue/stream/reading/places.ts';
 
 /** Whether a row of a kind is named and made as it should be; those of other kinds are. */
@@ -25,6 +27,7 @@ const SHAPES: ReadonlyMap<number, (name: Buffer, value: Buffer) => boolean> = ne
   [KIND_SPAN, (name, value) => name.length === 4 && decodeSpan(0, value) !== null],
   [KIND_COLUMN, (name, value) => name.length === 4 && isColumn(value)],
   [KIND_PLACE, (_name, value) => decodePlace(value) !== null],
+  [KIND_PUBLISHER, (_name, value) => decodeLastId(value) !== null],
 ]);
 
 /** The rows of streams of one store. */

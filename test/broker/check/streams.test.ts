@@ -31,11 +31,15 @@ const PAGE = 256;
 const COUNT = SPAN_ENTRIES + PAGE + 10;
 const text = (value: string): Field => ({ type: 'S', value });
 
-/** A broker with a stream of more than a span, of which one message has a filter value, and a group's place in it. */
+/** A broker with a stream of more than a span, of which one message has a filter value and a publisher, and a group's place in it. */
 function prepared(count = COUNT): SmallBroker {
   const small = new SmallBroker();
   const stream = declareStream(small);
-  const headers = new Map([['x-stream-filter-value', text('a')]]);
+  const headers = new Map([
+    ['x-stream-filter-value', text('a')],
+    ['x-stream-publisher', text('p')],
+  ]);
+  headers.set('x-stream-publishing-id', { type: 'l', value: 1 });
   small.publish({ routingKey: 's', properties: { deliveryMode: 2, headers } }, Buffer.from('0'));
   append(small, 1, count - 1);
   small.run();
@@ -82,12 +86,15 @@ test('a sound stream is sound, and each row of it that is damaged is named, and 
   expect(found(small)).toEqual([]);
   expect(check(small.disk).queues).toMatchObject([{ name: 's', messages: COUNT, lost: 0 }]);
   const keys = small.disk.keys(TABLE_STREAMS);
-  expect(keys.map((key) => key[4])).toEqual([1, 2, 3]);
+  expect(keys.map((key) => key[4])).toEqual([1, 2, 3, 4]);
   for (const key of keys) spoil(small, TABLE_STREAMS, (each) => each.equals(key));
   expect(found(small)).toEqual(
-    ['span of a stream', 'filter column of a stream', 'place of a group'].map((kind) =>
-      expect.stringContaining(`//s: ${kind}: its checksum`),
-    ),
+    [
+      'span of a stream',
+      'filter column of a stream',
+      'place of a group',
+      'publisher of a stream',
+    ].map((kind) => expect.stringContaining(`//s: ${kind}: its checksum`)),
   );
   const after = repaired(small);
   expect(wrongReferences(after.broker, after.vhost.queues.values())).toBeNull();

@@ -140,8 +140,7 @@ export class PublisherIds {
     try {
       const row = this.rows.getSound(this.stream, KIND_PUBLISHER, Buffer.from(name));
       if (row === null) return NONE;
-      const id = row.length === ROW_BYTES ? row.readDoubleBE(0) : UNREADABLE;
-      return Number.isSafeInteger(id) && id >= 0 ? id : UNREADABLE;
+      return decodeLastId(row) ?? UNREADABLE;
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error;
       return UNREADABLE;
@@ -157,6 +156,12 @@ export class PublisherIds {
     }
     this.fresh.clear();
   }
+}
+
+/** Reads the value of a row; null: it is none. */
+export function decodeLastId(value: Buffer): number | null {
+  const id = value.length === ROW_BYTES ? value.readDoubleBE(0) : UNREADABLE;
+  return Number.isSafeInteger(id) && id >= 0 ? id : null;
 }
 
 /** What the message at a position claims; null: nothing, or nothing that can be read. */
