@@ -56,6 +56,39 @@ test('keys keep their order, and nothing is lost, while members come, go and cra
   }
 });
 
+test('offsets keep their order, and nothing is lost, while partitions come and go as well', () => {
+  const random = seeded();
+  for (let run = 0; run < RUNS / 2; run++) {
+    const world = new GroupWorld('g');
+    addPartitions(world.small, 0, 1, 2, 3);
+    world.turn();
+    const bound = new Set([0, 1, 2, 3]);
+    for (let step = 0; step < STEPS; step++) {
+      const worker = world.workers.length > 0 ? random.pick(world.workers) : null;
+      const what = random.below(20);
+      const partition = random.below(4);
+      if (what < 6) world.publish(random.pick(KEYS));
+      else if (what < 8) world.turn();
+      else if (what === 8 && bound.size > 0 && world.workers.length < 5) world.join(3);
+      else if (what === 9 && bound.delete(partition)) unbind(world.small, partition);
+      else if (what === 10 && !bound.has(partition)) {
+        bound.add(partition);
+        bindPartition(world.small, SUPER, `${SUPER}-${partition}`, partition);
+      } else if (worker === null) continue;
+      else if (what < 17 && worker.unacked.length > 0) {
+        world.settle(worker, random.below(worker.unacked.length), 'settle');
+      } else if (what === 17) world.leave(worker);
+      else if (what === 18) world.crash(worker);
+    }
+    for (let n = 0; n < 4; n++) bindPartition(world.small, SUPER, `${SUPER}-${n}`, n);
+    world.drain();
+    for (const stream of world.streams) {
+      expect(world.settledIn(stream.name).size).toBe(stream.entries.tail);
+      expect(stream.unackedCount).toBe(0);
+    }
+  }
+});
+
 /** A super stream with so many partitions, and a message or more in each: its number and a letter. */
 function filled(partitions: number, letters = 'ab'): SmallBroker {
   const small = new SmallBroker();
