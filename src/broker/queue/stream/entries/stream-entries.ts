@@ -193,7 +193,7 @@ export class StreamEntries {
   /** See RecordHolder: the cursor is the number of a page. Spans that need none of the `wanted` segments are passed over. */
   visitPage(cursor: number, visit: PositionVisitor, wanted: (segment: number) => boolean): number {
     let number = Math.max(cursor, pageNumber(this.first));
-    if (number * PAGE_ENTRIES >= this.tail) return -1;
+    if (this.first === this.tail || number * PAGE_ENTRIES >= this.tail) return -1;
     if (number % SPAN_PAGES === 0 && !this.spans.needs(number / SPAN_PAGES, wanted)) {
       number += SPAN_PAGES;
       return number * PAGE_ENTRIES >= this.tail ? -1 : number;
