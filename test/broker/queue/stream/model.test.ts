@@ -246,7 +246,9 @@ class StreamWorld {
     const out = this.readers.some((each) => each.group === group && each.channel.out.length > 0);
     if (group === null || !had || out) return;
     const next = this.nexts.get(group) as number;
-    expect([next, Math.max(next, this.first)]).toContain(this.places.get(group));
+    const place = this.places.get(group) as number;
+    expect(place).toBeGreaterThanOrEqual(next);
+    expect(place).toBeLessThanOrEqual(Math.max(next, this.first));
   }
 
   leave(): void {
