@@ -6,6 +6,7 @@ import { ALL_RIGHTS } from '../../../../src/broker/access/grants.ts';
 import { type PolicyLayer, readPolicy } from '../../../../src/broker/policy/policy.ts';
 import type { Stream } from '../../../../src/broker/queue/stream/stream.ts';
 import type { JsonObject } from '../../../../src/util/json/json.ts';
+import { wrongReferences } from '../../inspect.ts';
 import { streamsAmong } from '../../plain-queue.ts';
 import { SmallBroker } from '../../small-broker.ts';
 
@@ -130,4 +131,17 @@ test.each<[string, (small: SmallBroker) => SmallBroker]>([
   expect([stream.entries.first, stream.entries.tail]).toEqual([2 * PAGE, 4 * PAGE]);
   after.pass(2 * HOUR_MS);
   expect([stream.entries.first, stream.entries.tail]).toEqual([4 * PAGE, 4 * PAGE]);
+});
+
+test('what has gone is not held any more, though the disk does not know of it yet', () => {
+  const small = new SmallBroker();
+  const stream = declare(small, { 'x-max-age': textField('1h') });
+  filled(small, 10);
+  small.nowMs += 2 * HOUR_MS;
+  const { core } = small.broker;
+  core.tick();
+  // The page leaves memory, and its row is removed with a batch that is not durable.
+  core.seal();
+  expect(stream.readyCount).toBe(0);
+  expect(wrongReferences(small.broker, [stream])).toBeNull();
 });

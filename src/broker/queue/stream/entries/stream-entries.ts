@@ -201,7 +201,8 @@ export class StreamEntries {
     const page = this.look(number);
     // What cannot be read is passed over: a walk lets go of nothing that it has not seen.
     if (page === null) return number + 1;
-    for (let slot = 0; slot < page.count; slot++) {
+    // The row of a page that is gone may be there still, for a batch.
+    for (let slot = Math.max(0, this.first - number * PAGE_ENTRIES); slot < page.count; slot++) {
       if (isSettled(page, slot)) continue;
       visit(page.positions[slot] as number, page.bodyBytes[slot] as number, slot);
     }
