@@ -6,6 +6,9 @@ import type { FilterWalk } from '../filter/filter-walk.ts';
 import { InFlight } from './in-flight.ts';
 import type { ReadStream } from './read-stream.ts';
 
+/** So many pages that are damaged, or messages that a repair took out, are passed by at a time. */
+const PASSED_MAX = 512;
+
 /** A place in a stream that moves ahead. */
 export class Cursor {
   readonly stream: ReadStream;
@@ -27,6 +30,8 @@ export class Cursor {
   owner: Consumer | null = null;
   /** The one that goes on once all is settled that `owner` has; null: `owner` does. */
   heir: Consumer | null = null;
+  /** Whether `find` stopped among much that is gone, so that others have their turn. */
+  passing = false;
   /** What is out for delivery, where that is kept track of. */
   readonly inFlight = new InFlight();
   /** Whether `owner` has left, and some of what it was given is not settled. */
@@ -56,10 +61,17 @@ export class Cursor {
   /** The offset of the next message to deliver, which `position` is of then; -1: there is none yet, or no more. */
   find(): number {
     const { walk } = this;
+    let passed = 0;
+    this.passing = false;
     const { entries } = this.stream;
     if (this.next < entries.first) this.next = entries.first;
     const end = Math.min(entries.durableTail, this.until);
     while (this.next < end) {
+      if (passed === PASSED_MAX) {
+        this.passing = true;
+        return -1;
+      }
+      passed += 1;
       if (walk !== null) {
         const found = walk.find(this.next, end);
         this.next = walk.next;

@@ -21,6 +21,9 @@ const PARTITION_SEQS = 2 ** 44;
 /** So many messages of one partition go out before the others have their turn. */
 const ROUND = 256;
 
+/** So many messages that cannot be read are passed by before the others have their turn: each was looked for on the disk. */
+const FAILED_MAX = 64;
+
 /** So many partitions one reading reads at most: seqs have no room for more. */
 export const PARTITIONS_READ_MAX = 512;
 
@@ -65,6 +68,8 @@ export class StreamReading implements ConsumerSource {
   private readonly slots: (Cursor | null)[] = [];
   /** Which partition has its turn. */
   private turn = 0;
+  /** Whether it came by much that cannot be delivered, and goes on once others have had their turn. */
+  private passing = false;
   /** How far it may look for what its filter lets through; null: it has none. */
   private readonly budget: WalkBudget | null;
 
@@ -118,6 +123,7 @@ export class StreamReading implements ConsumerSource {
     const { cursors, budget } = this;
     if (this.watchedMs <= this.host.nowMs) this.timePassed();
     budget?.renew();
+    this.passing = false;
     const count = cursors.length;
     let left = most;
     for (let idle = 0; idle < count && left > 0; ) {
@@ -129,14 +135,15 @@ export class StreamReading implements ConsumerSource {
       else break;
     }
     if (cursors.every(({ ended }) => ended)) this.end();
-    if (budget === null) return left === 0;
+    if (budget === null) return left === 0 || this.passing;
     for (const { walk } of cursors) walk?.rest();
-    return left === 0 || budget.spent;
+    return left === 0 || budget.spent || this.passing;
   }
 
   /** Delivers up to so many of one partition; returns how many. */
   private deliverFrom(cursor: Cursor, most: number): number {
     const { stream, index, partition } = cursor;
+    cursor.passing = false;
     if (!cursor.serves) return 0;
     const owner = cursor.owner as Consumer;
     const { line } = this.host;
@@ -144,7 +151,8 @@ export class StreamReading implements ConsumerSource {
     const tracked = this.group !== null;
     const base = index * PARTITION_SEQS;
     let given = 0;
-    while (given < most && owner.asks()) {
+    let failed = 0;
+    while (given < most && failed < FAILED_MAX && owner.asks()) {
       const offset = cursor.find();
       if (offset < 0) break;
       try {
@@ -153,6 +161,7 @@ export class StreamReading implements ConsumerSource {
         if (line.depth !== depth) throw error;
         stream.unreadableEntry(offset, cursor.position, cursor.bodyBytes, error);
         cursor.next = offset + 1;
+        failed += 1;
         continue;
       }
       cursor.next = offset + 1;
@@ -160,6 +169,7 @@ export class StreamReading implements ConsumerSource {
       given += 1;
       if (tracked) cursor.inFlight.add(offset);
     }
+    if (cursor.passing || failed === FAILED_MAX) this.passing = true;
     cursor.unacked += given;
     stream.counts.delivered += given;
     return given;
@@ -171,28 +181,20 @@ export class StreamReading implements ConsumerSource {
    */
   private end(): void {
     const waits = this.cursors.some(({ inFlight }) => inFlight.length > 0);
-    const ending = this.consumers.filter((consumer) => !waits || this.hasSome(consumer));
+    const hasSome = (consumer: Consumer): boolean =>
+      this.cursors.some(({ owner, inFlight }) => owner === consumer && inFlight.length > 0);
+    const ending = this.consumers.filter((consumer) => !waits || hasSome(consumer));
     if (ending.length === 0) return;
     this.removeConsumers(ending);
     for (const consumer of ending) consumer.channel.consumerGone(consumer);
   }
 
-  /** Whether some of what a consumer was given is not settled. */
-  private hasSome(consumer: Consumer): boolean {
-    return this.cursors.some(({ owner, inFlight }) => owner === consumer && inFlight.length > 0);
-  }
-
   wake(): void {
     if (this.touched || this.consumers.length === 0) return;
     for (const cursor of this.cursors) {
-      if (cursor.behind || cursor.ended) {
-        this.host.touch(this);
-        return;
-      }
+      if (cursor.behind || cursor.ended) return this.host.touch(this);
     }
   }
-
-  // --- settling ---
 
   settle(seq: number): void {
     const cursor = this.cursorOf(seq);
@@ -233,8 +235,6 @@ export class StreamReading implements ConsumerSource {
     return this.slots[Math.floor(seq / PARTITION_SEQS)] as Cursor;
   }
 
-  // --- consumers ---
-
   /** Throws PRECONDITION_FAILED for a consumer that joins a group and asks for other messages than the group reads. */
   checkJoining({ filter }: ReadingSpec): void {
     if (isSameFilter(this.cursors[0]?.walk?.filter.asked ?? null, filter)) return;
@@ -249,14 +249,14 @@ export class StreamReading implements ConsumerSource {
 
   removeConsumers(leaving: readonly Consumer[]): boolean {
     const { consumers } = this;
-    for (const consumer of leaving) {
-      const at = consumers.indexOf(consumer);
-      if (at >= 0) consumers.splice(at, 1);
-    }
+    const gone = new Set(leaving);
+    let kept = 0;
+    for (const each of consumers) if (!gone.has(each)) consumers[kept++] = each;
+    consumers.length = kept;
     for (const cursor of this.slots) {
       if (cursor === null) continue;
-      if (cursor.heir !== null && leaving.includes(cursor.heir)) cursor.heir = null;
-      if (cursor.owner !== null && leaving.includes(cursor.owner)) cursor.gone = true;
+      if (cursor.heir !== null && gone.has(cursor.heir)) cursor.heir = null;
+      if (cursor.owner !== null && gone.has(cursor.owner)) cursor.gone = true;
     }
     this.share();
     this.overIfSettled();
@@ -264,7 +264,10 @@ export class StreamReading implements ConsumerSource {
   }
 
   endConsumers(most = this.consumers.length): void {
-    for (const consumer of this.consumers.splice(0, most)) consumer.channel.consumerGone(consumer);
+    // Those that stay are given their share: nothing goes to one that has ended.
+    const ending = this.consumers.slice(0, most);
+    this.removeConsumers(ending);
+    for (const consumer of ending) consumer.channel.consumerGone(consumer);
     if (this.consumers.length === 0) this.over();
   }
 
@@ -293,8 +296,6 @@ export class StreamReading implements ConsumerSource {
     for (const cursor of this.slots) if (cursor !== null) this.forget(cursor);
     this.onOver?.();
   }
-
-  // --- partitions ---
 
   /** How many partitions more it can read. */
   get room(): number {
@@ -340,8 +341,6 @@ export class StreamReading implements ConsumerSource {
     stream.readings.add(this);
     if (group !== null) stream.groups.set(group, this);
   }
-
-  // --- an end that is a time to come ---
 
   private watch(): void {
     const dueMs = Math.min(...this.cursors.map(({ untilMs }) => untilMs));

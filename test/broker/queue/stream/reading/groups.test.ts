@@ -129,3 +129,34 @@ test('a stream that is deleted ends its group, and acks of it mean nothing', () 
   const after = small.restarted();
   expect([...after.vhost.queues.keys()]).toEqual([]);
 });
+
+test('while members are ended a few at a time, nothing goes to one that has ended', () => {
+  const small = filled(0);
+  const members = Array.from({ length: 5 }, () => member(small, 10));
+  const reading = streamOf(small).reading(GROUP);
+  reading.endConsumers(2);
+  small.fill('s', 3);
+  small.run();
+  expect(members.map(({ ended }) => ended.length)).toEqual([1, 1, 0, 0, 0]);
+  expect(members.map((each) => offsets(each).length)).toEqual([0, 0, 3, 0, 0]);
+  reading.endConsumers();
+  expect([reading.deleted, members.map(({ ended }) => ended.length)]).toEqual([
+    true,
+    [1, 1, 1, 1, 1],
+  ]);
+});
+
+test('a reader that comes by much that cannot be read lets others have their turn', () => {
+  const small = filled(1_000);
+  const stream = streamOf(small);
+  const { deliver } = small.broker.core;
+  const worker = new StreamWorker(small, ({ offset }) => {
+    if (offset < 500) throw new Error('damaged');
+  });
+  const reading = stream.reading({ ...GROUP, group: null });
+  worker.consume(reading, 2_000);
+  let turns = 1;
+  for (; deliver.call(small.broker.core); turns++) expect(turns).toBeLessThan(50);
+  expect(turns).toBeGreaterThan(500 / 100);
+  expect(reading.cursors[0]?.next).toBe(1_000);
+});
