@@ -8,15 +8,17 @@ export const U32 = 0x1_0000_0000;
 
 /**
  * Ranges up to this many bytes are copied word by word, longer ones by the runtime. A call into the
- * runtime costs 35 to 60 ns whatever the length; a word of four bytes costs about 3 ns.
+ * runtime costs 40 ns (Node 24) to 65 ns (Node 20) whatever the length; a word of four bytes, eight
+ * of them in a round, costs about 1 ns.
  */
-const WORDWISE_BYTES = 64;
+const WORDWISE_BYTES = 128;
 
 /**
- * Copies `length` bytes between two buffers, each given with a DataView of the same bytes.
+ * Copies `length` bytes between two buffers, each given with a DataView of the same bytes; not within one buffer.
  *
  * Whole words are moved as 32-bit integers; not as floats, which would be faster still, because an
- * engine may change the bits of a float that is not a number.
+ * engine may change the bits of a float that is not a number. The last word may overlap the one before
+ * it, which costs less than the bytes of a rest one by one.
  */
 export function copyBytes(
   source: Buffer,
@@ -31,12 +33,27 @@ export function copyBytes(
     source.copy(target, targetStart, sourceStart, sourceStart + length);
     return;
   }
-  const words = length & ~3;
-  let i = 0;
-  for (; i < words; i += 4) {
-    targetView.setInt32(targetStart + i, sourceView.getInt32(sourceStart + i));
+  if (length < 4) {
+    for (let i = 0; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number;
+    return;
   }
-  for (; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number;
+  const last = sourceStart + length - 4;
+  let from = sourceStart;
+  let to = targetStart;
+  for (; from + 28 < last; from += 32, to += 32) {
+    targetView.setInt32(to, sourceView.getInt32(from, true), true);
+    targetView.setInt32(to + 4, sourceView.getInt32(from + 4, true), true);
+    targetView.setInt32(to + 8, sourceView.getInt32(from + 8, true), true);
+    targetView.setInt32(to + 12, sourceView.getInt32(from + 12, true), true);
+    targetView.setInt32(to + 16, sourceView.getInt32(from + 16, true), true);
+    targetView.setInt32(to + 20, sourceView.getInt32(from + 20, true), true);
+    targetView.setInt32(to + 24, sourceView.getInt32(from + 24, true), true);
+    targetView.setInt32(to + 28, sourceView.getInt32(from + 28, true), true);
+  }
+  for (; from < last; from += 4, to += 4) {
+    targetView.setInt32(to, sourceView.getInt32(from, true), true);
+  }
+  targetView.setInt32(targetStart + length - 4, sourceView.getInt32(last, true), true);
 }
 
 /** Two octets of bytes that were checked before: without the checks of `Buffer.readUInt16BE`, for each message. */
