@@ -57,7 +57,7 @@ export function check(history) {
   // Every publish must be known before the first delivery is judged.
   for (const journal of Object.values(history.journals)) readPublishes(state, journal);
   for (const journal of Object.values(history.journals)) readDeliveries(state, journal);
-  for (const message of state.messages.values()) sortDeliveries(message);
+  for (const message of state.messages.values()) sortDeliveries(history, message);
   for (const message of state.messages.values()) noteSurvival(state, message);
   for (const message of state.messages.values()) judgeMessage(state, message);
   judgeOrder(state);
@@ -281,10 +281,15 @@ function settle(state, conn, { t = 0, tag, multiple, how }) {
 
 // ---- judging ----------------------------------------------------------------------------------
 
-/** By broker process first: a client may read late what a killed broker had sent. */
-function sortDeliveries(message) {
-  for (const list of message.deliveries.values()) {
-    list.sort((a, b) => a.spawn - b.spawn || a.t - b.t || a.order - b.order);
+/**
+ * By broker process first: a client may read late what a killed broker had sent. It may even read after another has the
+ * message, where that was taken back from it: then the count of returns tells which came first.
+ */
+function sortDeliveries({ queues }, message) {
+  for (const [queue, list] of message.deliveries) {
+    const leased = queues[queue]?.leaseMs !== undefined;
+    const byCount = (a, b) => (leased ? a.count - b.count : 0);
+    list.sort((a, b) => a.spawn - b.spawn || byCount(a, b) || a.t - b.t || a.order - b.order);
   }
 }
 

@@ -115,6 +115,45 @@ test('every way to spoil one of these histories is found, and named by its rule'
   );
 });
 
+/** Whether each mutant of a name was found in a history; null where it had no place there. */
+function foundOf(story: Story, name: string): (boolean | null)[] {
+  expect(story.rules()).toEqual([]);
+  const { history } = story;
+  return runMutants(history)
+    .filter((mutant) => mutant.name === name)
+    .map(({ found }) => found);
+}
+
+test('what a kill may have undone is no place to spoil, and the next one is', () => {
+  for (const [from, to, name] of [
+    ['crash.work', 'crash.dead', 'a rejected message is in both queues'],
+    ['crash.work', 'crash.dead', 'a rejected message is in neither queue'],
+    ['crash.ttl', 'crash.ttl.dead', 'an expired message is in both queues'],
+  ] as const) {
+    const move = (covered: boolean) => {
+      const story = new Story().connect(1, from, to);
+      for (const seq of [1, 2, 3]) story.pub(1, seq, [from]);
+      story.conf(1, 3, true).dlv(1, from, 1).settle(1, from, 'ack');
+      for (const seq of [2, 3]) {
+        if (from === 'crash.work') story.dlv(1, from, seq).settle(1, from, 'reject');
+        story.dlv(1, to, seq).settle(1, to, 'ack');
+        if (seq === 2 && covered) story.barrier(1, to, 1);
+      }
+      return story.connect(2, from, to);
+    };
+    expect(foundOf(move(false), name), name).toEqual([null]);
+    expect(foundOf(move(true), name), name).toEqual([true]);
+  }
+});
+
+test('a move is spoiled where what was moved was acked, and not where that is left open', () => {
+  const [queue, name] = ['crash.ttl.dead', 'an expired message was moved twice'] as const;
+  const story = new Story().connect(1, 'crash.ttl', queue).pub(1, 1, ['crash.ttl']);
+  story.conf(1, 1).dlv(1, queue, 1).connect(2, queue);
+  story.dlv(2, queue, 1, true).settle(2, queue, 'ack');
+  expect(foundOf(story, name)).toEqual([true]);
+});
+
 test('a move that was not durable may be undone by a kill and made once more', () => {
   const queues = ['crash.ttl', 'crash.ttl.dead'];
   const story = new Story()
@@ -317,6 +356,15 @@ test('a lease may be over, prolonged, left or given back before another worker h
   expect(again(prolonged, 100 + 2 * LEASE_US).rules()).toEqual(['I16']);
   const heldUp = held().dlv(1, queue, 1, true, { t: LEASE_US / 2, since: 200 });
   expect(heldUp.settle(1, queue, 'ack').rules(), 'read late').toEqual([]);
+});
+
+test('a worker that reads late may note a message after the one that has it next', () => {
+  const queue = 'crash.lease';
+  const story = new Story().connect(1, queue, 'other').pub(1, 1, [queue]).conf(1, 1);
+  const next = story.dlv(1, queue, 1, true, { t: 100 + LEASE_US, count: 1 });
+  next.settle(1, queue, 'ack').barrier(1, queue, 1);
+  const late = { t: 200 + LEASE_US, since: 50, conn: 'other#1' };
+  expect(story.dlv(1, queue, 1, false, late).rules()).toEqual([]);
 });
 
 test('an ack within a lease is for good once its barrier has passed, and a late one is not', () => {
