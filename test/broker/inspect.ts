@@ -83,8 +83,8 @@ function heldIn(page: Page): Held[] {
   return found;
 }
 
-/** The messages that a stream keeps. */
-function keptIn(stream: Stream): Held[] {
+/** The messages that a stream keeps, in order. */
+export function keptIn(stream: Stream): Held[] {
   const found: Held[] = [];
   for (let cursor = 0; cursor >= 0; ) {
     cursor = stream.visitPage(

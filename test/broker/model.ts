@@ -4,6 +4,7 @@
 import type { Consumer } from '../../src/broker/queue/consumer.ts';
 import { LateConsumers } from './late.ts';
 import { type KeyRule, type KnownKey, ModelKeys } from './model-keys.ts';
+import { ModelStream, NO_LIMITS, type StreamLimits, type StreamSnapshot } from './model-stream.ts';
 
 /** One message as it lies in a queue; dead-lettering makes another of it. */
 export interface Message {
@@ -100,8 +101,16 @@ export interface ExchangeSpec {
   readonly name: string;
   readonly type: 'direct' | 'fanout';
   readonly durable: boolean;
+  /** Where that goes which it has no way for; null: nowhere. */
+  readonly alternate: string | null;
   /** Null: it does not look for duplicates. */
   readonly keys: KeyRule | null;
+}
+
+/** What a stream is declared with. */
+export interface StreamSpec {
+  readonly name: string;
+  readonly limits: StreamLimits;
 }
 
 export interface BindingSpec {
@@ -266,7 +275,8 @@ export class ModelQueue {
     const { durable, ttlMs, priorityMax } = this.spec;
     const dueMs = nowMs + delayMs + Math.min(ttlMs, message.ttlMs);
     const priority = Math.min(message.priority ?? 0, priorityMax);
-    const entry = new Entry(message, -1, stored && durable, dueMs, priority);
+    const lasts = stored && durable && message.persistent;
+    const entry = new Entry(message, -1, lasts, dueMs, priority);
     this.keys?.taken(message.key, message.keyTtlMs, nowMs, entry.stored, entry);
     if (delayMs > 0) return this.wait(entry, nowMs + delayMs);
     // Before a full queue refuses, it delivers: what is due by then is ready before what comes in.
@@ -352,7 +362,22 @@ export interface Snapshot {
     readonly entries: readonly SnapshotEntry[];
     readonly keys: readonly [string, KnownKey<Entry>][];
   }[];
+  readonly streams: readonly {
+    readonly spec: StreamSpec;
+    readonly kept: StreamSnapshot<Message>;
+  }[];
+  readonly policies: ReadonlyMap<string, Partial<StreamLimits>>;
   readonly keys: readonly (readonly [string, readonly [string, KnownKey<never>][]])[];
+}
+
+/** A stream in a vhost. */
+export class VhostStream extends ModelStream<Message> {
+  readonly spec: StreamSpec;
+
+  constructor(spec: StreamSpec, policy: Partial<StreamLimits>) {
+    super({ ...NO_LIMITS, ...spec.limits, ...policy }, ({ body }) => body.length);
+    this.spec = spec;
+  }
 }
 
 /** A vhost: its topology and its queues. */
@@ -361,6 +386,9 @@ export class Model {
   /** By the name of the exchange, of those that look for duplicates. */
   readonly keys = new Map<string, ModelKeys<never>>();
   readonly queues = new Map<string, ModelQueue>();
+  readonly streams = new Map<string, VhostStream>();
+  /** What policies say of streams, by the names of these. */
+  readonly policies = new Map<string, Partial<StreamLimits>>();
   readonly activeOn = (link: object): number =>
     [...this.queues.values()].filter(({ consumers }) => consumers.active?.channel.link === link)
       .length;
@@ -378,16 +406,41 @@ export class Model {
     }
   }
 
-  route(exchange: string, routingKey: string): ModelQueue[] {
+  declareStream(spec: StreamSpec): VhostStream {
+    const stream = new VhostStream(spec, this.policies.get(spec.name) ?? {});
+    this.streams.set(spec.name, stream);
+    return stream;
+  }
+
+  /** Has a policy say so much of a stream, be it there or not, which goes by it in a moment; null: there is none. */
+  setPolicy(name: string, policy: Partial<StreamLimits> | null): void {
+    if (policy === null) this.policies.delete(name);
+    else this.policies.set(name, policy);
+  }
+
+  /** Has a stream go by the policy that there is. */
+  applyPolicy(stream: VhostStream): void {
+    const { name, limits } = stream.spec;
+    stream.limits = { ...limits, ...this.policies.get(name) };
+  }
+
+  private named(name: string): ModelQueue | VhostStream | undefined {
+    return this.queues.get(name) ?? this.streams.get(name);
+  }
+
+  route(exchange: string, routingKey: string): (ModelQueue | VhostStream)[] {
     if (exchange === '') {
-      const queue = this.queues.get(routingKey);
-      return queue === undefined ? [] : [queue];
+      const target = this.named(routingKey);
+      return target === undefined ? [] : [target];
     }
-    const fanout = this.exchanges.get(exchange)?.type === 'fanout';
+    const spec = this.exchanges.get(exchange);
+    const fanout = spec?.type === 'fanout';
     const names = this.bindings
       .filter((each) => each.source === exchange && (fanout || each.bindingKey === routingKey))
       .map((each) => each.queue);
-    return [...new Set(names)].map((name) => this.queues.get(name) as ModelQueue);
+    const alternate = spec?.alternate ?? null;
+    if (names.length === 0 && alternate !== null) return this.route(alternate, routingKey);
+    return [...new Set(names)].map((name) => this.named(name) as ModelQueue | VhostStream);
   }
 
   /** Takes in a message; says what its confirm waits for. */
@@ -399,9 +452,13 @@ export class Model {
       return message.persistent ? 'batch' : 'nothing';
     }
     const targets = this.route(message.exchange, message.routingKey);
-    const stored = message.persistent && targets.some((target) => target.spec.durable);
+    const stored = isStored(message, targets);
     let refused = false;
     for (const target of targets) {
+      if (target instanceof VhostStream) {
+        target.push(message, nowMs);
+        continue;
+      }
       if (target.drops(message, nowMs)) continue;
       // A full queue drops what has expired before it refuses.
       if (target.full && this.overdue(target, nowMs).length === 0) refused = true;
@@ -447,16 +504,19 @@ export class Model {
       ({ spec }) => !since.some((each) => each.queue === spec.name),
     );
     const moved = { ...message, exchange, routingKey, ttlMs: Infinity, deaths };
-    const stored = message.persistent && targets.some((target) => target.spec.durable);
+    const stored = isStored(message, targets);
     for (const target of targets) {
-      if (!target.drops(moved, nowMs)) target.push(moved, stored, nowMs);
+      if (target instanceof VhostStream) target.push(moved, nowMs);
+      else if (!target.drops(moved, nowMs)) target.push(moved, stored, nowMs);
     }
     // A dead letter passes, also where its key is known.
     if (targets.length > 0) this.passed(moved, stored, nowMs);
   }
 
+  /** Deletes a queue or a stream. */
   deleteQueue(name: string): void {
     this.queues.delete(name);
+    this.streams.delete(name);
     this.bindings = this.bindings.filter((each) => each.queue !== name);
   }
 
@@ -464,7 +524,7 @@ export class Model {
   snapshot(): Snapshot {
     const durable = (each: BindingSpec): boolean =>
       this.exchanges.get(each.source)?.durable === true &&
-      this.queues.get(each.queue)?.spec.durable === true;
+      (this.streams.has(each.queue) || this.queues.get(each.queue)?.spec.durable === true);
     return {
       exchanges: [...this.exchanges.values()].filter((exchange) => exchange.durable),
       bindings: this.bindings.filter(durable),
@@ -477,6 +537,11 @@ export class Model {
             .map(snapshotOf),
           keys: queue.keys?.snapshot() ?? [],
         })),
+      streams: [...this.streams.values()].map((stream) => ({
+        spec: stream.spec,
+        kept: stream.snapshot(),
+      })),
+      policies: new Map(this.policies),
       keys: [...this.keys].map(([name, keys]) => [name, keys.snapshot()] as const),
     };
   }
@@ -492,6 +557,18 @@ export class Model {
       queue.keys?.restore(keys);
       model.queues.set(spec.name, queue);
     }
+    for (const [name, policy] of snapshot.policies) model.setPolicy(name, policy);
+    for (const { spec, kept } of snapshot.streams) model.declareStream(spec).restore(kept);
     return model;
   }
+}
+
+/** Whether a message is on the disk once its batch is: a stream keeps all. */
+function isStored(
+  { persistent }: Message,
+  targets: readonly (ModelQueue | VhostStream)[],
+): boolean {
+  return targets.some(
+    (target) => target instanceof VhostStream || (persistent && target.spec.durable),
+  );
 }

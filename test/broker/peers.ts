@@ -26,6 +26,7 @@ import type {
   AckedDeliveries,
   PublisherChannel,
 } from '../../src/server/channel/publish/publisher-channel.ts';
+import { type CommitOutcome, Transaction } from '../../src/server/channel/publish/transaction.ts';
 import { TakenBack } from '../../src/server/channel/taken-back.ts';
 import { FrameReader, type FrameSink } from '../../src/server/wire/frame-reader.ts';
 import { publishFrames } from '../message/frames.ts';
@@ -47,7 +48,9 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   readonly counts = new MessageCounts();
   readonly connectionName = 'simulated';
   readonly userName = 'guest';
-  readonly transaction = null;
+  transaction: Transaction | null = null;
+  /** What its transaction holds. */
+  readonly staged: Message[] = [];
   readonly replyQueue = null;
   /** Those that its publishes may ack. */
   deliveries: AckedDeliveries | null = null;
@@ -111,6 +114,26 @@ export class SimPublisher implements FrameSink, PublisherChannel {
     const publish = { exchange, routingKey, body, properties };
     this.unread = Buffer.concat([this.unread, publishFrames(1, publish, bodyFrameMax)]);
     this.sent.push({ message, acks });
+  }
+
+  /** What it publishes waits for its commit from now on. */
+  begin(): void {
+    this.transaction = new Transaction(LIMITS.maxMessageBytes, this.holdings);
+  }
+
+  /** `onPublish` is told of each message just before the broker takes it in. */
+  commit(onPublish: (message: Message) => void): CommitOutcome {
+    const transaction = this.transaction as Transaction;
+    const { publishes } = transaction;
+    this.transaction = null;
+    transaction.clear();
+    const outcome = { stored: false, refused: false };
+    for (const held of publishes) {
+      onPublish(this.staged.shift() as Message);
+      const steps = this.publisher.publishHeld(held, false, outcome);
+      if (steps !== null) finish(steps);
+    }
+    return outcome;
   }
 
   /** Lets the broker read the next bytes. */

@@ -34,6 +34,7 @@ function simulate(seed: number): World {
       world.drain();
       world.restart();
       world.drain();
+      world.deleteStreams();
       return world;
     },
   );
@@ -42,7 +43,10 @@ function simulate(seed: number): World {
 test(
   'queues do what the model does, through crashes and restarts',
   () => {
-    runSimulation(RUNS_MIN, RUNS_MORE, (seed) => simulate(seed).counts);
+    runSimulation(RUNS_MIN, RUNS_MORE, (seed) => {
+      const { counts, streams } = simulate(seed);
+      return { ...counts, ...streams.counts };
+    });
   },
   TEST_TIMEOUT_MS + RUNS_MIN * 2_000,
 );

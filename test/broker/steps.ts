@@ -2,70 +2,14 @@
 
 import type { Queue } from '../../src/broker/queue/queue.ts';
 import type { Random } from '../amqp/random.ts';
-import type { Message } from './model.ts';
-import type { Delivery, SimChannel, SimPublisher } from './peers.ts';
-import { type Address, bodyOf, randomAddress, randomBodyBytes } from './topology.ts';
+import type { Delivery, SimChannel } from './peers.ts';
+import { crowded, feedSome, messageTo, type Step, send, sendTo } from './sending.ts';
+import { STREAM_STEPS } from './stream-steps.ts';
+import { randomAddress, randomBodyBytes } from './topology.ts';
 import type { World } from './world.ts';
-
-/** Past so many messages, nothing is published until some are gone. */
-const LIVE_MAX = 3_000;
 
 /** From all that there is to do in a turn to one dead letter or one step. */
 const LOOKS_MS = [0, 0, 1 / 8, 1, 5];
-
-type Step = (world: World, random: Random) => void;
-
-function send(world: World, publisher: SimPublisher, random: Random, bodyBytes: number): void {
-  sendTo(world, publisher, random, randomAddress(random), bodyBytes);
-}
-
-function sendTo(
-  world: World,
-  publisher: SimPublisher,
-  random: Random,
-  address: Address,
-  bodyBytes: number,
-): void {
-  const frameMax = random.below(4) === 0 ? 4_096 : 131_072;
-  const message = messageTo(world, random, address, bodyBytes);
-  if (message !== null) publisher.send(message, frameMax);
-}
-
-/** A message to an address; null where a crash may have taken the exchange with it. */
-function messageTo(
-  world: World,
-  random: Random,
-  address: Address,
-  bodyBytes: number,
-): Message | null {
-  if (address.exchange !== '' && !world.model.exchanges.has(address.exchange)) return null;
-  const id = world.nextId++;
-  const body = bodyOf(id, bodyBytes);
-  const persistent = random.below(3) > 0;
-  const priority = random.below(3) === 0 ? random.below(7) : null;
-  const ttlMs = random.below(12) === 0 ? random.pick([0, 40, 400, 4_000]) : Infinity;
-  const delayMs = random.below(10) === 0 ? random.pick([3, 30, 300, 3_000, 90_000]) : 0;
-  const group = random.below(3) === 0 ? null : `group ${random.below(random.pick([2, 9, 400]))}`;
-  const key = random.below(3) === 0 ? null : `key ${random.below(random.pick([5, 40, 400]))}`;
-  // One that knows the last keys alone would not find out at once that others are over.
-  const brief = address.exchange === '' && address.routingKey === 'once' && random.below(3) === 0;
-  const keyTtlMs = brief ? random.pick([1, 30, 3_000]) : null;
-  const keys = { key, keyTtlMs };
-  return { id, ...address, body, persistent, priority, ttlMs, delayMs, group, ...keys, deaths: [] };
-}
-
-function feedSome(world: World, publisher: SimPublisher, random: Random): void {
-  while (publisher.unreadBytes > 0 && random.below(8) > 0) {
-    const most = random.bool();
-    world.feed(publisher, most ? world.chunkBytesMax : 1 + random.below(world.chunkBytesMax));
-  }
-}
-
-function crowded(world: World): boolean {
-  let live = 0;
-  for (const queue of world.queues) live += queue.readyCount + queue.unackedCount;
-  return live > LIVE_MAX;
-}
 
 const publishFew: Step = (world, random) => {
   if (crowded(world)) return;
@@ -81,6 +25,16 @@ const publishMany: Step = (world, random) => {
   for (let n = 200 + random.below(200); n > 0; n--)
     send(world, publisher, random, 8 + random.below(40));
   feedSome(world, publisher, random);
+};
+
+/** A transaction, of which full queues may refuse some. */
+const commit: Step = (world, random) => {
+  if (crowded(world)) return;
+  const messages = Array.from({ length: 1 + random.below(12) }, () =>
+    messageTo(world, random, randomAddress(random), randomBodyBytes(random)),
+  );
+  const sent = messages.filter((message) => message !== null);
+  world.commit(random.pick(world.publishers), sent);
 };
 
 /** The server seals a batch only when none is under way; others may. */
@@ -351,6 +305,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [16, settleOne],
   [8, ackMany],
   [6, handOn],
+  [3, commit],
   [3, takeBack],
   [3, hang],
   [4, settleLate],
@@ -377,6 +332,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [1.5, crash],
   [1, restart],
   [2, quiesce],
+  ...STREAM_STEPS,
 ];
 
 const WEIGHT = STEPS.reduce((sum, [weight]) => sum + weight, 0);

@@ -2,8 +2,9 @@
 // Never changes: the random choices among these are the world's.
 
 import type { Random } from '../amqp/random.ts';
-import type { BindingSpec, ExchangeSpec, QueueSpec } from './model.ts';
+import type { BindingSpec, ExchangeSpec, QueueSpec, StreamSpec } from './model.ts';
 import type { KeyRule } from './model-keys.ts';
+import { NO_LIMITS, PAGE } from './model-stream.ts';
 
 /**
  * Keys that last for a time; of which the last ones are known; that last as long as their messages are there. None that says
@@ -14,13 +15,15 @@ const LAST: KeyRule = { ttlMs: Infinity, size: 12, release: 'ttl' };
 const HELD: KeyRule = { ttlMs: Infinity, size: Infinity, release: 'ack' };
 
 export const EXCHANGES: readonly ExchangeSpec[] = [
-  { name: 'all', type: 'fanout', durable: true, keys: null },
-  { name: 'some', type: 'direct', durable: true, keys: null },
-  { name: 'passing', type: 'direct', durable: false, keys: null },
-  { name: 'dlx', type: 'fanout', durable: true, keys: null },
-  { name: 'first', type: 'fanout', durable: true, keys: BRIEF },
-  { name: 'first-last', type: 'direct', durable: true, keys: LAST },
-  { name: 'first-passing', type: 'direct', durable: false, keys: LAST },
+  { name: 'all', type: 'fanout', durable: true, alternate: null, keys: null },
+  { name: 'some', type: 'direct', durable: true, alternate: null, keys: null },
+  { name: 'passing', type: 'direct', durable: false, alternate: null, keys: null },
+  { name: 'dlx', type: 'fanout', durable: true, alternate: null, keys: null },
+  { name: 'first', type: 'fanout', durable: true, alternate: null, keys: BRIEF },
+  { name: 'first-last', type: 'direct', durable: true, alternate: null, keys: LAST },
+  { name: 'first-passing', type: 'direct', durable: false, alternate: null, keys: LAST },
+  { name: 'unrouted', type: 'fanout', durable: true, alternate: null, keys: null },
+  { name: 'with-rest', type: 'direct', durable: true, alternate: 'unrouted', keys: null },
 ];
 
 const PLAIN = {
@@ -84,10 +87,11 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('grouped-full', true, { groupMax: 1, lengthMax: 7, ttlMs: 300 }),
   queue('grouped-passing', false, { groupMax: 2 }),
   queue('grouped-single', true, { groupMax: 1, singleActive: true }),
-  queue('bounded', true, { unackedMax: 3 }),
+  queue('bounded', true, { unackedMax: 3, ...deadTo('', 'log') }),
   queue('single', true, { singleActive: true }),
   queue('single-passing', false, { singleActive: true }),
   queue('single-other', true, { singleActive: true }),
+  queue('full-logged', true, { lengthMax: 7, ttlMs: 300, ...deadTo('', 'log-brief') }),
   queue('once', true, { keys: BRIEF, ...deadTo('first') }),
   queue('once-last', true, { keys: LAST, retryMinMs: 25, returnsMax: 3 }),
   queue('job', true, {
@@ -111,6 +115,14 @@ export const QUEUES: readonly QueueSpec[] = [
   queue('job-refusing', true, { keys: HELD, lengthMax: 5, refusing: true }),
 ];
 
+/** One keeps all; the others some, of what all, dead letters and what has no other way bring. */
+export const STREAMS: readonly StreamSpec[] = [
+  { name: 'log', limits: NO_LIMITS },
+  { name: 'log-short', limits: { ...NO_LIMITS, lengthMax: PAGE + 50 } },
+  { name: 'log-small', limits: { ...NO_LIMITS, lengthBytesMax: 200_000 } },
+  { name: 'log-brief', limits: { ...NO_LIMITS, maxAgeMs: 1_000 } },
+];
+
 const binding = (source: string, to: string, bindingKey = ''): BindingSpec => ({
   source,
   queue: to,
@@ -129,6 +141,7 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('passing', 'durable-3', 'a'),
   binding('all', 'full'),
   binding('all', 'refusing'),
+  binding('all', 'full-logged'),
   binding('some', 'ranked', 'b'),
   binding('some', 'counted', 'a'),
   binding('all', 'counted'),
@@ -146,6 +159,18 @@ export const BINDINGS: readonly BindingSpec[] = [
   binding('first-passing', 'job-passing', 'a'),
   binding('first-passing', 'job', 'a'),
   binding('all', 'job'),
+  binding('all', 'log'),
+  binding('all', 'log-small'),
+  binding('some', 'log-short', 'a'),
+  binding('some', 'log', 'b'),
+  binding('passing', 'log-brief', 'a'),
+  binding('first', 'log-short'),
+  binding('first-last', 'log', 'b'),
+  binding('first-passing', 'log-short', 'a'),
+  binding('with-rest', 'durable-3', 'a'),
+  binding('unrouted', 'log-brief'),
+  binding('unrouted', 'passing-2'),
+  binding('dlx', 'log-short'),
   binding('dlx', 'dead'),
   binding('dlx', 'dead-passing'),
 ];
@@ -169,7 +194,9 @@ const ADDRESSES: readonly Address[] = [
   { exchange: 'first-last', routingKey: 'b' },
   { exchange: 'first-last', routingKey: 'nobody' },
   { exchange: 'first-passing', routingKey: 'a' },
-  ...QUEUES.map(({ name }) => ({ exchange: '', routingKey: name })),
+  { exchange: 'with-rest', routingKey: 'a' },
+  { exchange: 'with-rest', routingKey: 'nobody' },
+  ...[...QUEUES, ...STREAMS].map(({ name }) => ({ exchange: '', routingKey: name })),
   { exchange: '', routingKey: 'no such queue' },
 ];
 

@@ -12,7 +12,7 @@ import type { Vhost } from '../../src/broker/vhost/vhost.ts';
 import { segmentIdOfKey } from '../../src/message/log/segment-rows.ts';
 import { headersAt } from '../../src/message/read-message.ts';
 import { Scratch } from '../../src/store/scratch.ts';
-import { TABLE_DELAYS, TABLE_PAGES, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
+import { TABLE_DELAYS, TABLE_PURGES, TABLE_SEGMENTS } from '../../src/store/tables.ts';
 import { assert } from '../../src/util/assert.ts';
 import { ControlledStore, Disk } from './controlled-store.ts';
 import {
@@ -41,7 +41,9 @@ import type { KeyRule, ModelKeys } from './model-keys.ts';
 import { type Delivery, type OnDelivery, SimChannel, SimPublisher } from './peers.ts';
 import { plain, plainQueues } from './plain-queue.ts';
 import { purgeIn } from './purge.ts';
+import { same } from './same.ts';
 import { BINDINGS, EXCHANGES, QUEUES } from './topology.ts';
+import { type StreamHost, WorldStreams } from './world-streams.ts';
 
 const TURNS_MAX = 10_000;
 const OWNER = {};
@@ -50,7 +52,8 @@ const OWNER = {};
 const FEW_WAITING = { heapMax: 24, heapKept: 6, awayMin: 16, openMax: 12, openPages: 1 };
 
 /** A broker beside its model. */
-export class World implements BrokerListener {
+export class World implements BrokerListener, StreamHost {
+  readonly streams = new WorldStreams(this);
   readonly counts = {
     published: 0,
     delivered: 0,
@@ -82,6 +85,7 @@ export class World implements BrokerListener {
     noDuplicates: 0,
     keysKnown: 0,
     keysUnknown: 0,
+    committed: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -104,8 +108,8 @@ export class World implements BrokerListener {
   lookMs = 1 / 8;
   private creptMs = 0;
   private readonly watched = new WeakSet<Queue>();
-  private readonly disk = new Disk();
-  private broker!: Broker;
+  readonly disk = new Disk();
+  broker!: Broker;
   /** What the disk must bring back, by the batch from which on it must. */
   private snapshots = new Map<number, Snapshot>();
 
@@ -127,6 +131,12 @@ export class World implements BrokerListener {
   }
 
   turnWanted(): void {}
+
+  get onDisk(): Snapshot {
+    const snapshot = this.snapshots.get(this.broker.core.durableBatch);
+    assert(snapshot !== undefined, 'a durable batch was sealed once');
+    return snapshot;
+  }
 
   connectionsForced(): void {}
 
@@ -174,6 +184,7 @@ export class World implements BrokerListener {
     for (const queue of this.queues) this.watchDeaths(queue);
     this.channels = [1, 2, 3].map(() => new SimChannel(this.broker.core.lines, this.onDelivery));
     this.checkTopology();
+    this.streams.opened();
     this.checkCounts();
   }
 
@@ -184,8 +195,8 @@ export class World implements BrokerListener {
 
   /** Power fails: what is not durable is gone, and so are all connections. */
   crash(): void {
-    const snapshot = this.snapshots.get(this.broker.core.durableBatch);
-    assert(snapshot !== undefined, 'a durable batch was sealed once');
+    const snapshot = this.onDisk;
+    this.streams.crashes();
     for (const { entries } of snapshot.queues) {
       for (const { entry } of entries) entry.doubtful = true;
     }
@@ -196,6 +207,7 @@ export class World implements BrokerListener {
   /** A clean stop as the server makes it, and a start. */
   restart(): void {
     for (const channel of this.channels) this.closeChannel(channel);
+    this.streams.leaveAll();
     this.broker.sealExactMarks();
     this.seal();
     this.store.sync();
@@ -213,7 +225,11 @@ export class World implements BrokerListener {
   /** Declares and binds again whatever a crash or a deletion took. */
   declareMissing(): void {
     for (const spec of EXCHANGES) {
-      const rest = { autoDelete: false, internal: false, arguments: keyArguments(spec.keys) };
+      const args = keyArguments(spec.keys);
+      if (spec.alternate !== null) {
+        args.set('alternate-exchange', { type: 'S', value: spec.alternate });
+      }
+      const rest = { autoDelete: false, internal: false, arguments: args };
       this.vhost.as(ALL_RIGHTS).declareExchange({ ...spec, ...rest });
       this.model.declareExchange(spec);
     }
@@ -230,6 +246,7 @@ export class World implements BrokerListener {
       if (!this.model.queues.has(name))
         this.model.queues.set(name, new ModelQueue(spec, this.model.activeOn));
     }
+    this.streams.declareMissing();
     for (const binding of BINDINGS) {
       const queue = this.vhost.queue(binding.queue, OWNER);
       this.vhost.bindings.bind(
@@ -289,6 +306,10 @@ export class World implements BrokerListener {
 
   private published(publisher: SimPublisher, message: Message): void {
     this.counts.published += 1;
+    if (publisher.transaction !== null) {
+      publisher.staged.push(message);
+      return;
+    }
     const number = publisher.waitsFrom++;
     const waitsFor = this.model.publish(message, this.nowMs);
     const acks = waitsFor === 'refused' ? [] : publisher.acking;
@@ -331,6 +352,20 @@ export class World implements BrokerListener {
     this.counts[refused ? 'notHandedOn' : 'handedOn'] += 1;
     const left = acks.filter((each) => channel.unacked.includes(each)).length;
     same('deliveries left by a publish that settles', left, refused ? acks.length : 0);
+  }
+
+  /** A transaction of some publishes: all of them in one batch. */
+  commit(publisher: SimPublisher, messages: readonly Message[]): void {
+    while (publisher.unreadBytes > 0) publisher.feed(this.chunkBytesMax);
+    publisher.begin();
+    for (const message of messages) publisher.send(message, 131_072);
+    while (publisher.unreadBytes > 0) publisher.feed(this.chunkBytesMax);
+    let refused = false;
+    const outcome = publisher.commit((message) => {
+      if (this.model.publish(message, this.nowMs) === 'refused') refused = true;
+    });
+    same('whether a queue is too full for a commit', outcome.refused, refused);
+    this.counts.committed += messages.length;
   }
 
   private checkConfirms(): void {
@@ -615,6 +650,7 @@ export class World implements BrokerListener {
     this.broker.core.tick();
     for (const { consumers } of this.model.queues.values()) consumers.turnEnds();
     const more = this.broker.core.deliver();
+    this.streams.delivered();
     if (!more) this.checkLimits();
     if (seal && this.broker.core.sealable && this.broker.core.prepareSeal()) this.seal();
     this.checkConfirms();
@@ -628,8 +664,10 @@ export class World implements BrokerListener {
   }
 
   private seal(): void {
-    this.snapshots.set(this.store.batch, this.model.snapshot());
+    const { batch } = this.store;
     this.broker.core.seal();
+    // Streams let go of what is too much with it.
+    this.snapshots.set(batch, this.model.snapshot());
   }
 
   /** Turns until nothing is left to do, with a disk that writes at once. */
@@ -650,12 +688,13 @@ export class World implements BrokerListener {
       const stuck = modelQueue.ready.some((entry) => modelQueue.mayGo(entry)) && waited;
       if (stuck) throw new Error(`${queue.name} keeps messages from a consumer that has credit`);
     }
+    this.streams.checkIdle();
     for (const { confirmed, confirms } of this.publishers) {
       same('publishes confirmed at rest', confirmed, confirms.published);
     }
   }
 
-  /** Consumes all there is; then nothing may be left of it anywhere. */
+  /** Consumes all there is; then nothing may be left of it anywhere, but in streams. */
   drain(): void {
     for (const channel of this.channels) this.closeChannel(channel);
     const channel = this.channels[0] as SimChannel;
@@ -670,7 +709,7 @@ export class World implements BrokerListener {
       if (pagePlaces(queue) > 1) throw new Error(`${queue.name} keeps pages without messages`);
     }
     this.checkContents();
-    same('rows of pages without messages', this.disk.keys(TABLE_PAGES).length, 0);
+    this.streams.checkRows();
     same('rows of messages that wait', this.disk.keys(TABLE_DELAYS).length, 0);
     same('notes of purges that are over', this.disk.keys(TABLE_PURGES).length, 0);
     for (const key of [
@@ -682,11 +721,18 @@ export class World implements BrokerListener {
     }
   }
 
+  /** Nothing of any stream is left behind. */
+  deleteStreams(): void {
+    for (const stream of this.streams.all) this.streams.delete(stream);
+    this.drain();
+  }
+
   // --- comparing ---
 
   private checkTopology(): void {
     const names = (each: Iterable<string>): string[] => [...each].sort();
-    same('queues', names(this.vhost.queues.keys()), names(this.model.queues.keys()));
+    const { queues, streams } = this.model;
+    same('queues', names(this.vhost.queues.keys()), names([...queues.keys(), ...streams.keys()]));
     const declared = [...this.vhost.exchanges.values()].filter(
       ({ name }) => name !== '' && !name.startsWith('amq.'),
     );
@@ -715,6 +761,7 @@ export class World implements BrokerListener {
   }
 
   checkCounts(): void {
+    this.streams.check();
     for (const queue of this.queues) {
       const { name } = queue;
       const modelQueue = this.modelQueue(queue);
@@ -792,8 +839,9 @@ export class World implements BrokerListener {
       same(`a walk over ${queue.name}`, visited.sort(ascending), visitable);
       same(`settled pages of ${queue.name}`, settledPages(queue), 0);
     }
+    this.streams.checkContents();
     this.checkKeys();
-    const wrong = wrongReferences(this.broker, this.queues);
+    const wrong = wrongReferences(this.broker, this.vhost.queues.values());
     if (wrong !== null) throw new Error(wrong);
   }
 
@@ -807,12 +855,6 @@ export class World implements BrokerListener {
     same(`exchange of message ${id}`, record.exchange, message.exchange);
     same(`routing key of message ${id}`, record.routingKey, message.routingKey);
   }
-}
-
-/** Throws unless the broker and the model say the same. */
-function same(what: string, broker: unknown, model: unknown): void {
-  const [ours, theirs] = [JSON.stringify(broker), JSON.stringify(model)];
-  if (ours !== theirs) throw new Error(`${what}: ${ours}, but the model has ${theirs}`);
 }
 
 function keyArguments(rule: KeyRule | null): Map<string, Field> {

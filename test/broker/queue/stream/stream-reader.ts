@@ -3,6 +3,7 @@
 
 import type { Field } from '../../../../src/amqp/field-table.ts';
 import { ALL_RIGHTS } from '../../../../src/broker/access/grants.ts';
+import type { Broker } from '../../../../src/broker/broker.ts';
 import { Consumer, type DeliveryChannel } from '../../../../src/broker/queue/consumer.ts';
 import type { StreamReading } from '../../../../src/broker/queue/stream/reading/reading.ts';
 import type { ReadingSpec } from '../../../../src/broker/queue/stream/reading/reading-spec.ts';
@@ -24,6 +25,12 @@ interface Out {
   readonly offset: number;
 }
 
+/** A broker, and what a message at a position is to be known by: its body, commonly. */
+export interface ReadBroker {
+  readonly broker: Broker;
+  bodyAt(position: number): string;
+}
+
 /** One consumer on a channel of its own. */
 export class StreamReader implements DeliveryChannel {
   readonly link: DeliveryChannel['link'];
@@ -34,11 +41,11 @@ export class StreamReader implements DeliveryChannel {
   readonly out: Out[] = [];
   /** Whether the broker has ended it. */
   ended = false;
-  private readonly small: SmallBroker;
+  private readonly small: ReadBroker;
   private readonly reading: StreamReading;
   private readonly consumer: Consumer;
 
-  constructor(small: SmallBroker, stream: Stream, spec: Partial<ReadingSpec> = {}, prefetch = 0) {
+  constructor(small: ReadBroker, stream: Stream, spec: Partial<ReadingSpec> = {}, prefetch = 0) {
     this.small = small;
     const { lines } = small.broker.core;
     const line = new LinkLine(lines, this as never);
@@ -48,6 +55,11 @@ export class StreamReader implements DeliveryChannel {
     const none = new Map<string, Field>();
     this.consumer = new Consumer(this.reading, this, 'tag', false, false, prefetch, none);
     this.reading.addConsumer(this.consumer);
+  }
+
+  /** Whether it could be given more. */
+  get ready(): boolean {
+    return !this.ended && this.consumer.ready;
   }
 
   get offsets(): number[] {
