@@ -1,5 +1,5 @@
-// Builds that are broken on purpose in what has to do with time and attempts: a rule of the judge has to find each.
-// Never runs one.
+// Builds that are broken on purpose in what has to do with time and attempts, and with streams: a rule of the judge has to
+// find each. Never runs one.
 
 export const BROKEN = [
   {
@@ -141,5 +141,46 @@ export const BROKEN = [
       from: 'return this.queue.messages.laneSet.isThere(lane, value, exact);',
       to: 'return !this.recovering && this.queue.messages.laneSet.isThere(lane, value, exact);',
     },
+  },
+  {
+    name: 'a stream delivers what is not on the disk yet',
+    rule: 'I21',
+    change: {
+      file: 'broker/queue/stream/stream.js',
+      from: 'this.host.unsealedLive += 1;',
+      to: 'this.host.unsealedLive += 1; this.entries.durableTail = this.entries.tail; this.wakeReadings();',
+    },
+  },
+  {
+    name: 'the last page of a stream is written a moment later',
+    rule: 'I20',
+    change: {
+      file: 'broker/queue/stream/entries/stream-entries.js',
+      from: 'this.dirtyPages.seal(batch);',
+      to: 'if (Math.random() < 0.5) this.dirtyPages.seal(batch); else setTimeout(() => this.dirtyPages.seal(batch), 30);',
+    },
+  },
+  {
+    name: 'a stream lets go of a page too many',
+    rule: 'I20',
+    change: {
+      file: 'broker/queue/stream/entries/retention.js',
+      from: 'entries.count - count >= lengthMax',
+      to: 'entries.count >= lengthMax',
+    },
+  },
+  {
+    name: 'the place of a group is ahead of what it acked',
+    rule: 'I22',
+    change: {
+      file: 'broker/queue/stream/reading/reading.js',
+      from: 'cursor.stream.movePlace(group, cursor.place);',
+      to: 'cursor.stream.movePlace(group, cursor.place + 30);',
+    },
+  },
+  {
+    name: 'the place of a group is not written',
+    rule: 'I22',
+    change: { file: 'broker/queue/stream/stream.js', from: 'this.places.seal();', to: '' },
   },
 ];

@@ -44,6 +44,28 @@ export type Entry =
       count: number;
       fault: string | null;
     }
+  /** A delivery of a stream to the consumer of a group. */
+  | {
+      e: 'read';
+      conn: string;
+      t: number;
+      tag: number;
+      queue: string;
+      offset: number;
+      pub: string;
+      seq: number;
+      fault: string | null;
+    }
+  /** A stream as a whole: offset and id of each message up to the last that was there at `t`, and what of them was changed. */
+  | {
+      e: 'reading';
+      t: number;
+      queue: string;
+      messages: [offset: number, id: string][];
+      faults: string[];
+      /** The last one of the part before, when all of it had been read and acked by the group. */
+      before?: true;
+    }
   | {
       e: 'settle';
       conn: string;
@@ -84,6 +106,10 @@ export type QueuePlan = {
   groups?: number;
   /** It drops duplicates: of all messages with a key; or while one of them is there. */
   once?: true | 'ack';
+  /** It is a stream, and keeps so many messages at least. */
+  keeps?: number;
+  /** The group that reads it. */
+  group?: string;
 };
 
 export type History = {

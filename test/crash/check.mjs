@@ -13,6 +13,9 @@ import {
   judgeTimes,
   lineOf,
 } from './check-places.mjs';
+import { readPublishes } from './check-publishes.mjs';
+import { judgeInStream, judgeStreams, readStreams } from './check-streams.mjs';
+import { idOf, spawnAt, take } from './entries.mjs';
 import { count, fault } from './verdict.mjs';
 
 /** @typedef {import('./check.d.mts').History} History */
@@ -39,6 +42,9 @@ export const RULES = {
   I17: 'each tick of a schedule is published once: its queue has what it has noted, over kills',
   I18: 'of each group one message is out at a time, and the next once it is done',
   I19: 'duplicates: of the messages with one key one is delivered, or one at a time, and one is if any is confirmed',
+  I20: 'a stream has what is confirmed once, in order of its publisher, and no gaps in its offsets',
+  I21: 'what was read of a stream stays: its offset names it, and no other',
+  I22: 'a group goes on at its place in a stream: not behind acks that are durable, not ahead of those it sent',
 };
 
 /**
@@ -51,120 +57,25 @@ export function check(history) {
     violations: [],
     messages: new Map(),
     groups: new Map(),
+    streams: new Map(),
+    runs: [],
     counts: {},
     order: 0,
   };
   // Every publish must be known before the first delivery is judged.
   for (const journal of Object.values(history.journals)) readPublishes(state, journal);
   for (const journal of Object.values(history.journals)) readDeliveries(state, journal);
+  readStreams(state);
   for (const message of state.messages.values()) sortDeliveries(history, message);
   for (const message of state.messages.values()) noteSurvival(state, message);
   for (const message of state.messages.values()) judgeMessage(state, message);
   judgeOrder(state);
   judgeGroups(state);
   judgeDuplicates(state);
+  judgeStreams(state);
   judgeSupervisor(state);
   return { violations: state.violations, counts: state.counts };
 }
-
-/** Which broker process was there at a time: 0 for the first. */
-function spawnAt(spawns, t) {
-  let low = 0;
-  let high = spawns.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (spawns[middle] <= t) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-const idOf = (entry) => `${entry.pub}/${entry.seq}`;
-
-// ---- publishers -------------------------------------------------------------------------------
-
-function readPublishes(state, journal) {
-  const conns = new Map();
-  for (const entry of journal) {
-    if (entry.e === 'open') {
-      const spawn = spawnAt(state.history.spawns, entry.t);
-      conns.set(entry.conn, { spawn, lastTag: 0, waiting: new Map() });
-    } else if (entry.e === 'pub') {
-      publish(state, conns.get(entry.conn), entry);
-    } else if (entry.e === 'conf' || entry.e === 'refuse') {
-      confirm(state, conns.get(entry.conn), entry);
-    } else if (entry.e === 'return') {
-      giveBack(state, entry);
-    }
-  }
-}
-
-function publish(state, conn, entry) {
-  const message = {
-    id: idOf(entry),
-    pub: entry.pub,
-    seq: entry.seq,
-    to: entry.to,
-    persistent: entry.persistent,
-    priority: entry.priority,
-    dueAt: (entry.t ?? 0) + 1_000 * (entry.delay ?? 0),
-    delayed: (entry.delay ?? 0) > 0,
-    group: entry.group,
-    once: entry.once ?? null,
-    spawn: conn.spawn,
-    fate: 'unknown',
-    returned: false,
-    survived: false,
-    /** @type {Map<string, any[]>} */
-    deliveries: new Map(),
-  };
-  if (state.messages.has(message.id)) throw new Error(`the id ${message.id} was used twice`);
-  state.messages.set(message.id, message);
-  conn.lastTag = entry.tag;
-  conn.waiting.set(entry.tag, message);
-  count(state, 'published');
-}
-
-function confirm(state, conn, { e, conn: name, tag, multiple }) {
-  if (tag > conn.lastTag || tag < 1) {
-    fault(state, 'I9', `${name}: tag ${tag} confirmed, the last published is ${conn.lastTag}`);
-    return;
-  }
-  if (!conn.waiting.has(tag)) fault(state, 'I9', `${name}: tag ${tag} confirmed a second time`);
-  for (const message of take(conn.waiting, tag, multiple)) {
-    message.fate = e === 'conf' ? 'confirmed' : 'refused';
-    count(state, message.fate);
-    if (message.to.length === 0 && !message.returned) {
-      fault(state, 'I9', `${message.id}: confirmed before its return`);
-    }
-  }
-}
-
-/** Removes one tag, or with `multiple` every tag up to it, and hands out what stood there. */
-function take(byTag, tag, multiple) {
-  const taken = [];
-  for (const [key, value] of byTag) {
-    if (multiple ? key <= tag : key === tag) {
-      byTag.delete(key);
-      taken.push(value);
-    } else if (key > tag) break;
-  }
-  return taken;
-}
-
-function giveBack(state, entry) {
-  const message = state.messages.get(idOf(entry));
-  if (message === undefined) {
-    fault(state, 'I2', `${idOf(entry)}: returned, but never published`);
-    return;
-  }
-  if (message.to.length > 0) fault(state, 'I9', `${message.id}: returned although it has a queue`);
-  if (message.returned) fault(state, 'I9', `${message.id}: returned twice`);
-  message.returned = true;
-  count(state, 'returned');
-}
-
-// ---- consumers --------------------------------------------------------------------------------
 
 function readDeliveries(state, journal) {
   const conns = new Map();
@@ -185,11 +96,14 @@ function readDeliveries(state, journal) {
         // Only then has the broker surely noticed that the connection before is gone.
         firstOfSpawn: spawn > (lastSpawn.get(name) ?? -1),
         seen: new Set(),
+        reads: [],
         highest: new Map(),
       });
       lastSpawn.set(name, spawn);
     } else if (entry.e === 'dlv') {
       deliver(state, conn, entry);
+    } else if (entry.e === 'read') {
+      read(state, conn, entry);
     } else if (entry.e === 'settle') {
       settle(state, conn, entry);
     } else if (entry.e === 'barrier') {
@@ -252,6 +166,21 @@ function deliver(state, conn, entry) {
   else list.push(delivery);
 }
 
+/** Of a stream; judged once all that was read of it is known. */
+function read(state, conn, entry) {
+  count(state, 'read by a group');
+  const delivery = {
+    ...{ conn, spawn: conn.spawn, t: entry.t, queue: entry.queue },
+    ...{ offset: entry.offset, id: idOf(entry), fault: entry.fault },
+    ...{ how: null, settledAt: 0, leaseEnd: Number.POSITIVE_INFINITY },
+    coveredAt: Number.POSITIVE_INFINITY,
+    returnedAt: Number.POSITIVE_INFINITY,
+  };
+  conn.unacked.set(entry.tag, delivery);
+  conn.reads.push(delivery);
+  if (conn.reads.length === 1) state.runs.push(conn.reads);
+}
+
 /**
  * After a restart every message is back in its place: a single consumer gets one publisher's
  * messages in order, the unacked ones of before included. What it requeues itself does not count.
@@ -297,6 +226,8 @@ function sortDeliveries({ queues }, message) {
 function noteSurvival(state, message) {
   if (message.fate !== 'unknown') return;
   count(state, 'unconfirmed');
+  // A stream delivers only what is durable, with all its places.
+  message.survived = [...state.streams.values()].some(({ placeOf }) => placeOf.has(message.id));
   for (const list of message.deliveries.values()) {
     if (list.some((delivery) => delivery.spawn > message.spawn)) message.survived = true;
   }
@@ -323,8 +254,12 @@ function judgeMessage(state, message) {
     }
   }
   for (const queue of message.to) {
-    const { deadLetterTo, diesOf, once } = queues[queue];
+    const { deadLetterTo, diesOf, once, keeps } = queues[queue];
     if (once !== undefined) continue;
+    if (keeps !== undefined) {
+      judgeInStream(state, message, queue, owed);
+      continue;
+    }
     if (diesOf !== undefined) {
       judgeOwnMove(state, message, queue, owed);
       continue;

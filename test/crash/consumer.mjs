@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
 import { createPool, faultOf } from './message.mjs';
 import { createRandom } from './random.mjs';
-import { BARRIER, HANDED_ON, PROLONGED_MS, QUEUES } from './topology.mjs';
+import { BARRIER, HANDED_ON, PROLONGED_MS, QUEUES, queuesOf } from './topology.mjs';
 
 const config = JSON.parse(process.argv[2]);
 const journal = new Journal(config.journal);
@@ -43,6 +43,7 @@ class Consumer {
     slow = false,
     handsOn = false,
     hang = 0,
+    group = null,
   }) {
     this.name = name;
     this.queue = queue;
@@ -52,6 +53,8 @@ class Consumer {
     this.tx = tx;
     this.slow = slow;
     this.hang = hang;
+    this.arguments = group === null ? {} : { 'x-stream-group': group, 'x-stream-offset': 'first' };
+    this.group = group;
     this.leased = QUEUES[queue].leaseMs !== undefined;
     this.nextQueue = handsOn ? QUEUES[queue].deadLetterTo : null;
     const sources = Object.entries(QUEUES).filter(([, { deadLetterTo }]) => deadLetterTo === queue);
@@ -98,10 +101,11 @@ class Consumer {
     if (this.tx) await selectTx(channel);
     await channel.prefetch(this.prefetch);
     while (this.resting && link.open) await sleep(TICK_MS);
-    await channel.consume(this.queue, (message) => {
+    const take = (message) => {
       if (message === null) link.drop();
       else if (link.open) this.take(link, channel, message);
-    });
+    };
+    await channel.consume(this.queue, take, { arguments: this.arguments });
     this.consuming = true;
     while (link.open) {
       await sleep(TICK_MS);
@@ -119,20 +123,27 @@ class Consumer {
     const { headers } = message.properties;
     const { deliveryTag, redelivered } = message.fields;
     this.lastDeliveryAt = now();
-    journal.note({
-      e: 'dlv',
+    const found = {
       conn: link.conn,
       t: this.lastDeliveryAt,
-      ...(this.leased && { since: turnBefore }),
       tag: deliveryTag,
       queue: this.queue,
       pub: headers?.pub,
       seq: headers?.seq,
-      redelivered,
-      priority: message.properties.priority ?? 0,
-      count: headers?.['x-delivery-count'] ?? 0,
       fault: faultOf(message, config.run, pool, this.moved),
-    });
+    };
+    if (this.group !== null) {
+      journal.note({ e: 'read', ...found, offset: headers?.['x-stream-offset'] });
+    } else {
+      journal.note({
+        e: 'dlv',
+        ...found,
+        ...(this.leased && { since: turnBefore }),
+        redelivered,
+        priority: message.properties.priority ?? 0,
+        count: headers?.['x-delivery-count'] ?? 0,
+      });
+    }
     const roll = this.draining ? 1 : this.random.next();
     if (roll < this.requeue) {
       this.note(link, message, 'requeue', false);
@@ -251,7 +262,8 @@ class Consumer {
   }
 }
 
-const consumers = config.clients.map((settings) => new Consumer(settings));
+const theirs = config.clients.filter(({ queue }) => queue in queuesOf(config.broker));
+const consumers = theirs.map((settings) => new Consumer(settings));
 for (const consumer of consumers) consumer.run();
 
 answerSupervisor({

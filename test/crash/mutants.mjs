@@ -4,6 +4,7 @@ import { check } from './check.mjs';
 import { KEY_MUTANTS } from './mutants/keys.mjs';
 import { MESSAGE_MUTANTS } from './mutants/messages.mjs';
 import { QUEUE_MUTANTS } from './mutants/queues.mjs';
+import { STREAM_MUTANTS } from './mutants/streams.mjs';
 
 /** @typedef {import('./check.d.mts').History} History */
 
@@ -12,7 +13,7 @@ import { QUEUE_MUTANTS } from './mutants/queues.mjs';
  * keeps its promises could have left such a history.
  * @type {import('./mutants.d.mts').Mutant[]}
  */
-export const MUTANTS = [...MESSAGE_MUTANTS, ...QUEUE_MUTANTS, ...KEY_MUTANTS];
+export const MUTANTS = [...MESSAGE_MUTANTS, ...QUEUE_MUTANTS, ...KEY_MUTANTS, ...STREAM_MUTANTS];
 
 /**
  * Runs every mutant over a history that has no violations. `found` is null when the history has no

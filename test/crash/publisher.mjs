@@ -101,7 +101,7 @@ class Publisher {
 
   publish(link, channel, group, callback) {
     const lost = group === null && this.persistent && this.random.chance(UNROUTABLE_SHARE);
-    const place = placeOf(lost ? 'nowhere' : this.random.pick(this.routes));
+    const place = placeOf(lost ? 'nowhere' : this.random.pick(this.routes), config.broker);
     const seq = ++this.seq;
     const body = bodyOf(pool, this.name, seq);
     const options = optionsOf(config.run, this.name, seq, body, place, this.persistent);

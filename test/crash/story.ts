@@ -5,6 +5,10 @@ import { check } from './check.mjs';
 
 export const FAN = ['crash.fan.1', 'crash.fan.2'];
 const SECOND_SPAWN = 10_000;
+export const STREAM = 'crash.stream';
+/** A queue and the stream. */
+export const EVENTS = ['crash.fan.2', STREAM];
+export const KEPT = 4_096;
 export const LEASE_US = 1_000_000;
 
 /** Writes a history line by line; time goes on by one with each. */
@@ -12,6 +16,7 @@ export class Story {
   t = 0;
   readonly publisher: Entry[] = [];
   readonly consumer: Entry[] = [];
+  readonly reader: Entry[] = [];
   readonly history: History = {
     spawns: [0, SECOND_SPAWN],
     drainedSpawn: 1,
@@ -52,10 +57,11 @@ export class Story {
       'crash.first.1': { ordered: false, deadLetterTo: null, once: true },
       'crash.first.2': { ordered: false, deadLetterTo: null, once: true },
       'crash.grouped': { ordered: true, deadLetterTo: null, groups: 50 },
+      [STREAM]: { ordered: false, deadLetterTo: null, keeps: KEPT, group: 'g' },
       'crash.lease': { ordered: false, deadLetterTo: null, leaseMs: LEASE_US / 1_000 },
     },
     seqBase: {},
-    journals: { publisher: this.publisher, consumer: this.consumer },
+    journals: { publisher: this.publisher, consumer: this.consumer, reader: this.reader },
     lookups: [],
     ticks: [],
     incidents: [],
@@ -114,6 +120,22 @@ export class Story {
     const t = ++this.t;
     const common = { conn, t, tag, queue, pub: 'p', seq, redelivered, fault };
     this.consumer.push({ e: 'dlv', ...common, priority: 0, count: 0, ...more });
+    return this;
+  }
+
+  /** The group is given what is at an offset. */
+  read(attempt: 1 | 2, offset: number, seq: number): this {
+    const conn = `${STREAM}#${attempt}`;
+    const found = { conn, tag: this.nextTag(conn), queue: STREAM, pub: 'p', seq, fault: null };
+    this.consumer.push({ e: 'read', t: ++this.t, ...found, offset });
+    return this;
+  }
+
+  /** The stream is read as a whole: these messages, at the offsets from `first` on. */
+  reading(first: number, seqs: number[], more: { readonly before?: true } = {}): this {
+    const messages = seqs.map((seq, i): [number, string] => [first + i, `p/${seq}`]);
+    const common = { t: ++this.t, queue: STREAM, messages, faults: [] };
+    this.reader.push({ e: 'reading', ...common, ...more });
     return this;
   }
 

@@ -9,10 +9,12 @@ import { connect } from 'amqplib';
 import { Broker, findFreePort } from './broker.mjs';
 import { check } from './check.mjs';
 import { Churn } from './churn.mjs';
-import { now } from './client.mjs';
+import { Journal, now } from './client.mjs';
+import { createPool } from './message.mjs';
 import { createRandom } from './random.mjs';
+import { lagOf, readWhole } from './reader.mjs';
 import { lookAtTicks } from './ticks.mjs';
-import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, QUEUES } from './topology.mjs';
+import { BARRIER, CONSUMERS, declareTopology, PUBLISHERS, queuesOf, STREAM } from './topology.mjs';
 
 /** After this many rounds everything is drained and judged, so that long runs stay small. */
 const PART_ROUNDS = 20;
@@ -67,6 +69,10 @@ class CrashRun {
     /** What schedules say and what their queue has, after each start. */
     this.ticks = [];
     this.history = null;
+    this.pool = createPool(plan.seed);
+    /** The reading of the stream under way, and the last one. */
+    this.reading = Promise.resolve();
+    this.lastReading = null;
   }
 
   /** A broker that ends by itself ends the run at once: nothing more can be learnt. */
@@ -110,12 +116,13 @@ class CrashRun {
 
   async setUp() {
     const model = await connect(this.broker.url);
-    await declareTopology(await model.createChannel());
+    await declareTopology(await model.createChannel(), this.plan.broker);
     await model.close();
   }
 
   startClients() {
     mkdirSync(this.partFolder(), { recursive: true });
+    this.readings = new Journal(this.journalOf('reader'));
     this.publishers = PUBLISHERS.map((clients, i) => this.startClient('publisher', i, clients));
     this.consumers = CONSUMERS.map((clients, i) => this.startClient('consumer', i, clients));
   }
@@ -146,6 +153,7 @@ class CrashRun {
     if (resting) this.count('rounds without consumers');
     const loadMs = this.random.chance(0.3) ? this.random.int(20, 300) : this.random.int(300, 1500);
     await sleep(this.plan.broker === 'rabbitmq' ? loadMs + 1000 : loadMs);
+    await this.reading;
     const roll = this.random.next();
     const kind = roll < 0.15 ? 'SIGTERM' : roll < 0.4 ? 'start-up' : 'kill -9';
     this.expectExit = true;
@@ -156,6 +164,7 @@ class CrashRun {
     if (kind === 'start-up') await this.killStarts();
     await this.startBroker();
     await this.lookAtTicks();
+    this.reading = this.readStream();
     this.plan.print(
       `round ${round}: ${loadMs} ms of load, ${kind}, listening again after ${this.startMs.at(-1)} ms`,
     );
@@ -164,6 +173,17 @@ class CrashRun {
   async lookAtTicks() {
     // No other broker has schedules.
     if (this.plan.broker === 'leveret') this.ticks.push(await lookAtTicks(this.broker));
+  }
+
+  /** Reads it as a whole, while the load of the next round begins. */
+  async readStream() {
+    if (this.plan.broker !== 'leveret') return;
+    try {
+      this.lastReading = await readWhole(this.broker, this.plan.seed, this.pool);
+      this.readings.note(this.lastReading);
+    } catch (error) {
+      this.incidents.push({ rule: 'I11', text: `reading the stream: ${error.message}` });
+    }
   }
 
   async stopBroker() {
@@ -197,6 +217,7 @@ class CrashRun {
     await askAll(this.consumers, { ask: 'rest', on: false });
     await askAll(this.consumers, { ask: 'drain', on: true });
     await this.drain();
+    await this.reading;
     const drainedSpawn = this.broker.spawns.length - 1;
     this.expectExit = true;
     await this.broker.kill();
@@ -206,6 +227,7 @@ class CrashRun {
     await this.drain();
     await this.churn.verifyOnly();
     await this.lookAtTicks();
+    await this.readStream();
     await this.judge(drainedSpawn);
     if (!last) await this.beginPart();
   }
@@ -213,6 +235,8 @@ class CrashRun {
   async beginPart() {
     this.part++;
     mkdirSync(this.partFolder(), { recursive: true });
+    this.readings.turnTo(this.journalOf('reader'));
+    if (this.lastReading !== null) this.readings.note({ ...this.lastReading, before: true });
     const everyone = [...this.publishers, ...this.consumers];
     for (const client of everyone) {
       await client.ask({ ask: 'turn', journal: this.journalOf(client.name) });
@@ -242,9 +266,10 @@ class CrashRun {
       const leftMs = DRAIN_LIMIT_MS - (now() - startedAt) / 1000;
       const busy = await this.waitFor(this.consumers, leftMs);
       const depths = [];
-      for (const queue of Object.keys(QUEUES)) {
+      for (const queue of Object.keys(queuesOf(this.plan.broker))) {
         const { messageCount } = await channel.checkQueue(queue);
-        if (messageCount > 0) depths.push(`${queue}: ${messageCount}`);
+        const left = queue === STREAM ? await lagOf(this.broker) : messageCount;
+        if (left > 0) depths.push(`${queue}: ${left}`);
       }
       if (busy === null && depths.length === 0) break;
       if (leftMs < 0) {
@@ -260,15 +285,17 @@ class CrashRun {
 
   /** What is promised of the queues: RabbitMQ holds no step until it is durable. */
   plans() {
-    if (this.plan.broker === 'leveret') return QUEUES;
-    const plain = Object.entries(QUEUES).map(([name, plan]) => [name, { ...plan, held: false }]);
+    const queues = queuesOf(this.plan.broker);
+    if (this.plan.broker === 'leveret') return queues;
+    const plain = Object.entries(queues).map(([name, plan]) => [name, { ...plan, held: false }]);
     return Object.fromEntries(plain);
   }
 
   async judge(drainedSpawn) {
     const everyone = [...this.publishers, ...this.consumers];
     await askAll(everyone, { ask: 'flush' });
-    const journals = {};
+    this.readings.flush();
+    const journals = { reader: readJournal(this.journalOf('reader')) };
     for (const { name } of everyone) journals[name] = readJournal(this.journalOf(name));
     this.history = {
       spawns: this.broker.spawns,

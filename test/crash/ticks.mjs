@@ -1,5 +1,6 @@
 // The schedules of the crash test: what each says that it has published, and what its queue has. Never judges.
 import { connect } from 'amqplib';
+import { askApi } from './api.mjs';
 import { now } from './client.mjs';
 import { LOGIN, SCHEDULES, TICKS } from './topology.mjs';
 
@@ -34,12 +35,8 @@ function mostUntilNow({ spawns }) {
   return SCHEDULES.reduce((sum, { every }) => sum + Math.floor(ms / every) + SPARE, 0);
 }
 
-async function askPublished({ managementPort }) {
-  const login = Buffer.from(`${LOGIN.user}:${LOGIN.password}`).toString('base64');
-  const url = `http://127.0.0.1:${managementPort}/api/schedules/${LOGIN.vhost}`;
-  const answer = await fetch(url, { headers: { authorization: `Basic ${login}` } });
-  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
-  const schedules = await answer.json();
+async function askPublished(broker) {
+  const schedules = await askApi(broker, `/api/schedules/${LOGIN.vhost}`);
   if (schedules.length !== SCHEDULES.length) throw new Error(`${schedules.length} schedules`);
   return schedules.reduce((sum, { published }) => sum + published, 0);
 }

@@ -5,6 +5,11 @@ export const FANOUT = 'crash.fan';
 export const DEAD_EXCHANGE = 'crash.dlx';
 /** Knows keys: what passes goes to two queues. */
 export const FIRST = 'crash.first';
+/** Fan-out to a queue and to the stream. */
+export const EVENTS = 'crash.events';
+export const STREAM = 'crash.stream';
+/** Reads it, and goes on where it was. */
+export const GROUP = 'crash';
 export const BARRIER = 'crash.barrier';
 export const NOWHERE = 'crash.nowhere';
 
@@ -32,6 +37,8 @@ const LEASE_MS = 1_000;
 const GROUPS = 50;
 const GROUPED_LIMIT = 20;
 export const PROLONGED_MS = 2_500;
+/** So many messages the stream keeps, and a page more: some rounds of them, and few enough to read them all after each. */
+const KEPT = 4_096;
 
 /**
  * `ordered`: one consumer, so the order of first deliveries is checked, within each priority.
@@ -42,6 +49,7 @@ export const PROLONGED_MS = 2_500;
  * `groups`: each publisher has so many, by the header `group`: then two consumers get the messages of each in order.
  * `once`: of messages with one key, all but the first are dropped, also when that is gone, here or by the exchange FIRST;
  * or with 'ack' while that is there.
+ * `keeps`: it is a stream, and keeps so many messages at least. `group`: reads it, and goes on where it was.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given. `held`: none is seen that a kill then undoes.
  * @type {import('./check.d.mts').History['queues']}
  */
@@ -93,6 +101,7 @@ export const QUEUES = {
     retryMin: RETRY_MIN_MS,
     deliveryLimit: GROUPED_LIMIT,
   },
+  [STREAM]: { ordered: false, deadLetterTo: null, keeps: KEPT, group: GROUP },
 };
 
 const KEYS = { 'x-message-deduplication': true, 'x-cache-size': 100_000 };
@@ -110,6 +119,7 @@ const ARGUMENTS = {
   },
   'crash.once': KEYS,
   'crash.job': { 'x-message-deduplication': true, 'x-cache-release': 'ack' },
+  [STREAM]: { 'x-queue-type': 'stream', 'x-max-length': KEPT },
   'crash.lease': { 'x-consumer-timeout': LEASE_MS, 'x-consumer-timeout-action': 'requeue' },
 };
 
@@ -147,8 +157,10 @@ function policy(name, pattern, definition) {
 }
 
 const FIRST_QUEUES = ['crash.first.1', 'crash.first.2'];
+const EVENT_QUEUES = ['crash.fan.2', STREAM];
 export const FAN_QUEUES = ['crash.fan.1', 'crash.fan.2', 'crash.fan.3'];
 
+const MIXED_ROUTES = ['fan', 'direct', 'work', 'events'];
 const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority', 'later', 'retry'];
 
 /**
@@ -158,7 +170,7 @@ const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority', 'later', 'retry'];
 export const PUBLISHERS = [
   [
     { name: 'p1', routes: ['fan'], window: 200, persistent: true, tx: false },
-    { name: 'p2', routes: ['direct'], window: 1, persistent: true, tx: false },
+    { name: 'p2', routes: ['direct', 'events'], window: 1, persistent: true, tx: false },
     { name: 'p3', routes: ['transient'], window: 100, persistent: false, tx: false },
     { name: 'p7', routes: DYING_ROUTES, window: 20, persistent: true, tx: false },
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
@@ -167,9 +179,10 @@ export const PUBLISHERS = [
     { name: 'p10', routes: ['grouped'], window: 10, persistent: true, tx: false },
   ],
   [
-    { name: 'p4', routes: ['fan', 'direct', 'work'], window: 50, persistent: true, tx: false },
+    { name: 'p4', routes: MIXED_ROUTES, window: 50, persistent: true, tx: false },
     { name: 'p5', routes: ['work'], window: 200, persistent: true, tx: false },
-    { name: 'p6', routes: ['fan', 'direct', 'work'], window: 0, persistent: true, tx: true },
+    { name: 'p12', routes: ['events'], window: 20, persistent: true, tx: false },
+    { name: 'p6', routes: MIXED_ROUTES, window: 0, persistent: true, tx: true },
   ],
 ];
 
@@ -178,7 +191,7 @@ export const PUBLISHERS = [
  * the shares of deliveries settled that way instead of by an ack. One that is `slow` acks but once
  * in a while, so that its queue grows. One that `handsOn` publishes each message to the next queue,
  * and acks with that publish. `hang` is the share of deliveries whose ack comes late or never; some of these prolong
- * their lease.
+ * their lease. Those of a `group` of a stream take turns.
  */
 export const CONSUMERS = [
   [
@@ -188,6 +201,7 @@ export const CONSUMERS = [
     { name: 'c4', queue: 'crash.direct', prefetch: 10, requeue: 0.1, reject: 0, tx: true },
   ],
   [
+    { name: 'c30', queue: STREAM, group: GROUP, prefetch: 50, requeue: 0.02, reject: 0 },
     { name: 'c5', queue: 'crash.fan.2', prefetch: 300, requeue: 0.1, reject: 0 },
     { name: 'c6', queue: 'crash.fan.3', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c7', queue: 'crash.work', prefetch: 50, requeue: 0.05, reject: 0.15 },
@@ -199,6 +213,7 @@ export const CONSUMERS = [
     { name: 'c8', queue: 'crash.transient', prefetch: 100, requeue: 0.1, reject: 0 },
   ],
   [
+    { name: 'c31', queue: STREAM, group: GROUP, prefetch: 100, requeue: 0.02, reject: 0 },
     { name: 'c9', queue: 'crash.ttl', prefetch: 2, requeue: 0.1, reject: 0, slow: true },
     { name: 'c10', queue: 'crash.ttl.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c11', queue: 'crash.max', prefetch: 3, requeue: 0.1, reject: 0, slow: true },
@@ -218,8 +233,18 @@ export const CONSUMERS = [
   ],
 ];
 
+/** No other broker has groups of streams: then there is no stream. */
+export function queuesOf(broker) {
+  if (broker === 'leveret') return QUEUES;
+  return Object.fromEntries(Object.entries(QUEUES).filter(([name]) => name !== STREAM));
+}
+
 /** Where a message of a route is published, and the queues it must then be in. */
-export function placeOf(route) {
+export function placeOf(route, broker) {
+  if (route === 'events') {
+    const queues = EVENT_QUEUES.filter((name) => name in queuesOf(broker));
+    return { exchange: EVENTS, key: 'event', queues };
+  }
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'first') return { exchange: FIRST, key: '', queues: FIRST_QUEUES, once: true };
   if (route === 'nowhere') return { exchange: '', key: NOWHERE, queues: [] };
@@ -228,11 +253,15 @@ export function placeOf(route) {
   return { exchange: '', key: queue, queues: [queue], priorityMax, delayMax, groups, once };
 }
 
-/** @param {import('amqplib').Channel} channel */
-export async function declareTopology(channel) {
+/**
+ * @param {import('amqplib').Channel} channel
+ * @param {'leveret' | 'rabbitmq'} broker
+ */
+export async function declareTopology(channel, broker) {
+  const queues = queuesOf(broker);
   await channel.assertExchange(FANOUT, 'fanout', { durable: true });
   await channel.assertExchange(DEAD_EXCHANGE, 'direct', { durable: true });
-  for (const [name, { deadLetterTo, diesOf }] of Object.entries(QUEUES)) {
+  for (const [name, { deadLetterTo, diesOf }] of Object.entries(queues)) {
     const dead =
       deadLetterTo === null || diesOf === HANDED_ON
         ? {}
@@ -241,6 +270,10 @@ export async function declareTopology(channel) {
     if (name.endsWith('.dead')) await channel.bindQueue(name, DEAD_EXCHANGE, name);
   }
   for (const name of FAN_QUEUES) await channel.bindQueue(name, FANOUT, '');
+  await channel.assertExchange(EVENTS, 'fanout', { durable: true });
+  for (const name of EVENT_QUEUES) {
+    if (name in queues) await channel.bindQueue(name, EVENTS, '');
+  }
   await channel.assertExchange(FIRST, 'fanout', { durable: true, arguments: KEYS });
   for (const name of FIRST_QUEUES) await channel.bindQueue(name, FIRST, '');
   await channel.bindQueue('crash.dead', DEAD_EXCHANGE, 'crash.dead');

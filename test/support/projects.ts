@@ -19,6 +19,7 @@ const INSIDE = [
   'test/cli/{manner,output,supervise}.test.ts',
   'test/cli/verb/target-options.test.ts',
   'test/crash/check.test.ts',
+  'test/crash/check-streams.test.ts',
   'test/management/{docs,json-pieces,listing,turn-share}.test.ts',
   'test/management/http/{form-file,origins}.test.ts',
   'test/perf/latencies.test.ts',

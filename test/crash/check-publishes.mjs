@@ -1,0 +1,73 @@
+// The part of the judge that knows publishers: what they sent, and what the broker answered. Never looks at deliveries.
+import { idOf, spawnAt, take } from './entries.mjs';
+import { count, fault } from './verdict.mjs';
+
+/** Notes each message that was published, and how it was answered, in `state.messages`. */
+export function readPublishes(state, journal) {
+  const conns = new Map();
+  for (const entry of journal) {
+    if (entry.e === 'open') {
+      const spawn = spawnAt(state.history.spawns, entry.t);
+      conns.set(entry.conn, { spawn, lastTag: 0, waiting: new Map() });
+    } else if (entry.e === 'pub') {
+      publish(state, conns.get(entry.conn), entry);
+    } else if (entry.e === 'conf' || entry.e === 'refuse') {
+      confirm(state, conns.get(entry.conn), entry);
+    } else if (entry.e === 'return') {
+      giveBack(state, entry);
+    }
+  }
+}
+
+function publish(state, conn, entry) {
+  const message = {
+    id: idOf(entry),
+    pub: entry.pub,
+    seq: entry.seq,
+    to: entry.to,
+    persistent: entry.persistent,
+    priority: entry.priority,
+    dueAt: (entry.t ?? 0) + 1_000 * (entry.delay ?? 0),
+    delayed: (entry.delay ?? 0) > 0,
+    group: entry.group,
+    once: entry.once ?? null,
+    spawn: conn.spawn,
+    fate: 'unknown',
+    returned: false,
+    survived: false,
+    /** @type {Map<string, any[]>} */
+    deliveries: new Map(),
+  };
+  if (state.messages.has(message.id)) throw new Error(`the id ${message.id} was used twice`);
+  state.messages.set(message.id, message);
+  conn.lastTag = entry.tag;
+  conn.waiting.set(entry.tag, message);
+  count(state, 'published');
+}
+
+function confirm(state, conn, { e, conn: name, tag, multiple }) {
+  if (tag > conn.lastTag || tag < 1) {
+    fault(state, 'I9', `${name}: tag ${tag} confirmed, the last published is ${conn.lastTag}`);
+    return;
+  }
+  if (!conn.waiting.has(tag)) fault(state, 'I9', `${name}: tag ${tag} confirmed a second time`);
+  for (const message of take(conn.waiting, tag, multiple)) {
+    message.fate = e === 'conf' ? 'confirmed' : 'refused';
+    count(state, message.fate);
+    if (message.to.length === 0 && !message.returned) {
+      fault(state, 'I9', `${message.id}: confirmed before its return`);
+    }
+  }
+}
+
+function giveBack(state, entry) {
+  const message = state.messages.get(idOf(entry));
+  if (message === undefined) {
+    fault(state, 'I2', `${idOf(entry)}: returned, but never published`);
+    return;
+  }
+  if (message.to.length > 0) fault(state, 'I9', `${message.id}: returned although it has a queue`);
+  if (message.returned) fault(state, 'I9', `${message.id}: returned twice`);
+  message.returned = true;
+  count(state, 'returned');
+}
