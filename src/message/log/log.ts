@@ -167,12 +167,11 @@ export class MessageLog {
     chunk.unload();
   }
 
-  /** The segment of a position, which the caller knows to be held; its bytes may be away. */
+  /** The segment of a position that is held; its bytes may be away. Where a row kept quiet of it, one that stands for it. */
   segmentOf(position: number): Segment {
     const id = Math.floor(position / SEGMENT_SPAN);
     if (this.found.id === id) return this.found;
-    const segment = this.segments.get(id);
-    assert(segment !== undefined, 'a position that a queue holds lies in a known segment');
+    const segment = this.segments.get(id) ?? this.recovered(id);
     this.found = segment;
     return segment;
   }

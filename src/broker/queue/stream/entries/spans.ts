@@ -1,7 +1,8 @@
 // Owns the spans of one stream: those that are full, and the one that fills up. Never reads a page.
 
+import type { MessageLog } from '../../../../message/log/log.ts';
 import { SEGMENT_SPAN } from '../../../../message/log/segment.ts';
-import type { Page } from '../../messages/pages/page.ts';
+import { isSettled, type Page } from '../../messages/pages/page.ts';
 import { putColumn, removeColumn } from '../filter/columns.ts';
 import { decodeSpan, OpenSpan, SPAN_PAGES, type Span, spanOf, visitShares } from './span.ts';
 import { KIND_SPAN, numberName, type StreamRows } from './stream-rows.ts';
@@ -97,6 +98,22 @@ export class Spans {
       if (!found && wanted(segment)) found = true;
     });
     return found;
+  }
+
+  /** Looks at a page that was read: the row of its span has told the log of all that it needs. If not, the row is set aside. */
+  verify(page: Page, log: MessageLog): void {
+    let known = -1;
+    for (let slot = 0; slot < page.count; slot++) {
+      if (isSettled(page, slot)) continue;
+      const position = page.positions[slot] as number;
+      const segment = Math.floor(position / SEGMENT_SPAN);
+      if (segment === known) continue;
+      known = segment;
+      if (log.segmentOf(position).placedWeight > 0) continue;
+      const number = Math.floor(page.number / SPAN_PAGES);
+      const text = `it says nothing of segment ${segment}, which page ${page.number} needs`;
+      return this.rows.setAside(this.id, KIND_SPAN, numberName(number), text);
+    }
   }
 
   /** Lets go of those of which nothing is kept from this offset on. `all`: nothing is kept at all. */

@@ -54,7 +54,7 @@ export class StreamEntries {
     this.rows = rows;
     this.spans = new Spans(id, streamRows);
     this.streamRows = streamRows;
-    this.pages = new StreamPages(id, rows);
+    this.pages = new StreamPages(id, rows, (page) => this.spans.verify(page, log));
     this.dirtyPages = new DirtyPages(id, LANE, rows);
   }
 

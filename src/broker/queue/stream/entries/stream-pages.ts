@@ -23,9 +23,13 @@ export class StreamPages implements PageHome {
   tail: Page | null = null;
   private recent: Page | null = null;
 
-  constructor(id: number, rows: QueueRows) {
+  /** Told of each page that was read. */
+  private readonly onRead: (page: Page) => void;
+
+  constructor(id: number, rows: QueueRows, onRead: (page: Page) => void) {
     this.id = id;
     this.rows = rows;
+    this.onRead = onRead;
   }
 
   /**
@@ -50,6 +54,7 @@ export class StreamPages implements PageHome {
     }
     this.loaded.set(number, read);
     this.recent = read;
+    this.onRead(read);
     return read;
   }
 

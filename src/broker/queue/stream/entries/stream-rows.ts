@@ -52,7 +52,15 @@ export class StreamRows {
   }
 
   remove(id: number, kind: number, name: Buffer): void {
-    this.store.remove(TABLE_STREAMS, streamKey(id, kind, name));
+    const key = streamKey(id, kind, name);
+    this.store.remove(TABLE_STREAMS, key);
+    this.aside.replaced(TABLE_STREAMS, key);
+  }
+
+  /** Takes note of a row that can be read, and turned out to be wrong. */
+  setAside(id: number, kind: number, name: Buffer, what: string): void {
+    const key = streamKey(id, kind, name);
+    this.aside.add(TABLE_STREAMS, key, new CorruptRecordError(TABLE_STREAMS, key, what));
   }
 
   /** The value of a row; null: it is not there, or it is damaged, which is noted. */
