@@ -175,7 +175,7 @@ export const BROKEN = [
     change: {
       file: 'broker/queue/stream/reading/reading.js',
       from: 'cursor.stream.movePlace(group, cursor.place);',
-      to: 'cursor.stream.movePlace(group, cursor.place + 30);',
+      to: 'cursor.stream.movePlace(group, cursor.place + 200);',
     },
   },
   {

@@ -1,7 +1,7 @@
 // The part of the judge that knows streams, tested by histories made by hand: it must be silent about what is allowed, and find
 // each kind of broken promise.
 import { expect, test } from 'vitest';
-import { check } from './check.mjs';
+import { check, type Entry } from './check.mjs';
 import { EVENTS, KEPT, STREAM, Story } from './story.ts';
 import { keptStoryOfStream, OLD, oldStream, seqsUpTo } from './story-of-stream.ts';
 
@@ -130,4 +130,43 @@ test('a group that goes on ahead of what it acked has passed something by', () =
     .connect(2, ...EVENTS);
   story.read(2, OLD + 1, OLD + 2).reading(0, seqsUpTo(2));
   expect(story.rules()).toEqual(['I22']);
+});
+
+test('only what was sent to a stream is in it, and not what was refused', () => {
+  const [queue] = EVENTS as [string];
+  const begin = (to: string[]) =>
+    oldStream()
+      .pub(1, OLD + 1, to)
+      .dlv(1, queue, OLD + 1);
+  const end = (story: Story) => {
+    return story
+      .settle(1, queue, 'ack')
+      .read(1, OLD, OLD + 1)
+      .reading(0, seqsUpTo(1))
+      .rules();
+  };
+  expect(end(begin(EVENTS))).toEqual([]);
+  expect(end(begin([queue]))).toEqual(['I2']);
+  const refused = oldStream().pub(1, OLD + 1, EVENTS);
+  refused.publisher.push({ e: 'refuse', conn: 'p#1', tag: 1, multiple: false });
+  refused.read(1, OLD, OLD + 1).reading(0, seqsUpTo(1));
+  expect(refused.rules()).toEqual(['I2']);
+});
+
+test('a group is given all that a stream has, with the bytes as they were', () => {
+  const [queue] = EVENTS as [string];
+  const begin = () => {
+    const story = oldStream()
+      .pub(1, OLD + 1, EVENTS)
+      .dlv(1, queue, OLD + 1);
+    return story.settle(1, queue, 'ack');
+  };
+  expect(begin().reading(0, seqsUpTo(1)).rules()).toEqual(['I22']);
+  const given = begin()
+    .read(1, OLD, OLD + 1)
+    .reading(0, seqsUpTo(1));
+  expect(given.rules()).toEqual([]);
+  const read = given.consumer.at(-1) as Entry & { e: 'read' };
+  given.consumer.splice(-1, 1, { ...read, fault: 'the body does not match its CRC' });
+  expect(given.rules()).toEqual(['I3']);
 });

@@ -2,13 +2,11 @@
 // promise that was broken. Pure: no clock, no file, no broker; check.d.mts has the types.
 
 import { judgeDuplicates } from './check-duplicates.mjs';
+import { isMovedAnew, judgeCopies, judgeMove, judgeOwnMove } from './check-moves.mjs';
 import {
-  isMovedAnew,
-  judgeCopies,
   judgeCounts,
   judgeGroups,
   judgeLeases,
-  judgeOwnMove,
   judgePriority,
   judgeTimes,
   lineOf,
@@ -299,43 +297,6 @@ function judgePresence(state, message, queue, rule) {
     const left = last.how === 'requeue' ? 'requeued' : 'unacked';
     fault(state, rule, `${message.id}: ${why}, ${left} in ${queue} and then gone`);
   }
-}
-
-/** A message is in its queue or, once rejected, in the dead-letter queue: never both or neither. */
-function judgeMove(state, message, queue, target, owed) {
-  const here = message.deliveries.get(queue) ?? [];
-  const there = message.deliveries.get(target) ?? [];
-  const rejectedAt = here.findIndex((delivery) => delivery.how === 'reject');
-  if (rejectedAt < 0) {
-    if (there.length > 0) fault(state, 'I2', `${message.id}: in ${target}, but never rejected`);
-    return;
-  }
-  const cameBack = rejectedAt < here.length - 1;
-  if (cameBack && there.length > 0) {
-    if (undoneByKill(here[rejectedAt], here[rejectedAt + 1], there)) count(state, 'moves undone');
-    else fault(state, 'I7', `${message.id}: moved to ${target} and still in ${queue}`);
-  }
-  if (!cameBack && there.length > 0) {
-    count(state, 'dead-lettered');
-    const last = there[there.length - 1];
-    if (owed !== null && last.how !== 'ack') {
-      fault(state, owed, `${message.id}: gone from ${target} without an ack`);
-    }
-  }
-  if (!cameBack && there.length === 0 && owed !== null) {
-    fault(state, 'I7', `${message.id}: rejected in ${queue}, never came to ${target}`);
-  }
-}
-
-/**
- * A kill may undo a move that was not durable, after the target's consumer has seen the message:
- * everything is then as if it had never been rejected.
- */
-function undoneByKill(rejected, next, there) {
-  if (next.spawn === rejected.spawn) return false;
-  return there.every((delivery) => {
-    return delivery.spawn === rejected.spawn && delivery.coveredAt === Number.POSITIVE_INFINITY;
-  });
 }
 
 function judgeRepeats(state, message, queue, list) {

@@ -8,7 +8,7 @@ const SECOND_SPAWN = 10_000;
 export const STREAM = 'crash.stream';
 /** A queue and the stream. */
 export const EVENTS = ['crash.fan.2', STREAM];
-export const KEPT = 4_096;
+export const KEPT = 1_024;
 export const LEASE_US = 1_000_000;
 
 /** Writes a history line by line; time goes on by one with each. */
