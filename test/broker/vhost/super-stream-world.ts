@@ -30,15 +30,19 @@ export function declareSuper(small: SmallBroker, name = SUPER): void {
 
 /** Adds partitions of these numbers, each with a stream of its own. */
 export function addPartitions(small: SmallBroker, ...numbers: number[]): void {
-  for (const number of numbers) {
-    const stream = `${SUPER}-${number}`;
-    declareStream(small, stream);
-    bindPartition(small, SUPER, stream, number);
-  }
+  for (const number of numbers) addPartition(small, number);
 }
 
-export function declareStream(small: SmallBroker, name: string): void {
-  const args = new Map([['x-queue-type', textField('stream')]]);
+/** Adds one whose stream keeps so many messages at most, and those of their page. */
+export function addPartition(small: SmallBroker, number: number, lengthMax = Infinity): void {
+  const stream = `${SUPER}-${number}`;
+  declareStream(small, stream, lengthMax);
+  bindPartition(small, SUPER, stream, number);
+}
+
+export function declareStream(small: SmallBroker, name: string, lengthMax = Infinity): void {
+  const args = new Map<string, Field>([['x-queue-type', textField('stream')]]);
+  if (lengthMax !== Infinity) args.set('x-max-length', { type: 'l', value: lengthMax });
   const declaration = { name, durable: true, autoDelete: false, owner: null, arguments: args };
   small.vhost.as(ALL_RIGHTS, small).declareQueue(declaration);
 }
@@ -71,6 +75,9 @@ export function readingOf(small: SmallBroker, spec: GroupSpec, name = SUPER) {
   return superStream.reading(spec);
 }
 
+/** What a batch has to bring back of each stream: its first offset, its tail, the place of the group; -1: it has none. */
+type Standing = ReadonlyMap<string, readonly [first: number, tail: number, place: number]>;
+
 /** One group that reads the super stream, and what it has read. */
 export class GroupWorld {
   small = new SmallBroker();
@@ -83,6 +90,7 @@ export class GroupWorld {
   /** By key, the numbers that came for the first time, in order. */
   readonly firsts = new Map<string, number[]>();
   deliveries = 0;
+  private snapshots = new Map<number, Standing>();
 
   constructor(group: string) {
     this.spec = groupOf(group);
@@ -135,13 +143,55 @@ export class GroupWorld {
 
   turn(): void {
     this.small.broker.core.deliver();
-    this.small.commit();
+    this.seal();
+    this.small.store.sync();
+  }
+
+  /** A batch is under way. */
+  seal(): void {
+    const { batch } = this.small.store;
+    this.small.broker.core.seal();
+    this.snapshots.set(batch, this.standing);
+  }
+
+  private get standing(): Standing {
+    const { group } = this.spec;
+    return new Map(
+      this.streams.map(({ name, entries, places }) => [
+        name,
+        [entries.first, entries.tail, places.of(group)?.offset ?? -1],
+      ]),
+    );
+  }
+
+  /** What a loss of power now would leave. */
+  private get durable(): Standing {
+    let found: Standing = new Map();
+    for (const [batch, standing] of this.snapshots) {
+      if (batch <= this.small.broker.core.durableBatch) found = standing;
+    }
+    return found;
   }
 
   /** The broker loses its power: all connections with it. */
   powerLoss(): void {
+    this.reopen(this.durable);
+  }
+
+  /** The broker stops, and starts again. */
+  restart(): void {
+    for (const worker of [...this.workers]) this.crash(worker);
+    this.small.broker.sealExactMarks();
+    this.seal();
+    this.small.store.sync();
+    this.reopen(this.standing);
+  }
+
+  private reopen(durable: Standing): void {
     this.workers = [];
     this.small = this.small.crashed();
+    expect(this.standing).toEqual(durable);
+    this.snapshots = new Map([[0, durable]]);
     this.checkPlaces();
   }
 
@@ -162,10 +212,12 @@ export class GroupWorld {
       for (const other of worker.unacked) {
         if (nameOf(other) !== stream || other === entry) continue;
         // One consumer at a time has what is out of a partition.
-        expect(other.consumer).toBe(entry.consumer);
+        if (other.consumer !== entry.consumer) throw new Error(`two consumers have ${stream}`);
         out.add(other.offset);
       }
     }
+    const [, durableTail] = this.durable.get(stream) as [number, number, number];
+    if (entry.offset >= durableTail) throw new Error(`${stream} ${entry.offset} is not durable`);
     // All that came before it is settled, or in the same hands.
     const { first } = streamNamed(this.small, stream).entries;
     for (let offset = first; offset < entry.offset; offset++) {
