@@ -43,7 +43,6 @@ function note(state, stream, offset, id) {
   const place = placeOf.get(id);
   if (place === undefined) placeOf.set(id, offset);
   else fault(state, 'I20', `${id}: at the offsets ${place} and ${offset} of ${name}`);
-  count(state, 'seen in a stream');
 }
 
 /** What went by unseen: retention took it before anything read it. */
@@ -133,7 +132,10 @@ function judgeReadings(state, stream) {
   const first = last[0]?.[0] ?? 0;
   const most = Math.max(0, (last.at(-1)?.[0] ?? 0) + 1 - keeps);
   if (first > most) fault(state, 'I20', `${name} begins with offset ${first}, not up to ${most}`);
-  if (first > 0) count(state, 'let go of by a stream', first);
+  const [{ before, messages: known } = {}] = readings;
+  const old = before === true ? known : [];
+  count(state, 'seen in a stream', stream.idAt.size - old.length);
+  count(state, 'let go of by a stream', first - (old[0]?.[0] ?? 0));
 }
 
 /** Offsets without gaps, but for what retention took from a reader that was behind. */
