@@ -4,6 +4,7 @@
 import type { Consumer } from '../../src/broker/queue/consumer.ts';
 import { LateConsumers } from './late.ts';
 import { type KeyRule, type KnownKey, ModelKeys } from './model-keys.ts';
+import { type Claim, ModelPublishers } from './model-publishers.ts';
 import { ModelStream, NO_LIMITS, type StreamLimits, type StreamSnapshot } from './model-stream.ts';
 
 /** One message as it lies in a queue; dead-lettering makes another of it. */
@@ -24,6 +25,8 @@ export interface Message {
   readonly key: string | null;
   /** How long its key is known, ms; null: as long as others. */
   readonly keyTtlMs: number | null;
+  /** Its number among those of its publisher; null: it has none. */
+  readonly claim: Claim | null;
   /** Where it died before, the last time first. */
   readonly deaths: readonly Death[];
 }
@@ -365,6 +368,8 @@ export interface Snapshot {
   readonly streams: readonly {
     readonly spec: StreamSpec;
     readonly kept: StreamSnapshot<Message>;
+    readonly ids: ReadonlyMap<string, number>;
+    readonly places: ReadonlyMap<string, number>;
   }[];
   readonly policies: ReadonlyMap<string, Partial<StreamLimits>>;
   readonly keys: readonly (readonly [string, readonly [string, KnownKey<never>][]])[];
@@ -373,10 +378,31 @@ export interface Snapshot {
 /** A stream in a vhost. */
 export class VhostStream extends ModelStream<Message> {
   readonly spec: StreamSpec;
+  readonly publishers: ModelPublishers;
+  /** The places of groups, as they were when a batch took them last. */
+  places: ReadonlyMap<string, number> = new Map();
+  /** Messages that were there already, and those that did not follow the one that they had to. */
+  duplicates = 0;
+  refused = 0;
 
-  constructor(spec: StreamSpec, policy: Partial<StreamLimits>) {
+  constructor(
+    spec: StreamSpec,
+    policy: Partial<StreamLimits>,
+    ids: ReadonlyMap<string, number> = new Map(),
+  ) {
     super({ ...NO_LIMITS, ...spec.limits, ...policy }, ({ body }) => body.length);
     this.spec = spec;
+    this.publishers = new ModelPublishers(ids);
+  }
+
+  /** Takes a message in, unless its publisher did so before; false: it is refused. */
+  take(message: Message, nowMs: number): boolean {
+    const { claim } = message;
+    const verdict = claim === null ? 'stored' : this.publishers.take(claim);
+    if (verdict === 'stored') this.push(message, nowMs);
+    else if (verdict === 'duplicate') this.duplicates += 1;
+    else this.refused += 1;
+    return verdict !== 'unexpected';
   }
 }
 
@@ -406,8 +432,8 @@ export class Model {
     }
   }
 
-  declareStream(spec: StreamSpec): VhostStream {
-    const stream = new VhostStream(spec, this.policies.get(spec.name) ?? {});
+  declareStream(spec: StreamSpec, ids?: ReadonlyMap<string, number>): VhostStream {
+    const stream = new VhostStream(spec, this.policies.get(spec.name) ?? {}, ids);
     this.streams.set(spec.name, stream);
     return stream;
   }
@@ -456,7 +482,7 @@ export class Model {
     let refused = false;
     for (const target of targets) {
       if (target instanceof VhostStream) {
-        target.push(message, nowMs);
+        if (!target.take(message, nowMs)) refused = true;
         continue;
       }
       if (target.drops(message, nowMs)) continue;
@@ -505,12 +531,13 @@ export class Model {
     );
     const moved = { ...message, exchange, routingKey, ttlMs: Infinity, deaths };
     const stored = isStored(message, targets);
+    let refusals = 0;
     for (const target of targets) {
-      if (target instanceof VhostStream) target.push(moved, nowMs);
+      if (target instanceof VhostStream) refusals += target.take(moved, nowMs) ? 0 : 1;
       else if (!target.drops(moved, nowMs)) target.push(moved, stored, nowMs);
     }
     // A dead letter passes, also where its key is known.
-    if (targets.length > 0) this.passed(moved, stored, nowMs);
+    if (refusals < targets.length) this.passed(moved, stored, nowMs);
   }
 
   /** Deletes a queue or a stream. */
@@ -540,6 +567,8 @@ export class Model {
       streams: [...this.streams.values()].map((stream) => ({
         spec: stream.spec,
         kept: stream.snapshot(),
+        ids: stream.publishers.snapshot(),
+        places: stream.places,
       })),
       policies: new Map(this.policies),
       keys: [...this.keys].map(([name, keys]) => [name, keys.snapshot()] as const),
@@ -558,7 +587,11 @@ export class Model {
       model.queues.set(spec.name, queue);
     }
     for (const [name, policy] of snapshot.policies) model.setPolicy(name, policy);
-    for (const { spec, kept } of snapshot.streams) model.declareStream(spec).restore(kept);
+    for (const { spec, kept, ids, places } of snapshot.streams) {
+      const stream = model.declareStream(spec, ids);
+      stream.restore(kept);
+      stream.places = places;
+    }
     return model;
   }
 }

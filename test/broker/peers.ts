@@ -31,6 +31,7 @@ import { TakenBack } from '../../src/server/channel/taken-back.ts';
 import { FrameReader, type FrameSink } from '../../src/server/wire/frame-reader.ts';
 import { publishFrames } from '../message/frames.ts';
 import type { Entry, Message, ModelQueue } from './model.ts';
+import type { Claim } from './model-publishers.ts';
 
 /** As much as one read of a socket brings. */
 const CHUNK_BYTES_MAX = 65_536;
@@ -38,6 +39,16 @@ const LIMITS = { ...WIRE_LIMITS, maxMessageBytes: 16 * 1024 * 1024 };
 
 function integerField(value: number): Field {
   return { type: 'I', value };
+}
+
+/** The headers of a message that is numbered by its publisher. */
+export function claimHeaders({ name, id, expected }: Claim): [string, Field][] {
+  const headers: [string, Field][] = [
+    ['x-stream-publisher', { type: 'S', value: name }],
+    ['x-stream-publishing-id', integerField(id)],
+  ];
+  if (expected !== null) headers.push(['x-stream-expected-id', integerField(expected)]);
+  return headers;
 }
 
 /** A connection with one channel in confirm mode, as far as publishing goes. */
@@ -90,7 +101,9 @@ export class SimPublisher implements FrameSink, PublisherChannel {
   /** Puts a message on the wire, which acks deliveries. */
   send(message: Message, bodyFrameMax: number, acks: readonly Delivery[] = []): void {
     const { exchange, routingKey, body, persistent, priority, ttlMs, delayMs, group } = message;
-    const headers = new Map<string, Field>();
+    const headers = new Map<string, Field>(
+      message.claim === null ? [] : claimHeaders(message.claim),
+    );
     if (delayMs > 0) headers.set('x-delay', integerField(delayMs));
     if (group !== null) {
       headers.set('group', { type: 'S', value: group });

@@ -2,6 +2,7 @@
 
 import type { Random } from '../amqp/random.ts';
 import type { Message } from './model.ts';
+import type { Claim } from './model-publishers.ts';
 import type { SimPublisher } from './peers.ts';
 import { type Address, bodyOf, randomAddress } from './topology.ts';
 import type { World } from './world.ts';
@@ -53,7 +54,31 @@ export function messageTo(
   const brief = address.exchange === '' && address.routingKey === 'once' && random.below(3) === 0;
   const keyTtlMs = brief ? random.pick([1, 30, 3_000]) : null;
   const keys = { key, keyTtlMs };
-  return { id, ...address, body, persistent, priority, ttlMs, delayMs, group, ...keys, deaths: [] };
+  const claim = random.below(8) === 0 ? claimTo(world, random, address) : null;
+  return {
+    id,
+    ...address,
+    body,
+    persistent,
+    priority,
+    ttlMs,
+    delayMs,
+    group,
+    ...keys,
+    claim,
+    deaths: [],
+  };
+}
+
+/** A number among those of a publisher: the next one, commonly, of the stream that a message goes to. */
+function claimTo(world: World, random: Random, { routingKey }: Address): Claim {
+  const name = `publisher ${random.below(3)}`;
+  const stream =
+    world.model.streams.get(routingKey) ?? random.pick([...world.model.streams.values()]);
+  const last = stream?.publishers.lastOf(name) ?? 0;
+  const id = Math.max(0, last + random.pick([1, 1, 2, 7, 0, -1]));
+  const expected = Math.max(0, last + random.pick([0, 0, 1, -1]));
+  return { name, id, expected: id > expected && random.bool() ? expected : null };
 }
 
 export function feedSome(world: World, publisher: SimPublisher, random: Random): void {

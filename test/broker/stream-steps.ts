@@ -60,7 +60,8 @@ const attach: Step = (world, random) => {
     [{ kind: 'offset', offset: at }, Math.max(first, at)],
     [{ kind: 'back', count: at }, Math.max(first, tail - at)],
   ];
-  world.streams.attach(stream, ...random.pick(starts), random.pick([1, 10, 100]));
+  const group = random.pick([null, null, 'group 1', 'group 2']);
+  world.streams.attach(stream, ...random.pick(starts), random.pick([1, 10, 100]), group);
 };
 
 const ack: Step = (world, random) => {

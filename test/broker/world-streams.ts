@@ -55,6 +55,9 @@ class StreamCounts {
   streamsDeleted = 0;
   purgesRefused = 0;
   policies = 0;
+  places = 0;
+  sentAgain = 0;
+  unexpected = 0;
 }
 
 /** The streams of a run. */
@@ -87,8 +90,10 @@ export class WorldStreams {
     this.check();
     for (const stream of this.all) {
       this.watch(stream);
-      const { tail } = this.modelOf(stream);
+      const { tail, places } = this.modelOf(stream);
       same(`the durable tail of ${stream.name}`, stream.entries.durableTail, tail);
+      this.counts.places += places.size;
+      same(`places in ${stream.name}`, [...placesOf(stream)], [...places]);
     }
   }
 
@@ -154,14 +159,29 @@ export class WorldStreams {
     } else if (before) vhost.policies.clear('policy', name);
   }
 
-  attach(stream: Stream, start: StreamStart, next: number, prefetch: number): WorldReader | null {
+  /** Attaches one that reads by itself or, if nothing else does, for a group, which goes on at its place. */
+  attach(
+    stream: Stream,
+    start: StreamStart,
+    next: number,
+    prefetch: number,
+    group: string | null = null,
+  ): WorldReader | null {
     if (this.readers.length >= READERS_MAX) return null;
-    return this.read(stream, start, next, prefetch);
+    if (group !== null && stream.isRead(group)) return null;
+    const place = group === null ? undefined : stream.places.of(group);
+    return this.read(stream, start, place?.offset ?? next, prefetch, group);
   }
 
-  private read(stream: Stream, start: StreamStart, next: number, prefetch: number): WorldReader {
+  private read(
+    stream: Stream,
+    start: StreamStart,
+    next: number,
+    prefetch: number,
+    group: string | null = null,
+  ): WorldReader {
     const source = { broker: this.host.broker, bodyAt: (at: number) => this.markAt(at) };
-    const channel = new StreamReader(source, stream, { start }, prefetch);
+    const channel = new StreamReader(source, stream, { start, group }, prefetch);
     const reader = { channel, name: stream.name, next, seen: 0 };
     this.readers.push(reader);
     return reader;
@@ -211,6 +231,7 @@ export class WorldStreams {
       this.counts.tooMuch += tooMuch;
       this.counts.tooOld += tooOld;
       sealInto(batch);
+      this.modelOf(stream).places = placesOf(stream);
     };
     const applyPolicy = stream.applyPolicy.bind(stream);
     stream.applyPolicy = (...policies) => {
@@ -286,8 +307,22 @@ export class WorldStreams {
           throw new Error(`${name} has another message at ${first + n} than ${message.id}`);
         }
       }
+      this.checkPublishers(stream);
       this.counts.appended += all.length - first;
     }
+  }
+
+  private checkPublishers(stream: Stream): void {
+    const { name } = stream;
+    const { publishers, duplicates, refused } = this.modelOf(stream);
+    for (const publisher of ['publisher 0', 'publisher 1', 'publisher 2']) {
+      const last = publishers.lastOf(publisher);
+      same(`the last id of ${publisher} in ${name}`, stream.publishers.lastId(publisher), last);
+    }
+    same(`duplicates of ${name}`, stream.counts.duplicates, duplicates);
+    same(`messages that ${name} refused`, stream.counts.refused, refused);
+    this.counts.sentAgain += duplicates;
+    this.counts.unexpected += refused;
   }
 
   /** Rows of pages that streams have, once all is at rest. */
@@ -307,6 +342,11 @@ export class WorldStreams {
   private markAt(position: number): string {
     return markOf(readRecord(this.host.broker.core.log, position));
   }
+}
+
+function placesOf({ places }: Stream): ReadonlyMap<string, number> {
+  const all = [...places.all].map(([group, { offset }]) => [group, offset] as const);
+  return new Map(all.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** All that a message is known by. */

@@ -14,6 +14,7 @@ import type { Stream } from '../../../../src/broker/queue/stream/stream.ts';
 import type { AnyQueue } from '../../../../src/broker/queue/types/create-queue.ts';
 import type { Random } from '../../../amqp/random.ts';
 import { limitPages, wrongReferences } from '../../inspect.ts';
+import { type Claim, ModelPublishers, type Verdict } from '../../model-publishers.ts';
 import {
   ModelStream,
   NO_LIMITS,
@@ -21,6 +22,7 @@ import {
   type StreamLimits,
   type StreamSnapshot,
 } from '../../model-stream.ts';
+import { claimHeaders } from '../../peers.ts';
 import { SmallBroker } from '../../small-broker.ts';
 import { declareStream, StreamReader, streamOf } from './stream-reader.ts';
 
@@ -71,15 +73,14 @@ export class StreamWorld {
     compacted: 0,
     filtered: 0,
     leftOut: 0,
-    once: 0,
-    duplicates: 0,
+    stored: 0,
+    duplicate: 0,
     unexpected: 0,
     declaredAnew: 0,
   };
   private small = new SmallBroker();
   private model: ModelStream<Message>;
-  /** The last ids of publishers. */
-  private ids = new Map<string, number>();
+  private publishers = new ModelPublishers();
   private places = new Map<string, number>();
   private snapshots = new Map<number, Snapshot>();
   private readers: Reader[] = [];
@@ -143,50 +144,43 @@ export class StreamWorld {
   // --- what happens ---
 
   publish(count: number): void {
-    for (let n = 0; n < count; n++) this.send(this.random.pick(VALUES), []);
+    for (let n = 0; n < count; n++) this.send(this.random.pick(VALUES), null, 'stored');
     expect(this.stream.entries.tail).toBe(this.model.tail);
   }
 
-  /** Publishes a message with these headers more, and says what becomes of it. */
-  private send(value: string | null, more: [string, Field][], stored = true, taken = true): void {
+  /** Publishes a message with a claim, and says what becomes of it. */
+  private send(value: string | null, claim: Claim | null, verdict: Verdict): void {
     const { random, small } = this;
     const body = `${this.nextId++} `.padEnd(8 + random.below(random.pick([8, 200, 20_000])), 'x');
     const exchange = random.pick(['', 'all']);
-    const headers = new Map<string, Field>(more);
+    const headers = new Map<string, Field>(claim === null ? [] : claimHeaders(claim));
     if (value !== null) headers.set('x-stream-filter-value', { type: 'S', value });
     const properties: Properties = headers.size === 0 ? {} : { headers };
     if (random.below(4) > 0) properties.deliveryMode = 2;
-    const done = small.publish({ exchange, routingKey: 's', properties }, Buffer.from(body));
-    if (done !== taken) {
-      const said = more.map(([name, field]) => `${name}: ${field.value}`).join(', ');
-      throw new Error(`a message is ${done ? 'taken' : 'refused'}: ${said}`);
+    const taken = small.publish({ exchange, routingKey: 's', properties }, Buffer.from(body));
+    if (taken !== (verdict !== 'unexpected')) {
+      throw new Error(
+        `what is ${verdict} is ${taken ? 'taken' : 'refused'}: ${JSON.stringify(claim)}`,
+      );
     }
-    if (stored) this.model.push({ body, value }, small.broker.core.nowMs);
+    if (verdict === 'stored') this.model.push({ body, value }, small.broker.core.nowMs);
   }
 
   /** A publisher that numbers its messages: it sends one once more, or one that must come behind a certain one. */
   publishNumbered(): void {
-    const { random, ids, counts } = this;
+    const { random, publishers } = this;
     const name = `publisher ${random.below(random.pick([3, 40]))}`;
     for (let n = random.below(random.pick([3, 3, 400])); n >= 0; n--) {
-      const last = ids.get(name);
-      const id = Math.max(0, (last ?? 0) + random.pick([1, 1, 1, 2, 0, -1, -5]));
-      const headers: [string, Field][] = [
-        ['x-stream-publisher', { type: 'S', value: name }],
-        ['x-stream-publishing-id', { type: 'l', value: id }],
-      ];
-      const expected = Math.max(0, (last ?? 0) + random.pick([0, 0, 0, 1, -1]));
-      const asks = id > expected && random.bool();
-      if (asks) headers.push(['x-stream-expected-id', { type: 'l', value: expected }]);
-      const duplicate = !asks && id <= (last ?? -1);
-      const unexpected = asks && expected !== (last ?? 0);
-      const stored = !duplicate && !unexpected;
-      this.send(random.pick(VALUES), headers, stored, !unexpected);
-      if (stored) ids.set(name, id);
+      const last = publishers.lastOf(name) ?? 0;
+      const id = Math.max(0, last + random.pick([1, 1, 1, 2, 0, -1, -5]));
+      const after = Math.max(0, last + random.pick([0, 0, 0, 1, -1]));
+      const claim = { name, id, expected: id > after && random.bool() ? after : null };
+      const verdict = publishers.take(claim);
+      this.send(random.pick(VALUES), claim, verdict);
       expect(this.stream.entries.tail).toBe(this.model.tail);
-      counts[duplicate ? 'duplicates' : unexpected ? 'unexpected' : 'once'] += 1;
+      this.counts[verdict] += 1;
       const known = this.stream.publishers.lastId(name);
-      if (known !== (ids.get(name) ?? null)) throw new Error(`the last id of ${name} is ${known}`);
+      if (known !== publishers.lastOf(name)) throw new Error(`the last id of ${name} is ${known}`);
     }
   }
 
@@ -197,13 +191,17 @@ export class StreamWorld {
     this.declare();
     this.model = this.newModel();
     this.places = new Map();
-    this.ids = new Map();
+    this.publishers = new ModelPublishers();
     this.nexts.clear();
     this.counts.declaredAnew += 1;
   }
 
   private snapshot(): Snapshot {
-    return { kept: this.model.snapshot(), places: new Map(this.places), ids: new Map(this.ids) };
+    return {
+      kept: this.model.snapshot(),
+      places: new Map(this.places),
+      ids: this.publishers.snapshot(),
+    };
   }
 
   seal(): void {
@@ -411,7 +409,7 @@ export class StreamWorld {
     this.model = this.newModel();
     this.model.restore(durable.kept);
     this.places = new Map(durable.places);
-    this.ids = new Map(durable.ids);
+    this.publishers = new ModelPublishers(durable.ids);
     this.startSnapshot = this.snapshot();
     this.nexts.clear();
     this.opened();
@@ -421,7 +419,7 @@ export class StreamWorld {
     const found = [...this.stream.places.all].map(([group, { offset }]) => [group, offset]);
     expect(new Map(found as [string, number][])).toEqual(this.places);
     const ids = [...publishers.after('')].map(({ publisher, id }) => [publisher, id]);
-    expect(new Map(ids as [string, number][])).toEqual(this.ids);
+    expect(new Map(ids as [string, number][])).toEqual(durable.ids);
     this.checkContents();
   }
 
