@@ -58,7 +58,8 @@ export function judgeLeases(state, message, queue, list) {
   for (const [i, delivery] of list.entries()) {
     const before = list[i - 1];
     if (before === undefined || before.spawn !== delivery.spawn) continue;
-    if (before.how === 'requeue' || before.conn.leftAt <= delivery.t) continue;
+    const isBack = before.how === 'requeue' && before.settledAt <= delivery.t + TOLERANCE_US;
+    if (isBack || before.conn.leftAt <= delivery.t) continue;
     if (delivery.t - delivery.since > HELD_UP_US) continue;
     count(state, 'given to another after its lease');
     const earlyUs = before.leaseEnd - delivery.t;

@@ -344,6 +344,9 @@ test('a lease may be over, prolonged, left or given back before another worker h
   expect(again(held(), 99 + LEASE_US).rules(), 'clocks of two processes').toEqual([]);
   expect(again(held(), 100 + LEASE_US / 2).rules()).toEqual(['I16']);
   expect(again(held().settle(1, queue, 'requeue'), 500).rules()).toEqual([]);
+  const late = { t: LEASE_US / 2 };
+  const lateBack = again(held().settle(1, queue, 'requeue', false, late), 500);
+  expect(lateBack.rules(), 'back after the other had it').toEqual(['I16']);
   expect(again(held().settle(1, queue, 'ack'), 500).rules()).toEqual(['I16']);
   const left = held();
   left.consumer.push({ e: 'leave', conn: `${queue}#1`, t: 300 });
@@ -354,6 +357,24 @@ test('a lease may be over, prolonged, left or given back before another worker h
   expect(again(prolonged, 100 + 2 * LEASE_US).rules()).toEqual(['I16']);
   const heldUp = held().dlv(1, queue, 1, true, { t: LEASE_US / 2, since: 200 });
   expect(heldUp.settle(1, queue, 'ack').rules(), 'read late').toEqual([]);
+});
+
+test('a lease is broken where it is neither over nor given up', () => {
+  const [queue, name] = [
+    'crash.lease',
+    'another worker is given a message within a lease',
+  ] as const;
+  const held = (t: number, since: number, how: 'ack' | 'requeue', settledAt: number) => {
+    const story = new Story().connect(1, queue).pub(1, 1, [queue]).conf(1, 1);
+    story.dlv(1, queue, 1, false, { t, since }).settle(1, queue, how, false, { t: settledAt });
+    if (how === 'ack') return story;
+    story.dlv(1, queue, 1, true, { t: settledAt + 1, count: 1 });
+    return story.settle(1, queue, 'ack', false, { t: settledAt + 2 });
+  };
+  const later = 3 * LEASE_US;
+  expect(foundOf(held(later, later, 'ack', later + 50_000), name)).toEqual([true]);
+  expect(foundOf(held(later, later, 'requeue', later + 2_000), name)).toEqual([null]);
+  expect(foundOf(held(later, later - LEASE_US, 'ack', later + 50_000), name)).toEqual([null]);
 });
 
 test('a worker that reads late may note a message after the one that has it next', () => {
