@@ -48,6 +48,9 @@ const ROW_GROUPS = 0x0800;
 const ROW_FILTERS = 0x0400;
 const ROW_ENTRIES_MASK = 0x1ff;
 
+/** No message lies at this position or behind it: those that the log gives out behind one would be exact no more. */
+const PLACES_END = 2 ** 52;
+
 const WRONG_LENGTH = 'its length is wrong';
 
 /** The row for a page. */
@@ -146,6 +149,7 @@ export function decodePage(row: Buffer, page: Page): string | null {
   const expiries = hasExpiries ? expiringAt : -1;
   if (!sparse) readDense(row, view, page, expiries);
   else if (!readSparse(row, view, page, m, expiries)) return 'its entries are out of order';
+  if (!arePlaces(page)) return 'it names a place where no message can be';
   page.settled = n - page.storedLive;
   if (hasCounts) page.returns = readReturns(row, countsAt, startsAt);
   if (hasStarts) page.starts = readStarts(row, startsAt, groupsAt);
@@ -200,6 +204,16 @@ function readSparse(row: Buffer, view: DataView, page: Page, m: number, expiries
     bodyBytes[slot] = view.getUint32(at + 9);
   }
   page.storedLive = m;
+  return true;
+}
+
+/** Whether all that is there lies where a message may. */
+function arePlaces({ count, states, positions }: Page): boolean {
+  for (let slot = 0; slot < count; slot++) {
+    const position = positions[slot] as number;
+    const isPlace = position >= 0 && position < PLACES_END && position % 1 === 0;
+    if (!isPlace && isStoredLive(states[slot] as number)) return false;
+  }
   return true;
 }
 

@@ -141,6 +141,29 @@ test('a row whose entries are not in order, or beyond its end, is refused', () =
   }
 });
 
+test.each([1, 200])(
+  'a row with a position where no message can be is refused; %i entries',
+  (count) => {
+    for (const [position, wrong] of [
+      [2 ** 52 - 1, false],
+      [2 ** 52, true],
+      [-1, true],
+      [0.5, true],
+      [Number.NaN, true],
+      [Infinity, true],
+    ] as const) {
+      const page = new Page(0);
+      page.count = PAGE_ENTRIES;
+      page.states.fill(ENTRY_SETTLED);
+      page.states.fill(ENTRY_STORED, 0, count);
+      page.storedLive = count;
+      page.positions[count - 1] = position;
+      const row = encodePage(page).subarray(0, -CHECKSUM_BYTES);
+      expect(decodePage(row, new Page(0)) !== null).toBe(wrong);
+    }
+  },
+);
+
 test('any bit that changed in a row of a page or a mark is found out', () => {
   withSeed((random: Random) => {
     const disk = new Disk();
