@@ -2,6 +2,7 @@
 // the engine's work.
 
 import { assert } from '../util/assert.ts';
+import type { Store } from './port.ts';
 
 /** The kinds of change a batch lists. */
 export const PUT = 1;
@@ -49,6 +50,18 @@ export class Batch {
   removeRange(table: number, from: Buffer, to: Buffer): void {
     this.append(REMOVE_RANGE, table, from, to);
     this.ranges += 1;
+  }
+
+  /** Makes the same changes in the batch that a store gathers. */
+  putInto(store: Pick<Store, 'put' | 'remove' | 'removeRange'>): void {
+    const { kinds, tables, keys, values } = this;
+    for (let i = 0; i < kinds.length; i++) {
+      const table = tables[i] as number;
+      const key = keys[i] as Buffer;
+      if (kinds[i] === PUT) store.put(table, key, values[i] as Buffer);
+      else if (kinds[i] === REMOVE) store.remove(table, key);
+      else store.removeRange(table, key, values[i] as Buffer);
+    }
   }
 
   private append(kind: number, table: number, key: Buffer, value: Buffer): void {

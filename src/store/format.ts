@@ -7,7 +7,7 @@ import type { Store } from './port.ts';
 import { TABLE_META } from './tables.ts';
 
 /** The format this broker writes, and the newest it reads. */
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 const KEY = Buffer.from('format');
 const TABLE_LAST = 255;

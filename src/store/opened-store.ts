@@ -8,6 +8,7 @@ import { StoreError } from './errors.ts';
 import { type DataFolder, openDataFolder } from './folder.ts';
 import { checkFormat, isNew } from './format.ts';
 import { dataGone, signOfData } from './has-data.ts';
+import { openLog, type Replay } from './log/open.ts';
 import { openMemoryStore } from './memory/engine.ts';
 import type { Store } from './port.ts';
 import { Scratch } from './scratch.ts';
@@ -18,6 +19,8 @@ export interface OpenedStore {
   readonly folder: DataFolder | null;
   /** Where messages go that memory is too small for and no restart needs. */
   readonly scratch: Scratch | null;
+  /** What the log had that the tables had not; null: there is no log. */
+  readonly replay: Replay | null;
 }
 
 /** Where the store lies, and how it is written. */
@@ -25,6 +28,8 @@ export interface StorePlace {
   readonly dataDir: string;
   readonly memory: boolean;
   readonly commitTimeoutMs: number;
+  /** Goes on without what is damaged of the log, or not there; false unless given. */
+  readonly withoutDamagedLog?: boolean;
 }
 
 /**
@@ -35,12 +40,11 @@ export async function openStore(place: StorePlace, brokerVersion: string): Promi
   if (place.memory) {
     const store = openMemoryStore();
     checkFormat(store, brokerVersion);
-    return { store, folder: null, scratch: null };
+    return { store, folder: null, scratch: null, replay: null };
   }
   const folder = await openDataFolder(place.dataDir);
   try {
-    const { store, scratch } = await openIn(folder.path, place.commitTimeoutMs, brokerVersion);
-    return { store, folder, scratch };
+    return { folder, ...(await openIn(folder.path, place, brokerVersion)) };
   } catch (error) {
     await folder.release();
     throw error;
@@ -70,27 +74,31 @@ export async function lmdb<T>(load: () => Promise<T>): Promise<T> {
 
 async function openIn(
   dataDir: string,
-  commitTimeoutMs: number,
+  { commitTimeoutMs, withoutDamagedLog }: StorePlace,
   brokerVersion: string,
-): Promise<{ store: Store; scratch: Scratch }> {
+): Promise<{ store: Store; scratch: Scratch; replay: Replay }> {
   const sign = await signOfData(dataDir);
   const { openLmdbStore } = await lmdb(() => import('./lmdb/open.ts'));
+  const { markClean } = await import('./lmdb/mark-clean.ts');
   const path = join(dataDir, 'store');
-  const store = await openLmdbStore(path, { commitTimeoutMs });
+  const tables = await openLmdbStore(path, { commitTimeoutMs });
   try {
-    if (sign !== null && isNew(store)) {
+    if (sign !== null && isNew(tables)) {
       throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
     }
-    checkFormat(store, brokerVersion);
+    // It is in the tables before anything is in the log, which an older Leveret would not look at.
+    checkFormat(tables, brokerVersion);
+    const options = { commitTimeoutMs, withoutDamaged: withoutDamagedLog === true };
+    const { store, replay } = await openLog(tables, path, options, markClean);
     const scratchPath = join(dataDir, 'scratch');
     await rm(scratchPath, { recursive: true, force: true });
     await dropUnfinished(dataDir);
     const scratch = new Scratch(() =>
       openLmdbStore(scratchPath, { commitTimeoutMs, lasting: false }),
     );
-    return { store, scratch };
+    return { store, scratch, replay };
   } catch (error) {
-    await store.close(false);
+    await tables.close(false);
     throw error;
   }
 }

@@ -14,8 +14,11 @@ export interface StoredRow {
  * batches become durable one after the other, in order, each wholly or not at all. So what batch N
  * changed is on disk whenever anything that batch N + 1 changed is.
  *
+ * A batch is promised two things. Once it is durable, it is kept whatever happens, and reads see it: what waits for the
+ * disk may go on. Once it is readable, which may be a while later, the engine needs its buffers no more.
+ *
  * Keys are compared as byte strings within their table (1 to 255). Key and value buffers that are
- * handed over must not change until their batch is durable. Reads see durable batches only.
+ * handed over must not change until their batch is readable. Reads see durable batches only.
  */
 export interface Store {
   /** The number of the batch being gathered; the first is 1. */
@@ -53,6 +56,11 @@ export interface Store {
 
   /** Sets the one listener told, never from inside a call to the store, that batches up to `batch` are durable. */
   onDurable(listener: (batch: number) => void): void;
+  /**
+   * Sets the one listener told, never from inside a call to the store, that the buffers of batches up to `batch` may be used
+   * again. It is told of durable batches only, and after the other listener.
+   */
+  onReadable(listener: (batch: number) => void): void;
   /**
    * Sets the one listener told that a batch could not be written, or not within the time allowed.
    * Nothing after it will become durable: the only safe answer is to stop the process.

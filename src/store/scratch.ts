@@ -47,7 +47,7 @@ export class Scratch {
 
   /** Takes a store that is open. */
   use(store: Store): void {
-    store.onDurable((batch) => this.readable(batch));
+    store.onReadable((batch) => this.readable(batch));
     store.onFailure((error) => this.failureListener(error));
     this.store = store;
   }

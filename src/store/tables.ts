@@ -27,3 +27,5 @@ export const TABLE_DELAYS = 11;
 export const TABLE_KEYS = 12;
 /** What streams keep beside their pages: spans, filters, places of groups, ids of publishers. */
 export const TABLE_STREAMS = 13;
+/** One row, which of the log's records the tables have: see log/position.ts. */
+export const TABLE_LOG = 14;

@@ -50,6 +50,7 @@ export class ForgetfulStore implements Store {
   reusableBytes = 0;
   gatheredBytes = 0;
   private listener: (batch: number) => void = () => {};
+  private readableListener: (batch: number) => void = () => {};
 
   get(): Buffer | null {
     return null;
@@ -85,6 +86,10 @@ export class ForgetfulStore implements Store {
     this.listener = listener;
   }
 
+  onReadable(listener: (batch: number) => void): void {
+    this.readableListener = listener;
+  }
+
   onFailure(): void {}
 
   copyTo(): Promise<void> {
@@ -100,6 +105,7 @@ export class ForgetfulStore implements Store {
     if (!this.busy) return;
     this.busy = false;
     this.listener(this.batch - 1);
+    this.readableListener(this.batch - 1);
   }
 }
 

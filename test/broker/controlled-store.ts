@@ -34,7 +34,12 @@ export class Disk {
   }
 }
 
-/** A store over a disk. Batches wait until `sync`; what waits when it is dropped is lost. */
+/**
+ * A store over a disk. Batches wait until `sync`; what waits when it is dropped is lost.
+ *
+ * Buffers are compared with what was handed over when their batch becomes readable, as an engine reads them until then.
+ * With `holdsReadable` that is when a test calls `apply`; else it is with `sync`.
+ */
 export class ControlledStore implements Store {
   private readonly disk: Disk;
   private gathering = new Batch();
@@ -44,6 +49,11 @@ export class ControlledStore implements Store {
   private readonly sums = new Map<Buffer, number>();
   private durable = 0;
   private listener: (batch: number) => void = () => {};
+  private readableListener: (batch: number) => void = () => {};
+  /** Durable batches whose buffers are still read. */
+  private readonly unread: Batch[] = [];
+  private readable = 0;
+  holdsReadable = false;
 
   constructor(disk: Disk) {
     this.disk = disk;
@@ -103,6 +113,10 @@ export class ControlledStore implements Store {
     this.listener = listener;
   }
 
+  onReadable(listener: (batch: number) => void): void {
+    this.readableListener = listener;
+  }
+
   onFailure(): void {
     // This disk does not fail; it is only forgotten.
   }
@@ -120,14 +134,26 @@ export class ControlledStore implements Store {
   /** Makes the oldest sealed batches durable, all of them unless told how many, and says so. */
   sync(count = this.waiting.length): void {
     for (const batch of this.waiting.splice(0, count)) {
+      this.disk.apply(batch);
+      this.unread.push(batch);
+      this.durable += 1;
+    }
+    this.listener(this.durable);
+    if (!this.holdsReadable) this.apply();
+  }
+
+  /** Makes the oldest durable batches readable, all of them unless told how many, and says so. */
+  apply(count = this.unread.length): void {
+    const batches = this.unread.splice(0, count);
+    for (const batch of batches) {
       for (const bytes of [...batch.keys, ...batch.values]) {
         const sum = this.sums.get(bytes);
         assert(sum === undefined || sum === crc32(bytes), 'a buffer handed over does not change');
         this.sums.delete(bytes);
       }
-      this.disk.apply(batch);
-      this.durable += 1;
     }
-    this.listener(this.durable);
+    if (batches.length === 0) return;
+    this.readable += batches.length;
+    this.readableListener(this.readable);
   }
 }

@@ -40,6 +40,7 @@ export function trialStart(store: Store, known: readonly Damage[]): Damage[] {
 /** The same store, on which every change is for nothing. */
 function withoutWrites(store: Store): Store {
   const nothing = (): void => {};
-  const overlay = { put: nothing, remove: nothing, removeRange: nothing, onDurable: nothing };
+  const changes = { put: nothing, remove: nothing, removeRange: nothing };
+  const overlay = { ...changes, onDurable: nothing, onReadable: nothing };
   return Object.assign(Object.create(store) as Store, overlay);
 }

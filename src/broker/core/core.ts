@@ -156,6 +156,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.compaction = new Compaction(this);
     this.setAside = new SetAsideMessages(this);
     store.onDurable((batch) => this.batchDurable(batch));
+    store.onReadable((batch) => this.log.unpinUpTo(batch));
   }
 
   /** Keeps the ids of rows that no queue is known to have from being given out. */

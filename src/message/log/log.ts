@@ -265,11 +265,14 @@ export class MessageLog {
     this.unsealed.sealInto();
   }
 
-  /** Told that all batches up to `batch` are durable: their segments' bytes may leave memory. */
+  /** Told that all batches up to `batch` are durable: what they hold is found in the store. */
   durable(batch: number): void {
-    const { stored } = this;
-    stored.readableBatch = batch;
-    this.unsealed.durable(batch);
+    this.stored.readableBatch = batch;
+  }
+
+  /** Told that the store reads the buffers of batches up to `batch` no more: their segments' bytes may leave memory. */
+  unpinUpTo(batch: number): void {
+    this.unsealed.unpinUpTo(batch);
     this.evictStored();
   }
 

@@ -6,7 +6,7 @@ import { putSegmentRows } from './segment-rows.ts';
 import type { Sparse } from './sparse.ts';
 import { putAll } from './spill.ts';
 
-/** Segments whose bytes a batch under way still reads. */
+/** Segments whose bytes a batch of the store still reads. */
 interface SealedSegments {
   readonly batch: number;
   readonly segments: Segment[];
@@ -64,8 +64,8 @@ export class UnsealedSegments {
     if (written.length > 0) this.underWay.push({ batch: this.store.batch, segments: written });
   }
 
-  /** Told that all batches up to `batch` are durable: unpins the segments that they read. */
-  durable(batch: number): void {
+  /** Told that no batch up to `batch` reads its buffers any more: unpins its segments. */
+  unpinUpTo(batch: number): void {
     while (this.underWay.length > 0 && this.underWay[0]!.batch <= batch) {
       for (const segment of this.underWay.shift()!.segments) this.owner.unpin(segment);
     }

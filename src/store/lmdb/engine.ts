@@ -5,12 +5,13 @@ import type { RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
 import { Batch, REMOVE_RANGE } from '../batch.ts';
 import { FailedCommitError, StuckCommitError } from '../errors.ts';
+import { freeBytesAt } from '../free-bytes.ts';
 import type { Store, StoredRow } from '../port.ts';
-import { commitReason, freeBytesAt } from './failures.ts';
+import { Watchdog } from '../watchdog.ts';
+import { commitReason } from './failures.ts';
 import { indexPuts } from './put-index.ts';
 import { reusableBytes } from './reusable-bytes.ts';
 import type { TableKeys } from './table-keys.ts';
-import { Watchdog } from './watchdog.ts';
 import { WideBatch, writeChange } from './wide-batch.ts';
 
 /** Waiting batches are committed together up to this size: LMDB holds a commit's pages in memory. */
@@ -54,6 +55,7 @@ export class LmdbStore implements Store {
   private closing: Promise<void> | null;
   private copying: Promise<void>;
   private durableListener: ((batch: number) => void) | null;
+  private readableListener: ((batch: number) => void) | null;
   private failureListener: ((error: Error) => void) | null;
   /** Called when nothing is left to write, or that has failed. */
   private settledListener: (() => void) | null;
@@ -85,6 +87,7 @@ export class LmdbStore implements Store {
     this.closing = null;
     this.copying = Promise.resolve();
     this.durableListener = null;
+    this.readableListener = null;
     this.failureListener = null;
     this.settledListener = null;
   }
@@ -182,6 +185,10 @@ export class LmdbStore implements Store {
 
   onDurable(listener: (batch: number) => void): void {
     this.durableListener = listener;
+  }
+
+  onReadable(listener: (batch: number) => void): void {
+    this.readableListener = listener;
   }
 
   onFailure(listener: (error: Error) => void): void {
@@ -301,6 +308,7 @@ export class LmdbStore implements Store {
     const durable = this.durable;
     this.start(); // first, so that the disk does not idle while the listener works
     this.durableListener?.(durable);
+    this.readableListener?.(durable);
     if (!this.busy) this.settledListener?.();
   };
 

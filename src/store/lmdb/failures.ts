@@ -1,6 +1,5 @@
 // Owns what LMDB's failures mean: why a store cannot be opened, why a commit failed. Never retries anything.
 
-import { statfsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemCode, wayOutOf } from '../../util/system/system-error.ts';
 import { causeText, StoreError } from '../errors.ts';
@@ -18,16 +17,6 @@ export function cannotOpen(folder: string, cause: unknown): StoreError {
 
 /** Codes that say that one of the files cannot be read, or that something else is in its place. */
 const IN_PLACE: ReadonlySet<string> = new Set(['EIO', 'EISDIR', 'ELOOP', 'ENXIO']);
-
-/** The free bytes of a folder's disk; -1: not known. */
-export function freeBytesAt(folder: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    return -1;
-  }
-}
 
 /** A rejected commit only says that it failed; the reason is a promise of its own, if it comes. */
 export async function commitReason(cause: unknown): Promise<unknown> {

@@ -23,6 +23,7 @@ class MemoryStore implements Store {
   private closed: boolean;
   private closing: Promise<void> | null;
   private durableListener: ((batch: number) => void) | null;
+  private readableListener: ((batch: number) => void) | null;
   private settledListener: (() => void) | null;
 
   constructor() {
@@ -34,6 +35,7 @@ class MemoryStore implements Store {
     this.closed = false;
     this.closing = null;
     this.durableListener = null;
+    this.readableListener = null;
     this.settledListener = null;
   }
 
@@ -98,6 +100,10 @@ class MemoryStore implements Store {
     this.durableListener = listener;
   }
 
+  onReadable(listener: (batch: number) => void): void {
+    this.readableListener = listener;
+  }
+
   onFailure(): void {
     // Memory does not fail.
   }
@@ -128,6 +134,7 @@ class MemoryStore implements Store {
     for (const batch of batches) this.apply(batch);
     this.durable += batches.length;
     this.durableListener?.(this.durable);
+    this.readableListener?.(this.durable);
     if (!this.busy) this.settledListener?.();
   };
 

@@ -1,0 +1,318 @@
+// Owns a store of two parts: a log that makes batches durable with one flush each, and tables that get them a while later.
+// Never knows what a batch holds, or how either part lies on the disk.
+
+import { assert } from '../../util/assert.ts';
+import { Batch } from '../batch.ts';
+import type { Store, StoredRow } from '../port.ts';
+import { Applier } from './applier.ts';
+import type { BatchLog } from './batch-log.ts';
+import { bytesOfChanges, ChangesWriter } from './changes.ts';
+import { Overlay } from './overlay.ts';
+import { type LogPosition, putPosition } from './position.ts';
+
+/** Batches of so many bytes go into the tables at once: the log would only have them written twice. */
+const DIRECT_BYTES = 256 * 1024;
+
+/** What may be set, for tests; what is left out has a good default. */
+export interface LoggedStoreOptions {
+  readonly directBytes?: number;
+  /** What waits in the log goes into the tables after so long, or so many bytes. */
+  readonly applyMs?: number;
+  readonly applyBytes?: number;
+}
+
+/** What a log and its store have done since the start, and what they hold. */
+export interface LogCounts {
+  readonly appends: number;
+  readonly appendedBytes: number;
+  readonly appendMs: number;
+  /** Batches that went into the tables without the log. */
+  readonly directCommits: number;
+  readonly checkpoints: number;
+  readonly checkpointMs: number;
+  /** Records and bytes that the log has and the tables have not. */
+  readonly unappliedRecords: number;
+  readonly unappliedBytes: number;
+  /** What the log takes of the disk, bytes. */
+  readonly logBytes: number;
+}
+
+/** Batches up to `batch` are in the tables once these have the record of this number. */
+interface Unread {
+  readonly batch: number;
+  readonly number: number;
+}
+
+/*
+ *            seal              start          one flush                 after a while
+ *   caller --------> waiting[] ------> writing[] ------> overlay, durable ------------> tables, readable
+ *                                         |                                                ^
+ *                                         `---------- large, and no commit under way ------'
+ */
+export class LoggedStore implements Store {
+  private readonly inner: Store;
+  private readonly log: BatchLog;
+  private readonly overlay: Overlay;
+  private readonly applier: Applier;
+  private readonly salt: string;
+  private readonly directBytes: number;
+  private readonly markClean: (folder: string) => Promise<void>;
+  private readonly writer = new ChangesWriter();
+  private gathering = new Batch();
+  private gatheringNumber = 1;
+  private waiting: Batch[] = [];
+  private writing: Batch[] = [];
+  /** Whether what is being written waits for the applier, since the log has no room or takes nothing as large. */
+  private held = false;
+  private durable = 0;
+  /** The number of the last record, in the log or committed directly. */
+  private last: number;
+  private readonly unread: Unread[] = [];
+  private failure: Error | null = null;
+  private closed = false;
+  private closing: Promise<void> | null = null;
+  private durableListener: ((batch: number) => void) | null = null;
+  private readableListener: ((batch: number) => void) | null = null;
+  private failureListener: ((error: Error) => void) | null = null;
+  /** Called when something was applied, or has failed. */
+  private settledListeners: (() => void)[] = [];
+  private appends = 0;
+  private appendedBytes = 0;
+  private appendMs = 0;
+  private appendedAtMs = 0;
+  private directCommits = 0;
+
+  /**
+   * `position`: what the tables have, and the salt that the log's records carry. `markClean` makes a copy of the tables one
+   * that needs no log.
+   */
+  constructor(
+    inner: Store,
+    log: BatchLog,
+    { number, salt }: LogPosition,
+    markClean: (folder: string) => Promise<void>,
+    { directBytes = DIRECT_BYTES, applyMs, applyBytes = log.bytes / 4 }: LoggedStoreOptions = {},
+  ) {
+    this.inner = inner;
+    this.log = log;
+    this.salt = salt;
+    this.last = number;
+    this.directBytes = directBytes;
+    this.markClean = markClean;
+    this.overlay = new Overlay(inner);
+    const applied = (): void => this.onApplied();
+    this.applier = new Applier(inner, this.overlay, number, salt, applyBytes, applied, applyMs);
+    this.overlay.recent.number = number;
+    inner.onFailure((error) => this.fail(error));
+  }
+
+  get batch(): number {
+    return this.gatheringNumber;
+  }
+
+  get dirty(): boolean {
+    return this.gathering.length > 0;
+  }
+
+  get gatheredBytes(): number {
+    return this.gathering.bytes;
+  }
+
+  get busy(): boolean {
+    return this.durable !== this.gatheringNumber - 1;
+  }
+
+  get reusableBytes(): number {
+    return this.inner.reusableBytes;
+  }
+
+  get logCounts(): LogCounts {
+    const { applier, log, overlay } = this;
+    return {
+      appends: this.appends,
+      appendedBytes: this.appendedBytes,
+      appendMs: this.appendMs,
+      directCommits: this.directCommits,
+      checkpoints: applier.checkpoints,
+      checkpointMs: applier.checkpointMs,
+      unappliedRecords: overlay.recent.number - applier.applied,
+      unappliedBytes: log.usedBytes,
+      logBytes: log.bytes,
+    };
+  }
+
+  get(table: number, key: Buffer, into?: Buffer): Buffer | null {
+    return this.overlay.get(table, key, into);
+  }
+
+  range(table: number, from: Buffer, to: Buffer): Iterable<StoredRow> {
+    return this.overlay.range(table, from, to);
+  }
+
+  keys(table: number, from: Buffer, to: Buffer): Iterable<Buffer> {
+    return this.overlay.keys(table, from, to);
+  }
+
+  put(table: number, key: Buffer, value: Buffer): void {
+    assert(!this.closed, 'put to a closed store');
+    this.gathering.put(table, key, value);
+  }
+
+  remove(table: number, key: Buffer): void {
+    assert(!this.closed, 'remove from a closed store');
+    this.gathering.remove(table, key);
+  }
+
+  removeRange(table: number, from: Buffer, to: Buffer): void {
+    assert(!this.closed, 'removeRange of a closed store');
+    this.gathering.removeRange(table, from, to);
+  }
+
+  seal(): number {
+    assert(!this.closed, 'seal of a closed store');
+    this.waiting.push(this.gathering);
+    this.gathering = new Batch();
+    this.gatheringNumber += 1;
+    if (this.writing.length === 0) this.start();
+    return this.gatheringNumber - 1;
+  }
+
+  onDurable(listener: (batch: number) => void): void {
+    this.durableListener = listener;
+  }
+
+  onReadable(listener: (batch: number) => void): void {
+    this.readableListener = listener;
+  }
+
+  onFailure(listener: (error: Error) => void): void {
+    this.failureListener = listener;
+  }
+
+  async copyTo(folder: string, compact = false): Promise<void> {
+    await this.allApplied(this.last);
+    await this.inner.copyTo(folder, compact);
+    await this.markClean(folder);
+  }
+
+  close(keep = true): Promise<void> {
+    this.closing ??= this.settleAndClose(keep);
+    return this.closing;
+  }
+
+  private async settleAndClose(keep: boolean): Promise<void> {
+    if (!keep) this.gathering = new Batch();
+    if (this.dirty) this.seal();
+    this.closed = true;
+    while (this.busy && this.failure === null) await this.settled();
+    await this.allApplied(this.last);
+    this.applier.stop();
+    putPosition(this.inner, { number: this.last, salt: this.salt, clean: true });
+    this.inner.seal();
+    await this.inner.close();
+    await this.log.close();
+  }
+
+  /** Resolves once the tables have all up to this record; rejects where something has failed. */
+  private async allApplied(number: number): Promise<void> {
+    while (this.failure === null && this.applier.applied < number) {
+      this.applier.begin();
+      await this.settled();
+    }
+    if (this.failure !== null) throw this.failure;
+  }
+
+  private settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.settledListeners.push(resolve);
+    });
+  }
+
+  private tellSettled(): void {
+    const listeners = this.settledListeners;
+    this.settledListeners = [];
+    for (const listener of listeners) listener();
+  }
+
+  /** Begins to write what waits. */
+  private start(): void {
+    if (this.failure !== null || this.waiting.length === 0) return;
+    this.writing = this.waiting;
+    this.waiting = [];
+    this.write();
+  }
+
+  /** Writes to the log, or into the tables, or has it wait for the applier. */
+  private write(): void {
+    const { applier, log, writing } = this;
+    this.held = false;
+    const bytes = bytesOfChanges(writing);
+    if (bytes === 0) {
+      queueMicrotask(this.onNothing);
+      return;
+    }
+    const fits = bytes <= log.bodyBytesMax && log.hasRoom(bytes);
+    if (!applier.busy && (bytes >= this.directBytes || !fits)) {
+      this.directCommits += 1;
+      this.last += 1;
+      applier.commit(writing, this.last, this.onWritten);
+    } else if (fits) {
+      this.last += 1;
+      this.appendedAtMs = performance.now();
+      this.appendedBytes += bytes;
+      log.append(this.last, this.writer.write(writing), bytes, this.onAppended);
+    } else {
+      this.held = true;
+    }
+  }
+
+  private readonly onNothing = (): void => {
+    if (this.failure === null) this.onWritten();
+  };
+
+  private readonly onAppended = (error: Error | null): void => {
+    if (this.failure !== null) return;
+    if (error !== null) return this.fail(error);
+    this.appends += 1;
+    this.appendMs += performance.now() - this.appendedAtMs;
+    this.overlay.add(this.writing, this.last);
+    this.onWritten();
+    this.applier.added();
+  };
+
+  private readonly onWritten = (): void => {
+    this.durable += this.writing.length;
+    this.writing = [];
+    const { durable } = this;
+    this.unread.push({ batch: durable, number: this.last });
+    this.start(); // first, so that the disk does not idle while the listener works
+    this.durableListener?.(durable);
+    this.tellReadable();
+    this.tellSettled();
+  };
+
+  private onApplied(): void {
+    this.log.letGo(this.applier.applied);
+    this.tellReadable();
+    this.tellSettled();
+    if (this.held && this.failure === null) this.write();
+  }
+
+  private tellReadable(): void {
+    const { unread } = this;
+    let readable = 0;
+    while (unread.length > 0 && (unread[0] as Unread).number <= this.applier.applied) {
+      readable = (unread.shift() as Unread).batch;
+    }
+    if (readable === 0) return;
+    this.readableListener?.(readable);
+  }
+
+  private fail(error: Error): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    this.applier.stop();
+    this.failureListener?.(error);
+    this.tellSettled();
+  }
+}
