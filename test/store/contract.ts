@@ -105,11 +105,20 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         }
       });
 
-      it('does not need the buffers it was given once their batch is durable', async () => {
+      it('does not need the buffers it was given once their batch is readable', async () => {
         const key = bytes('a');
         const value = bytes('one');
         store.put(T, key, value);
-        await commit(store);
+        const told: string[] = [];
+        store.onDurable((upTo) => told.push(`durable ${upTo}`));
+        await new Promise<void>((resolve) => {
+          store.onReadable((upTo) => {
+            told.push(`readable ${upTo}`);
+            resolve();
+          });
+          store.seal();
+        });
+        expect(told).toEqual(['durable 1', 'readable 1']);
         key.fill(0);
         value.fill(0);
         expect(textOf(store, 'a')).toBe('one');

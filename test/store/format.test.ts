@@ -46,7 +46,7 @@ test('a store of a newer format is refused, naming who can read it', async () =>
   const store = await storeOfFormat(FORMAT_VERSION + 1, '9.9.9');
   expect(() => checkFormat(store, '1.2.3')).toThrow(StoreError);
   expect(() => checkFormat(store, '1.2.3')).toThrow(
-    /newer Leveret, 9\.9\.9 \(format 6, this one reads up to 5\): start Leveret 9\.9\.9 or later/,
+    /newer Leveret, 9\.9\.9 \(format 7, this one reads up to 6\): start Leveret 9\.9\.9 or later/,
   );
 });
 

@@ -28,6 +28,7 @@ function open(residentBytesMax = MIB, disk = new Disk()): Bench {
   const store = new ControlledStore(disk);
   const log = new MessageLog(store, residentBytesMax);
   store.onDurable((batch) => log.durable(batch));
+  store.onReadable((batch) => log.unpinUpTo(batch));
   return { disk, store, log };
 }
 
@@ -363,7 +364,7 @@ test('segments that are not durable yet stay in memory past the limit', () => {
   fill(log, 20);
   log.sealInto();
   store.seal();
-  log.durable(0);
+  log.unpinUpTo(0);
   expect([...segmentsOf(log).values()].every(({ bytes }) => bytes !== null)).toBe(true);
 });
 
@@ -392,6 +393,7 @@ async function withScratch(
   const store = new ControlledStore(disk);
   const log = new MessageLog(store, residentBytesMax, residentBytesMax, scratch);
   store.onDurable((batch) => log.durable(batch));
+  store.onReadable((batch) => log.unpinUpTo(batch));
   fill(log, 20, false);
   log.maintain();
   // The first need opens it, which takes a turn of the event loop.

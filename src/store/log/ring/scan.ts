@@ -3,7 +3,13 @@
 
 import { checksum } from '../../checksum.ts';
 import type { LogRecord } from '../batch-log.ts';
-import { BLOCK_BYTES, FIRST_RECORD_AT, RECORD_HEAD_BYTES, readHead, recordBytes } from './format.ts';
+import {
+  BLOCK_BYTES,
+  FIRST_RECORD_AT,
+  RECORD_HEAD_BYTES,
+  readHead,
+  recordBytes,
+} from './format.ts';
 
 /** What a log's file has behind a number. */
 export interface RingScan {
@@ -52,9 +58,9 @@ export function scanRing(bytes: Buffer, salt: string, after: number): RingScan {
   found.sort((a, b) => a.number - b.number);
   const records: LogRecord[] = [];
   let expected = after + 1;
-  for (const record of found) {
-    if (record.number !== expected) break;
-    records.push(record);
+  for (const { number, body } of found) {
+    if (number !== expected) break;
+    records.push({ number, body });
     expected += 1;
   }
   const beyond = found.slice(records.length);
