@@ -157,7 +157,7 @@ export async function compactData(settings: Settings): Promise<CompactReport> {
 /** Opens the store of a stopped broker, as the user that owns it: files of another one would lock that broker out. */
 async function openStopped(settings: Settings): Promise<OpenedStore> {
   if (!settings.memory) await refuseForeignFolder(settings.dataDir);
-  return openStore(settings, readVersion());
+  return openStore({ ...settings, withoutLog: true }, readVersion());
 }
 
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */

@@ -6,11 +6,11 @@ import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promi
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { wayOutOf } from '../util/system/system-error.ts';
 import { COPYING, RESTORING } from './compact.ts';
+import { syncFile, syncFolder } from './disk/sync-folder.ts';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import { markData, unmarkData } from './has-data.ts';
 import type { Store } from './port.ts';
-import { syncFile, syncFolder } from './sync-folder.ts';
 
 const STORE = 'store';
 const DATA = 'data.mdb';

@@ -4,9 +4,9 @@
 import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode, wayOutOf } from '../util/system/system-error.ts';
+import { syncFile, syncFolder } from './disk/sync-folder.ts';
 import { causeText, StoreError } from './errors.ts';
 import type { Store } from './port.ts';
-import { syncFile, syncFolder } from './sync-folder.ts';
 
 const STORE = 'store';
 const DATA = 'data.mdb';

@@ -7,8 +7,8 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { dirname, join, resolve } from 'node:path';
 import { LongPathError, withShortPath } from '../util/system/socket-path.ts';
 import { wayOutOf } from '../util/system/system-error.ts';
+import { syncFolder } from './disk/sync-folder.ts';
 import { causeText, FolderInUseError, ForeignFolderError, StoreError } from './errors.ts';
-import { syncFolder } from './sync-folder.ts';
 
 /** A data folder that belongs to this process until it is released or the process ends. */
 export interface DataFolder {

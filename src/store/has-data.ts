@@ -4,8 +4,8 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wayOutOf } from '../util/system/system-error.ts';
+import { syncFolder } from './disk/sync-folder.ts';
 import { causeText, StoreError } from './errors.ts';
-import { syncFolder } from './sync-folder.ts';
 
 /*
  * A start on a folder without data makes a new broker, and that must happen to new folders only: an empty

@@ -8,7 +8,8 @@ import { StoreError } from './errors.ts';
 import { type DataFolder, openDataFolder } from './folder.ts';
 import { checkFormat, isNew } from './format.ts';
 import { dataGone, signOfData } from './has-data.ts';
-import { openLog, type Replay } from './log/open.ts';
+import { applyLog, beginLog, type Replay } from './log/open.ts';
+import { LOG_FILE } from './log/ring/file.ts';
 import { openMemoryStore } from './memory/engine.ts';
 import type { Store } from './port.ts';
 import { Scratch } from './scratch.ts';
@@ -28,6 +29,11 @@ export interface StorePlace {
   readonly dataDir: string;
   readonly memory: boolean;
   readonly commitTimeoutMs: number;
+  /**
+   * Has each batch committed to the tables, and no log begun; what an earlier log has is brought into them all the same. For
+   * what is done to the folder of a stopped broker.
+   */
+  readonly withoutLog?: boolean;
   /** Goes on without what is damaged of the log, or not there; false unless given. */
   readonly withoutDamagedLog?: boolean;
 }
@@ -74,22 +80,25 @@ export async function lmdb<T>(load: () => Promise<T>): Promise<T> {
 
 async function openIn(
   dataDir: string,
-  { commitTimeoutMs, withoutDamagedLog }: StorePlace,
+  { commitTimeoutMs, withoutLog = false, withoutDamagedLog = false }: StorePlace,
   brokerVersion: string,
 ): Promise<{ store: Store; scratch: Scratch; replay: Replay }> {
   const sign = await signOfData(dataDir);
-  const { openLmdbStore } = await lmdb(() => import('./lmdb/open.ts'));
+  const { openLmdbStore, removeFiles } = await lmdb(() => import('./lmdb/open.ts'));
   const { markClean } = await import('./lmdb/mark-clean.ts');
   const path = join(dataDir, 'store');
   const tables = await openLmdbStore(path, { commitTimeoutMs });
+  const fresh = isNew(tables);
   try {
-    if (sign !== null && isNew(tables)) {
+    if (sign !== null && fresh) {
       throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
     }
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
     checkFormat(tables, brokerVersion);
-    const options = { commitTimeoutMs, withoutDamaged: withoutDamagedLog === true };
-    const { store, replay } = await openLog(tables, path, options, markClean);
+    const replay = await applyLog(tables, path, { withoutDamaged: withoutDamagedLog });
+    const store = withoutLog
+      ? tables
+      : await beginLog(tables, path, { commitTimeoutMs }, markClean);
     const scratchPath = join(dataDir, 'scratch');
     await rm(scratchPath, { recursive: true, force: true });
     await dropUnfinished(dataDir);
@@ -99,6 +108,11 @@ async function openIn(
     return { store, scratch, replay };
   } catch (error) {
     await tables.close(false);
+    // Files of a store that could not be made would look like one whose data is gone.
+    if (fresh && sign === null) {
+      await removeFiles(path);
+      await rm(join(path, LOG_FILE), { force: true });
+    }
     throw error;
   }
 }

@@ -270,7 +270,7 @@ export class MessageLog {
     this.stored.readableBatch = batch;
   }
 
-  /** Told that the store reads the buffers of batches up to `batch` no more: their segments' bytes may leave memory. */
+  /** Told that the store reads no buffers of batches up to `batch` any more: their segments may leave memory. */
   unpinUpTo(batch: number): void {
     this.unsealed.unpinUpTo(batch);
     this.evictStored();
@@ -278,8 +278,7 @@ export class MessageLog {
 
   /** What is only read, as a stream is, brings no batch: so this is called each turn as well. */
   private evictStored(): void {
-    const { stored } = this;
-    if (stored.overLimit) stored.evict((segment) => this.recycle(segment), STORED_KEPT);
+    if (this.stored.overLimit) this.stored.evict((segment) => this.recycle(segment), STORED_KEPT);
   }
 
   /** Lets segments leave memory where they are too many. Called once a turn. */

@@ -4,10 +4,10 @@
 import type { RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
 import { Batch, REMOVE_RANGE } from '../batch.ts';
+import { freeBytesAt } from '../disk/free-bytes.ts';
+import { Watchdog } from '../disk/watchdog.ts';
 import { FailedCommitError, StuckCommitError } from '../errors.ts';
-import { freeBytesAt } from '../free-bytes.ts';
 import type { Store, StoredRow } from '../port.ts';
-import { Watchdog } from '../watchdog.ts';
 import { commitReason } from './failures.ts';
 import { indexPuts } from './put-index.ts';
 import { reusableBytes } from './reusable-bytes.ts';

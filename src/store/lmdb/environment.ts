@@ -2,7 +2,7 @@
 
 import { open as openFile } from 'node:fs/promises';
 import { open, type RootDatabase } from 'lmdb';
-import { syncFolder } from '../sync-folder.ts';
+import { syncFolder } from '../disk/sync-folder.ts';
 import type { TableKeys } from './table-keys.ts';
 
 /**

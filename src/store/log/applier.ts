@@ -1,6 +1,7 @@
 // Owns bringing what the log has into the tables: when, in which pieces, and which records the log may let go of then.
 // Never appends to the log.
 
+import { systemClock } from '../../util/clock.ts';
 import { clearTimeout, setTimeout } from '../../util/system/runtime.ts';
 import { Batch } from '../batch.ts';
 import type { Store } from '../port.ts';
@@ -115,7 +116,7 @@ export class Applier {
   private cut(changes: Changes): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.startedMs = performance.now();
+    this.startedMs = systemClock.monotonicMs();
     this.target = changes.number;
     let piece = new Batch();
     for (const [table, { byKey }] of changes.tables) {
@@ -161,7 +162,7 @@ export class Applier {
     this.overlay.drop();
     if (this.overlay.recent.number < this.target) this.overlay.recent.number = this.target;
     this.checkpoints += 1;
-    this.checkpointMs += performance.now() - this.startedMs;
+    this.checkpointMs += systemClock.monotonicMs() - this.startedMs;
     this.onApplied();
     direct?.done();
     this.added();

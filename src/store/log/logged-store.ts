@@ -2,6 +2,7 @@
 // Never knows what a batch holds, or how either part lies on the disk.
 
 import { assert } from '../../util/assert.ts';
+import { systemClock } from '../../util/clock.ts';
 import { Batch } from '../batch.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { Applier } from './applier.ts';
@@ -258,7 +259,7 @@ export class LoggedStore implements Store {
       applier.commit(writing, this.last, this.onWritten);
     } else if (fits) {
       this.last += 1;
-      this.appendedAtMs = performance.now();
+      this.appendedAtMs = systemClock.monotonicMs();
       this.appendedBytes += bytes;
       log.append(this.last, this.writer.write(writing), bytes, this.onAppended);
     } else {
@@ -274,7 +275,7 @@ export class LoggedStore implements Store {
     if (this.failure !== null) return;
     if (error !== null) return this.fail(error);
     this.appends += 1;
-    this.appendMs += performance.now() - this.appendedAtMs;
+    this.appendMs += systemClock.monotonicMs() - this.appendedAtMs;
     this.overlay.add(this.writing, this.last);
     this.onWritten();
     this.applier.added();

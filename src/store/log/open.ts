@@ -1,10 +1,12 @@
-// Owns opening tables with the log beside them: what the log has more than they goes into them first. Never serves anything.
+// Owns what a start makes of the log beside the tables: what it has more than they goes into them, and a new one begins.
+// Never serves anything.
 
 import { randomBytes } from 'node:crypto';
 import { constants, open as openFile } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { wayOutOf } from '../../util/system/system-error.ts';
+import { UserError } from '../../util/user-error.ts';
 import { Batch } from '../batch.ts';
 import { causeText, StoreError } from '../errors.ts';
 import type { Store } from '../port.ts';
@@ -38,7 +40,7 @@ export interface Replay {
 
 const COMMIT_TIMEOUT_MS = 30_000;
 /** Room for what comes while the tables take up what is there: some tens of ms. */
-const LOG_BYTES = 32 * 2 ** 20;
+const LOG_BYTES = 16 * 2 ** 20;
 const SALT_BYTES = 8;
 
 const NOTHING: Replay = { records: 0, bytes: 0, tornBytes: 0, lost: null };
@@ -49,24 +51,32 @@ const WRITES_THROUGH = process.platform === 'linux';
 const openDescriptor = promisify(openFile);
 
 /**
- * Opens the log in the folder of `tables`, of which nothing may be gathered but what belongs to the first batch. What the log
- * has more goes into them durably before this resolves. Rejects with a StoreError where the log is damaged, or is not the one
- * that belongs to them; they are as they were then, and open.
+ * Brings into `tables` what the log in their folder has more than they, durably; nothing may be gathered in them but what
+ * belongs to the first batch. Rejects with a StoreError where the log is damaged, or is not the one that belongs to them; they
+ * are as they were then, and open.
  */
-export async function openLog(
+export function applyLog(
   tables: Store,
   folder: string,
-  options: LogOptions,
+  { withoutDamaged = false }: Pick<LogOptions, 'withoutDamaged'>,
+): Promise<Replay> {
+  return named(folder, async () => {
+    const position = readPosition(tables);
+    if (position === null || position.clean) return NOTHING;
+    return replayLog(tables, folder, position, withoutDamaged);
+  });
+}
+
+/** Begins a log in the folder of `tables`, which have all that an earlier one had. Rejects with a StoreError. */
+export function beginLog(
+  tables: Store,
+  folder: string,
+  { commitTimeoutMs = COMMIT_TIMEOUT_MS, logBytes = LOG_BYTES, ...options }: LogOptions,
   markClean: (folder: string) => Promise<void>,
-): Promise<{ store: LoggedStore; replay: Replay }> {
-  const { commitTimeoutMs = COMMIT_TIMEOUT_MS, logBytes = LOG_BYTES } = options;
-  try {
-    const found = readPosition(tables);
-    const { number, replay } =
-      found === null || found.clean
-        ? { number: found?.number ?? 0, replay: NOTHING }
-        : await replayLog(tables, folder, found, options.withoutDamaged === true);
-    // From here on the tables need no log, until they say so again: then its file is that of the new salt.
+): Promise<LoggedStore> {
+  return named(folder, async () => {
+    const number = readPosition(tables)?.number ?? 0;
+    // The tables need no log until they say so again: then its file is that of the new salt.
     const salt = randomBytes(SALT_BYTES).toString('hex');
     await renewLogFile(folder, { fileBytes: logBytes, salt });
     const position = { number, salt, clean: false };
@@ -75,10 +85,17 @@ export async function openLog(
     const fd = await openDescriptor(join(folder, LOG_FILE), writeFlags());
     const file = { fd, folder, bytes: logBytes, writesThrough: WRITES_THROUGH };
     const log = new RingLog(file, salt, number, commitTimeoutMs);
-    return { store: new LoggedStore(tables, log, position, markClean, options), replay };
+    return new LoggedStore(tables, log, position, markClean, options);
+  });
+}
+
+/** Runs something; an error of the system becomes one that says which store it is about. */
+async function named<T>(folder: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
   } catch (cause) {
-    if (cause instanceof StoreError) throw cause;
-    const what = `cannot open the log ${join(folder, LOG_FILE)}: ${causeText(cause)}`;
+    if (cause instanceof UserError) throw cause;
+    const what = `cannot open the store in ${folder}: ${LOG_FILE}: ${causeText(cause)}`;
     throw new StoreError(what, wayOutOf(cause) ?? 'fix this, and start again', { cause });
   }
 }
@@ -93,7 +110,7 @@ async function replayLog(
   folder: string,
   position: LogPosition,
   withoutDamaged: boolean,
-): Promise<{ number: number; replay: Replay }> {
+): Promise<Replay> {
   const file = await readLogFile(folder);
   const path = join(folder, LOG_FILE);
   let lost: string | null = null;
@@ -118,10 +135,7 @@ async function replayLog(
   await commit(tables);
   const { records } = scan;
   const bytes = records.reduce((sum, { body }) => sum + body.length, 0);
-  return {
-    number,
-    replay: { records: records.length, bytes, tornBytes: scan.tornBytes, lost },
-  };
+  return { records: records.length, bytes, tornBytes: scan.tornBytes, lost };
 }
 
 function damagedLog(what: string): StoreError {

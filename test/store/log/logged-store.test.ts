@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it, test } from 'vitest';
 import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
 import { LoggedStore, type LoggedStoreOptions } from '../../../src/store/log/logged-store.ts';
-import { openLog } from '../../../src/store/log/open.ts';
+import { beginLog } from '../../../src/store/log/open.ts';
 import { readPosition } from '../../../src/store/log/position.ts';
 import { openMemoryStore } from '../../../src/store/memory/engine.ts';
 import type { Store } from '../../../src/store/port.ts';
@@ -52,7 +52,7 @@ afterEach(() => {
 async function openFiles(folder: string, options: LoggedStoreOptions = {}): Promise<LoggedStore> {
   const tables = await openLmdbStore(folder, { reserveBytes: 0 });
   const small = { logBytes: 2 ** 20, ...options };
-  return (await openLog(tables, folder, small, noCopy)).store;
+  return beginLog(tables, folder, small, noCopy);
 }
 storeContract('a log in a file before LMDB', () => openFiles(newFolder()));
 storeContract('the same, with large batches committed directly', () =>

@@ -7,7 +7,7 @@ import { StoreError } from '../../../src/store/errors.ts';
 import { markClean } from '../../../src/store/lmdb/mark-clean.ts';
 import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
 import type { LoggedStore } from '../../../src/store/log/logged-store.ts';
-import { type LogOptions, openLog, type Replay } from '../../../src/store/log/open.ts';
+import { applyLog, beginLog, type LogOptions, type Replay } from '../../../src/store/log/open.ts';
 import { LOG_FILE } from '../../../src/store/log/ring/file.ts';
 import { BLOCK_BYTES } from '../../../src/store/log/ring/format.ts';
 import { commit } from '../contract.ts';
@@ -33,7 +33,8 @@ async function open(
 ): Promise<{ store: LoggedStore; replay: Replay }> {
   const tables = await openLmdbStore(folder, { reserveBytes: 0 });
   try {
-    return await openLog(tables, folder, options, markClean);
+    const replay = await applyLog(tables, folder, options);
+    return { store: await beginLog(tables, folder, options, markClean), replay };
   } catch (error) {
     await tables.close(false);
     throw error;

@@ -3,7 +3,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '../../sync-folder.ts';
+import { syncFolder } from '../../disk/sync-folder.ts';
 import { BLOCK_BYTES, headerBlock, type RingHeader, readHeader } from './format.ts';
 
 /** How the file is called, in the folder of the tables: what brings those back or puts them aside takes it along. */

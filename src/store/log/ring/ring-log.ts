@@ -5,9 +5,9 @@ import { close, fdatasync, write, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { assert } from '../../../util/assert.ts';
+import { freeBytesAt } from '../../disk/free-bytes.ts';
+import { Watchdog } from '../../disk/watchdog.ts';
 import { FailedCommitError, StuckCommitError } from '../../errors.ts';
-import { freeBytesAt } from '../../free-bytes.ts';
-import { Watchdog } from '../../watchdog.ts';
 import type { BatchLog } from '../batch-log.ts';
 import {
   coveredHead,
