@@ -1,5 +1,7 @@
 // Owns the one change that is made to a copy of a store: that it needs no log. Never touches a store that is in use.
 
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { putPosition, readPosition } from '../log/position.ts';
 import { openLmdbStore } from './open.ts';
 
@@ -9,4 +11,5 @@ export async function markClean(folder: string): Promise<void> {
   const position = readPosition(copy);
   if (position !== null) putPosition(copy, { ...position, clean: true });
   await copy.close();
+  await rm(join(folder, 'lock.mdb'), { force: true });
 }

@@ -117,7 +117,9 @@ async function replayLog(
   let scan: RingScan = { records: [], tornBytes: 0, damaged: null, beyond: 0 };
   if (file === null) lost = `${path} is not there`;
   else if (file.header === null) lost = `${path} is damaged at its beginning`;
-  else if (file.header.salt !== position.salt) lost = `${path} belongs to other data`;
+  else if (file.header.fileBytes !== file.bytes.length) {
+    lost = `${path} has ${file.bytes.length} bytes of ${file.header.fileBytes}`;
+  } else if (file.header.salt !== position.salt) lost = `${path} belongs to other data`;
   else {
     scan = scanRing(file.bytes, position.salt, position.number);
     if (scan.damaged !== null) {

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,8 +126,17 @@ test('a log that is not there, or belongs to other data, is refused by name', as
   const other = await crashed();
   cpSync(join(other, LOG_FILE), join(folder, LOG_FILE));
   await expect(open(folder)).rejects.toThrow(/batches\.log belongs to other data/);
+  truncateSync(join(folder, LOG_FILE), 2 ** 19);
+  await expect(open(folder)).rejects.toThrow(/batches\.log has 524288 bytes of 1048576/);
   await flip(folder, 3);
   await expect(open(folder)).rejects.toThrow(/batches\.log is damaged at its beginning/);
+  rmSync(join(folder, LOG_FILE));
+  mkdirSync(join(folder, LOG_FILE));
+  await expect(open(folder)).rejects.toThrow(/batches\.log is no file, and cannot be the log/);
+  rmSync(join(folder, LOG_FILE), { recursive: true });
+  writeFileSync(join(folder, LOG_FILE), '');
+  truncateSync(join(folder, LOG_FILE), 2 ** 40);
+  await expect(open(folder)).rejects.toThrow(/batches\.log has 1099511627776 bytes, and cannot/);
   rmSync(join(folder, LOG_FILE));
   await expect(open(folder)).rejects.toThrow(/batches\.log is not there/);
   const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
