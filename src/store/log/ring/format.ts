@@ -2,10 +2,11 @@
 
 import { checksum } from '../../checksum.ts';
 
-/** Records begin at multiples of this, so that no write touches a sector of a record that was acknowledged. */
+/**
+ * Records begin at multiples of this, the first behind the block of the header, so that no write touches a sector of a
+ * record that was acknowledged.
+ */
 export const BLOCK_BYTES = 4096;
-/** Where the first record may lie: behind the header's block. */
-export const FIRST_RECORD_AT = BLOCK_BYTES;
 
 /*
  *   header block   "LeveretL" | u32 1 | u32 bytes of the file | u64 salt | u32 CRC32 of all before it

@@ -10,8 +10,8 @@ import { Watchdog } from '../../disk/watchdog.ts';
 import { FailedCommitError, StuckCommitError } from '../../errors.ts';
 import type { BatchLog } from '../batch-log.ts';
 import {
+  BLOCK_BYTES,
   coveredHead,
-  FIRST_RECORD_AT,
   RECORD_HEAD_BYTES,
   recordBytes,
   writeHead,
@@ -54,7 +54,7 @@ export class RingLog implements BatchLog {
     this.file = file;
     this.salt = salt;
     this.durable = durable;
-    this.room = new RingRoom(FIRST_RECORD_AT, file.bytes);
+    this.room = new RingRoom(BLOCK_BYTES, file.bytes);
     this.bodyBytesMax = Math.floor(file.bytes / RECORD_PART) - RECORD_HEAD_BYTES;
     this.watchdog = new Watchdog(timeoutMs, () => this.end(new StuckCommitError(timeoutMs)));
   }

@@ -3,13 +3,7 @@
 
 import { checksum } from '../../checksum.ts';
 import type { LogRecord } from '../batch-log.ts';
-import {
-  BLOCK_BYTES,
-  FIRST_RECORD_AT,
-  RECORD_HEAD_BYTES,
-  readHead,
-  recordBytes,
-} from './format.ts';
+import { BLOCK_BYTES, RECORD_HEAD_BYTES, readHead, recordBytes } from './format.ts';
 
 /** What a log's file has behind a number. */
 export interface RingScan {
@@ -37,7 +31,7 @@ export function scanRing(bytes: Buffer, salt: string, after: number): RingScan {
   const found: Found[] = [];
   const torn = new Map<number, number>();
   const saltBytes = Buffer.from(salt, 'hex');
-  for (let at = FIRST_RECORD_AT; at < bytes.length; ) {
+  for (let at = BLOCK_BYTES; at < bytes.length; ) {
     const head = readHead(bytes, at, saltBytes);
     if (head === null) {
       at += BLOCK_BYTES;
