@@ -52,8 +52,17 @@ export const BROKEN = [
     rule: 'I8',
     change: {
       file: 'broker/queue/delay/queue-delays.js',
-      from: 'if ((flags & PUSH_STEP) === 0)',
-      to: 'if (flags >= 0)',
+      from: '(flags & PUSH_STEP) === 0 && ',
+      to: '',
+    },
+  },
+  {
+    name: 'a queue delivers before the commit though it is to do so after it',
+    rule: 'I23',
+    change: {
+      file: 'broker/queue/delay/queue-delays.js',
+      from: ' && !rules.deliversAfterCommit',
+      to: '',
     },
   },
   {

@@ -35,6 +35,8 @@ function publish(state, conn, entry) {
     fate: 'unknown',
     returned: false,
     survived: false,
+    /** Whether a queue gave it out that does so once it is durable. */
+    seen: false,
     /** @type {Map<string, any[]>} */
     deliveries: new Map(),
   };

@@ -94,6 +94,8 @@ export type QueuePlan = {
   diesOf?: 'expired' | 'maxlen' | 'delivery_limit';
   /** What has moved is delivered once that is durable: no kill undoes a move that was seen. */
   held?: boolean;
+  /** It delivers after the commit: what was seen of it is in all queues of its publish. */
+  sure?: boolean;
   deliveryLimit?: number;
   priorityMax?: number;
   /** Messages wait so long at most, ms. */

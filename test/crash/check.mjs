@@ -43,6 +43,7 @@ export const RULES = {
   I20: 'a stream has what is confirmed once, in order of its publisher, and no gaps in its offsets',
   I21: 'what was read of a stream stays: its offset names it, and no other',
   I22: 'a group goes on at its place in a stream: not behind acks that are durable, not ahead of those it sent',
+  I23: 'what a queue that delivers after the commit has given out is in all queues of its publish or transaction, confirmed or not',
 };
 
 /**
@@ -229,8 +230,18 @@ function noteSurvival(state, message) {
   for (const list of message.deliveries.values()) {
     if (list.some((delivery) => delivery.spawn > message.spawn)) message.survived = true;
   }
+  noteSeen(state, message);
   if (!message.survived) return;
   count(state, 'unconfirmed, but there after the kill');
+  if (message.group !== null) state.groups.set(message.group, message.id);
+}
+
+/** What was delivered after the commit is durable. */
+function noteSeen(state, message) {
+  const { queues } = state.history;
+  message.seen = [...message.deliveries.keys()].some((queue) => queues[queue]?.sure === true);
+  if (!message.seen) return;
+  count(state, 'unconfirmed, but seen after the commit');
   if (message.group !== null) state.groups.set(message.group, message.id);
 }
 
@@ -277,7 +288,8 @@ function isOwed(state, message) {
   }
   if (message.fate === 'confirmed') return 'I1';
   const together = message.group !== null && state.groups.has(message.group);
-  return message.survived || together ? 'I7' : null;
+  if (message.survived || together) return 'I7';
+  return message.seen ? 'I23' : null;
 }
 
 function judgePresence(state, message, queue, rule) {
@@ -285,9 +297,11 @@ function judgePresence(state, message, queue, rule) {
   const why =
     rule === 'I1'
       ? 'confirmed'
-      : message.survived
-        ? 'unconfirmed but there after a kill'
-        : `of transaction ${message.group}, of which others were there after a kill`;
+      : rule === 'I23'
+        ? 'unconfirmed but seen after the commit'
+        : message.survived
+          ? 'unconfirmed but there after a kill'
+          : `of transaction ${message.group}, of which others were there after a kill`;
   if (list === undefined) {
     fault(state, rule, `${message.id}: ${why}, never delivered from ${queue}`);
     return;

@@ -3,13 +3,14 @@
 import { expect, test } from 'vitest';
 import { check } from './check.mjs';
 import { MUTANTS, runMutants } from './mutants.mjs';
-import { FAN, LEASE_US, Story } from './story.ts';
+import { FAN, LEASE_US, Story, SURE } from './story.ts';
 import { keptStoryOfStream } from './story-of-stream.ts';
 
 /** A run with one kill in which everything happened and every promise was kept. */
 function keptStory(): Story {
   const [one, two] = FAN as [string, string];
-  const story = new Story().connect(1, one, two, 'crash.work', 'crash.dead', 'crash.transient');
+  const story = new Story();
+  story.connect(1, one, two, 'crash.work', 'crash.dead', 'crash.transient', ...SURE);
   story.pub(1, 1, FAN).pub(1, 2, FAN).pub(1, 3, ['crash.work']).pub(1, 4, []);
   story.publisher.push({ e: 'return', conn: 'p#1', pub: 'p', seq: 4 });
   story.conf(1, 4, true);
@@ -21,6 +22,8 @@ function keptStory(): Story {
   story.settle(1, two, 'ack', true).barrier(1, two, 1);
   story.dlv(1, 'crash.work', 3).settle(1, 'crash.work', 'reject').barrier(1, 'crash.work', 1);
   story.dlv(1, 'crash.transient', 5).settle(1, 'crash.transient', 'ack');
+  story.pub(1, 9, SURE);
+  for (const queue of SURE) story.dlv(1, queue, 9).settle(1, queue, 'ack');
   story.connect(2, one, two, 'crash.work', 'crash.dead', 'crash.transient');
   story.dlv(2, one, 6, true).dlv(2, one, 7).settle(2, one, 'ack', true);
   story.dlv(2, two, 6).settle(2, two, 'ack');
@@ -96,7 +99,7 @@ function keptStoryOfQueues(): Story {
 test('nothing is wrong with a history in which every promise was kept', () => {
   const { violations, counts } = check(keptStory().history);
   expect(violations).toEqual([]);
-  expect(counts).toMatchObject({ published: 8, confirmed: 5, unconfirmed: 3, 'dead-lettered': 1 });
+  expect(counts).toMatchObject({ published: 9, confirmed: 5, unconfirmed: 4, 'dead-lettered': 1 });
   const ofQueues = check(keptStoryOfQueues().history);
   expect(ofQueues.violations).toEqual([]);
   expect(ofQueues.counts).toMatchObject({
@@ -195,6 +198,23 @@ test('a count that was behind a passed barrier is there after a kill', () => {
 test('an unconfirmed message may be lost, also after a delivery the kill cut short', () => {
   const story = new Story().connect(1, 'crash.fan.1').pub(1, 1, FAN).dlv(1, 'crash.fan.1', 1);
   expect(story.connect(2).rules()).toEqual([]);
+});
+
+test('what was seen after the commit is in all queues of its publish or transaction, confirmed or not', () => {
+  const [one, two] = SURE as [string, string];
+  const seen = (to: string[]) => {
+    const story = new Story().connect(1, ...SURE).pub(1, 1, to);
+    return story.dlv(1, one, 1).settle(1, one, 'ack').connect(2, two, 'crash.work');
+  };
+  expect(seen(SURE).rules()).toEqual(['I23']);
+  const whole = seen(SURE).dlv(2, two, 1).settle(2, two, 'ack');
+  expect(whole.rules()).toEqual([]);
+  const unacked = new Story().connect(1, ...SURE).pub(1, 1, [one]);
+  expect(unacked.dlv(1, one, 1).connect(2, one).rules()).toEqual(['I23']);
+  const group = { group: 'p/1' };
+  const commit = new Story().connect(1, one).pub(1, 1, [one], group);
+  commit.pub(1, 2, ['crash.work'], group).dlv(1, one, 1).settle(1, one, 'ack').connect(2);
+  expect(commit.rules()).toEqual(['I7']);
 });
 
 test('a confirmed message that was delivered but not acked before the kill must come again', () => {

@@ -21,12 +21,13 @@ const AGAIN_MOST = 60;
 const JOBS = 40;
 
 class Publisher {
-  constructor({ name, routes, window, persistent, tx }) {
+  constructor({ name, routes, window, persistent, tx, blind = false }) {
     this.name = name;
     this.routes = routes;
     this.window = window;
     this.persistent = persistent;
     this.tx = tx;
+    this.blind = blind;
     this.random = createRandom(`${config.run} ${name}`);
     this.seq = 0;
     this.link = null;
@@ -63,6 +64,7 @@ class Publisher {
 
   async publishWithConfirms(link, channel) {
     channel.on('ack', ({ deliveryTag, multiple }) => {
+      if (this.blind) return;
       journal.note({ e: 'conf', conn: link.conn, tag: deliveryTag, multiple });
     });
     channel.on('nack', ({ deliveryTag, multiple }) => {

@@ -5,6 +5,8 @@ import { check } from './check.mjs';
 
 export const FAN = ['crash.fan.1', 'crash.fan.2'];
 const SECOND_SPAWN = 10_000;
+/** Queues that deliver after the commit. */
+export const SURE = ['crash.sure.1', 'crash.sure.2'];
 export const STREAM = 'crash.stream';
 /** A queue and the stream. */
 export const EVENTS = ['crash.fan.2', STREAM];
@@ -52,6 +54,8 @@ export class Story {
         retryMin: 60,
       },
       'crash.retry.dead': { ordered: false, deadLetterTo: null },
+      'crash.sure.1': { ordered: true, deadLetterTo: null, sure: true },
+      'crash.sure.2': { ordered: true, deadLetterTo: null, sure: true },
       'crash.once': { ordered: false, deadLetterTo: null, once: true },
       'crash.job': { ordered: false, deadLetterTo: null, once: 'ack' },
       'crash.first.1': { ordered: false, deadLetterTo: null, once: true },

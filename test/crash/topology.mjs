@@ -8,6 +8,8 @@ export const FIRST = 'crash.first';
 /** Fan-out to a queue and to the stream. */
 export const EVENTS = 'crash.events';
 export const STREAM = 'crash.stream';
+/** Fan-out to queues that deliver after the commit. */
+export const SURE = 'crash.sure';
 /** Reads it, and goes on where it was. */
 export const GROUP = 'crash';
 export const BARRIER = 'crash.barrier';
@@ -51,6 +53,7 @@ const KEPT = 4_096;
  * or with 'ack' while that is there.
  * `keeps`: it is a stream, and keeps so many messages at least. `group`: reads it, and goes on where it was.
  * HANDED_ON: its worker moves them, by a publish that acks what it was given. `held`: none is seen that a kill then undoes.
+ * `sure`: it delivers after the commit: what any consumer has seen is in all queues of its publish, confirmed or not.
  * @type {import('./check.d.mts').History['queues']}
  */
 export const QUEUES = {
@@ -101,9 +104,12 @@ export const QUEUES = {
     retryMin: RETRY_MIN_MS,
     deliveryLimit: GROUPED_LIMIT,
   },
+  'crash.sure.1': { ordered: true, deadLetterTo: null, sure: true },
+  'crash.sure.2': { ordered: true, deadLetterTo: null, sure: true },
   [STREAM]: { ordered: false, deadLetterTo: null, keeps: KEPT, group: GROUP },
 };
 
+const AFTER_COMMIT = { 'x-deliver-after-commit': true };
 const KEYS = { 'x-message-deduplication': true, 'x-cache-size': 100_000 };
 
 /** Arguments beyond those for dead-lettering; the TTL comes from a policy. */
@@ -117,6 +123,8 @@ const ARGUMENTS = {
     'x-delayed-retry-min': RETRY_MIN_MS,
     'x-delivery-limit': GROUPED_LIMIT,
   },
+  'crash.sure.1': AFTER_COMMIT,
+  'crash.sure.2': AFTER_COMMIT,
   'crash.once': KEYS,
   'crash.job': { 'x-message-deduplication': true, 'x-cache-release': 'ack' },
   [STREAM]: { 'x-queue-type': 'stream', 'x-max-length': KEPT },
@@ -158,14 +166,15 @@ function policy(name, pattern, definition) {
 
 const FIRST_QUEUES = ['crash.first.1', 'crash.first.2'];
 const EVENT_QUEUES = ['crash.fan.2', STREAM];
+const SURE_QUEUES = ['crash.sure.1', 'crash.sure.2'];
 export const FAN_QUEUES = ['crash.fan.1', 'crash.fan.2', 'crash.fan.3'];
 
-const MIXED_ROUTES = ['fan', 'direct', 'work', 'events'];
+const MIXED_ROUTES = ['fan', 'direct', 'work', 'events', 'sure'];
 const DYING_ROUTES = ['ttl', 'max', 'limit', 'priority', 'later', 'retry'];
 
 /**
  * One entry a process, one item a publisher with its own connection. `window` is how many
- * publishes may wait for their confirms.
+ * publishes may wait for their confirms. One that is `blind` is told of them and notes none, so that nothing is owed to it.
  */
 export const PUBLISHERS = [
   [
@@ -176,6 +185,7 @@ export const PUBLISHERS = [
     { name: 'p8', routes: ['step'], window: 50, persistent: true, tx: false },
     { name: 'p9', routes: ['lease'], window: 10, persistent: true, tx: false },
     { name: 'p11', routes: ['once', 'first', 'job'], window: 20, persistent: true, tx: false },
+    { name: 'p13', routes: ['sure'], window: 30, persistent: true, tx: false, blind: true },
     { name: 'p10', routes: ['grouped'], window: 10, persistent: true, tx: false },
   ],
   [
@@ -198,6 +208,7 @@ export const CONSUMERS = [
     { name: 'c1', queue: 'crash.fan.1', prefetch: 100, requeue: 0, reject: 0 },
     { name: 'c2', queue: 'crash.fan.3', prefetch: 20, requeue: 0.1, reject: 0 },
     { name: 'c3', queue: 'crash.dead', prefetch: 50, requeue: 0.1, reject: 0 },
+    { name: 'c32', queue: 'crash.sure.1', prefetch: 200, requeue: 0.02, reject: 0 },
     { name: 'c4', queue: 'crash.direct', prefetch: 10, requeue: 0.1, reject: 0, tx: true },
   ],
   [
@@ -226,6 +237,7 @@ export const CONSUMERS = [
     { name: 'c18', queue: 'crash.retry.dead', prefetch: 50, requeue: 0.05, reject: 0 },
     { name: 'c19', queue: 'crash.step', prefetch: 20, requeue: 0.1, reject: 0, handsOn: true },
     { name: 'c20', queue: 'crash.step.done', prefetch: 50, requeue: 0.05, reject: 0 },
+    { name: 'c33', queue: 'crash.sure.2', prefetch: 20, requeue: 0.05, reject: 0 },
     { name: 'c24', queue: 'crash.grouped', prefetch: 60, requeue: 0.03, reject: 0 },
     { name: 'c28', queue: 'crash.first.2', prefetch: 50, requeue: 0.1, reject: 0 },
     { name: 'c29', queue: 'crash.job', prefetch: 20, requeue: 0.1, reject: 0 },
@@ -233,10 +245,11 @@ export const CONSUMERS = [
   ],
 ];
 
-/** No other broker has groups of streams: then there is no stream. */
+/** No other broker has groups of streams, nor classic queues that deliver after the commit: then these are not there. */
 export function queuesOf(broker) {
   if (broker === 'leveret') return QUEUES;
-  return Object.fromEntries(Object.entries(QUEUES).filter(([name]) => name !== STREAM));
+  const known = Object.entries(QUEUES).filter(([name, { sure }]) => name !== STREAM && !sure);
+  return Object.fromEntries(known);
 }
 
 /** Where a message of a route is published, and the queues it must then be in. */
@@ -244,6 +257,10 @@ export function placeOf(route, broker) {
   if (route === 'events') {
     const queues = EVENT_QUEUES.filter((name) => name in queuesOf(broker));
     return { exchange: EVENTS, key: 'event', queues };
+  }
+  if (route === 'sure') {
+    const queues = SURE_QUEUES.filter((name) => name in queuesOf(broker));
+    return { exchange: SURE, key: 'sure', queues };
   }
   if (route === 'fan') return { exchange: FANOUT, key: 'news', queues: FAN_QUEUES };
   if (route === 'first') return { exchange: FIRST, key: '', queues: FIRST_QUEUES, once: true };
@@ -273,6 +290,10 @@ export async function declareTopology(channel, broker) {
   await channel.assertExchange(EVENTS, 'fanout', { durable: true });
   for (const name of EVENT_QUEUES) {
     if (name in queues) await channel.bindQueue(name, EVENTS, '');
+  }
+  await channel.assertExchange(SURE, 'fanout', { durable: true });
+  for (const name of SURE_QUEUES) {
+    if (name in queues) await channel.bindQueue(name, SURE, '');
   }
   await channel.assertExchange(FIRST, 'fanout', { durable: true, arguments: KEYS });
   for (const name of FIRST_QUEUES) await channel.bindQueue(name, FIRST, '');

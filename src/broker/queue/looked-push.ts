@@ -1,5 +1,5 @@
 // Owns the push of a message that is looked at before it is taken in: its queue may refuse it or drop it as a duplicate, or
-// it waits, or is in a group. Never sees what comes in plainly: queue.ts has that way by itself, short enough to be fast.
+// it waits, for its time or the disk, or is in a group. Never sees what comes in plainly: queue.ts has that way by itself, short enough to be fast.
 
 import type { MessageLog } from '../../message/log/log.ts';
 import type { QueueDelays } from './delay/queue-delays.ts';
@@ -43,6 +43,6 @@ export function lookedPush(
     return TAKEN;
   }
   duplicates?.takes(position, flags);
-  const taken = delays.step(position, bodyBytes, flags);
+  const taken = delays.awaitDisk(position, bodyBytes, flags);
   return taken || messages.pushGrouped(position, bodyBytes, flags) ? TAKEN : PLAIN;
 }

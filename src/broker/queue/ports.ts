@@ -125,13 +125,14 @@ export interface QueueHome {
   /**
    * Hands a message on to where the queue's dead letters go; it is still in the queue. Returns the steps of that,
    * not begun, where they are too many for one turn: the batch of the last one must have all of them. `returns`: how
-   * often it came back, where it died of that.
+   * often it came back, where it died of that. `held`: it must not be seen before the batch being gathered is durable.
    */
   deadLetter(
     queue: DyingQueue,
     position: number,
     reason: DeathReason,
     returns: number,
+    held: boolean,
   ): Steps | null;
   /** Takes over a message that cannot be looked at; the queue lets go of it in the same turn. */
   setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void;

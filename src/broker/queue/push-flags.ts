@@ -6,7 +6,10 @@ export const PUSH_EXPIRES = 2;
 export const PUSH_PRIORITY = 4;
 /** Its headers may say when it is due. */
 export const PUSH_DELAYED = 8;
-/** Its publish settles deliveries: it goes out once the disk has both, so that no crash undoes what was seen. */
+/**
+ * It goes out once the disk has it, so that no crash undoes what was seen: its publish settles deliveries, or it is the copy
+ * of a message that waited for the disk.
+ */
 export const PUSH_STEP = 16;
 /** It was in a queue before, and is moved: it is no duplicate of itself. */
 export const PUSH_CAME_BEFORE = 32;

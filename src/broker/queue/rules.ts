@@ -63,6 +63,8 @@ export interface QueueRules {
   readonly deliveryRate: DeliveryRate | null;
   /** How duplicates are told; null: they are not. */
   readonly duplicates: DuplicateRule | null;
+  /** Whether stored messages go out only once a durable batch has them. */
+  readonly deliversAfterCommit: boolean;
 }
 
 /**
@@ -129,6 +131,7 @@ export function rulesOf(
     deliveryRate: rateOf(args, policy, operator, least('delivery-burst')),
     // As in RabbitMQ's plugin, a policy wins over an argument.
     duplicates: duplicateRule((key) => policy?.get(key) ?? argument(key)),
+    deliversAfterCommit: setting('deliver-after-commit') === true,
   };
 }
 
@@ -191,9 +194,10 @@ export function isBounded({ lengthMax, lengthBytesMax }: QueueRules): boolean {
   return lengthMax !== Infinity || lengthBytesMax !== Infinity;
 }
 
-/** Whether a message is looked at as it comes: it may be refused, or wait, or belongs to a group. */
+/** Whether a message is looked at as it comes: it may be refused, or wait, for the disk as well, or belongs to a group. */
 export function looksAtPushes(rules: QueueRules): boolean {
-  if (rules.messageDelayMs > 0 || rules.groupHeader !== null) return true;
+  if (rules.messageDelayMs > 0 || rules.groupHeader !== null || rules.deliversAfterCommit)
+    return true;
   return isBounded(rules) && rules.overflow !== 'drop-head';
 }
 

@@ -13,6 +13,7 @@ import {
   PUSH_EXPIRES,
   PUSH_PRIORITY,
   PUSH_PRIORITY_SHIFT,
+  PUSH_STEP,
   PUSH_STREAM_HEADERS,
 } from '../queue/push-flags.ts';
 import type { Steps } from '../turn/slices.ts';
@@ -26,6 +27,8 @@ export interface Copy {
   readonly expiryMs: number;
   /** Whether it is moved, and so no duplicate of itself where it comes to. */
   readonly moved?: boolean;
+  /** Whether what is copied waits for the disk: the copy must not be seen before it, either. */
+  readonly held?: boolean;
 }
 
 /** A copy that is whole, and in no queue yet. */
@@ -50,6 +53,7 @@ export function prepareCopy(core: BrokerCore, message: ReadMessage, copy: Copy):
   if (priority !== null) flags |= PUSH_PRIORITY | (priority << PUSH_PRIORITY_SHIFT);
   if (copy.expiryMs !== NO_EXPIRY) flags |= PUSH_EXPIRES;
   if (copy.moved === true) flags |= PUSH_CAME_BEFORE;
+  if (copy.held === true) flags |= PUSH_STEP;
   return { chunk, bodyBytes: message.body.length, flags };
 }
 

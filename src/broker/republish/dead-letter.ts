@@ -30,7 +30,8 @@ export interface RoutedVhost {
  * exists. The caller then settles it in `queue` within the same turn, so that one batch holds both:
  * on disk the message is here or there, never in both and never in none. Where it goes to very many queues,
  * nothing has changed yet: the caller gets the steps to take, one batch for all, and settles it with the last. `returns`: how
- * often it came back, where it died of that, as the dead letter says then; else 0.
+ * often it came back, where it died of that, as the dead letter says then; else 0. `held`: it waits for the disk, and so
+ * does the dead letter.
  */
 export function deadLetter(
   core: BrokerCore,
@@ -39,6 +40,7 @@ export function deadLetter(
   position: number,
   reason: DeathReason,
   returns: number,
+  held = false,
 ): Steps | null {
   const { deadLetterExchange, deadLetterRoutingKey, deadLetterStrategy } = queue.rules;
   if (deadLetterExchange === null || !vhost.exchanges.has(deadLetterExchange)) {
@@ -67,7 +69,7 @@ export function deadLetter(
   }
   const payload = replaceHeaders(message.headerPayload, headers, expiration !== null);
   const copy = { exchange: deadLetterExchange, routingKey, headerPayload: payload };
-  const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY });
+  const prepared = prepareCopy(core, message, { ...copy, expiryMs: NO_EXPIRY, held });
   const keep = keepOf(targets);
   const stored = keep === KEEP_ALL || (message.persistent && keep !== KEEP_NONE);
   // Up to here the message was looked at; from here on there is no way back.

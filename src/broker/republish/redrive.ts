@@ -48,6 +48,7 @@ export function redriveMessage(
     headerPayload: counted ? replaceHeaders(headerPayload, headers, false) : headerPayload,
     expiryMs: expiryMsOf(message.expiration),
     moved: true,
+    held: entry.lane.isHeld(entry.inner),
   };
   if (placeCopy(core, prepareCopy(core, message, copy), [target]) > 0) return 'refused';
   core.line.begin();

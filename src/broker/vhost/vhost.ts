@@ -351,8 +351,9 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
     position: number,
     reason: DeathReason,
     returns: number,
+    held: boolean,
   ): Steps | null {
-    return deadLetter(this.broker.core, this, queue, position, reason, returns);
+    return deadLetter(this.broker.core, this, queue, position, reason, returns, held);
   }
 
   setAside(queue: DyingQueue, entry: HeldEntry, doing: string, error: unknown): void {

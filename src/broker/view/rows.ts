@@ -239,7 +239,7 @@ export function detailOfQueue(broker: Broker, vhost: Vhost, queue: Queue): Queue
     head_message_timestamp: headTimestamp(broker, queue),
     latency: latency === null ? null : viewLatency(latency),
     retry_rule: retryWords(queue.rules),
-    delivery_rule: paceWords(queue.rules),
+    delivery_rule: paceWords(queue.rules, queue.durable),
     message_groups: queue.messages.grouped?.groups.count ?? null,
   };
 }

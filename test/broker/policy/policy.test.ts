@@ -56,6 +56,7 @@ test.each<[string, PolicyInput['definition'], string]>([
   ['expires', 0, '0 is not a valid queue expiry'],
   ['message-ttl', -1, '-1 is not a valid message TTL'],
   ['overflow', 'x', '<<"x">> is not a valid overflow value'],
+  ['deliver-after-commit', 1, '1 is not a valid deliver after commit value'],
   ['queue-version', 3, '3 is not a valid queue-version value'],
   ['queue-master-locator', 'x', '<<"x">> invalid queue-master-locator value'],
   ['alternate-exchange', 1, '1 is not a valid alternate exchange name'],

@@ -33,6 +33,7 @@ test('a queue without arguments and policies has no limits', () => {
     singleActiveSpread: false,
     deliveryRate: null,
     duplicates: null,
+    deliversAfterCommit: false,
     groupHeader: null,
     groupUnackedMax: 1,
     unackedMax: Infinity,

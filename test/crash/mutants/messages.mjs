@@ -25,6 +25,7 @@ export const MESSAGE_MUTANTS = [
   { name: 'two messages change places', rule: 'I6', spoil: swapOrder },
   { name: 'an unconfirmed fan-out survives in part', rule: 'I7', spoil: halveFanout },
   { name: 'half of a transaction', rule: 'I7', spoil: halveTransaction },
+  { name: 'what was seen after the commit is in one queue alone', rule: 'I23', spoil: halveSeen },
   { name: 'a rejected message is in both queues', rule: 'I7', spoil: doubleMove },
   { name: 'a rejected message is in neither queue', rule: 'I7', spoil: loseMove },
   { name: 'a publish is confirmed twice', rule: 'I9', spoil: confirmTwice },
@@ -148,6 +149,26 @@ function halveFanout(history) {
     ({ to, group, once }) => to.length > 1 && group === null && once === undefined,
     (entry, deliveries) => deliveries.get(`${idOf(entry)} ${entry.to[1]}`),
   );
+}
+
+/** Published and given out before a kill, never confirmed; of the other queue nothing is known. */
+function halveSeen(history) {
+  const opens = new Map();
+  for (const { entry } of entriesOf(history, 'open')) opens.set(entry.conn, entry.t);
+  const confirmed = confirmedIds(history);
+  const deliveries = deliveriesOf(history);
+  for (const { entry } of entriesOf(history, 'pub')) {
+    const [one, other] = entry.to;
+    if (history.queues[one]?.sure !== true || confirmed.has(idOf(entry))) continue;
+    const places = deliveries.get(`${idOf(entry)} ${one}`);
+    const nextSpawn = history.spawns.find((t) => t > opens.get(entry.conn));
+    const early = places?.every((place) => !(opens.get(place.entry.conn) > nextSpawn));
+    const lost = deliveries.get(`${idOf(entry)} ${other}`);
+    if (entry.group !== null || early !== true || lost === undefined) continue;
+    blank(lost);
+    return true;
+  }
+  return false;
 }
 
 function halveTransaction(history) {

@@ -236,6 +236,12 @@ const SETTINGS = [
     anIntegerFrom(1, 'is not a valid group concurrency', OPERATOR),
     'How many messages of one group may be unacked at a time, 1 unless it is set. In a queue without `x-group-header`: how many of all its consumers together.',
   ),
+  row(
+    'deliver-after-commit',
+    flag,
+    aFlag('is not a valid deliver after commit value'),
+    'Whether persistent messages go out only once the disk has them, with all that their publish put elsewhere, confirmed or not; each delivery then takes a commit. For durable queues; others have nothing to wait for.',
+  ),
   ...STREAM_SETTINGS,
   ...KEPT_SETTINGS,
 ] as const;

@@ -116,12 +116,14 @@ export class QueueDelays implements DelayOwner {
   }
 
   /**
-   * Adds a message whose publish settles deliveries: it waits for the disk alone. False: it is none, and nothing is
-   * added. Like one that has waited for its time, a crash undoes it as long as no durable batch has it.
+   * Adds a message that waits for the disk alone: its publish settles deliveries, or all of this queue do. False: it does
+   * not wait, and nothing is added. Like one that has waited for its time, a crash undoes it as long as no durable batch
+   * has it.
    */
-  step(position: number, bodyBytes: number, flags: number): boolean {
-    if ((flags & PUSH_STEP) === 0) return false;
-    this.queue.messages.pushWaited(position, bodyBytes, flags, false, 0, 0);
+  awaitDisk(position: number, bodyBytes: number, flags: number): boolean {
+    const { rules, messages } = this.queue;
+    if ((flags & PUSH_STEP) === 0 && !rules.deliversAfterCommit) return false;
+    messages.pushWaited(position, bodyBytes, flags, false, 0, 0);
     return true;
   }
 

@@ -7,6 +7,7 @@ import type { Lane } from '../messages/lane.ts';
 import type { TakenEntry } from '../messages/queue-entries.ts';
 import { type BrowsedEntry, takeLost } from '../messages/visiting.ts';
 import type { DeathReason, QueueHome, QueueHost, Refusing } from '../ports.ts';
+import { PUSH_STEP } from '../push-flags.ts';
 import { DeathLine, type EndingQueue } from './death-line.ts';
 import { type ExpiredPlace, expiredLane, expiredNext, HEAD, nextExpiryMs } from './expiry.ts';
 
@@ -174,7 +175,12 @@ export class Endings implements Refusing {
     const { messages } = this.queue;
     if (this.endLost(seq)) return null;
     const returns = reason === 'delivery_limit' ? messages.returnsOf(seq) : 0;
-    const { letter, failed } = this.handOn(messages.positionOf(seq), reason, returns);
+    const { letter, failed } = this.handOn(
+      messages.positionOf(seq),
+      reason,
+      returns,
+      messages.isHeld(seq),
+    );
     if (failed !== null) this.setAside(seq, reason, failed.error);
     else if (letter === null) messages.end(seq);
     return letter;
@@ -196,8 +202,9 @@ export class Endings implements Refusing {
 
   /** It is the turn of one that was refused. Returns what is to be done in steps, one batch for all. */
   handOnRefused(position: number, bodyBytes: number, flags: number): Steps | null {
-    const { messages } = this.queue;
-    const { letter, failed } = this.handOn(position, 'maxlen', 0);
+    const { messages, rules } = this.queue;
+    const held = rules.deliversAfterCommit || (flags & PUSH_STEP) !== 0;
+    const { letter, failed } = this.handOn(position, 'maxlen', 0, held);
     if (failed === null) return letter;
     // To be set aside it has to be a message of this queue.
     this.home.setAside(
@@ -238,7 +245,7 @@ export class Endings implements Refusing {
   }
 
   /** What is thrown before anything changed is noted as failed; what is thrown after that goes on its way. */
-  private handOn(position: number, reason: DeathReason, returns: number): HandedOn {
+  private handOn(position: number, reason: DeathReason, returns: number, held: boolean): HandedOn {
     if (this.queue.rules.deadLetterExchange === null) {
       countDeath(this.queue, reason, 'disabled', false);
       return AT_ONCE;
@@ -246,7 +253,7 @@ export class Endings implements Refusing {
     const { line } = this.host;
     const { begun } = line;
     try {
-      const letter = this.home.deadLetter(this.queue, position, reason, returns);
+      const letter = this.home.deadLetter(this.queue, position, reason, returns, held);
       return letter === null ? AT_ONCE : { letter, failed: null };
     } catch (error) {
       if (line.begun !== begun) throw error;

@@ -21,6 +21,7 @@ const AHEAD_FIRST = 128;
  *
  * A message that waited elsewhere on the disk before it came here is another matter: a crash brings it back to there,
  * and later it comes anew, under a number above the mark. So it goes out only once a batch is durable that has it here.
+ * The same holds for all that is stored in a queue that delivers after the commit.
  */
 export class DeliveredMark {
   /** The mark in the newest batch that has one. */
@@ -51,7 +52,7 @@ export class DeliveredMark {
     return seq < this.free || seq >= this.sealedTail;
   }
 
-  /** A message came that had waited elsewhere on the disk. */
+  /** A message came that had waited elsewhere on the disk, or must be there before it is seen. */
   waitUntilDurable(seq: number): void {
     if (!this.needed) return;
     // Nothing goes out for being unsealed, until the next seal.
@@ -59,6 +60,11 @@ export class DeliveredMark {
     if (this.waitedFrom !== Infinity) return;
     this.waitedFrom = seq;
     this.setFree();
+  }
+
+  /** Whether a message that is there may not be durable yet, of those that have to be before they are seen. */
+  isHeld(seq: number): boolean {
+    return seq >= this.waitedFrom;
   }
 
   /**

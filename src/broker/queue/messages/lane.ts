@@ -223,6 +223,11 @@ export class Lane implements EntriesOwner {
     return (this.entries.startOf(seq) || recordArrivedMs(view, record)) + ttlMs;
   }
 
+  /** As DeliveredMark.isHeld. */
+  isHeld(seq: number): boolean {
+    return this.mark.isHeld(seq);
+  }
+
   /** Whether a delivery waits for a batch. */
   get waitsForMark(): boolean {
     return this.mark.wanted;

@@ -265,6 +265,11 @@ export class QueueMessages implements LaneOwner {
     return this.laneOf(seq).entries.positionOf(seq % LANE_SEQS);
   }
 
+  /** Whether an unacked message must not be seen yet, in another queue either. */
+  isHeld(seq: number): boolean {
+    return this.laneOf(seq).isHeld(seq % LANE_SEQS);
+  }
+
   /** All that is known of an unacked message. */
   entryOf(seq: number): HeldEntry {
     return this.laneOf(seq).heldEntry(seq, seq % LANE_SEQS);

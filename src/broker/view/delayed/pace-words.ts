@@ -1,16 +1,19 @@
-// Owns how fast and in which order a queue gives out its messages, in words. Never decides it: queue/pace/ and the rules of the queue do.
+// Owns how fast, in which order and how early a queue gives out its messages, in words. Never decides it: queue/pace/ and
+// the rules of the queue do.
 
 import type { QueueRules } from '../../queue/rules.ts';
 
 /** What of the rules decides it. */
 export type PaceRules = Pick<
   QueueRules,
-  'deliveryRate' | 'groupHeader' | 'groupUnackedMax' | 'unackedMax'
+  'deliveryRate' | 'groupHeader' | 'groupUnackedMax' | 'unackedMax' | 'deliversAfterCommit'
 >;
 
-/** Such as `50 in 60 s at most, evenly spaced.`; in order, and as fast as consumers take them: empty. */
-export function paceWords(rules: PaceRules): string {
-  return [rateWords(rules), groupWords(rules)].filter((text) => text !== '').join(' ');
+/** Such as `50 in 60 s at most, evenly spaced.`; in order, and as fast as they come and consumers take them: empty. */
+export function paceWords(rules: PaceRules, durable: boolean): string {
+  const waits = durable && rules.deliversAfterCommit;
+  const disk = waits ? 'Persistent messages once the disk has them.' : '';
+  return [rateWords(rules), groupWords(rules), disk].filter((text) => text !== '').join(' ');
 }
 
 function rateWords({ deliveryRate: rate }: PaceRules): string {

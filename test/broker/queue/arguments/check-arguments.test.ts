@@ -27,6 +27,7 @@ test.each<[string, Field[], Field[]]>([
   ['x-queue-mode', [text('lazy'), text('default')], [text('eager'), int(1)]],
   ['x-queue-type', [text('classic')], [text('bogus'), int(1)]],
   ['x-single-active-consumer', [flag(true), flag(false)], [text('true'), int(1)]],
+  ['x-deliver-after-commit', [flag(true), flag(false)], [text('true'), int(1)]],
   ['x-dead-letter-exchange', [text(''), text('dlx')], [int(1), flag(true)]],
 ])('%s takes what it should and refuses the rest', (name, allowed, refused) => {
   for (const field of allowed) expect(() => check({ [name]: field })).not.toThrow();
@@ -95,6 +96,7 @@ test('what streams do not know is refused for them, whatever its value', () => {
     ['x-message-deduplication', flag(true)],
     ['x-group-header', text('h')],
     ['x-group-concurrency', int(1)],
+    ['x-deliver-after-commit', flag(true)],
   ] as const) {
     const refusal = `invalid arg '${name}' ${OF_STREAM}`;
     expect(() => check({ ...STREAM, [name]: field }), name).toThrow(refusal);

@@ -14,6 +14,7 @@ const ARGUMENTS = {
   'x-max-priority': 'priorities',
   'x-single-active-consumer': 'single active',
   'x-delivery-limit': 'delivery limit',
+  'x-deliver-after-commit': 'after commit',
 };
 
 /** What a queue is, in a few words. */
