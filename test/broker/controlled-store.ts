@@ -22,6 +22,17 @@ export class Disk {
     return [...this.table(table).keys(Buffer.alloc(0), Buffer.alloc(255, 0xff))];
   }
 
+  /** Another disk with the same on it. */
+  copy(): Disk {
+    const copy = new Disk();
+    for (const [number, table] of this.tables) {
+      for (const { key, value } of table.range(Buffer.alloc(0), Buffer.alloc(1025, 0xff))) {
+        copy.table(number).put(key, Buffer.from(value));
+      }
+    }
+    return copy;
+  }
+
   apply(batch: Batch): void {
     for (let i = 0; i < batch.length; i++) {
       const table = this.table(batch.tables[i] as number);

@@ -32,6 +32,8 @@ export class Applier {
   /** How many times it has applied records, and how long that took, ms. */
   checkpoints = 0;
   checkpointMs = 0;
+  /** How many need that what begins from now on is one batch: a copy of the tables has no log that completes pieces. */
+  wholeFor = 0;
   private readonly inner: Store;
   private readonly overlay: Overlay;
   private readonly salt: string;
@@ -121,7 +123,7 @@ export class Applier {
     let piece = new Batch();
     for (const [table, { byKey }] of changes.tables) {
       for (const { key, value } of byKey.values()) {
-        if (piece.length === PIECE_CHANGES) {
+        if (piece.length === PIECE_CHANGES && this.wholeFor === 0) {
           this.pieces.push(piece);
           piece = new Batch();
         }
@@ -140,16 +142,22 @@ export class Applier {
       this.awaited = inner.seal();
       return;
     }
+    if (this.target > this.applied) this.putPosition();
     if (direct !== null) {
-      // Each as it is: the tables commit a batch wholly or not at all, and so these are what they promise.
+      // Each as it is: the tables commit a batch wholly or not at all, and so these are what they promise. Where not all
+      // get there, the row says that what was logged has: else it would be applied once more, over those that did.
       for (const batch of direct.batches) {
         if (inner.dirty) inner.seal();
         batch.putInto(inner);
       }
       this.target = direct.number;
+      this.putPosition();
     }
-    putPosition(inner, { number: this.target, salt: this.salt, clean: false });
     this.awaited = inner.seal();
+  }
+
+  private putPosition(): void {
+    putPosition(this.inner, { number: this.target, salt: this.salt, clean: false });
   }
 
   private durable(batch: number): void {

@@ -191,8 +191,15 @@ export class LoggedStore implements Store {
   }
 
   async copyTo(folder: string, compact = false): Promise<void> {
-    await this.allApplied(this.last);
-    await this.inner.copyTo(folder, compact);
+    const { applier, inner } = this;
+    applier.wholeFor += 1;
+    try {
+      // Behind it no commit is under way that began before.
+      await this.allApplied(this.last);
+      await inner.copyTo(folder, compact);
+    } finally {
+      applier.wholeFor -= 1;
+    }
     await this.markClean(folder);
   }
 

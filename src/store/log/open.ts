@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { wayOutOf } from '../../util/system/system-error.ts';
 import { UserError } from '../../util/user-error.ts';
 import { Batch } from '../batch.ts';
-import { causeText, StoreError } from '../errors.ts';
+import { CorruptRecordError, causeText, StoreError } from '../errors.ts';
 import type { Store } from '../port.ts';
 import type { LogRecord } from './batch-log.ts';
 import { readChanges } from './changes.ts';
@@ -42,6 +42,7 @@ const COMMIT_TIMEOUT_MS = 30_000;
 /** Room for what comes while the tables take up what is there: some tens of ms. */
 const LOG_BYTES = 16 * 2 ** 20;
 const SALT_BYTES = 8;
+const NO_SALT = '00'.repeat(SALT_BYTES);
 
 const NOTHING: Replay = { records: 0, bytes: 0, tornBytes: 0, lost: null };
 
@@ -61,10 +62,35 @@ export function applyLog(
   { withoutDamaged = false }: Pick<LogOptions, 'withoutDamaged'>,
 ): Promise<Replay> {
   return named(folder, async () => {
-    const position = readPosition(tables);
+    const position = positionOf(tables);
+    if (position === 'damaged' || (position === null && (await hasRecords(folder)))) {
+      const wrong = position === null ? 'not there' : 'damaged';
+      const lost = `the row of the tables that says which records of ${join(folder, LOG_FILE)} they have is ${wrong}`;
+      if (!withoutDamaged) throw damagedLog(lost);
+      putPosition(tables, { number: 0, salt: NO_SALT, clean: true });
+      await commit(tables);
+      return { ...NOTHING, lost };
+    }
     if (position === null || position.clean) return NOTHING;
     return replayLog(tables, folder, position, withoutDamaged);
   });
+}
+
+function positionOf(tables: Store): LogPosition | null | 'damaged' {
+  try {
+    return readPosition(tables);
+  } catch (error) {
+    if (!(error instanceof CorruptRecordError)) throw error;
+    return 'damaged';
+  }
+}
+
+/** Whether any record is in the file: none was written before the tables had their row. */
+async function hasRecords(folder: string): Promise<boolean> {
+  const file = await readLogFile(folder);
+  if (file === null || file.header === null) return false;
+  const { records, beyond } = scanRing(file.bytes, file.header.salt, 0);
+  return records.length + beyond > 0;
 }
 
 /** Begins a log in the folder of `tables`, which have all that an earlier one had. Rejects with a StoreError. */
@@ -116,14 +142,15 @@ async function replayLog(
   let lost: string | null = null;
   let scan: RingScan = { records: [], tornBytes: 0, damaged: null, beyond: 0 };
   if (file === null) lost = `${path} is not there`;
-  else if (file.header === null) lost = `${path} is damaged at its beginning`;
-  else if (file.header.fileBytes !== file.bytes.length) {
-    lost = `${path} has ${file.bytes.length} bytes of ${file.header.fileBytes}`;
-  } else if (file.header.salt !== position.salt) lost = `${path} belongs to other data`;
   else {
     scan = scanRing(file.bytes, position.salt, position.number);
-    if (scan.damaged !== null) {
-      const { damaged, beyond } = scan;
+    const { header } = file;
+    const { damaged, beyond } = scan;
+    if (header === null) lost = `${path} is damaged at its beginning`;
+    else if (header.fileBytes !== file.bytes.length) {
+      lost = `${path} has ${file.bytes.length} bytes of ${header.fileBytes}`;
+    } else if (header.salt !== position.salt) lost = `${path} belongs to other data`;
+    else if (damaged !== null) {
       lost = `record ${damaged} of ${path} is damaged, and ${beyond} behind it cannot be used without it`;
     }
   }

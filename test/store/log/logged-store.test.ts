@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, test } from 'vitest';
+import { Batch } from '../../../src/store/batch.ts';
 import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
+import { readChanges } from '../../../src/store/log/changes.ts';
 import { LoggedStore, type LoggedStoreOptions } from '../../../src/store/log/logged-store.ts';
 import { beginLog } from '../../../src/store/log/open.ts';
 import { readPosition } from '../../../src/store/log/position.ts';
@@ -60,13 +62,13 @@ storeContract('the same, with large batches committed directly', () =>
 );
 
 /** A store whose tables and log do nothing until they are told to. */
-function held(options: LoggedStoreOptions = never): {
+function held({ disk = new Disk(), ...options }: LoggedStoreOptions & { disk?: Disk } = never): {
   tables: ControlledStore;
   log: MemoryLog;
   store: LoggedStore;
   told: string[];
 } {
-  const tables = new ControlledStore(new Disk());
+  const tables = new ControlledStore(disk);
   const log = new MemoryLog();
   log.quick = false;
   const store = logged(tables, log, { applyBytes: 0, ...options });
@@ -208,6 +210,70 @@ test('thousands of changes go into the tables in pieces, the position with the l
   tables.sync();
   expect(readPosition(tables)?.number).toBe(1);
   expect(told.at(-1)).toBe('readable 1');
+});
+
+/** What a start finds: the tables of a disk, and the log's records behind their position, applied. */
+function afterCrash(disk: Disk, log: MemoryLog): ControlledStore {
+  const tables = new ControlledStore(disk);
+  const applied = readPosition(tables)?.number ?? 0;
+  for (const { number, body } of log.records) {
+    if (number <= applied) continue;
+    const batch = new Batch();
+    expect(readChanges(body, batch)).toBe(true);
+    batch.putInto(tables);
+    tables.seal();
+  }
+  tables.sync();
+  return tables;
+}
+
+test('direct batches of which a crash keeps the first alone: it is there wholly, over what was logged', () => {
+  const disk = new Disk();
+  const { tables, log, store } = held({ directBytes: 1000, applyBytes: 10_000, disk });
+  store.put(T, bytes('page of one'), bytes('has it'));
+  store.seal();
+  // They wait behind it, and go into the tables together: one moves what the log has, the other is large.
+  store.remove(T, bytes('page of one'));
+  store.put(T, bytes('page of two'), bytes('has it'));
+  store.seal();
+  store.put(T, bytes('large'), Buffer.alloc(2000));
+  store.seal();
+  log.sync();
+  expect(log.busy).toBe(false);
+  for (let synced = 0; synced < 3; synced++) {
+    const copy = disk.copy();
+    const { records } = log;
+    const start = afterCrash(copy, new MemoryLog([...records]));
+    const found = ['page of one', 'page of two'].filter((key) => start.get(T, bytes(key)) !== null);
+    expect(found, `after ${synced} batches`).toHaveLength(1);
+    tables.sync(1);
+  }
+});
+
+test('a copy of the tables is never one between two pieces', async () => {
+  const { tables, log, store } = held();
+  const seen: number[] = [];
+  tables.copyTo = () => {
+    const tell = (): number => seen.push([...tables.keys(T, bytes(''), bytes('z'))].length);
+    tell();
+    // What is sealed while it is made.
+    many('b');
+    log.sync();
+    tables.sync(1);
+    tell();
+    return Promise.resolve();
+  };
+  function many(name: string): void {
+    for (let n = 0; n < 5000; n++) store.put(T, bytes(`${name} ${n}`), bytes(String(n)));
+    store.seal();
+  }
+  many('a');
+  log.sync();
+  tables.sync(1);
+  const copied = store.copyTo('').catch((error: Error) => error.message);
+  while (log.busy || tables.busy) tables.sync(1);
+  expect(await copied).toBe('no copy is made');
+  expect(seen).toEqual([5000, 10_000]);
 });
 
 test('after a failure nothing is durable any more, and closing rejects', async () => {

@@ -9,8 +9,10 @@ import { markClean } from '../../../src/store/lmdb/mark-clean.ts';
 import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
 import type { LoggedStore } from '../../../src/store/log/logged-store.ts';
 import { applyLog, beginLog, type LogOptions, type Replay } from '../../../src/store/log/open.ts';
+import { type LogPosition, putPosition, readPosition } from '../../../src/store/log/position.ts';
 import { LOG_FILE } from '../../../src/store/log/ring/file.ts';
 import { BLOCK_BYTES } from '../../../src/store/log/ring/format.ts';
+import { TABLE_LOG } from '../../../src/store/tables.ts';
 import { commit } from '../contract.ts';
 
 const T = 7;
@@ -144,6 +146,79 @@ test('a log that is not there, or belongs to other data, is refused by name', as
   expect(replay.lost).toMatch(/is not there/);
   expect(textOf(store, 'last')).toBeUndefined();
   await store.close();
+});
+
+test('a file that is cut short is refused, though what is left of it is whole', async () => {
+  const folder = await crashed();
+  const file = join(folder, LOG_FILE);
+  truncateSync(file, BLOCK_BYTES * 4);
+  await expect(open(folder)).rejects.toThrow(/batches\.log has 16384 bytes of 1048576: bring/);
+  const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
+  expect(replay).toMatchObject({ records: 3 });
+  expect(textOf(store, 'last')).toBe('3');
+  await store.close();
+});
+
+test('a damaged beginning takes no record away from a repair', async () => {
+  const folder = await crashed();
+  await flip(folder, 20);
+  await expect(open(folder)).rejects.toThrow(/batches\.log is damaged at its beginning/);
+  const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
+  expect(replay.lost).toMatch(/damaged at its beginning/);
+  expect(textOf(store, 'last')).toBe('5');
+  await store.close();
+});
+
+test.each([
+  ['damaged', (value: Buffer) => Buffer.concat([value.subarray(0, 9), Buffer.alloc(12)])],
+  ['damaged', () => Buffer.alloc(3)],
+  ['not there', () => null],
+])('where the row of the position is %s, a start is refused by name', async (wrong, spoil) => {
+  const folder = await crashed();
+  const tables = await openLmdbStore(folder, { reserveBytes: 0 });
+  const row = [...tables.range(TABLE_LOG, Buffer.alloc(0), Buffer.alloc(9, 0xff))];
+  expect(row).toHaveLength(1);
+  for (const { key, value } of row) {
+    const spoilt = spoil(value);
+    if (spoilt === null) tables.remove(TABLE_LOG, key);
+    else tables.put(TABLE_LOG, key, spoilt);
+  }
+  await tables.close();
+  const refused = await open(folder).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(StoreError);
+  expect((refused as StoreError).damaged).toBe(true);
+  expect((refused as StoreError).message).toMatch(
+    new RegExp(`which records of .*batches\\.log they have is ${wrong}: `),
+  );
+  const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
+  expect(replay.lost).toMatch(new RegExp(`is ${wrong}$`));
+  store.put(T, bytes('last'), bytes('anew'));
+  await commit(store);
+  await store.close();
+  const again = await open(folder);
+  expect(textOf(again.store, 'last')).toBe('anew');
+  await again.store.close();
+});
+
+test('a row that is older than the log says is refused: what lies between was applied, and written over', async () => {
+  const folder = newFolder();
+  const options = { ...HELD, logBytes: 2 ** 16, applyMs: 1 };
+  const { store } = await open(folder, options);
+  for (let n = 1; n <= 40; n++) {
+    store.put(T, bytes('last'), bytes(String(n)));
+    await commit(store);
+  }
+  await store.copyTo(newFolder());
+  store.put(T, bytes('last'), bytes('end'));
+  await commit(store);
+  const copy = newFolder();
+  cpSync(folder, copy, { recursive: true });
+  await store.close();
+  const tables = await openLmdbStore(copy, { reserveBytes: 0 });
+  const now = readPosition(tables) as LogPosition;
+  putPosition(tables, { ...now, number: 2 });
+  await tables.close();
+  await expect(open(copy, options)).rejects.toThrow(/record 3 of .* is damaged/);
 });
 
 test('after a clean stop no log is needed, and a wrong one does no harm', async () => {
