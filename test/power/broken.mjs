@@ -17,6 +17,54 @@ export const BROKEN = [
     },
   },
   {
+    name: 'the log is not synced',
+    wrongs: ['lost', 'again', 'keys', 'twice'],
+    change: {
+      file: 'store/log/open.js',
+      from: '(WRITES_THROUGH ? constants.O_DSYNC : 0)',
+      to: '0',
+    },
+  },
+  {
+    name: 'a batch counts as durable before its record is in the log',
+    wrongs: ['lost', 'again', 'keys', 'twice'],
+    change: {
+      file: 'store/log/logged-store.js',
+      from: 'log.append(this.last,',
+      to: 'const early = this.durable + writing.length; queueMicrotask(() => this.durableListener?.(early)); log.append(this.last,',
+    },
+  },
+  {
+    name: 'a start applies records whose checksum is wrong',
+    wrongs: ['unopened', 'lost', 'damaged'],
+    opens: true,
+    rare: true,
+    change: {
+      file: 'store/log/ring/scan.js',
+      from: /if \(whole && checksum\(.*=== head\.crc\)/,
+      to: 'if (whole)',
+    },
+  },
+  {
+    name: 'a start does not apply what the log has',
+    wrongs: ['lost', 'again', 'keys', 'twice'],
+    opens: true,
+    change: {
+      file: 'store/log/open.js',
+      from: 'replayRecords(tables, scan.records, position.number)',
+      to: 'position.number + scan.records.length',
+    },
+  },
+  {
+    name: 'the tables say that they have what is on its way into them',
+    wrongs: ['lost', 'again', 'keys', 'twice'],
+    change: {
+      file: 'store/log/applier.js',
+      from: /PIECE_CHANGES = \d+([\s\S]*?)if \(this\.pieces\.length > 0\) \{/,
+      to: 'PIECE_CHANGES = 2$1if (this.pieces.length > 0) { this.putPosition();',
+    },
+  },
+  {
     name: 'an ack is not written',
     wrongs: ['again', 'twice'],
     change: {

@@ -1,4 +1,4 @@
-// Makes images of the data file as a power cut might leave it: all that was synced, and of what was not
+// Makes images of the store's files as a power cut might leave them: all that was synced, and of what was not
 // any part, down to single sectors. Reads the recording, and nothing else.
 import { readFileSync } from 'node:fs';
 
@@ -7,34 +7,47 @@ const HEAD_BYTES = 24;
 /** What a disk writes at once. */
 const SECTOR_BYTES = 512;
 
-/** The recording of one run, and the file as it is for sure at some place in it. */
+/** By the number that the recorder gives them. */
+const FILES = ['data.mdb', 'batches.log'];
+
+/** The recording of a run, and the files as they are for sure at some place in it. */
 export class Recording {
   constructor(path) {
     const bytes = readFileSync(path);
     this.records = [];
     for (let at = 0; at + HEAD_BYTES <= bytes.length; ) {
       const kind = bytes.readUInt32LE(at);
+      const file = bytes.readUInt32LE(at + 4);
       const offset = Number(bytes.readBigUInt64LE(at + 8));
       const length = Number(bytes.readBigUInt64LE(at + 16));
       const carried = kind === WRITE || kind === WRITE_SYNCED ? length : 0;
       const data = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + carried);
       at += HEAD_BYTES + carried;
-      this.records.push({ kind, offset, length, data, end: at });
+      this.records.push({ kind, file, offset, length, data, end: at });
     }
-    this.rewind();
-  }
-
-  rewind() {
     this.next = 0;
-    this.file = Buffer.alloc(0);
-    this.pending = [];
-    this.syncing = 0;
+    this.files = FILES.map(() => new RecordedFile());
   }
 
   /** Goes on to just behind a record. */
   advanceTo(index) {
-    while (this.next <= index) this.take(this.records[this.next++]);
+    while (this.next <= index) {
+      const record = this.records[this.next++];
+      this.files[record.file].take(record);
+    }
   }
+
+  /** The files after a power cut right here: name and bytes of each. */
+  cut(random) {
+    return FILES.map((name, n) => ({ name, bytes: this.files[n].cut(random) }));
+  }
+}
+
+/** One of the files. */
+class RecordedFile {
+  bytes = Buffer.alloc(0);
+  pending = [];
+  syncing = 0;
 
   take(record) {
     if (record.kind === WRITE_ENDS) {
@@ -46,17 +59,18 @@ export class Recording {
   }
 
   settle(records) {
-    for (const record of records) this.file = apply(this.file, record, record.data, record.offset);
+    for (const record of records)
+      this.bytes = apply(this.bytes, record, record.data, record.offset);
   }
 
-  /** The file after a power cut right here. */
+  /** What a power cut leaves of it. */
   cut(random) {
     // How much of what was on its way got there: often nothing, often all of it.
     const part = [0, 1, 0.5, 0.9, 0.1][random.below(5)];
-    let file = Buffer.from(this.file);
+    let file = Buffer.from(this.bytes);
     for (const record of this.pending) {
       if (random.next() >= part) continue;
-      if (random.below(3) > 0 || record.kind === LENGTH) {
+      if (random.below(2) === 0 || record.kind === LENGTH) {
         file = apply(file, record, record.data, record.offset);
         continue;
       }

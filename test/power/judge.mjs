@@ -17,24 +17,22 @@ const NOBODY = { turnWanted() {}, durable() {}, connectionsForced() {} };
 process.once('message', async ({ build, log, folder, seed, images, facts }) => {
   const parts = await load(build);
   const recording = new Recording(log);
-  const from = recording.records.findIndex(({ end }) => end >= facts.declaredAt);
   const random = randomOf(seed);
-  // In order, so that the file is made once.
-  const places = Array.from(
-    { length: images },
-    () => from + random.below(recording.records.length - from),
-  ).sort((a, b) => a - b);
+  const { records } = recording;
+  const behind = (bytes) => records.findIndex(({ end }) => end >= bytes);
+  const whole = behind(facts.declaredAt);
+  const start = behind(facts.startedAt + 1);
+  // In order, so that the files are made once. There is little in a start, and all of it matters.
+  const places = Array.from({ length: images }, () => {
+    const from = random.below(8) === 0 ? start : whole;
+    return from + random.below(records.length - from);
+  }).sort((a, b) => a - b);
   for (const place of places) {
     recording.advanceTo(place);
     process.send({ begins: place });
-    const image = recording.cut(random);
-    const { wrong, counts } = await judge(
-      parts,
-      image,
-      recording.records[place].end,
-      folder,
-      facts,
-    );
+    const files = recording.cut(random);
+    const { end } = records[place];
+    const { wrong, counts } = await judge(parts, files, end, folder, facts);
     process.send({ place, wrong, counts });
   }
   process.disconnect();
@@ -42,20 +40,24 @@ process.once('message', async ({ build, log, folder, seed, images, facts }) => {
 
 /** What it takes to open an image, of the build whose promises are judged. */
 async function load(build) {
-  const parts = ['broker/broker', 'message/read-message', 'store/lmdb/open', 'util/clock'];
+  const store = ['store/lmdb/open', 'store/log/open'];
+  const parts = ['broker/broker', 'message/read-message', 'util/clock', ...store];
   const urls = parts.map((part) => pathToFileURL(join(build, 'dist', `${part}.js`)));
   return Object.assign({}, ...(await Promise.all(urls.map((url) => import(url)))));
 }
 
 /** Opens one image; `cutAt` is how long the recording was. */
-async function judge(parts, image, cutAt, folder, { declaredAt, messages, seen }) {
-  const counts = { confirmed: 0, ...noneWrong() };
+async function judge(parts, files, cutAt, folder, { declaredAt, messages, seen }) {
+  const counts = { confirmed: 0, replayed: 0, torn: 0, ...noneWrong() };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'data.mdb'), image);
+  for (const { name, bytes } of files) writeFileSync(join(folder, name), bytes);
   let store;
   try {
     store = await parts.openLmdbStore(folder, { lasting: false });
+    const replay = await parts.applyLog(store, folder, {});
+    counts.replayed += replay.records;
+    counts.torn += replay.tornBytes > 0 ? 1 : 0;
     const clock = new MovedClock(parts.systemClock);
     const broker = new parts.Broker(store, clock, NOBODY);
     broker.recover({ vhost: '/', user: null });
@@ -80,6 +82,7 @@ async function judge(parts, image, cutAt, folder, { declaredAt, messages, seen }
     await judgeGroups(broker, clock, messages, found, numberAt, counts);
     return { wrong: textOf(counts), counts };
   } catch (error) {
+    counts.unopened = 1;
     return { wrong: `it cannot be opened: ${error.message}`, counts };
   } finally {
     await store?.close();

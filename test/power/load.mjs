@@ -59,22 +59,33 @@ export async function record({ recorder, program, env = {}, messages, random }) 
   const definitions = join(folder, 'definitions.json');
   writeFileSync(definitions, JSON.stringify(DEFINITIONS));
   const own = { LEVERET_LOAD_DEFINITIONS: definitions, LD_PRELOAD: recorder, POWER_LOG: log };
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...own, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const port = await new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const entry = JSON.parse(line);
-      if (entry.msg === 'listening') resolve(entry.port);
+  const start = async () => {
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...own, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
-  });
+    const port = await new Promise((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const entry = JSON.parse(line);
+        if (entry.msg === 'listening') resolve(entry.port);
+      });
+    });
+    const kill = async () => {
+      child.removeAllListeners('exit');
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+    };
+    return { port, kill };
+  };
   const now = () => statSync(log).size;
-  const facts = await load(port, now, messages, random);
-  child.removeAllListeners('exit');
-  child.kill('SIGKILL');
-  await new Promise((resolve) => child.once('exit', resolve));
+  const broker = await start();
+  const facts = await load(broker.port, now, messages, random);
+  await broker.kill();
+  // Power may fail amid a start as well, while it applies what the log has and begins a new one.
+  facts.startedAt = now();
+  const again = await start();
+  await again.kill();
   return { folder, log, facts, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

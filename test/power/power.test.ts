@@ -25,6 +25,6 @@ test.runIf(buildRecorder() !== null)(
     }
     const [code] = await once(child, 'close');
     expect(code, report).toBe(0);
-    expect(report.match(/^found: /gm)).toHaveLength(22);
+    expect(report.match(/^found: /gm)).toHaveLength(26);
   },
 );

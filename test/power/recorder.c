@@ -1,14 +1,16 @@
-/* Loaded before a broker (LD_PRELOAD): notes every write and sync of its data file in order, so that
- * images can be made of what a power cut would have left; and makes one of these calls fail.
+/* Loaded before a broker (LD_PRELOAD): notes every write and sync of its data file and of its log in order, so
+ * that images can be made of what a power cut would have left; and makes one of these calls fail.
  *
  *   POWER_LOG=file      where to note; each record is
- *                         u32 kind | u32 0 | u64 offset | u64 length | the bytes written
+ *                         u32 kind | u32 file | u64 offset | u64 length | the bytes written
+ *                       files: 0 data.mdb, 1 batches.log
  *                       kinds: 1 write, 2 write that is on disk when it returns (O_DSYNC),
  *                         3 sync begins, 4 sync has ended, 5 the file has this length now,
  *                         6 the write of kind 2 before it has returned
  *   POWER_NO_SYNC=1     syncs return at once and are not noted: a disk that lies
- *   POWER_FAULT=what:n  from the n-th such call on: eio-write, eio-meta, eio-sync, short-write,
- *                       enospc-write, hang-sync, kill-write, kill-meta, kill-sync
+ *   POWER_FAULT=what:n  from the n-th such call on, of the data file: eio-write, eio-meta, eio-sync, short-write,
+ *                       enospc-write, hang-sync, kill-write, kill-meta, kill-sync; of the log, once its file is
+ *                       made: eio-log, short-log, enospc-log, hang-log, kill-log
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,9 +28,10 @@
 #include <unistd.h>
 
 enum { WRITE = 1, WRITE_SYNCED, SYNC_BEGINS, SYNC_ENDS, LENGTH, WRITE_ENDS };
-enum call { DATA_WRITE, META_WRITE, SYNC, CALLS };
+enum call { DATA_WRITE, META_WRITE, SYNC, LOG_WRITE, CALLS };
+enum file { NONE = -1, DATA, LOG, FILES };
 
-struct head { uint32_t kind, zero; uint64_t offset, length; };
+struct head { uint32_t kind, file; uint64_t offset, length; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = -1, no_sync;
@@ -45,13 +48,17 @@ __attribute__((constructor)) static void start(void) {
   }
 }
 
-/* Whether a descriptor is the broker's data file, and not that of its scratch files. */
-static int watched(int fd) {
+/* Which file of the broker's store a descriptor is; NONE: another one, such as a scratch file. */
+static enum file file_of(int fd) {
   char link[40], path[4096];
-  static const char end[] = "/store/data.mdb";
+  static const char *const ends[FILES] = { "/store/data.mdb", "/store/batches.log" };
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   long n = syscall(SYS_readlink, link, path, sizeof path);
-  return n > (long)sizeof end && memcmp(path + n - (sizeof end - 1), end, sizeof end - 1) == 0;
+  for (enum file file = DATA; file < FILES; file++) {
+    long length = strlen(ends[file]);
+    if (n > length && memcmp(path + n - length, ends[file], length) == 0) return file;
+  }
+  return NONE;
 }
 
 static int is_synced(int fd) { return (fcntl(fd, F_GETFL) & O_DSYNC) != 0; }
@@ -66,9 +73,9 @@ static void put(const void *bytes, size_t length) {
   }
 }
 
-static void note(uint32_t kind, uint64_t offset, const void *bytes, uint64_t length, uint64_t carried) {
+static void note(enum file file, uint32_t kind, uint64_t offset, const void *bytes, uint64_t length, uint64_t carried) {
   if (log_fd < 0) return;
-  struct head head = { kind, 0, offset, length };
+  struct head head = { kind, file, offset, length };
   pthread_mutex_lock(&lock);
   put(&head, sizeof head);
   put(bytes, carried);
@@ -80,8 +87,24 @@ static int comes(enum call call, const char *name) {
   return strcmp(fault, name) == 0 && calls[call] >= fault_at;
 }
 
-/* What becomes of a write: 0 it is done, else errno; `*length` may become less. */
-static int before_write(int synced, size_t *length) {
+/* What becomes of a write to the log: 0 it is done, else errno; `*length` may become less. libuv goes on behind a short
+ * write, and tells of one where the rest fails. */
+static int before_log_write(size_t *length) {
+  __atomic_add_fetch(&calls[LOG_WRITE], 1, __ATOMIC_SEQ_CST);
+  if (comes(LOG_WRITE, "kill-log")) raise(SIGKILL);
+  if (comes(LOG_WRITE, "hang-log")) for (;;) pause();
+  if (comes(LOG_WRITE, "eio-log")) return EIO;
+  if (comes(LOG_WRITE, "enospc-log")) return ENOSPC;
+  if (comes(LOG_WRITE, "short-log")) {
+    if (calls[LOG_WRITE] > fault_at) return EIO;
+    *length = 512;
+  }
+  return 0;
+}
+
+/* The same for a write to either file. */
+static int before_write(enum file file, int synced, size_t *length) {
+  if (file == LOG) return synced ? before_log_write(length) : 0; /* its file is being made */
   enum call call = synced ? META_WRITE : DATA_WRITE;
   __atomic_add_fetch(&calls[call], 1, __ATOMIC_SEQ_CST);
   if (comes(META_WRITE, "kill-meta") || comes(DATA_WRITE, "kill-write")) raise(SIGKILL);
@@ -92,18 +115,19 @@ static int before_write(int synced, size_t *length) {
   return 0;
 }
 
-static ssize_t write_at(int fd, const void *bytes, size_t length, off_t offset) {
-  int synced = is_synced(fd), error = before_write(synced, &length);
+static ssize_t write_at(enum file file, int fd, const void *bytes, size_t length, off_t offset) {
+  int synced = is_synced(fd), error = before_write(file, synced, &length);
   if (error != 0) { errno = error; return -1; }
   int lasts = synced && !no_sync;
-  note(lasts ? WRITE_SYNCED : WRITE, offset, bytes, length, length);
+  note(file, lasts ? WRITE_SYNCED : WRITE, offset, bytes, length, length);
   ssize_t n = syscall(SYS_pwrite64, fd, bytes, length, offset);
-  if (lasts && n == (ssize_t)length) note(WRITE_ENDS, 0, NULL, 0, 0);
+  if (lasts && n == (ssize_t)length) note(file, WRITE_ENDS, 0, NULL, 0, 0);
   return n;
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset) {
-  if (watched(fd)) return write_at(fd, bytes, length, offset);
+  enum file file = file_of(fd);
+  if (file != NONE) return write_at(file, fd, bytes, length, offset);
   return syscall(SYS_pwrite64, fd, bytes, length, offset);
 }
 
@@ -112,15 +136,17 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) {
 }
 
 ssize_t write(int fd, const void *bytes, size_t length) {
-  if (!watched(fd)) return syscall(SYS_write, fd, bytes, length);
+  enum file file = file_of(fd);
+  if (file == NONE) return syscall(SYS_write, fd, bytes, length);
   off_t at = lseek(fd, 0, SEEK_CUR);
-  ssize_t n = write_at(fd, bytes, length, at);
+  ssize_t n = write_at(file, fd, bytes, length, at);
   if (n > 0) lseek(fd, at + n, SEEK_SET);
   return n;
 }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) {
-  if (!watched(fd)) return syscall(SYS_pwritev, fd, parts, count, (long)offset, 0L);
+  enum file file = file_of(fd);
+  if (file == NONE) return syscall(SYS_pwritev, fd, parts, count, (long)offset, 0L);
   size_t length = 0, at = 0;
   for (int i = 0; i < count; i++) length += parts[i].iov_len;
   char *all = malloc(length);
@@ -128,7 +154,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) {
     memcpy(all + at, parts[i].iov_base, parts[i].iov_len);
     at += parts[i].iov_len;
   }
-  ssize_t n = write_at(fd, all, length, offset);
+  ssize_t n = write_at(file, fd, all, length, offset);
   int error = errno;
   free(all);
   errno = error;
@@ -140,7 +166,7 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-  if (!watched(fd)) return syscall(SYS_writev, fd, parts, count);
+  if (file_of(fd) == NONE) return syscall(SYS_writev, fd, parts, count);
   off_t at = lseek(fd, 0, SEEK_CUR);
   ssize_t n = pwritev64(fd, parts, count, at);
   if (n > 0) lseek(fd, at + n, SEEK_SET);
@@ -148,15 +174,18 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 
 static int sync_file(int fd, long number) {
-  if (!watched(fd)) return syscall(number, fd);
-  __atomic_add_fetch(&calls[SYNC], 1, __ATOMIC_SEQ_CST);
-  if (comes(SYNC, "kill-sync")) raise(SIGKILL);
-  if (comes(SYNC, "eio-sync")) { errno = EIO; return -1; }
-  if (comes(SYNC, "hang-sync")) for (;;) pause();
+  enum file file = file_of(fd);
+  if (file == NONE) return syscall(number, fd);
+  if (file == DATA) {
+    __atomic_add_fetch(&calls[SYNC], 1, __ATOMIC_SEQ_CST);
+    if (comes(SYNC, "kill-sync")) raise(SIGKILL);
+    if (comes(SYNC, "eio-sync")) { errno = EIO; return -1; }
+    if (comes(SYNC, "hang-sync")) for (;;) pause();
+  }
   if (no_sync) return 0;
-  note(SYNC_BEGINS, 0, NULL, 0, 0);
+  note(file, SYNC_BEGINS, 0, NULL, 0, 0);
   int result = syscall(number, fd);
-  if (result == 0) note(SYNC_ENDS, 0, NULL, 0, 0);
+  if (result == 0) note(file, SYNC_ENDS, 0, NULL, 0, 0);
   return result;
 }
 
@@ -164,7 +193,8 @@ int fdatasync(int fd) { return sync_file(fd, SYS_fdatasync); }
 int fsync(int fd) { return sync_file(fd, SYS_fsync); }
 
 int ftruncate64(int fd, off_t length) {
-  if (watched(fd)) note(LENGTH, 0, NULL, length, 0);
+  enum file file = file_of(fd);
+  if (file != NONE) note(file, LENGTH, 0, NULL, length, 0);
   return syscall(SYS_ftruncate, fd, length);
 }
 

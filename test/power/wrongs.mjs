@@ -11,6 +11,7 @@ const WRONGS = {
   offsets: 'times an offset of a stream names another message, or none',
   places: 'times the place of a group is too far ahead, or behind',
   damaged: 'are damaged',
+  unopened: 'times it cannot be opened',
 };
 
 /** How often each came about: never. */
