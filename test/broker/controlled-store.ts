@@ -139,6 +139,7 @@ export class ControlledStore implements Store {
   close(): Promise<void> {
     if (this.dirty) this.seal();
     this.sync();
+    this.apply();
     return Promise.resolve();
   }
 
@@ -153,8 +154,8 @@ export class ControlledStore implements Store {
     if (!this.holdsReadable) this.apply();
   }
 
-  /** Makes the oldest durable batches readable, all of them unless told how many, and says so. */
-  apply(count = this.unread.length): void {
+  /** Makes the oldest durable batches readable, all of them unless told how many, and says so; returns how many. */
+  apply(count = this.unread.length): number {
     const batches = this.unread.splice(0, count);
     for (const batch of batches) {
       for (const bytes of [...batch.keys, ...batch.values]) {
@@ -163,8 +164,9 @@ export class ControlledStore implements Store {
         this.sums.delete(bytes);
       }
     }
-    if (batches.length === 0) return;
+    if (batches.length === 0) return 0;
     this.readable += batches.length;
     this.readableListener(this.readable);
+    return batches.length;
   }
 }

@@ -24,6 +24,7 @@ function simulate(seed: number): World {
     random.pick([1, 6, 4_096]),
     random.pick([1, 3, 256]),
     random.pick([0, 0, 50_000]),
+    random.bool(),
   );
   let step = 0;
   return withSeed(

@@ -302,6 +302,7 @@ const STEPS: readonly (readonly [weight: number, step: Step])[] = [
   [10, (world, random) => feedSome(world, random.pick(world.publishers), random)],
   [30, turn],
   [10, (world, random) => world.sync(random.below(3))],
+  [5, (world, random) => world.apply(random.below(6))],
   [16, settleOne],
   [8, ackMany],
   [6, handOn],

@@ -86,6 +86,7 @@ export class World implements BrokerListener, StreamHost {
     keysKnown: 0,
     keysUnknown: 0,
     committed: 0,
+    readableLater: 0,
   };
   nowMs = 1_700_000_000_000;
   /** The number of the next message published. */
@@ -103,6 +104,7 @@ export class World implements BrokerListener, StreamHost {
   private readonly loadedPagesMax: number;
   private readonly sweptPerBatch: number;
   private readonly sparseBytesMin: number;
+  private readonly holdsReadable: boolean;
   private ticks = 0;
   /** How long a look at the clock takes for what has a share of each turn, commonly 5 ms. */
   lookMs = 1 / 8;
@@ -113,19 +115,24 @@ export class World implements BrokerListener, StreamHost {
   /** What the disk must bring back, by the batch from which on it must. */
   private snapshots = new Map<number, Snapshot>();
 
-  /** Chunks are no longer than `chunkBytesMax`; for the limits see log.ts, loaded-pages.ts, sweeps.ts. */
+  /**
+   * Chunks are no longer than `chunkBytesMax`; for the limits see log.ts, loaded-pages.ts, sweeps.ts. `holdsReadable`: what is
+   * durable becomes readable with `apply` alone.
+   */
   constructor(
     chunkBytesMax: number,
     residentBytesMax: number,
     loadedPagesMax: number,
     sweptPerBatch: number,
     sparseBytesMin: number,
+    holdsReadable: boolean,
   ) {
     this.chunkBytesMax = chunkBytesMax;
     this.residentBytesMax = residentBytesMax;
     this.loadedPagesMax = loadedPagesMax;
     this.sweptPerBatch = sweptPerBatch;
     this.sparseBytesMin = sparseBytesMin;
+    this.holdsReadable = holdsReadable;
     this.open();
     this.declareMissing();
   }
@@ -148,6 +155,7 @@ export class World implements BrokerListener, StreamHost {
 
   private open(): void {
     this.store = new ControlledStore(this.disk);
+    this.store.holdsReadable = this.holdsReadable;
     // Each look at this clock takes a while, so that work which goes by time is done in pieces.
     const clock = { wallMs: () => this.nowMs, monotonicMs: () => this.nowMs + this.ticks++ / 8 };
     this.scratchStore = new ControlledStore(new Disk());
@@ -159,6 +167,10 @@ export class World implements BrokerListener, StreamHost {
     });
     const { log } = this.broker.core;
     log.sparse.bytesMin = this.sparseBytesMin;
+    const pool = log['pool'];
+    const give = pool.give.bind(pool);
+    // What is read of it from now on is wrong at once, and not only when others use it.
+    pool.give = (buffer) => give(buffer.fill(0xdb));
     const handedOver = log.handedOver.bind(log);
     log.handedOver = (segment) => {
       this.counts.spilled += 1;
@@ -211,6 +223,7 @@ export class World implements BrokerListener, StreamHost {
     this.broker.sealExactMarks();
     this.seal();
     this.store.sync();
+    this.store.apply();
     this.model = Model.from(this.model.snapshot());
     // Where messages go out in any order, one that a crash left in doubt leaves all in doubt.
     for (const { spec, ready } of this.model.queues.values()) {
@@ -663,6 +676,11 @@ export class World implements BrokerListener, StreamHost {
     this.scratchStore.sync(count);
   }
 
+  /** Makes the oldest batches readable that are durable and not yet readable: so many, or all. */
+  apply(count?: number): void {
+    if (this.store.apply(count) > 0 && this.holdsReadable) this.counts.readableLater += 1;
+  }
+
   private seal(): void {
     const { batch } = this.store;
     this.broker.core.seal();
@@ -675,6 +693,7 @@ export class World implements BrokerListener, StreamHost {
     for (let turns = 0; ; turns++) {
       const more = this.turn(true);
       this.sync();
+      this.apply();
       this.checkConfirms();
       const idle = !this.broker.core.sealable && this.broker.core['touched'].count === 0;
       // A batch of the scratch store that is durable has the next one sealed.
