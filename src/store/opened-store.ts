@@ -89,6 +89,7 @@ async function openIn(
   const path = join(dataDir, 'store');
   const tables = await openLmdbStore(path, { commitTimeoutMs });
   const fresh = isNew(tables);
+  let logIsVoid = false;
   try {
     if (sign !== null && fresh) {
       throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
@@ -96,6 +97,7 @@ async function openIn(
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
     checkFormat(tables, brokerVersion);
     const replay = await applyLog(tables, path, { withoutDamaged: withoutDamagedLog });
+    logIsVoid = true;
     const store = withoutLog
       ? tables
       : await beginLog(tables, path, { commitTimeoutMs }, markClean);
@@ -111,7 +113,7 @@ async function openIn(
     // Files of a store that could not be made would look like one whose data is gone.
     if (fresh && sign === null) {
       await removeFiles(path);
-      await rm(join(path, LOG_FILE), { force: true });
+      if (logIsVoid) await rm(join(path, LOG_FILE), { force: true });
     }
     throw error;
   }

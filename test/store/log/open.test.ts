@@ -12,6 +12,7 @@ import { applyLog, beginLog, type LogOptions, type Replay } from '../../../src/s
 import { type LogPosition, putPosition, readPosition } from '../../../src/store/log/position.ts';
 import { LOG_FILE } from '../../../src/store/log/ring/file.ts';
 import { BLOCK_BYTES } from '../../../src/store/log/ring/format.ts';
+import { openStore } from '../../../src/store/opened-store.ts';
 import { TABLE_LOG } from '../../../src/store/tables.ts';
 import { commit } from '../contract.ts';
 
@@ -198,6 +199,17 @@ test.each([
   const again = await open(folder);
   expect(textOf(again.store, 'last')).toBe('anew');
   await again.store.close();
+});
+
+test('a log whose tables are gone is refused, and stays', async () => {
+  const dataDir = newFolder();
+  const path = join(dataDir, 'store');
+  cpSync(await crashed(), path, { recursive: true });
+  for (const name of ['data.mdb', 'lock.mdb']) rmSync(join(path, name));
+  const place = { dataDir, memory: false, commitTimeoutMs: 30_000 };
+  for (let n = 0; n < 2; n++) {
+    await expect(openStore(place, 'test')).rejects.toThrow(/batches\.log they have is not there/);
+  }
 });
 
 test('a row that is older than the log says is refused: what lies between was applied, and written over', async () => {
