@@ -11,7 +11,7 @@ export const U32 = 0x1_0000_0000;
  * runtime costs 40 ns (Node 24) to 65 ns (Node 20) whatever the length; a word of four bytes, eight
  * of them in a round, costs about 1 ns.
  */
-const WORDWISE_BYTES = 128;
+const WORDWISE_BYTES = 160;
 
 /**
  * Copies `length` bytes between two buffers, each given with a DataView of the same bytes; not within one buffer.
