@@ -1,13 +1,13 @@
 // Owns what is done to the data folder of a stopped broker: looking at it, changing, checking, mending, restoring and
 // compacting it. Never listens.
 
-import { join } from 'node:path';
 import { HASHING_SCRYPT, hashPassword } from '../broker/access/password.ts';
 import { Broker } from '../broker/broker.ts';
 import {
   type CheckReport,
   checkStore,
   type Damage,
+  reportOfLog,
   reportOfTrees,
 } from '../broker/check/check-store.ts';
 import {
@@ -24,14 +24,18 @@ import type { Settings } from '../config/settings.ts';
 import { readVersion } from '../config/version.ts';
 import { hasData, keepDamaged, putBack } from '../store/backup.ts';
 import { type CompactReport, compactStore } from '../store/compact.ts';
-import { StoreError } from '../store/errors.ts';
+import { DamagedLogError, StoreError } from '../store/errors.ts';
 import { holderOf, openDataFolder, refuseForeignFolder } from '../store/folder.ts';
 import { signOfData } from '../store/has-data.ts';
-import { closeStore, type OpenedStore, openStore } from '../store/opened-store.ts';
+import { NO_REPLAY, type Replay } from '../store/log/open.ts';
+import { closeStore, type OpenedStore, openStore, type StorePlace } from '../store/opened-store.ts';
 import type { Store } from '../store/port.ts';
 import { systemClock } from '../util/clock.ts';
 
 import { accessSettings } from './from-settings.ts';
+
+/** How the store of a stopped broker is opened. */
+type Place = Omit<StorePlace, 'withoutLog'>;
 
 /** A broker that no client can connect to: the data folder of a stopped one, to be looked at or changed. */
 export interface OpenBroker {
@@ -76,9 +80,14 @@ export async function holdsData(dataDir: string): Promise<boolean> {
 /** What a check of a data folder found, and where the data lies as it was before a repair. */
 export interface CheckedData {
   readonly report: CheckReport;
-  /** Null: nothing was repaired. */
-  readonly copy: string | null;
+  /** What the log had that the tables had not. Null: it was not looked at, since the tables are damaged as a whole. */
+  readonly log: Replay | null;
+  /** Copies of files as they were; empty: nothing was repaired. */
+  readonly copies: readonly string[];
 }
+
+/** What one look at a data folder found. */
+type Found = Pick<CheckedData, 'report' | 'log'>;
 
 /**
  * Inspects the data folder of a stopped broker, and with `repair` takes out what is damaged, of which a
@@ -89,28 +98,67 @@ export async function checkData(
   repair: boolean,
   progress: () => void,
 ): Promise<CheckedData> {
-  const report = await withStore(settings, async (store) => {
-    const { checkTrees } = await import('../store/lmdb/check-tree.ts');
-    const wrong = await checkTrees(join(settings.dataDir, 'store'));
-    // Nothing that such a tree says can be relied on, and LMDB may end the process over it.
-    return wrong.length > 0 ? reportOfTrees(wrong) : checkStart(store, progress);
-  });
-  if (!repair || !isMendable(report.damage)) return { report, copy: null };
-  const copy = await keepDamaged(settings.dataDir, systemClock.wallMs());
-  const damage = [...report.damage];
-  let found = report;
-  let fresh: readonly Damage[] = damage;
+  let found = await firstLook(settings, progress);
+  const lost = found.log?.lost ?? null;
+  if (!repair || (lost === null && !isMendable(found.report.damage)))
+    return { ...found, copies: [] };
+  const copies = await keepDamaged(settings.dataDir, systemClock.wallMs(), lost !== null);
+  const damage = [...found.report.damage];
+  if (lost !== null) {
+    found = await look({ ...settings, withoutDamagedLog: true }, progress);
+    damage.push(...found.report.damage);
+  }
+  const { report, log } = found;
+  let known = report;
+  let fresh: readonly Damage[] = report.damage;
   // What is taken out may leave other rows without what they need. A repair is over when a start succeeds,
   // or it says what is in its way.
   for (let round = 0; round < REPAIR_ROUNDS_MAX && isMendable(fresh); round++) {
-    const known = found;
-    await withStore(settings, (store) => repairStore(store, known));
-    found = await withStore(settings, (store) => checkStart(store, progress));
-    fresh = notAmong(damage, found.damage);
+    const before = known;
+    await withStore(settings, ({ store }) => repairStore(store, before));
+    known = await withStore(settings, ({ store }) => checkStart(store, progress));
+    fresh = notAmong(damage, known.damage);
     damage.push(...fresh);
   }
   if (isMendable(fresh)) damage.push(UNFINISHED);
-  return { report: { ...report, damage }, copy };
+  return { report: { ...report, damage }, log, copies };
+}
+
+/** Looks at a folder as it is: what the log has is brought into the tables only where both are sound. */
+async function firstLook(settings: Settings, progress: () => void): Promise<Found> {
+  const { checkTrees } = await import('../store/lmdb/check-tree.ts');
+  const beforeLog = async (folder: string): Promise<void> => {
+    const wrong = await checkTrees(folder);
+    if (wrong.length > 0) throw new DamagedTreesError(wrong);
+  };
+  try {
+    return await look({ ...settings, beforeLog }, progress);
+  } catch (error) {
+    // Nothing that such a tree says can be relied on, and LMDB may end the process over it.
+    if (error instanceof DamagedTreesError)
+      return { report: reportOfTrees(error.wrong), log: null };
+    if (!(error instanceof DamagedLogError)) throw error;
+    const { lost } = error;
+    return { report: reportOfLog(lost.what), log: { ...NO_REPLAY, lost } };
+  }
+}
+
+function look(place: Place, progress: () => void): Promise<Found> {
+  return withStore(place, ({ store, replay: log }) => ({
+    report: checkStart(store, progress),
+    log,
+  }));
+}
+
+/** The trees of the tables are not what they should be. */
+class DamagedTreesError extends Error {
+  override readonly name = 'DamagedTreesError';
+  readonly wrong: readonly string[];
+
+  constructor(wrong: readonly string[]) {
+    super(wrong.join(', '));
+    this.wrong = wrong;
+  }
 }
 
 /**
@@ -155,16 +203,16 @@ export async function compactData(settings: Settings): Promise<CompactReport> {
 }
 
 /** Opens the store of a stopped broker, as the user that owns it: files of another one would lock that broker out. */
-async function openStopped(settings: Settings): Promise<OpenedStore> {
-  if (!settings.memory) await refuseForeignFolder(settings.dataDir);
-  return openStore({ ...settings, withoutLog: true }, readVersion());
+async function openStopped(place: Place): Promise<OpenedStore> {
+  if (!place.memory) await refuseForeignFolder(place.dataDir);
+  return openStore({ ...place, withoutLog: true }, readVersion());
 }
 
 /** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
-async function withStore<T>(settings: Settings, run: (store: Store) => T | Promise<T>): Promise<T> {
-  const opened = await openStopped(settings);
+async function withStore<T>(place: Place, run: (opened: OpenedStore) => T): Promise<T> {
+  const opened = await openStopped(place);
   try {
-    return await run(opened.store);
+    return run(opened);
   } finally {
     await closeStore(opened);
   }

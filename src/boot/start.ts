@@ -13,6 +13,7 @@ import type { ServerPorts } from '../server/ports.ts';
 import { Server, type Surroundings } from '../server/server.ts';
 import { type BackupReport, backUp } from '../store/backup.ts';
 import { markData } from '../store/has-data.ts';
+import type { Replay } from '../store/log/open.ts';
 import { closeStore, type OpenedStore, openStore } from '../store/opened-store.ts';
 import type { Store } from '../store/port.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
@@ -76,6 +77,7 @@ export async function startLive(
   checkDefinitions(definitions, settings);
   const opened = await openStore(settings, version);
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
+  tellReplay(opened.replay, logger);
   const start: Start = { live, settings, logger, lines, version, definitions, opened, embedding };
   try {
     const recovered = recover(start);
@@ -85,6 +87,18 @@ export async function startLive(
     await closeStore(opened, false);
     throw error;
   }
+}
+
+/** Says what the log had that the tables had not; nothing where that is nothing. */
+function tellReplay(replay: Replay | null, logger: Logger): void {
+  if (replay === null) return;
+  const { records, bytes, ms, tornBytes } = replay;
+  if (records > 0)
+    logger.info({ records, bytes, ms }, 'the last batches were read back out of batches.log');
+  if (tornBytes === 0) return;
+  const torn =
+    'a write to batches.log was cut off when the broker ended: nothing of it was confirmed';
+  logger.info({ bytes: tornBytes }, torn);
 }
 
 /** What a start goes by. */

@@ -10,6 +10,7 @@ import { syncFile, syncFolder } from './disk/sync-folder.ts';
 import { causeText, StoreError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import { markData, unmarkData } from './has-data.ts';
+import { LOG_FILE } from './log/ring/file.ts';
 import type { Store } from './port.ts';
 
 const STORE = 'store';
@@ -87,7 +88,7 @@ export async function putBack(
   dataDir: string,
   nowMs: number,
 ): Promise<string | null> {
-  const from = join(resolve(backup), STORE, DATA);
+  const from = join(resolve(backup), STORE);
   const store = join(resolve(dataDir), STORE);
   const fresh = join(resolve(dataDir), RESTORING);
   try {
@@ -112,31 +113,42 @@ export async function putBack(
   return kept;
 }
 
-/** Makes a folder with a durable copy of a data file. */
+/** Makes a folder with a durable copy of a data file, and of its log: one that was copied by hand may need it. */
 async function copyInto(folder: string, from: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o700 });
-  const data = join(folder, DATA);
-  await copyFile(from, data);
-  await chmod(data, 0o600);
-  await syncFile(data);
+  for (const name of (await isFile(join(from, LOG_FILE))) ? [LOG_FILE, DATA] : [DATA]) {
+    const file = join(folder, name);
+    await copyFile(join(from, name), file);
+    await chmod(file, 0o600);
+    await syncFile(file);
+  }
   await syncFolder(folder);
 }
 
 /**
- * Copies the data file of a stopped broker beside it, durably, before something changes it; returns where.
- * Rejects with a StoreError; nothing of the copy is left then.
+ * Copies the data file of a stopped broker beside it, durably, before something changes it, with `log` that of its log too,
+ * if it is there. Returns where. Rejects with a StoreError; nothing of the copy that failed is left then.
  */
-export async function keepDamaged(dataDir: string, nowMs: number): Promise<string> {
-  const copy = join(dataDir, `data.mdb.damaged-${nowMs}`);
+export async function keepDamaged(dataDir: string, nowMs: number, log: boolean): Promise<string[]> {
+  const names = log && (await isFile(join(dataDir, STORE, LOG_FILE))) ? [DATA, LOG_FILE] : [DATA];
+  const copies: string[] = [];
+  for (const name of names) {
+    const copy = join(dataDir, `${name}.damaged-${nowMs}`);
+    await keepFile(dataDir, name, copy);
+    copies.push(copy);
+  }
+  return copies;
+}
+
+async function keepFile(dataDir: string, name: string, copy: string): Promise<void> {
   const fresh = join(dataDir, COPYING);
   try {
     await rm(fresh, { force: true });
-    await copyFile(join(dataDir, STORE, DATA), fresh, constants.COPYFILE_FICLONE);
+    await copyFile(join(dataDir, STORE, name), fresh, constants.COPYFILE_FICLONE);
     await syncFile(fresh);
     await rename(fresh, copy);
     await syncFolder(dataDir);
-    return copy;
   } catch (cause) {
     await rm(fresh, { force: true });
     throw new StoreError(
@@ -151,6 +163,13 @@ export async function keepDamaged(dataDir: string, nowMs: number): Promise<strin
 export function hasData(folder: string): Promise<boolean> {
   return stat(join(resolve(folder), STORE, DATA)).then(
     (found) => found.isFile() && found.size > 0,
+    () => false,
+  );
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
     () => false,
   );
 }

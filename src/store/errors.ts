@@ -41,6 +41,29 @@ export class FailedCommitError extends StoreError {
 /** A disk with less room counts as full. */
 const FULL_BYTES = 2 ** 20;
 
+/** What of a log cannot be brought into the tables. */
+export interface LogLoss {
+  /** What is wrong with the log. */
+  readonly what: string;
+  /** Which batches are lost where it stays so, as a sentence. */
+  readonly batches: string;
+}
+
+/** The log is damaged, is not there, or belongs to other data: what was confirmed last may be in it alone. */
+export class DamagedLogError extends StoreError {
+  override readonly name = 'DamagedLogError';
+  readonly lost: LogLoss;
+
+  constructor(lost: LogLoss) {
+    super(
+      `the last batches cannot be read: ${lost.what}`,
+      "bring that file back as it was, or go on without what it held by 'leveret check --repair', or restore the folder from a backup ('leveret restore')",
+      { damaged: true },
+    );
+    this.lost = lost;
+  }
+}
+
 /** Another user of the system owns the data, and its broker could not use what this one writes there. */
 export class ForeignFolderError extends StoreError {
   override readonly name = 'ForeignFolderError';

@@ -36,6 +36,8 @@ export interface StorePlace {
   readonly withoutLog?: boolean;
   /** Goes on without what is damaged of the log, or not there; false unless given. */
   readonly withoutDamagedLog?: boolean;
+  /** Looks at the folder of the tables before what the log has is brought into them; nothing is where it rejects. */
+  readonly beforeLog?: (folder: string) => Promise<void>;
 }
 
 /**
@@ -80,7 +82,7 @@ export async function lmdb<T>(load: () => Promise<T>): Promise<T> {
 
 async function openIn(
   dataDir: string,
-  { commitTimeoutMs, withoutLog = false, withoutDamagedLog = false }: StorePlace,
+  { commitTimeoutMs, withoutLog = false, withoutDamagedLog = false, beforeLog }: StorePlace,
   brokerVersion: string,
 ): Promise<{ store: Store; scratch: Scratch; replay: Replay }> {
   const sign = await signOfData(dataDir);
@@ -96,6 +98,7 @@ async function openIn(
     }
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
     checkFormat(tables, brokerVersion);
+    await beforeLog?.(path);
     const replay = await applyLog(tables, path, { withoutDamaged: withoutDamagedLog });
     logIsVoid = true;
     const store = withoutLog

@@ -12,6 +12,7 @@ import {
   TABLE_DEFINITIONS,
   TABLE_DELAYS,
   TABLE_KEYS,
+  TABLE_LOG,
   TABLE_MARKS,
   TABLE_PAGES,
   TABLE_POLICIES,
@@ -76,6 +77,12 @@ export interface CheckReport {
 /** The report on a file whose pages are not where they should be: none of its rows can be relied on. */
 export function reportOfTrees(wrong: readonly string[]): CheckReport {
   const damage = wrong.map((what) => ({ kind: 'file', table: 0, key: '', what, queue: null }));
+  return { damage, queues: [], rows: 0, unused: 0 };
+}
+
+/** The report on a log that is damaged: the rows are whole only with what it has. */
+export function reportOfLog(what: string): CheckReport {
+  const damage = [{ kind: 'log of batches', table: TABLE_LOG, key: '', what, queue: null }];
   return { damage, queues: [], rows: 0, unused: 0 };
 }
 

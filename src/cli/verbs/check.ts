@@ -111,9 +111,10 @@ async function checkInChild(options: Options): Promise<number> {
     } else printError(`leveret: ${refused}\n`);
     return damaged ? DAMAGED : NOT_CHECKED;
   }
-  const { report } = told.checked;
+  const { report, log, copies } = told.checked;
   const status = report.damage.length === 0 ? 'sound' : 'damaged';
-  say(options, { status, ...report, copy: told.checked.copy }, textOf(told.checked));
+  const [copy = null, logCopy = null] = copies;
+  say(options, { status, ...report, log, copy, logCopy }, textOf(told.checked));
   return status === 'sound' ? SOUND : DAMAGED;
 }
 
@@ -172,16 +173,13 @@ function say(options: Options, json: object, text: string): void {
 }
 
 /** The report for people. */
-function textOf({ report, copy }: CheckedData): string {
-  const { damage, queues, rows, unused } = report;
-  const messages = queues.reduce((sum, queue) => sum + queue.messages, 0);
-  const lines = [
-    [
-      counted(rows, 'row'),
-      counted(queues.length, 'durable queue'),
-      `${counted(messages, 'message')} in ${queues.length === 1 ? 'it' : 'them'}`,
-    ].join(', '),
-  ];
+function textOf(checked: CheckedData): string {
+  const { report, log, copies } = checked;
+  const { damage, queues, unused } = report;
+  const lost = log?.lost ?? null;
+  const lines = linesOfLog(log);
+  // A log that is lost keeps the rows from being looked at, until a repair goes on without it.
+  if (lost === null || copies.length > 0) lines.unshift(countsOf(report));
   if (unused > 0)
     lines.push(`${counted(unused, 'range')} of the log that no queue needs: harmless`);
   if (damage.length === 0) return [...lines, 'sound'].join('\n');
@@ -193,7 +191,10 @@ function textOf({ report, copy }: CheckedData): string {
   for (const { vhost, name, lost, messages: sound } of queues) {
     if (lost > 0) lines.push(`queue '${name}' in vhost '${vhost}': ${lost} lost, ${sound} sound`);
   }
-  if (copy !== null) lines.push(`repaired: what was damaged is taken out, and is kept in ${copy}`);
+  if (copies.length > 0) {
+    if (lost !== null) lines.push(lost.batches);
+    lines.push(`repaired: what was damaged is taken out, and is kept in ${copies.join(' and ')}`);
+  } else if (lost !== null) lines.push(LOG_LOST);
   else if (damage.some(({ key }) => key === '')) lines.push(RESTORE);
   else {
     lines.push(
@@ -201,4 +202,33 @@ function textOf({ report, copy }: CheckedData): string {
     );
   }
   return lines.join('\n');
+}
+
+function countsOf({ rows, queues }: CheckedData['report']): string {
+  const messages = queues.reduce((sum, queue) => sum + queue.messages, 0);
+  return [
+    counted(rows, 'row'),
+    counted(queues.length, 'durable queue'),
+    `${counted(messages, 'message')} in ${queues.length === 1 ? 'it' : 'them'}`,
+  ].join(', ');
+}
+
+const LOG_LOST =
+  'The rows are whole only with what that file held, and are not looked at: bring batches.log back as it was, restore the ' +
+  'folder from a copy, or run `leveret check --repair`, which goes on without it.';
+
+/** What the log of batches had that the rows had not; nothing where it had nothing. */
+function linesOfLog(log: CheckedData['log']): string[] {
+  if (log === null) return [];
+  const { records, bytes, tornBytes } = log;
+  const lines: string[] = [];
+  if (records > 0) {
+    const had = `${counted(records, 'record')} of batches.log, ${counted(bytes, 'byte')}`;
+    lines.push(`${had}, that data.mdb did not have: now it has them`);
+  }
+  if (tornBytes > 0) {
+    const torn = `a write to batches.log of ${counted(tornBytes, 'byte')} that was cut off`;
+    lines.push(`${torn}: nothing of it was confirmed`);
+  }
+  return lines;
 }

@@ -1,6 +1,7 @@
 // Owns the row that says which records of the log the tables have. Never reads the log.
 
 import { verifyChecksum, withChecksum } from '../checksum.ts';
+import { CorruptRecordError } from '../errors.ts';
 import type { Store } from '../port.ts';
 import { TABLE_LOG } from '../tables.ts';
 
@@ -35,6 +36,9 @@ export function readPosition(store: Store): LogPosition | null {
   const value = store.get(TABLE_LOG, KEY);
   if (value === null) return null;
   const content = verifyChecksum(TABLE_LOG, KEY, value);
+  if (content.length !== CONTENT_BYTES) {
+    throw new CorruptRecordError(TABLE_LOG, KEY, 'its length is not that of a position');
+  }
   return {
     number: Number(content.readBigUInt64LE()),
     salt: content.toString('hex', 8, 8 + SALT_BYTES),

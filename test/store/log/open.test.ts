@@ -117,7 +117,7 @@ test('damage in the midst is refused, and what is before it is kept on demand', 
     /^the last batches cannot be read: record 3 of .*batches\.log is damaged, and 2 behind it cannot be used without it: bring that file back/,
   );
   const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
-  expect(replay.lost).toMatch(/record 3 of .* is damaged/);
+  expect(replay.lost?.what).toMatch(/record 3 of .* is damaged/);
   expect(textOf(store, 'last')).toBe('2');
   await store.close();
   const again = await open(folder);
@@ -144,7 +144,7 @@ test('a log that is not there, or belongs to other data, is refused by name', as
   rmSync(join(folder, LOG_FILE));
   await expect(open(folder)).rejects.toThrow(/batches\.log is not there/);
   const { store, replay } = await open(folder, { ...HELD, withoutDamaged: true });
-  expect(replay.lost).toMatch(/is not there/);
+  expect(replay.lost?.what).toMatch(/is not there/);
   expect(textOf(store, 'last')).toBeUndefined();
   await store.close();
 });
