@@ -12,6 +12,7 @@ import { TimeSlice, walked } from '../management/time-slice.ts';
 import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import { BROKER_GROUPS, BROKER_METRICS, INFO, OWN_METRICS } from './families/broker.ts';
 import type { BrokerMetric, Facts } from './families/family.ts';
+import { LOG_METRICS } from './families/log.ts';
 import { CHANNELS, CONNECTIONS, EXCHANGES, QUEUES, VHOSTS } from './families/objects.ts';
 import { STREAM_GROUPS, STREAMS } from './families/streams.ts';
 import { writeMemory } from './memory.ts';
@@ -108,7 +109,7 @@ export class Exposition {
     for (const metric of [...ofBroker, ...BROKER_METRICS]) {
       yield writeMetric(PREFIX, metric, facts);
     }
-    for (const metric of OWN_METRICS) yield writeMetric('', metric, facts);
+    for (const metric of [...OWN_METRICS, ...LOG_METRICS]) yield writeMetric('', metric, facts);
     yield `${await this.registry.metrics()}\n`;
     await timeSlice.rest();
     const wanted: Wanted = {

@@ -7,6 +7,35 @@ export interface StoredRow {
   readonly value: Buffer;
 }
 
+/** What a log and its store have done since the start, and what they hold. */
+export interface LogCounts {
+  readonly appends: number;
+  readonly appendedBytes: number;
+  readonly appendMs: number;
+  /** Batches that went into the tables without the log. */
+  readonly directCommits: number;
+  readonly checkpoints: number;
+  readonly checkpointMs: number;
+  /** Records and bytes that the log has and the tables have not. */
+  readonly unappliedRecords: number;
+  readonly unappliedBytes: number;
+  /** What the log takes of the disk, bytes. */
+  readonly logBytes: number;
+}
+
+/** Those of a store without a log. */
+export const NO_LOG: LogCounts = {
+  appends: 0,
+  appendedBytes: 0,
+  appendMs: 0,
+  directCommits: 0,
+  checkpoints: 0,
+  checkpointMs: 0,
+  unappliedRecords: 0,
+  unappliedBytes: 0,
+  logBytes: 0,
+};
+
 /**
  * A key-value store with group commit.
  *
@@ -31,6 +60,8 @@ export interface Store {
   readonly busy: boolean;
   /** How much of the store's files holds nothing any more and will be written over before they grow. */
   readonly reusableBytes: number;
+  /** Not there: it keeps no log before its tables. */
+  readonly logCounts?: LogCounts;
 
   /**
    * The value under a key as a copy of its own, or null. `into`: where it fits, the copy may be at the beginning of this

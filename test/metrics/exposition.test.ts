@@ -1,5 +1,6 @@
 // What Prometheus scrapes. PROMETHEUS_URL names another broker's metrics, to see which names RabbitMQ has.
 
+import { readFileSync } from 'node:fs';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { writeLabels } from '../../src/metrics/text.ts';
@@ -86,6 +87,38 @@ test('all that the dashboards and alerts of RabbitMQ read is there, with the lab
   expect(names).toContain('nodejs_eventloop_lag_seconds');
   expect(names).toContain('leveret_commit_seconds_bucket');
   expect(found.get('leveret_ack_seconds_count')).toBe('2');
+});
+
+test.skipIf(isOracle)(
+  'docs/metrics.md has each metric of our own by its name, and no other',
+  async () => {
+    const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const named = new Set(docs.match(/\b(leveret_[a-z_]+[a-z]|rabbitmq_queue_paused)\b/g));
+    const found = namesOf(await scrape('/metrics'));
+    const own = found.filter((name) => /^leveret_/.test(name));
+    const families = own.map((name) => name.replace(/_(bucket|sum|count)$/, ''));
+    expect(families.filter((name) => !named.has(name))).toEqual([]);
+    const exported = [...families, ...found];
+    expect([...named].filter((name) => !exported.some((each) => each.startsWith(name)))).toEqual(
+      [],
+    );
+  },
+);
+
+test.skipIf(isOracle)('a paused queue shows by itself, and in the number of them', async () => {
+  const path = '/queues/%2F/other';
+  expect((await api.call('PUT', `${path}/pause`)).status).toBe(204);
+  const key = 'rabbitmq_queue_paused{vhost="/",queue="other"}';
+  expect((await scrape('/metrics/per-object')).get(key)).toBe('1');
+  expect((await scrape('/metrics')).get('rabbitmq_queue_paused')).toBe('1');
+  expect((await api.call('PUT', `${path}/resume`)).status).toBe(204);
+  expect((await scrape('/metrics/per-object')).get(key)).toBe('0');
+});
+
+test.skipIf(isOracle)('the log of batches is told of, and stands at 0 in memory', async () => {
+  const found = await scrape('/metrics');
+  expect(found.get('leveret_store_log_bytes')).toBe('0');
+  expect(found.get('leveret_store_log_appends_total')).toBe('0');
 });
 
 interface Expression {
@@ -250,7 +283,7 @@ const NEWER: Readonly<Record<string, string>> = {
 
 /** Those that RabbitMQ has not. */
 const OURS: Readonly<Record<string, string>> = {
-  queue_metrics: 'queue_messages_delayed',
+  queue_metrics: 'queue_messages_delayed queue_paused',
   queue_delivery_metrics:
     'queue_leases_expired_total queue_late_acks_total queue_messages_deduplicated_total',
   exchange_metrics: 'exchange_messages_deduplicated_total',

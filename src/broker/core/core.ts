@@ -274,6 +274,11 @@ export class BrokerCore implements QueueHost, CompactionHost {
     return this.store.reusableBytes + this.log.reusableScratchBytes;
   }
 
+  /** What the log before the store's tables has, and these have no room for yet. */
+  get unappliedBytes(): number {
+    return this.store.logCounts?.unappliedBytes ?? 0;
+  }
+
   get spillingBytes(): number {
     return this.log.spillingBytes;
   }

@@ -1,6 +1,7 @@
 // Owns which rows tools see of a broker as it is now, one by one, so that no connection has to wait while many are
 // made. Never hands out anything that is alive.
 
+import { type LogCounts, NO_LOG } from '../../store/port.ts';
 import type { Histogram } from '../../util/histogram.ts';
 import type { JsonObject } from '../../util/json/json.ts';
 import type { Rows, Walk } from '../../util/rows.ts';
@@ -277,6 +278,11 @@ export class Snapshots {
   commits(): { readonly eighthsOfMs: Histogram; readonly kib: Histogram } {
     const { commitEighths, commitKib } = this.broker.core.counts;
     return { eighthsOfMs: commitEighths, kib: commitKib };
+  }
+
+  /** What the log before the store's tables has done, and holds; all 0 where there is none. */
+  log(): LogCounts {
+    return this.broker.core.store.logCounts ?? NO_LOG;
   }
 
   /** What is set aside in these vhosts; `global`: also rows that belong to none. */

@@ -78,6 +78,7 @@ export const QUEUES: Kind<QueueRow> = {
       name: 'queue_metrics',
       metrics: [
         CONSUMERS,
+        ofQueue('paused', 'Whether an operator paused it', (q) => Number(q.state === 'paused')),
         ofQueue('consumer_capacity', 'Whether consumers take messages', (q) => q.consumer_capacity),
         ofQueue('consumer_utilisation', 'The same', (q) => q.consumer_utilisation),
         ofQueue('process_memory_bytes', 'Memory, about', (q) => q.memory),

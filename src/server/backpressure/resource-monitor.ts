@@ -41,6 +41,8 @@ export interface InFlight {
   readonly spillingBytes: number;
   /** Room in the store's files that is written before they grow. */
   readonly reusableBytes: number;
+  /** Bytes that are durable in the log before the tables, and go into these soon. */
+  readonly unappliedBytes: number;
 }
 
 /** LMDB stores whole pages, and the path to each of them anew. */
@@ -110,6 +112,8 @@ export class ResourceMonitor {
   /** What was known to be durable when `lastFree` was asked for. */
   private durableAtLook = 0;
   private reusable = 0;
+  /** What the tables still had to take up when the free space was asked for. */
+  private unapplied = 0;
   private collectedMs = Number.NEGATIVE_INFINITY;
   private collectedBytes = 0;
   private blind = false;
@@ -219,17 +223,18 @@ export class ResourceMonitor {
       return;
     }
     this.asking = true;
-    const durable = this.inFlight.durableBytes;
+    const { durableBytes, unappliedBytes } = this.inFlight;
     this.machine.diskFree().then(
-      (free) => this.answered(free, durable),
+      (free) => this.answered(free, durableBytes, unappliedBytes),
       (error: unknown) => this.cannotSee(error),
     );
   }
 
-  private answered(free: number, durable: number): void {
+  private answered(free: number, durable: number, unapplied: number): void {
     this.lastFree = free;
     this.durableAtLook = durable;
     this.reusable = this.inFlight.reusableBytes;
+    this.unapplied = unapplied;
     this.blind = false;
     this.asking = false;
     this.judgeDisk();
@@ -254,7 +259,7 @@ export class ResourceMonitor {
     const { inFlight, lastFree, durableAtLook } = this;
     const { unsealedBytes, sealedBytes } = inFlight;
     const received = inFlight.receivingBytes + inFlight.spillingBytes;
-    const toWrite = unsealedBytes + sealedBytes - durableAtLook;
+    const toWrite = unsealedBytes + sealedBytes - durableAtLook + this.unapplied;
     const needed =
       toWrite * STORED_PER_BYTE +
       received * RECEIVED_PER_BYTE +

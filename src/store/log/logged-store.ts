@@ -4,7 +4,7 @@
 import { assert } from '../../util/assert.ts';
 import { systemClock } from '../../util/clock.ts';
 import { Batch } from '../batch.ts';
-import type { Store, StoredRow } from '../port.ts';
+import type { LogCounts, Store, StoredRow } from '../port.ts';
 import { Applier } from './applier.ts';
 import type { BatchLog } from './batch-log.ts';
 import { bytesOfChanges, ChangesWriter } from './changes.ts';
@@ -20,22 +20,6 @@ export interface LoggedStoreOptions {
   /** What waits in the log goes into the tables after so long, or so many bytes. */
   readonly applyMs?: number;
   readonly applyBytes?: number;
-}
-
-/** What a log and its store have done since the start, and what they hold. */
-export interface LogCounts {
-  readonly appends: number;
-  readonly appendedBytes: number;
-  readonly appendMs: number;
-  /** Batches that went into the tables without the log. */
-  readonly directCommits: number;
-  readonly checkpoints: number;
-  readonly checkpointMs: number;
-  /** Records and bytes that the log has and the tables have not. */
-  readonly unappliedRecords: number;
-  readonly unappliedBytes: number;
-  /** What the log takes of the disk, bytes. */
-  readonly logBytes: number;
 }
 
 /** Batches up to `batch` are in the tables once these have the record of this number. */

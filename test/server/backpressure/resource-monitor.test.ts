@@ -32,6 +32,7 @@ class Scene implements Machine {
     durableBytes: 0,
     spillingBytes: 0,
     reusableBytes: 0,
+    unappliedBytes: 0,
   };
   readonly clock = new FakeClock();
   readonly wheel = new TimerWheel(this.clock);
@@ -239,6 +240,18 @@ describe('the disk', () => {
     scene.flow.receivingBytes = 800 * MB;
     await scene.pass(2600);
     expect(scene.alarms.disk.alarm).toBe(true);
+  });
+
+  test('what the log has before the tables counts as needed, as it was when the disk was looked at', async () => {
+    const scene = await started();
+    scene.free = 500 * MB;
+    scene.flow.unappliedBytes = 10 * MB;
+    await scene.pass(2600);
+    // Twice: the tables store whole pages, and the path to each of them anew.
+    expect(scene.alarms.disk.now).toBe(480 * MB - 2 ** 20);
+    scene.flow.unappliedBytes = 0;
+    await scene.pass(2600);
+    expect(scene.alarms.disk.now).toBe(500 * MB);
   });
 
   test('room inside the file counts but for a reserve, though nothing is free outside', async () => {
