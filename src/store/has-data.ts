@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { wayOutOf } from '../util/system/system-error.ts';
 import { syncFolder } from './disk/sync-folder.ts';
 import { causeText, StoreError } from './errors.ts';
+import { LOG_FILE } from './log/ring/file.ts';
+import { BLOCK_BYTES, RECORD_HEAD_BYTES } from './log/ring/format.ts';
 
 /*
  * A start on a folder without data makes a new broker, and that must happen to new folders only: an empty
@@ -14,6 +16,7 @@ import { causeText, StoreError } from './errors.ts';
  *
  *   has-data                written once the first batch is durable, and before any client can connect
  *   store/lock.mdb          of LMDB, with the number of a commit; for folders older than has-data
+ *   store/batches.log       with a record: one that was just made holds nothing behind its first block
  *   store.before-<time>     what a restore put aside
  *   store.restoring         what a restore was about to bring
  *   data.mdb.damaged-<time> what a repair kept
@@ -82,7 +85,9 @@ async function findSign(dataDir: string): Promise<string | null> {
   const name = names.find((each) => SIGNS.test(each));
   if (name !== undefined) return join(dataDir, name);
   const lock = join(dataDir, 'store', LOCK_FILE);
-  return (await hasCommits(lock)) ? lock : null;
+  if (await hasCommits(lock)) return lock;
+  const log = join(dataDir, 'store', LOG_FILE);
+  return (await hasRecords(log)) ? log : null;
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
@@ -95,15 +100,24 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 }
 
 async function hasCommits(path: string): Promise<boolean> {
+  const head = await read(path, 0, LOCK_HEAD_BYTES);
+  return head.length === LOCK_HEAD_BYTES && head.readBigUInt64LE(LAST_COMMIT_AT) > 0n;
+}
+
+async function hasRecords(path: string): Promise<boolean> {
+  return (await read(path, BLOCK_BYTES, RECORD_HEAD_BYTES)).some((each) => each !== 0);
+}
+
+/** Bytes of a file, as far as it has them; none where it is not there. */
+async function read(path: string, at: number, bytes: number): Promise<Buffer> {
   // What is no regular file is refused where the store is opened.
-  if ((await sizeOf(path)) === null || !(await stat(path)).isFile()) return false;
+  if ((await sizeOf(path)) === null || !(await stat(path)).isFile()) return Buffer.alloc(0);
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
   try {
-    const head = Buffer.alloc(LOCK_HEAD_BYTES);
-    const { bytesRead } = await file.read(head, 0, LOCK_HEAD_BYTES, 0);
-    return bytesRead === LOCK_HEAD_BYTES && head.readBigUInt64LE(LAST_COMMIT_AT) > 0n;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, at);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

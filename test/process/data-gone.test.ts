@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { headerBlock } from '../../src/store/log/ring/format.ts';
 import { ROOT, useProcesses } from './support.ts';
 
 const processes = useProcesses();
@@ -105,6 +106,12 @@ describe('a folder that has held data is not taken for a new one', () => {
     expectRefusedEverywhere(/lock\.mdb says that there was data/);
   });
 
+  test('when all that is left is the log of batches', () => {
+    for (const name of ['has-data', 'store/data.mdb', 'store/lock.mdb'])
+      rmSync(join(dataDir, name));
+    expectRefusedEverywhere(/data\.mdb is not there, and .*batches\.log says that there was data/);
+  });
+
   test('when a restore was cut short between its two renames', () => {
     rmSync(join(dataDir, 'has-data'));
     renameSync(join(dataDir, 'store'), join(dataDir, 'store.before-1'));
@@ -150,6 +157,9 @@ describe('a folder is new', () => {
     for (const name of ['has-data', 'store']) rmSync(join(dataDir, name), { recursive: true });
     mkdirSync(join(dataDir, 'store'));
     writeFileSync(join(dataDir, 'store', 'lock.mdb'), Buffer.alloc(8192));
+    const log = Buffer.alloc(2 ** 20);
+    headerBlock({ fileBytes: log.length, salt: 'ab'.repeat(8) }).copy(log);
+    writeFileSync(join(dataDir, 'store', 'batches.log'), log);
     writeFileSync(dataFile(), '');
     const broker = await processes.start(dataDir);
     expect(await broker.end('SIGTERM')).toMatchObject({ code: 0 });
