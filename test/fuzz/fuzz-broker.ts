@@ -134,6 +134,7 @@ export class FuzzBroker {
       await this.expectAlive();
       throw new Finding('refused', error.message);
     });
+    raw.takesTwice = true;
     const reply = await raw.open();
     if (reply.name !== 'connection.open-ok') {
       if (reply.name === 'socket closed') await this.expectAlive();

@@ -68,6 +68,8 @@ export function tlsOptionsOf(url: string, ca: string): { ca?: string } | null {
 export class RawConnection {
   readonly socket: Socket;
   readonly endpoint: Endpoint;
+  /** Whether headers may come with a name twice: the broker hands on what a publisher sent. */
+  takesTwice = false;
   /** Heartbeats are counted, not handed out. */
   heartbeats = 0;
   closed = false;
@@ -284,7 +286,7 @@ export class RawConnection {
   }
 
   private receive(chunk: Buffer): void {
-    const { frames, rest } = decodeFrames(Buffer.concat([this.rest, chunk]));
+    const { frames, rest } = decodeFrames(Buffer.concat([this.rest, chunk]), this.takesTwice);
     this.rest = rest;
     if (frames.length > 0) this.chunks.push(frames.map(({ name }) => name));
     for (const frame of frames) {

@@ -165,7 +165,10 @@ function encodeTyped(tag: string, value: unknown): Buffer {
 class Reader {
   readonly bytes: Buffer;
   at: number;
-  constructor(bytes: Buffer, at: number) {
+  /** Whether the same name may be in a table twice. */
+  readonly takesTwice: boolean;
+  constructor(bytes: Buffer, at: number, takesTwice = false) {
+    this.takesTwice = takesTwice;
     this.bytes = bytes;
     this.at = at;
   }
@@ -193,12 +196,13 @@ class Reader {
     return this.take(this.long());
   }
   table(): Fields {
-    const inner = new Reader(this.longstr(), 0);
+    const inner = new Reader(this.longstr(), 0, this.takesTwice);
     const table: Fields = {};
     while (inner.at < inner.bytes.length) {
       const key = inner.shortstr();
       // Clients differ in which they take.
-      if (Object.hasOwn(table, key)) throw new Error(`${key} is twice in a table`);
+      if (!this.takesTwice && Object.hasOwn(table, key))
+        throw new Error(`${key} is twice in a table`);
       table[key] = inner.value();
     }
     return table;
@@ -217,7 +221,7 @@ class Reader {
       case 'F':
         return this.table();
       case 'A': {
-        const inner = new Reader(this.longstr(), 0);
+        const inner = new Reader(this.longstr(), 0, this.takesTwice);
         const items: unknown[] = [];
         while (inner.at < inner.bytes.length) items.push(inner.value());
         return items;
@@ -370,8 +374,8 @@ function decodeMethodPayload(payload: Buffer, channel: number): Frame {
   return frame;
 }
 
-function decodeHeaderPayload(payload: Buffer, channel: number): Frame {
-  const reader = new Reader(payload, 0);
+function decodeHeaderPayload(payload: Buffer, channel: number, takesTwice: boolean): Frame {
+  const reader = new Reader(payload, 0, takesTwice);
   const frame: Frame = { name: 'header', channel, payload };
   frame['classId'] = reader.short();
   reader.short();
@@ -385,8 +389,8 @@ function decodeHeaderPayload(payload: Buffer, channel: number): Frame {
   return frame;
 }
 
-/** Cuts whole frames off the front of `bytes`; gives the frames and what is left. */
-export function decodeFrames(bytes: Buffer): { frames: Frame[]; rest: Buffer } {
+/** Cuts whole frames off the front of `bytes`; gives the frames and what is left. `takesTwice`: headers may have a name twice. */
+export function decodeFrames(bytes: Buffer, takesTwice = false): { frames: Frame[]; rest: Buffer } {
   const frames: Frame[] = [];
   let at = 0;
   while (bytes.length - at >= 8) {
@@ -405,7 +409,7 @@ export function decodeFrames(bytes: Buffer): { frames: Frame[]; rest: Buffer } {
     const payload = Buffer.from(bytes.subarray(at + 7, at + 7 + size));
     at += size + 8;
     if (type === FRAME_METHOD) frames.push(decodeMethodPayload(payload, channel));
-    else if (type === FRAME_HEADER) frames.push(decodeHeaderPayload(payload, channel));
+    else if (type === FRAME_HEADER) frames.push(decodeHeaderPayload(payload, channel, takesTwice));
     else if (type === FRAME_BODY) frames.push({ name: 'body', channel, payload });
     else if (type === FRAME_HEARTBEAT) frames.push({ name: 'heartbeat', channel });
     else throw new Error(`unknown frame type ${type}`);
