@@ -21,4 +21,5 @@ test('no damage makes a broker deliver what is wrong, and what a check calls sou
   const [code] = await once(child, 'close');
   expect(code, report).toBe(0);
   expect(report).toMatch(/"cases":80,"refused":[1-9]\d*,"damaged":[1-9]\d*,"sound":[1-9]/);
+  expect(report).toMatch(/"log":[1-9]\d*,"refusedLog":[1-9]/);
 });
