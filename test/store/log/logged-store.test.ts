@@ -290,6 +290,50 @@ test('after a failure nothing is durable any more, and closing rejects', async (
   await expect(store.close()).rejects.toThrow('the disk is gone');
 });
 
+test('an append that ends after it has failed makes nothing durable', () => {
+  const { log, store, told } = held();
+  const failures: string[] = [];
+  store.onFailure(({ message }) => failures.push(message));
+  let end: (error: Error | null) => void = () => {};
+  log.append = (_number, _parts, _bytes, done) => {
+    end = done;
+  };
+  store.put(T, bytes('a'), bytes('one'));
+  store.seal();
+  end(new Error('it takes too long'));
+  end(null);
+  expect(failures).toEqual(['it takes too long']);
+  expect(told).toEqual([]);
+  expect(store.get(T, bytes('a'))).toBeNull();
+});
+
+test('where the tables fail, the log keeps what was durable, and nothing more becomes durable', async () => {
+  const disk = new Disk();
+  const tables = new ControlledStore(disk);
+  let failTables: (error: Error) => void = () => {};
+  tables.onFailure = (listener?: (error: Error) => void) => {
+    if (listener !== undefined) failTables = listener;
+  };
+  const log = new MemoryLog();
+  log.quick = false;
+  const store = logged(tables, log, { ...never, applyBytes: 0 });
+  const told: string[] = [];
+  store.onDurable((batch) => told.push(`durable ${batch}`));
+  store.onFailure(({ message }) => told.push(message));
+  store.put(T, bytes('a'), bytes('one'));
+  store.seal();
+  log.sync();
+  expect(tables.busy).toBe(true);
+  store.put(T, bytes('b'), bytes('two'));
+  store.seal();
+  failTables(new Error('no room'));
+  log.sync();
+  store.seal();
+  expect(told).toEqual(['durable 1', 'no room']);
+  await expect(store.close()).rejects.toThrow('no room');
+  expect(afterCrash(disk, log).get(T, bytes('a'))).toEqual(bytes('one'));
+});
+
 it('has all in the tables after it was closed, and a log that is not needed', async () => {
   const tables = openMemoryStore();
   const store = logged(tables, new MemoryLog(), { ...never, applyMs: 60_000 });

@@ -178,3 +178,22 @@ test('nothing is appended after a failure, which is told once', async () => {
   closeSync(broken);
   expect(log.usedBytes).toBe(0);
 });
+
+test.runIf(process.platform === 'linux')('a sync that fails is a failed append', async () => {
+  // It takes all that is written, and cannot be synced.
+  const fd = openSync('/dev/null', 'w');
+  const file = { fd, folder: tmpdir(), bytes: FILE_BYTES };
+  const synced = new RingLog({ ...file, writesThrough: false }, SALT, 0, 30_000);
+  await expect(append(synced, 1, body(1, 10))).rejects.toThrow('a commit has failed: EINVAL');
+  const through = new RingLog({ ...file, writesThrough: true }, SALT, 0, 30_000);
+  await append(through, 1, body(1, 10));
+  await through.close();
+});
+
+test.runIf(process.platform === 'linux')('a disk without room is a failed append', async () => {
+  const fd = openSync('/dev/full', 'w');
+  const file = { fd, folder: tmpdir(), bytes: FILE_BYTES, writesThrough: true };
+  const full = new RingLog(file, SALT, 0, 30_000);
+  await expect(append(full, 1, body(1, 10))).rejects.toThrow(/ENOSPC.*: make room/);
+  await full.close();
+});
