@@ -17,13 +17,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restoreData } from '../../src/boot/data-folder.ts';
 import { settingsOf } from '../../src/config/load.ts';
+import { withChecksum } from '../../src/store/checksum.ts';
+import { FORMAT_VERSION } from '../../src/store/format.ts';
 import { markClean } from '../../src/store/lmdb/mark-clean.ts';
 import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import { applyLog, beginLog } from '../../src/store/log/open.ts';
 import { LOG_FILE } from '../../src/store/log/ring/file.ts';
 import { BLOCK_BYTES } from '../../src/store/log/ring/format.ts';
 import { encodeRow, rowKey } from '../../src/store/row.ts';
-import { TABLE_DEFINITIONS, TABLE_LOG } from '../../src/store/tables.ts';
+import { TABLE_DEFINITIONS, TABLE_LOG, TABLE_META } from '../../src/store/tables.ts';
 import { commit } from '../store/contract.ts';
 import { type BrokerProcess, ROOT, useProcesses } from './support.ts';
 
@@ -292,4 +294,70 @@ test('a copy by hand of a folder after a crash is restored with its log, and ref
   const refused = spawnSync(process.execPath, all, { encoding: 'utf8' });
   expect(refused.stderr).toMatch(/is not restored: .*batches\.log is not there/);
   expect(refused.status).toBe(1);
+});
+
+test('a log is not brought into tables whose pages are damaged', async () => {
+  const dataDir = crashed();
+  const tables = await openLmdbStore(join(dataDir, 'store'));
+  tables.put(200, Buffer.from('large'), Buffer.alloc(20_000, 'find me in the file '));
+  await tables.close();
+  const file = join(dataDir, 'store', 'data.mdb');
+  const bytes = readFileSync(file);
+  const page = Math.floor(bytes.indexOf('find me in the file ') / 4096) * 4096;
+  // The page of this value says no longer in which transaction it was written.
+  bytes[page + 8] = (bytes[page + 8] as number) ^ 1;
+  writeFileSync(file, bytes);
+  for (const args of [[], ['--repair']]) {
+    const { code, out } = check(dataDir, ...args);
+    expect(out).toMatch(/damaged: file: page \d+ is not the value that page \d+ means/);
+    expect(out).not.toContain(LOG_FILE);
+    expect(code).toBe(1);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+  }
+});
+
+test('a folder of the format before has no log, and is of this one before anything is in its log', async () => {
+  const dataDir = crashed();
+  const setFormat = async (format: number | null): Promise<number> => {
+    const tables = await openLmdbStore(join(dataDir, 'store'));
+    const [row] = tables.range(TABLE_META, Buffer.from('format'), Buffer.from('formau'));
+    const { key, value } = row as { key: Buffer; value: Buffer };
+    const content = Buffer.from(value.subarray(0, -4));
+    const before = content.readUInt32BE();
+    if (format !== null) {
+      content.writeUInt32BE(format);
+      tables.put(TABLE_META, key, withChecksum(content));
+      tables.remove(TABLE_LOG, Buffer.from('position'));
+    }
+    await tables.close();
+    return before;
+  };
+  expect(await setFormat(FORMAT_VERSION - 1)).toBe(FORMAT_VERSION);
+  rmSync(logOf(dataDir));
+  const broker = await processes.start(dataDir);
+  expect(await queuesOf(broker)).toEqual(WHOLE.slice(0, 1));
+  expect(existsSync(logOf(dataDir))).toBe(true);
+  await broker.end('SIGKILL');
+  expect(await setFormat(null)).toBe(FORMAT_VERSION);
+});
+
+test('a broker that is killed behind a confirm is compacted, looked at and started with what its log has', async () => {
+  const dataDir = processes.folder();
+  const broker = await processes.start(dataDir);
+  const channel = await processes.channel(broker);
+  await channel.assertQueue('q');
+  for (let n = 0; n < 50; n++) {
+    channel.sendToQueue('q', Buffer.from(String(n)), { persistent: true });
+    await channel.waitForConfirms();
+  }
+  await broker.end('SIGKILL');
+  const compacted = crashed(dataDir);
+  const all = [join(ROOT, 'bin', 'leveret'), 'compact', '--data-dir', compacted];
+  expect(spawnSync(process.execPath, all).status).toBe(0);
+  for (const folder of [compacted, dataDir]) {
+    expect(check(folder).out).toMatch(/1 durable queue, 50 messages in it\n(.*\n)?sound\n$/);
+    const again = await processes.start(folder);
+    expect((await (await processes.channel(again)).checkQueue('q')).messageCount).toBe(50);
+    expect((await again.end('SIGTERM')).code).toBe(0);
+  }
 });
