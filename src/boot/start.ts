@@ -78,6 +78,7 @@ export async function startLive(
   const opened = await openStore(settings, version);
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   tellReplay(opened.replay, logger);
+  if (opened.folder !== null && opened.store.logCounts === undefined) logger.warn(NO_LOG);
   const start: Start = { live, settings, logger, lines, version, definitions, opened, embedding };
   try {
     const recovered = recover(start);
@@ -88,6 +89,9 @@ export async function startLive(
     throw error;
   }
 }
+
+const NO_LOG =
+  'there is no room on the disk for batches.log: until a start finds some, each batch is committed to data.mdb, which takes longer';
 
 /** Says what the log had that the tables had not; nothing where that is nothing. */
 function tellReplay(replay: Replay | null, logger: Logger): void {

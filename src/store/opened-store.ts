@@ -3,6 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '../util/system/system-error.ts';
 import { dropUnfinished } from './compact.ts';
 import { StoreError } from './errors.ts';
 import { type DataFolder, openDataFolder } from './folder.ts';
@@ -14,8 +15,11 @@ import { openMemoryStore } from './memory/engine.ts';
 import type { Store } from './port.ts';
 import { Scratch } from './scratch.ts';
 
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /** A store with the folder that it holds locked, if it has one. */
 export interface OpenedStore {
+  /** The tables alone where there is no room for a log before them: it has no `logCounts` then. */
   readonly store: Store;
   readonly folder: DataFolder | null;
   /** Where messages go that memory is too small for and no restart needs. */
@@ -101,9 +105,8 @@ async function openIn(
     await beforeLog?.(path);
     const replay = await applyLog(tables, path, { withoutDamaged: withoutDamagedLog });
     logIsVoid = true;
-    const store = withoutLog
-      ? tables
-      : await beginLog(tables, path, { commitTimeoutMs }, markClean);
+    const begin = () => beginLog(tables, path, { commitTimeoutMs }, markClean);
+    const store = withoutLog ? tables : await orAlone(begin, tables, fresh);
     const scratchPath = join(dataDir, 'scratch');
     await rm(scratchPath, { recursive: true, force: true });
     await dropUnfinished(dataDir);
@@ -119,6 +122,17 @@ async function openIn(
       if (logIsVoid) await rm(join(path, LOG_FILE), { force: true });
     }
     throw error;
+  }
+}
+
+/** A log before the tables; where a used folder has no room for one, the tables alone: a full disk gets room by a start. */
+async function orAlone(begin: () => Promise<Store>, tables: Store, fresh: boolean): Promise<Store> {
+  try {
+    return await begin();
+  } catch (error) {
+    const full = error instanceof StoreError && NO_ROOM.has(systemCode(error.cause));
+    if (fresh || !full) throw error;
+    return tables;
   }
 }
 

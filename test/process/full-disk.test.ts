@@ -2,10 +2,10 @@
 // line, an exit code, and nothing left behind.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fill, useSmallDisks } from './small-disk.ts';
+import { fill, freeOn, useSmallDisks } from './small-disk.ts';
 import { ROOT, useProcesses } from './support.ts';
 
 const processes = useProcesses();
@@ -83,6 +83,29 @@ test('a used folder on a full disk starts, and verbs that need room say so and l
   expect(repaired.text).toMatch(/^[^\n]*nothing is changed: make room on that disk\n$/);
   expect(repaired.code).toBe(2);
   expect(names(data)).toEqual(before);
+});
+
+test('a used folder without a log starts on a full disk, and gets its log once there is room', async (context) => {
+  const disk = processes.folder();
+  if (!disks.mount(disk, 48 * MIB)) return context.skip(NO_MOUNT);
+  const data = await stopped(join(disk, 'data'));
+  const log = join(data, 'store', 'batches.log');
+  const said = (entries: readonly Record<string, unknown>[]): unknown[] =>
+    entries.filter(({ msg }) => /no room .* batches\.log/.test(String(msg)));
+  rmSync(log);
+  writeFileSync(join(disk, 'filler'), Buffer.alloc(freeOn(disk) - 4 * MIB));
+  const broker = await processes.start(data);
+  expect(said(broker.entries)).toEqual([expect.objectContaining({ level: 'warn' })]);
+  // What was begun of it takes no room.
+  expect(statSync(log).size).toBe(0);
+  const channel = await processes.channel(broker);
+  await channel.assertQueue('q');
+  await broker.end('SIGKILL');
+  rmSync(join(disk, 'filler'));
+  const second = await processes.start(data);
+  expect(said(second.entries)).toEqual([]);
+  expect(statSync(log).size).toBe(16 * MIB);
+  await (await processes.channel(second)).checkQueue('q');
 });
 
 test('a disk that can only be read is no damage to check, and is named by a start', async (context) => {

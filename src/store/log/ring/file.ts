@@ -74,8 +74,14 @@ function openToWrite(path: string): Promise<FileHandle> {
 async function fill(file: FileHandle, bytes: number): Promise<void> {
   await file.truncate(0);
   const zeros = Buffer.alloc(FILL_BYTES);
-  for (let at = 0; at < bytes; ) {
-    const { bytesWritten } = await file.write(zeros, 0, Math.min(FILL_BYTES, bytes - at), at);
-    at += bytesWritten;
+  try {
+    for (let at = 0; at < bytes; ) {
+      const { bytesWritten } = await file.write(zeros, 0, Math.min(FILL_BYTES, bytes - at), at);
+      at += bytesWritten;
+    }
+  } catch (error) {
+    // Where a disk is full, half of a log would only make it fuller.
+    await file.truncate(0);
+    throw error;
   }
 }
