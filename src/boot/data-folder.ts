@@ -115,8 +115,8 @@ export async function checkData(
   // or it says what is in its way.
   for (let round = 0; round < REPAIR_ROUNDS_MAX && isMendable(fresh); round++) {
     const before = known;
-    await withStore(settings, ({ store }) => repairStore(store, before));
-    known = await withStore(settings, ({ store }) => checkStart(store, progress));
+    await withStore(settings, true, ({ store }) => repairStore(store, before));
+    known = (await look(settings, progress)).report;
     fresh = notAmong(damage, known.damage);
     damage.push(...fresh);
   }
@@ -144,7 +144,8 @@ async function firstLook(settings: Settings, progress: () => void): Promise<Foun
 }
 
 function look(place: Place, progress: () => void): Promise<Found> {
-  return withStore(place, ({ store, replay: log }) => ({
+  // All that is put there is the format of today, and a folder that is only looked at keeps its own.
+  return withStore(place, false, ({ store, replay: log }) => ({
     report: checkStart(store, progress),
     log,
   }));
@@ -208,13 +209,17 @@ async function openStopped(place: Place): Promise<OpenedStore> {
   return openStore({ ...place, withoutLog: true }, readVersion());
 }
 
-/** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then. */
-async function withStore<T>(place: Place, run: (opened: OpenedStore) => T): Promise<T> {
+/** Runs something on the store of a stopped broker, and closes it; what it changed is on the disk then, if it is to be kept. */
+async function withStore<T>(
+  place: Place,
+  keep: boolean,
+  run: (opened: OpenedStore) => T,
+): Promise<T> {
   const opened = await openStopped(place);
   try {
     return run(opened);
   } finally {
-    await closeStore(opened);
+    await closeStore(opened, keep);
   }
 }
 
