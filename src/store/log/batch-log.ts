@@ -9,8 +9,8 @@ export interface LogRecord {
 /**
  * An append-only log of numbered records.
  *
- * Numbers rise by one, but for those that the store has kept elsewhere. One append is under way at a time. What was let go
- * of need not be there any more.
+ * Numbers rise by one, but for those that the store has kept elsewhere. One append is under way at a time, and begins once
+ * all numbers before it are durable, here or there. What was let go of need not be there any more.
  */
 export interface BatchLog {
   /** The longest body it takes, bytes. */

@@ -141,7 +141,7 @@ export function beginLog(
     await commit(tables);
     const fd = await openDescriptor(join(folder, LOG_FILE), writeFlags());
     const file = { fd, folder, bytes: logBytes, writesThrough: WRITES_THROUGH };
-    const log = new RingLog(file, salt, number, commitTimeoutMs);
+    const log = new RingLog(file, salt, commitTimeoutMs);
     return new LoggedStore(tables, log, position, markClean, options);
   });
 }

@@ -44,16 +44,13 @@ export class RingLog implements BatchLog {
   private readonly watchdog: Watchdog;
   private readonly copy = Buffer.alloc(recordBytes(COPIED_BYTES_MAX));
   private readonly head = Buffer.alloc(RECORD_HEAD_BYTES);
-  private durable: number;
-  private number = 0;
   private bytesToWrite = 0;
   private done: ((error: Error | null) => void) | null = null;
 
-  /** `durable`: the number of the last record that was, wherever it lies. A write that has not ended in time has failed. */
-  constructor(file: RingFile, salt: string, durable: number, timeoutMs: number) {
+  /** `timeoutMs`: a write that has not ended then has failed. */
+  constructor(file: RingFile, salt: string, timeoutMs: number) {
     this.file = file;
     this.salt = salt;
-    this.durable = durable;
     this.room = new RingRoom(BLOCK_BYTES, file.bytes);
     this.bodyBytesMax = Math.floor(file.bytes / RECORD_PART) - RECORD_HEAD_BYTES;
     this.watchdog = new Watchdog(timeoutMs, () => this.end(new StuckCommitError(timeoutMs)));
@@ -82,13 +79,13 @@ export class RingLog implements BatchLog {
     const at = this.room.find(bytes);
     assert(at >= 0, 'the log has room for what is appended');
     this.room.take(number, at, bytes);
-    this.number = number;
     this.bytesToWrite = bytes;
     this.done = done;
     this.watchdog.start();
     const { fd } = this.file;
     const { head } = this;
-    writeHead(head, this.salt, { bodyBytes, number, durable: this.durable });
+    // That before it is durable, here or in the tables, where this may be seen nowhere else.
+    writeHead(head, this.salt, { bodyBytes, number, durable: number - 1 });
     let crc = crc32(coveredHead(head));
     for (const part of parts) crc = crc32(part, crc);
     writeRecordChecksum(head, crc);
@@ -145,10 +142,7 @@ export class RingLog implements BatchLog {
     const { done } = this;
     if (done === null) return;
     this.watchdog.stop();
-    if (error === null) {
-      this.done = null;
-      this.durable = this.number;
-    }
+    if (error === null) this.done = null;
     done(error);
   }
 }

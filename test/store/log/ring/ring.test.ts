@@ -18,17 +18,12 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-async function openRing(durable = 0): Promise<{ log: RingLog; folder: string }> {
+async function openRing(): Promise<{ log: RingLog; folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'leveret-ring-'));
   folders.push(folder);
   await renewLogFile(folder, { fileBytes: FILE_BYTES, salt: SALT });
   const fd = openSync(join(folder, LOG_FILE), 'r+');
-  const log = new RingLog(
-    { fd, folder, bytes: FILE_BYTES, writesThrough: false },
-    SALT,
-    durable,
-    30_000,
-  );
+  const log = new RingLog({ fd, folder, bytes: FILE_BYTES, writesThrough: false }, SALT, 30_000);
   logs.push(log);
   return { log, folder };
 }
@@ -64,7 +59,7 @@ test('records beyond one buffer are written from where they lie', async () => {
   folders.push(folder);
   await renewLogFile(folder, { fileBytes: 2 ** 20, salt: SALT });
   const fd = openSync(join(folder, LOG_FILE), 'r+');
-  const log = new RingLog({ fd, folder, bytes: 2 ** 20, writesThrough: false }, SALT, 0, 30_000);
+  const log = new RingLog({ fd, folder, bytes: 2 ** 20, writesThrough: false }, SALT, 30_000);
   logs.push(log);
   await append(log, 1, body(1, 100_000), body(1, 33_333));
   await append(log, 2, body(2, 3));
@@ -158,6 +153,15 @@ test('one flipped bit in a record that was acknowledged is damage, wherever it i
   }
 });
 
+test('a number that the tables alone had, and have no longer, is damage', async () => {
+  const { log, folder } = await openRing();
+  await append(log, 1, body(1, 10));
+  await append(log, 3, body(3, 10));
+  expect(scanRing(bytesIn(folder), SALT, 2)).toMatchObject({ damaged: null, beyond: 0 });
+  expect(scanRing(bytesIn(folder), SALT, 1)).toMatchObject({ damaged: 2, beyond: 1 });
+  expect(scanRing(bytesIn(folder), SALT, 0)).toMatchObject({ damaged: 2, beyond: 1 });
+});
+
 test('a file is told from one of another run, and from none', async () => {
   const { folder } = await openRing();
   expect((await readLogFile(folder))?.header).toEqual({ fileBytes: FILE_BYTES, salt: SALT });
@@ -171,7 +175,6 @@ test('nothing is appended after a failure, which is told once', async () => {
   const bad = new RingLog(
     { fd: broken, folder, bytes: FILE_BYTES, writesThrough: true },
     SALT,
-    0,
     30_000,
   );
   await expect(append(bad, 1, body(1, 10))).rejects.toThrow('a commit has failed: EBADF');
@@ -183,9 +186,9 @@ test.runIf(process.platform === 'linux')('a sync that fails is a failed append',
   // It takes all that is written, and cannot be synced.
   const fd = openSync('/dev/null', 'w');
   const file = { fd, folder: tmpdir(), bytes: FILE_BYTES };
-  const synced = new RingLog({ ...file, writesThrough: false }, SALT, 0, 30_000);
+  const synced = new RingLog({ ...file, writesThrough: false }, SALT, 30_000);
   await expect(append(synced, 1, body(1, 10))).rejects.toThrow('a commit has failed: EINVAL');
-  const through = new RingLog({ ...file, writesThrough: true }, SALT, 0, 30_000);
+  const through = new RingLog({ ...file, writesThrough: true }, SALT, 30_000);
   await append(through, 1, body(1, 10));
   await through.close();
 });
@@ -193,7 +196,7 @@ test.runIf(process.platform === 'linux')('a sync that fails is a failed append',
 test.runIf(process.platform === 'linux')('a disk without room is a failed append', async () => {
   const fd = openSync('/dev/full', 'w');
   const file = { fd, folder: tmpdir(), bytes: FILE_BYTES, writesThrough: true };
-  const full = new RingLog(file, SALT, 0, 30_000);
+  const full = new RingLog(file, SALT, 30_000);
   await expect(append(full, 1, body(1, 10))).rejects.toThrow(/ENOSPC.*: make room/);
   await full.close();
 });
