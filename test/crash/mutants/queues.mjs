@@ -1,4 +1,5 @@
 // Spoils a history in what queues do by themselves: moves, counts, priorities, times and leases; and in ticks of schedules. Never judges.
+import { IN_SOCKET_US } from '../check-places.mjs';
 import {
   blank,
   deliveriesOf,
@@ -140,7 +141,8 @@ function breakLease(history) {
     const endings = [conn, `${conn} ${tag}`].map(
       (key) => ends.get(key) ?? Number.POSITIVE_INFINITY,
     );
-    return Math.min(...endings, (entry.since ?? entry.t) + leaseUs) > surely(entry);
+    const leaseEnd = (entry.since ?? entry.t) + leaseUs;
+    return Math.min(...endings) > surely(entry) && leaseEnd > surely(entry) + IN_SOCKET_US;
   });
   if (place === null) return false;
   const t = again(place.entry);
