@@ -25,11 +25,19 @@ const NEVER_SHARE = 0.3;
 const PROLONG_SHARE = 0.4;
 const LATE_MS = [300, 2_500];
 
-/** The turn of the event loop before the last: what is read now was not there yet at that time. */
-let [turnBefore, lastTurn] = [now(), now()];
+/** A turn that took longer was held up, by a machine that is too busy. */
+const HELD_UP_US = 200_000;
+
+/**
+ * The turn of the event loop before the last: what is read now was not there yet at that time. What has come while this
+ * was held up is read in several turns: as long again it stays the one of before.
+ */
+let [turnBefore, lastTurn, heldUpUntil] = [now(), now(), 0];
 setInterval(() => {
-  turnBefore = lastTurn;
-  lastTurn = now();
+  const time = now();
+  if (time - lastTurn > HELD_UP_US) heldUpUntil = time + (time - lastTurn);
+  if (time >= heldUpUntil) turnBefore = lastTurn;
+  lastTurn = time;
 }, 5);
 
 class Consumer {
