@@ -101,7 +101,7 @@ function tellReplay(replay: Replay | null, logger: Logger): void {
     logger.info({ records, bytes, ms }, 'the last batches were read back out of batches.log');
   if (tornBytes === 0) return;
   const torn =
-    'a write to batches.log was cut off when the broker ended: nothing of it was confirmed';
+    'the last record of batches.log is not whole: as a rule a write that was cut off, of which nothing was confirmed';
   logger.info({ bytes: tornBytes }, torn);
 }
 

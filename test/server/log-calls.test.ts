@@ -19,6 +19,13 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'warnings ?? []) logger.warn(warning)',
     why: 'once, before a port is open',
   },
+  { file: 'src/boot/start.ts', text: 'logger.warn(NO_LOG)', why: 'once in a start' },
+  {
+    file: 'src/boot/start.ts',
+    text: 'the last batches were read back out of batches.log',
+    why: 'once in a start',
+  },
+  { file: 'src/boot/start.ts', text: 'logger.info({ bytes: tornBytes }', why: 'once in a start' },
   {
     file: 'src/boot/definitions.ts',
     text: 'definitions are unchanged: not loaded',
