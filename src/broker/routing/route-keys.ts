@@ -3,6 +3,7 @@
 
 import type { Exchange } from '../exchange/exchange.ts';
 import type { NewKey } from '../exchange/exchange-duplicates.ts';
+import type { RoutedMessage } from '../exchange/exchange-router.ts';
 
 /** The keys of one message on its route. */
 export class RouteKeys {
@@ -19,9 +20,13 @@ export class RouteKeys {
     this.moreKeys = moreKeys;
   }
 
-  /** Whether an exchange knows by now what was new to it: the message has to be routed anew. */
-  get stale(): boolean {
-    return this.fresh.some((key) => key.duplicates.knows(key));
+  /**
+   * Whether an exchange knows by now what was new to it, or knows no more what it dropped the message for: then it has to
+   * be routed anew. `message`: that of the route.
+   */
+  isStale(message: RoutedMessage): boolean {
+    if (this.fresh.some((key) => key.duplicates.knows(key))) return true;
+    return this.dropping.some(({ duplicates }) => duplicates?.look(message) !== 'duplicate');
   }
 
   /** Whether some exchange dropped it: then it is not unroutable. */

@@ -111,10 +111,10 @@ export class Router {
     return this.found(source, false);
   }
 
-  /** The route of a message that had one, if an exchange on it knows its key by now; else that one. */
+  /** The route of a message that had one, if an exchange on it knows its key by now, or no more; else that one. */
   renewed(route: Route, message: RoutedMessage): Route {
     const { keys, exchange } = route;
-    if (keys === null || exchange.deleted || !keys.stale) return route;
+    if (keys === null || exchange.deleted || !keys.isStale(message)) return route;
     this.follow(exchange, keys.routingKey, keys.moreKeys, message, false);
     return this.found(exchange, false);
   }

@@ -364,6 +364,8 @@ export class Publisher {
       keys?.count();
       const taken = keys?.dropped === true;
       if (!taken) this.unroutable(held.mandatory, chunk, 0);
+      // As with a confirm: the first one may not be on the disk yet.
+      else if ((recordFlags(bytes, 0) & FLAG_PERSISTENT) !== 0) outcome.stored = true;
       const acked = acks !== null && (taken || !held.mandatory) && this.deliveries().ackAll(acks);
       if (acked) outcome.stored = true;
       return null;

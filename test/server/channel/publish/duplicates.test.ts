@@ -1,6 +1,7 @@
 // Owns the tests of what publishers are told of duplicates: confirms, returns, commits, and acks that go with a publish.
 
 import { describe, expect, test } from 'vitest';
+import { eventually } from '../../../support/amqp.ts';
 import type { RawConnection } from '../../../support/amqp-raw.ts';
 import type { Fields } from '../../../support/amqp-wire.ts';
 import { type TestServer, useServers } from '../../support.ts';
@@ -19,11 +20,12 @@ const keyed = (key: string, more: Fields = {}): Fields => ({
 async function publisher(
   by: 'queue' | 'exchange',
   mode = 'confirm.select',
+  more: Fields = {},
 ): Promise<{ server: TestServer; raw: RawConnection }> {
   const server = await start();
   const raw = await server.open();
-  const queue = by === 'queue' ? ONCE : {};
-  const exchange = by === 'exchange' ? ONCE : {};
+  const queue = by === 'queue' ? { ...ONCE, ...more } : {};
+  const exchange = by === 'exchange' ? { ...ONCE, ...more } : {};
   await raw.call(1, 'queue.declare', { queue: 'q', durable: true, arguments: queue });
   await raw.call(1, 'exchange.declare', {
     ...{ exchange: 'x', type: 'direct', durable: true, arguments: exchange },
@@ -99,6 +101,34 @@ describe.each(['queue', 'exchange'] as const)('where a %s looks for duplicates',
     publish(raw, 'c');
     await raw.call(1, 'tx.commit');
     expect(countsOf(server)).toEqual({ ready: 3, unacked: 0, dropped: 1 });
+  });
+
+  test('what is a duplicate is told at the commit: one whose key is forgotten by then is none', async () => {
+    const { server, raw } = await publisher(by, 'tx.select', { 'x-cache-size': 1 });
+    publish(raw, 'a');
+    await raw.call(1, 'tx.commit');
+    for (const key of ['b', 'a']) publish(raw, key);
+    await raw.call(1, 'tx.commit');
+    expect(countsOf(server)).toEqual({ ready: 3, unacked: 0, dropped: 0 });
+  });
+
+  test('a commit waits until the first one is on the disk', async () => {
+    const { server, raw } = await publisher(by);
+    const other = await server.open();
+    await other.call(1, 'tx.select');
+    server.stickDisk();
+    publish(raw, 'a');
+    await raw.call(2, 'channel.open');
+    publish(other, 'a');
+    other.send(1, 'tx.commit');
+    const answers: string[] = [];
+    const answered = other.next(1).then(({ name }) => answers.push(name));
+    await eventually(() => countsOf(server)['dropped'] === 1);
+    await raw.call(3, 'channel.open');
+    const before = answers.length;
+    server.unstickDisk();
+    await answered;
+    expect([before, answers]).toEqual([0, ['tx.commit-ok']]);
   });
 
   test('one that acks a delivery does so: the work was handed on before', async () => {
