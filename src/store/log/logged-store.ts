@@ -13,6 +13,11 @@ import { type LogPosition, putPosition } from './position.ts';
 
 /** Batches of so many bytes go into the tables at once: the log would only have them written twice. */
 const DIRECT_BYTES = 256 * 1024;
+/**
+ * So do smaller ones while batches are half as large on the average, of about so many: under a bulk load small batches come
+ * between large ones, and the tables take both in one go.
+ */
+const AVERAGED_OVER = 4;
 
 /** What may be set, for tests; what is left out has a good default. */
 export interface LoggedStoreOptions {
@@ -61,6 +66,7 @@ export class LoggedStore implements Store {
   private failureListener: ((error: Error) => void) | null = null;
   /** Called when something was applied, or has failed. */
   private settledListeners: (() => void)[] = [];
+  private averageBytes = 0;
   private appends = 0;
   private appendedBytes = 0;
   private appendMs = 0;
@@ -243,8 +249,10 @@ export class LoggedStore implements Store {
       queueMicrotask(this.onNothing);
       return;
     }
+    this.averageBytes += (bytes - this.averageBytes) / AVERAGED_OVER;
+    const large = bytes >= this.directBytes || this.averageBytes >= this.directBytes / 2;
     const fits = bytes <= log.bodyBytesMax && log.hasRoom(bytes);
-    if (!applier.busy && (bytes >= this.directBytes || !fits)) {
+    if (!applier.busy && (large || !fits)) {
       this.directCommits += 1;
       this.last += 1;
       applier.commit(writing, this.last, this.onWritten);
