@@ -11,7 +11,7 @@ export const REMOVE = 2;
 export const REMOVE_RANGE = 3;
 
 /** The longest key an engine must take; LMDB's own limit is 1,978 bytes with the table's. */
-const KEY_BYTES_MAX = 1024;
+export const KEY_BYTES_MAX = 1024;
 
 const NOTHING = Buffer.alloc(0);
 

@@ -1,6 +1,6 @@
 // Owns the bytes of a batch's changes, as the body of a record of the log has them. Never knows where they are kept.
 
-import { type Batch, PUT, REMOVE, REMOVE_RANGE } from '../batch.ts';
+import { type Batch, KEY_BYTES_MAX, PUT, REMOVE, REMOVE_RANGE } from '../batch.ts';
 
 /*
  *   each change   u8 kind | u8 table | u16 key bytes | u32 value bytes | key | value      (little-endian)
@@ -73,7 +73,7 @@ export function readChanges(body: Buffer, batch: Batch): boolean {
     const keyAt = at + HEAD_BYTES;
     const valueAt = keyAt + body.readUInt16LE(at + 2);
     const end = valueAt + body.readUInt32LE(at + 4);
-    if (end > body.length || table === 0) return false;
+    if (end > body.length || table === 0 || valueAt - keyAt > KEY_BYTES_MAX) return false;
     const key = body.subarray(keyAt, valueAt);
     const value = body.subarray(valueAt, end);
     if (kind === PUT) batch.put(table, key, value);

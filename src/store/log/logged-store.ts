@@ -237,6 +237,8 @@ export class LoggedStore implements Store {
     if (this.failure !== null || this.waiting.length === 0) return;
     this.writing = this.waiting;
     this.waiting = [];
+    const bytes = bytesOfChanges(this.writing);
+    if (bytes > 0) this.averageBytes += (bytes - this.averageBytes) / AVERAGED_OVER;
     this.write();
   }
 
@@ -249,7 +251,6 @@ export class LoggedStore implements Store {
       queueMicrotask(this.onNothing);
       return;
     }
-    this.averageBytes += (bytes - this.averageBytes) / AVERAGED_OVER;
     const large = bytes >= this.directBytes || this.averageBytes >= this.directBytes / 2;
     const fits = bytes <= log.bodyBytesMax && log.hasRoom(bytes);
     if (!applier.busy && (large || !fits)) {

@@ -9,7 +9,6 @@ import { systemClock } from '../../util/clock.ts';
 import { wayOutOf } from '../../util/system/system-error.ts';
 import { UserError } from '../../util/user-error.ts';
 import { Batch } from '../batch.ts';
-
 import {
   CorruptRecordError,
   causeText,
@@ -17,7 +16,6 @@ import {
   type LogLoss,
   StoreError,
 } from '../errors.ts';
-
 import type { Store } from '../port.ts';
 import type { LogRecord } from './batch-log.ts';
 import { readChanges } from './changes.ts';

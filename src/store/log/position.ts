@@ -39,8 +39,12 @@ export function readPosition(store: Store): LogPosition | null {
   if (content.length !== CONTENT_BYTES) {
     throw new CorruptRecordError(TABLE_LOG, KEY, 'its length is not that of a position');
   }
+  const number = Number(content.readBigUInt64LE());
+  if (!Number.isSafeInteger(number)) {
+    throw new CorruptRecordError(TABLE_LOG, KEY, 'no broker has counted so many records');
+  }
   return {
-    number: Number(content.readBigUInt64LE()),
+    number,
     salt: content.toString('hex', 8, 8 + SALT_BYTES),
     clean: content.readUInt8(16) === 1,
   };
