@@ -3,10 +3,11 @@
 
 import type { RootDatabase } from 'lmdb';
 import { assert } from '../../util/assert.ts';
-import { Batch, REMOVE_RANGE } from '../batch.ts';
+import { type Batch, REMOVE_RANGE } from '../batch.ts';
 import { freeBytesAt } from '../disk/free-bytes.ts';
 import { Watchdog } from '../disk/watchdog.ts';
 import { FailedCommitError, StuckCommitError } from '../errors.ts';
+import { GatheringStore } from '../gathering-store.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { commitReason } from './failures.ts';
 import { indexPuts } from './put-index.ts';
@@ -30,13 +31,11 @@ const noChange = () => {};
  *                                      in order        one commit
  */
 /** A store over one environment; made by open.ts. */
-export class LmdbStore implements Store {
+export class LmdbStore extends GatheringStore implements Store {
   private readonly folder: string;
   private readonly db: RootDatabase<Buffer, Buffer>;
   private readonly tableKeys: TableKeys;
   private readonly watchdog: Watchdog;
-  private gathering: Batch;
-  private gatheringNumber: number;
   /** Sealed batches whose writing has not begun. */
   private waiting: Batch[];
   /** The batches of the commit under way; empty when there is none. */
@@ -46,17 +45,11 @@ export class LmdbStore implements Store {
   private readonly wideChanges: number;
   /** The keys that each removal of a range stands for, in the commit about to start. */
   private rangeKeys: Buffer[][];
-  private durable: number;
   private failure: Error | null;
-  /** Whether changes are taken no more. */
-  private closed: boolean;
   /** Whether the environment is closed: to read it then would end the process. */
   private released: boolean;
   private closing: Promise<void> | null;
   private copying: Promise<void>;
-  private durableListener: ((batch: number) => void) | null;
-  private readableListener: ((batch: number) => void) | null;
-  private failureListener: ((error: Error) => void) | null;
   /** Called when nothing is left to write, or that has failed. */
   private settledListener: (() => void) | null;
 
@@ -67,45 +60,23 @@ export class LmdbStore implements Store {
     commitTimeoutMs: number,
     wideChanges: number,
   ) {
+    super();
     this.folder = folder;
     this.db = db;
     this.tableKeys = keys;
     this.watchdog = new Watchdog(commitTimeoutMs, () => {
       this.fail(new StuckCommitError(commitTimeoutMs));
     });
-    this.gathering = new Batch();
-    this.gatheringNumber = 1;
     this.waiting = [];
     this.writing = [];
     this.wide = null;
     this.wideChanges = wideChanges;
     this.rangeKeys = NO_RANGES;
-    this.durable = 0;
     this.failure = null;
-    this.closed = false;
     this.released = false;
     this.closing = null;
     this.copying = Promise.resolve();
-    this.durableListener = null;
-    this.readableListener = null;
-    this.failureListener = null;
     this.settledListener = null;
-  }
-
-  get batch(): number {
-    return this.gatheringNumber;
-  }
-
-  get dirty(): boolean {
-    return this.gathering.length > 0;
-  }
-
-  get gatheredBytes(): number {
-    return this.gathering.bytes;
-  }
-
-  get busy(): boolean {
-    return this.durable !== this.gatheringNumber - 1;
   }
 
   get reusableBytes(): number {
@@ -158,41 +129,11 @@ export class LmdbStore implements Store {
     }
   }
 
-  put(table: number, key: Buffer, value: Buffer): void {
-    assert(!this.closed, 'put to a closed store');
-    this.gathering.put(table, key, value);
-  }
-
-  remove(table: number, key: Buffer): void {
-    assert(!this.closed, 'remove from a closed store');
-    this.gathering.remove(table, key);
-  }
-
-  removeRange(table: number, from: Buffer, to: Buffer): void {
-    assert(!this.closed, 'removeRange of a closed store');
-    this.gathering.removeRange(table, from, to);
-  }
-
   seal(): number {
-    assert(!this.closed, 'seal of a closed store');
-    const sealed = this.gatheringNumber;
-    this.waiting.push(this.gathering);
-    this.gathering = new Batch();
-    this.gatheringNumber += 1;
+    const sealed = this.batch;
+    this.waiting.push(this.takeGathered());
     if (this.writing.length === 0) this.start();
     return sealed;
-  }
-
-  onDurable(listener: (batch: number) => void): void {
-    this.durableListener = listener;
-  }
-
-  onReadable(listener: (batch: number) => void): void {
-    this.readableListener = listener;
-  }
-
-  onFailure(listener: (error: Error) => void): void {
-    this.failureListener = listener;
   }
 
   copyTo(folder: string, compact = false): Promise<void> {
@@ -208,7 +149,7 @@ export class LmdbStore implements Store {
   }
 
   private async settleAndClose(keep: boolean): Promise<void> {
-    if (!keep) this.gathering = new Batch();
+    if (!keep) this.forgetGathered();
     if (this.dirty) this.seal();
     this.closed = true;
     if (this.busy && this.failure === null) {

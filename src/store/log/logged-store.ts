@@ -1,9 +1,9 @@
 // Owns a store of two parts: a log that makes batches durable with one flush each, and tables that get them a while later.
 // Never knows what a batch holds, or how either part lies on the disk.
 
-import { assert } from '../../util/assert.ts';
 import { systemClock } from '../../util/clock.ts';
-import { Batch } from '../batch.ts';
+import type { Batch } from '../batch.ts';
+import { GatheringStore } from '../gathering-store.ts';
 import type { LogCounts, Store, StoredRow } from '../port.ts';
 import { Applier } from './applier.ts';
 import type { BatchLog } from './batch-log.ts';
@@ -39,7 +39,7 @@ interface Unread {
  *                                         |                                                ^
  *                                         `---------- large, and no commit under way ------'
  */
-export class LoggedStore implements Store {
+export class LoggedStore extends GatheringStore implements Store {
   private readonly inner: Store;
   private readonly log: BatchLog;
   private readonly overlay: Overlay;
@@ -48,22 +48,15 @@ export class LoggedStore implements Store {
   private readonly directBytes: number;
   private readonly markClean: (folder: string) => Promise<void>;
   private readonly writer = new ChangesWriter();
-  private gathering = new Batch();
-  private gatheringNumber = 1;
   private waiting: Batch[] = [];
   private writing: Batch[] = [];
   /** Whether what is being written waits for the applier, since the log has no room or takes nothing as large. */
   private held = false;
-  private durable = 0;
   /** The number of the last record, in the log or committed directly. */
   private last: number;
   private readonly unread: Unread[] = [];
   private failure: Error | null = null;
-  private closed = false;
   private closing: Promise<void> | null = null;
-  private durableListener: ((batch: number) => void) | null = null;
-  private readableListener: ((batch: number) => void) | null = null;
-  private failureListener: ((error: Error) => void) | null = null;
   /** Called when something was applied, or has failed. */
   private settledListeners: (() => void)[] = [];
   private averageBytes = 0;
@@ -84,6 +77,7 @@ export class LoggedStore implements Store {
     markClean: (folder: string) => Promise<void>,
     { directBytes = DIRECT_BYTES, applyMs, applyBytes = log.bytes / 4 }: LoggedStoreOptions = {},
   ) {
+    super();
     this.inner = inner;
     this.log = log;
     this.salt = salt;
@@ -95,22 +89,6 @@ export class LoggedStore implements Store {
     this.applier = new Applier(inner, this.overlay, number, salt, applyBytes, applied, applyMs);
     this.overlay.recent.number = number;
     inner.onFailure((error) => this.fail(error));
-  }
-
-  get batch(): number {
-    return this.gatheringNumber;
-  }
-
-  get dirty(): boolean {
-    return this.gathering.length > 0;
-  }
-
-  get gatheredBytes(): number {
-    return this.gathering.bytes;
-  }
-
-  get busy(): boolean {
-    return this.durable !== this.gatheringNumber - 1;
   }
 
   get reusableBytes(): number {
@@ -144,40 +122,11 @@ export class LoggedStore implements Store {
     return this.overlay.keys(table, from, to);
   }
 
-  put(table: number, key: Buffer, value: Buffer): void {
-    assert(!this.closed, 'put to a closed store');
-    this.gathering.put(table, key, value);
-  }
-
-  remove(table: number, key: Buffer): void {
-    assert(!this.closed, 'remove from a closed store');
-    this.gathering.remove(table, key);
-  }
-
-  removeRange(table: number, from: Buffer, to: Buffer): void {
-    assert(!this.closed, 'removeRange of a closed store');
-    this.gathering.removeRange(table, from, to);
-  }
-
   seal(): number {
-    assert(!this.closed, 'seal of a closed store');
-    this.waiting.push(this.gathering);
-    this.gathering = new Batch();
-    this.gatheringNumber += 1;
+    const sealed = this.batch;
+    this.waiting.push(this.takeGathered());
     if (this.writing.length === 0) this.start();
-    return this.gatheringNumber - 1;
-  }
-
-  onDurable(listener: (batch: number) => void): void {
-    this.durableListener = listener;
-  }
-
-  onReadable(listener: (batch: number) => void): void {
-    this.readableListener = listener;
-  }
-
-  onFailure(listener: (error: Error) => void): void {
-    this.failureListener = listener;
+    return sealed;
   }
 
   async copyTo(folder: string, compact = false): Promise<void> {
@@ -199,7 +148,7 @@ export class LoggedStore implements Store {
   }
 
   private async settleAndClose(keep: boolean): Promise<void> {
-    if (!keep) this.gathering = new Batch();
+    if (!keep) this.forgetGathered();
     if (this.dirty) this.seal();
     this.closed = true;
     while (this.busy && this.failure === null) await this.settled();

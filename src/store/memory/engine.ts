@@ -1,10 +1,10 @@
 // Owns the engine that keeps everything in memory, for tests and throw-away brokers. Never touches
 // a disk: "durable" means no more here than that the batch can be read.
 
-import { assert } from '../../util/assert.ts';
 import { setImmediate } from '../../util/system/runtime.ts';
-import { Batch, PUT, REMOVE } from '../batch.ts';
+import { type Batch, PUT, REMOVE } from '../batch.ts';
 import { StoreError } from '../errors.ts';
+import { GatheringStore } from '../gathering-store.ts';
 import type { Store, StoredRow } from '../port.ts';
 import { MemoryTable } from './table.ts';
 
@@ -13,47 +13,12 @@ export function openMemoryStore(): Store {
   return new MemoryStore();
 }
 
-class MemoryStore implements Store {
-  private readonly tables: Map<number, MemoryTable>;
-  private gathering: Batch;
-  private gatheringNumber: number;
+class MemoryStore extends GatheringStore implements Store {
+  private readonly tables = new Map<number, MemoryTable>();
   /** Sealed batches, applied together in the next turn of the event loop. */
-  private waiting: Batch[];
-  private durable: number;
-  private closed: boolean;
-  private closing: Promise<void> | null;
-  private durableListener: ((batch: number) => void) | null;
-  private readableListener: ((batch: number) => void) | null;
-  private settledListener: (() => void) | null;
-
-  constructor() {
-    this.tables = new Map();
-    this.gathering = new Batch();
-    this.gatheringNumber = 1;
-    this.waiting = [];
-    this.durable = 0;
-    this.closed = false;
-    this.closing = null;
-    this.durableListener = null;
-    this.readableListener = null;
-    this.settledListener = null;
-  }
-
-  get batch(): number {
-    return this.gatheringNumber;
-  }
-
-  get dirty(): boolean {
-    return this.gathering.length > 0;
-  }
-
-  get gatheredBytes(): number {
-    return this.gathering.bytes;
-  }
-
-  get busy(): boolean {
-    return this.waiting.length > 0;
-  }
+  private waiting: Batch[] = [];
+  private closing: Promise<void> | null = null;
+  private settledListener: (() => void) | null = null;
 
   get reusableBytes(): number {
     return 0;
@@ -71,41 +36,11 @@ class MemoryStore implements Store {
     return this.tables.get(table)?.keys(from, to) ?? [];
   }
 
-  put(table: number, key: Buffer, value: Buffer): void {
-    assert(!this.closed, 'put to a closed store');
-    this.gathering.put(table, key, value);
-  }
-
-  remove(table: number, key: Buffer): void {
-    assert(!this.closed, 'remove from a closed store');
-    this.gathering.remove(table, key);
-  }
-
-  removeRange(table: number, from: Buffer, to: Buffer): void {
-    assert(!this.closed, 'removeRange of a closed store');
-    this.gathering.removeRange(table, from, to);
-  }
-
   seal(): number {
-    assert(!this.closed, 'seal of a closed store');
-    const sealed = this.gatheringNumber;
-    this.waiting.push(this.gathering);
+    const sealed = this.batch;
+    this.waiting.push(this.takeGathered());
     if (this.waiting.length === 1) setImmediate(this.applyWaiting);
-    this.gathering = new Batch();
-    this.gatheringNumber += 1;
     return sealed;
-  }
-
-  onDurable(listener: (batch: number) => void): void {
-    this.durableListener = listener;
-  }
-
-  onReadable(listener: (batch: number) => void): void {
-    this.readableListener = listener;
-  }
-
-  onFailure(): void {
-    // Memory does not fail.
   }
 
   copyTo(): Promise<void> {
@@ -119,7 +54,7 @@ class MemoryStore implements Store {
   }
 
   private async settle(keep: boolean): Promise<void> {
-    if (!keep) this.gathering = new Batch();
+    if (!keep) this.forgetGathered();
     if (this.dirty) this.seal();
     this.closed = true;
     if (!this.busy) return;
