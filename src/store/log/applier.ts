@@ -5,8 +5,8 @@ import { systemClock } from '../../util/clock.ts';
 import { clearTimeout, setTimeout } from '../../util/system/runtime.ts';
 import { Batch } from '../batch.ts';
 import type { Store } from '../port.ts';
+import type { TablesMark } from './batch-log.ts';
 import type { Changes, Overlay } from './overlay.ts';
-import { putPosition } from './position.ts';
 
 /** What is durable in the log goes into the tables after so long, ms: half of it is void by then, as a rule. */
 const WAIT_MS = 100;
@@ -36,7 +36,7 @@ export class Applier {
   wholeFor = 0;
   private readonly inner: Store;
   private readonly overlay: Overlay;
-  private readonly salt: string;
+  private readonly mark: TablesMark;
   private readonly bytesMax: number;
   private readonly waitMs: number;
   private readonly onApplied: () => void;
@@ -51,14 +51,14 @@ export class Applier {
   private stopped = false;
 
   /**
-   * `applied`: as the tables say. `salt`: see LogPosition. Begins by itself once `bytesMax` wait, or some do for `waitMs`.
+   * `applied`: as the tables say, in the row that `mark` writes. Begins by itself once `bytesMax` wait, or some do for `waitMs`.
    * `onApplied` is called when one commit has ended, before the next may begin.
    */
   constructor(
     inner: Store,
     overlay: Overlay,
     applied: number,
-    salt: string,
+    mark: TablesMark,
     bytesMax: number,
     onApplied: () => void,
     waitMs = WAIT_MS,
@@ -66,7 +66,7 @@ export class Applier {
     this.inner = inner;
     this.overlay = overlay;
     this.applied = applied;
-    this.salt = salt;
+    this.mark = mark;
     this.bytesMax = bytesMax;
     this.waitMs = waitMs;
     this.onApplied = onApplied;
@@ -157,7 +157,7 @@ export class Applier {
   }
 
   private putPosition(): void {
-    putPosition(this.inner, { number: this.target, salt: this.salt, clean: false });
+    this.mark.put(this.inner, this.target, false);
   }
 
   private durable(batch: number): void {

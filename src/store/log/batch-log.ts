@@ -1,5 +1,7 @@
 // Owns the contract between the store and a log of its batches. Never knows what a change is, or where the log lies.
 
+import type { Store } from '../port.ts';
+
 /** A record as it was read back. */
 export interface LogRecord {
   readonly number: number;
@@ -13,6 +15,8 @@ export interface LogRecord {
  * all numbers before it are durable, here or there. What was let go of need not be there any more.
  */
 export interface BatchLog {
+  /** Whether each batch has to be in it, since others follow it. Else the store may keep some elsewhere. */
+  readonly hasAll: boolean;
   /** The longest body it takes, bytes. */
   readonly bodyBytesMax: number;
   /** What it takes of the disk, and how much of that is in use, bytes. */
@@ -38,4 +42,13 @@ export interface BatchLog {
 
   /** Releases what it holds. No append is under way. */
   close(): Promise<void>;
+}
+
+/** What the tables keep of how far they are, as against their log. */
+export interface TablesMark {
+  /**
+   * Puts the row that says so into the batch that the tables gather: they have all records up to this number then. `clean`:
+   * the log has none behind it.
+   */
+  put(tables: Store, number: number, clean: boolean): void;
 }

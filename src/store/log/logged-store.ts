@@ -6,10 +6,9 @@ import type { Batch } from '../batch.ts';
 import { GatheringStore } from '../gathering-store.ts';
 import type { LogCounts, Store, StoredRow } from '../port.ts';
 import { Applier } from './applier.ts';
-import type { BatchLog } from './batch-log.ts';
+import type { BatchLog, TablesMark } from './batch-log.ts';
 import { bytesOfChanges, ChangesWriter } from './changes.ts';
 import { Overlay } from './overlay.ts';
-import { type LogPosition, putPosition } from './position.ts';
 
 /** Batches of so many bytes go into the tables at once: the log would only have them written twice. */
 const DIRECT_BYTES = 256 * 1024;
@@ -26,6 +25,9 @@ export interface LoggedStoreOptions {
   readonly applyMs?: number;
   readonly applyBytes?: number;
 }
+
+/** A store that has failed before says nothing new as it is closed. */
+const ignore = (): void => {};
 
 /** Batches up to `batch` are in the tables once these have the record of this number. */
 interface Unread {
@@ -44,7 +46,7 @@ export class LoggedStore extends GatheringStore implements Store {
   private readonly log: BatchLog;
   private readonly overlay: Overlay;
   private readonly applier: Applier;
-  private readonly salt: string;
+  private readonly mark: TablesMark;
   private readonly directBytes: number;
   private readonly markClean: (folder: string) => Promise<void>;
   private readonly writer = new ChangesWriter();
@@ -56,6 +58,7 @@ export class LoggedStore extends GatheringStore implements Store {
   private last: number;
   private readonly unread: Unread[] = [];
   private failure: Error | null = null;
+  private tablesFailed = false;
   private closing: Promise<void> | null = null;
   /** Called when something was applied, or has failed. */
   private settledListeners: (() => void)[] = [];
@@ -67,28 +70,33 @@ export class LoggedStore extends GatheringStore implements Store {
   private directCommits = 0;
 
   /**
-   * `position`: what the tables have, and the salt that the log's records carry. `markClean` makes a copy of the tables one
-   * that needs no log.
+   * `number`: the last record that the tables have, as the row says that `mark` writes. `markClean` makes a copy of the
+   * tables one that needs no log.
    */
   constructor(
     inner: Store,
     log: BatchLog,
-    { number, salt }: LogPosition,
+    number: number,
+    mark: TablesMark,
     markClean: (folder: string) => Promise<void>,
     { directBytes = DIRECT_BYTES, applyMs, applyBytes = log.bytes / 4 }: LoggedStoreOptions = {},
   ) {
     super();
     this.inner = inner;
     this.log = log;
-    this.salt = salt;
+    this.mark = mark;
     this.last = number;
     this.directBytes = directBytes;
     this.markClean = markClean;
     this.overlay = new Overlay(inner);
     const applied = (): void => this.onApplied();
-    this.applier = new Applier(inner, this.overlay, number, salt, applyBytes, applied, applyMs);
+    this.applier = new Applier(inner, this.overlay, number, mark, applyBytes, applied, applyMs);
     this.overlay.recent.number = number;
-    inner.onFailure((error) => this.fail(error));
+    inner.onFailure((error) => {
+      this.tablesFailed = true;
+      this.fail(error);
+      this.tellSettled();
+    });
   }
 
   get reusableBytes(): number {
@@ -130,6 +138,12 @@ export class LoggedStore extends GatheringStore implements Store {
   }
 
   async copyTo(folder: string, compact = false): Promise<void> {
+    await this.copyTables(folder, compact);
+    await this.markClean(folder);
+  }
+
+  /** The same with the row that says which records of the log the copy has: with those behind it, it is the whole. */
+  async copyTables(folder: string, compact = false): Promise<void> {
     const { applier, inner } = this;
     applier.wholeFor += 1;
     try {
@@ -139,7 +153,6 @@ export class LoggedStore extends GatheringStore implements Store {
     } finally {
       applier.wholeFor -= 1;
     }
-    await this.markClean(folder);
   }
 
   close(keep = true): Promise<void> {
@@ -151,13 +164,21 @@ export class LoggedStore extends GatheringStore implements Store {
     if (!keep) this.forgetGathered();
     if (this.dirty) this.seal();
     this.closed = true;
-    while (this.busy && this.failure === null) await this.settled();
-    await this.allApplied(this.last);
-    this.applier.stop();
-    putPosition(this.inner, { number: this.last, salt: this.salt, clean: true });
-    this.inner.seal();
-    await this.inner.close();
-    await this.log.close();
+    try {
+      while (this.busy && this.failure === null) await this.settled();
+      await this.allApplied(this.last);
+      this.applier.stop();
+      this.mark.put(this.inner, this.last, true);
+      this.inner.seal();
+      await this.inner.close();
+    } catch (error) {
+      // Where the log alone has failed, the tables are sound, and others may open them.
+      while (this.applier.busy && !this.tablesFailed) await this.settled();
+      await this.inner.close(false).catch(ignore);
+      throw error;
+    } finally {
+      await this.log.close();
+    }
   }
 
   /** Resolves once the tables have all up to this record; rejects where something has failed. */
@@ -202,7 +223,7 @@ export class LoggedStore extends GatheringStore implements Store {
     }
     const large = bytes >= this.directBytes || this.averageBytes >= this.directBytes / 2;
     const fits = bytes <= log.bodyBytesMax && log.hasRoom(bytes);
-    if (!applier.busy && (large || !fits)) {
+    if (!applier.busy && !log.hasAll && (large || !fits)) {
       this.directCommits += 1;
       this.last += 1;
       applier.commit(writing, this.last, this.onWritten);
@@ -213,6 +234,7 @@ export class LoggedStore extends GatheringStore implements Store {
       log.append(this.last, this.writer.write(writing), bytes, this.onAppended);
     } else {
       this.held = true;
+      applier.begin();
     }
   }
 

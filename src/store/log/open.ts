@@ -20,7 +20,7 @@ import type { Store } from '../port.ts';
 import type { LogRecord } from './batch-log.ts';
 import { readChanges } from './changes.ts';
 import { LoggedStore, type LoggedStoreOptions } from './logged-store.ts';
-import { type LogPosition, putPosition, readPosition } from './position.ts';
+import { type LogPosition, putPosition, readPosition, SaltedMark } from './position.ts';
 import { type FoundFile, LOG_FILE, readLogFile, renewLogFile } from './ring/file.ts';
 import { RingLog } from './ring/ring-log.ts';
 import { type RingScan, scanRing } from './ring/scan.ts';
@@ -134,13 +134,12 @@ export function beginLog(
     // The tables need no log until they say so again: then its file is that of the new salt.
     const salt = randomBytes(SALT_BYTES).toString('hex');
     await renewLogFile(folder, { fileBytes: logBytes, salt });
-    const position = { number, salt, clean: false };
-    putPosition(tables, position);
+    putPosition(tables, { number, salt, clean: false });
     await commit(tables);
     const fd = await openDescriptor(join(folder, LOG_FILE), writeFlags());
     const file = { fd, folder, bytes: logBytes, writesThrough: WRITES_THROUGH };
     const log = new RingLog(file, salt, commitTimeoutMs);
-    return new LoggedStore(tables, log, position, markClean, options);
+    return new LoggedStore(tables, log, number, new SaltedMark(salt), markClean, options);
   });
 }
 

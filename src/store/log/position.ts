@@ -4,6 +4,7 @@ import { verifyChecksum, withChecksum } from '../checksum.ts';
 import { CorruptRecordError } from '../errors.ts';
 import type { Store } from '../port.ts';
 import { TABLE_LOG } from '../tables.ts';
+import type { TablesMark } from './batch-log.ts';
 
 /** How far the tables are, as against the log beside them. */
 export interface LogPosition {
@@ -48,4 +49,17 @@ export function readPosition(store: Store): LogPosition | null {
     salt: content.toString('hex', 8, 8 + SALT_BYTES),
     clean: content.readUInt8(16) === 1,
   };
+}
+
+/** The row of tables whose log carries a salt. */
+export class SaltedMark implements TablesMark {
+  private readonly salt: string;
+
+  constructor(salt: string) {
+    this.salt = salt;
+  }
+
+  put(tables: Store, number: number, clean: boolean): void {
+    putPosition(tables, { number, salt: this.salt, clean });
+  }
 }

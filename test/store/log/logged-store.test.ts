@@ -7,7 +7,7 @@ import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
 import { readChanges } from '../../../src/store/log/changes.ts';
 import { LoggedStore, type LoggedStoreOptions } from '../../../src/store/log/logged-store.ts';
 import { beginLog } from '../../../src/store/log/open.ts';
-import { readPosition } from '../../../src/store/log/position.ts';
+import { readPosition, SaltedMark } from '../../../src/store/log/position.ts';
 import { openMemoryStore } from '../../../src/store/memory/engine.ts';
 import type { Store } from '../../../src/store/port.ts';
 import { ControlledStore, Disk } from '../../broker/controlled-store.ts';
@@ -20,8 +20,7 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const noCopy = (): Promise<void> => Promise.reject(new Error('no copy is made'));
 
 function logged(inner: Store, log: MemoryLog, options: LoggedStoreOptions = {}): LoggedStore {
-  const position = { number: 0, salt: SALT, clean: false };
-  return new LoggedStore(inner, log, position, noCopy, options);
+  return new LoggedStore(inner, log, 0, new SaltedMark(SALT), noCopy, options);
 }
 
 const never = { directBytes: Infinity };
@@ -39,6 +38,9 @@ storeContract('the same, with each batch committed directly where it can be', ()
 );
 storeContract('the same, with a log that is soon full', () =>
   Promise.resolve(logged(openMemoryStore(), new MemoryLog([], 512), never)),
+);
+storeContract('the same, with one that has to have all', () =>
+  Promise.resolve(logged(openMemoryStore(), new MemoryLog([], 512, true), { directBytes: 0 })),
 );
 
 const folders: string[] = [];
@@ -343,4 +345,27 @@ it('has all in the tables after it was closed, and a log that is not needed', as
   await store.close();
   expect([...tables.keys(T, bytes(''), bytes('z'))]).toEqual([bytes('a'), bytes('b')]);
   expect(readPosition(tables)).toEqual({ number: 2, salt: SALT, clean: true });
+});
+
+test('where the log has failed, a close ends what goes into the tables, and then closes them', async () => {
+  const { tables, log, store } = held();
+  const failures: Error[] = [];
+  store.onFailure((error) => failures.push(error));
+  store.put(T, bytes('a'), bytes('one'));
+  store.seal();
+  log.sync();
+  store.put(T, bytes('a'), bytes('two'));
+  store.seal();
+  log.fail(new Error('another leads'));
+  expect(failures.map(({ message }) => message)).toEqual(['another leads']);
+  let closed = false;
+  const closing = store.close(false).finally(() => {
+    closed = true;
+  });
+  closing.catch(() => undefined);
+  await new Promise(setImmediate);
+  expect(closed).toBe(false);
+  tables.sync();
+  await expect(closing).rejects.toThrow('another leads');
+  expect(tables.get(T, bytes('a'))).toEqual(bytes('one'));
 });

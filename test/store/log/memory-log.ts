@@ -9,15 +9,19 @@ export type Records = LogRecord[];
 export class MemoryLog implements BatchLog {
   readonly bytes: number;
   readonly bodyBytesMax: number;
+  readonly hasAll: boolean;
   readonly records: Records;
   quick = true;
   private readonly used = new Map<number, number>();
   private underWay: (() => void) | null = null;
+  private done: (error: Error | null) => void = () => {};
 
-  constructor(records: Records = [], bytes = 2 ** 20) {
+  /** `hasAll`: it takes what is longer than it, too, where it is empty. */
+  constructor(records: Records = [], bytes = 2 ** 20, hasAll = false) {
     this.records = records;
     this.bytes = bytes;
-    this.bodyBytesMax = bytes / 4;
+    this.hasAll = hasAll;
+    this.bodyBytesMax = hasAll ? Infinity : bytes / 4;
   }
 
   get usedBytes(): number {
@@ -25,7 +29,7 @@ export class MemoryLog implements BatchLog {
   }
 
   hasRoom(bodyBytes: number): boolean {
-    return this.usedBytes + bodyBytes <= this.bytes;
+    return (this.hasAll && this.used.size === 0) || this.usedBytes + bodyBytes <= this.bytes;
   }
 
   append(
@@ -36,6 +40,7 @@ export class MemoryLog implements BatchLog {
   ): void {
     if (this.underWay !== null) throw new Error('an append is under way');
     this.used.set(number, bodyBytes);
+    this.done = done;
     this.underWay = () => {
       this.underWay = null;
       // Read only now, as a disk does.
@@ -53,6 +58,13 @@ export class MemoryLog implements BatchLog {
   /** Ends the append that is under way. */
   sync(): void {
     this.underWay?.();
+  }
+
+  /** Has the append that is under way fail. */
+  fail(error: Error): void {
+    if (this.underWay === null) throw new Error('no append is under way');
+    this.underWay = null;
+    this.done(error);
   }
 
   letGo(upTo: number): void {

@@ -37,6 +37,7 @@ export interface RingFile {
 
 /** The log in a file. Made by open.ts. */
 export class RingLog implements BatchLog {
+  readonly hasAll = false;
   readonly bodyBytesMax: number;
   private readonly file: RingFile;
   private readonly salt: string;

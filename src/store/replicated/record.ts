@@ -1,0 +1,114 @@
+// Owns the bytes of a record of the replicated log. Never says which records count: chain.ts does.
+
+import { crc32 } from 'node:zlib';
+
+/** What a record is. */
+export const LEAD = 1;
+/** A piece of a batch that is longer than a record; the last piece is a BATCH. */
+export const PART = 2;
+export const BATCH = 3;
+/** Nothing: it shows that the log takes records. */
+export const BEAT = 4;
+/** Its node leads no longer, of its own accord. */
+export const DOWN = 5;
+
+const KIND_MAX = DOWN;
+const VERSION = 1;
+
+/*
+ *   u8 version | u8 kind | u48 epoch | u48 number | u32 CRC32 of the other bytes | body      (big-endian)
+ */
+const CRC_AT = 14;
+export const RECORD_HEAD_BYTES = 18;
+
+/** A record as it was read. */
+export interface LogRecord {
+  readonly kind: number;
+  /** The place in the log of the record that began the time of its leader. */
+  readonly epoch: number;
+  /** Its number within the epoch: the LEAD has 0, all others follow by one. */
+  readonly number: number;
+  readonly body: Buffer;
+  /** Whether its bytes are those that were written. */
+  readonly intact: boolean;
+}
+
+/** What opens an epoch. */
+export interface Lead {
+  /** The place of the last record of the log as its writer knows it: it counts right behind that one alone. */
+  readonly previous: number;
+  /** The format of the tables that its batches belong to. */
+  readonly format: number;
+  /** A random number, by which its writer knows it again; 16 bytes in hex digits. */
+  readonly nonce: string;
+  readonly node: string;
+  readonly version: string;
+}
+
+const NONCE_BYTES = 16;
+const LEAD_HEAD_BYTES = 6 + 4 + NONCE_BYTES;
+
+/** The head of a record whose body is `parts`, one behind the other. */
+export function recordHead(
+  kind: number,
+  epoch: number,
+  number: number,
+  parts: readonly Buffer[],
+): Buffer {
+  const head = Buffer.alloc(RECORD_HEAD_BYTES);
+  head.writeUInt8(VERSION, 0);
+  head.writeUInt8(kind, 1);
+  head.writeUIntBE(epoch, 2, 6);
+  head.writeUIntBE(number, 8, 6);
+  let crc = crc32(head.subarray(0, CRC_AT));
+  for (const part of parts) crc = crc32(part, crc);
+  head.writeUInt32BE(crc, CRC_AT);
+  return head;
+}
+
+/** Reads a record; null: these bytes are none that this Leveret knows. */
+export function readRecord(bytes: Buffer): LogRecord | null {
+  if (bytes.length < RECORD_HEAD_BYTES || bytes.readUInt8(0) !== VERSION) return null;
+  const kind = bytes.readUInt8(1);
+  if (kind === 0 || kind > KIND_MAX) return null;
+  const body = bytes.subarray(RECORD_HEAD_BYTES);
+  const intact = crc32(body, crc32(bytes.subarray(0, CRC_AT))) === bytes.readUInt32BE(CRC_AT);
+  return { kind, epoch: bytes.readUIntBE(2, 6), number: bytes.readUIntBE(8, 6), body, intact };
+}
+
+/** The body of a LEAD. */
+export function leadBody({ previous, format, nonce, node, version }: Lead): Buffer {
+  const head = Buffer.alloc(LEAD_HEAD_BYTES);
+  head.writeUIntBE(previous, 0, 6);
+  head.writeUInt32BE(format, 6);
+  head.write(nonce, 10, NONCE_BYTES, 'hex');
+  return Buffer.concat([head, shortText(node), shortText(version)]);
+}
+
+/** Reads the body of a LEAD; null: it is none. */
+export function readLead(body: Buffer): Lead | null {
+  if (body.length < LEAD_HEAD_BYTES) return null;
+  const texts: string[] = [];
+  let at = LEAD_HEAD_BYTES;
+  while (texts.length < 2) {
+    const end = at + 1 + (body[at] ?? 0);
+    if (at >= body.length || end > body.length) return null;
+    texts.push(body.toString('utf8', at + 1, end));
+    at = end;
+  }
+  const [node = '', version = ''] = texts;
+  return {
+    previous: body.readUIntBE(0, 6),
+    format: body.readUInt32BE(6),
+    nonce: body.toString('hex', 10, LEAD_HEAD_BYTES),
+    node,
+    version,
+  };
+}
+
+const SHORT_BYTES_MAX = 255;
+
+function shortText(text: string): Buffer {
+  const bytes = Buffer.from(text).subarray(0, SHORT_BYTES_MAX);
+  return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+}
