@@ -37,6 +37,9 @@ export interface BatchLog {
     done: (error: Error | null) => void,
   ): void;
 
+  /** Sets the one listener told where nothing can become durable any more, and no append is under way that would say so. */
+  onFailure(listener: (error: Error) => void): void;
+
   /** The store has all records up to this number, durably. */
   letGo(upTo: number): void;
 

@@ -92,6 +92,7 @@ export class LoggedStore extends GatheringStore implements Store {
     const applied = (): void => this.onApplied();
     this.applier = new Applier(inner, this.overlay, number, mark, applyBytes, applied, applyMs);
     this.overlay.recent.number = number;
+    log.onFailure((error) => this.fail(error));
     inner.onFailure((error) => {
       this.tablesFailed = true;
       this.fail(error);

@@ -67,6 +67,10 @@ export class MemoryLog implements BatchLog {
     this.done(error);
   }
 
+  onFailure(): void {
+    // An append says what is wrong.
+  }
+
   letGo(upTo: number): void {
     for (const number of this.used.keys()) if (number <= upTo) this.used.delete(number);
     while (this.records.length > 0 && (this.records[0] as LogRecord).number <= upTo) {

@@ -98,6 +98,10 @@ export class RingLog implements BatchLog {
     writev(fd, [head, ...parts, padding], at, this.onWritten);
   }
 
+  onFailure(): void {
+    // An append says what is wrong.
+  }
+
   letGo(upTo: number): void {
     this.room.letGo(upTo);
   }

@@ -1,0 +1,190 @@
+// Owns bringing the replicated log into the tables of a node that does not lead. Never appends to the log.
+
+import { Batch } from '../batch.ts';
+import { StoreError } from '../errors.ts';
+import { readChanges } from '../log/changes.ts';
+import type { Store } from '../port.ts';
+import { Chain, type Place } from './chain.ts';
+import type { LogEntry, LogReader } from './log-client.ts';
+import { type LogPlace, putPlace } from './place.ts';
+import { DOWN, LEAD, type Lead, readLead } from './record.ts';
+
+/** What is on its way into the tables, bytes: no more is read until there is less. */
+const UNDER_WAY_BYTES_MAX = 32 * 2 ** 20;
+/** Records that hold no batch are noted in the tables so many at a time: a start reads them again. */
+const UNNOTED_MAX = 256;
+
+/** What a follower tells of itself. */
+export interface FollowerEvents {
+  /** It can go on no longer: the log or the tables are not what they should be, or are too new. */
+  failed(error: Error): void;
+  /** The log begins behind what it has: it needs a copy of another node's tables. */
+  behind(first: number): void;
+}
+
+/** Applies what counts in the log to tables that nothing else writes. */
+export class Follower implements LogReader {
+  private readonly tables: Store;
+  private readonly logId: string;
+  private readonly format: number;
+  private readonly events: FollowerEvents;
+  private readonly chain: Chain;
+  /** The last place that no batch is cut by, and the one that the tables were told. */
+  private whole: Place;
+  private noted: Place;
+  /** What each sealed batch of the tables brings them to. */
+  private readonly underWay: { batch: number; place: Place; bytes: number }[] = [];
+  private underWayBytes = 0;
+  private durable: Place;
+  private resume: (() => void) | null = null;
+  private failed = false;
+  /** What opened the current epoch; null: it was opened before the tables' place, or none was. */
+  lead: Lead | null = null;
+  /** Whether the leader of the current epoch has said that it leads no longer. */
+  isDown = false;
+
+  /** `place`: what the tables say. `format`: the newest one that this Leveret reads. */
+  constructor(tables: Store, place: LogPlace, format: number, events: FollowerEvents) {
+    this.tables = tables;
+    this.logId = place.logId;
+    this.format = format;
+    this.events = events;
+    const at = { seq: place.seq, epoch: place.epoch, number: place.number };
+    this.chain = new Chain(at);
+    this.whole = at;
+    this.noted = at;
+    this.durable = at;
+    tables.onDurable((batch) => this.onDurable(batch));
+    tables.onFailure((error) => this.fail(error));
+  }
+
+  /** What it has read, all of which is in the tables or on its way there. */
+  get place(): Place {
+    return this.chain.place;
+  }
+
+  /** What the tables have, durably. */
+  get applied(): Place {
+    return this.durable;
+  }
+
+  get ignored(): number {
+    return this.chain.ignored;
+  }
+
+  /** Whether a batch was begun in the log and not ended: its leader may be gone, and it counts nowhere then. */
+  get isOpen(): boolean {
+    return this.chain.isOpen;
+  }
+
+  behind(first: number): void {
+    this.events.behind(first);
+  }
+
+  async entries(entries: readonly LogEntry[]): Promise<void> {
+    let bytes = 0;
+    for (const entry of entries) {
+      if (this.failed) return;
+      bytes += this.read(entry);
+    }
+    const unnoted = this.whole.seq - this.noted.seq;
+    if (bytes > 0 || unnoted > UNNOTED_MAX) this.note(bytes);
+    while (this.underWayBytes > UNDER_WAY_BYTES_MAX && !this.failed) {
+      await new Promise<void>((resolve) => {
+        this.resume = resolve;
+      });
+    }
+  }
+
+  /** Resolves once all that was read is in the tables, durably; not where something has failed. */
+  async settled(): Promise<void> {
+    if (this.noted.seq !== this.whole.seq) this.note(0);
+    while (this.underWay.length > 0 && !this.failed) {
+      await new Promise<void>((resolve) => {
+        this.resume = resolve;
+      });
+    }
+  }
+
+  /** Reads one record; returns how many bytes it brings into the tables. */
+  private read({ seq, bytes }: LogEntry): number {
+    const { chain } = this;
+    const step = chain.read(seq, bytes);
+    if (step.is === 'damaged') {
+      this.fail(new StoreError(step.why, OTHER_COPY, { damaged: true }));
+      return 0;
+    }
+    let length = 0;
+    if (step.is === 'counts') {
+      const { kind, body } = step.record;
+      if (kind === LEAD && !this.led(readLead(body))) return 0;
+      if (kind === DOWN) this.isDown = true;
+      if (step.batch !== null) length = this.take(seq, step.batch);
+    }
+    if (!chain.isOpen) this.whole = chain.place;
+    return length;
+  }
+
+  /** An epoch begins. Whether this Leveret can read what its leader writes. */
+  private led(lead: Lead | null): boolean {
+    this.lead = lead;
+    this.isDown = false;
+    if (lead === null || lead.format <= this.format) return true;
+    const { node, version, format } = lead;
+    this.fail(
+      new StoreError(
+        `${node} leads with Leveret ${version}, which writes format ${format}; this one reads up to ${this.format}`,
+        `start Leveret ${version} or later here`,
+      ),
+    );
+    return false;
+  }
+
+  private take(seq: number, parts: readonly Buffer[]): number {
+    const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    const batch = new Batch();
+    if (!readChanges(body, batch)) {
+      const what = `record ${seq} of the log holds no changes that this Leveret knows`;
+      this.fail(new StoreError(what, OTHER_COPY, { damaged: true }));
+      return 0;
+    }
+    batch.putInto(this.tables);
+    return body.length;
+  }
+
+  /** Hands over what was gathered, with the place that it brings the tables to. */
+  private note(bytes: number): void {
+    if (this.failed) return;
+    const { tables, whole, logId } = this;
+    putPlace(tables, { ...whole, logId });
+    this.noted = whole;
+    this.underWay.push({ batch: tables.seal(), place: whole, bytes });
+    this.underWayBytes += bytes;
+  }
+
+  private onDurable(batch: number): void {
+    const { underWay } = this;
+    while (underWay.length > 0 && (underWay[0]?.batch as number) <= batch) {
+      const { place, bytes } = underWay.shift() as { place: Place; bytes: number };
+      this.underWayBytes -= bytes;
+      this.durable = place;
+    }
+    this.goOn();
+  }
+
+  private fail(error: Error): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.events.failed(error);
+    this.goOn();
+  }
+
+  private goOn(): void {
+    const { resume } = this;
+    this.resume = null;
+    resume?.();
+  }
+}
+
+const OTHER_COPY =
+  'see docs/cluster.md, "A damaged log": the nodes that are whole can begin another one';
