@@ -5,7 +5,7 @@ import type { Clock } from '../../util/clock.ts';
 import { type LeaseCell, RefusedError, UnansweredError } from './log-client.ts';
 import type { Leading } from './replicated-log.ts';
 
-/** What nobody holds. */
+/** The value of a lease that no node holds. */
 const FREE = Buffer.alloc(0);
 
 /** A leader's side of the lease. */
@@ -106,7 +106,7 @@ export class HeldLease implements Leading {
 /** What is seen of the lease from outside. */
 export interface LeaseSight {
   readonly revision: number;
-  /** What its holder says of itself; null: nobody holds it. */
+  /** What its holder says of itself; null: no node holds it. */
   readonly value: Buffer | null;
 }
 
@@ -125,7 +125,7 @@ export class LeaseWatch {
     this.leaseMs = leaseMs;
   }
 
-  /** Looks once; whether this node may take it now: nobody holds it, or its holder has given no sign for as long as it lasts. */
+  /** Looks once; whether this node may take it now: it is free, or its holder has given no sign for as long as it lasts. */
   async look(): Promise<boolean> {
     let found: LeaseSight;
     try {
