@@ -89,7 +89,7 @@ loopback_users.guest = false
   with the nearest key.
 - A value may take a part from the environment: \`default_pass = $(MQ_PASS)\`, or from another key.
 - A file of RabbitMQ may be taken as it is. Keys that change nothing here, such as \`cluster_formation.*\`, \`log.file.*\` or
-  \`raft.*\`, are named in one warning at the start, with the reasons. Some stand for a setting of another name:
+  \`raft.*\`, are named in one warning at the start, with the reasons; nodes of Leveret form a cluster by \`cluster.*\`. Some stand for a setting of another name:
   \`log.console.level\` and \`log.default.level\` for \`log.level\`, \`management.load_definitions\` and \`definitions.local.path\`
   for \`load_definitions\`, \`management.listener.port\` and \`.ip\` for \`management.tcp.port\` and \`.ip\`. Keys that must not be
   ignored, since what is safe or served hangs on them, are refused with the reason: other backends of users, other
@@ -251,6 +251,13 @@ export const GROUPS: readonly Group[] = [
       'disk_free_limit.',
       'flow.',
     ],
+  },
+  {
+    title: 'Several nodes',
+    about:
+      'One broker on several machines, over a replicated log: one node leads, the others follow and take its place. ' +
+      'All of it is read at a start.',
+    keys: ['cluster.'],
   },
 ];
 

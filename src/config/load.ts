@@ -1,6 +1,7 @@
 // Owns the order of the layers: defaults < config files < environment < flags, and what is told when one of them is
 // wrong. Never knows a single setting by name: the table does.
 
+import { applyClusterRules, idleClusterText } from './cluster/cluster-rules.ts';
 import { type ConfigError, ConfigErrors } from './config-error.ts';
 import { filesOfRabbitmq, type Place, placeOfFiles, warnOfFiles } from './layers/default-files.ts';
 import { Draft, ROWS, type Told } from './layers/draft.ts';
@@ -58,7 +59,7 @@ export async function readConfig(sources: Sources): Promise<Config> {
       draft.spelling({ from: 'flag', name: flag.name }, flag, text, field);
     }
   }
-  applyConsequences(draft, machine?.inContainer ?? false);
+  applyConsequences(draft, machine?.inContainer ?? false, true);
   return configOf(draft, files, warnings);
 }
 
@@ -68,7 +69,12 @@ export function configOf(
   files: readonly string[],
   warnings: readonly string[],
 ): Config {
-  const said = [withoutEffectText(told), ...warnings, barePortText(told, settings)];
+  const said = [
+    withoutEffectText(told),
+    ...warnings,
+    barePortText(told, settings),
+    idleClusterText(settings),
+  ];
   return { settings, origins, told, files, warnings: said.filter((each) => each !== null), faults };
 }
 
@@ -114,6 +120,7 @@ export async function loadSettings(sources: Sources): Promise<Settings> {
 export function settingsOf(place: string, lines: Iterable<readonly [string, string]>): Settings {
   const draft = new Draft();
   for (const [key, value] of lines) draft.key({ from: 'program', place }, key, value);
+  applyClusterRules(draft, true);
   const [fault] = draft.faults;
   if (fault !== undefined) throw fault;
   return draft.settings;

@@ -110,6 +110,30 @@ export function optionalBytes(row: Common): Setting<number | null> {
   });
 }
 
+/** How many milliseconds the unit of a time stands for. */
+const MS_PER_UNIT = new Map([
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+]);
+
+/** A time with its unit, such as 500ms, 5s or 2m; read as milliseconds. */
+export function duration(
+  row: Common & { readonly initialMs: number; readonly minMs: number; readonly maxMs: number },
+): Setting<number> {
+  const show = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+  const expects = `a time from ${show(row.minMs)} to ${show(row.maxMs)}, such as 500ms, 5s or 2m`;
+  return setting({ ...row, initial: row.initialMs }, '<time>', expects, {
+    read: (text) => {
+      const parts = /^(\d{1,9})(ms|s|m)$/.exec(text);
+      const ms = Number(parts?.[1]) * (MS_PER_UNIT.get(parts?.[2] ?? '') ?? Number.NaN);
+      if (!(ms >= row.minMs && ms <= row.maxMs)) throw expected(expects, text);
+      return ms;
+    },
+    show,
+  });
+}
+
 /** A number from 0 on that may have a fraction. */
 export function decimal(row: Common & { readonly initial: number }): Setting<number> {
   const expects = 'a number from 0 on, such as 0.4';

@@ -1,6 +1,7 @@
 // Owns the one table of settings: `Settings`, `--help`, the docs page and the loader come from it.
 // Never reads a file, a variable or a flag: that is load.ts.
 
+import { CLUSTER_SETTINGS } from './cluster/cluster-settings.ts';
 import { MANAGEMENT_SETTINGS } from './management-settings.ts';
 import { listeners } from './map-setting.ts';
 import { RESOURCE_SETTINGS } from './resource-settings.ts';
@@ -45,14 +46,7 @@ export const SETTINGS = {
     about: 'Keep nothing on disk: every message and declaration ends with the process.',
     initial: false,
   }),
-  nodeName: text({
-    key: 'node.name',
-    foreignVariable: 'RABBITMQ_NODENAME',
-    argument: '<name>',
-    about: 'The name of this node, as the HTTP API, the metrics and traces show it.',
-    initial: 'leveret',
-    short: true,
-  }),
+  ...CLUSTER_SETTINGS,
   inContainer: choice({
     key: 'in_container',
     argument: '<when>',

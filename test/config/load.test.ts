@@ -272,7 +272,7 @@ test('keys of RabbitMQ without an effect are named in one warning, with the reas
   expect(settings.heartbeatSeconds).toBe(7);
   expect(warnings).toEqual([
     'settings of RabbitMQ without an effect here: log.file, log.file.level (the log goes to standard ' +
-      'output alone, with one level for all lines (log.level)); cluster_name (one node is all there is)',
+      'output alone, with one level for all lines (log.level)); cluster_name (rabbitmqctl set_cluster_name sets what tools show; cluster.name is another name)',
   ]);
 });
 

@@ -62,7 +62,8 @@ function applyContainer(env: Environment, { inContainer }: Machine, draft: Draft
     const origin: Origin = { from: 'environment', name: variable.name };
     if (text !== '') draft.spelling(origin, variable as Spelling<unknown>, text, 'inContainer');
   }
-  applyConsequences(draft, inContainer);
+  // What the files do not say may stand in the environment of the start.
+  applyConsequences(draft, inContainer, false);
 }
 
 /** Says of files that RabbitMQ would read as Erlang terms by their names that they have none. */

@@ -1,13 +1,18 @@
 // Owns what follows from settings beside one another, and from the machine, once all layers are laid. Never reads a
 // text.
 
+import { applyClusterRules } from '../cluster/cluster-rules.ts';
 import type { Listeners } from '../map-setting.ts';
 import { EVERYWHERE } from '../setting.ts';
 import type { Settings } from '../settings.ts';
 import type { Draft } from './draft.ts';
 
-/** Sets what follows. `inContainer` is what the machine looks like; the settings may say otherwise. */
-export function applyConsequences(draft: Draft, inContainer: boolean): void {
+/**
+ * Sets what follows, and refuses what does not go together. `inContainer` is what the machine looks like; the settings
+ * may say otherwise. `complete`: all layers of a start are there.
+ */
+export function applyConsequences(draft: Draft, inContainer: boolean, complete: boolean): void {
+  applyClusterRules(draft, complete);
   // As in RabbitMQ: a port of the HTTP API with TLS takes the place of the other, unless that is asked for too.
   const [secure] = draft.origins.get('managementSslPort') ?? [];
   const isSecure = draft.settings.managementSslPort !== null;

@@ -13,7 +13,10 @@ export type Plugin =
 const E: Plugin = { is: 'built in', mark: 'E' };
 const IMPLICIT: Plugin = { is: 'built in', mark: 'e' };
 const NOT_HERE: Plugin = { is: 'not here' };
-const ONE_NODE: Plugin = { is: 'needless', why: 'one node is all there is' };
+const CLUSTERS: Plugin = {
+  is: 'needless',
+  why: 'nodes find one another by cluster.nats.servers',
+};
 
 const ROWS: Readonly<Record<string, Plugin>> = {
   rabbitmq_amqp1_0: NOT_HERE,
@@ -33,11 +36,11 @@ const ROWS: Readonly<Record<string, Plugin>> = {
   rabbitmq_management: E,
   rabbitmq_management_agent: IMPLICIT,
   rabbitmq_mqtt: NOT_HERE,
-  rabbitmq_peer_discovery_aws: ONE_NODE,
-  rabbitmq_peer_discovery_common: ONE_NODE,
-  rabbitmq_peer_discovery_consul: ONE_NODE,
-  rabbitmq_peer_discovery_etcd: ONE_NODE,
-  rabbitmq_peer_discovery_k8s: ONE_NODE,
+  rabbitmq_peer_discovery_aws: CLUSTERS,
+  rabbitmq_peer_discovery_common: CLUSTERS,
+  rabbitmq_peer_discovery_consul: CLUSTERS,
+  rabbitmq_peer_discovery_etcd: CLUSTERS,
+  rabbitmq_peer_discovery_k8s: CLUSTERS,
   rabbitmq_prometheus: E,
   rabbitmq_queue_federation: NOT_HERE,
   rabbitmq_random_exchange: E,

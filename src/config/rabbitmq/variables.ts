@@ -99,7 +99,7 @@ function nameOf(variable: string): string {
 }
 
 const ERLANG = 'there is no Erlang here';
-const CLUSTER = 'one node is all there is';
+const CLUSTER = 'it is about clusters of RabbitMQ; for those of Leveret see cluster.log';
 const PROGRAMS = 'it is about programs and folders of RabbitMQ';
 const LOGS = 'the log goes to standard output alone';
 const CLIENTS = 'it is for clients';

@@ -1,7 +1,7 @@
 // Owns the keys of rabbitmq.conf that are taken and change nothing, with the reasons: nothing that is safe or served
 // hangs on them here. Never holds a key that no release of RabbitMQ knows.
 
-const CLUSTER = 'one node is all there is';
+const CLUSTER = 'it is about clusters of RabbitMQ; for those of Leveret see cluster.log';
 const STORE = 'the store is another one';
 const LOGS = 'the log goes to standard output alone, with one level for all lines (log.level)';
 const ERLANG = 'there is no Erlang here';
@@ -53,7 +53,15 @@ export const VALUES_WITHOUT_EFFECT: readonly WithoutEffect[] = [
 
 export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
   {
-    key: /^(cluster_(name|partition_handling|formation|keepalive_interval|tags)|net_ticktime|node_tags|distribution|mirroring_sync_(batch_size|max_throughput)|distributed_cookie)(\..*)?$/,
+    key: /^cluster_name$/,
+    why: 'rabbitmqctl set_cluster_name sets what tools show; cluster.name is another name',
+  },
+  {
+    key: /^cluster_(formation|partition_handling|keepalive_interval)(\..*)?$/,
+    why: 'nodes here form a cluster over a replicated log: see cluster.log, cluster.nats.servers and cluster.lease',
+  },
+  {
+    key: /^(cluster_tags|net_ticktime|node_tags|distribution|mirroring_sync_(batch_size|max_throughput)|distributed_cookie)(\..*)?$/,
     why: CLUSTER,
   },
   {

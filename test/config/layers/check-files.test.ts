@@ -149,7 +149,9 @@ test('an explanation says of each line what it means, of each setting where it c
   expect(setting('frame_max')).toMatchObject({ from: 'default' });
   const text = renderExplanation(explanation, true);
   expect(text).not.toContain('hush');
-  expect(text).toContain(`${path}:3: cluster_name = x: without effect: one node is all there is`);
+  expect(text).toContain(
+    `${path}:3: cluster_name = x: without effect: rabbitmqctl set_cluster_name sets`,
+  );
   expect(text).toContain(`refused: ${path}:4: proxy_protocol: `);
   expect(text).toContain(`${path}:1: heartbeat = 1: overridden by ${path}:2`);
 });
@@ -213,6 +215,7 @@ test('no key of a setting that is no secret is hidden, and no login of a URL is 
     'ssl_options.password',
     'management.ssl.password',
     'prometheus.ssl.password',
+    'cluster.secret',
     'default_pass',
   ]);
   const path = file('a.conf', 'definitions.https.url = https://me:hush@host/d.json');

@@ -108,7 +108,7 @@ test('every other variable of RabbitMQ is named in one warning, with the reason 
   });
   expect(warnings).toEqual([
     'variables of RabbitMQ that set nothing here: RABBITMQ_ERLANG_COOKIE (there is no Erlang here), ' +
-      'RABBITMQ_USE_LONGNAME (one node is all there is), RABBITMQ_LOGS (the log goes to standard output alone), ' +
+      'RABBITMQ_USE_LONGNAME (it is about clusters of RabbitMQ; for those of Leveret see cluster.log), RABBITMQ_LOGS (the log goes to standard output alone), ' +
       'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS (there is no Erlang here), RABBITMQ_URL (it is for clients), ' +
       'RABBITMQ_USERNAME (not known; did you mean RABBITMQ_DEFAULT_USER?), ' +
       'RABBITMQ_NODENAM (not known; did you mean RABBITMQ_NODENAME?), ' +

@@ -142,6 +142,18 @@ test.each([
   expect(judged(key, value)).toMatchObject({ is: 'without effect' });
 });
 
+test.each([
+  ['cluster_formation.classic_config.nodes.1', 'rabbit@a'],
+  ['cluster_formation.peer_discovery_backend', 'k8s'],
+  ['cluster_partition_handling', 'pause_minority'],
+  ['cluster_keepalive_interval', '10000'],
+])('%s = %s points to the settings of clusters here', (key, value) => {
+  const judgement = judged(key, value) as { why: string };
+  const named = judgement.why.match(/cluster\.[a-z.]*[a-z]/g) ?? [];
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter((each) => !isSetting(each))).toEqual([]);
+});
+
 test.each(['heartbet', 'unheard_of.thing', 'ssl_option.verify', 'managment.tcp.port', 'vm_memory'])(
   '%s is no key of RabbitMQ',
   (key) => {
