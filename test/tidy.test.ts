@@ -20,6 +20,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'src/util/': [],
   'src/amqp/': ['src/util/'],
   'src/store/': ['src/util/'],
+  'src/cluster/': ['src/util/', 'src/store/'],
   'src/message/': ['src/util/', 'src/amqp/', 'src/store/*'],
   'src/broker/': ['src/util/', 'src/amqp/', 'src/store/*', 'src/message/'],
   'src/server/': ['src/util/', 'src/amqp/', 'src/store/*', 'src/message/', 'src/broker/'],
@@ -102,6 +103,7 @@ const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readon
     module: /^node:(net|tls)$/,
     only: [
       'src/server/',
+      'src/cluster/',
       'src/store/folder.ts',
       'src/management/listen.ts',
       'src/management/http/',

@@ -18,6 +18,7 @@ const OUTSIDE = [
 const INSIDE = [
   'test/cli/{manner,output,supervise}.test.ts',
   'test/cli/verb/target-options.test.ts',
+  'test/cluster/snapshots/{snapshot-facts,trim}.test.ts',
   'test/crash/check.test.ts',
   'test/crash/check-streams.test.ts',
   'test/management/{docs,json-pieces,listing,turn-share}.test.ts',
