@@ -19,8 +19,8 @@ export const FACTS_CHARS_MAX = 1024;
 
 /** The facts as text, in one line of ASCII. */
 export function factsText({ place, bytes, sha256, madeAtMs }: SnapshotFacts): string {
-  const { logId, seq, epoch, number } = place;
-  return JSON.stringify({ logId, seq, epoch, number, bytes, sha256, madeAtMs });
+  const { logId, seq, epoch, number, digest } = place;
+  return JSON.stringify({ logId, seq, epoch, number, digest, bytes, sha256, madeAtMs });
 }
 
 /** What a text says, or null: it is not what `factsText` writes. Whatever it holds, this does not throw. */
@@ -33,11 +33,13 @@ export function readFacts(text: string): SnapshotFacts | null {
     return null;
   }
   if (typeof read !== 'object' || read === null) return null;
-  const { logId, seq, epoch, number, bytes, sha256, madeAtMs } = read as Record<string, unknown>;
+  const facts = read as Record<string, unknown>;
+  const { logId, seq, epoch, number, digest, bytes, sha256, madeAtMs } = facts;
   if (!isHex(logId, 32) || !isHex(sha256, 64)) return null;
   if (!isCount(seq) || !isCount(epoch) || !isCount(number)) return null;
+  if (!isCount(digest) || digest >= 2 ** 32) return null;
   if (!isCount(bytes) || bytes === 0 || !isCount(madeAtMs)) return null;
-  return { place: { logId, seq, epoch, number }, bytes, sha256, madeAtMs };
+  return { place: { logId, seq, epoch, number, digest }, bytes, sha256, madeAtMs };
 }
 
 function isHex(value: unknown, digits: number): value is string {

@@ -3,9 +3,20 @@
 
 import { Chain, type Place } from './chain.ts';
 import { DeposedError, type LogClient, RefusedError, UnansweredError } from './log-client.ts';
-import { LEAD, type LogRecord, readLead, readRecord, recordHead } from './record.ts';
+import {
+  BEAT,
+  beatBody,
+  digestWith,
+  LEAD,
+  type Lead,
+  type LogRecord,
+  leadBody,
+  readLead,
+  readRecord,
+  recordHead,
+} from './record.ts';
 
-/** One record to append. */
+/** One record to append. A BEAT has no parts: its body is made as it gets its number. */
 export interface Draft {
   readonly kind: number;
   readonly parts: readonly Buffer[];
@@ -14,6 +25,8 @@ export interface Draft {
 /** A record with its number, until it is known to count. */
 interface Numbered {
   readonly number: number;
+  /** Of all that count with it. */
+  readonly digest: number;
   readonly bytes: readonly Buffer[];
 }
 
@@ -41,18 +54,25 @@ export class Appender {
   readonly counts: AppenderCounts = { resyncs: 0 };
   private readonly client: LogClient;
   private readonly pause: (ms: number) => Promise<void>;
+  private readonly chainFrom: (place: Place) => Chain;
   /** The place of the last record known to count. */
   private at: Place;
   /** The place of the last record of the log as far as it is known: behind `at` may lie what does not count. */
   private end: number;
   private stopped = false;
 
-  /** `at`: the LEAD of this node, which counts. `pause` resolves after so many ms. */
-  constructor(client: LogClient, at: Place, pause: (ms: number) => Promise<void>) {
+  /** `at`: the LEAD of this node, which counts. `pause` resolves after so many ms. `chainFrom`: for tests. */
+  constructor(
+    client: LogClient,
+    at: Place,
+    pause: (ms: number) => Promise<void>,
+    chainFrom = (place: Place): Chain => new Chain(place),
+  ) {
     this.client = client;
     this.at = at;
     this.end = at.seq;
     this.pause = pause;
+    this.chainFrom = chainFrom;
   }
 
   get place(): Place {
@@ -66,19 +86,45 @@ export class Appender {
 
   /**
    * Appends records behind one another; resolves once all count. One call at a time. Rejects with a DeposedError where
-   * another node leads, or this was stopped; then some of them may count, and no others will.
+   * another node leads, or this was stopped, or with what else keeps the log from taking them; then some of them may count,
+   * and it appends nothing any more: their numbers must not be given to others.
    */
   async append(drafts: readonly Draft[]): Promise<void> {
-    const waiting = drafts.map(({ kind, parts }, i) => {
-      const number = this.at.number + 1 + i;
-      return { number, bytes: [recordHead(kind, this.at.epoch, number, parts), ...parts] };
-    });
+    try {
+      await this.appendAll(this.numbered(drafts));
+    } catch (error) {
+      this.stopped = true;
+      throw error;
+    }
+  }
+
+  private async appendAll(waiting: Numbered[]): Promise<void> {
+    let fails = 0;
     while (waiting.length > 0) {
       this.mustLead();
       const sent = windowOf(waiting);
-      if (await this.send(sent)) waiting.splice(0, sent.length);
-      else await this.resync(waiting);
+      if (await this.send(sent)) {
+        waiting.splice(0, sent.length);
+        fails = 0;
+        continue;
+      }
+      // A log that refuses again what it has just been asked for is behind what it says of itself.
+      if (fails > 0) await this.pause(AGAIN_MS);
+      fails += 1;
+      await this.resync(waiting);
     }
+  }
+
+  private numbered(drafts: readonly Draft[]): Numbered[] {
+    const { epoch } = this.at;
+    let { number, digest } = this.at;
+    return drafts.map(({ kind, parts }) => {
+      number += 1;
+      const body = kind === BEAT ? [beatBody(digest)] : parts;
+      const head = recordHead(kind, epoch, number, body);
+      digest = digestWith(digest, head);
+      return { number, digest, bytes: [head, ...body] };
+    });
   }
 
   /** Sends records all at once; whether they all count now. */
@@ -95,8 +141,8 @@ export class Appender {
       if (result.value !== end + 1 + i) return false;
     }
     this.end = end + records.length;
-    const { number } = records[records.length - 1] as Numbered;
-    this.at = { ...this.at, seq: this.end, number };
+    const { number, digest } = records[records.length - 1] as Numbered;
+    this.at = { ...this.at, seq: this.end, number, digest };
     return true;
   }
 
@@ -117,8 +163,11 @@ export class Appender {
 
   private async readOn(waiting: Numbered[]): Promise<void> {
     const { client } = this;
-    const { last } = await client.state();
-    const chain = new Chain(this.at);
+    const { first, last } = await client.state();
+    if (first > this.at.seq + 1) {
+      throw new DeposedError(`the log begins at record ${first}, behind what this node knows`);
+    }
+    const chain = this.chainFrom(this.at);
     for (let seq = this.at.seq + 1; seq <= last; seq += 1) {
       const bytes = await client.read(seq);
       if (bytes === null) throw new UnansweredError(`record ${seq} of the log cannot be read yet`);
@@ -132,7 +181,8 @@ export class Appender {
       waiting.shift();
       this.at = chain.place;
     }
-    this.end = last;
+    // What a machine of the log says may be older than what another one has said.
+    this.end = Math.max(last, this.at.seq);
   }
 
   private mustLead(): void {
@@ -170,17 +220,21 @@ export type LeadResult =
   | { readonly is: 'behind' };
 
 /**
- * Tries to begin an epoch right behind `previous`, all of which the caller has applied. `body` holds the nonce by which it
- * knows its record again. Rejects with an UnansweredError where the log does not say what has become of it.
+ * Tries to begin an epoch right behind `at`, all up to which the caller has applied. The nonce of `claim`, a new one for each
+ * try, is that by which it knows its record again. Rejects with an UnansweredError where the log does not say what has
+ * become of it.
  */
 export async function tryToLead(
   client: LogClient,
-  previous: number,
-  body: Buffer,
+  at: Place,
+  claim: Omit<Lead, 'previous' | 'digest'>,
 ): Promise<LeadResult> {
+  const previous = at.seq;
+  const body = leadBody({ previous, digest: at.digest, ...claim });
+  const head = recordHead(LEAD, 0, 0, [body]);
+  const bytes = [head, body];
   const seq = previous + 1;
-  const place = { seq, epoch: seq, number: 0 };
-  const bytes = [recordHead(LEAD, 0, 0, [body]), body];
+  const place = { seq, epoch: seq, number: 0, digest: digestWith(at.digest, head) };
   try {
     const acked = await client.append(bytes, previous);
     // A record that lies elsewhere than it says counts nowhere.

@@ -1,6 +1,16 @@
 // Owns the rule of the chain: which records of the replicated log count. Never reads the log, nor applies a batch.
 
-import { BATCH, LEAD, type LogRecord, PART, readLead, readRecord } from './record.ts';
+import {
+  BATCH,
+  BEAT,
+  digestWith,
+  LEAD,
+  type LogRecord,
+  PART,
+  readBeat,
+  readLead,
+  readRecord,
+} from './record.ts';
 
 /** How far a reader of the log is: the record at `seq`, and the last one that counts. */
 export interface Place {
@@ -10,15 +20,20 @@ export interface Place {
   readonly epoch: number;
   /** The number within the epoch of the last record that counts. */
   readonly number: number;
+  /** Of all records that count up to here: where that of another node differs at the same place, one of them is damaged. */
+  readonly digest: number;
 }
 
-export const LOG_START: Place = { seq: 0, epoch: 0, number: 0 };
+export const LOG_START: Place = { seq: 0, epoch: 0, number: 0, digest: 0 };
+
+/** The longest batch, bytes: a reader keeps its pieces until it has the last one. */
+export const BATCH_BYTES_MAX = 2 ** 30;
 
 /** What reading one record comes to. */
 export type Step =
   /** It does not continue the current epoch, and means nothing: what a deposed leader had under way, as a rule. */
   | { readonly is: 'ignored' }
-  /** It would count, but is not what was written: nothing behind it can be read. */
+  /** It is not what was written, or would have to count and cannot be followed: nothing behind it can be read. */
   | { readonly is: 'damaged'; readonly why: string }
   /** It counts. `batch`: the bytes of a batch that is whole with it, in pieces; null: it ends none. */
   | { readonly is: 'counts'; readonly record: LogRecord; readonly batch: readonly Buffer[] | null };
@@ -35,17 +50,21 @@ const IGNORED: Step = { is: 'ignored' };
  * So a record of a leader that was deposed counts nowhere, wherever it comes to lie; one that was sent twice counts once;
  * and one that comes before an earlier one of the same leader does not count until it is sent again behind that.
  * A number is never given to other bytes within an epoch.
+ *
+ * Damage is not ignored, whatever a damaged record says of itself: it may be one that counts, and all behind it of the same
+ * leader would be passed over with it.
  */
 
 /** Reads the records of a log in order. */
 export class Chain {
   private at: Place;
   private parts: Buffer[] = [];
+  private partBytes = 0;
   /** How many records it has ignored. */
   ignored = 0;
 
-  constructor(at: Place) {
-    this.at = at;
+  constructor({ seq, epoch, number, digest }: Place) {
+    this.at = { seq, epoch, number, digest };
   }
 
   get place(): Place {
@@ -57,40 +76,58 @@ export class Chain {
     return this.parts.length > 0;
   }
 
-  /** Reads the record at `seq`, which is behind all that were read. */
+  /** Reads the record at `seq`, which is the next one. What is damaged leaves the chain as it was. */
   read(seq: number, bytes: Buffer): Step {
-    const step = this.judge(seq, readRecord(bytes));
-    if (step.is === 'counts') {
-      const { kind, number } = step.record;
-      this.at = { seq, epoch: kind === LEAD ? seq : this.at.epoch, number };
-    } else if (step.is === 'ignored') {
+    const { at } = this;
+    if (seq !== at.seq + 1) return damaged(at.seq + 1, 'is not there');
+    const record = readRecord(bytes);
+    if (record === null || (record.fault === null && !this.continues(record, seq))) {
       this.ignored += 1;
-      this.at = { ...this.at, seq };
+      this.at = { ...at, seq };
+      return IGNORED;
     }
-    return step;
-  }
-
-  private judge(seq: number, record: LogRecord | null): Step {
-    if (record === null) return IGNORED;
-    if (record.kind === LEAD) {
-      if (!record.intact) return IGNORED;
-      const lead = readLead(record.body);
-      if (lead === null || lead.previous !== seq - 1 || record.number !== 0) return IGNORED;
-      this.parts = [];
-      return { is: 'counts', record, batch: null };
-    }
-    const { epoch, number } = this.at;
-    if (epoch === 0 || record.epoch !== epoch || record.number !== number + 1) return IGNORED;
-    if (!record.intact) {
-      return { is: 'damaged', why: `record ${seq} of the log does not match its checksum` };
-    }
-    if (record.kind !== PART && record.kind !== BATCH) {
-      return { is: 'counts', record, batch: null };
-    }
-    this.parts.push(record.body);
-    if (record.kind === PART) return { is: 'counts', record, batch: null };
-    const batch = this.parts;
-    this.parts = [];
+    const { kind, number, fault } = record;
+    const why = fault ?? this.faultOf(record);
+    if (why !== null) return damaged(seq, why);
+    const batch = this.gather(record);
+    const digest = digestWith(at.digest, bytes);
+    this.at = { seq, epoch: kind === LEAD ? seq : at.epoch, number, digest };
     return { is: 'counts', record, batch };
   }
+
+  /** The rule: whether a record counts. */
+  protected continues({ kind, epoch, number, body }: LogRecord, seq: number): boolean {
+    if (kind === LEAD) return number === 0 && readLead(body)?.previous === seq - 1;
+    return this.at.epoch !== 0 && epoch === this.at.epoch && number === this.at.number + 1;
+  }
+
+  /** Why a record that counts cannot be followed, or null. */
+  protected faultOf({ kind, body }: LogRecord): string | null {
+    if (kind === LEAD || kind === BEAT) {
+      const digest = kind === BEAT ? readBeat(body) : (readLead(body)?.digest ?? null);
+      if (digest === null || digest === this.at.digest) return null;
+      return 'comes from a node that has read others before it than this node has: one of them is damaged';
+    }
+    if (kind !== PART && kind !== BATCH) return null;
+    const fits = this.partBytes + body.length <= BATCH_BYTES_MAX;
+    return fits ? null : `belongs to a batch of more than ${BATCH_BYTES_MAX} bytes`;
+  }
+
+  /** Keeps the pieces of a batch; returns those of one that is whole. */
+  private gather({ kind, body }: LogRecord): readonly Buffer[] | null {
+    const { parts } = this;
+    if (kind === PART || kind === BATCH) {
+      parts.push(body);
+      this.partBytes += body.length;
+    }
+    // The batch that a deposed leader has begun counts nowhere.
+    if (kind !== BATCH && kind !== LEAD) return null;
+    this.parts = [];
+    this.partBytes = 0;
+    return kind === BATCH ? parts : null;
+  }
+}
+
+function damaged(seq: number, why: string): Step {
+  return { is: 'damaged', why: `record ${seq} of the log ${why}` };
 }

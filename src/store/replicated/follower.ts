@@ -36,21 +36,27 @@ export class Follower implements LogReader {
   private readonly underWay: { batch: number; place: Place; bytes: number }[] = [];
   private underWayBytes = 0;
   private durable: Place;
-  private resume: (() => void) | null = null;
+  private waiting: (() => void)[] = [];
   private failed = false;
   /** What opened the current epoch; null: it was opened before the tables' place, or none was. */
   lead: Lead | null = null;
   /** Whether the leader of the current epoch has said that it leads no longer. */
   isDown = false;
 
-  /** `place`: what the tables say. `format`: the newest one that this Leveret reads. */
-  constructor(tables: Store, place: LogPlace, format: number, events: FollowerEvents) {
+  /** `place`: what the tables say. `format`: the newest one that this Leveret reads. `chain`: for tests. */
+  constructor(
+    tables: Store,
+    place: LogPlace,
+    format: number,
+    events: FollowerEvents,
+    chain: Chain = new Chain(place),
+  ) {
     this.tables = tables;
     this.logId = place.logId;
     this.format = format;
     this.events = events;
-    const at = { seq: place.seq, epoch: place.epoch, number: place.number };
-    this.chain = new Chain(at);
+    this.chain = chain;
+    const at = chain.place;
     this.whole = at;
     this.noted = at;
     this.durable = at;
@@ -85,71 +91,59 @@ export class Follower implements LogReader {
     let bytes = 0;
     for (const entry of entries) {
       if (this.failed) return;
-      bytes += this.read(entry);
+      bytes += this.read(entry, bytes);
     }
+    if (this.failed) return;
     const unnoted = this.whole.seq - this.noted.seq;
     if (bytes > 0 || unnoted > UNNOTED_MAX) this.note(bytes);
-    while (this.underWayBytes > UNDER_WAY_BYTES_MAX && !this.failed) {
-      await new Promise<void>((resolve) => {
-        this.resume = resolve;
-      });
-    }
+    while (this.underWayBytes > UNDER_WAY_BYTES_MAX && !this.failed) await this.change();
   }
 
-  /** Resolves once all that was read is in the tables, durably; not where something has failed. */
+  /** Resolves once all that was read is in the tables, durably, or something has failed, which `events` have been told. */
   async settled(): Promise<void> {
     if (this.noted.seq !== this.whole.seq) this.note(0);
-    while (this.underWay.length > 0 && !this.failed) {
-      await new Promise<void>((resolve) => {
-        this.resume = resolve;
-      });
-    }
+    while (this.underWay.length > 0 && !this.failed) await this.change();
   }
 
-  /** Reads one record; returns how many bytes it brings into the tables. */
-  private read({ seq, bytes }: LogEntry): number {
+  /** Reads one record; returns how many bytes it brings into the tables. `gathered`: those that were read before it. */
+  private read({ seq, bytes }: LogEntry, gathered: number): number {
     const { chain } = this;
     const step = chain.read(seq, bytes);
-    if (step.is === 'damaged') {
-      this.fail(new StoreError(step.why, OTHER_COPY, { damaged: true }));
-      return 0;
-    }
     let length = 0;
-    if (step.is === 'counts') {
+    let fault: StoreError | null = null;
+    if (step.is === 'damaged') {
+      fault = new StoreError(step.why, OTHER_COPY, { damaged: true });
+    } else if (step.is === 'counts') {
       const { kind, body } = step.record;
-      if (kind === LEAD && !this.led(readLead(body))) return 0;
+      if (kind === LEAD) fault = this.led(readLead(body));
       if (kind === DOWN) this.isDown = true;
-      if (step.batch !== null) length = this.take(seq, step.batch);
+      if (step.batch !== null) {
+        const batch = changesOf(step.batch);
+        for (const part of step.batch) length += part.length;
+        if (batch === null) fault = unknownChanges(seq);
+        else batch.putInto(this.tables);
+      }
     }
-    if (!chain.isOpen) this.whole = chain.place;
+    if (fault !== null) {
+      // The tables have gathered what comes before it: they keep that with the place that belongs to it.
+      if (gathered > 0) this.note(gathered);
+      this.fail(fault);
+    } else if (!chain.isOpen) {
+      this.whole = chain.place;
+    }
     return length;
   }
 
-  /** An epoch begins. Whether this Leveret can read what its leader writes. */
-  private led(lead: Lead | null): boolean {
+  /** An epoch begins. Why this Leveret cannot read what its leader writes, or null. */
+  private led(lead: Lead | null): StoreError | null {
     this.lead = lead;
     this.isDown = false;
-    if (lead === null || lead.format <= this.format) return true;
+    if (lead === null || lead.format <= this.format) return null;
     const { node, version, format } = lead;
-    this.fail(
-      new StoreError(
-        `${node} leads with Leveret ${version}, which writes format ${format}; this one reads up to ${this.format}`,
-        `start Leveret ${version} or later here`,
-      ),
+    return new StoreError(
+      `${node} leads with Leveret ${version}, which writes format ${format}; this one reads up to ${this.format}`,
+      `start Leveret ${version} or later here`,
     );
-    return false;
-  }
-
-  private take(seq: number, parts: readonly Buffer[]): number {
-    const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-    const batch = new Batch();
-    if (!readChanges(body, batch)) {
-      const what = `record ${seq} of the log holds no changes that this Leveret knows`;
-      this.fail(new StoreError(what, OTHER_COPY, { damaged: true }));
-      return 0;
-    }
-    batch.putInto(this.tables);
-    return body.length;
   }
 
   /** Hands over what was gathered, with the place that it brings the tables to. */
@@ -179,11 +173,30 @@ export class Follower implements LogReader {
     this.goOn();
   }
 
-  private goOn(): void {
-    const { resume } = this;
-    this.resume = null;
-    resume?.();
+  /** Resolves when something is in the tables, or has failed. */
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+    });
   }
+
+  private goOn(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resume of waiting) resume();
+  }
+}
+
+/** The changes of a batch in pieces; null: they are none that this Leveret knows. */
+function changesOf(parts: readonly Buffer[]): Batch | null {
+  const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  const batch = new Batch();
+  return readChanges(body, batch) ? batch : null;
+}
+
+function unknownChanges(seq: number): StoreError {
+  const what = `record ${seq} of the log holds no changes that this Leveret knows`;
+  return new StoreError(what, OTHER_COPY, { damaged: true });
 }
 
 const OTHER_COPY =

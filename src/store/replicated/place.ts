@@ -13,19 +13,21 @@ export interface LogPlace extends Place {
 }
 
 /*
- *   16 bytes log | u48 seq | u48 epoch | u48 number | u32 CRC32      (big-endian)
+ *   16 bytes log | u48 seq | u48 epoch | u48 number | u32 digest      (big-endian)   | u32 CRC32 (little-endian)
  */
 const ID_BYTES = 16;
-const CONTENT_BYTES = ID_BYTES + 3 * 6;
+const DIGEST_AT = ID_BYTES + 3 * 6;
+const CONTENT_BYTES = DIGEST_AT + 4;
 const KEY = Buffer.from('place');
 
 /** Puts the row into the batch being gathered. */
-export function putPlace(tables: Store, { logId, seq, epoch, number }: LogPlace): void {
+export function putPlace(tables: Store, { logId, seq, epoch, number, digest }: LogPlace): void {
   const content = Buffer.alloc(CONTENT_BYTES);
   content.write(logId, 0, ID_BYTES, 'hex');
   content.writeUIntBE(seq, ID_BYTES, 6);
   content.writeUIntBE(epoch, ID_BYTES + 6, 6);
   content.writeUIntBE(number, ID_BYTES + 12, 6);
+  content.writeUInt32BE(digest, DIGEST_AT);
   tables.put(TABLE_LOG, KEY, withChecksum(content));
 }
 
@@ -42,6 +44,7 @@ export function readPlace(tables: Store): LogPlace | null {
     seq: content.readUIntBE(ID_BYTES, 6),
     epoch: content.readUIntBE(ID_BYTES + 6, 6),
     number: content.readUIntBE(ID_BYTES + 12, 6),
+    digest: content.readUInt32BE(DIGEST_AT),
   };
 }
 

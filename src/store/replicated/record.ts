@@ -7,13 +7,14 @@ export const LEAD = 1;
 /** A piece of a batch that is longer than a record; the last piece is a BATCH. */
 export const PART = 2;
 export const BATCH = 3;
-/** Nothing: it shows that the log takes records. */
+/** It shows that the log takes records, and carries the digest of those that count before it. */
 export const BEAT = 4;
 /** Its node leads no longer, of its own accord. */
 export const DOWN = 5;
 
 const KIND_MAX = DOWN;
 const VERSION = 1;
+const DIGEST_BYTES = 4;
 
 /*
  *   u8 version | u8 kind | u48 epoch | u48 number | u32 CRC32 of the other bytes | body      (big-endian)
@@ -29,14 +30,16 @@ export interface LogRecord {
   /** Its number within the epoch: the LEAD has 0, all others follow by one. */
   readonly number: number;
   readonly body: Buffer;
-  /** Whether its bytes are those that were written. */
-  readonly intact: boolean;
+  /** Why it cannot be read, to stand behind its name; null: it can. Then nothing else of it may be believed. */
+  readonly fault: string | null;
 }
 
 /** What opens an epoch. */
 export interface Lead {
   /** The place of the last record of the log as its writer knows it: it counts right behind that one alone. */
   readonly previous: number;
+  /** Of the records that count before it, see `digestWith`. */
+  readonly digest: number;
   /** The format of the tables that its batches belong to. */
   readonly format: number;
   /** A random number, by which its writer knows it again; 16 bytes in hex digits. */
@@ -46,7 +49,8 @@ export interface Lead {
 }
 
 const NONCE_BYTES = 16;
-const LEAD_HEAD_BYTES = 6 + 4 + NONCE_BYTES;
+const LEAD_HEAD_BYTES = 6 + 4 + 4 + NONCE_BYTES;
+const NONCE_AT = LEAD_HEAD_BYTES - NONCE_BYTES;
 
 /** The head of a record whose body is `parts`, one behind the other. */
 export function recordHead(
@@ -66,22 +70,62 @@ export function recordHead(
   return head;
 }
 
-/** Reads a record; null: these bytes are none that this Leveret knows. */
+/**
+ * Reads a record; null: no Leveret wrote these bytes. One that begins as a record, or has the checksum of one, is one, and
+ * what is damaged or unknown in it may be anything: so it is not for its reader to pass over.
+ */
 export function readRecord(bytes: Buffer): LogRecord | null {
-  if (bytes.length < RECORD_HEAD_BYTES || bytes.readUInt8(0) !== VERSION) return null;
-  const kind = bytes.readUInt8(1);
-  if (kind === 0 || kind > KIND_MAX) return null;
+  const version = bytes[0];
+  if (bytes.length < RECORD_HEAD_BYTES) return version === VERSION ? unread('is cut short') : null;
   const body = bytes.subarray(RECORD_HEAD_BYTES);
-  const intact = crc32(body, crc32(bytes.subarray(0, CRC_AT))) === bytes.readUInt32BE(CRC_AT);
-  return { kind, epoch: bytes.readUIntBE(2, 6), number: bytes.readUIntBE(8, 6), body, intact };
+  if (crc32(body, crc32(bytes.subarray(0, CRC_AT))) !== bytes.readUInt32BE(CRC_AT)) {
+    return version === VERSION ? unread('does not match its checksum') : null;
+  }
+  const kind = bytes.readUInt8(1);
+  if (version !== VERSION || kind === 0 || kind > KIND_MAX) {
+    return unread(`is of a kind that this Leveret does not know (${version}, ${kind})`);
+  }
+  const epoch = bytes.readUIntBE(2, 6);
+  return { kind, epoch, number: bytes.readUIntBE(8, 6), body, fault: null };
 }
 
+const NOTHING = Buffer.alloc(0);
+
+function unread(fault: string): LogRecord {
+  return { kind: 0, epoch: 0, number: 0, body: NOTHING, fault };
+}
+
+/**
+ * The digest of records that count, with one more: `record` begins with the head of it. Nodes that have read the same
+ * records have the same digest. That of none is 0.
+ */
+export function digestWith(digest: number, record: Buffer): number {
+  return crc32(record.subarray(CRC_AT, RECORD_HEAD_BYTES), digest);
+}
+
+/** The body of a BEAT. */
+export function beatBody(digest: number): Buffer {
+  const body = Buffer.alloc(DIGEST_BYTES);
+  body.writeUInt32BE(digest);
+  return body;
+}
+
+/** The digest that a BEAT carries; null: it has none. */
+export function readBeat(body: Buffer): number | null {
+  return body.length < DIGEST_BYTES ? null : body.readUInt32BE();
+}
+
+/*
+ *   u48 previous | u32 digest | u32 format | 16 bytes nonce | u8 length, node | u8 length, version      (big-endian)
+ */
+
 /** The body of a LEAD. */
-export function leadBody({ previous, format, nonce, node, version }: Lead): Buffer {
+export function leadBody({ previous, digest, format, nonce, node, version }: Lead): Buffer {
   const head = Buffer.alloc(LEAD_HEAD_BYTES);
   head.writeUIntBE(previous, 0, 6);
-  head.writeUInt32BE(format, 6);
-  head.write(nonce, 10, NONCE_BYTES, 'hex');
+  head.writeUInt32BE(digest, 6);
+  head.writeUInt32BE(format, 10);
+  head.write(nonce, NONCE_AT, NONCE_BYTES, 'hex');
   return Buffer.concat([head, shortText(node), shortText(version)]);
 }
 
@@ -99,8 +143,9 @@ export function readLead(body: Buffer): Lead | null {
   const [node = '', version = ''] = texts;
   return {
     previous: body.readUIntBE(0, 6),
-    format: body.readUInt32BE(6),
-    nonce: body.toString('hex', 10, LEAD_HEAD_BYTES),
+    digest: body.readUInt32BE(6),
+    format: body.readUInt32BE(10),
+    nonce: body.toString('hex', NONCE_AT, LEAD_HEAD_BYTES),
     node,
     version,
   };

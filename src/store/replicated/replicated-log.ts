@@ -1,10 +1,11 @@
 // Owns the log of a leader, as its store sees it: batches go to the replicated log, and are durable once they count there.
 // Never decides whether this node leads.
 
+import { StoreError } from '../errors.ts';
 import type { BatchLog, TablesMark } from '../log/batch-log.ts';
 import type { Store } from '../port.ts';
 import type { Appender, Draft } from './appender.ts';
-import type { Place } from './chain.ts';
+import { BATCH_BYTES_MAX, type Place } from './chain.ts';
 import type { DeposedError } from './log-client.ts';
 import { putPlace } from './place.ts';
 import { BATCH, BEAT, DOWN, PART, RECORD_HEAD_BYTES } from './record.ts';
@@ -36,6 +37,7 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   private done: ((error: Error | null) => void) | null = null;
   private failure: Error | null = null;
   private failureListener: (error: Error) => void = ignore;
+  private closed = false;
   /** When the log last took something, in ms of the monotonic clock. */
   ackedMs: number;
 
@@ -76,6 +78,10 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   ): void {
     if (this.failure !== null) return;
     this.done = done;
+    if (bodyBytes > BATCH_BYTES_MAX) {
+      queueMicrotask(() => this.end(tooLong(bodyBytes)));
+      return;
+    }
     this.used += bodyBytes;
     void this.submit(inRecords(parts, this.partBytes)).then((acked) => {
       if (!acked) return;
@@ -119,6 +125,7 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.appender.stop();
     await this.line;
   }
@@ -131,12 +138,13 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   }
 
   private async appendNow(drafts: readonly Draft[]): Promise<boolean> {
-    if (this.failure !== null) return false;
+    if (this.failure !== null || this.closed) return false;
     try {
       await this.appender.append(drafts);
       this.ackedMs = this.nowMs();
       return this.failure === null;
     } catch (error) {
+      if (this.closed) return false;
       this.end(error as Error);
       return false;
     }
@@ -154,6 +162,13 @@ export class ReplicatedLog implements BatchLog, TablesMark {
 }
 
 const ignore = (): void => {};
+
+function tooLong(bytes: number): StoreError {
+  return new StoreError(
+    `a batch of ${bytes} bytes cannot be replicated: a batch has ${BATCH_BYTES_MAX} bytes at most`,
+    'have publishers put less into one transaction',
+  );
+}
 
 /** Cuts what makes up a batch into records. */
 function inRecords(parts: readonly Buffer[], bytesMax: number): Draft[] {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { factsText, readFacts } from '../../../src/cluster/snapshots/snapshot-facts.ts';
 
 const FACTS = {
-  place: { logId: 'ab'.repeat(16), seq: 5119, epoch: 12, number: 700 },
+  place: { logId: 'ab'.repeat(16), seq: 5119, epoch: 12, number: 700, digest: 0xfedcba98 },
   bytes: 129 * 2 ** 20,
   sha256: '0f'.repeat(32),
   madeAtMs: 1_700_000_000_000,
@@ -27,6 +27,8 @@ test('what was not written so is nothing', () => {
     { seq: 2 ** 48 },
     { epoch: '1' },
     { number: null },
+    { digest: 2 ** 32 },
+    { digest: undefined },
     { bytes: 0 },
     { bytes: 1e300 },
     { madeAtMs: Number.NaN },

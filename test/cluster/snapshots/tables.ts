@@ -25,6 +25,7 @@ export const placeAt = (seq: number, logId = LOG): LogPlace => ({
   seq,
   epoch: 1,
   number: seq,
+  digest: 0,
 });
 
 /** Writes tables with one row of text, at a place of the log; null: of no log. */
