@@ -71,7 +71,6 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'stats/',
     'turn/',
     'errors.ts',
-    'node-name.ts',
     'names-in-texts.ts',
   ],
   'src/server/': [

@@ -3,11 +3,13 @@
 // Never doubles a verb that `leveret` has.
 
 import { Command } from 'commander';
+import { NODE_NAME } from '../util/system/node-name.ts';
 import { RABBITMQ_VERSION } from '../util/system/rabbitmq-version.ts';
 import { UserError } from '../util/user-error.ts';
 import { BANNERS, judged } from './ctl/banners.ts';
 import { type CtlAnswer, type CtlCall, type CtlVerb, exitCodeOf } from './ctl/ctl-verb.ts';
 import { type Manner, readManner } from './ctl/manner.ts';
+import { readableName } from './ctl/node-facts.ts';
 import { PLUGIN_VERBS } from './ctl/plugins.ts';
 import { FOR_SCRIPTS, format } from './ctl/show/formats.ts';
 import { EXIT_TIMEOUT, EXIT_USAGE, overrideExit, refuseOddArguments } from './exit-codes.ts';
@@ -109,7 +111,9 @@ function ctlCommand(verb: CtlVerb, manner: Manner): Command {
       refuseEmptyNames(command.registeredArguments, given.slice(0, -2) as Arguments[]);
       const api = new HttpApi(targetOf(options['url']));
       const { timeoutMs } = manner;
-      const call: CtlCall = { api, words, options, vhost: String(options['vhost']), timeoutMs };
+      const node = verb.namesNode === true ? await readableName(api) : NODE_NAME;
+      const vhost = String(options['vhost']);
+      const call: CtlCall = { api, node, words, options, vhost, timeoutMs };
       if (isLoud(manner)) print(lineOf(verb.banner?.(call) ?? ''));
       const answer = await api.understanding(async () => verb.run(call));
       if (answer !== undefined) print(shown(answer, verb.name, manner));

@@ -28,6 +28,21 @@ test('the name of the node is that of the settings in every row of the HTTP API'
   await connection.close();
 });
 
+test('clients are told the cluster by the name of the node, until a user names it', async () => {
+  const nameAt = async (): Promise<unknown> => {
+    const connection = await connect(api.amqpUrl);
+    await connection.close();
+    return connection.connection.serverProperties['cluster_name'];
+  };
+  expect(await nameAt()).toBe('rabbit@orders');
+  expect((await api.call('GET', '/cluster-name')).json).toEqual({ name: 'rabbit@orders' });
+  await api.call('PUT', '/cluster-name', { name: 'shop' });
+  expect(await nameAt()).toBe('shop');
+  // The frame that says it is small: clients have not agreed to a larger one.
+  await api.call('PUT', '/cluster-name', { name: 'x'.repeat(5000) });
+  expect(await nameAt()).toBe('rabbit@orders');
+});
+
 test('a queue whose declaration and vhost name no type has that of the settings', async () => {
   await api.call('PUT', '/queues/%2F/plain', { durable: true });
   expect((await api.call('GET', '/queues/%2F/plain')).json).toMatchObject({ type: 'quorum' });

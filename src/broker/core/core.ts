@@ -7,7 +7,7 @@ import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import { TABLE_DELAYS, TABLE_KEYS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
-import { NODE_NAME } from '../node-name.ts';
+import { NODE_NAME } from '../../util/system/node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
 import { KeyRows } from '../queue/duplicates/key-rows.ts';
 import { FlowQuotas, NO_QUOTAS } from '../queue/flow-quota.ts';

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { EXIT_UNAVAILABLE, EXIT_USAGE } from '../exit-codes.ts';
 import { ApiError, type HttpApi, part } from '../verb/http-api.ts';
 import { parseLimit } from '../verb/verb-runner.ts';
-import { type CtlCall, CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { type CtlCall, CtlError, type CtlVerb } from './ctl-verb.ts';
 import { type ListenerRow, nameOf, overviewOf } from './node-facts.ts';
 
 const CONNECT_MS = 5000;
@@ -24,41 +24,41 @@ const CHECKS: readonly Check[] = [
   {
     name: 'check_running',
     path: () => 'ready-to-serve-clients',
-    banner: () => `Checking if RabbitMQ is running on node ${NODE} ...`,
+    banner: ({ node }) => `Checking if RabbitMQ is running on node ${node} ...`,
     well: (node) => `RabbitMQ on node ${node} is fully booted and running`,
   },
   {
     name: 'check_local_alarms',
     path: () => 'local-alarms',
-    banner: () => `Asking node ${NODE} to report any local resource alarms ...`,
+    banner: ({ node }) => `Asking node ${node} to report any local resource alarms ...`,
     well: (node) => `Node ${node} reported no local alarms`,
   },
   {
     name: 'check_alarms',
     path: () => 'alarms',
-    banner: () => `Asking node ${NODE} to report any known resource alarms ...`,
+    banner: ({ node }) => `Asking node ${node} to report any known resource alarms ...`,
     well: (node) => `Node ${node} reported no alarms, local or clusterwide`,
   },
   {
     name: 'check_virtual_hosts',
     path: () => 'virtual-hosts',
-    banner: () => `Checking if all vhosts are running on node ${NODE} ...`,
+    banner: ({ node }) => `Checking if all vhosts are running on node ${node} ...`,
     well: (node) => `Node ${node} reported all vhosts as running`,
   },
   {
     name: 'check_port_listener',
     arguments: '<port>',
     path: ({ words: [port] }) => `port-listener/${portOf(port)}`,
-    banner: ({ words: [port] }) =>
-      `Asking node ${NODE} if there's an active listener on port ${port} ...`,
+    banner: ({ node, words: [port] }) =>
+      `Asking node ${node} if there's an active listener on port ${port} ...`,
     well: (_node, { words: [port] }) => `A listener for port ${port} is running.`,
   },
   {
     name: 'check_protocol_listener',
     arguments: '<protocol>',
     path: ({ words: [protocol = ''] }) => `protocol-listener/${part(protocol)}`,
-    banner: ({ words: [protocol] }) =>
-      `Asking node ${NODE} if there's an active listener for protocol ${protocol} ...`,
+    banner: ({ node, words: [protocol] }) =>
+      `Asking node ${node} if there's an active listener for protocol ${protocol} ...`,
     well: (_node, { words: [protocol] }) => `A listener for protocol ${protocol} is running.`,
   },
   {
@@ -71,7 +71,7 @@ const CHECKS: readonly Check[] = [
     ],
     path: ({ options }) =>
       `certificate-expiration/${part(String(options['within']))}/${part(String(options['unit']))}`,
-    banner: () => `Checking certificate expiration on node ${NODE} ...`,
+    banner: ({ node }) => `Checking certificate expiration on node ${node} ...`,
     well: (_node, { options }) =>
       `No certificates are expiring within ${options['within']} ${options['unit']}.`,
   },
@@ -79,18 +79,19 @@ const CHECKS: readonly Check[] = [
     (kind): Check => ({
       name: `check_if_node_is_${kind}_critical`,
       path: () => `node-is-${kind.replace('_', '-')}-critical`,
-      banner: () => `Checking if node ${NODE} is critical for ${kind.replace('_', ' ')} ...`,
+      banner: ({ node }) =>
+        `Checking if node ${node} is critical for ${kind.replace('_', ' ')} ...`,
       well: (node) => `Node ${node} is the one node: no other depends on it`,
     }),
   ),
   {
     name: 'node_health_check',
     path: () => 'alarms',
-    banner: () =>
+    banner: ({ node }) =>
       'This command is DEPRECATED and will be removed in a future version.\n' +
       'It performs intrusive, opinionated health checks and requires a fully booted node.\n' +
       'Use one of the options covered in https://www.rabbitmq.com/monitoring.html#health-checks instead.\n' +
-      `Timeout: 70 seconds ...\nChecking health of node ${NODE} ...`,
+      `Timeout: 70 seconds ...\nChecking health of node ${node} ...`,
     well: () => 'Health check passed',
   },
 ];
@@ -113,11 +114,12 @@ export const CHECK_VERBS: readonly CtlVerb[] = [
   ...CHECKS.map(
     ({ path, well, ...check }): CtlVerb => ({
       ...check,
+      namesNode: true,
       about: `Check; ends with 69 where it fails.`,
       lenient: true,
       run: async (call) => {
         await call.api.get(`/health/checks/${path(call)}`);
-        const message = well(await readableName(call.api), call);
+        const message = well(call.node, call);
         return { text: `${message}\n`, value: { result: 'ok', message } };
       },
     }),
@@ -125,8 +127,9 @@ export const CHECK_VERBS: readonly CtlVerb[] = [
   {
     name: 'ping',
     about: 'Ends with 0 when the broker answers.',
-    banner: ({ timeoutMs }) =>
-      `Will ping ${NODE}. This only checks if the OS process is running and answers. Timeout: ${timeoutMs ?? 60_000} ms.`,
+    namesNode: true,
+    banner: ({ node, timeoutMs }) =>
+      `Will ping ${node}. This only checks if the OS process is running and answers. Timeout: ${timeoutMs ?? 60_000} ms.`,
     run: async ({ api }) => {
       // Not `is-in-service`, which fails in maintenance: a broker that answers is not to be restarted for it.
       await api.get('/health/checks/virtual-hosts').catch((error: unknown) => {
@@ -140,28 +143,21 @@ export const CHECK_VERBS: readonly CtlVerb[] = [
     name: 'check_port_connectivity',
     about: 'Connect to each listener; ends with 69 where one does not answer.',
     lenient: true,
-    banner: () => `Testing TCP connections to all active listeners on node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Testing TCP connections to all active listeners on node ${node} ...`,
     run: checkPorts,
   },
   running('is_running', true),
   running('is_booting', false),
 ];
 
-/** The node's name, where the login may see it. */
-async function readableName(api: HttpApi): Promise<string> {
-  try {
-    return await nameOf(api);
-  } catch {
-    return NODE;
-  }
-}
-
 /** What answers is running, and has left its start behind. */
 function running(name: string, answer: boolean): CtlVerb {
   return {
     name,
     about: answer ? 'Say whether the broker runs.' : 'Say whether the broker is still starting.',
-    banner: () => `Asking node ${NODE} for its status ...`,
+    namesNode: true,
+    banner: ({ node }) => `Asking node ${node} for its status ...`,
     run: async ({ api }) => {
       const node = await nameOf(api);
       const message = answer
@@ -172,14 +168,13 @@ function running(name: string, answer: boolean): CtlVerb {
   };
 }
 
-async function checkPorts({ api }: CtlCall) {
+async function checkPorts({ api, node }: CtlCall) {
   const { listeners = [] } = await overviewOf(api);
   const failed: ListenerRow[] = [];
   for (const row of listeners)
     if (!(await connects(reachable(api, row), row.port))) failed.push(row);
   const shown = (rows: readonly ListenerRow[]): string =>
     [...new Set(rows.map(({ port }) => port))].join(', ');
-  const node = await readableName(api);
   if (failed.length > 0) {
     throw new CtlError(EXIT_UNAVAILABLE, `cannot connect to port ${shown(failed)} of node ${node}`);
   }

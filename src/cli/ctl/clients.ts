@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { closeConnection } from '../verb/close-connection.ts';
 import { ApiError, type HttpApi } from '../verb/http-api.ts';
 import { parseLimit } from '../verb/verb-runner.ts';
-import { type CtlVerb, NODE } from './ctl-verb.ts';
+import type { CtlVerb } from './ctl-verb.ts';
 import type { Row } from './show/columns.ts';
 
 /** RabbitMQ takes the id of an Erlang process, which here stands for the name: `<leveret.NAME>`. */
@@ -58,9 +58,10 @@ export const CLIENT_VERBS: readonly CtlVerb[] = [
       new Option('--limit <n>', 'So many at most.').argParser(parseLimit).default(0, 'no limit'),
       new Option('--per-connection-delay <ms>', 'Taken without effect.').argParser(parseLimit),
     ],
-    banner: ({ vhost, options, words: [reason] }) =>
+    namesNode: true,
+    banner: ({ node, vhost, options, words: [reason] }) =>
       options['global'] === true
-        ? `Closing all connections to node ${NODE} (across all vhosts), reason: ${reason}...`
+        ? `Closing all connections to node ${node} (across all vhosts), reason: ${reason}...`
         : `Closing all connections in vhost ${vhost}, reason: ${reason}...`,
     run: async ({ api, vhost, options, words: [reason = ''] }) => {
       const wanted = (row: Row): boolean => options['global'] === true || row['vhost'] === vhost;
@@ -82,22 +83,25 @@ export const CLIENT_VERBS: readonly CtlVerb[] = [
   {
     name: 'suspend_listeners',
     about: 'Take no new client connections; those that there are stay.',
-    banner: () =>
-      `Will suspend client connection listeners on node ${NODE}. The node will no longer accept client connections!`,
+    namesNode: true,
+    banner: ({ node }) =>
+      `Will suspend client connection listeners on node ${node}. The node will no longer accept client connections!`,
     run: ({ api }) => suspend(api, true),
   },
   {
     name: 'resume_listeners',
     about: 'Take client connections again.',
-    banner: () =>
-      `Will resume client connection listeners on node ${NODE}. The node will now accept client connections`,
+    namesNode: true,
+    banner: ({ node }) =>
+      `Will resume client connection listeners on node ${node}. The node will now accept client connections`,
     run: ({ api }) => suspend(api, false),
   },
   {
     name: 'drain',
     about: 'Take no new client connections, and close those that there are.',
-    banner: () =>
-      `Will put node ${NODE} into maintenance mode. The node will no longer serve any client traffic!`,
+    namesNode: true,
+    banner: ({ node }) =>
+      `Will put node ${node} into maintenance mode. The node will no longer serve any client traffic!`,
     run: async ({ api }) => {
       await suspend(api, true);
       await closeAll(api, () => true, DRAINED);
@@ -107,7 +111,9 @@ export const CLIENT_VERBS: readonly CtlVerb[] = [
   {
     name: 'revive',
     about: 'End maintenance: take client connections again.',
-    banner: () => `Will put node ${NODE} back into service. The node will serve clients again`,
+    namesNode: true,
+    banner: ({ node }) =>
+      `Will put node ${node} back into service. The node will serve clients again`,
     run: ({ api }) => suspend(api, false),
   },
 ];

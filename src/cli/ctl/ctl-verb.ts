@@ -36,6 +36,8 @@ export type CtlAnswer = Listing | Report | string | undefined;
 /** What a verb is given. */
 export interface CtlCall {
   readonly api: HttpApi;
+  /** What the broker calls its node, for a verb that names it. */
+  readonly node: string;
   /** The words behind the verb. */
   readonly words: readonly string[];
   readonly options: Options;
@@ -54,6 +56,8 @@ export interface CtlVerb {
   readonly options?: readonly Option[];
   /** Takes options that it does not know. */
   readonly lenient?: true;
+  /** Its texts name the node, so that the broker is asked for it first. */
+  readonly namesNode?: true;
   /** What is said before it is done, without -q. */
   banner?(call: CtlCall): string;
   run(call: CtlCall): Promise<CtlAnswer> | CtlAnswer;
@@ -63,6 +67,3 @@ export interface CtlVerb {
 export function isListing(answer: NonNullable<CtlAnswer>): answer is Listing {
   return typeof answer === 'object' && 'columns' in answer;
 }
-
-/** The name that texts have for the node. */
-export const NODE = 'leveret';

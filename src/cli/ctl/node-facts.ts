@@ -1,5 +1,6 @@
 // Owns what RabbitMQ's tools read of the node: its row in the API, its listeners and its alarms. Never shows it.
 
+import { NODE_NAME } from '../../util/system/node-name.ts';
 import type { HttpApi } from '../verb/http-api.ts';
 
 /** What is read of the API. */
@@ -51,6 +52,15 @@ export async function nodeOf(api: HttpApi): Promise<NodeRow> {
 
 /** The node's name. */
 export const nameOf = async (api: HttpApi): Promise<string> => (await overviewOf(api)).node;
+
+/** The same, or the name that nodes have where nothing names them: no broker answers, or the login may not see it. */
+export async function readableName(api: HttpApi): Promise<string> {
+  try {
+    return await nameOf(api);
+  } catch {
+    return NODE_NAME;
+  }
+}
 
 export const overviewOf = (api: HttpApi): Promise<Overview> => api.get<Overview>('/overview');
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { EXIT_TIMEOUT, EXIT_UNAVAILABLE, EXIT_USAGE } from '../exit-codes.ts';
 import { HttpApi, targetAt } from '../verb/http-api.ts';
-import { type CtlCall, CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { type CtlCall, CtlError, type CtlVerb } from './ctl-verb.ts';
 import { nodeOf } from './node-facts.ts';
 
 const PAUSE_MS = 250;
@@ -65,14 +65,16 @@ export const NODE_VERBS: readonly CtlVerb[] = [
     name: 'stop',
     arguments: '[pidfile]',
     about: 'Stop the broker, on its own machine.',
-    banner: () => `Stopping and halting node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Stopping and halting node ${node} ...`,
     run: stop,
   },
   {
     name: 'shutdown',
     about: 'Stop the broker on its own machine, and wait for its end.',
     lenient: true,
-    banner: () => `Shutting down RabbitMQ node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Shutting down RabbitMQ node ${node} ...`,
     run: stop,
   },
 ];

@@ -5,7 +5,7 @@ import { PLUGINS } from '../../config/rabbitmq/plugins.ts';
 import { suggest } from '../../config/suggest.ts';
 import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
 import { EXIT_SOFTWARE, EXIT_UNAVAILABLE } from '../exit-codes.ts';
-import { type CtlCall, CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { type CtlCall, CtlError, type CtlVerb } from './ctl-verb.ts';
 
 const ALL = [...PLUGINS.keys()];
 const ENABLED = ALL.filter(isBuiltIn);
@@ -38,11 +38,11 @@ function requireKnown(names: readonly string[]): void {
   );
 }
 
-const configured = (): string =>
+const configured = (node: string): string =>
   `The following plugins have been configured:\n${ENABLED.map((name) => `  ${name}\n`).join('')}` +
-  `Applying plugin configuration to ${NODE}...\nPlugin configuration unchanged.\n`;
+  `Applying plugin configuration to ${node}...\nPlugin configuration unchanged.\n`;
 
-function list({ words, options }: CtlCall): string {
+function list({ node, words, options }: CtlCall): string {
   const [pattern = ''] = words;
   const wanted = ALL.filter((name) => {
     if (!name.includes(pattern)) return false;
@@ -57,7 +57,7 @@ function list({ words, options }: CtlCall): string {
   });
   const heads = [
     ' Configured: E = explicitly enabled; e = implicitly enabled',
-    ` | Status: * = running on ${NODE}`,
+    ` | Status: * = running on ${node}`,
     ' |/',
   ];
   return `${[...heads, ...lines].join('\n')}\n`;
@@ -69,7 +69,7 @@ function subjectOf(names: readonly string[]): string {
   return names.length === 1 ? `Plugin ${all} is` : `Plugins ${all} are`;
 }
 
-/** The verbs of rabbitmq-plugins; none of them needs the broker. */
+/** The verbs of rabbitmq-plugins; none of them needs the broker, which is asked for its name at most. */
 export const PLUGIN_VERBS: readonly CtlVerb[] = [
   {
     name: 'list',
@@ -81,6 +81,7 @@ export const PLUGIN_VERBS: readonly CtlVerb[] = [
       new Option('-E, --enabled', 'Those that RabbitMQ is told to enable.'),
       new Option('-e, --implicitly-enabled', 'Those that are built in.'),
     ],
+    namesNode: true,
     // Before bare names it would be taken for one.
     banner: ({ words: [pattern = '.*'], options }) =>
       options['minimal'] === true ? '' : `Listing plugins with pattern "${pattern}" ...`,
@@ -91,15 +92,16 @@ export const PLUGIN_VERBS: readonly CtlVerb[] = [
     arguments: '<plugins...>',
     about: 'Ends with 0 when all of them are built in.',
     options: MODES,
-    banner: ({ words }) => `Asking node ${NODE} if p${subjectOf(words).slice(1)} enabled...`,
-    run: ({ words }) => {
+    namesNode: true,
+    banner: ({ node, words }) => `Asking node ${node} if p${subjectOf(words).slice(1)} enabled...`,
+    run: ({ node, words }) => {
       const missing = words.filter((name) => !isBuiltIn(name));
       if (missing.length === 0) {
-        return `${subjectOf(words)} enabled on node ${NODE}\n`;
+        return `${subjectOf(words)} enabled on node ${node}\n`;
       }
       throw new CtlError(
         EXIT_UNAVAILABLE,
-        `${subjectOf(missing)} not enabled on node ${NODE}. Enabled plugins and dependencies: ${ENABLED.join(', ')}`,
+        `${subjectOf(missing)} not enabled on node ${node}. Enabled plugins and dependencies: ${ENABLED.join(', ')}`,
       );
     },
   },
@@ -108,10 +110,11 @@ export const PLUGIN_VERBS: readonly CtlVerb[] = [
     arguments: '[plugins...]',
     about: 'Nothing to do for those that are built in or needless; refuses all others.',
     options: MODES,
-    banner: ({ words }) => `Enabling plugins on node ${NODE}:\n${words.join('\n')}`,
-    run: ({ words }) => {
+    namesNode: true,
+    banner: ({ node, words }) => `Enabling plugins on node ${node}:\n${words.join('\n')}`,
+    run: ({ node, words }) => {
       requireKnown(words);
-      return requireHere(words) + configured();
+      return requireHere(words) + configured(node);
     },
   },
   {
@@ -119,11 +122,12 @@ export const PLUGIN_VERBS: readonly CtlVerb[] = [
     arguments: '[plugins...]',
     about: 'Nothing to do for those that are not there; what is built in cannot be disabled.',
     options: MODES,
-    banner: ({ words }) => `Disabling plugins on node ${NODE}:\n${words.join('\n')}`,
-    run: ({ words }) => {
+    namesNode: true,
+    banner: ({ node, words }) => `Disabling plugins on node ${node}:\n${words.join('\n')}`,
+    run: ({ node, words }) => {
       requireKnown(words);
       const builtIn = words.filter(isBuiltIn);
-      if (builtIn.length === 0) return configured();
+      if (builtIn.length === 0) return configured(node);
       throw new CtlError(
         EXIT_SOFTWARE,
         `${builtIn.join(', ')} cannot be disabled: ${builtIn.length === 1 ? 'it is' : 'they are'} built in. To close its port, set management.tcp.port or prometheus.tcp.port to none`,
@@ -135,9 +139,10 @@ export const PLUGIN_VERBS: readonly CtlVerb[] = [
     arguments: '[plugins...]',
     about: 'Nothing to do for those that are built in or needless; refuses all others.',
     options: MODES,
-    run: ({ words }) => {
+    namesNode: true,
+    run: ({ node, words }) => {
       requireKnown(words);
-      return requireHere(words) + configured();
+      return requireHere(words) + configured(node);
     },
   },
   {

@@ -2,7 +2,7 @@
 // Never does anything.
 
 import { EXIT_SOFTWARE, EXIT_UNAVAILABLE, EXIT_USAGE } from '../exit-codes.ts';
-import { CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { CtlError, type CtlVerb } from './ctl-verb.ts';
 
 const ONE_NODE = 'Leveret is one node, and joins no cluster';
 const NO_ERLANG = 'Leveret runs on Node.js: there is no Erlang to evaluate it';
@@ -112,12 +112,13 @@ export const REFUSED_VERBS: readonly CtlVerb[] = [
     arguments: '<flag>',
     about: 'Nothing to do: all that there are, are enabled.',
     lenient: true,
+    namesNode: true,
     banner: ({ words: [flag] }) =>
       flag === 'all' ? 'Enabling all feature flags ...' : `Enabling feature flag "${flag}" ...`,
-    run: async ({ api, words: [flag] }) => {
+    run: async ({ api, node, words: [flag] }) => {
       const flags = await api.get<{ name: string }[]>('/feature-flags');
       if (flag === 'all' || flags.some(({ name }) => name === flag)) return undefined;
-      throw new CtlError(EXIT_USAGE, `This feature flag is not supported by node ${NODE}: ${flag}`);
+      throw new CtlError(EXIT_USAGE, `This feature flag is not supported by node ${node}: ${flag}`);
     },
   },
 ];

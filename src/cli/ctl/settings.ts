@@ -3,7 +3,7 @@
 
 import { EXIT_USAGE } from '../exit-codes.ts';
 import { type HttpApi, part } from '../verb/http-api.ts';
-import { CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { CtlError, type CtlVerb } from './ctl-verb.ts';
 
 async function set(api: HttpApi, name: string, value: unknown): Promise<undefined> {
   await api.call('PUT', `/settings/${part(name)}`, { value: String(value) });
@@ -19,10 +19,11 @@ export const SETTING_VERBS: readonly CtlVerb[] = [
     arguments: '<fraction> [size]',
     about:
       "Set how much memory may be in use: a fraction, or 'absolute' and a size; until the broker starts again.",
-    banner: ({ words: [fraction, size] }) =>
+    namesNode: true,
+    banner: ({ node, words: [fraction, size] }) =>
       size === undefined
-        ? `Setting memory threshold on ${NODE} to ${fraction} ...`
-        : `Setting memory threshold on ${NODE} to ${size} bytes ...`,
+        ? `Setting memory threshold on ${node} to ${fraction} ...`
+        : `Setting memory threshold on ${node} to ${size} bytes ...`,
     run: async ({ api, words: [fraction, size] }) => {
       if (fraction !== 'absolute') {
         if (size !== undefined)
@@ -40,10 +41,11 @@ export const SETTING_VERBS: readonly CtlVerb[] = [
     about:
       "Set how much of the disk must be free: a size, or 'mem_relative' and a fraction of the memory; " +
       'until the broker starts again.',
-    banner: ({ words: [limit, fraction] }) =>
+    namesNode: true,
+    banner: ({ node, words: [limit, fraction] }) =>
       fraction === undefined
-        ? `Setting disk free limit on ${NODE} to ${limit} bytes ...`
-        : `Setting disk free limit on ${NODE} to ${fraction} times the total RAM ...`,
+        ? `Setting disk free limit on ${node} to ${limit} bytes ...`
+        : `Setting disk free limit on ${node} to ${fraction} times the total RAM ...`,
     run: async ({ api, words: [limit, fraction] }) => {
       if (limit !== 'mem_relative') {
         if (fraction !== undefined)

@@ -5,7 +5,7 @@ import { Option } from 'commander';
 import { jsonText } from '../../util/json/json-writer.ts';
 import { EXIT_USAGE } from '../exit-codes.ts';
 import { type HttpApi, part } from '../verb/http-api.ts';
-import { CtlError, type CtlVerb, NODE, type Report } from './ctl-verb.ts';
+import { CtlError, type CtlVerb, type Report } from './ctl-verb.ts';
 import {
   alarmsOf,
   listenersOf,
@@ -221,19 +221,22 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
     name: 'status',
     about: 'Say how the broker is.',
     options: [UNIT],
-    banner: () => `Status of node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Status of node ${node} ...`,
     run: ({ api, options }) => status(api, options['unit']),
   },
   {
     name: 'cluster_status',
     about: 'Show the nodes, of which there is one.',
-    banner: () => `Cluster status of node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Cluster status of node ${node} ...`,
     run: ({ api }) => clusterStatus(api),
   },
   {
     name: 'listeners',
     about: 'List the listeners.',
-    banner: () => `Asking node ${NODE} to report its protocol listeners ...`,
+    namesNode: true,
+    banner: ({ node }) => `Asking node ${node} to report its protocol listeners ...`,
     run: async ({ api }) => {
       const overview = await overviewOf(api);
       const all = listenersOf(overview);
@@ -244,7 +247,8 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
   {
     name: 'alarms',
     about: 'List the alarms in force.',
-    banner: () => `Asking node ${NODE} to report any known resource alarms ...`,
+    namesNode: true,
+    banner: ({ node }) => `Asking node ${node} to report any known resource alarms ...`,
     run: async ({ api }) => {
       const node = await nodeOf(api);
       const all = alarmsOf(node);
@@ -257,7 +261,8 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
     name: 'memory_breakdown',
     about: 'Show the memory of the process by what it is for.',
     options: [UNIT],
-    banner: () => `Reporting memory breakdown on node ${NODE}...`,
+    namesNode: true,
+    banner: ({ node }) => `Reporting memory breakdown on node ${node}...`,
     run: async ({ api, options }) => {
       const size = sizes(options['unit'] ?? 'gb');
       const node = await nodeOf(api);
@@ -276,7 +281,8 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
   {
     name: 'server_version',
     about: 'Show the version of RabbitMQ that the broker behaves as.',
-    banner: () => `Asking node ${NODE} for its RabbitMQ version...`,
+    namesNode: true,
+    banner: ({ node }) => `Asking node ${node} for its RabbitMQ version...`,
     run: async ({ api }) => {
       const { rabbitmq_version: version } = await overviewOf(api);
       return { text: `${version}\n`, value: { result: 'ok', value: version } };
@@ -286,13 +292,15 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
     name: 'erlang_version',
     about: 'Show the version of the runtime, which is Node.js.',
     options: [new Option('--details', 'Taken without effect.'), new Option('--offline', 'Same.')],
-    banner: () => `Asking node ${NODE} for its Erlang/OTP version...`,
+    namesNode: true,
+    banner: ({ node }) => `Asking node ${node} for its Erlang/OTP version...`,
     run: async ({ api }) => `${(await overviewOf(api)).erlang_full_version}\n`,
   },
   {
     name: 'environment',
     about: 'Show the settings in force.',
-    banner: () => `Application environment of node ${NODE} ...`,
+    namesNode: true,
+    banner: ({ node }) => `Application environment of node ${node} ...`,
     run: async ({ api }) => {
       const value = await api.get<object>('/config/effective');
       return { text: `${jsonText(value, 2)}\n`, value };

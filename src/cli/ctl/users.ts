@@ -4,7 +4,7 @@
 import { EXIT_DATA, EXIT_NO_USER, EXIT_UNAVAILABLE } from '../exit-codes.ts';
 import { ApiError, type HttpApi, part } from '../verb/http-api.ts';
 import { vhostOptions } from '../verb/vhost-options.ts';
-import { type CtlCall, CtlError, type CtlVerb, NODE } from './ctl-verb.ts';
+import { type CtlCall, CtlError, type CtlVerb } from './ctl-verb.ts';
 import type { Row } from './show/columns.ts';
 
 const noUser = (name: string, code: number): CtlError =>
@@ -101,10 +101,11 @@ export const USER_VERBS: readonly CtlVerb[] = [
   {
     name: 'restart_vhost',
     about: 'Nothing to do: a vhost of a broker that runs is running.',
-    banner: ({ vhost }) => `Trying to restart vhost '${vhost}' on node '${NODE}' ...`,
-    run: async ({ api, vhost }) => {
+    namesNode: true,
+    banner: ({ node, vhost }) => `Trying to restart vhost '${vhost}' on node '${node}' ...`,
+    run: async ({ api, vhost, node }) => {
       await requireVhost(api, vhost);
-      return `Vhost '${vhost}' is already running on node '${NODE}'\n`;
+      return `Vhost '${vhost}' is already running on node '${node}'\n`;
     },
   },
 ];

@@ -1,6 +1,7 @@
 // Owns the rows of the settings table that say who this node is and how several nodes share one log. Never connects:
 // store/replicated/ and cluster/ do.
 
+import { NODE_NAME } from '../../util/system/node-name.ts';
 import { boolean, choice, duration, integer, optionalText, text } from '../setting.ts';
 import {
   addresses,
@@ -20,7 +21,7 @@ export const CLUSTER_SETTINGS = {
     about:
       'The name of this node, as the HTTP API, the metrics and traces show it. With `cluster.node` it is ' +
       '`leveret@<node>`, unless it is set.',
-    initial: 'leveret',
+    initial: NODE_NAME,
     short: true,
   }),
   clusterLog: choice({

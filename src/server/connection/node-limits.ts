@@ -2,8 +2,7 @@
 // Never knows which: channel-table.ts and server.ts do.
 
 import { AmqpError } from '../../amqp/errors.ts';
-import { NODE_NAME } from '../../broker/node-name.ts';
-import { BrokerCounts, type MessageCounts, type Traffic } from '../../broker/stats/counts.ts';
+import type { BrokerCounts, MessageCounts, Traffic } from '../../broker/stats/counts.ts';
 
 /** What a connection received and sent, in bytes. */
 interface ConnectionBytes {
@@ -27,12 +26,7 @@ export class NodeLimits {
   private readonly counts: BrokerCounts;
   private readonly nodeName: string;
 
-  constructor(
-    connectionMax: number,
-    channelMax: number,
-    counts = new BrokerCounts(),
-    nodeName = NODE_NAME,
-  ) {
+  constructor(connectionMax: number, channelMax: number, counts: BrokerCounts, nodeName: string) {
     this.nodeName = nodeName;
     this.counts = counts;
     this.connectionMax = connectionMax;

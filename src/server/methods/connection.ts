@@ -8,7 +8,9 @@ import type { ClientMethod, Method } from '../../amqp/spec.ts';
 import { limitOf } from '../../broker/access/limits.ts';
 import type { LoginAnswer } from '../../broker/access/login-answer.ts';
 import type { User } from '../../broker/access/user.ts';
+import type { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
+import { isShort } from '../../util/limits.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../states.ts';
 import type { MethodConnection } from './method-connection.ts';
 import { offeredMechanisms, readCredentials } from './sasl.ts';
@@ -23,10 +25,18 @@ export function sendStart(connection: MethodConnection): void {
   connection.send('connection.start', {
     versionMajor: 0,
     versionMinor: 9,
-    serverProperties: facts.tls?.refusal ? strangerProperties() : serverProperties(server.version),
+    serverProperties: facts.tls?.refusal
+      ? strangerProperties()
+      : serverProperties(server.version, clusterNameOf(server.broker)),
     mechanisms: Buffer.from(mechanisms),
     locales: Buffer.from('en_US'),
   });
+}
+
+/** What the cluster is called: as a user has set it, else as the node. A long name would not fit into this frame. */
+function clusterNameOf({ globalParameters, core }: Broker): string {
+  const set = globalParameters.find('cluster_name')?.value;
+  return typeof set === 'string' && isShort(set) ? set : core.nodeName;
 }
 
 /** Handles a method on channel 0. */

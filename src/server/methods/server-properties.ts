@@ -1,4 +1,4 @@
-// Owns what the broker says of itself in connection.start. Never changes after start-up.
+// Owns what the broker says of itself in connection.start. Never looks it up.
 
 import { type Field, type FieldTable, textField } from '../../amqp/field-table.ts';
 import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
@@ -27,11 +27,11 @@ export function strangerProperties(): FieldTable {
   ]);
 }
 
-/** The server-properties of connection.start; `version` is this broker's own. */
-export function serverProperties(version: string): FieldTable {
+/** The server-properties of connection.start; `version` is this broker's own, `clusterName` what tools show too. */
+export function serverProperties(version: string, clusterName: string): FieldTable {
   return new Map<string, Field>([
     ['capabilities', capabilities()],
-    ['cluster_name', textField('leveret')],
+    ['cluster_name', textField(clusterName)],
     ['copyright', textField('Copyright (c) 2026 The Leveret authors')],
     ['information', textField('Licensed under the MIT licence')],
     ['platform', textField(`Node.js ${process.versions.node}`)],
