@@ -1,53 +1,18 @@
-// Owns the wiring: it makes a running broker of its parts, and takes it down in the right order.
-// Never reads flags or variables, never ends the process: that is cli/.
+// Owns the start of a broker on a data folder of its own: it opens the store, and hands it on. Never reads flags or
+// variables, never ends the process: that is cli/.
 
 import type { Logger } from 'pino';
-import { type DefinitionFiles, readDefinitionFiles } from '../config/definition-files.ts';
+import { readDefinitionFiles } from '../config/definition-files.ts';
 import { LiveSettings } from '../config/live/live-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { readVersion } from '../config/version.ts';
-import type { AccessSettings } from '../server/access-settings.ts';
-import { BOUNDLESS, type Machine, thisMachine } from '../server/backpressure/machine.ts';
-import type { ListenAddress } from '../server/listen/listener.ts';
-import type { ServerPorts } from '../server/ports.ts';
-import { Server, type Surroundings } from '../server/server.ts';
-import { type BackupReport, backUp } from '../store/backup.ts';
-import { markData } from '../store/has-data.ts';
 import type { Replay } from '../store/log/open.ts';
-import { closeStore, type OpenedStore, openStore } from '../store/opened-store.ts';
-import type { Store } from '../store/port.ts';
-import { type Clock, systemClock } from '../util/clock.ts';
+import { openStore } from '../store/opened-store.ts';
+import { systemClock } from '../util/clock.ts';
 import { KeptLines } from '../util/log/kept-lines.ts';
 import { keptLogger } from '../util/log/safe-logger.ts';
-import { HeapGrowth } from '../util/system/heap-growth.ts';
-import { bringsUsers, checkDefinitions, loadDefinitions } from './definitions.ts';
-import { accessSettings, listenAddresses } from './from-settings.ts';
-import { Tools } from './tools.ts';
-
-/** How a broker is made that shares its process with the program that started it. */
-export interface Embedding {
-  readonly clock: Clock;
-  /** What takes the place of the settings about the first user. */
-  readonly access: Partial<AccessSettings>;
-  /** Where the program takes part. */
-  readonly ports?: ServerPorts;
-  /** Runs before any client can connect; what it declares is durable by then. */
-  prepare(server: Server): void;
-}
-
-/** A broker that takes connections. */
-export interface RunningBroker {
-  /** Where it really listens, also when the settings asked for free ports; those without TLS first. */
-  readonly addresses: readonly ListenAddress[];
-  /** The user that this start has made, since the data folder was empty; null: none. */
-  readonly firstUser: string | null;
-  /** Resolves, never rejects, when the broker can go on no longer: the store failed. */
-  readonly failed: Promise<Error>;
-  /** Reads the certificates again; connections there are stay as they are. */
-  renewTls(): void;
-  /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
-  close(reason: string): Promise<void>;
-}
+import { checkDefinitions } from './definitions.ts';
+import { type Embedding, type RunningBroker, startOn } from './serve.ts';
 
 /**
  * Starts a broker: opens the store, reads the state out of it, waits until what it adds is durable, and listens. When
@@ -79,15 +44,7 @@ export async function startLive(
   for (const warning of opened.folder?.warnings ?? []) logger.warn(warning);
   tellReplay(opened.replay, logger);
   if (opened.folder !== null && opened.store.logCounts === undefined) logger.warn(NO_LOG);
-  const start: Start = { live, settings, logger, lines, version, definitions, opened, embedding };
-  try {
-    const recovered = recover(start);
-    await settled(start, recovered);
-    return await serve(start, recovered);
-  } catch (error) {
-    await closeStore(opened, false);
-    throw error;
-  }
+  return startOn({ live, settings, logger, lines, version, definitions, opened, embedding });
 }
 
 const NO_LOG =
@@ -103,126 +60,4 @@ function tellReplay(replay: Replay | null, logger: Logger): void {
   const torn =
     'the last record of batches.log is not whole: as a rule a write that was cut off, of which nothing was confirmed';
   logger.info({ bytes: tornBytes }, torn);
-}
-
-/** What a start goes by. */
-interface Start {
-  readonly live: LiveSettings;
-  readonly settings: Settings;
-  readonly logger: Logger;
-  readonly lines: KeptLines;
-  readonly version: string;
-  readonly definitions: DefinitionFiles;
-  readonly opened: OpenedStore;
-  readonly embedding: Embedding | null;
-}
-
-/** A broker whose state is read, and which does not listen yet. */
-interface Recovered {
-  readonly server: Server;
-  readonly machine: Machine;
-  readonly clock: Clock;
-  /** Resolves, never rejects, when the broker can go on no longer. */
-  readonly failed: Promise<Error>;
-}
-
-/** Makes the server over the store, and takes in what files and the program around it declare. */
-function recover(start: Start): Recovered {
-  const { settings, logger, version, definitions, opened, embedding } = start;
-  const { store, scratch } = opened;
-  const access = { ...accessSettings(settings), ...embedding?.access };
-  // An operator that brings users wants no other user, least of all one with a well-known password.
-  if (bringsUsers(definitions)) access.user = null;
-  const around = surroundings(settings, opened, embedding);
-  const clock = embedding?.clock ?? systemClock;
-  const server = new Server(store, settings, access, logger, clock, version, around);
-  loadDefinitions(server.broker, definitions, settings, logger);
-  embedding?.prepare(server);
-  const failed = new Promise<Error>((resolve) => {
-    store.onFailure(resolve);
-    scratch?.onFailure(resolve);
-    server.onFatal = resolve;
-  });
-  return { server, machine: around.machine, clock, failed };
-}
-
-/** Waits until all that is declared is durable: no client logs in as a user that is not on the disk yet. */
-async function settled({ opened, logger }: Start, { server, failed }: Recovered): Promise<void> {
-  const broken = failed.then((error) => {
-    throw error;
-  });
-  await Promise.race([server.definitionsDurable(), broken]);
-  if (opened.folder !== null) await noteData(opened.folder.path, logger);
-}
-
-/** Opens the ports. When it rejects, none is open. */
-async function serve(start: Start, recovered: Recovered): Promise<RunningBroker> {
-  const { live, settings, logger, lines, version, opened, embedding } = start;
-  const { server, machine, clock, failed } = recovered;
-  live.onChange(() => {
-    server.settingsChanged();
-    // A program says itself which of its users are loopback users.
-    if (embedding === null) server.broker.access.login.loopbackUsers = settings.loopbackUsers;
-  });
-  const heapGrowth = new HeapGrowth();
-  if (embedding === null) heapGrowth.start();
-  const amqp = await server.listen(listenAddresses(settings));
-  const dataDir = opened.folder?.path ?? null;
-  const backup = dataDir === null ? null : backupOf(server, opened.store, dataDir);
-  const looked = { server, live, machine, dataDir, version, logger, lines, clock, backup };
-  const tools = new Tools(looked);
-  await tools.listen().catch(async (error: unknown) => {
-    await server.closeConnections('the start failed');
-    throw error;
-  });
-  const addresses = [...amqp, ...tools.addresses];
-  const renewTls = (): void => {
-    server.renewTls();
-    tools.renewTls();
-  };
-  const close = async (reason: string): Promise<void> => {
-    // Its port is closed at once; what came over it is told and ends with all others.
-    const toolsClosed = tools.close();
-    await server.closeConnections(reason);
-    await toolsClosed;
-    heapGrowth.stop();
-    server.finish();
-    await closeStore(opened);
-  };
-  return { addresses, firstUser: server.firstUser, failed, renewTls, close };
-}
-
-/** What copies the data of a broker that runs. */
-function backupOf(server: Server, store: Store, dataDir: string) {
-  return async (path: string): Promise<BackupReport> => {
-    // All that was confirmed is durable by now; what is on its way is waited for.
-    await server.view.durable(server.broker.core.awaitBatch());
-    return backUp(store, dataDir, path);
-  };
-}
-
-/** What the server stands on. */
-function surroundings(
-  settings: Settings,
-  { folder, scratch }: OpenedStore,
-  embedding: Embedding | null,
-): Surroundings & { readonly machine: Machine } {
-  // The memory of a program under test says nothing about a broker that has none to guard.
-  const boundless = embedding !== null && settings.memory;
-  const machine = boundless ? BOUNDLESS : thisMachine(folder?.path ?? null);
-  return {
-    machine,
-    scratch,
-    ...(embedding?.ports === undefined ? {} : { ports: embedding.ports }),
-  };
-}
-
-/** From now on a start without the data of this folder is refused. */
-async function noteData(dataDir: string, logger: Logger): Promise<void> {
-  try {
-    await markData(dataDir);
-  } catch (err) {
-    // A broker whose disk is full has to start all the same, for its consumers.
-    logger.warn({ err }, 'that the data folder holds data could not be noted there');
-  }
 }

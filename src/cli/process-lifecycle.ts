@@ -2,7 +2,7 @@
 // the broker does between its start and its close.
 
 import type { Logger } from 'pino';
-import type { RunningBroker } from '../boot/start.ts';
+import type { RunningBroker } from '../boot/serve.ts';
 import type { Reloaded } from '../config/live/live-settings.ts';
 import type { Config } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';

@@ -2,11 +2,8 @@
 // settings, variables or flags, and never ends the process.
 
 import type { Logger } from 'pino';
-import {
-  type Embedding,
-  type RunningBroker,
-  startBroker as startInProcess,
-} from '../boot/start.ts';
+import type { Embedding, RunningBroker } from '../boot/serve.ts';
+import { startBroker as startInProcess } from '../boot/start.ts';
 import type { Broker } from '../broker/broker.ts';
 import { importDefinitions } from '../broker/definitions/import.ts';
 import { settingsOf } from '../config/load.ts';

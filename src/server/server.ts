@@ -57,7 +57,14 @@ export interface Surroundings {
   /** Where transient messages go that memory has no room for; null: they stay there. */
   readonly scratch?: Scratch | null;
   readonly ports?: ServerPorts;
+  /**
+   * Asked before confirms are sent, also of what needs no disk. Where it says no, they wait for the next turn: the caller
+   * wants one once it says yes.
+   */
+  readonly mayConfirm?: () => boolean;
 }
+
+const ALWAYS = (): boolean => true;
 
 /** What becomes of late deliveries where neither their consumer nor their queue says. */
 function actionOf({ consumerTimeoutAction }: ServerSettings): TimeoutRules['action'] {
@@ -122,8 +129,9 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     log: Logger,
     clock: Clock,
     version: string,
-    { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS }: Surroundings = {},
+    around: Surroundings = {},
   ) {
+    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS } = around;
     this.ports = ports;
     this.settings = settings;
     this.log = log;
@@ -176,6 +184,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       flow: this.flow,
       storeBackpressure: new StoreBackpressure(core, waitingBytesMax),
       resources: this.resources,
+      mayConfirm: around.mayConfirm ?? ALWAYS,
       onFatal: (error) => this.onFatal(error),
     });
     this.view = new ServerView(this);

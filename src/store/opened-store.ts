@@ -13,6 +13,7 @@ import { applyLog, beginLog, type Replay } from './log/open.ts';
 import { LOG_FILE } from './log/ring/file.ts';
 import { openMemoryStore } from './memory/engine.ts';
 import type { Store } from './port.ts';
+import { readPlace } from './replicated/place.ts';
 import { Scratch } from './scratch.ts';
 
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
@@ -38,6 +39,10 @@ export interface StorePlace {
    * what is done to the folder of a stopped broker.
    */
   readonly withoutLog?: boolean;
+  /**
+   * Whether the tables may be, or become, those of a node of a cluster, which only its log may change; false unless given.
+   */
+  readonly replicated?: boolean;
   /** Goes on without what is damaged of the log, or not there; false unless given. */
   readonly withoutDamagedLog?: boolean;
   /** Looks at the folder of the tables before what the log has is brought into them; nothing is where it rejects. */
@@ -86,9 +91,11 @@ export async function lmdb<T>(load: () => Promise<T>): Promise<T> {
 
 async function openIn(
   dataDir: string,
-  { commitTimeoutMs, withoutLog = false, withoutDamagedLog = false, beforeLog }: StorePlace,
+  place: StorePlace,
   brokerVersion: string,
 ): Promise<{ store: Store; scratch: Scratch; replay: Replay }> {
+  const { commitTimeoutMs, withoutDamagedLog = false, beforeLog, replicated = false } = place;
+  const withoutLog = place.withoutLog === true || replicated;
   const sign = await signOfData(dataDir);
   const { openLmdbStore, removeFiles } = await lmdb(() => import('./lmdb/open.ts'));
   const { markClean } = await import('./lmdb/mark-clean.ts');
@@ -100,6 +107,7 @@ async function openIn(
     if (sign !== null && fresh) {
       throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
     }
+    if (!replicated && readPlace(tables) !== null) throw ofCluster(dataDir);
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
     checkFormat(tables, brokerVersion);
     await beforeLog?.(path);
@@ -125,6 +133,14 @@ async function openIn(
   }
 }
 
+/** The error for a folder whose tables follow a log that other nodes write. */
+function ofCluster(dataDir: string): StoreError {
+  return new StoreError(
+    `${dataDir} is the folder of a node of a cluster, and would no longer be one after a change that its log does not have`,
+    "start it with cluster.log and the other keys of cluster as before, or use a copy of it ('leveret backup'), which belongs to none",
+  );
+}
+
 /** A log before the tables; where a used folder has no room for one, the tables alone: a full disk gets room by a start. */
 async function orAlone(begin: () => Promise<Store>, tables: Store, fresh: boolean): Promise<Store> {
   try {
@@ -147,9 +163,12 @@ export async function closeStore(
 ): Promise<void> {
   try {
     await store.close(keep);
-    await scratch?.close();
-    if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
   } finally {
-    await folder?.release();
+    try {
+      await scratch?.close();
+      if (folder !== null) await rm(join(folder.path, 'scratch'), { recursive: true, force: true });
+    } finally {
+      await folder?.release();
+    }
   }
 }

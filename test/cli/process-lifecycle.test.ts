@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import type { RunningBroker } from '../../src/boot/start.ts';
+import type { RunningBroker } from '../../src/boot/serve.ts';
 import { type HeardSignal, type Host, supervise } from '../../src/cli/process-lifecycle.ts';
 import { NO_MANAGER } from '../../src/cli/service-manager.ts';
 import { defaultSettings } from '../../src/config/settings.ts';

@@ -3,7 +3,8 @@
 
 import { connect } from 'amqplib';
 import pino from 'pino';
-import { type RunningBroker, startBroker } from '../../src/boot/start.ts';
+import type { RunningBroker } from '../../src/boot/serve.ts';
+import { startBroker } from '../../src/boot/start.ts';
 import { View } from '../../src/broker/view.ts';
 import { LiveSettings } from '../../src/config/live/live-settings.ts';
 import { defaultSettings } from '../../src/config/settings.ts';

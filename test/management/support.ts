@@ -2,7 +2,8 @@
 // tests run against RabbitMQ. Never checks an answer.
 
 import pino, { type Logger } from 'pino';
-import { type Embedding, type RunningBroker, startBroker } from '../../src/boot/start.ts';
+import type { Embedding, RunningBroker } from '../../src/boot/serve.ts';
+import { startBroker } from '../../src/boot/start.ts';
 import { defaultSettings, type Settings } from '../../src/config/settings.ts';
 
 /** An answer of the API. */

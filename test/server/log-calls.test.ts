@@ -42,7 +42,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'one for each file of the settings, before a port is open',
   },
   {
-    file: 'src/boot/start.ts',
+    file: 'src/boot/serve.ts',
     text: 'that the data folder holds data could not be noted there',
     why: 'once in a start',
   },

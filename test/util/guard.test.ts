@@ -279,7 +279,7 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'no peer’s bytes decide what the store’s own timers and callbacks do; a failure there is the end',
   },
   {
-    file: 'src/boot/start.ts',
+    file: 'src/boot/serve.ts',
     text: 'failed.then(',
     why: 'part of a race that the start waits for',
   },

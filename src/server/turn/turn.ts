@@ -23,6 +23,8 @@ export interface TurnParts {
   readonly wheel: TimerWheel;
   readonly flow: FlowControl;
   readonly storeBackpressure: StoreBackpressure;
+  /** Whether what is safe may be confirmed now. */
+  readonly mayConfirm: () => boolean;
   /** Told at each end of a turn how many bytes were read in it. */
   readonly resources: { bytesRead(bytes: number): void };
   /** Takes what must never be thrown at the end of a turn: the broker has to stop. */
@@ -134,7 +136,7 @@ export class Turn {
 
   private confirm(): void {
     const channels = this.confirming;
-    if (channels.length === 0) return;
+    if (channels.length === 0 || !this.parts.mayConfirm()) return;
     this.confirming = [];
     for (const channel of channels) {
       if (channel.flushConfirms(this.core.durableBatch)) this.confirming.push(channel);

@@ -72,7 +72,12 @@ export class HeldLease implements Leading {
   async release(): Promise<void> {
     if (this.lost) return;
     this.lost = true;
-    await this.cell.set(FREE, this.revision);
+    try {
+      await this.cell.set(FREE, this.revision);
+    } catch (error) {
+      // Another node has it then, or it runs out by itself.
+      if (!(error instanceof RefusedError || error instanceof UnansweredError)) throw error;
+    }
   }
 
   /** A change was refused or not answered: sees whether what is there is one of this node. */

@@ -44,6 +44,7 @@ class Noted {
       flow: { turnEnded: () => notes.push('flow') } as unknown as FlowControl,
       storeBackpressure: { chunkRead: () => {} } as unknown as StoreBackpressure,
       resources: { bytesRead: (bytes) => notes.push(`read ${bytes}`) },
+      mayConfirm: () => true,
       onFatal: (error) => this.fatal.push(error),
     });
   }

@@ -1,0 +1,82 @@
+// Owns what a node tells the others of itself: information for operators and tools, on which no batch's safety rests. Never
+// sends it.
+
+import { isObject, type JsonObject } from '../util/json/json.ts';
+import { parseAnswer } from '../util/json/json-input.ts';
+import { jsonText } from '../util/json/json-writer.ts';
+
+/** What a node is doing. */
+export type Role = 'leader' | 'follower' | 'joining';
+const ROLES: readonly string[] = ['leader', 'follower', 'joining'] satisfies readonly Role[];
+
+/** One node, as it told of itself last. */
+export interface NodeRow {
+  readonly node: string;
+  readonly role: Role;
+  readonly version: string;
+  /** The epoch it is in: the place of the LEAD that began it. */
+  readonly epoch: number;
+  /** The last record that its tables have, and the last one of the log that it knows of. */
+  readonly applied: number;
+  readonly last: number;
+  /** How many records it has ignored, since they do not continue their epoch. */
+  readonly ignored: number;
+  /** Where clients and tools reach it, and where the other nodes do; null: nowhere. */
+  readonly amqp: string | null;
+  readonly http: string | null;
+  readonly peers: string | null;
+  /** The places of the checked snapshots that it has, the oldest first. */
+  readonly snapshots: readonly number[];
+  /** Milliseconds since it was started. */
+  readonly upMs: number;
+}
+
+/** No node tells more, bytes. */
+const TEXT_BYTES_MAX = 4096;
+const SNAPSHOTS_MAX = 16;
+
+/** A row as it is sent. */
+export function nodeRowBytes(row: NodeRow): Buffer {
+  return Buffer.from(jsonText(row));
+}
+
+/** Reads a row; null: this is none. */
+export function readNodeRow(bytes: Buffer): NodeRow | null {
+  if (bytes.length > TEXT_BYTES_MAX) return null;
+  let value: unknown;
+  try {
+    value = parseAnswer(bytes.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  const { node, role, snapshots, version } = value;
+  const numbers = [value['epoch'], value['applied'], value['last'], value['ignored'], value['upMs']];
+  if (typeof node !== 'string' || typeof version !== 'string') return null;
+  if (typeof role !== 'string' || !ROLES.includes(role)) return null;
+  if (!numbers.every(isCount) || !Array.isArray(snapshots) || !snapshots.every(isCount)) return null;
+  const [epoch, applied, last, ignored, upMs] = numbers as [number, number, number, number, number];
+  return {
+    node,
+    role: role as Role,
+    version,
+    epoch,
+    applied,
+    last,
+    ignored,
+    amqp: textIn(value, 'amqp'),
+    http: textIn(value, 'http'),
+    peers: textIn(value, 'peers'),
+    snapshots: (snapshots as number[]).slice(-SNAPSHOTS_MAX),
+    upMs,
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function textIn(value: JsonObject, name: string): string | null {
+  const text = value[name];
+  return typeof text === 'string' ? text : null;
+}
