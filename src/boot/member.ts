@@ -33,6 +33,7 @@ const DEPOSED_REASON = 'another node leads';
 /** A node of a cluster. Made by `startMember`. */
 class Member implements RunningBroker {
   readonly firstUser = null;
+  readonly standsBy = true;
   readonly failed: Promise<Error>;
   private readonly live: LiveSettings;
   private readonly client: LogClient;
@@ -244,4 +245,3 @@ export async function startMember(
   await Promise.race([member.begun, failed]);
   return member;
 }
-

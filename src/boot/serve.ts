@@ -33,6 +33,8 @@ export interface Embedding {
 
 /** A broker that takes connections. */
 export interface RunningBroker {
+  /** Whether it may stand by, where it listens to no client: it says itself then when it does. */
+  readonly standsBy?: boolean;
   /** Where it really listens, also when the settings asked for free ports; those without TLS first. */
   readonly addresses: readonly ListenAddress[];
   /** The user that this start has made, since the data folder was empty; null: none. */

@@ -87,11 +87,7 @@ export async function supervise(
     return;
   }
   void broker.failed.then((error) => die(error, 'stopped because the store failed'));
-  for (const { key, host, port, tls } of broker.addresses) {
-    logger.info({ listener: key, host, port, tls }, 'listening');
-  }
-  if (broker.addresses.length === 0) logger.warn('no listener is set: no client can connect');
-  sayWhereToLogIn(broker, settings, logger);
+  if (broker.standsBy !== true) sayWhereItListens(broker, settings, logger);
   renew = () => broker.renewTls();
   manager.ready(`Listening on ${broker.addresses.map(placeOf).join(', ') || 'no port'}`);
 
@@ -109,6 +105,14 @@ export async function supervise(
 
 const IDLE =
   'this signal does nothing: SIGTERM stops the broker, SIGHUP has it read its files again';
+
+function sayWhereItListens(broker: RunningBroker, settings: Settings, logger: Logger): void {
+  for (const { key, host, port, tls } of broker.addresses) {
+    logger.info({ listener: key, host, port, tls }, 'listening');
+  }
+  if (broker.addresses.length === 0) logger.warn('no listener is set: no client can connect');
+  sayWhereToLogIn(broker, settings, logger);
+}
 
 /** Says where the web UI is and, at a first start, which user may log in. */
 function sayWhereToLogIn(

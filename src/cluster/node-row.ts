@@ -51,10 +51,17 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
   }
   if (!isObject(value)) return null;
   const { node, role, snapshots, version } = value;
-  const numbers = [value['epoch'], value['applied'], value['last'], value['ignored'], value['upMs']];
+  const numbers = [
+    value['epoch'],
+    value['applied'],
+    value['last'],
+    value['ignored'],
+    value['upMs'],
+  ];
   if (typeof node !== 'string' || typeof version !== 'string') return null;
   if (typeof role !== 'string' || !ROLES.includes(role)) return null;
-  if (!numbers.every(isCount) || !Array.isArray(snapshots) || !snapshots.every(isCount)) return null;
+  if (!numbers.every(isCount) || !Array.isArray(snapshots) || !snapshots.every(isCount))
+    return null;
   const [epoch, applied, last, ignored, upMs] = numbers as [number, number, number, number, number];
   return {
     node,
