@@ -9,7 +9,6 @@ import { Follower } from '../store/replicated/follower.ts';
 import { type HeldLease, LeaseWatch } from '../store/replicated/lease.ts';
 import { type LogClient, UnansweredError } from '../store/replicated/log-client.ts';
 import type { LogPlace } from '../store/replicated/place.ts';
-import { type Lead, leadBody } from '../store/replicated/record.ts';
 import type { Timing } from './timing.ts';
 
 /** How a node looks at its cluster. */
@@ -114,15 +113,14 @@ export class Standby {
   /** The lease is free: takes it, reads all there is, and begins an epoch. Null: another one was first. */
   private async tryLead(): Promise<StandbyEnd | null> {
     const { settings, timing, watch } = this;
-    const nonce = randomBytes(NONCE_BYTES).toString('hex');
-    const lease = await watch.take(Buffer.from(`${settings.node} ${nonce}`));
+    const lease = await watch.take(Buffer.from(`${settings.node} ${newNonce()}`));
     if (lease === null) return null;
     const stopRenewing = timing.every(settings.renewMs, async () => {
       await lease.renew();
     });
     let place: Place | null = null;
     try {
-      place = await this.lead(lease, nonce);
+      place = await this.lead(lease);
     } finally {
       stopRenewing();
       if (place === null) await lease.release();
@@ -131,7 +129,7 @@ export class Standby {
   }
 
   /** Tries until the log says that this node leads; null: it must not any more. */
-  private async lead(lease: HeldLease, nonce: string): Promise<Place | null> {
+  private async lead(lease: HeldLease): Promise<Place | null> {
     const { client, follower, settings } = this;
     const { node, version, format } = settings;
     while (!lease.lost && this.ended() === null) {
@@ -139,9 +137,8 @@ export class Standby {
         await this.catchUp(lease);
         await follower.settled();
         if (this.ended() !== null || !lease.sure) continue;
-        const previous = follower.place.seq;
-        const lead: Lead = { previous, format, nonce, node, version };
-        const result = await tryToLead(client, previous, leadBody(lead));
+        const claim = { format, nonce: newNonce(), node, version };
+        const result = await tryToLead(client, follower.place, claim);
         if (result.is === 'leads') return result.place;
       } catch (error) {
         if (!(error instanceof UnansweredError)) throw error;
@@ -159,4 +156,8 @@ export class Standby {
       await timing.pause(CATCH_UP_MS);
     }
   }
+}
+
+function newNonce(): string {
+  return randomBytes(NONCE_BYTES).toString('hex');
 }
