@@ -1,0 +1,12 @@
+// Owns what peers ask each other for, by name. Never asks.
+
+export const STATUS_PATH = '/status';
+export const SNAPSHOT_PATH = '/snapshot';
+
+/** The protocols that a connection may be handed over to. */
+export type Upgrade = 'amqp' | 'http';
+
+/** Request header: the name of the node that asks. */
+export const NODE_HEADER = 'leveret-node';
+/** Response header: the facts of the snapshot in the body, see snapshot-facts.ts. */
+export const SNAPSHOT_HEADER = 'leveret-snapshot';
