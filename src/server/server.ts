@@ -31,6 +31,7 @@ import { NodeLimits } from './connection/node-limits.ts';
 import type { Acceptor, ListenAddress, Listener } from './listen/listener.ts';
 import { ListenerIntake } from './listen/listener-intake.ts';
 import { openListeners } from './listen/open-listeners.ts';
+import { ProxiedSockets } from './listen/proxied-sockets.ts';
 import { SocketLimit } from './listen/socket-limit.ts';
 import { Streams } from './listen/stream-socket.ts';
 import { logChanges } from './log/audit-log.ts';
@@ -114,6 +115,8 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   /** What tools see of the connections. */
   readonly view: ServerView;
   readonly streams = new Streams(this);
+  /** Those that other nodes of the cluster hand on. */
+  readonly proxied = new ProxiedSockets(this);
   private readonly connections = new Set<Connection>();
   private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
@@ -346,7 +349,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
 
   mayAccept(): boolean {
     if (this.intake.suspended || !this.ports.admits()) return false;
-    let sockets = this.streams.count;
+    let sockets = this.streams.count + this.proxied.count;
     for (const listener of this.listeners) sockets += listener.socketCount;
     return this.socketLimit.allows(sockets);
   }
