@@ -175,7 +175,7 @@ export class Appender {
       if (step.is === 'damaged') throw new DeposedError(step.why);
       if (step.is === 'ignored') continue;
       if (step.record.kind === LEAD) throw new DeposedError(deposedBy(step.record, seq));
-      if (waiting[0]?.number !== step.record.number) {
+      if (waiting[0]?.digest !== chain.place.digest) {
         throw new DeposedError(`record ${seq} of the log counts, and was not sent by this node`);
       }
       waiting.shift();

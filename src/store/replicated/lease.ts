@@ -65,7 +65,7 @@ export class HeldLease implements Leading {
       return this.look();
     }
     this.renewed(sentMs);
-    return true;
+    return !this.lost;
   }
 
   /** Gives it back, so that another node may take it at once. */
@@ -84,14 +84,17 @@ export class HeldLease implements Leading {
   private async look(): Promise<boolean> {
     try {
       const seen = await this.cell.look();
+      const revision = seen?.revision ?? 0;
+      // A machine of the log may be behind: what is older than what this node knows says nothing.
+      if (revision < this.revision) return !this.lost;
       if (seen?.value.equals(this.value) === true) {
         // A change of its own was taken after all, and it may have been any of them.
-        if (seen.revision > this.revision) this.renewed(this.unansweredMs);
-        this.revision = seen.revision;
-        return true;
+        if (revision > this.revision) this.renewed(this.unansweredMs);
+        this.revision = revision;
+        return !this.lost;
       }
     } catch (error) {
-      if (error instanceof UnansweredError) return true;
+      if (error instanceof UnansweredError) return !this.lost;
       throw error;
     }
     this.lost = true;
@@ -104,7 +107,8 @@ export class HeldLease implements Leading {
     if (!this.sure) return;
     const { waiting } = this;
     this.waiting = [];
-    for (const then of waiting) then();
+    // Each by itself: one that throws is a bug of its own, and keeps none of the others back.
+    for (const then of waiting) queueMicrotask(then);
   }
 }
 
