@@ -25,6 +25,16 @@ const HEAD = 7;
 const HEARTBEAT = Buffer.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END);
 const HEARTBEAT_S = 30;
 const CONNECT_MS = 10_000;
+/** The same where there are other hosts to go to. */
+const WATCHED_HEARTBEAT_S = 10;
+const WATCHED_CONNECT_MS = 3000;
+/** A peer sends a heartbeat each half of the interval; after so many halves of silence it counts as gone. */
+const SILENT_HALVES = 4;
+/** The code of a close with which a broker sends its clients to another node: CONNECTION_FORCED. */
+const FORCED = 320;
+
+/** A connection that another host may make good: none was made, or it has ended. */
+export class LostConnection extends UserError {}
 
 /** Where to connect, and as which user. */
 export interface Address {
@@ -64,7 +74,13 @@ export function parseAmqpUrl(text: string): Address {
 /** Told of what comes in; all on channel 1, the only one. */
 export interface Receiver {
   /** A message; its body is `bytes` from `start` on, as far as its first frame goes. */
-  delivered(tag: number, bytes: Buffer, start: number, bodyBytes: number): void;
+  delivered(
+    tag: number,
+    bytes: Buffer,
+    start: number,
+    bodyBytes: number,
+    redelivered: boolean,
+  ): void;
   confirmed(tag: number, multiple: boolean, nack: boolean): void;
   returned(): void;
   /** All that one chunk held has been told. */
@@ -88,28 +104,46 @@ export class PerfConnection {
     readonly reject: (error: UserError) => void;
   }[] = [];
   private tag = 0;
+  private redelivered = false;
   private bodyBytes = 0;
   private bodyLeft = 0;
   private told = false;
   private inReturn = false;
   private closing = false;
+  /** Why it has ended; null: it has not. */
+  failure: UserError | null = null;
   private timer: NodeJS.Timeout | null = null;
+  private readonly watched: boolean;
+  /** Halves of the heartbeat's interval that nothing has come in. */
+  private silentHalves = 0;
 
-  private constructor(socket: Socket, receiver: Receiver) {
+  private constructor(socket: Socket, receiver: Receiver, watched: boolean) {
     this.socket = socket;
+    this.watched = watched;
     this.receiver = receiver;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.feedGuarded(bytes));
     socket.on('drain', () => receiver.drained());
-    socket.on('error', (error) => this.fail(error.message));
-    socket.on('close', () => this.fail('the broker closed the connection'));
+    socket.on('error', (error) => this.fail(new LostConnection(error.message)));
+    socket.on('close', () => this.fail(new LostConnection('the broker closed the connection')));
   }
 
-  /** Connects, logs in and opens the channel. Rejects with a UserError. */
-  static async open(address: Address, receiver: Receiver): Promise<PerfConnection> {
-    const socket = await openSocket(address);
-    const connection = new PerfConnection(socket, receiver);
-    const timer = setTimeout(() => connection.fail('the broker does not answer'), CONNECT_MS);
+  /**
+   * Connects, logs in and opens the channel.
+   *
+   * @param watched whether a broker that is silent for two heartbeats counts as gone, as with other hosts to go to
+   * @throws LostConnection where another host may do; UserError otherwise, such as for a login that is refused
+   */
+  static async open(
+    address: Address,
+    receiver: Receiver,
+    watched = false,
+  ): Promise<PerfConnection> {
+    const patienceMs = watched ? WATCHED_CONNECT_MS : CONNECT_MS;
+    const socket = await openSocket(address, patienceMs);
+    const connection = new PerfConnection(socket, receiver, watched);
+    const late = (): void => connection.fail(new LostConnection('the broker does not answer'));
+    const timer = setTimeout(late, patienceMs);
     try {
       await connection.handshake(address);
     } finally {
@@ -119,6 +153,7 @@ export class PerfConnection {
   }
 
   private async handshake({ user, password, vhost }: Address): Promise<void> {
+    const seconds = this.watched ? WATCHED_HEARTBEAT_S : HEARTBEAT_S;
     const start = this.wait('connection.start');
     this.socket.write(PROTOCOL_HEADER);
     await start;
@@ -144,13 +179,20 @@ export class PerfConnection {
     this.sendOn(0, 'connection.tune-ok', {
       channelMax: tuned.channelMax,
       frameMax: this.frameMax,
-      heartbeat: HEARTBEAT_S,
+      heartbeat: seconds,
     });
     const opened = this.wait('connection.open-ok');
     this.sendOn(0, 'connection.open', { virtualHost: vhost });
     await opened;
-    this.timer = setInterval(() => this.socket.write(HEARTBEAT), (HEARTBEAT_S / 2) * 1000);
+    this.timer = setInterval(() => this.beat(), (seconds / 2) * 1000);
     await this.ask('channel.open', {}, 'channel.open-ok');
+  }
+
+  private beat(): void {
+    this.socket.write(HEARTBEAT);
+    this.silentHalves += 1;
+    if (this.watched && this.silentHalves > SILENT_HALVES)
+      this.fail(new LostConnection('nothing comes from the broker, not even heartbeats'));
   }
 
   /** The most bytes of a body that one frame takes. */
@@ -195,14 +237,16 @@ export class PerfConnection {
   }
 
   private wait(name: MethodName): Promise<AnyMethod> {
+    // The end may have come with the answer before, in one chunk.
+    if (this.failure !== null) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => this.waiting.push({ name, resolve, reject }));
   }
 
-  private fail(text: string): void {
+  private fail(error: UserError): void {
     if (this.closing) return;
     this.closing = true;
+    this.failure = error;
     if (this.timer !== null) clearInterval(this.timer);
-    const error = new UserError(text);
     for (const { reject } of this.waiting.splice(0)) reject(error);
     this.socket.destroy();
     this.receiver.failed(error);
@@ -215,14 +259,16 @@ export class PerfConnection {
     try {
       this.feed(chunk);
     } catch (error) {
-      this.fail(`the answer is not AMQP 0-9-1 (${(error as Error).message})`);
+      const why = (error as Error).message;
+      this.fail(new UserError(`the answer is not AMQP 0-9-1 (${why})`));
     }
   }
 
   private feed(chunk: Buffer): void {
     const bytes = this.carry === null ? chunk : Buffer.concat([this.carry, chunk]);
     let at = 0;
-    while (at + HEAD <= bytes.length) {
+    this.silentHalves = 0;
+    while (at + HEAD <= bytes.length && this.failure === null) {
       const size = bytes.readUInt32BE(at + 3);
       const end = at + HEAD + size + 1;
       if (end > bytes.length) break;
@@ -264,9 +310,9 @@ export class PerfConnection {
       this.inReturn = false;
       this.receiver.returned();
     } else if (first === null) {
-      this.receiver.delivered(this.tag, bytes, start, this.bodyBytes);
+      this.receiver.delivered(this.tag, bytes, start, this.bodyBytes, this.redelivered);
     } else {
-      this.receiver.delivered(this.tag, first, 0, this.bodyBytes);
+      this.receiver.delivered(this.tag, first, 0, this.bodyBytes, this.redelivered);
     }
   }
 
@@ -275,6 +321,7 @@ export class PerfConnection {
     if (key === BASIC_DELIVER) {
       const at = start + 5 + (bytes[start + 4] as number);
       this.tag = bytes.readUInt32BE(at) * U32 + bytes.readUInt32BE(at + 4);
+      this.redelivered = ((bytes[at + 8] as number) & 1) === 1;
     } else if (key === BASIC_ACK || key === BASIC_NACK) {
       const tag = bytes.readUInt32BE(start + 4) * U32 + bytes.readUInt32BE(start + 8);
       this.receiver.confirmed(tag, ((bytes[start + 12] as number) & 1) === 1, key === BASIC_NACK);
@@ -286,9 +333,12 @@ export class PerfConnection {
   private other(method: AnyMethod): void {
     switch (method.name) {
       case 'connection.close':
-      case 'channel.close':
-        this.fail(`${method.replyText} (${method.replyCode})`);
+      case 'channel.close': {
+        const text = `${method.replyText} (${method.replyCode})`;
+        const isForced = method.replyCode === FORCED;
+        this.fail(isForced ? new LostConnection(text) : new UserError(text));
         return;
+      }
       case 'connection.blocked':
         this.blocked = method.reason;
         return;
@@ -300,7 +350,7 @@ export class PerfConnection {
         this.inReturn = true;
         return;
       case 'basic.cancel':
-        this.fail('the broker cancelled the consumer: its queue is gone');
+        this.fail(new UserError('the broker cancelled the consumer: its queue is gone'));
         return;
       default: {
         const at = this.waiting.findIndex(({ name }) => name === method.name);
@@ -310,16 +360,18 @@ export class PerfConnection {
   }
 }
 
-function openSocket({ host, port, tls }: Address): Promise<Socket> {
+function openSocket({ host, port, tls }: Address, patienceMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = tls ? connectTls({ host, port }) : connectTcp({ host, port });
     const fail = (why: string): void => {
       socket.destroy();
       reject(
-        new UserError(`cannot connect to ${host}:${port} (${why}): is a broker running there?`),
+        new LostConnection(
+          `cannot connect to ${host}:${port} (${why}): is a broker running there?`,
+        ),
       );
     };
-    const timer = setTimeout(() => fail('it does not answer'), CONNECT_MS);
+    const timer = setTimeout(() => fail('it does not answer'), patienceMs);
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       fail(error.code ?? error.message);

@@ -3,18 +3,22 @@
 import { BASIC_ACK, FRAME_END, FRAME_METHOD } from '../amqp/constants.ts';
 import { U32 } from '../util/bytes.ts';
 import type { UserError } from '../util/user-error.ts';
-import { type Address, PerfConnection, type Receiver } from './connection.ts';
+import type { Address, PerfConnection } from './connection.ts';
+import { declare } from './declare.ts';
+import { Link, type LinkedEnd } from './link.ts';
 import { type PerfPlan, RUN_OFFSET, STAMP_BYTES } from './plan.ts';
-import type { Tally } from './producer.ts';
+import type { Tally } from './tally.ts';
 
 /** The size of a frame with basic.ack. */
 const ACK_BYTES = 21;
 
 /** One consumer on a connection of its own. */
-export class Consumer implements Receiver {
+export class Consumer implements LinkedEnd {
   private readonly plan: PerfPlan;
   private readonly queue: string;
   private readonly tally: Tally;
+  private readonly link: Link;
+  /** The one that it consumes on, from before its first delivery on. */
   private connection: PerfConnection | null = null;
   private lastTag = 0;
   private unacked = 0;
@@ -22,16 +26,33 @@ export class Consumer implements Receiver {
   private readonly acks = Buffer.alloc(256 * ACK_BYTES);
   private ackEnd = 0;
 
-  constructor(plan: PerfPlan, queue: string, tally: Tally) {
+  /** `first` is the number of the host to begin at. */
+  constructor(
+    plan: PerfPlan,
+    queue: string,
+    addresses: readonly Address[],
+    first: number,
+    tally: Tally,
+  ) {
+    this.link = new Link(addresses, first, this, tally);
     this.plan = plan;
     this.queue = queue;
     this.tally = tally;
   }
 
-  async start(address: Address): Promise<void> {
+  start(): Promise<void> {
+    return this.link.open();
+  }
+
+  /** Why it has no connection, or ''. */
+  get trouble(): string {
+    return this.link.trouble;
+  }
+
+  async prepare(connection: PerfConnection, again: boolean): Promise<void> {
     const { plan, queue } = this;
-    this.connection = await PerfConnection.open(address, this);
-    const { connection } = this;
+    if (again) await declare(plan, [queue], connection);
+    this.connection = connection;
     if (plan.prefetch > 0) {
       const qos = { prefetchSize: 0, prefetchCount: plan.prefetch, global: false };
       await connection.ask('basic.qos', qos, 'basic.qos-ok');
@@ -51,16 +72,31 @@ export class Consumer implements Receiver {
   async close(): Promise<void> {
     this.ack();
     this.flushAcks();
-    await this.connection?.close();
+    await this.link.close();
   }
 
-  delivered(tag: number, bytes: Buffer, start: number, bodyBytes: number): void {
+  disconnected(): void {
+    this.connection = null;
+    this.unacked = 0;
+  }
+
+  connected(): void {}
+
+  delivered(
+    tag: number,
+    bytes: Buffer,
+    start: number,
+    bodyBytes: number,
+    redelivered: boolean,
+  ): void {
     const { tally, plan } = this;
-    tally.received += 1;
+    const isSecond = redelivered && tally.lost > 0;
+    if (isSecond) tally.redelivered += 1;
+    else tally.received += 1;
     if (this.nowMs === 0) this.nowMs = tally.now();
-    if (bodyBytes >= STAMP_BYTES && bytes.readUInt32BE(start + RUN_OFFSET) === plan.run) {
-      tally.consumerLatency.add(this.nowMs - bytes.readDoubleBE(start));
-    }
+    const isOurs = bodyBytes >= STAMP_BYTES && bytes.readUInt32BE(start + RUN_OFFSET) === plan.run;
+    // A second delivery says nothing of how fast messages are.
+    if (isOurs && !isSecond) tally.consumerLatency.add(this.nowMs - bytes.readDoubleBE(start));
     this.lastTag = tag;
     this.unacked += 1;
     if (!plan.autoAck && this.unacked >= plan.ackEvery) this.ack();
@@ -99,6 +135,6 @@ export class Consumer implements Receiver {
   drained(): void {}
 
   failed(error: UserError): void {
-    this.tally.failed(error);
+    this.link.failed(error);
   }
 }

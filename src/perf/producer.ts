@@ -10,39 +10,32 @@ import {
 } from '../amqp/constants.ts';
 import { encodeContentHeaderPayload } from '../amqp/properties.ts';
 import type { UserError } from '../util/user-error.ts';
-import { type Address, PerfConnection, type Receiver } from './connection.ts';
-import type { Latencies } from './latencies.ts';
+import type { Address, PerfConnection } from './connection.ts';
+import { declare } from './declare.ts';
+import { Link, type LinkedEnd } from './link.ts';
 import { type PerfPlan, RUN_OFFSET, STAMP_BYTES } from './plan.ts';
+import type { Tally } from './tally.ts';
 
 /** About so many bytes are written at a time. */
 const BATCH_BYTES = 64 * 1024;
 /** A producer with a rate looks so often whether it is time. */
 const TICK_MS = 1;
 
-/** Told of what producers and consumers do. */
-export interface Tally {
-  sent: number;
-  received: number;
-  confirmed: number;
-  nacked: number;
-  returned: number;
-  readonly confirmLatency: Latencies;
-  readonly consumerLatency: Latencies;
-  now(): number;
-  failed(error: UserError): void;
-}
-
 /** One producer on a connection of its own. */
-export class Producer implements Receiver {
+export class Producer implements LinkedEnd {
   /** All that it was to publish is published, and confirmed where that was asked for. */
   done = false;
   private readonly plan: PerfPlan;
   private readonly tally: Tally;
-  private readonly message: Buffer;
-  private readonly timeAt: number;
-  private readonly perBatch: number;
-  private connection: PerfConnection | null = null;
+  private readonly queue: string;
+  private readonly link: Link;
+  /** All frames of a publish, as this connection takes them, and where in them the time stands. */
+  private message: Buffer = Buffer.alloc(0);
+  private timeAt = -1;
+  private perBatch = 1;
   private sent = 0;
+  /** How many were sent on connections that are lost: publish numbers begin anew with each. */
+  private sentBefore = 0;
   /** The lowest number of a publish that waits for its confirm. */
   private lowest = 1;
   private beganMs = 0;
@@ -53,21 +46,52 @@ export class Producer implements Receiver {
   private scheduled = false;
   private readonly onTurn = (): void => this.turn();
 
-  constructor(plan: PerfPlan, queue: string, bodyMax: number, tally: Tally) {
+  /** `first` is the number of the host to begin at. */
+  constructor(
+    plan: PerfPlan,
+    queue: string,
+    addresses: readonly Address[],
+    first: number,
+    tally: Tally,
+  ) {
     this.plan = plan;
+    this.queue = queue;
     this.tally = tally;
-    const { message, timeAt } = encodeMessage(plan, plan.routingKey ?? queue, bodyMax);
-    this.message = message;
-    this.timeAt = timeAt;
-    this.perBatch = Math.max(1, Math.floor(BATCH_BYTES / message.length));
+    this.link = new Link(addresses, first, this, tally);
     this.times = new Float64Array(Math.max(1, plan.confirmWindow));
   }
 
-  async start(address: Address): Promise<void> {
-    this.connection = await PerfConnection.open(address, this);
-    if (this.plan.confirmWindow > 0) {
-      await this.connection.ask('confirm.select', { noWait: false }, 'confirm.select-ok');
+  start(): Promise<void> {
+    return this.link.open();
+  }
+
+  async prepare(connection: PerfConnection, again: boolean): Promise<void> {
+    const { plan, queue } = this;
+    if (again) await declare(plan, [queue], connection);
+    const key = plan.routingKey ?? queue;
+    const { message, timeAt } = encodeMessage(plan, key, connection.bodyMax);
+    this.message = message;
+    this.timeAt = timeAt;
+    this.perBatch = Math.max(1, Math.floor(BATCH_BYTES / message.length));
+    if (plan.confirmWindow > 0) {
+      await connection.ask('confirm.select', { noWait: false }, 'confirm.select-ok');
     }
+  }
+
+  disconnected(): void {
+    if (this.plan.confirmWindow > 0) {
+      for (; this.lowest <= this.sent; this.lowest++) {
+        const slot = (this.lowest - 1) % this.times.length;
+        if (!Number.isNaN(this.times[slot])) this.tally.unconfirmed += 1;
+        this.times[slot] = Number.NaN;
+      }
+    }
+    this.sentBefore = this.sent;
+    if (this.sent >= this.plan.messages) this.checkDone();
+  }
+
+  connected(): void {
+    this.schedule();
   }
 
   /** Begins to publish. */
@@ -82,15 +106,21 @@ export class Producer implements Receiver {
 
   async close(): Promise<void> {
     this.stopped = true;
-    await this.connection?.close();
+    await this.link.close();
   }
 
   get blocked(): string {
-    return this.connection?.blocked ?? '';
+    return this.link.connection?.blocked ?? '';
+  }
+
+  /** Why it has no connection, or ''. */
+  get trouble(): string {
+    return this.link.trouble;
   }
 
   private schedule(): void {
-    if (this.scheduled || this.stopped) return;
+    // What came in before `go` asks for nothing.
+    if (this.scheduled || this.stopped || this.beganMs === 0) return;
     this.scheduled = true;
     if (this.plan.rate === 0) setImmediate(this.onTurn);
     else setTimeout(this.onTurn, TICK_MS);
@@ -98,7 +128,8 @@ export class Producer implements Receiver {
 
   private turn(): void {
     this.scheduled = false;
-    const { connection, plan } = this;
+    const { plan } = this;
+    const { connection } = this.link;
     if (this.stopped || connection === null || connection.blocked !== '') return;
     for (let count = this.allowed(); count > 0; count = this.allowed()) {
       this.publish(connection, Math.min(count, this.perBatch));
@@ -149,8 +180,9 @@ export class Producer implements Receiver {
   confirmed(tag: number, multiple: boolean, nack: boolean): void {
     const { tally, times } = this;
     const nowMs = tally.now();
+    const last = tag + this.sentBefore;
     let count = 0;
-    for (let number = multiple ? this.lowest : tag; number <= tag; number++) {
+    for (let number = multiple ? this.lowest : last; number <= last; number++) {
       const slot = (number - 1) % times.length;
       const timeMs = times[slot] as number;
       // Confirms need not come in order: those that came before are passed over.
@@ -182,7 +214,7 @@ export class Producer implements Receiver {
   delivered(): void {}
 
   failed(error: UserError): void {
-    this.tally.failed(error);
+    this.link.failed(error);
   }
 }
 

@@ -17,6 +17,9 @@ export function intervalLine(interval: Interval): string {
     ...(confirmedRate > 0 ? [`confirmed ${count(confirmedRate)}/s`] : []),
     ...(consumerLatency.count > 0 ? [`latency ${quick(consumerLatency)}`] : []),
     ...(confirmLatency.count > 0 ? [`confirm ${quick(confirmLatency)}`] : []),
+    ...(interval.down.count === 0
+      ? []
+      : [`NO CONNECTION for ${interval.down.count} of ${interval.down.of}: ${interval.down.why}`]),
     ...(interval.blocked === '' ? [] : [`BLOCKED by the broker: ${interval.blocked}`]),
   ];
   return `${parts.join('  ')}\n`;
@@ -30,6 +33,7 @@ function quick(latencies: Latencies): string {
 /** What is said at the end. */
 export function summary(result: PerfResult): string {
   const { seconds, sent, received, confirmed, nacked, returned } = result;
+  const { redelivered, unconfirmed, reconnects, outageMaxMs } = result;
   const rate = (value: number): string => `${count(value / seconds)}/s`;
   const lines = [
     '',
@@ -41,6 +45,17 @@ export function summary(result: PerfResult): string {
       : []),
     ...(nacked > 0 ? [`refused    ${String(nacked).padStart(12)}`] : []),
     ...(returned > 0 ? [`returned   ${String(returned).padStart(12)}`] : []),
+    ...(unconfirmed > 0
+      ? [`unconfirmed${String(unconfirmed).padStart(12)}  their connection was lost first`]
+      : []),
+    ...(redelivered > 0
+      ? [`redelivered${String(redelivered).padStart(12)}  beside those received`]
+      : []),
+    ...(reconnects > 0
+      ? [
+          `reconnects ${String(reconnects).padStart(12)}  ${time(Math.round(outageMaxMs * 1000))} at most`,
+        ]
+      : []),
     '',
     table([
       ['from publish to delivery', result.consumerLatency],
@@ -85,7 +100,7 @@ function histogram(latencies: Latencies): string {
 
 /** The same for programs. */
 export function resultToJson(result: PerfResult): object {
-  const { seconds, sent, received, confirmed, nacked, returned } = result;
+  const { seconds, sent, received, redelivered, confirmed, nacked, returned } = result;
   const latency = (each: Latencies): object | null =>
     each.count === 0
       ? null
@@ -101,9 +116,13 @@ export function resultToJson(result: PerfResult): object {
     seconds,
     sent,
     received,
+    redelivered,
     confirmed,
     nacked,
     returned,
+    unconfirmed: result.unconfirmed,
+    reconnects: result.reconnects,
+    longest_outage_ms: Math.round(result.outageMaxMs),
     sent_rate: Math.round(sent / seconds),
     received_rate: Math.round(received / seconds),
     confirmed_rate: Math.round(confirmed / seconds),

@@ -1,11 +1,13 @@
 // Owns the course of a load test: declaring, starting, looking each second, ending. Never prints.
 
 import type { UserError } from '../util/user-error.ts';
-import { type Address, PerfConnection, parseAmqpUrl, type Receiver } from './connection.ts';
+import { parseAmqpUrl } from './connection.ts';
 import { Consumer } from './consumer.ts';
+import { declareAll } from './declare.ts';
 import { Latencies } from './latencies.ts';
 import type { PerfPlan } from './plan.ts';
-import { Producer, type Tally } from './producer.ts';
+import { Producer } from './producer.ts';
+import type { Tally } from './tally.ts';
 
 /** Consumers may have so long after the last publish, as long as messages still come. */
 const DRAIN_QUIET_MS = 1000;
@@ -22,6 +24,8 @@ export interface Interval {
   readonly confirmLatency: Latencies;
   /** Why the broker blocks a producer, or ''. */
   readonly blocked: string;
+  /** How many ends have no connection, of how many, and what one of them says. */
+  readonly down: { readonly count: number; readonly of: number; readonly why: string };
 }
 
 /** What happened in all. */
@@ -29,9 +33,13 @@ export interface PerfResult {
   readonly seconds: number;
   readonly sent: number;
   readonly received: number;
+  readonly redelivered: number;
   readonly confirmed: number;
   readonly nacked: number;
   readonly returned: number;
+  readonly unconfirmed: number;
+  readonly reconnects: number;
+  readonly outageMaxMs: number;
   readonly consumerLatency: Latencies;
   readonly confirmLatency: Latencies;
 }
@@ -42,9 +50,14 @@ const clock = (): number => performance.now();
 class Counts implements Tally {
   sent = 0;
   received = 0;
+  redelivered = 0;
   confirmed = 0;
   nacked = 0;
   returned = 0;
+  unconfirmed = 0;
+  lost = 0;
+  reconnects = 0;
+  outageMaxMs = 0;
   readonly consumerLatency = new Latencies();
   readonly confirmLatency = new Latencies();
   readonly now = clock;
@@ -68,34 +81,32 @@ class DoubleLatencies extends Latencies {
   }
 }
 
-/** Runs a load test until its end, or until `stop` is aborted. Rejects with a UserError. */
+/** Runs a load test until its end, or until `stop` is aborted; `onNote` is told of hosts left out. Rejects with a UserError. */
 export async function runPerf(
   plan: PerfPlan,
   stop: AbortSignal,
   onInterval: (interval: Interval) => void,
+  onNote: (text: string) => void = () => {},
 ): Promise<PerfResult> {
   const addresses = plan.urls.map(parseAmqpUrl);
   const counts = Object.assign(new Counts(), {
     consumerLatency: new DoubleLatencies(),
     confirmLatency: new DoubleLatencies(),
   });
-  const bodyMax = await declareAll(plan, addresses);
+  await declareAll(plan, addresses, onNote);
   const queueOf = (i: number): string => plan.queues[i % plan.queues.length] as string;
   const producers = Array.from(
     { length: plan.producers },
-    (_, i) => new Producer(plan, queueOf(i), bodyMax, counts),
+    (_, i) => new Producer(plan, queueOf(i), addresses, i, counts),
   );
   const consumers = Array.from(
     { length: plan.consumers },
-    (_, i) => new Consumer(plan, queueOf(i), counts),
+    (_, i) => new Consumer(plan, queueOf(i), addresses, i, counts),
   );
-  const course = new Course(plan, stop, counts, producers);
+  const course = new Course(plan, stop, counts, producers, consumers);
   try {
     // An end and its counterpart have the same number, so that both are at the same broker.
-    for (const ends of [consumers, producers]) {
-      for (const [i, end] of ends.entries())
-        await end.start(addresses[i % addresses.length] as Address);
-    }
+    for (const end of [...consumers, ...producers]) await end.start();
     const seconds = await course.run(onInterval);
     if (counts.error !== null) throw counts.error;
     return { seconds, ...pick(counts) };
@@ -105,8 +116,10 @@ export async function runPerf(
 }
 
 function pick(counts: Counts): Omit<PerfResult, 'seconds'> {
-  const { sent, received, confirmed, nacked, returned, consumerLatency, confirmLatency } = counts;
-  return { sent, received, confirmed, nacked, returned, consumerLatency, confirmLatency };
+  const { sent, received, redelivered, confirmed, nacked, returned, unconfirmed } = counts;
+  const { reconnects, outageMaxMs, consumerLatency, confirmLatency } = counts;
+  const messages = { sent, received, redelivered, confirmed, nacked, returned, unconfirmed };
+  return { ...messages, reconnects, outageMaxMs, consumerLatency, confirmLatency };
 }
 
 /** The time from the first publish to the end. */
@@ -118,9 +131,17 @@ class Course {
     readonly confirmLatency: DoubleLatencies;
   };
   private readonly producers: readonly Producer[];
+  private readonly ends: readonly (Producer | Consumer)[];
   private wake = (): void => {};
 
-  constructor(plan: PerfPlan, stop: AbortSignal, counts: Course['counts'], producers: Producer[]) {
+  constructor(
+    plan: PerfPlan,
+    stop: AbortSignal,
+    counts: Course['counts'],
+    producers: readonly Producer[],
+    consumers: readonly Consumer[],
+  ) {
+    this.ends = [...producers, ...consumers];
     this.plan = plan;
     this.stop = stop;
     this.counts = counts;
@@ -145,6 +166,7 @@ class Course {
         consumerLatency: counts.consumerLatency.recent,
         confirmLatency: counts.confirmLatency.recent,
         blocked: producers.find((each) => each.blocked !== '')?.blocked ?? '',
+        down: this.down(),
       });
       counts.consumerLatency.recent.clear();
       counts.confirmLatency.recent.clear();
@@ -158,6 +180,11 @@ class Course {
     return (lastMs - beganMs) / 1000;
   }
 
+  private down(): Interval['down'] {
+    const down = this.ends.filter(({ trouble }) => trouble !== '');
+    return { count: down.length, of: this.ends.length, why: down[0]?.trouble ?? '' };
+  }
+
   /** Resolves with when the last thing happened. */
   private async ended(untilMs: number): Promise<number> {
     const { counts, producers, plan, stop } = this;
@@ -165,8 +192,9 @@ class Course {
     let seenMs = clock();
     for (;;) {
       const nowMs = clock();
-      const total = counts.received + counts.sent + counts.confirmed;
-      if (total !== seen) [seen, seenMs] = [total, nowMs];
+      const total = counts.received + counts.redelivered + counts.sent + counts.confirmed;
+      // What comes after a reconnect is waited for.
+      if (total !== seen || this.down().count > 0) [seen, seenMs] = [total, nowMs];
       if (stop.aborted || counts.error !== null || nowMs >= untilMs) return nowMs;
       const published = plan.messages !== Infinity && producers.every(({ done }) => done);
       const all = plan.consumers === 0 || counts.received >= counts.sent;
@@ -185,74 +213,5 @@ class Course {
       this.counts.onFailure = now;
       this.wake = now;
     });
-  }
-}
-
-const NO_RECEIVER: Receiver = {
-  delivered: () => {},
-  confirmed: () => {},
-  returned: () => {},
-  chunkEnded: () => {},
-  drained: () => {},
-  failed: () => {},
-};
-
-/** Declares at each broker: several addresses may be those of one. Resolves with the smallest room for a body. */
-async function declareAll(plan: PerfPlan, addresses: readonly Address[]): Promise<number> {
-  let bodyMax = Infinity;
-  for (const address of addresses) bodyMax = Math.min(bodyMax, await declare(plan, address));
-  return bodyMax;
-}
-
-/** Declares what the test needs; resolves with how many bytes of a body one frame takes. */
-async function declare(plan: PerfPlan, address: Address): Promise<number> {
-  let failure: UserError | null = null;
-  const receiver = {
-    ...NO_RECEIVER,
-    failed: (error: UserError) => {
-      failure = error;
-    },
-  };
-  const connection = await PerfConnection.open(address, receiver);
-  try {
-    if (plan.exchange !== '' && !plan.predeclared) {
-      const exchange = {
-        exchange: plan.exchange,
-        type: plan.exchangeType,
-        passive: false,
-        durable: plan.durable,
-        autoDelete: false,
-        internal: false,
-        noWait: false,
-        arguments: new Map(),
-      };
-      await connection.ask('exchange.declare', exchange, 'exchange.declare-ok');
-    }
-    for (const queue of plan.queues) {
-      const declared = {
-        queue,
-        passive: plan.predeclared,
-        durable: plan.durable,
-        exclusive: false,
-        autoDelete: false,
-        noWait: false,
-        arguments: plan.queueArguments,
-      };
-      await connection.ask('queue.declare', declared, 'queue.declare-ok');
-      if (plan.exchange === '' || plan.predeclared) continue;
-      const bound = {
-        queue,
-        exchange: plan.exchange,
-        routingKey: plan.routingKey ?? queue,
-        noWait: false,
-        arguments: new Map(),
-      };
-      await connection.ask('queue.bind', bound, 'queue.bind-ok');
-    }
-    return connection.bodyMax;
-  } catch (error) {
-    throw failure ?? error;
-  } finally {
-    await connection.close();
   }
 }

@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { argumentsFromText } from '../../perf/arguments.ts';
 import type { PerfPlan } from '../../perf/plan.ts';
+import type { Interval } from '../../perf/run.ts';
 import { jsonText } from '../../util/json/json-writer.ts';
 import { UserError } from '../../util/user-error.ts';
 import { print, printError } from '../print.ts';
@@ -36,11 +37,19 @@ function parseCount(text: string, most: number): number {
 
 const DEFAULT_URL = 'amqp://guest:guest@127.0.0.1:5672/';
 
-/** One URL more, or several with commas between; a host alone is one, too. */
+/** One URL more, or several with commas between; a host alone has the rest of the URL before it in its list. */
 function addUrls(text: string, before: readonly string[]): string[] {
   const urls = text.split(',').map((each) => each.trim());
   if (urls.includes('')) throw new InvalidArgumentError('A URL of the list is empty.');
-  return [...before, ...urls.map((each) => (each.includes('://') ? each : `amqp://${each}`))];
+  let [start, end] = ['amqp://', ''];
+  const whole = urls.map((each) => {
+    const parts = /^(\w+:\/\/(?:[^@/]*@)?)[^/]*(\/.*)?$/.exec(each);
+    if (parts === null)
+      return each.includes('://') ? each : start + each + (each.includes('/') ? '' : end);
+    [start, end] = [parts[1] as string, parts[2] ?? ''];
+    return each;
+  });
+  return [...before, ...whole];
 }
 
 const ends = (flags: string, about: string): Option =>
@@ -115,6 +124,12 @@ Examples:
   leveret perf -r 1000 -z 30                      latencies at a thousand messages a second
   leveret perf -x 50 -y 50 --queues 50 -s 100     many of each
   leveret perf --url one,two:5673 -c 100 -z 10    two brokers, with latencies of confirms
+  leveret perf -H amqp://a:5672,b:5673,c:5674 -f -c 1000   a cluster, over failovers of its nodes
+
+With several hosts, each end begins at another one. It goes to the next when a host cannot be reached or its
+connection is lost, declares its queue again and goes on. What was not confirmed then is counted as unconfirmed and
+is not sent again; deliveries marked as redelivered are counted apart from those received. Where no host answers
+for a minute, the test fails.
 
 Latencies count from the time that a message was to be sent: with a rate, one that had to wait in the
 producer has waited. All ends share one clock, that of this process.`;
@@ -159,9 +174,11 @@ async function runAndTell(plan: PerfPlan, json: boolean): Promise<void> {
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const result = await runPerf(plan, stop.signal, (interval) => {
+    const onNote = (text: string): void => printError(`leveret: ${text}\n`);
+    const onInterval = (interval: Interval): void => {
       if (!json) print(intervalLine(interval));
-    });
+    };
+    const result = await runPerf(plan, stop.signal, onInterval, onNote);
     print(json ? `${jsonText(resultToJson(result))}\n` : summary(result));
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
