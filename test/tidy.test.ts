@@ -95,6 +95,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Modules that only some places may import; `not` turns it round: everyone but these. */
 const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readonly string[] }[] = [
   { module: /^lmdb$/, only: ['src/store/lmdb/'] },
+  { module: /^@nats-io\//, only: ['src/store/replicated/nats/'] },
   { module: /^commander$/, only: ['src/cli/'] },
   { module: /^croner$/, only: ['src/broker/schedule/cron.ts'] },
   // folder.ts holds the lock of the store's folder, which is a socket.

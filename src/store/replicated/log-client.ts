@@ -78,6 +78,45 @@ export interface LogClient {
   close(): Promise<void>;
 }
 
+/**
+ * What the nodes tell one another: information that is not kept, may be lost, and nothing may rest upon. Each hears what
+ * all tell, also what it tells itself.
+ */
+export interface Presence {
+  /**
+   * Tells all nodes that listen now. `part` says which of the things a node tells this is: up to 64 letters, digits, hyphens
+   * and underscores. Throws a RangeError for another one, and for more than TOLD_BYTES_MAX bytes.
+   */
+  tell(part: string, bytes: Buffer): void;
+
+  /** Calls back with all that is told from now on, until what it returns is called. */
+  onTold(listener: (part: string, bytes: Buffer) => void): () => void;
+}
+
+/** What may be told at once, bytes. */
+export const TOLD_BYTES_MAX = 64 * 1024;
+
+/** One of the machines that keep the log. */
+export interface LogReplica {
+  readonly name: string;
+  /** Whether it has what the others have. */
+  readonly current: boolean;
+  /** How many records it is behind. */
+  readonly lag: number;
+}
+
+/** How the log is kept, for operators. */
+export interface LogFacts {
+  /** The machine that this node is connected to; empty: there is none now. */
+  readonly server: string;
+  readonly version: string;
+  /** The machine that orders the records; empty: there is none now. */
+  readonly leader: string;
+  readonly replicas: readonly LogReplica[];
+  /** Whether each record is on the disks before it is acknowledged; null: that could not be asked. */
+  readonly syncs: boolean | null;
+}
+
 /** Another one was there before. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';

@@ -1,0 +1,57 @@
+// Owns where a log lies on NATS, and what its parts are called there. Never connects.
+
+import { StoreError } from '../../errors.ts';
+
+/** A log on NATS, as it is configured. */
+export interface NatsPlace {
+  /** `host:port` or `nats://host:port` of the servers, the nearest first. */
+  readonly servers: readonly string[];
+  /** A file of credentials, or null: there are none. */
+  readonly credentials: string | null;
+  /** Files of certificates, PEM, each or null; null: no TLS but where a server demands it. */
+  readonly tls: NatsTls | null;
+  /** Names of the cluster and of its group of vhosts: letters, digits and hyphens. */
+  readonly cluster: string;
+  readonly group: string;
+  /** What the connection is called in the servers' lists. */
+  readonly node: string;
+  /** How many servers keep each record. */
+  readonly replicas: number;
+  /** What the log may take on each of them, bytes. */
+  readonly logBytesMax: number;
+  /** `host:port` of the servers' monitoring, which says whether they sync; may be empty. */
+  readonly monitor: readonly string[];
+  /** Whether a server that does not sync is refused. */
+  readonly requireSync: boolean;
+}
+
+export interface NatsTls {
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** What the parts of a log are called. A stream has one subject, which is called as it is. */
+export interface NatsNames {
+  readonly log: string;
+  readonly lease: string;
+  /** What nodes tell one another, and no stream keeps: a part comes behind it, after a dot. */
+  readonly told: string;
+}
+
+const NAME = /^[A-Za-z0-9-]{1,64}$/;
+
+/** The names of a place. Throws a StoreError. */
+export function namesOf({ cluster, group }: NatsPlace): NatsNames {
+  for (const [what, name] of [
+    ['cluster', cluster],
+    ['group', group],
+  ]) {
+    if (!NAME.test(name as string)) {
+      const way = 'use up to 64 letters, digits and hyphens';
+      throw new StoreError(`the name of the ${what}, '${name}', cannot be part of a stream's`, way);
+    }
+  }
+  const suffix = `${cluster}_${group}`;
+  return { log: `LV_${suffix}`, lease: `LVL_${suffix}`, told: `LVT_${suffix}` };
+}

@@ -1,0 +1,215 @@
+// Owns the connection to the servers of NATS: asking with an end to waiting, and telling what waits when it is cut. Never
+// knows what a stream is for.
+
+import { readFile } from 'node:fs/promises';
+import {
+  connect,
+  createInbox,
+  credsAuthenticator,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { PreciseTimer } from '../../../util/timers.ts';
+import { causeText, StoreError } from '../../errors.ts';
+import { UnansweredError } from '../log-client.ts';
+import { type Fields, readFields } from './answers.ts';
+import type { NatsPlace } from './place.ts';
+
+/** How long an answer may take, ms, unless told otherwise. */
+const ANSWER_MS = 3000;
+const CONNECT_MS = 5000;
+/** A server that does not answer a ping of this interval, ms, is left for another one. */
+const PING_MS = 2000;
+const PINGS_UNANSWERED_MAX = 2;
+const RECONNECT_MS = 250;
+/** Without a connection, a request is answered so late, ms. */
+const CUT_MS = 50;
+
+/** A message that came in. */
+export type Incoming = Msg;
+
+/** A subscription that can be ended. */
+export interface Subscribed {
+  end(): void;
+}
+
+/** A connection that is made anew, to any of the servers, until it is closed. */
+export class NatsWay {
+  private readonly connection: NatsConnection;
+  private connected = true;
+  /** What the servers have complained of last. */
+  private complaint = '';
+  /** Called once each when the connection is cut: what was asked for will not be answered. */
+  readonly cuts = new Set<() => void>();
+
+  private constructor(connection: NatsConnection) {
+    this.connection = connection;
+    void this.watch();
+  }
+
+  /** Connects to one of the servers. Rejects with a StoreError. */
+  static async open(place: NatsPlace): Promise<NatsWay> {
+    const options: NodeConnectionOptions = {
+      servers: [...place.servers],
+      noRandomize: true,
+      name: `leveret ${place.node}`,
+      timeout: CONNECT_MS,
+      pingInterval: PING_MS,
+      maxPingOut: PINGS_UNANSWERED_MAX,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+      ...(await credentialsOf(place)),
+      ...tlsOf(place),
+    };
+    try {
+      return new NatsWay(await connect(options));
+    } catch (cause) {
+      const what = `no server of the log can be reached at ${place.servers.join(', ')}: ${causeText(cause)}`;
+      throw new StoreError(what, 'see that NATS runs there, and cluster.nats.*', { cause });
+    }
+  }
+
+  /** The name and the version of the server at the other end; empty while there is none. */
+  get server(): { readonly name: string; readonly version: string } {
+    const { info } = this.connection;
+    return { name: info?.server_name ?? '', version: info?.version ?? '' };
+  }
+
+  /** The longest message that the server takes, bytes, headers included. */
+  get payloadMax(): number {
+    return this.connection.info?.max_payload ?? 0;
+  }
+
+  /** Asks the API of JetStream. Rejects with a NatsError or an UnansweredError. */
+  async call(subject: string, body: string, ms = ANSWER_MS): Promise<Fields> {
+    const { data } = await this.ask(`$JS.API.${subject}`, Buffer.from(body), ms);
+    return readFields(data);
+  }
+
+  /**
+   * Puts a message into a stream whose last sequence is this one, and returns that of the message. Rejects with a NatsError
+   * or an UnansweredError. No other expectation may ever be sent, nor an id of the message: servers up to 2.15 stop a stream
+   * of several replicas for ever where an expected id is not the right one.
+   */
+  async put(stream: string, payload: Buffer, previous: number, ms = ANSWER_MS): Promise<number> {
+    const expectation = headers();
+    expectation.set('Nats-Expected-Last-Sequence', String(previous));
+    const { data } = await this.ask(stream, payload, ms, expectation);
+    const { seq, stream: name } = readFields(data);
+    if (name !== stream || typeof seq !== 'number' || seq < 1) {
+      throw new UnansweredError('the servers of the log answered with what is no acknowledgement');
+    }
+    return seq;
+  }
+
+  /** Sends a message that is not answered. While there is no connection, it is dropped. */
+  publish(subject: string, payload: Buffer, reply?: string): void {
+    if (this.connected)
+      this.connection.publish(subject, payload, reply === undefined ? {} : { reply });
+  }
+
+  /** Calls back with each message of a subject until it is ended. */
+  subscribe(subject: string, callback: (message: Incoming) => void): Subscribed {
+    const subscription = this.connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) callback(message);
+      },
+    });
+    return { end: () => subscription.unsubscribe() };
+  }
+
+  /** A subject that no other client subscribes to. */
+  newInbox(): string {
+    return createInbox();
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  private async ask(subject: string, payload: Buffer, ms: number, head?: MsgHdrs): Promise<Msg> {
+    if (!this.connected) {
+      // What is sent without a connection would wait in memory until there is one. A caller that tries again at once
+      // must leave time for one to be made.
+      await pause(CUT_MS);
+      throw this.unanswered('no server can be reached', null);
+    }
+    return new Promise((resolve, reject) => {
+      const cut = (): void => reject(this.unanswered('the connection was cut', null));
+      this.cuts.add(cut);
+      const options = head === undefined ? { timeout: ms } : { timeout: ms, headers: head };
+      this.connection.request(subject, payload, options).then(
+        (message) => {
+          this.cuts.delete(cut);
+          resolve(message);
+        },
+        (cause: unknown) => {
+          this.cuts.delete(cut);
+          reject(this.unanswered(causeText(cause), cause));
+        },
+      );
+    });
+  }
+
+  private unanswered(why: string, cause: unknown): UnansweredError {
+    const more = this.complaint === '' ? '' : `; the server says: ${this.complaint}`;
+    return new UnansweredError(`the servers of the log have not answered: ${why}${more}`, {
+      cause,
+    });
+  }
+
+  private async watch(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type === 'reconnect') {
+        this.connected = true;
+        this.complaint = '';
+      } else if (status.type === 'disconnect' || status.type === 'close') {
+        this.connected = false;
+        this.tellCut();
+      } else if (status.type === 'error') {
+        this.complaint = status.error.message;
+      }
+    }
+    this.connected = false;
+    this.tellCut();
+  }
+
+  private tellCut(): void {
+    const waiting = [...this.cuts];
+    this.cuts.clear();
+    for (const cut of waiting) cut();
+  }
+}
+
+async function credentialsOf({ credentials }: NatsPlace): Promise<NodeConnectionOptions> {
+  if (credentials === null) return {};
+  try {
+    return { authenticator: credsAuthenticator(await readFile(credentials)) };
+  } catch (cause) {
+    const what = `cannot read the credentials for NATS: ${causeText(cause)}`;
+    throw new StoreError(what, 'see cluster.nats.credentials', { cause });
+  }
+}
+
+function tlsOf({ tls }: NatsPlace): NodeConnectionOptions {
+  if (tls === null) return {};
+  return {
+    tls: {
+      ...(tls.ca === null ? {} : { caFile: tls.ca }),
+      ...(tls.cert === null ? {} : { certFile: tls.cert }),
+      ...(tls.key === null ? {} : { keyFile: tls.key }),
+    },
+  };
+}
+
+/** Resolves after so many ms. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    new PreciseTimer(resolve).set(ms);
+  });
+}
