@@ -1,4 +1,11 @@
-import { appendFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -6,6 +13,7 @@ import {
   type SnapshotMeans,
 } from '../../../src/cluster/snapshots/snapshot-keeper.ts';
 import { StoreError } from '../../../src/store/errors.ts';
+import { checkCopy } from '../../../src/store/lmdb/check-copy.ts';
 import { placeOfCopy } from '../../../src/store/lmdb/place-of-copy.ts';
 import { systemClock } from '../../../src/util/clock.ts';
 import { LOG, OTHER_LOG, placeAt, textIn, useFolder, writeTables } from './tables.ts';
@@ -100,6 +108,26 @@ describe('snapshots', () => {
       expect(keeper.list).toEqual([]);
       expect(readdirSync(path)).toEqual([]);
     }
+  });
+
+  test('whose pages are not what they should be are not kept', async () => {
+    const path = folder();
+    const sound = keeperOf(path, { check: checkCopy });
+    await sound.keeper.start();
+    await sound.make(5);
+    const spoil = async (copy: string): Promise<void> => {
+      const file = join(copy, 'data.mdb');
+      const bytes = readFileSync(file);
+      // Each page behind the two of the head begins with its own number.
+      for (let at = 2 * 4096; at < bytes.length; at += 4096) bytes.writeUInt8(0xee, at);
+      writeFileSync(file, bytes);
+      await checkCopy(copy);
+    };
+    const { keeper, tables } = keeperOf(path, { check: spoil });
+    await keeper.start();
+    tables.seq = 6;
+    await expect(keeper.make()).rejects.toThrow(/is damaged/);
+    expect(readdirSync(path)).toEqual(['000000000000005']);
   });
 
   test('that did not come to their end are dropped by a start', async () => {
