@@ -203,7 +203,11 @@ function placeOf(run, isSo) {
   return open === undefined ? run.at(-1).offset + 1 : open.offset;
 }
 
-/** Where a group surely was at a time, by what one run has settled. */
+/**
+ * Where a group surely was at a time, by what one run has settled. One that has settled nothing for good tells nothing: it
+ * began where the run before had got to, and a kill may undo acks of that which no barrier has covered.
+ */
 function sureAt(run, t) {
-  return placeOf(run, ({ coveredAt, returnedAt }) => Math.min(coveredAt, returnedAt) < t);
+  const isSure = ({ coveredAt, returnedAt }) => Math.min(coveredAt, returnedAt) < t;
+  return isSure(run[0]) ? placeOf(run, isSure) : 0;
 }

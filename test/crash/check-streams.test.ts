@@ -3,7 +3,14 @@
 import { expect, test } from 'vitest';
 import { check, type Entry } from './check.mjs';
 import { EVENTS, KEPT, STREAM, Story } from './story.ts';
-import { keptStoryOfStream, OLD, oldStream, seqsUpTo } from './story-of-stream.ts';
+import {
+  keptStoryOfStream,
+  OLD,
+  OTHER,
+  oldStream,
+  seqsUpTo,
+  takenOver,
+} from './story-of-stream.ts';
 
 test('nothing is wrong with a stream that keeps its promises', () => {
   const { violations, counts } = check(keptStoryOfStream().history);
@@ -112,6 +119,19 @@ test('a group goes on between what is acked for good and what it has acked', () 
   expect(goesOn(OLD + 2)).toEqual([]);
   expect(goesOn(OLD)).toEqual(['I22']);
   expect(goesOn(OLD + 3 - 4)).toEqual(['I22']);
+});
+
+test('one that took over and acked nothing for good does not say that what was acked before it is durable', () => {
+  const rules = (covered: string[], at: number) => {
+    const story = takenOver(covered);
+    for (let offset = at; offset < OLD + 3; offset++) story.read(2, offset, offset + 1);
+    return story.reading(0, seqsUpTo(3)).rules();
+  };
+  for (const at of [OLD, OLD + 1, OLD + 2]) expect(rules([], at)).toEqual([]);
+  expect(rules([STREAM], OLD)).toEqual(['I22']);
+  expect(rules([STREAM], OLD + 1)).toEqual([]);
+  for (const at of [OLD, OLD + 1]) expect(rules([OTHER], at)).toEqual(['I22']);
+  expect(rules([OTHER], OLD + 2)).toEqual([]);
 });
 
 test('a group that goes on ahead of what it acked has passed something by', () => {

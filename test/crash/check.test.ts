@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { check } from './check.mjs';
 import { MUTANTS, runMutants } from './mutants.mjs';
 import { FAN, LEASE_US, Story, SURE } from './story.ts';
-import { keptStoryOfStream } from './story-of-stream.ts';
+import { keptStoryOfStream, OLD, OTHER, seqsUpTo, takenOver } from './story-of-stream.ts';
 
 /** A run with one kill in which everything happened and every promise was kept. */
 function keptStory(): Story {
@@ -108,8 +108,15 @@ test('nothing is wrong with a history in which every promise was kept', () => {
   });
 });
 
+/** A run in which one member of a group took over from another, and its acks alone are durable. */
+function keptStoryOfGroup(): Story {
+  return takenOver([OTHER])
+    .read(2, OLD + 2, OLD + 3)
+    .reading(0, seqsUpTo(3));
+}
+
 test('every way to spoil one of these histories is found, and named by its rule', () => {
-  const stories = [keptStory(), keptStoryOfQueues(), keptStoryOfStream()];
+  const stories = [keptStory(), keptStoryOfQueues(), keptStoryOfStream(), keptStoryOfGroup()];
   const verdicts = stories.map(({ history }) => runMutants(history));
   expect(verdicts.flat().filter(({ found }) => found === false)).toEqual([]);
   const isFound = (_: unknown, i: number) => verdicts.some((each) => each[i]?.found === true);

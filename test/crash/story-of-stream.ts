@@ -2,6 +2,9 @@
 
 import { EVENTS, STREAM, Story } from './story.ts';
 
+/** Another member of the group. */
+export const OTHER = `${STREAM} by another`;
+
 /** So many messages the stream has of before: ids and offsets that no retention comes near. */
 export const OLD = 2_000;
 
@@ -44,4 +47,25 @@ export function keptStoryOfStream(): Story {
   for (const n of [3, 4]) story.dlv(2, queue, OLD + n).settle(2, queue, 'ack');
   for (const n of [2, 3, 4]) story.read(2, OLD + n - 1, OLD + n);
   return story.settle(2, STREAM, 'ack', true).barrier(2, STREAM, 1).reading(0, seqsUpTo(4));
+}
+
+/**
+ * A group whose one member acks a message and leaves, after which the other gets the next one and acks that, before the kill.
+ * `covered`: behind whose acks a barrier has passed. What the group is given after the kill comes next.
+ */
+export function takenOver(covered: readonly string[]): Story {
+  const [queue] = EVENTS as [string];
+  const story = oldStream().connect(1, OTHER);
+  for (const n of [1, 2, 3]) {
+    story
+      .pub(1, OLD + n, EVENTS)
+      .dlv(1, queue, OLD + n)
+      .settle(1, queue, 'ack');
+  }
+  story.conf(1, 3, true).barrier(1, queue, 1);
+  for (const [i, member] of [STREAM, OTHER].entries()) {
+    story.read(1, OLD + i, OLD + i + 1, member).settle(1, member, 'ack');
+    if (covered.includes(member)) story.barrier(1, member, 1);
+  }
+  return story.connect(2, ...EVENTS);
 }

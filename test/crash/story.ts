@@ -127,9 +127,9 @@ export class Story {
     return this;
   }
 
-  /** The group is given what is at an offset. */
-  read(attempt: 1 | 2, offset: number, seq: number): this {
-    const conn = `${STREAM}#${attempt}`;
+  /** The group is given what is at an offset: this member of it, which connects, settles and has barriers by that name. */
+  read(attempt: 1 | 2, offset: number, seq: number, member = STREAM): this {
+    const conn = `${member}#${attempt}`;
     const found = { conn, tag: this.nextTag(conn), queue: STREAM, pub: 'p', seq, fault: null };
     this.consumer.push({ e: 'read', t: ++this.t, ...found, offset });
     return this;

@@ -24,6 +24,7 @@ export const STREAM_MUTANTS = [
   { name: 'an unconfirmed fan-out is in a stream alone', rule: 'I7', spoil: halveToStream },
   { name: 'a group goes on ahead of its acks', rule: 'I22', spoil: goAhead },
   { name: 'a group goes on behind acks on the disk', rule: 'I22', spoil: goBack },
+  { name: 'a group goes on behind one whose acks are on the disk', rule: 'I22', spoil: goFarBack },
   { name: 'a group passes a message by', rule: 'I22', spoil: passBy },
   { name: 'a group gets two messages out of order', rule: 'I22', spoil: swapForGroup },
 ];
@@ -189,20 +190,45 @@ function goAhead(history) {
   return false;
 }
 
+/** Whether a delivery is settled, and a barrier behind that has passed before another came. */
+function isPassed(place, { entry: { t } }) {
+  const settle = settleOf(place);
+  if (settle === null) return false;
+  const passed = passedBehind(place.journal, settle.settledAt);
+  return passed !== undefined && passed.t < t;
+}
+
 /** A run begins with one that was acked before. */
 function goBack(history) {
   const runs = runsOf(history);
   for (const [i, [first]] of runs.entries()) {
     const last = runs[i - 1]?.find(({ entry }) => entry.offset === first.entry.offset - 1);
-    const settle = last === undefined ? null : settleOf(last);
-    if (settle === null) continue;
-    const passed = passedBehind(last.journal, settle.settledAt);
-    if (passed === undefined || passed.t >= first.entry.t) continue;
-    const { conn, t } = first.entry;
-    first.journal.splice(first.at, 0, { ...last.entry, conn, t, tag: 1_000_000_000 });
+    if (last === undefined || !isPassed(last, first)) continue;
+    repeat([last], first);
     return true;
   }
   return false;
+}
+
+/** A run begins with what was given out before the run before, the first of which is acked for good. */
+function goFarBack(history) {
+  const runs = runsOf(history);
+  for (const [i, [first]] of runs.entries()) {
+    const [before = [], between = []] = [runs[i - 2], runs[i - 1]];
+    const last = before.at(-1);
+    if (last === undefined || between[0].entry.offset !== last.entry.offset + 1) continue;
+    if (first.entry.offset <= last.entry.offset || !isPassed(between[0], first)) continue;
+    const known = between.filter(({ entry }) => entry.offset < first.entry.offset);
+    repeat([last, ...known], first);
+    return true;
+  }
+  return false;
+}
+
+/** Gives these out once more, right before another, and by its connection. */
+function repeat(places, { journal, at, entry: { conn, t } }) {
+  const again = places.map(({ entry }, i) => ({ ...entry, conn, t, tag: 1_000_000_000 + i }));
+  journal.splice(at, 0, ...again);
 }
 
 function passBy(history) {
