@@ -55,6 +55,30 @@ test('the place is below what is not settled, and is there after a crash', () =>
   expect(offsets(member(after, 10))).toEqual([2, 3, 4]);
 });
 
+test('the next member goes on behind acks that are not durable yet, which a crash then undoes with its own', () => {
+  const tookOver = () => {
+    const small = filled(6);
+    const [one, other] = [member(small, 2), member(small, 2)];
+    one.settle();
+    one.settle();
+    one.close();
+    small.broker.core.deliver();
+    expect([offsets(other), placeOf(small)]).toEqual([[2, 3], 2]);
+    return { small, other };
+  };
+  const lost = tookOver();
+  lost.other.settle();
+  expect(offsets(member(lost.small.crashed(), 10))).toEqual([0, 1, 2, 3, 4, 5]);
+  const kept = tookOver();
+  kept.small.commit();
+  kept.other.settle();
+  expect(offsets(member(kept.small.crashed(), 10))).toEqual([2, 3, 4, 5]);
+  const both = tookOver();
+  both.other.settle();
+  both.small.commit();
+  expect(offsets(member(both.small.crashed(), 10))).toEqual([3, 4, 5]);
+});
+
 test('what a member rejects or gives back while it is there counts as read', () => {
   const small = filled(3);
   const one = member(small, 10);
