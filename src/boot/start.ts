@@ -34,6 +34,9 @@ export async function startLive(
   embedding: Embedding | null = null,
 ): Promise<RunningBroker> {
   const { settings } = live;
+  if (settings.clusterLog === 'nats') {
+    return (await import('./cluster/start.ts')).startClustered(live, given);
+  }
   const lines = new KeptLines(embedding?.clock ?? systemClock);
   const logger = keptLogger(given, lines);
   const version = readVersion();

@@ -1,13 +1,19 @@
 // Owns what a node tells the others of itself: information for operators and tools, on which no batch's safety rests. Never
 // sends it.
 
-import { isObject, type JsonObject } from '../util/json/json.ts';
+import { isObject } from '../util/json/json.ts';
 import { parseAnswer } from '../util/json/json-input.ts';
 import { jsonText } from '../util/json/json-writer.ts';
 
 /** What a node is doing. */
 export type Role = 'leader' | 'follower' | 'joining';
 const ROLES: readonly string[] = ['leader', 'follower', 'joining'] satisfies readonly Role[];
+
+/** Where something listens. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** One node, as it told of itself last. */
 export interface NodeRow {
@@ -21,10 +27,10 @@ export interface NodeRow {
   readonly last: number;
   /** How many records it has ignored, since they do not continue their epoch. */
   readonly ignored: number;
-  /** Where clients and tools reach it, and where the other nodes do; null: nowhere. */
+  /** Where clients reach it, `host:port`; null: nowhere. */
   readonly amqp: string | null;
-  readonly http: string | null;
-  readonly peers: string | null;
+  /** Where the other nodes reach it. */
+  readonly peers: NodeAddress | null;
   /** The places of the checked snapshots that it has, the oldest first. */
   readonly snapshots: readonly number[];
   /** Milliseconds since it was started. */
@@ -71,9 +77,8 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     applied,
     last,
     ignored,
-    amqp: textIn(value, 'amqp'),
-    http: textIn(value, 'http'),
-    peers: textIn(value, 'peers'),
+    amqp: typeof value['amqp'] === 'string' ? value['amqp'] : null,
+    peers: addressIn(value['peers']),
     snapshots: (snapshots as number[]).slice(-SNAPSHOTS_MAX),
     upMs,
   };
@@ -83,7 +88,8 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-function textIn(value: JsonObject, name: string): string | null {
-  const text = value[name];
-  return typeof text === 'string' ? text : null;
+function addressIn(value: unknown): NodeAddress | null {
+  if (!isObject(value)) return null;
+  const { host, port } = value;
+  return typeof host === 'string' && isCount(port) ? { host, port } : null;
 }

@@ -32,6 +32,7 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   /** Where each record of the store that the tables have not yet ends in the log, and its bytes. */
   private readonly unapplied: { number: number; place: Place; bytes: number }[] = [];
   private used = 0;
+  private applied: number;
   /** One thing after the other. */
   private line: Promise<void> = Promise.resolve();
   private done: ((error: Error | null) => void) | null = null;
@@ -49,6 +50,7 @@ export class ReplicatedLog implements BatchLog, TablesMark {
     nowMs: () => number,
   ) {
     this.appender = appender;
+    this.applied = appender.place.seq;
     this.leading = leading;
     this.logId = logId;
     this.partBytes = recordBytesMax - RECORD_HEAD_BYTES;
@@ -63,6 +65,11 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   /** The place of the last record of this node that counts. */
   get place(): Place {
     return this.appender.place;
+  }
+
+  /** The place of the last record that the tables have. */
+  get appliedSeq(): number {
+    return this.applied;
   }
 
   hasRoom(bodyBytes: number): boolean {
@@ -113,8 +120,12 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   letGo(upTo: number): void {
     const { unapplied } = this;
     while (unapplied.length > 0 && (unapplied[0]?.number as number) <= upTo) {
-      this.used -= (unapplied.shift() as { bytes: number }).bytes;
+      const { bytes, place } = unapplied.shift() as (typeof unapplied)[number];
+      this.used -= bytes;
+      this.applied = place.seq;
     }
+    // What came after it changes nothing in the tables.
+    if (unapplied.length === 0) this.applied = this.appender.place.seq;
   }
 
   /** Puts the row that says how far the tables are with the record of this number. */

@@ -1,0 +1,229 @@
+// Owns when a node makes snapshots, which peers it fetches one from, and when the leader trims the log behind them. Never makes
+// or sends one itself: cluster/snapshots/ and cluster/peers/ do.
+
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { NodeAddress } from '../../cluster/node-row.ts';
+import { PeerClient } from '../../cluster/peers/peer-client.ts';
+import type { SeenNode } from '../../cluster/presence.ts';
+import { putSnapshot } from '../../cluster/snapshots/put-snapshot.ts';
+import { SnapshotKeeper } from '../../cluster/snapshots/snapshot-keeper.ts';
+import { isTrimDue, trimPoint } from '../../cluster/snapshots/trim.ts';
+import type { Timing } from '../../cluster/timing.ts';
+import { StoreError } from '../../store/errors.ts';
+import { openDataFolder } from '../../store/folder.ts';
+import { isNew } from '../../store/format.ts';
+import { openLmdbStore } from '../../store/lmdb/open.ts';
+import { placeOfCopy } from '../../store/lmdb/place-of-copy.ts';
+import type { LogClient, LogState } from '../../store/replicated/log-client.ts';
+import { checkCopy } from './check-copy.ts';
+
+/** How often it looks whether a snapshot or a trim is due, ms. */
+const LOOK_MS = 10_000;
+/** So much is kept beyond what is needed: a node that was away for moments finds it. */
+const MARGIN_RECORDS = 1000;
+/** No more of what the log may take. */
+const MARGIN_PART = 8;
+/** The log is full at this part of what it may take: a snapshot is due, and any trim is worth it. */
+const FULL_PART = 2;
+
+/** What the copies of a node hang upon. */
+export interface CopiesAround {
+  readonly dataDir: string;
+  readonly node: string;
+  readonly snapshotBytes: number;
+  readonly client: LogClient;
+  readonly timing: Timing;
+  readonly logger: Logger;
+  /** What peers know one another by. */
+  readonly key: Buffer;
+  nodes(): readonly SeenNode[];
+}
+
+/** What can be copied now: the tables of this node in the role it plays. */
+export interface CopySource {
+  readonly leads: boolean;
+  /** Copies the tables, with the row of their place, into an empty folder. */
+  copyTo(folder: string): Promise<void>;
+}
+
+/** The snapshots of a node of one log. */
+export class Copies {
+  readonly keeper: SnapshotKeeper;
+  private readonly around: CopiesAround;
+  private readonly logId: string;
+  private source: CopySource | null = null;
+  private readonly stopLooking: () => void;
+  private trimmed = 0;
+  /** When one could not be made, it is not tried again before this, ms of the monotonic clock. */
+  private notBeforeMs = 0;
+
+  constructor(around: CopiesAround, logId: string) {
+    this.around = around;
+    this.logId = logId;
+    const { dataDir, timing, logger } = around;
+    const means = {
+      copyTo: (folder: string) => this.copyTo(folder),
+      placeOf: placeOfCopy,
+      check: checkCopy,
+    };
+    const path = join(dataDir, 'snapshots');
+    this.keeper = new SnapshotKeeper(path, logId, means, timing.clock, logger);
+    this.stopLooking = timing.every(LOOK_MS, () => this.look());
+  }
+
+  /** The places of those that were checked, the oldest first. */
+  get places(): number[] {
+    return this.keeper.list.map(({ place }) => place.seq).reverse();
+  }
+
+  /** From now on this is copied; null: nothing is. */
+  copies(source: CopySource | null): void {
+    this.source = source;
+  }
+
+  stop(): void {
+    this.stopLooking();
+    this.source = null;
+  }
+
+  /** Makes a snapshot now. Rejects with a StoreError. */
+  async make(): Promise<number> {
+    return (await this.keeper.make()).place.seq;
+  }
+
+  /**
+   * Fetches the newest snapshot that a peer has and this node needs, since the log begins at `first`, and puts it in the place
+   * of the tables, which are closed. Rejects with a StoreError where no peer has one.
+   */
+  async fetch(first: number): Promise<void> {
+    const { dataDir, logger, node, key } = this.around;
+    const folder = await openDataFolder(dataDir);
+    try {
+      const reasons: string[] = [];
+      for (const peer of this.sources(first)) {
+        try {
+          const { host, port } = peer.peers as NodeAddress;
+          const fetched = join(folder.path, 'snapshots', 'fetched');
+          await new PeerClient({ name: peer.node, host, port, key, node }).fetchSnapshot(fetched);
+          const place = await putSnapshot(fetched, { dataDir: folder.path, ...this.means() });
+          logger.info({ from: peer.node, record: place.seq }, 'a snapshot was put in place');
+          return;
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error;
+          reasons.push(error.message);
+        }
+      }
+      const why = reasons.length === 0 ? 'no node that runs has one' : reasons.join('; ');
+      throw new StoreError(
+        `the log begins at record ${first}, this node is not that far, and no snapshot can be had: ${why}`,
+        'start a node that has a snapshot, or put a copy of its data folder here',
+      );
+    } finally {
+      await folder.release();
+    }
+  }
+
+  private means() {
+    return { logId: this.logId, placeOf: placeOfCopy, check: checkCopy, isEmpty: isEmptyCopy };
+  }
+
+  /** The nodes that have a snapshot which the log goes on from, those with the newest first. */
+  private sources(first: number): SeenNode[] {
+    const newest = ({ snapshots }: SeenNode): number => snapshots.at(-1) ?? 0;
+    return this.around
+      .nodes()
+      .filter((each) => each.node !== this.around.node && each.running && each.peers !== null)
+      .filter((each) => newest(each) + 1 >= first)
+      .sort((a, b) => newest(b) - newest(a));
+  }
+
+  private copyTo(folder: string): Promise<void> {
+    const { source } = this;
+    if (source !== null) return source.copyTo(folder);
+    return Promise.reject(new StoreError('this node has no tables open', 'try again'));
+  }
+
+  private async look(): Promise<void> {
+    const { source } = this;
+    if (source === null) return;
+    const { client, logger, timing } = this.around;
+    try {
+      const state = await client.state();
+      const nowMs = timing.clock.monotonicMs();
+      if (this.makesOwn(source) && nowMs >= this.notBeforeMs && this.isDue(state)) {
+        await this.keeper.make();
+      }
+      if (source.leads) await this.trim(state);
+    } catch (error) {
+      this.notBeforeMs = timing.clock.monotonicMs() + RETRY_MS;
+      logger.warn({ err: error }, 'a snapshot or a trim of the log has failed');
+    }
+  }
+
+  /** A leader has clients to serve: it makes snapshots only where there are no two others that do. */
+  private makesOwn({ leads }: CopySource): boolean {
+    if (!leads) return true;
+    const others = this.around.nodes().filter((each) => each.running && each.role === 'follower');
+    return others.length < 2;
+  }
+
+  private isDue(state: LogState): boolean {
+    const { snapshotBytes, timing } = this.around;
+    const { newest } = this.keeper;
+    const behind = bytesBehind(state, newest?.place.seq ?? 0);
+    if (state.bytes >= state.bytesMax / FULL_PART && behind >= state.bytesMax / (2 * FULL_PART)) {
+      return true;
+    }
+    const sinceMs = newest === null ? 0 : timing.clock.wallMs() - newest.madeAtMs;
+    return SnapshotKeeper.isDue(behind, sinceMs, snapshotBytes);
+  }
+
+  private async trim(state: LogState): Promise<void> {
+    const { client, logger, timing } = this.around;
+    const nodes = this.around.nodes();
+    const nowMs = timing.clock.wallMs();
+    const point = trimPoint({
+      followers: nodes.map(({ node, applied, silentMs }) => ({
+        node,
+        appliedSeq: applied,
+        seenMs: nowMs - silentMs,
+      })),
+      snapshots: nodes.map(({ node, snapshots }) => ({ node, seqs: snapshots })),
+      nowMs,
+      lastTrimmed: Math.max(this.trimmed, state.first),
+      margin: marginOf(state),
+    });
+    if (point === null || point > state.last) return;
+    const bytes = state.bytes - bytesBehind(state, point - 1);
+    if (!isTrimDue(bytes) && state.bytes < state.bytesMax / FULL_PART) return;
+    await client.purge(point);
+    this.trimmed = point;
+    logger.info({ below: point, bytes }, 'the log was trimmed');
+  }
+}
+
+/** After a snapshot could not be made, it is tried again after so long, ms. */
+const RETRY_MS = 60_000;
+
+/** About how many bytes the log has behind a record: all are taken for equally long. */
+function bytesBehind({ first, last, bytes }: LogState, seq: number): number {
+  const records = last - first + 1;
+  if (records <= 0) return 0;
+  return Math.round((bytes * Math.min(records, Math.max(0, last - seq))) / records);
+}
+
+/** How many records are kept beyond what is needed. */
+function marginOf({ first, last, bytes, bytesMax }: LogState): number {
+  const each = bytes / Math.max(1, last - first + 1);
+  return Math.min(MARGIN_RECORDS, Math.floor(bytesMax / MARGIN_PART / Math.max(1, each)));
+}
+
+async function isEmptyCopy(folder: string): Promise<boolean> {
+  const copy = await openLmdbStore(folder, { reserveBytes: 0 });
+  try {
+    return isNew(copy);
+  } finally {
+    await copy.close();
+  }
+}
