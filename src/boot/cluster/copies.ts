@@ -19,7 +19,7 @@ import type { LogClient, LogState } from '../../store/replicated/log-client.ts';
 import { checkCopy } from './check-copy.ts';
 
 /** How often it looks whether a snapshot or a trim is due, ms. */
-const LOOK_MS = 10_000;
+const LOOK_MS = 3000;
 /** So much is kept beyond what is needed: a node that was away for moments finds it. */
 const MARGIN_RECORDS = 1000;
 /** No more of what the log may take. */

@@ -3,6 +3,7 @@
 
 import type { Logger } from 'pino';
 import { Leadership } from '../../cluster/leadership.ts';
+import { LogRoom } from '../../cluster/log-room.ts';
 import type { StandbyEnd } from '../../cluster/standby.ts';
 import type { Timing } from '../../cluster/timing.ts';
 import { readDefinitionFiles } from '../../config/definition-files.ts';
@@ -40,6 +41,7 @@ export class Term {
   readonly leadership: Leadership;
   readonly log: ReplicatedLog;
   readonly store: LoggedStore;
+  readonly room: LogRoom;
   /** The broker, once it serves. */
   broker: RunningBroker | null = null;
   private readonly around: TermAround;
@@ -57,7 +59,13 @@ export class Term {
     this.around = around;
     const appender = new Appender(client, place, timing.pause);
     const nowMs = (): number => timing.clock.monotonicMs();
-    const log = new ReplicatedLog(appender, lease, logId, client.recordBytesMax, nowMs);
+    const room = new LogRoom(client, timing);
+    this.room = room;
+    const leading = {
+      whenSure: (then: () => void) => lease.whenSure(then),
+      whenRoom: (bytes: number, then: () => void) => room.take(bytes, then),
+    };
+    const log = new ReplicatedLog(appender, leading, logId, client.recordBytesMax, nowMs);
     this.log = log;
     const options = { applyBytes: APPLY_BYTES };
     this.store = new LoggedStore(opened.store, log, 0, log, withoutPlace, options);
@@ -92,6 +100,7 @@ export class Term {
       if (!(error instanceof DeposedError)) throw error;
     } finally {
       this.broker = null;
+      this.room.stop();
       await this.leadership.end();
     }
   }

@@ -17,6 +17,8 @@ const UNAPPLIED_BYTES_MAX = 64 * 2 ** 20;
 export interface Leading {
   /** Calls back once this node knows that it leads still; never where it does not. At once, as a rule. */
   whenSure(then: () => void): void;
+  /** Calls back once the log may take a batch of so many bytes. At once, as a rule; where it is not there, always. */
+  whenRoom?(bytes: number, then: () => void): void;
 }
 
 /** The log of one epoch. Made for the LEAD of this node, which is the last record that its tables have. */
@@ -90,11 +92,16 @@ export class ReplicatedLog implements BatchLog, TablesMark {
       return;
     }
     this.used += bodyBytes;
-    void this.submit(inRecords(parts, this.partBytes)).then((acked) => {
-      if (!acked) return;
-      this.unapplied.push({ number, place: this.appender.place, bytes: bodyBytes });
-      this.leading.whenSure(() => this.end(null));
-    });
+    const { leading } = this;
+    const write = (): void => {
+      void this.submit(inRecords(parts, this.partBytes)).then((acked) => {
+        if (!acked) return;
+        this.unapplied.push({ number, place: this.appender.place, bytes: bodyBytes });
+        leading.whenSure(() => this.end(null));
+      });
+    };
+    if (leading.whenRoom === undefined) write();
+    else leading.whenRoom(bodyBytes, write);
   }
 
   /** Shows that the log takes records; resolves once it has, or this node leads no longer. */
@@ -136,6 +143,8 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   }
 
   async close(): Promise<void> {
+    // All that it was given is durable: its time ends here, and readers may know.
+    if (this.failure === null && this.done === null) await this.down();
     this.closed = true;
     this.appender.stop();
     await this.line;
