@@ -84,7 +84,7 @@ export class Term {
 
   /**
    * Serves until the lead ends; the store is closed then. `serving` is called once clients can come. Rejects where the broker
-   * can go on no longer, whoever leads.
+   * can go on no longer, which other node may lead.
    */
   async run(serving: () => void): Promise<void> {
     const { logger } = this.around;
