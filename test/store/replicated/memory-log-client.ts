@@ -117,7 +117,7 @@ export class Call<T = unknown> {
 /** What takes calls to the log: at once, unless a test has its own. */
 export type Courier = (call: Call) => void;
 
-const atOnce: Courier = (call) => call.pass();
+export const atOnce: Courier = (call) => call.pass();
 
 /** A way on which calls wait for the test. */
 export class HeldCalls {
