@@ -1,5 +1,6 @@
 // Owns what becomes of an opened store: a broker that reads its state out of it, and listens. Never opens the store.
 
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { DefinitionFiles } from '../config/definition-files.ts';
 import type { LiveSettings } from '../config/live/live-settings.ts';
@@ -43,6 +44,8 @@ export interface RunningBroker {
   readonly failed: Promise<Error>;
   /** Reads the certificates again; connections there are stay as they are. */
   renewTls(): void;
+  /** Takes a connection that another node has handed on, see `ProxiedSockets`. */
+  takeProxied?(socket: Socket): void;
   /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
   close(reason: string): Promise<void>;
 }
@@ -157,7 +160,8 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
     server.finish();
     await closeStore(opened);
   };
-  return { addresses, firstUser: server.firstUser, failed, renewTls, close };
+  const takeProxied = (socket: Socket): void => server.proxied.accept(socket);
+  return { addresses, firstUser: server.firstUser, failed, renewTls, takeProxied, close };
 }
 
 /** What copies the data of a broker that runs. */

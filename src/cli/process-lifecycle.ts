@@ -89,7 +89,8 @@ export async function supervise(
   void broker.failed.then((error) => die(error, 'stopped because the store failed'));
   if (broker.standsBy !== true) sayWhereItListens(broker, settings, logger);
   renew = () => broker.renewTls();
-  manager.ready(`Listening on ${broker.addresses.map(placeOf).join(', ') || 'no port'}`);
+  if (broker.standsBy === true) manager.ready('A node of a cluster');
+  else manager.ready(`Listening on ${broker.addresses.map(placeOf).join(', ') || 'no port'}`);
 
   logger.info(await asked, 'stopping');
   manager.stopping(settings.shutdownTimeoutMs);

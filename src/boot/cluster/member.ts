@@ -1,9 +1,11 @@
 // Owns a node of a cluster from its start to its stop: it stands by, leads, and stands by again. Never knows how the log is
 // reached: a LogClient does.
 
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { NodeAddress, NodeRow, Role } from '../../cluster/node-row.ts';
+import { PeerClient } from '../../cluster/peers/peer-client.ts';
 import { PeerServer } from '../../cluster/peers/peer-server.ts';
 import { Presence, type SeenNode } from '../../cluster/presence.ts';
 import { Standby, type StandbyEnd, type StandbySettings } from '../../cluster/standby.ts';
@@ -24,10 +26,14 @@ import { KeptLines } from '../../util/log/kept-lines.ts';
 import { keptLogger } from '../../util/log/safe-logger.ts';
 import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
+import { ProxyPorts } from './proxy-ports.ts';
 import { Term } from './term.ts';
 
 /** Peers are some nodes; proxied clients come over the same port. */
 const PEER_CONNECTIONS_MAX = 65_536;
+
+/** How often it looks whether another node leads, ms: connections to one that only hangs are cut. */
+const EPOCH_MS = 250;
 
 /** The log of a cluster, as a node is given it. */
 export interface ClusterLog extends LogClient, Channel {}
@@ -167,11 +173,29 @@ export class Member implements RunningBroker {
       newest: () => this.copies?.keeper.newest ?? null,
       damaged: async (snapshot: Parameters<Copies['keeper']['damaged']>[0]) =>
         this.copies?.keeper.damaged(snapshot),
-      upgrades: { amqp: null, http: null },
+      upgrades: { amqp: (socket: Socket) => this.takeProxied(socket), http: null },
     };
     const options = { host, port, key: this.key, connectionsMax: PEER_CONNECTIONS_MAX };
     this.peerServer = new PeerServer(options, handlers, guard, this.logger, systemClock);
     this.peersAt = await this.peerServer.listen();
+  }
+
+  takeProxied(socket: Socket): void {
+    const broker = this.term?.broker;
+    if (broker?.takeProxied === undefined) socket.destroy();
+    else broker.takeProxied(socket);
+  }
+
+  /** The way to the node that leads; null: none is known to, or it is this one. */
+  private leaderPort(): PeerClient | null {
+    // One that was killed a moment ago has not been silent for long.
+    const leader = this.nodes
+      .filter((each) => each.role === 'leader' && each.running)
+      .reduce<SeenNode | null>((a, b) => (a !== null && a.epoch > b.epoch ? a : b), null);
+    const { clusterNode: node } = this.live.settings;
+    if (leader === null || leader.node === node || leader.peers === null) return null;
+    const { host, port } = leader.peers;
+    return new PeerClient({ name: leader.node, host, port, key: this.key, node: node as string });
   }
 
   private async open(): Promise<OpenedStore> {
@@ -232,12 +256,32 @@ export class Member implements RunningBroker {
     this.presence?.tell();
     this.beginningEnded();
     copies.copies({ leads: false, copyTo: (folder) => store.copyTo(folder) });
+    const closePorts = await this.openProxy(standby);
     try {
       return await standby.run();
     } finally {
+      closePorts();
       copies.copies(null);
       this.standby = null;
     }
+  }
+
+  /** Opens the AMQP ports while another node leads, where they are to be; what is returned closes them. */
+  private async openProxy(standby: Standby): Promise<() => void> {
+    const { settings } = this.live;
+    if (settings.clusterFollower !== 'proxy') return () => {};
+    const ports = new ProxyPorts(settings, () => this.leaderPort(), this.logger);
+    await ports.open();
+    let { epoch } = standby.follower.place;
+    const stopWatching = this.timing.every(EPOCH_MS, async () => {
+      const now = standby.follower.place.epoch;
+      if (now !== epoch) ports.leaderChanged();
+      epoch = now;
+    });
+    return () => {
+      stopWatching();
+      ports.close();
+    };
   }
 
   private async lead(
