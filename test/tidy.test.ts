@@ -109,8 +109,7 @@ const MODULES: readonly { module: RegExp; only?: readonly string[]; not?: readon
       'src/management/http/',
       'src/cli/',
       'src/perf/',
-      'src/boot/start.ts',
-      'src/boot/tools.ts',
+      'src/boot/',
     ],
   },
   {

@@ -10,9 +10,12 @@ const TICK_MS = 20;
 export class Timing {
   readonly clock: Clock;
   private readonly wheel: TimerWheel;
+  private readonly failed: (error: unknown) => void;
 
+  /** `failed` takes what is thrown by what is called here. */
   constructor(clock: Clock, failed: (error: unknown) => void) {
     this.clock = clock;
+    this.failed = failed;
     this.wheel = new TimerWheel(clock, TICK_MS, failed);
     this.wheel.start();
   }
@@ -27,9 +30,11 @@ export class Timing {
   every(ms: number, run: () => Promise<void>): () => void {
     let stopped = false;
     const timer = new WheelTimer(() => {
-      void run().finally(() => {
-        if (!stopped) this.wheel.schedule(timer, ms);
-      });
+      void run()
+        .catch(this.failed)
+        .finally(() => {
+          if (!stopped) this.wheel.schedule(timer, ms);
+        });
     });
     this.wheel.schedule(timer, ms);
     return () => {

@@ -50,6 +50,96 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
   { file: 'src/boot/tools.ts', text: 'another program has the port', why: 'once for each port' },
   { file: 'src/boot/tools.ts', text: 'no control socket', why: 'once in a start' },
   {
+    file: 'src/cluster/proxy.ts',
+    text: 'connections not handed on',
+    why: 'each 5 s at most',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: "'cluster port failed'",
+    why: 'the system took a port away',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: "'snapshot sent'",
+    why: 'one for each snapshot that a node fetches, which knows the secret',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: "'snapshot not sent');",
+    why: 'the same',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: "reason: causeText(error) }, 'snapshot not sent'",
+    why: 'the same',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: 'refused at the cluster port',
+    why: 'each 5 s at most',
+  },
+  {
+    file: 'src/boot/cluster/copies.ts',
+    text: 'a snapshot was put in place',
+    why: 'once in a start',
+  },
+  {
+    file: 'src/boot/cluster/copies.ts',
+    text: 'a snapshot or a trim of the log has failed',
+    why: 'once a minute at most',
+  },
+  {
+    file: 'src/boot/cluster/copies.ts',
+    text: 'the log was trimmed',
+    why: 'each 64 MiB of log, or each look at one that is half full',
+  },
+  {
+    file: 'src/boot/cluster/member.ts',
+    text: 'warnings ?? []) this.logger.warn(warning)',
+    why: 'once in a change of roles',
+  },
+  {
+    file: 'src/boot/cluster/member.ts',
+    text: 'following the log',
+    why: 'once in a change of roles',
+  },
+  {
+    file: 'src/boot/cluster/member.ts',
+    text: 'this node leads',
+    why: 'once in a change of roles',
+  },
+  {
+    file: 'src/boot/cluster/member.ts',
+    text: "'listening'",
+    why: 'one for each port, once in a change of roles',
+  },
+  {
+    file: 'src/boot/cluster/start.ts',
+    text: 'client.warnings) logger.warn(warning)',
+    why: 'once in a start',
+  },
+  {
+    file: 'src/boot/cluster/term.ts',
+    text: 'this node leads no longer',
+    why: 'once in a change of roles',
+  },
+  {
+    file: 'src/cluster/snapshots/snapshot-keeper.ts',
+    text: "'snapshot made'",
+    why: 'one for so many bytes of log',
+  },
+  {
+    file: 'src/cluster/snapshots/snapshot-keeper.ts',
+    text: "'snapshot dropped'",
+    why: 'once for each snapshot',
+  },
+  {
+    file: 'src/cluster/snapshots/snapshot-keeper.ts',
+    text: "'snapshot could not be removed'",
+    why: 'once for each snapshot',
+  },
+  {
     file: 'src/server/listen/open-listeners.ts',
     text: 'this machine has no such address',
     why: 'once for each address of a listener, in a start',

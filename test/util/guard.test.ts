@@ -279,6 +279,21 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'no peer’s bytes decide what the store’s own timers and callbacks do; a failure there is the end',
   },
   {
+    file: 'src/server/listen/proxied-sockets.ts',
+    text: 'socket.o',
+    why: 'notes that it has gone, or cuts it',
+  },
+  {
+    file: 'src/cluster/',
+    text: '',
+    why: 'of what nodes send that know the secret, and each such callback only ends, notes or resolves something',
+  },
+  {
+    file: 'src/boot/cluster/',
+    text: '',
+    why: 'no peer’s bytes decide what these do',
+  },
+  {
     file: 'src/boot/serve.ts',
     text: 'failed.then(',
     why: 'part of a race that the start waits for',

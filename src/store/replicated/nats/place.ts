@@ -39,15 +39,17 @@ export interface NatsNames {
   readonly told: string;
 }
 
-const NAME = /^[A-Za-z0-9-]{1,64}$/;
+/** The last `_` of a stream's name ends that of the cluster, so that a group has none. */
+const CLUSTER = /^[A-Za-z0-9_-]{1,64}$/;
+const GROUP = /^[A-Za-z0-9-]{1,64}$/;
 
 /** The names of a place. Throws a StoreError. */
 export function namesOf({ cluster, group }: NatsPlace): NatsNames {
-  for (const [what, name] of [
-    ['cluster', cluster],
-    ['group', group],
-  ]) {
-    if (!NAME.test(name as string)) {
+  for (const [what, name, pattern] of [
+    ['cluster', cluster, CLUSTER],
+    ['group', group, GROUP],
+  ] as const) {
+    if (!pattern.test(name)) {
       const way = 'use up to 64 letters, digits and hyphens';
       throw new StoreError(`the name of the ${what}, '${name}', cannot be part of a stream's`, way);
     }

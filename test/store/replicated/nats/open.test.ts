@@ -97,7 +97,7 @@ describe('what the monitoring ports say', () => {
   });
 });
 
-test.each(['', 'a_b', 'a.b', 'a b', 'ä', 'x'.repeat(65)])('refuses %j as a name', (cluster) => {
+test.each(['', 'a.b', 'a b', 'ä', 'x'.repeat(65)])('refuses %j as a name', (cluster) => {
   expect(() => namesOf({ ...NOWHERE, cluster })).toThrow(StoreError);
 });
 
