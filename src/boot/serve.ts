@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { DefinitionFiles } from '../config/definition-files.ts';
 import type { LiveSettings } from '../config/live/live-settings.ts';
 import type { Settings } from '../config/settings.ts';
+import type { ClusterView } from '../management/cluster/cluster-view.ts';
 import type { AccessSettings } from '../server/access-settings.ts';
 import { BOUNDLESS, type Machine, thisMachine } from '../server/backpressure/machine.ts';
 import type { ListenAddress } from '../server/listen/listener.ts';
@@ -60,8 +61,9 @@ export interface Start {
   readonly definitions: DefinitionFiles;
   readonly opened: OpenedStore;
   readonly embedding: Embedding | null;
-  /** Given for one that leads others. */
+  /** Given for one that leads others, with what its tools see of them. */
   readonly lead?: Lead;
+  readonly cluster?: ClusterView;
 }
 
 /** What a broker goes by that leads others. */
@@ -140,7 +142,8 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
   const amqp = await server.listen(listenAddresses(settings));
   const dataDir = opened.folder?.path ?? null;
   const backup = dataDir === null ? null : backupOf(server, opened.store, dataDir);
-  const looked = { server, live, machine, dataDir, version, logger, lines, clock, backup };
+  const cluster = start.cluster ?? null;
+  const looked = { server, live, cluster, machine, dataDir, version, logger, lines, clock, backup };
   const tools = new Tools(looked);
   await tools.listen().catch(async (error: unknown) => {
     await server.closeConnections('the start failed');

@@ -27,6 +27,8 @@ import { type ToolName, tlsNames, tlsSettings } from './tool-tls.ts';
 export interface Looked {
   readonly server: Server;
   readonly live: LiveSettings;
+  /** Null: the broker is in none. */
+  readonly cluster: Context['cluster'];
   readonly machine: Machine;
   /** Null for a broker in memory. */
   readonly dataDir: string | null;
@@ -245,11 +247,13 @@ export class Tools {
   }
 
   private makeContext(): Context {
-    const { server, live, machine, dataDir, version, logger, lines, clock, backup } = this.looked;
+    const { server, live, cluster, machine, dataDir, version, logger, lines, clock, backup } =
+      this.looked;
     const { wheel } = server;
     const { settings } = live;
     return {
       view: new View(server.broker, version, server.view),
+      cluster,
       clock,
       log: logger,
       logLines: lines,

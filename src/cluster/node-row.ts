@@ -18,13 +18,19 @@ export interface NodeAddress {
 /** One node, as it told of itself last. */
 export interface NodeRow {
   readonly node: string;
+  /** Its name in the HTTP API, such as `leveret@n1`. */
+  readonly name: string;
   readonly role: Role;
   readonly version: string;
   /** The epoch it is in: the place of the LEAD that began it. */
   readonly epoch: number;
+  /** The last record up to which it has all changes, whether or not its tables say so yet. */
+  readonly reached: number;
   /** The last record that its tables have, and the last one of the log that it knows of. */
   readonly applied: number;
   readonly last: number;
+  /** For how long its tables have not been as far as the log was, ms. */
+  readonly lagMs: number;
   /** How many records it has ignored, since they do not continue their epoch. */
   readonly ignored: number;
   /** Where clients reach it, `host:port`; null: nowhere. */
@@ -56,26 +62,32 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     return null;
   }
   if (!isObject(value)) return null;
-  const { node, role, snapshots, version } = value;
+  const { node, name, role, snapshots, version } = value;
   const numbers = [
     value['epoch'],
+    value['reached'],
     value['applied'],
     value['last'],
+    value['lagMs'],
     value['ignored'],
     value['upMs'],
   ];
-  if (typeof node !== 'string' || typeof version !== 'string') return null;
+  if (typeof node !== 'string' || typeof name !== 'string' || typeof version !== 'string')
+    return null;
   if (typeof role !== 'string' || !ROLES.includes(role)) return null;
   if (!numbers.every(isCount) || !Array.isArray(snapshots) || !snapshots.every(isCount))
     return null;
-  const [epoch, applied, last, ignored, upMs] = numbers as [number, number, number, number, number];
+  const [epoch, reached, applied, last, lagMs, ignored, upMs] = numbers as Seven;
   return {
     node,
+    name,
     role: role as Role,
     version,
     epoch,
+    reached,
     applied,
     last,
+    lagMs,
     ignored,
     amqp: typeof value['amqp'] === 'string' ? value['amqp'] : null,
     peers: addressIn(value['peers']),
@@ -83,6 +95,8 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     upMs,
   };
 }
+
+type Seven = [number, number, number, number, number, number, number];
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

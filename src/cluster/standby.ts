@@ -20,6 +20,8 @@ export interface StandbySettings {
   /** A leader that gives no sign for so long has lost the lead. */
   readonly leaseMs: number;
   readonly renewMs: number;
+  /** For so long it leaves the lead to others, as where it has just stepped down, ms; 0 unless given. */
+  readonly holdBackMs?: number;
 }
 
 /** How often it looks at the lease at most, ms; with a short lease, so often while that lasts. */
@@ -84,13 +86,16 @@ export class Standby {
   async run(): Promise<StandbyEnd> {
     const { client, follower, timing, watch, settings } = this;
     const lookMs = Math.min(LOOK_MS, settings.leaseMs / LOOKS_PER_LEASE);
+    const { clock } = timing;
+    const fromMs = clock.monotonicMs() + (settings.holdBackMs ?? 0);
     const following = client.follow(follower.place.seq + 1, follower);
     let end: StandbyEnd | null = null;
     try {
       while (end === null) {
         end = this.ended();
         if (end !== null) break;
-        if (await watch.look()) end = await this.tryLead();
+        const isFree = await watch.look();
+        if (isFree && clock.monotonicMs() >= fromMs) end = await this.tryLead();
         if (end === null) await timing.pause(lookMs);
       }
     } finally {

@@ -7,6 +7,7 @@ import { Answers } from './answers/answers.ts';
 import { Gzips } from './answers/gzips.ts';
 import { isPieces, piecesOfResult } from './answers/json-pieces.ts';
 import { Call } from './call.ts';
+import { CLUSTER_ROUTES } from './cluster/routes.ts';
 import type { Context } from './context.ts';
 import { Bodies, bodyBytesMax, isUnwieldy } from './http/bodies.ts';
 import { isLocal } from './http/control-socket.ts';
@@ -38,6 +39,7 @@ import type { TimeSlice } from './time-slice.ts';
 /** All routes, below `/api`. */
 export const ROUTES: readonly Route[] = [
   ...OVERVIEW_ROUTES,
+  ...CLUSTER_ROUTES,
   ...HEALTH_ROUTES,
   ...VHOST_ROUTES,
   ...USER_ROUTES,

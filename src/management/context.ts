@@ -8,6 +8,7 @@ import type { View } from '../broker/view.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Guard } from '../util/guard.ts';
 import type { KeptLines } from '../util/log/kept-lines.ts';
+import type { ClusterView } from './cluster/cluster-view.ts';
 import type { AllowedPages } from './http/origins.ts';
 
 /** A port that the process listens on, for tools that ask which ports are open. */
@@ -55,6 +56,8 @@ export interface Log {
 /** What the HTTP API runs with. */
 export interface Context {
   readonly view: View;
+  /** The cluster that the broker leads; null: it is in none. */
+  readonly cluster: ClusterView | null;
   readonly clock: Clock;
   readonly log: Log;
   /** The last lines of the log. */

@@ -4,12 +4,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Answers } from '../management/answers/answers.ts';
 import { Gzips, takesGzip } from '../management/answers/gzips.ts';
 import type { Context } from '../management/context.ts';
 import { TimeSlice, walked } from '../management/time-slice.ts';
-import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
+import { writeCluster } from './cluster.ts';
 import { BROKER_GROUPS, BROKER_METRICS, INFO, OWN_METRICS } from './families/broker.ts';
 import type { BrokerMetric, Facts } from './families/family.ts';
 import { LOG_METRICS } from './families/log.ts';
@@ -17,8 +16,9 @@ import { CHANNELS, CONNECTIONS, EXCHANGES, QUEUES, VHOSTS } from './families/obj
 import { STREAM_GROUPS, STREAMS } from './families/streams.ts';
 import { writeMemory } from './memory.ts';
 import { type Wanted, writeObjects } from './objects.ts';
+import { processMetrics } from './process.ts';
 import { type Endpoint, endpointOf, type Filter, filterOf } from './query.ts';
-import { writeHead, writeLabels, writeNumber } from './text.ts';
+import { writeHead, writeHistogram, writeLabels, writeNumber } from './text.ts';
 
 /** How the metrics are served. */
 export interface MetricsSettings {
@@ -46,14 +46,13 @@ export class Exposition {
   private readonly context: Context;
   private readonly settings: MetricsSettings;
   /** What is true of the process. */
-  private readonly registry = new Registry();
+  private readonly registry = processMetrics();
   private readonly answers = new Answers();
   private readonly gzips = new Gzips();
 
   constructor(context: Context, settings: MetricsSettings) {
     this.context = context;
     this.settings = settings;
-    collectDefaultMetrics({ register: this.registry });
   }
 
   /** Answers one request. */
@@ -110,6 +109,7 @@ export class Exposition {
       yield writeMetric(PREFIX, metric, facts);
     }
     for (const metric of [...OWN_METRICS, ...LOG_METRICS]) yield writeMetric('', metric, facts);
+    if (context.cluster !== null) yield* writeCluster(context.cluster);
     yield `${await this.registry.metrics()}\n`;
     await timeSlice.rest();
     const wanted: Wanted = {
@@ -183,16 +183,4 @@ function writeMetric(prefix: string, metric: BrokerMetric, facts: Facts): string
       ([labels, value]) => `${prefix}${metric.name}${writeLabels(labels)} ${writeNumber(value)}\n`,
     );
   return writeHead(prefix, metric) + lines.join('');
-}
-
-function writeHistogram(name: string, help: string, histogram: Histogram, unit: number): string {
-  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
-  let sum = 0;
-  for (const [i, bound] of HISTOGRAM_BOUNDS_MS.entries()) {
-    sum += histogram.buckets[i] as number;
-    lines.push(`${name}_bucket{le="${bound * unit}"} ${sum}`);
-  }
-  lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`);
-  lines.push(`${name}_sum ${histogram.sumMs * unit}`, `${name}_count ${histogram.count}`);
-  return `${lines.join('\n')}\n`;
 }

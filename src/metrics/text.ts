@@ -1,5 +1,6 @@
 // Owns Prometheus' text format. Never knows which metrics there are.
 
+import { HISTOGRAM_BOUNDS_MS, type Histogram } from '../util/histogram.ts';
 import type { Labels, Metric } from './families/family.ts';
 
 /** What stands before the values of one metric. */
@@ -20,4 +21,22 @@ export function writeLabels(labels: Labels): string {
 export function writeNumber(value: number): string {
   if (value === Infinity) return '+Inf';
   return value === -Infinity ? '-Inf' : String(value);
+}
+
+/** A histogram; a unit of it is so many of the unit that is shown. */
+export function writeHistogram(
+  name: string,
+  help: string,
+  histogram: Histogram,
+  unit: number,
+): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  let sum = 0;
+  for (const [i, bound] of HISTOGRAM_BOUNDS_MS.entries()) {
+    sum += histogram.buckets[i] as number;
+    lines.push(`${name}_bucket{le="${bound * unit}"} ${sum}`);
+  }
+  lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`);
+  lines.push(`${name}_sum ${histogram.sumMs * unit}`, `${name}_count ${histogram.count}`);
+  return `${lines.join('\n')}\n`;
 }

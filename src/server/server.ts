@@ -78,12 +78,13 @@ function coreOptions(
   memory: number,
   scratch: Scratch | null,
 ): CoreOptions {
-  const { nodeName, defaultQueueType: type } = settings;
+  const { nodeName, clusterName, defaultQueueType: type } = settings;
   return {
     flowSettings: settings,
     memoryBytesMax: memory * RESIDENT_PART,
     scratch,
     nodeName,
+    clusterName,
     defaultQueueType: type === 'classic' ? null : type,
   };
 }

@@ -24,5 +24,6 @@ export interface ServerSettings
   readonly channelMaxPerNode: number;
   readonly outboxHighWatermarkBytes: number;
   readonly nodeName: string;
+  readonly clusterName: string | null;
   readonly defaultQueueType: 'classic' | 'quorum' | 'stream';
 }

@@ -724,8 +724,11 @@ test.skipIf(isOracle)('every route was asked for, and answered', () => {
   expect(missing).toEqual([]);
 });
 
-/** Tried in beyond, delayed, stream-groups, stream-publishers, super-streams, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
+/** Those of a cluster are tried in test/boot/cluster. The others in beyond, delayed, stream-groups, stream-publishers, super-streams, backup, set-aside and topic-permissions.test.ts: most take a client, a disk, or damage. */
 const ELSEWHERE: readonly string[] = [
+  'GET /cluster',
+  'PUT /cluster/step-down',
+  'PUT /cluster/snapshot',
   'POST /backup',
   'GET /closed',
   'GET /connections/:name',

@@ -77,6 +77,7 @@ export class Crowd {
       logLines: new KeptLines(clock),
       admitsLine: (kind) => lines.admits(kind),
       guard: peerGuard,
+      cluster: null,
       pathPrefix: '',
       facts: {
         startedMs: 0,

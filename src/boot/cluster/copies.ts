@@ -77,6 +77,12 @@ export class Copies {
     return this.keeper.list.map(({ place }) => place.seq).reverse();
   }
 
+  /** How old the newest is, ms; null: there is none. */
+  get ageMs(): number | null {
+    const { newest } = this.keeper;
+    return newest === null ? null : this.around.timing.clock.wallMs() - newest.madeAtMs;
+  }
+
   /** From now on this is copied; null: nothing is. */
   copies(source: CopySource | null): void {
     this.source = source;

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { LogLook } from '../../cluster/log-look.ts';
 import type { NodeAddress, NodeRow, Role } from '../../cluster/node-row.ts';
 import { PeerClient } from '../../cluster/peers/peer-client.ts';
 import { PeerServer } from '../../cluster/peers/peer-server.ts';
@@ -12,13 +13,17 @@ import { Standby, type StandbyEnd, type StandbySettings } from '../../cluster/st
 import { Timing } from '../../cluster/timing.ts';
 import type { LiveSettings } from '../../config/live/live-settings.ts';
 import { readVersion } from '../../config/version.ts';
+import type { ClusterView } from '../../management/cluster/cluster-view.ts';
 import type { ListenAddress } from '../../server/listen/listener.ts';
 import { StoreError } from '../../store/errors.ts';
-import { FORMAT_VERSION, isNew } from '../../store/format.ts';
+import { FORMAT_VERSION } from '../../store/format.ts';
 import { closeStore, type OpenedStore, openStore } from '../../store/opened-store.ts';
-import { LOG_START } from '../../store/replicated/chain.ts';
-import type { Presence as Channel, LogClient } from '../../store/replicated/log-client.ts';
-import { type LogPlace, readPlace } from '../../store/replicated/place.ts';
+import type {
+  Presence as Channel,
+  LogClient,
+  LogFacts,
+} from '../../store/replicated/log-client.ts';
+import type { LogPlace } from '../../store/replicated/place.ts';
 import { systemClock } from '../../util/clock.ts';
 import { Guard } from '../../util/guard.ts';
 import { jsonText } from '../../util/json/json-writer.ts';
@@ -26,20 +31,28 @@ import { KeptLines } from '../../util/log/kept-lines.ts';
 import { keptLogger } from '../../util/log/safe-logger.ts';
 import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
-import { ProxyPorts } from './proxy-ports.ts';
+import { placeOf } from './place-of.ts';
+import { openProxyPorts } from './proxy-ports.ts';
+import { Tally } from './tally.ts';
 import { Term } from './term.ts';
+import { clusterViewOf } from './view.ts';
 
 /** Peers are some nodes; proxied clients come over the same port. */
 const PEER_CONNECTIONS_MAX = 65_536;
-
-/** How often it looks whether another node leads, ms: connections to one that only hangs are cut. */
-const EPOCH_MS = 250;
+/** How long the one that asks for stepping down has to take the answer, ms. */
+const STEP_DOWN_MS = 200;
+/** How much longer than a lease a node that has stepped down leaves the lead to others, ms. */
+const HOLD_BACK_MS = 2000;
+const STEPPED_DOWN = 'another node is to lead';
 
 /** The log of a cluster, as a node is given it. */
-export interface ClusterLog extends LogClient, Channel {}
+export interface ClusterLog extends LogClient, Channel {
+  /** How it is kept now. Rejects with an UnansweredError. */
+  facts(): Promise<LogFacts>;
+}
 
 /** A node of a cluster. */
-export class Member implements RunningBroker {
+class Member implements RunningBroker {
   readonly firstUser = null;
   readonly standsBy = true;
   readonly failed: Promise<Error>;
@@ -61,7 +74,12 @@ export class Member implements RunningBroker {
   private presence: Presence | null = null;
   private peerServer: PeerServer | null = null;
   private peersAt: NodeAddress | null = null;
+  private readonly look: LogLook;
+  private readonly view: ClusterView;
   private stopReason: string | null = null;
+  private readonly tally = new Tally();
+  /** The next time it follows, it leaves the lead to others for a while. */
+  private holdsBack = false;
   private last = 0;
   private epoch = 0;
 
@@ -79,6 +97,16 @@ export class Member implements RunningBroker {
       this.beginningEnded = resolve;
     });
     this.timing = new Timing(systemClock, (error) => this.fail(error as Error));
+    this.look = new LogLook(client, this.timing);
+    this.view = clusterViewOf({
+      settings: live.settings,
+      look: this.look,
+      nodes: () => this.nodes,
+      counts: () => this.tally.counts(this.term, this.copies),
+      leads: () => this.term?.broker != null,
+      stepDown: (user) => this.stepDown(user),
+      snapshot: () => this.snapshot(),
+    });
     this.ran = this.run().catch((error: unknown) => this.fail(error as Error));
   }
 
@@ -106,6 +134,7 @@ export class Member implements RunningBroker {
   /** Releases what it holds besides the tables and the client. */
   async release(): Promise<void> {
     this.presence?.stop();
+    this.look.stop();
     this.copies?.stop();
     await this.peerServer?.close();
     this.timing.stop();
@@ -126,23 +155,41 @@ export class Member implements RunningBroker {
     const { standby, term, live } = this;
     const place = term?.log.place ?? standby?.follower.place ?? null;
     const applied = term?.log.appliedSeq ?? standby?.follower.applied.seq ?? 0;
+    // A leader has all that counts, though its tables may take a while.
+    const reached = term?.log.place.seq ?? standby?.follower.reached ?? 0;
     this.epoch = place?.epoch ?? this.epoch;
-    this.last = Math.max(this.last, place?.seq ?? 0, standby?.last ?? 0);
+    this.last = Math.max(this.last, place?.seq ?? 0, standby?.last ?? 0, this.look.last);
     const { clusterNode, clusterAdvertise } = live.settings;
     const [amqp] = this.addresses;
     return {
       node: clusterNode as string,
+      name: live.settings.nodeName,
       role: this.role,
       version: readVersion(),
       epoch: this.epoch,
+      reached,
       applied,
       last: this.last,
+      lagMs: this.look.lagMs(reached),
       ignored: standby?.follower.ignored ?? 0,
       amqp: clusterAdvertise ?? (amqp === undefined ? null : reachable(amqp)),
       peers: this.peersAt,
       snapshots: this.copies?.places ?? [],
       upMs: Math.round(systemClock.monotonicMs() - this.startedMs),
     };
+  }
+
+  private stepDown(user: string): void {
+    this.logger.warn({ user }, 'asked to step down');
+    this.holdsBack = true;
+    // After the answer to the one that asked.
+    void this.timing.pause(STEP_DOWN_MS).then(() => this.term?.stop(STEPPED_DOWN));
+  }
+
+  private snapshot(): Promise<number> {
+    const { copies } = this;
+    if (copies !== null) return copies.make();
+    return Promise.reject(new StoreError('this node does not follow the log yet', 'try again'));
   }
 
   private async run(): Promise<void> {
@@ -153,7 +200,7 @@ export class Member implements RunningBroker {
       let end: StandbyEnd;
       let place: LogPlace;
       try {
-        place = await this.placeOf(opened);
+        place = await placeOf(opened, this.client, this.live.settings.clusterName);
         end = await this.standBy(opened, place);
       } catch (error) {
         await closeStore(opened, false);
@@ -205,25 +252,6 @@ export class Member implements RunningBroker {
     return opened;
   }
 
-  /** Where the tables are in the log. Rejects with a StoreError where they are not of it. */
-  private async placeOf({ store, folder }: OpenedStore): Promise<LogPlace> {
-    const { id } = await this.client.state();
-    const place = readPlace(store);
-    const where = folder?.path ?? 'memory';
-    if (place === null) {
-      if (isNew(store)) return { ...LOG_START, logId: id };
-      throw new StoreError(
-        `${where} holds the data of a broker that was in no cluster`,
-        'begin a log with it (leveret cluster new-log), or name an empty folder',
-      );
-    }
-    if (place.logId === id) return place;
-    throw new StoreError(
-      `${where} follows another log than the one of cluster ${this.live.settings.clusterName}`,
-      'name the folder of this cluster, or an empty one, which is filled from the log',
-    );
-  }
-
   /** The snapshots of the log that the tables are known to be of. */
   private copiesOf(logId: string): Copies {
     if (this.copies === null) {
@@ -246,7 +274,9 @@ export class Member implements RunningBroker {
       format: FORMAT_VERSION,
       leaseMs: clusterLeaseMs,
       renewMs: clusterRenewMs,
+      holdBackMs: this.holdsBack ? clusterLeaseMs + HOLD_BACK_MS : 0,
     };
+    this.holdsBack = false;
     const standby = new Standby(store, place, client, settings, timing);
     const copies = this.copiesOf(place.logId);
     await copies.keeper.start();
@@ -256,7 +286,13 @@ export class Member implements RunningBroker {
     this.presence?.tell();
     this.beginningEnded();
     copies.copies({ leads: false, copyTo: (folder) => store.copyTo(folder) });
-    const closePorts = await this.openProxy(standby);
+    const closePorts = await openProxyPorts(
+      live.settings,
+      () => this.leaderPort(),
+      logger,
+      timing,
+      () => standby.follower.place.epoch,
+    );
     try {
       return await standby.run();
     } finally {
@@ -264,24 +300,6 @@ export class Member implements RunningBroker {
       copies.copies(null);
       this.standby = null;
     }
-  }
-
-  /** Opens the AMQP ports while another node leads, where they are to be; what is returned closes them. */
-  private async openProxy(standby: Standby): Promise<() => void> {
-    const { settings } = this.live;
-    if (settings.clusterFollower !== 'proxy') return () => {};
-    const ports = new ProxyPorts(settings, () => this.leaderPort(), this.logger);
-    await ports.open();
-    let { epoch } = standby.follower.place;
-    const stopWatching = this.timing.every(EPOCH_MS, async () => {
-      const now = standby.follower.place.epoch;
-      if (now !== epoch) ports.leaderChanged();
-      epoch = now;
-    });
-    return () => {
-      stopWatching();
-      ports.close();
-    };
   }
 
   private async lead(
@@ -292,10 +310,12 @@ export class Member implements RunningBroker {
     const { client, live, logger, lines, timing } = this;
     const { clusterLeaseMs: leaseMs, clusterRenewMs: renewMs } = live.settings;
     logger.info({ epoch: end.place.epoch }, 'this node leads');
-    const around = { live, client, logger, lines, timing, logId, lease: { leaseMs, renewMs } };
+    const lease = { leaseMs, renewMs };
+    const around = { live, client, logger, lines, timing, logId, lease, view: this.view };
     const term = new Term(around, opened, end);
     const copies = this.copiesOf(logId);
     this.term = term;
+    this.tally.begins();
     if (this.stopReason !== null) term.stop(this.stopReason);
     copies.copies({ leads: true, copyTo: (folder) => term.store.copyTables(folder) });
     try {
@@ -307,6 +327,7 @@ export class Member implements RunningBroker {
       });
     } finally {
       copies.copies(null);
+      this.tally.ended(term);
       this.term = null;
     }
   }

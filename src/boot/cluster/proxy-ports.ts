@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { AmqpProxy, type LeaderPort } from '../../cluster/proxy.ts';
+import type { Timing } from '../../cluster/timing.ts';
 import type { Settings } from '../../config/settings.ts';
 import { thisMachine } from '../../server/backpressure/machine.ts';
 import type { Acceptor, Listener } from '../../server/listen/listener.ts';
@@ -17,8 +18,37 @@ import { Guard } from '../../util/guard.ts';
 import { TICK_MS, TimerWheel } from '../../util/timers.ts';
 import { listenAddresses } from '../from-settings.ts';
 
+/** How often it looks whether another node leads, ms: connections to one that only hangs are cut. */
+const EPOCH_MS = 250;
+
+/**
+ * Opens the AMQP ports of a node that does not lead, where they are to be; resolves with what closes them. `epoch` changes when
+ * another node leads. Rejects with the system's error, or with a TlsError.
+ */
+export async function openProxyPorts(
+  settings: Settings,
+  leader: () => LeaderPort | null,
+  log: Logger,
+  timing: Timing,
+  epoch: () => number,
+): Promise<() => void> {
+  if (settings.clusterFollower !== 'proxy') return () => {};
+  const ports = new ProxyPorts(settings, leader, log);
+  await ports.open();
+  let seen = epoch();
+  const stopWatching = timing.every(EPOCH_MS, async () => {
+    const now = epoch();
+    if (now !== seen) ports.leaderChanged();
+    seen = now;
+  });
+  return () => {
+    stopWatching();
+    ports.close();
+  };
+}
+
 /** The ports, while they are open. */
-export class ProxyPorts implements Acceptor {
+class ProxyPorts implements Acceptor {
   readonly log: Logger;
   readonly clock = systemClock;
   readonly wheel: TimerWheel;

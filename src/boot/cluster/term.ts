@@ -9,6 +9,7 @@ import type { Timing } from '../../cluster/timing.ts';
 import { readDefinitionFiles } from '../../config/definition-files.ts';
 import type { LiveSettings } from '../../config/live/live-settings.ts';
 import { readVersion } from '../../config/version.ts';
+import type { ClusterView } from '../../management/cluster/cluster-view.ts';
 import { LoggedStore } from '../../store/log/logged-store.ts';
 import type { OpenedStore } from '../../store/opened-store.ts';
 import { Appender } from '../../store/replicated/appender.ts';
@@ -34,6 +35,8 @@ export interface TermAround {
   readonly timing: Timing;
   readonly lease: { readonly leaseMs: number; readonly renewMs: number };
   readonly logId: string;
+  /** What tools see of the cluster. */
+  readonly view: ClusterView;
 }
 
 /** A node that leads. */
@@ -106,7 +109,7 @@ export class Term {
   }
 
   private async start(): Promise<RunningBroker> {
-    const { live, logger, lines } = this.around;
+    const { live, logger, lines, view } = this.around;
     const { settings } = live;
     const definitions = await readDefinitionFiles(settings.loadDefinitions);
     checkDefinitions(definitions, settings);
@@ -120,6 +123,7 @@ export class Term {
       opened: this.opened,
       embedding: null,
       lead: leadOf(this.leadership),
+      cluster: view,
     });
   }
 }

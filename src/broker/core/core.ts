@@ -59,6 +59,8 @@ export interface CoreOptions {
   readonly scratch?: Scratch | null;
   /** How the node is called, as peers are told. */
   readonly nodeName?: string;
+  /** What the cluster is called unless a user says otherwise; null: as the node. */
+  readonly clusterName?: string | null;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType?: QueueTypeName | null;
 }
@@ -70,6 +72,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly clock: Clock;
   /** How the node is called, as peers are told. */
   readonly nodeName: string;
+  /** What the cluster is called unless a user says otherwise. */
+  readonly clusterName: string;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType: QueueTypeName | null;
   readonly time: BrokerTime;
@@ -126,12 +130,14 @@ export class BrokerCore implements QueueHost, CompactionHost {
       memoryBytesMax = Infinity,
       scratch = null,
       nodeName = NODE_NAME,
+      clusterName = null,
       defaultQueueType = null,
     }: CoreOptions = {},
   ) {
     this.store = store;
     this.clock = clock;
     this.nodeName = nodeName;
+    this.clusterName = clusterName ?? nodeName;
     this.defaultQueueType = defaultQueueType;
     this.listener = listener;
     this.time = new BrokerTime(clock, store);

@@ -93,6 +93,11 @@ export class Snapshots {
     return this.broker.core.nodeName;
   }
 
+  /** What the cluster is called unless a user says otherwise. */
+  get clusterName(): string {
+    return this.broker.core.clusterName;
+  }
+
   constructor(broker: Broker, host: ServerPort) {
     this.broker = broker;
     this.host = host;

@@ -2,6 +2,7 @@
 // have no password, by a setting: they say which ports are open, and nothing of what the broker holds.
 
 import type { Call } from '../call.ts';
+import { criticalReason } from '../cluster/rows.ts';
 import { badRequest } from '../http-error.ts';
 import { Answer, get, probe, type Result, type Route } from '../route.ts';
 import { listeners, ofThisNode } from './overview.ts';
@@ -20,7 +21,11 @@ export const HEALTH_ROUTES: readonly Route[] = [
     return failed(suspended ? 'listeners are suspended' : 'no AMQP listener is open', {});
   }),
   probe('/health/checks/below-node-connection-limit', ok),
-  probe('/health/checks/node-is-quorum-critical', single),
+  probe('/health/checks/node-is-quorum-critical', ({ context: { cluster } }) => {
+    if (cluster === null) return single();
+    const reason = criticalReason(cluster);
+    return reason === null ? ok() : failed(reason, {});
+  }),
   probe('/health/checks/node-is-mirror-sync-critical', single),
   probe('/health/checks/certificate-expiration/:within/:unit', certificates),
   probe('/health/checks/port-listener/:port', (call) => {

@@ -4,6 +4,8 @@
 import { detailsOf, meanOf, withPast } from '../../broker/view/history/past.ts';
 import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
 import { type Call, textOf } from '../call.ts';
+import type { ClusterView } from '../cluster/cluster-view.ts';
+import { otherNodeRow, standingOf } from '../cluster/rows.ts';
 import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { done, get, post, put, type Route } from '../route.ts';
@@ -14,8 +16,18 @@ export const CLUSTER_NAME = 'cluster_name';
 
 export const OVERVIEW_ROUTES: readonly Route[] = [
   get('/overview', 'management', overview),
-  get('/nodes', 'monitoring', async (call) => [await node(call)]),
+  get('/nodes', 'monitoring', async (call) => {
+    const { cluster } = call.context;
+    const own = await node(call);
+    if (cluster === null) return [own];
+    // The one that answers first: where there is one, programs take the first.
+    const others = cluster.nodes().filter(({ self }) => !self);
+    return [own, ...others.map((each) => otherNodeRow(cluster, each))];
+  }),
   get('/nodes/:node', 'monitoring', async (call) => {
+    const { cluster } = call.context;
+    const named = cluster?.nodes().find(({ name }) => name === call.param('node'));
+    if (cluster !== null && named?.self === false) return otherNodeRow(cluster, named);
     ofThisNode(call);
     return node(call);
   }),
@@ -86,7 +98,7 @@ export function ofThisNode(call: Call): void {
 
 function clusterName(call: Call): string {
   const set = call.view.defined.globalParameter(CLUSTER_NAME);
-  return typeof set?.value === 'string' ? set.value : call.view.snapshots.node;
+  return typeof set?.value === 'string' ? set.value : call.view.snapshots.clusterName;
 }
 
 function exchangeTypes(call: Call): object[] {
@@ -185,7 +197,8 @@ function contexts(call: Call): object[] {
 }
 
 async function node(call: Call): Promise<object> {
-  const { facts, clock } = call.context;
+  const { facts, clock, cluster } = call.context;
+  const standing = cluster?.nodes().find(({ self }) => self);
   const { snapshots } = call.view;
   const resources = call.view.resources();
   const { connections, queues } = await call.walked(snapshots.totals(snapshots.vhostNames));
@@ -230,6 +243,7 @@ async function node(call: Call): Promise<object> {
     ...snapshots.churn(),
     ...commitsOf(call),
     ...pastOfNode(call),
+    ...(standing === undefined ? {} : { leveret: standingOf(cluster as ClusterView, standing) }),
   };
 }
 

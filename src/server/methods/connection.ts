@@ -33,10 +33,10 @@ export function sendStart(connection: MethodConnection): void {
   });
 }
 
-/** What the cluster is called: as a user has set it, else as the node. A long name would not fit into this frame. */
+/** What the cluster is called: as a user has set it, else as settings have it or the node. A long name would not fit into this frame. */
 function clusterNameOf({ globalParameters, core }: Broker): string {
   const set = globalParameters.find('cluster_name')?.value;
-  return typeof set === 'string' && isShort(set) ? set : core.nodeName;
+  return typeof set === 'string' && isShort(set) ? set : core.clusterName;
 }
 
 /** Handles a method on channel 0. */

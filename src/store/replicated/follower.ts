@@ -74,6 +74,11 @@ export class Follower implements LogReader {
     return this.durable;
   }
 
+  /** The record up to which the tables have all changes, durably: some behind `applied` may have none. */
+  get reached(): number {
+    return this.underWayBytes === 0 ? this.whole.seq : this.durable.seq;
+  }
+
   get ignored(): number {
     return this.chain.ignored;
   }

@@ -1,6 +1,7 @@
 // Owns the log of a leader, as its store sees it: batches go to the replicated log, and are durable once they count there.
 // Never decides whether this node leads.
 
+import { Histogram } from '../../util/histogram.ts';
 import { StoreError } from '../errors.ts';
 import type { BatchLog, TablesMark } from '../log/batch-log.ts';
 import type { Store } from '../port.ts';
@@ -41,6 +42,10 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   private failure: Error | null = null;
   private failureListener: (error: Error) => void = ignore;
   private closed = false;
+  /** How long batches took until they counted in the log. */
+  readonly appends = new Histogram();
+  /** What was submitted and does not count yet, bytes. */
+  inflightBytes = 0;
   /** When the log last took something, in ms of the monotonic clock. */
   ackedMs: number;
 
@@ -74,6 +79,11 @@ export class ReplicatedLog implements BatchLog, TablesMark {
     return this.applied;
   }
 
+  /** How often it had to read the log to know what had become of its records. */
+  get resyncs(): number {
+    return this.appender.counts.resyncs;
+  }
+
   hasRoom(bodyBytes: number): boolean {
     // One that is larger than all goes alone.
     return this.used === 0 || this.used + bodyBytes <= this.bytes;
@@ -94,8 +104,12 @@ export class ReplicatedLog implements BatchLog, TablesMark {
     this.used += bodyBytes;
     const { leading } = this;
     const write = (): void => {
+      const beganMs = this.nowMs();
+      this.inflightBytes += bodyBytes;
       void this.submit(inRecords(parts, this.partBytes)).then((acked) => {
+        this.inflightBytes -= bodyBytes;
         if (!acked) return;
+        this.appends.add(this.nowMs() - beganMs);
         this.unapplied.push({ number, place: this.appender.place, bytes: bodyBytes });
         leading.whenSure(() => this.end(null));
       });

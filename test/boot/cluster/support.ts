@@ -1,0 +1,151 @@
+// Owns whole nodes of a cluster in this process, over one log in memory. Never checks anything.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { type ClusterLog, startMember } from '../../../src/boot/cluster/member.ts';
+import type { RunningBroker } from '../../../src/boot/serve.ts';
+import { peerKey } from '../../../src/cluster/peers/peer-key.ts';
+import { LiveSettings } from '../../../src/config/live/live-settings.ts';
+import { defaultSettings, type Settings } from '../../../src/config/settings.ts';
+import type { LogFacts } from '../../../src/store/replicated/log-client.ts';
+import { MemoryLogClient, SharedLog } from '../../store/replicated/memory-log-client.ts';
+
+type Listener = (part: string, bytes: Buffer) => void;
+
+/** What all nodes share: the log, the machines that seem to keep it, and what nodes tell one another. */
+class Shared {
+  readonly log = new SharedLog();
+  readonly listeners = new Set<Listener>();
+  /** Which of the machines have all of the log. */
+  current = [true, true, true];
+}
+
+class MemoryClusterLog extends MemoryLogClient implements ClusterLog {
+  private readonly shared: Shared;
+  /** Whether it is cut off from all others. */
+  cut = false;
+
+  constructor(shared: Shared) {
+    super(shared.log, (call) => (this.cut ? call.lose() : call.pass()));
+    this.shared = shared;
+  }
+
+  tell(part: string, bytes: Buffer): void {
+    if (!this.cut) for (const listener of this.shared.listeners) listener(part, bytes);
+  }
+
+  onTold(listener: Listener): () => void {
+    this.shared.listeners.add(listener);
+    return () => this.shared.listeners.delete(listener);
+  }
+
+  facts(): Promise<LogFacts> {
+    const replicas = this.shared.current.map((current, i) => ({
+      name: `m${i}`,
+      current,
+      lag: current ? 0 : 7,
+    }));
+    return Promise.resolve({ server: 'm0', version: '2', leader: 'm1', replicas, syncs: true });
+  }
+}
+
+/** An answer of the HTTP API. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  // Answers have any shape: tests say which they expect.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly json: any;
+}
+
+/** A node that runs. */
+export class TestNode {
+  readonly name: string;
+  readonly client: ClusterLog & { cut: boolean };
+  readonly broker: RunningBroker;
+
+  constructor(name: string, client: ClusterLog & { cut: boolean }, broker: RunningBroker) {
+    this.name = name;
+    this.client = client;
+    this.broker = broker;
+  }
+
+  /** The port of a listener, such as `management.tcp`; undefined: it has none now. */
+  port(key: string): number | undefined {
+    return this.broker.addresses.find((each) => each.key === key)?.port;
+  }
+
+  url(key = 'management.tcp'): string {
+    return `http://127.0.0.1:${this.port(key)}`;
+  }
+
+  /** Calls a path below /api. */
+  async call(method: string, path: string, user = 'guest:guest', body?: object): Promise<Answer> {
+    const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+    const response = await fetch(`${this.url()}/api${path}`, {
+      method,
+      headers: user === '' ? {} : { authorization },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    return { status: response.status, text, json: isJson ? JSON.parse(text) : undefined };
+  }
+}
+
+/** A cluster with its nodes. */
+export class TestCluster {
+  readonly nodes: TestNode[] = [];
+  private readonly shared = new Shared();
+  private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-'));
+
+  get log(): SharedLog {
+    return this.shared.log;
+  }
+
+  /** Which of the machines of the log have all of it. */
+  set current(current: boolean[]) {
+    this.shared.current = current;
+  }
+
+  /** Starts a node, which follows then. */
+  async start(name: string, changes: Partial<Settings> = {}): Promise<TestNode> {
+    const settings: Settings = {
+      ...defaultSettings(),
+      nodeName: `leveret@${name}`,
+      dataDir: join(this.folder, name),
+      tcpListeners: new Map([['default', { host: '127.0.0.1', port: 0 }]]),
+      managementPort: 0,
+      prometheusPort: 0,
+      clusterLog: 'nats',
+      clusterName: 'shop',
+      clusterNode: name,
+      clusterLeaseMs: 1500,
+      clusterRenewMs: 300,
+      ...changes,
+    };
+    const client = new MemoryClusterLog(this.shared);
+    const key = await peerKey('0123456789abcdef');
+    const logger = pino({ level: 'silent' });
+    const broker = await startMember(LiveSettings.of(settings), client, key, logger);
+    const node = new TestNode(name, client, broker);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** The node that leads, once one does that serves clients. */
+  async leader(): Promise<TestNode> {
+    for (;;) {
+      const found = this.nodes.find((node) => node.port('listeners.tcp.default') !== undefined);
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map(({ broker }) => broker.close('the test is over')));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
