@@ -195,6 +195,9 @@ async function suitRoom(
 /** A stream that another node has begun to make is in use and not yet found; servers that have just started count as away. */
 const PASSING: ReadonlySet<number> = new Set([STREAM_NOT_FOUND, NO_PEERS]);
 
+/** The servers have set aside less than the log may take. */
+const NO_STORAGE = 10047;
+
 /** Tries until the servers can do it, or say why they cannot. */
 async function patiently<T>(run: () => Promise<T>): Promise<T> {
   const endMs = systemClock.monotonicMs() + PATIENCE_MS;
@@ -207,13 +210,11 @@ async function patiently<T>(run: () => Promise<T>): Promise<T> {
         cause instanceof UnansweredError || cause.status === 503 || PASSING.has(cause.code);
       if (!mayPass || systemClock.monotonicMs() >= endMs) {
         const what = `NATS has not made the streams of the log: ${cause.message}`;
-        throw new StoreError(
-          what,
-          'see that JetStream is on and has room, and the rights of the user',
-          {
-            cause,
-          },
-        );
+        const hint =
+          cause instanceof NatsError && cause.code === NO_STORAGE
+            ? 'raise max_file_store in the jetstream block of the servers, or lower cluster.log_bytes_max'
+            : 'see that JetStream is on and has room, and the rights of the user';
+        throw new StoreError(what, hint, { cause });
       }
     }
     await pause(AGAIN_MS);
