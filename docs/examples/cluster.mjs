@@ -1,6 +1,10 @@
 // A producer and a consumer with a list of hosts, over changes of the leader: nothing that was confirmed is lost, and what
 // comes twice is flagged or known by its id.
 //
+//   producer -> [example.cluster] -> consumer, which knows what comes twice by its id
+//      |               on the node that leads         |
+//      +--- the next host of the list when it is gone --+
+//
 //   HOSTS=amqp://n1:5672,amqp://n2:5672,amqp://n3:5672 SECONDS=120 node docs/examples/cluster.mjs
 //
 // Kill the leader as often as you like meanwhile: docs/cluster.md has a cluster to try it on.
