@@ -12,6 +12,7 @@ import { groupCommand, type LiveVerb, liveCommand, type VerbGroup } from './verb
 import type { LoneVerb, Verb } from './verb/verb.ts';
 import { commandsOf } from './verb/verb-runner.ts';
 import { checkCommand } from './verbs/check.ts';
+import { clusterCommand } from './verbs/cluster/cluster.ts';
 import { compactCommand } from './verbs/compact.ts';
 
 import { definitionVerbs } from './verbs/definitions.ts';
@@ -67,6 +68,7 @@ export function buildProgram(): Command {
     .addCommand(compactCommand())
     .addCommand(restoreCommand())
     .addCommand(configCommand())
+    .addCommand(clusterCommand())
     .commandsGroup('Look at a running broker, and manage it:');
   for (const verb of [statusVerb, topVerb]) program.addCommand(liveCommand(verb));
   for (const group of GROUPS) program.addCommand(groupCommand(group));

@@ -17,7 +17,16 @@ function leaves(command: Command, path: readonly string[] = []): [string, Comman
 
 const VERBS = leaves(buildProgram());
 /** What runs until it is stopped, or prints a script. */
-const OTHERWISE = ['start', 'completion', 'help', 'stop', 'shutdown', 'restart', '__names'];
+const OTHERWISE = [
+  'start',
+  'cluster demo',
+  'completion',
+  'help',
+  'stop',
+  'shutdown',
+  'restart',
+  '__names',
+];
 const longs = (command: Command): string[] => command.options.flatMap(({ long }) => long ?? []);
 
 describe('every verb', () => {
