@@ -20,7 +20,7 @@ import type { KeptLines } from '../util/log/kept-lines.ts';
 import { HeapGrowth } from '../util/system/heap-growth.ts';
 import { bringsUsers, loadDefinitions } from './definitions.ts';
 import { accessSettings, listenAddresses } from './from-settings.ts';
-import { Tools } from './tools.ts';
+import { type LentPorts, Tools } from './tools.ts';
 
 /** How a broker is made that shares its process with the program that started it. */
 export interface Embedding {
@@ -47,6 +47,8 @@ export interface RunningBroker {
   renewTls(): void;
   /** Takes a connection that another node has handed on, see `ProxiedSockets`. */
   takeProxied?(socket: Socket): void;
+  /** Its ports for tools, which take what another node has handed on. */
+  readonly tools?: Tools;
   /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
   close(reason: string): Promise<void>;
 }
@@ -64,6 +66,8 @@ export interface Start {
   /** Given for one that leads others, with what its tools see of them. */
   readonly lead?: Lead;
   readonly cluster?: ClusterView;
+  /** The ports of tools where they are open already. */
+  readonly ports?: LentPorts;
 }
 
 /** What a broker goes by that leads others. */
@@ -132,7 +136,7 @@ async function settled({ opened, logger }: Start, { server, failed }: Recovered)
 async function serve(start: Start, recovered: Recovered): Promise<RunningBroker> {
   const { live, settings, logger, lines, version, opened, embedding } = start;
   const { server, machine, clock, failed } = recovered;
-  live.onChange(() => {
+  const stopFollowing = live.onChange(() => {
     server.settingsChanged();
     // A program says itself which of its users are loopback users.
     if (embedding === null) server.broker.access.login.loopbackUsers = settings.loopbackUsers;
@@ -142,9 +146,9 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
   const amqp = await server.listen(listenAddresses(settings));
   const dataDir = opened.folder?.path ?? null;
   const backup = dataDir === null ? null : backupOf(server, opened.store, dataDir);
-  const cluster = start.cluster ?? null;
-  const looked = { server, live, cluster, machine, dataDir, version, logger, lines, clock, backup };
-  const tools = new Tools(looked);
+  const { cluster = null, ports = null } = start;
+  const around = { live, dataDir, version, logger, lines, clock };
+  const tools = new Tools({ ...around, server, cluster, ports, machine, backup });
   await tools.listen().catch(async (error: unknown) => {
     await server.closeConnections('the start failed');
     throw error;
@@ -156,6 +160,7 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
   };
   const close = async (reason: string): Promise<void> => {
     // Its port is closed at once; what came over it is told and ends with all others.
+    stopFollowing();
     const toolsClosed = tools.close();
     await server.closeConnections(reason);
     await toolsClosed;
@@ -164,7 +169,8 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
     await closeStore(opened);
   };
   const takeProxied = (socket: Socket): void => server.proxied.accept(socket);
-  return { addresses, firstUser: server.firstUser, failed, renewTls, takeProxied, close };
+  const { firstUser } = server;
+  return { addresses, firstUser, failed, renewTls, takeProxied, tools, close };
 }
 
 /** What copies the data of a broker that runs. */

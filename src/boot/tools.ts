@@ -5,23 +5,21 @@ import { readdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { CertificateView } from '../broker/view/server-port.ts';
 import { View } from '../broker/view.ts';
 import type { LiveSettings } from '../config/live/live-settings.ts';
-import { MANAGEMENT_PORT, PROMETHEUS_PORT } from '../config/management-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Context } from '../management/context.ts';
-import type { Secure, ToolListener, ToolServer } from '../management/listen.ts';
+import type { ToolServer } from '../management/listen.ts';
 import type { Machine } from '../server/backpressure/machine.ts';
 import type { ListenAddress } from '../server/listen/listener.ts';
-import { listenAt } from '../server/listen/loopback.ts';
+import { ProxiedSockets } from '../server/listen/proxied-sockets.ts';
 import type { Server } from '../server/server.ts';
-import type { TlsContext } from '../server/tls/context.ts';
-import { TlsFiles } from '../server/tls/files.ts';
+import type { TlsPeer } from '../server/tls/peer.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KeptLines } from '../util/log/kept-lines.ts';
+import { noteTls } from '../util/proxy/handed-on.ts';
 import { WheelTimer } from '../util/timers.ts';
-import { type ToolName, tlsNames, tlsSettings } from './tool-tls.ts';
+import { ToolPorts, type ToolServers } from './tool-ports.ts';
 
 /** The broker that tools look at, and what is around it. */
 export interface Looked {
@@ -38,212 +36,115 @@ export interface Looked {
   readonly lines: KeptLines;
   readonly clock: Clock;
   readonly backup: Context['backup'];
+  /** Null: the broker opens its own. */
+  readonly ports: LentPorts | null;
 }
 
-/** The port of one tool, as the settings have it. */
-interface Wanted {
-  readonly key: string;
-  /** What it is for, in the log. */
-  readonly what: string;
-  readonly protocol: string;
-  readonly port: number | null;
-  /** The port unless the operator chooses another; null: there is none. */
-  readonly usual: number | null;
-  readonly host: string | null;
-  /** The certificate that it shows; null: it speaks no TLS. */
-  readonly tls: TlsFiles | null;
-  /** Loads what serves there: a broker without these ports does not pay for it. */
-  readonly tool: () => Promise<ToolServer>;
+/** Ports that are open already, and that a broker takes over while it leads. */
+export interface LentPorts {
+  readonly ports: ToolPorts;
+  /** The broker serves there now. */
+  lent(): void;
+  /** Takes them back; resolves once the broker is given no connection any more. */
+  giveBack(): Promise<void>;
 }
-
-const HOST = 'localhost';
 
 /** What tools connect to, while a broker runs. */
-export class Tools {
+export class Tools implements ToolServers {
   private readonly looked: Looked;
   private readonly context: Context;
-  private readonly open: {
-    readonly key: string;
-    readonly listener: ToolListener;
-    readonly tls: TlsFiles | null;
-  }[] = [];
+  private readonly ports: ToolPorts;
+  private readonly proxied: ProxiedSockets;
   private readonly timers: WheelTimer[] = [];
-  private readonly tls: TlsFiles;
-  private readonly metricsTls: TlsFiles;
-  private management: ToolServer | null = null;
-  private metrics: ToolServer | null = null;
-  private closeControl: () => Promise<void> = async () => {};
+  private managementServer: ToolServer | null = null;
+  private metricsServer: ToolServer | null = null;
 
   constructor(looked: Looked) {
     this.looked = looked;
+    const { clock, live, logger, server } = looked;
+    const around = { clock, live, logger, guard: server.peerGuard };
+    this.ports = looked.ports?.ports ?? new ToolPorts(around, this);
     this.context = this.makeContext();
-    const { clock, logger } = looked;
-    const { settings } = looked.live;
-    const filesOf = (tool: ToolName): TlsFiles =>
-      new TlsFiles(tlsSettings(tool, settings), clock, logger, tlsNames(tool, settings));
-    this.tls = filesOf('management');
-    this.metricsTls = filesOf('prometheus');
+    this.proxied = new ProxiedSockets({
+      wheel: server.wheel,
+      peerGuard: server.peerGuard,
+      mayAccept: () => true,
+      accepted: (socket, tls) => this.takeHandedOn(socket, tls),
+    });
   }
 
   /** Where tools connect. */
   get addresses(): ListenAddress[] {
-    return this.open.map(({ key, listener }) => {
-      const { host, port, protocol } = listener.address;
-      return { key, host, port, tls: protocol.startsWith('https') };
-    });
+    return this.ports.addresses;
   }
 
   /**
-   * Opens the ports. One that is taken is an error of the system; but where it is the usual one, which
-   * a RabbitMQ on the machine may have, the broker goes without, and says so.
+   * Opens the ports, or takes those over that are open. One that is taken is an error of the system; but where it is the
+   * usual one, which a RabbitMQ on the machine may have, the broker goes without, and says so.
    */
   async listen(): Promise<void> {
-    const wanted = this.wanted();
-    try {
-      for (const each of wanted) await this.attempt(each);
-      await this.openControl();
-    } catch (error) {
-      await this.close();
-      throw error;
+    if (this.looked.ports !== null) {
+      await this.ports.serveBy(this);
+      this.looked.ports.lent();
+      return;
     }
+    const { dataDir } = this.looked;
+    await this.ports.listen();
+    if (dataDir !== null) await this.ports.openControl(dataDir);
   }
 
   async close(): Promise<void> {
     for (const timer of this.timers) this.looked.server.wheel.cancel(timer);
-    this.management?.close();
-    await Promise.all([...this.open.map(({ listener }) => listener.close()), this.closeControl()]);
+    const { ports } = this.looked;
+    // Nothing may come to a server that is closed.
+    if (ports !== null) await ports.giveBack();
+    const closed = ports === null ? this.ports.close() : null;
+    this.managementServer?.close();
+    this.metricsServer?.close();
+    await closed;
   }
 
   /** Reads the certificate again, for clients that connect from now on. */
   renewTls(): void {
-    for (const files of [this.tls, this.metricsTls]) this.renewFiles(files);
+    this.ports.renewTls();
   }
 
-  /** The certificates that these files are shown as. */
-  private shownBy(files: TlsFiles): readonly CertificateView[] {
-    const ports = this.open.filter(({ tls }) => tls === files);
-    return files.shownAt(ports.map(({ listener }) => ({ port: listener.address.port, tls: true })));
+  /** Takes a connection of the HTTP API that another node has handed on, as its client's; see ProxiedSockets. */
+  takeProxied(socket: Socket): void {
+    this.proxied.accept(socket);
   }
 
-  private renewFiles(files: TlsFiles): void {
-    const context = files.renew();
-    if (context === null) return;
-    for (const { listener, tls } of this.open) if (tls === files) listener.renew(context.options);
+  /** The same for one of the control socket there. */
+  takeProxiedLocal(socket: Socket): void {
+    socket.pause();
+    const taken = this.management().then((server) => server.takeLocal(socket));
+    this.looked.server.peerGuard.promise('control socket', taken, () => socket.destroy());
   }
 
-  private wanted(): readonly Wanted[] {
-    const { settings } = this.looked.live;
-    const management = { what: 'HTTP API and web UI', tool: () => this.managementServer() };
-    const metrics = { what: 'metrics for Prometheus', tool: () => this.metricsServer() };
-    return [
-      {
-        ...management,
-        key: 'management.tcp',
-        protocol: 'http',
-        port: settings.managementPort,
-        usual: MANAGEMENT_PORT,
-        host: settings.managementHost,
-        tls: null,
-      },
-      {
-        ...management,
-        key: 'management.ssl',
-        protocol: 'https',
-        port: settings.managementSslPort,
-        usual: null,
-        host: settings.managementSslHost,
-        tls: this.tls,
-      },
-      {
-        ...metrics,
-        key: 'prometheus.tcp',
-        protocol: 'http/prometheus',
-        port: settings.prometheusPort,
-        usual: PROMETHEUS_PORT,
-        host: settings.prometheusHost,
-        tls: null,
-      },
-      {
-        ...metrics,
-        key: 'prometheus.ssl',
-        protocol: 'https/prometheus',
-        port: settings.prometheusSslPort,
-        usual: null,
-        host: settings.prometheusSslHost,
-        tls: this.metricsTls,
-      },
-    ];
+  private takeHandedOn(socket: Socket, tls: TlsPeer | null): void {
+    noteTls(socket, tls);
+    socket.pause();
+    const taken = this.management().then((server) => server.takeHandedOn(socket));
+    this.looked.server.peerGuard.promise('HTTP connection', taken, () => socket.destroy());
   }
 
-  private async metricsServer(): Promise<ToolServer> {
-    if (this.metrics === null) {
+  async metrics(): Promise<ToolServer> {
+    if (this.metricsServer === null) {
       const { prometheusPerObject: perObject, prometheusPath: path } = this.looked.live.settings;
       const { prometheusServer } = await import('../metrics/listen.ts');
-      this.metrics = prometheusServer(this.context, { perObject, path });
+      this.metricsServer = prometheusServer(this.context, { perObject, path });
     }
-    return this.metrics;
+    return this.metricsServer;
   }
 
-  /** Opens the control socket in the data folder. A broker that cannot have one goes without, and says so. */
-  private async openControl(): Promise<void> {
-    const { dataDir, logger, server } = this.looked;
-    if (dataDir === null || process.platform === 'win32') return;
-    const { openControlSocket } = await import('../management/http/control-socket.ts');
-    const failed = (err: unknown): void =>
-      logger.warn({ err }, 'no control socket: tools on this machine need a login');
-    const take = async (socket: Socket): Promise<void> =>
-      (await this.managementServer()).takeLocal(socket);
-    try {
-      this.closeControl = await openControlSocket(dataDir, server.peerGuard, take, failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  private async managementServer(): Promise<ToolServer> {
+  async management(): Promise<ToolServer> {
     const { managementServer } = await import('../management/listen.ts');
-    if (this.management === null) {
-      this.management = managementServer(this.context);
+    if (this.managementServer === null) {
+      this.managementServer = managementServer(this.context);
       const { startHistory } = await import('../management/history/looks.ts');
       startHistory(this.context);
     }
-    return this.management;
-  }
-
-  private async attempt(wanted: Wanted): Promise<void> {
-    const { key, what, protocol, port, usual, host, tls, tool } = wanted;
-    if (port === null) return;
-    const { live, logger } = this.looked;
-    const { tcpListeners, sslListeners } = live.settings;
-    const amqp = tcpListeners.get('default') ?? sslListeners.get('default');
-    const at = host ?? amqp?.host ?? HOST;
-    const { listenForTool } = await import('../management/listen.ts');
-    try {
-      const secure = tls === null ? null : await this.secure(tls);
-      await listenAt(at, port, async (host, port) => {
-        const place = { protocol, host, port };
-        const listener = await listenForTool(await tool(), place, secure, (error) =>
-          logger.error({ err: error, listener: key }, 'listener failed'),
-        );
-        this.open.push({ key, listener, tls });
-        return listener.address.port;
-      });
-    } catch (error) {
-      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (port !== usual || !taken) throw error;
-      const wayOut = `stop that program, or set ${key}.port to another port, or to none`;
-      logger.warn({ host: at, port }, `no ${what}: another program has the port; ${wayOut}`);
-    }
-  }
-
-  private async secure(files: TlsFiles): Promise<Secure> {
-    await files.load();
-    const { options, createServer } = files.current as TlsContext;
-    return {
-      options,
-      createServer,
-      handshakeTimeoutMs: this.looked.live.settings.sslHandshakeTimeoutMs,
-    };
+    return this.managementServer;
   }
 
   private makeContext(): Context {
@@ -283,8 +184,8 @@ export class Tools {
       get openProbes() {
         return settings.managementOpenProbes;
       },
-      ports: () => this.open.map(({ listener }) => listener.address),
-      certificates: () => [this.tls, this.metricsTls].flatMap((files) => this.shownBy(files)),
+      ports: () => this.ports.places,
+      certificates: () => this.ports.certificates,
       settings: live,
       acceptAmqp: (stream, below) => server.streams.accept(stream, below),
       backup,

@@ -4,11 +4,9 @@
 import type { Socket } from 'node:net';
 import { causeText } from '../store/errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { joinSockets } from '../util/proxy/join-sockets.ts';
 import { type ProxiedPeer, type ProxiedTls, writeProxyLine } from '../util/proxy/proxy-line.ts';
-import { PreciseTimer } from '../util/timers.ts';
 
-/** Once one side is gone, the other has so long to take what was sent to it. */
-const LEAVE_MS = 5000;
 /** A line about connections that could not be handed on comes this often at most. */
 const SAY_INTERVAL_MS = 5000;
 
@@ -84,7 +82,8 @@ export class AmqpProxy {
   }
 }
 
-function peerOf(socket: Socket, tls: ProxiedTls | null): ProxiedPeer {
+/** What a line tells of the client of a socket; `tls` is null without TLS. */
+export function peerOf(socket: Socket, tls: ProxiedTls | null): ProxiedPeer {
   const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
   return {
     peerHost: remoteAddress,
@@ -95,26 +94,12 @@ function peerOf(socket: Socket, tls: ProxiedTls | null): ProxiedPeer {
   };
 }
 
-/** Lets the bytes of two sockets through to one another, no faster than they are taken, until one is gone. */
+/** Lets the bytes of a client through to the leader, and back. */
 function join(socket: Socket, upstream: Socket, line: Buffer): void {
   if (socket.destroyed) {
     upstream.destroy();
     return;
   }
   upstream.write(line);
-  socket.pipe(upstream);
-  upstream.pipe(socket);
-  follow(socket, upstream);
-  follow(upstream, socket);
-}
-
-/** Has `other` end once `first` is gone, with what was sent to it before. */
-function follow(first: Socket, other: Socket): void {
-  first.once('close', () => {
-    if (other.destroyed) return;
-    const late = new PreciseTimer(() => other.destroy());
-    late.set(LEAVE_MS);
-    other.once('close', () => late.clear());
-    other.destroySoon();
-  });
+  joinSockets(socket, upstream);
 }

@@ -100,18 +100,36 @@ export class ToolServer {
     this.serveOn(socket, this.local);
   }
 
+  /**
+   * Serves a connection that another node has handed on, as that of its client: `socket` tells of that. What has come of it
+   * is still unread.
+   */
+  takeHandedOn(socket: Socket): void {
+    // Until it is served nothing must be read of it.
+    socket.pause();
+    this.serveOn(socket, this.sockets);
+  }
+
+  /** Cuts all connections, and goes on. */
+  cutAll(): void {
+    this.sockets.closeAll();
+    this.local.closeAll();
+  }
+
   private serveOn(socket: Socket, among: ToolSockets): void {
     const cut = (): unknown => socket.destroy();
     socket.on('error', cut);
     among.add(socket);
     this.http ??= this.serve();
-    const given = this.http.then((server) => server.emit('connection', socket));
+    const given = this.http.then((server) => {
+      server.emit('connection', socket);
+      socket.resume();
+    });
     this.guard.promise('HTTP connection', given, cut);
   }
 
   close(): void {
-    this.sockets.closeAll();
-    this.local.closeAll();
+    this.cutAll();
     if (this.http === null) return;
     const closed = this.http.then((server) => server.close());
     this.guard.promise('end of HTTP', closed);
@@ -126,17 +144,25 @@ export class ToolServer {
   }
 }
 
+/** What takes the connections of a port. */
+export interface ToolTaker {
+  readonly guard: Guard;
+  readonly clock: Clock;
+  /** What takes one that comes now. */
+  server(): ToolServer;
+}
+
 /**
  * Listens for a tool, with TLS where `secure` is given. Rejects with the system's error; `failed` is told of
  * later ones, after which the port goes on.
  */
 export async function listenForTool(
-  tool: ToolServer,
+  tool: ToolTaker,
   { protocol, host, port }: OpenPort,
   secure: Secure | null,
   failed: (error: Error) => void,
 ): Promise<ToolListener> {
-  const accept = (socket: Socket): void => tool.take(socket);
+  const accept = (socket: Socket): void => tool.server().take(socket);
   const take = tool.guard.listener('accept', accept, (socket) => socket.destroy());
   const tls = secure === null ? null : new TlsPort(secure, tool, take);
   const cut = (socket: Socket): unknown => socket.destroy();
@@ -157,7 +183,6 @@ export async function listenForTool(
     renew: (options) => tls?.server.setSecureContext(options),
     close: () =>
       new Promise((resolve) => {
-        tool.close();
         listener.close(() => resolve());
       }),
   };
@@ -166,14 +191,14 @@ export async function listenForTool(
 /** What speaks TLS on the sockets of one port, some at a time. */
 class TlsPort {
   readonly server: TlsServer;
-  private readonly tool: ToolServer;
+  private readonly tool: ToolTaker;
   private readonly slots: FairSlots;
   /** Those in the handshake, by their peers: the socket below stands for them until it is over. */
-  private readonly handshakes = new Map<string, Socket>();
+  private readonly handshakes = new Map<string, { below: Socket; sockets: ToolSockets }>();
 
-  constructor(secure: Secure, tool: ToolServer, take: (socket: Socket) => void) {
+  constructor(secure: Secure, tool: ToolTaker, take: (socket: Socket) => void) {
     const { options, handshakeTimeoutMs } = secure;
-    const { guard, sockets, clock } = tool;
+    const { guard, clock } = tool;
     this.tool = tool;
     const timer = new PreciseTimer(guard.listener('TLS handshakes', () => this.slots.look()));
     const wake = (delayMs: number): void => timer.set(delayMs);
@@ -181,10 +206,10 @@ class TlsPort {
     const soon = (): unknown => setImmediate(pump);
     this.slots = new FairSlots({ clock, wake, soon }, handshakeTimeoutMs);
     const secured = (socket: TLSSocket): void => {
-      const below = this.handshakes.get(peerOf(socket));
-      if (below !== undefined) {
-        sockets.remove(below);
-        this.slots.left(below);
+      const known = this.handshakes.get(peerOf(socket));
+      if (known !== undefined) {
+        known.sockets.remove(known.below);
+        this.slots.left(known.below);
       }
       take(socket);
     };
@@ -197,14 +222,15 @@ class TlsPort {
 
   /** A socket begins its handshake, when it is its turn. */
   begin(socket: Socket): void {
-    const { guard, sockets } = this.tool;
+    const { guard } = this.tool;
+    const { sockets } = this.tool.server();
     const peer = peerOf(socket);
     const cut = (): unknown => socket.destroy();
     const over = (): void => {
       this.handshakes.delete(peer);
       this.slots.left(socket);
     };
-    this.handshakes.set(peer, socket);
+    this.handshakes.set(peer, { below: socket, sockets });
     sockets.add(socket);
     socket.on('error', cut);
     socket.once('close', guard.listener('end of handshake', over));

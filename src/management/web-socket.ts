@@ -3,6 +3,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { isSecure } from '../util/proxy/handed-on.ts';
 import type { Context } from './context.ts';
 import { isLocal } from './http/control-socket.ts';
 import { readWithoutOffer, wantsWebSocket } from './http/offers.ts';
@@ -39,7 +40,7 @@ function refusalOf(
   };
   if (isLocal(request.socket)) return refused('the control socket takes no AMQP');
   if (!PATHS.includes(pathOf(request.url))) return '404 Not Found';
-  if (!context.plainWebSocket && !('getCipher' in request.socket)) {
+  if (!context.plainWebSocket && !isSecure(request.socket)) {
     return refused('it comes without TLS, see management.tcp.web_socket');
   }
   try {

@@ -289,6 +289,18 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'of what nodes send that know the secret, and each such callback only ends, notes or resolves something',
   },
   {
+    file: 'src/util/proxy/join-sockets.ts',
+    text: '',
+    why: 'each only ends a socket, or clears the timer that would',
+  },
+  ...['new PreciseTimer(', "response.once('close'", "got.on('error'", "socket.once('close'"].map(
+    (text) => ({
+      file: 'src/management/cluster/hand-on.ts',
+      text,
+      why: 'only ends what is handed on, or counts that it has ended',
+    }),
+  ),
+  {
     file: 'src/boot/cluster/',
     text: '',
     why: 'no peer’s bytes decide what these do',

@@ -33,6 +33,7 @@ import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
 import { placeOf } from './place-of.ts';
 import { openProxyPorts } from './proxy-ports.ts';
+import { StandbyTools } from './standby-tools.ts';
 import { Tally } from './tally.ts';
 import { Term } from './term.ts';
 import { clusterViewOf } from './view.ts';
@@ -63,6 +64,8 @@ class Member implements RunningBroker {
   private readonly logger: Logger;
   private readonly lines: KeptLines;
   private readonly timing: Timing;
+  private readonly guard: Guard;
+  private readonly ports: StandbyTools;
   private readonly key: Buffer;
   private readonly startedMs = systemClock.monotonicMs();
   private fail: (error: Error) => void = () => {};
@@ -107,15 +110,24 @@ class Member implements RunningBroker {
       stepDown: (user) => this.stepDown(user),
       snapshot: () => this.snapshot(),
     });
+    const { logger, timing, view } = this;
+    this.guard = new Guard(logger, systemClock, () => false);
+    this.ports = new StandbyTools({
+      ...{ live, logger, timing, view },
+      clock: systemClock,
+      guard: this.guard,
+      leader: () => this.leaderPort(),
+    });
     this.ran = this.run().catch((error: unknown) => this.fail(error as Error));
   }
 
   get addresses(): readonly ListenAddress[] {
-    return this.term?.broker?.addresses ?? [];
+    return this.term?.broker?.addresses ?? this.ports.ports.addresses;
   }
 
   renewTls(): void {
-    this.term?.broker?.renewTls();
+    if (this.term?.broker == null) this.ports.ports.renewTls();
+    else this.term.broker.renewTls();
   }
 
   async close(reason: string): Promise<void> {
@@ -136,6 +148,7 @@ class Member implements RunningBroker {
     this.presence?.stop();
     this.look.stop();
     this.copies?.stop();
+    await this.ports.close();
     await this.peerServer?.close();
     this.timing.stop();
     await this.client.close();
@@ -160,7 +173,7 @@ class Member implements RunningBroker {
     this.epoch = place?.epoch ?? this.epoch;
     this.last = Math.max(this.last, place?.seq ?? 0, standby?.last ?? 0, this.look.last);
     const { clusterNode, clusterAdvertise } = live.settings;
-    const [amqp] = this.addresses;
+    const amqp = term?.broker?.addresses.find(({ key }) => key.startsWith('listeners.'));
     return {
       node: clusterNode as string,
       name: live.settings.nodeName,
@@ -195,6 +208,7 @@ class Member implements RunningBroker {
   private async run(): Promise<void> {
     await this.openPort();
     this.presence = new Presence(this.client, this.timing, () => this.row);
+    await this.ports.listen();
     while (!this.stopping) {
       const opened = await this.open();
       let end: StandbyEnd;
@@ -214,23 +228,28 @@ class Member implements RunningBroker {
 
   private async openPort(): Promise<void> {
     const { host, port } = this.live.settings.clusterListen;
-    const guard = new Guard(this.logger, systemClock, () => false);
     const handlers = {
       status: () => jsonText(this.row),
       newest: () => this.copies?.keeper.newest ?? null,
       damaged: async (snapshot: Parameters<Copies['keeper']['damaged']>[0]) =>
         this.copies?.keeper.damaged(snapshot),
-      upgrades: { amqp: (socket: Socket) => this.takeProxied(socket), http: null },
+      upgrades: {
+        amqp: (socket: Socket) => this.handOver(socket, ({ takeProxied }) => takeProxied?.(socket)),
+        http: (socket: Socket) => this.handOver(socket, ({ tools }) => tools?.takeProxied(socket)),
+        'http-local': (socket: Socket) =>
+          this.handOver(socket, ({ tools }) => tools?.takeProxiedLocal(socket)),
+      },
     };
     const options = { host, port, key: this.key, connectionsMax: PEER_CONNECTIONS_MAX };
-    this.peerServer = new PeerServer(options, handlers, guard, this.logger, systemClock);
+    this.peerServer = new PeerServer(options, handlers, this.guard, this.logger, systemClock);
     this.peersAt = await this.peerServer.listen();
   }
 
-  takeProxied(socket: Socket): void {
+  /** Gives the broker a connection that another node hands on; without a broker, it is cut. */
+  private handOver(socket: Socket, take: (broker: RunningBroker) => void): void {
     const broker = this.term?.broker;
-    if (broker?.takeProxied === undefined) socket.destroy();
-    else broker.takeProxied(socket);
+    if (broker == null) socket.destroy();
+    else take(broker);
   }
 
   /** The way to the node that leads; null: none is known to, or it is this one. */
@@ -249,6 +268,7 @@ class Member implements RunningBroker {
     const { settings } = this.live;
     const opened = await openStore({ ...settings, replicated: true }, readVersion());
     for (const warning of opened.folder?.warnings ?? []) this.logger.warn(warning);
+    await this.ports.openControl(opened.folder?.path ?? null);
     return opened;
   }
 
@@ -286,13 +306,11 @@ class Member implements RunningBroker {
     this.presence?.tell();
     this.beginningEnded();
     copies.copies({ leads: false, copyTo: (folder) => store.copyTo(folder) });
-    const closePorts = await openProxyPorts(
-      live.settings,
-      () => this.leaderPort(),
-      logger,
+    const closePorts = await openProxyPorts(live.settings, () => this.leaderPort(), logger, {
       timing,
-      () => standby.follower.place.epoch,
-    );
+      epoch: () => standby.follower.place.epoch,
+      changed: () => this.ports.cutHandedOn(),
+    });
     try {
       return await standby.run();
     } finally {
@@ -307,11 +325,11 @@ class Member implements RunningBroker {
     logId: string,
     end: Extract<StandbyEnd, { is: 'leads' }>,
   ): Promise<void> {
-    const { client, live, logger, lines, timing } = this;
+    const { client, live, logger, lines, timing, view, ports } = this;
     const { clusterLeaseMs: leaseMs, clusterRenewMs: renewMs } = live.settings;
     logger.info({ epoch: end.place.epoch }, 'this node leads');
     const lease = { leaseMs, renewMs };
-    const around = { live, client, logger, lines, timing, logId, lease, view: this.view };
+    const around = { live, client, logger, lines, timing, logId, lease, view, ports };
     const term = new Term(around, opened, end);
     const copies = this.copiesOf(logId);
     this.term = term;

@@ -21,29 +21,38 @@ import { listenAddresses } from '../from-settings.ts';
 /** How often it looks whether another node leads, ms: connections to one that only hangs are cut. */
 const EPOCH_MS = 250;
 
+/** How it is noticed that another node leads. */
+export interface LeadWatch {
+  readonly timing: Timing;
+  /** Changes when another node leads. */
+  epoch(): number;
+  /** Called then. */
+  changed(): void;
+}
+
 /**
- * Opens the AMQP ports of a node that does not lead, where they are to be; resolves with what closes them. `epoch` changes when
- * another node leads. Rejects with the system's error, or with a TlsError.
+ * Opens the AMQP ports of a node that does not lead, where they are to be, and watches who leads; resolves with what ends both.
+ * Rejects with the system's error, or with a TlsError.
  */
 export async function openProxyPorts(
   settings: Settings,
   leader: () => LeaderPort | null,
   log: Logger,
-  timing: Timing,
-  epoch: () => number,
+  { timing, epoch, changed }: LeadWatch,
 ): Promise<() => void> {
-  if (settings.clusterFollower !== 'proxy') return () => {};
-  const ports = new ProxyPorts(settings, leader, log);
-  await ports.open();
+  const ports = settings.clusterFollower === 'proxy' ? new ProxyPorts(settings, leader, log) : null;
+  await ports?.open();
   let seen = epoch();
   const stopWatching = timing.every(EPOCH_MS, async () => {
     const now = epoch();
-    if (now !== seen) ports.leaderChanged();
+    if (now === seen) return;
     seen = now;
+    ports?.leaderChanged();
+    changed();
   });
   return () => {
     stopWatching();
-    ports.close();
+    ports?.close();
   };
 }
 

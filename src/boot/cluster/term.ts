@@ -18,6 +18,7 @@ import { ReplicatedLog } from '../../store/replicated/replicated-log.ts';
 import type { KeptLines } from '../../util/log/kept-lines.ts';
 import { checkDefinitions } from '../definitions.ts';
 import { type Lead, type RunningBroker, startOn } from '../serve.ts';
+import type { LentPorts } from '../tools.ts';
 import { withoutPlace } from './without-place.ts';
 
 /** What is durable in the log goes into the tables once it is so much, bytes, or after a while. */
@@ -37,6 +38,8 @@ export interface TermAround {
   readonly logId: string;
   /** What tools see of the cluster. */
   readonly view: ClusterView;
+  /** The ports of tools, which are open. */
+  readonly ports: LentPorts;
 }
 
 /** A node that leads. */
@@ -109,7 +112,7 @@ export class Term {
   }
 
   private async start(): Promise<RunningBroker> {
-    const { live, logger, lines, view } = this.around;
+    const { live, logger, lines, view, ports } = this.around;
     const { settings } = live;
     const definitions = await readDefinitionFiles(settings.loadDefinitions);
     checkDefinitions(definitions, settings);
@@ -124,6 +127,7 @@ export class Term {
       embedding: null,
       lead: leadOf(this.leadership),
       cluster: view,
+      ports,
     });
   }
 }

@@ -3,8 +3,9 @@
 export const STATUS_PATH = '/status';
 export const SNAPSHOT_PATH = '/snapshot';
 
-/** The protocols that a connection may be handed over to. */
-export type Upgrade = 'amqp' | 'http';
+/** The protocols that a connection may be handed over to; the last one for the operator of the node that does. */
+export const UPGRADES = ['amqp', 'http', 'http-local'] as const;
+export type Upgrade = (typeof UPGRADES)[number];
 
 /** Request header: the name of the node that asks. */
 export const NODE_HEADER = 'leveret-node';

@@ -17,7 +17,7 @@ import { setImmediate } from '../../util/system/runtime.ts';
 import { wayOutOf } from '../../util/system/system-error.ts';
 import { PreciseTimer } from '../../util/timers.ts';
 import type { Snapshot } from '../snapshots/snapshot-keeper.ts';
-import { NODE_HEADER, SNAPSHOT_PATH, STATUS_PATH, type Upgrade } from './paths.ts';
+import { NODE_HEADER, SNAPSHOT_PATH, STATUS_PATH, UPGRADES, type Upgrade } from './paths.ts';
 import { serverReason, serverTls } from './peer-key.ts';
 import { SnapshotSender } from './send-snapshot.ts';
 
@@ -44,7 +44,7 @@ export interface PeerHandlers {
   /** A snapshot that was to be sent is not what was written. */
   damaged(snapshot: Snapshot): Promise<void>;
   /** Takes a connection that a peer hands on, what has come of it still unread. Null: this node takes none. */
-  readonly upgrades: Readonly<Record<Upgrade, ((socket: Socket) => void) | null>>;
+  readonly upgrades: Readonly<Partial<Record<Upgrade, ((socket: Socket) => void) | null>>>;
 }
 
 /** What it tells of. */
@@ -255,9 +255,9 @@ export class PeerServer {
   }
 
   private handOver(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const name = request.headers.upgrade ?? '';
+    const name = UPGRADES.find((each) => each === request.headers.upgrade);
     const { upgrades } = this.handlers;
-    const take = name === 'amqp' || name === 'http' ? upgrades[name] : null;
+    const take = name === undefined ? null : (upgrades[name] ?? null);
     if (take === null || request.method !== 'GET') {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
       return;

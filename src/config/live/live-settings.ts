@@ -59,7 +59,7 @@ export class LiveSettings {
   private config: Pick<Config, 'settings' | 'origins'>;
   private readonly read: (() => Promise<Config>) | null;
   private readonly overrides = new Map<Field, Override>();
-  private readonly followers: (() => void)[] = [];
+  private readonly followers = new Set<() => void>();
 
   /** `read` reads all layers again; null: there are none to read. */
   constructor(
@@ -76,9 +76,10 @@ export class LiveSettings {
     return new LiveSettings({ settings, origins: new Map() });
   }
 
-  /** Has `follow` called after each change. */
-  onChange(follow: () => void): void {
-    this.followers.push(follow);
+  /** Has `follow` called after each change, until what is returned is called. */
+  onChange(follow: () => void): () => void {
+    this.followers.add(follow);
+    return () => this.followers.delete(follow);
   }
 
   list(): SettingView[] {

@@ -99,7 +99,11 @@ export function ownNode(cluster: ClusterView): ClusterNode {
 
 /** The node that leads, as far as it is known; null: none is. */
 export function leadingNode(cluster: ClusterView): ClusterNode | null {
-  return cluster.nodes().find(({ role, running }) => role === 'leader' && running) ?? null;
+  // One that was killed a moment ago has not been silent for long: the newest is right.
+  return cluster
+    .nodes()
+    .filter(({ role, running }) => role === 'leader' && running)
+    .reduce<ClusterNode | null>((a, b) => (a !== null && a.epoch > b.epoch ? a : b), null);
 }
 
 /** How many machines have all of the log; null: that is not known. */

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Guard } from '../../util/guard.ts';
+import { notedTls } from '../../util/proxy/handed-on.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 import type { TlsPeer } from '../tls/peer.ts';
 
@@ -59,6 +60,8 @@ export class Streams {
 
 /** What the handshake of TLS found out, where the socket below is one with TLS. */
 function tlsPeerOf(below: Socket): TlsPeer | null {
+  const noted = notedTls(below);
+  if (noted !== undefined) return noted === null ? null : { ...noted, certificate: null };
   if (!('getCipher' in below)) return null;
   const secure = below as TLSSocket;
   const protocol = secure.getProtocol() ?? '';

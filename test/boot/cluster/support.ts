@@ -1,16 +1,22 @@
 // Owns whole nodes of a cluster in this process, over one log in memory. Never checks anything.
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { type ClusterLog, startMember } from '../../../src/boot/cluster/member.ts';
 import type { RunningBroker } from '../../../src/boot/serve.ts';
+import { type NodeAddress, readNodeRow } from '../../../src/cluster/node-row.ts';
+import { PeerClient } from '../../../src/cluster/peers/peer-client.ts';
 import { peerKey } from '../../../src/cluster/peers/peer-key.ts';
 import { LiveSettings } from '../../../src/config/live/live-settings.ts';
 import { defaultSettings, type Settings } from '../../../src/config/settings.ts';
 import type { LogFacts } from '../../../src/store/replicated/log-client.ts';
+import { writeProxyLine } from '../../../src/util/proxy/proxy-line.ts';
 import { MemoryLogClient, SharedLog } from '../../store/replicated/memory-log-client.ts';
+
+const SECRET = '0123456789abcdef';
 
 type Listener = (part: string, bytes: Buffer) => void;
 
@@ -65,8 +71,17 @@ export class TestNode {
   readonly name: string;
   readonly client: ClusterLog & { cut: boolean };
   readonly broker: RunningBroker;
+  readonly dataDir: string;
+  private readonly live: LiveSettings;
 
-  constructor(name: string, client: ClusterLog & { cut: boolean }, broker: RunningBroker) {
+  constructor(
+    name: string,
+    client: ClusterLog & { cut: boolean },
+    broker: RunningBroker,
+    live: LiveSettings,
+  ) {
+    this.live = live;
+    this.dataDir = live.settings.dataDir;
     this.name = name;
     this.client = client;
     this.broker = broker;
@@ -75,6 +90,17 @@ export class TestNode {
   /** The port of a listener, such as `management.tcp`; undefined: it has none now. */
   port(key: string): number | undefined {
     return this.broker.addresses.find((each) => each.key === key)?.port;
+  }
+
+  /** How many follow changes of its settings. */
+  get followedSettings(): number {
+    return (this.live as unknown as { followers: Set<unknown> }).followers.size;
+  }
+
+  /** The node that leads, as this one knows without asking it. */
+  async leads(): Promise<string | undefined> {
+    const { json } = await this.call('GET', '/health/checks/is-in-service', '');
+    return /lead: (\S+) does/.exec(json.reason ?? '')?.[1];
   }
 
   url(key = 'management.tcp'): string {
@@ -99,7 +125,16 @@ export class TestNode {
 export class TestCluster {
   readonly nodes: TestNode[] = [];
   private readonly shared = new Shared();
+  /** Where the nodes reach each other. */
+  private readonly ports = new Map<string, NodeAddress | null>();
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-'));
+
+  constructor() {
+    this.shared.listeners.add((_part, bytes) => {
+      const row = readNodeRow(bytes);
+      if (row !== null) this.ports.set(row.node, row.peers);
+    });
+  }
 
   get log(): SharedLog {
     return this.shared.log;
@@ -127,12 +162,25 @@ export class TestCluster {
       ...changes,
     };
     const client = new MemoryClusterLog(this.shared);
-    const key = await peerKey('0123456789abcdef');
+    const live = LiveSettings.of(settings);
+    const key = await peerKey(SECRET);
     const logger = pino({ level: 'silent' });
-    const broker = await startMember(LiveSettings.of(settings), client, key, logger);
-    const node = new TestNode(name, client, broker);
+    const broker = await startMember(live, client, key, logger);
+    const node = new TestNode(name, client, broker, live);
     this.nodes.push(node);
     return node;
+  }
+
+  /** A connection to the HTTP API of the leader, as a node hands on one of a client with this address. */
+  async openAs(by: TestNode, peerHost: string, leader: TestNode): Promise<Socket> {
+    const { name } = leader;
+    const at = this.ports.get(name) as NodeAddress;
+    const key = await peerKey(SECRET);
+    const peer = new PeerClient({ name, ...at, key, node: by.name });
+    const socket = await peer.open('http');
+    const ends = { peerHost, peerPort: 9, host: '127.0.0.1', port: 15672, tls: null };
+    socket.write(writeProxyLine(ends) as Buffer);
+    return socket;
   }
 
   /** The node that leads, once one does that serves clients. */
