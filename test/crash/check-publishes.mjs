@@ -1,5 +1,5 @@
 // The part of the judge that knows publishers: what they sent, and what the broker answered. Never looks at deliveries.
-import { idOf, spawnAt, take } from './entries.mjs';
+import { idOf, spawnOf, take } from './entries.mjs';
 import { count, fault } from './verdict.mjs';
 
 /** Notes each message that was published, and how it was answered, in `state.messages`. */
@@ -7,12 +7,13 @@ export function readPublishes(state, journal) {
   const conns = new Map();
   for (const entry of journal) {
     if (entry.e === 'open') {
-      const spawn = spawnAt(state.history.spawns, entry.t);
+      const spawn = spawnOf(state.history, entry);
       conns.set(entry.conn, { spawn, lastTag: 0, waiting: new Map() });
     } else if (entry.e === 'pub') {
       publish(state, conns.get(entry.conn), entry);
     } else if (entry.e === 'conf' || entry.e === 'refuse') {
       confirm(state, conns.get(entry.conn), entry);
+      judgeTerm(state, conns.get(entry.conn), entry);
     } else if (entry.e === 'return') {
       giveBack(state, entry);
     }
@@ -60,6 +61,18 @@ function confirm(state, conn, { e, conn: name, tag, multiple }) {
       fault(state, 'I9', `${message.id}: confirmed before its return`);
     }
   }
+}
+
+/** How long what a leader has sent before it was held up may lie in the socket. */
+const IN_SOCKET_US = 500_000;
+
+/** A leader may be held up for long: it must not believe then that it leads still. */
+function judgeTerm(state, { spawn }, { e, conn: name, tag, since }) {
+  const { terms = [] } = state.history;
+  const next = terms.find(({ epoch }) => epoch > spawn);
+  if (e !== 'conf' || next === undefined || since <= next.t + IN_SOCKET_US) return;
+  const text = `tag ${tag} confirmed ${since - next.t} us after another node leads`;
+  fault(state, 'I24', `${name}: ${text}`);
 }
 
 function giveBack(state, entry) {

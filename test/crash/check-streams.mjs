@@ -1,5 +1,5 @@
 // The part of the judge that knows streams: what was read of them as a whole, after each start, and by their groups.
-import { spawnAt } from './entries.mjs';
+import { spawnOf } from './entries.mjs';
 import { count, fault } from './verdict.mjs';
 
 /** What a batch lets go of may be missed by a reader, and be there again after a kill that took the batch: offsets. */
@@ -10,13 +10,13 @@ const LET_GO = 512;
  * `runs`, what one connection of the group was given; `idAt`, by offset; and `placeOf`, the offset of each id.
  */
 export function readStreams(state) {
-  const { queues, journals, spawns } = state.history;
+  const { queues, journals } = state.history;
   for (const [name, { keeps, group }] of Object.entries(queues)) {
     if (keeps === undefined) continue;
     const readings = Object.values(journals)
       .flat()
       .filter(({ e, queue }) => e === 'reading' && queue === name)
-      .map((entry) => ({ ...entry, spawn: spawnAt(spawns, entry.t) }))
+      .map((entry) => ({ ...entry, spawn: spawnOf(state.history, entry) }))
       .sort((a, b) => a.t - b.t);
     const runs = state.runs.filter(([{ queue }]) => queue === name);
     runs.sort(([a], [b]) => a.spawn - b.spawn || a.t - b.t);

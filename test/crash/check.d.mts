@@ -3,7 +3,15 @@
 /** What a process noted down, in the order it happened. `t` is the machine's monotonic clock. */
 export type Entry =
   /** A connection with one channel; `t` is when the attempt that succeeded began. */
-  | { e: 'open'; conn: string; t: number }
+  | {
+      e: 'open';
+      conn: string;
+      t: number;
+      /** In a cluster: which node it goes to, and when it was there; and the term of its leader, as the supervisor finds it. */
+      host?: number;
+      at?: number;
+      spawn?: number;
+    }
   /** A publish about to be sent; `to` names every queue that must get it. */
   | {
       e: 'pub';
@@ -23,7 +31,15 @@ export type Entry =
       once?: string;
     }
   /** A confirm, as it came from the broker; tx.commit-ok counts as one with `multiple`. */
-  | { e: 'conf'; conn: string; tag: number; multiple: boolean }
+  | {
+      e: 'conf';
+      conn: string;
+      tag: number;
+      multiple: boolean;
+      t?: number;
+      /** It was not there yet at this time. */
+      since?: number;
+    }
   /** The broker's basic.nack of a publish. */
   | { e: 'refuse'; conn: string; tag: number; multiple: boolean }
   | { e: 'return'; conn: string; pub: string; seq: number }
@@ -60,6 +76,7 @@ export type Entry =
   | {
       e: 'reading';
       t: number;
+      spawn?: number;
       queue: string;
       messages: [offset: number, id: string][];
       faults: string[];
@@ -117,6 +134,8 @@ export type QueuePlan = {
 export type History = {
   /** When each broker process was started, oldest first. */
   spawns: number[];
+  /** In a cluster: the terms of its leaders, which stand for broker processes then, and when each was known to have begun. */
+  terms?: { epoch: number; t: number }[];
   /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
   drainedSpawn: number;
   queues: Record<string, QueuePlan>;

@@ -13,7 +13,7 @@ import {
 } from './check-places.mjs';
 import { readPublishes } from './check-publishes.mjs';
 import { judgeInStream, judgeStreams, readStreams } from './check-streams.mjs';
-import { idOf, spawnAt, take } from './entries.mjs';
+import { idOf, spawnOf, take } from './entries.mjs';
 import { count, fault } from './verdict.mjs';
 
 /** @typedef {import('./check.d.mts').History} History */
@@ -44,6 +44,8 @@ export const RULES = {
   I21: 'what was read of a stream stays: its offset names it, and no other',
   I22: 'a group goes on at its place in a stream: not behind acks that are durable, not ahead of those it sent',
   I23: 'what a queue that delivers after the commit has given out is in all queues of its publish or transaction, confirmed or not',
+  I24: 'a leader that another has followed confirms nothing more',
+  I25: 'the tables of all nodes of a cluster are equal',
 };
 
 /**
@@ -82,7 +84,7 @@ function readDeliveries(state, journal) {
   for (const entry of journal) {
     const conn = conns.get(entry.conn);
     if (entry.e === 'open') {
-      const spawn = spawnAt(state.history.spawns, entry.t);
+      const spawn = spawnOf(state.history, entry);
       const name = entry.conn.slice(0, entry.conn.indexOf('#'));
       conns.set(entry.conn, {
         spawn,
@@ -352,8 +354,9 @@ function judgeOrder(state) {
     if (!ordered) continue;
     const firsts = [];
     for (const message of state.messages.values()) {
-      const list = message.deliveries.get(queue);
-      if (list !== undefined) firsts.push({ message, delivery: list[0] });
+      const delivery = message.deliveries.get(queue)?.[0];
+      if (delivery === undefined || isLateReturn(delivery)) continue;
+      firsts.push({ message, delivery });
     }
     firsts.sort(
       (a, b) =>
@@ -370,6 +373,14 @@ function judgeOrder(state) {
       } else highest.set(line, message.seq);
     }
   }
+}
+
+/**
+ * What a connection was given and never read comes again once the broker sees that it is gone. A busy one, which reads
+ * nothing of it for a while, may have given the next connection what comes behind.
+ */
+function isLateReturn({ redelivered, conn }) {
+  return redelivered && !conn.firstOfSpawn;
 }
 
 function judgeSupervisor(state) {

@@ -1,6 +1,7 @@
 // The judge of the crash test, tested by histories made by hand: it must be silent about what is
 // allowed, and find each kind of broken promise.
 import { expect, test } from 'vitest';
+import type { Entry } from './check.d.mts';
 import { check } from './check.mjs';
 import { MUTANTS, runMutants } from './mutants.mjs';
 import { FAN, LEASE_US, Story, SURE } from './story.ts';
@@ -512,4 +513,35 @@ test('what passes an exchange that knows keys is delivered from all of its queue
   expect(story.rules()).toEqual([]);
   expect(story.conf(1, 1).rules()).toEqual(['I19', 'I19']);
   expect(story.dlv(1, two, 1).settle(1, two, 'ack').rules()).toEqual([]);
+});
+
+/** One publisher, which node 1 and then node 2 lead. */
+function storyOfTerms(since: number): Story {
+  const story = new Story();
+  story.history.terms = [
+    { epoch: 4, t: 1_000 },
+    { epoch: 9, t: 5_000_000 },
+  ];
+  story.publisher.push({ e: 'open', conn: 'p#1', t: 2_000, host: 0, at: 2_100, spawn: 4 });
+  story.pub(1, 1, [FAN[0] as string]);
+  story.publisher.push({ e: 'conf', conn: 'p#1', tag: 1, multiple: false, t: since + 10, since });
+  story.consumer.push({ e: 'open', conn: `${FAN[0]}#2`, t: 1, host: 1, at: 2, spawn: 9 });
+  story.dlv(2, FAN[0] as string, 1).settle(2, FAN[0] as string, 'ack');
+  return story;
+}
+
+test('a leader may confirm what its client reads a moment after another one leads', () => {
+  expect(storyOfTerms(4_900_000).rules()).toEqual([]);
+  expect(storyOfTerms(5_100_000).rules()).toEqual([]);
+});
+
+test('a leader that confirms seconds after another one leads is found', () => {
+  expect(storyOfTerms(7_000_000).rules()).toEqual(['I24']);
+});
+
+test('terms of leaders stand for broker processes: a transient message does not live on in the next', () => {
+  const story = storyOfTerms(4_900_000);
+  const [, pub] = story.publisher;
+  story.publisher[1] = { ...(pub as Entry & { e: 'pub' }), persistent: false };
+  expect(story.rules()).toEqual(['I12']);
 });

@@ -16,12 +16,13 @@ const STANDING = [
 
 export class Churn {
   /**
-   * @param {string} url
+   * @param {{ readonly url: string }} broker
    * @param {import('./random.mjs').Random} random
    * @param {{ rule: string, text: string }[]} incidents
    */
-  constructor(url, random, incidents) {
-    this.url = url;
+  constructor(broker, random, incidents) {
+    this.broker = broker;
+    this.model = null;
     this.incidents = incidents;
     this.random = random;
     this.number = 0;
@@ -58,9 +59,15 @@ export class Churn {
     model.connection.stream.destroy(new Error('done'));
   }
 
+  /** Ends without a word, where no kill of the broker ends it. */
+  leave() {
+    this.model?.connection.stream.destroy(new Error('left'));
+  }
+
   async open() {
-    const model = await connect(this.url, { timeout: 5000, noDelay: true });
+    const model = await connect(this.broker.url, { timeout: 5000, noDelay: true });
     model.on('error', () => {});
+    this.model = model;
     return model;
   }
 

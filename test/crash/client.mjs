@@ -6,6 +6,10 @@ import { connect } from 'amqplib';
 
 const FLUSH_AT_CHARS = 256 * 1024;
 const RETRY_MS = 20;
+/** Among several hosts most refuse at once, and one that hangs is given up sooner. */
+const RETRY_HOSTS_MS = 100;
+const CONNECT_MS = 5000;
+const CONNECT_HOSTS_MS = 3000;
 
 /** The machine's monotonic clock in microseconds: the same for every process. */
 export function now() {
@@ -43,25 +47,31 @@ export class Journal {
 }
 
 /**
- * Connects again and again for as long as the process lives. `hold` gets a connection and returns
- * a promise that ends when it is lost.
- * @param {string} url
+ * Connects again and again for as long as the process lives, with several hosts to the next one that takes it. `hold` gets
+ * a connection and returns a promise that ends when it is lost.
+ * @param {readonly string[]} urls
  * @param {string} name
  * @param {Journal} journal
  * @param {(link: Link) => Promise<void>} hold
  */
-export async function stayConnected(url, name, journal, hold) {
+export async function stayConnected(urls, name, journal, hold) {
+  const several = urls.length > 1;
+  const timeout = several ? CONNECT_HOSTS_MS : CONNECT_MS;
+  let host = 0;
   for (let attempt = 1; ; attempt++) {
     const t = now();
-    const model = await connect(url, { timeout: 5000, noDelay: true }).catch(() => null);
+    const model = await connect(urls[host], { timeout, noDelay: true }).catch(() => null);
     if (model === null) {
-      await sleep(RETRY_MS);
+      host = (host + 1) % urls.length;
+      await sleep(several ? RETRY_HOSTS_MS : RETRY_MS);
       continue;
     }
     const link = new Link(model, `${name}#${attempt}`, t, journal);
+    if (several) link.host = host;
     link.noteOpen();
     await Promise.race([hold(link).catch(() => link.drop()), link.lost]);
     await link.lost;
+    if (link.forsaken) host = (host + 1) % urls.length;
   }
 }
 
@@ -73,6 +83,11 @@ export class Link {
     this.t = t;
     this.journal = journal;
     this.open = true;
+    /** Which of several hosts it goes to, and when it was there. */
+    this.host = -1;
+    this.at = now();
+    /** Its host is not to be tried again at once. */
+    this.forsaken = false;
     this.lost = new Promise((resolve) => {
       this.end = () => {
         this.open = false;
@@ -86,7 +101,8 @@ export class Link {
   }
 
   noteOpen() {
-    this.journal.note({ e: 'open', conn: this.conn, t: this.t });
+    const where = this.host < 0 ? {} : { host: this.host, at: this.at };
+    this.journal.note({ e: 'open', conn: this.conn, t: this.t, ...where });
   }
 
   /** Gives the connection up without a word, as a crashed client would. */
@@ -94,6 +110,13 @@ export class Link {
     this.journal.note({ e: 'leave', conn: this.conn, t: now() });
     this.model.connection.stream.destroy(new Error('dropped'));
     this.end();
+  }
+
+  /** Gives it up where it goes to a host that says nothing any more, as a client does after heartbeats. */
+  leaveHost(host) {
+    if (this.host !== host || !this.open) return;
+    this.forsaken = true;
+    this.drop();
   }
 
   /** A channel error ends the connection too: nothing here provokes one on purpose. */

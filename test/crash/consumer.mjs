@@ -4,6 +4,7 @@
 // where the acks are part of a transaction its commit.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
+import { notThereBefore } from './held-up.mjs';
 import { createPool, faultOf } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { BARRIER, HANDED_ON, PROLONGED_MS, QUEUES, queuesOf } from './topology.mjs';
@@ -12,7 +13,7 @@ const config = JSON.parse(process.argv[2]);
 const journal = new Journal(config.journal);
 const pool = createPool(config.run);
 
-const TICK_MS = 15;
+const TICK_MS = config.tickMs ?? 15;
 const QUIET_US = 100_000;
 /** Once a tick, by chance: the consumer gives its connection up with deliveries unacked. */
 const VANISH_SHARE = 0.002;
@@ -24,21 +25,6 @@ const REQUEUE_ALL_SHARE = 0.02;
 const NEVER_SHARE = 0.3;
 const PROLONG_SHARE = 0.4;
 const LATE_MS = [300, 2_500];
-
-/** A turn that took longer was held up, by a machine that is too busy. */
-const HELD_UP_US = 200_000;
-
-/**
- * The turn of the event loop before the last: what is read now was not there yet at that time. What has come while this
- * was held up is read in several turns: as long again it stays the one of before.
- */
-let [turnBefore, lastTurn, heldUpUntil] = [now(), now(), 0];
-setInterval(() => {
-  const time = now();
-  if (time - lastTurn > HELD_UP_US) heldUpUntil = time + (time - lastTurn);
-  if (time >= heldUpUntil) turnBefore = lastTurn;
-  lastTurn = time;
-}, 5);
 
 class Consumer {
   constructor({
@@ -92,7 +78,7 @@ class Consumer {
   }
 
   run() {
-    return stayConnected(config.url, this.name, journal, (link) => this.hold(link));
+    return stayConnected(config.urls, this.name, journal, (link) => this.hold(link));
   }
 
   async hold(link) {
@@ -146,7 +132,7 @@ class Consumer {
       journal.note({
         e: 'dlv',
         ...found,
-        ...(this.leased && { since: turnBefore }),
+        ...(this.leased && { since: notThereBefore() }),
         redelivered,
         priority: message.properties.priority ?? 0,
         count: headers?.['x-delivery-count'] ?? 0,
@@ -284,6 +270,9 @@ answerSupervisor({
       consumer.resting = on;
       if (on && consumer.link?.open === true) consumer.link.drop();
     }
+  },
+  leaveHost({ host }) {
+    for (const { link } of consumers) link?.leaveHost(host);
   },
   status: () => ({
     idle: consumers.every((consumer) => consumer.isIdle()),

@@ -12,6 +12,11 @@ export function spawnAt(spawns, t) {
   return low - 1;
 }
 
+/** Under which broker process, or in which term of a cluster's leader, an entry was noted. */
+export function spawnOf({ spawns }, { spawn, t }) {
+  return spawn ?? spawnAt(spawns, t);
+}
+
 /** The id of a message, of what was noted of it. */
 export const idOf = (entry) => `${entry.pub}/${entry.seq}`;
 

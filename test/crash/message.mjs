@@ -3,7 +3,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-const POOL_BYTES = 1024 * 1024;
+const POOL_BYTES = 4 * 1024 * 1024;
 
 /** Body sizes and how often each is drawn, per thousand. */
 const SIZES = [
@@ -14,6 +14,13 @@ const SIZES = [
   [4095, 125],
   [65536, 23],
   [307200, 2],
+];
+/** Those of publishers whose name begins so: what is replicated comes in parts. */
+const BIG = 'big';
+const BIG_SIZES = [
+  [1024, 500],
+  [900_000, 150],
+  [2_500_000, 350],
 ];
 
 /**
@@ -39,7 +46,7 @@ function hashId(publisher, seq, salt) {
 
 function sizeOf(publisher, seq) {
   let roll = hashId(publisher, seq, 1) % 1000;
-  for (const [bytes, share] of SIZES) {
+  for (const [bytes, share] of publisher.startsWith(BIG) ? BIG_SIZES : SIZES) {
     if (roll < share) return bytes;
     roll -= share;
   }

@@ -2,6 +2,7 @@
 // confirm or transactional channel, that never publish one id twice.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerSupervisor, commitTx, Journal, now, selectTx, stayConnected } from './client.mjs';
+import { notThereBefore } from './held-up.mjs';
 import { bodyOf, createPool, optionsOf } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { placeOf } from './topology.mjs';
@@ -21,13 +22,15 @@ const AGAIN_MOST = 60;
 const JOBS = 40;
 
 class Publisher {
-  constructor({ name, routes, window, persistent, tx, blind = false }) {
+  constructor({ name, routes, window, persistent, tx, blind = false, pauseMs }) {
     this.name = name;
     this.routes = routes;
     this.window = window;
     this.persistent = persistent;
     this.tx = tx;
     this.blind = blind;
+    /** The longest pause between two bursts, where the load is to be less than it could be. */
+    this.pauseMs = pauseMs ?? config.pauseMs;
     this.random = createRandom(`${config.run} ${name}`);
     this.seq = 0;
     this.link = null;
@@ -40,7 +43,7 @@ class Publisher {
   }
 
   run() {
-    return stayConnected(config.url, this.name, journal, (link) => this.hold(link));
+    return stayConnected(config.urls, this.name, journal, (link) => this.hold(link));
   }
 
   async hold(link) {
@@ -65,7 +68,7 @@ class Publisher {
   async publishWithConfirms(link, channel) {
     channel.on('ack', ({ deliveryTag, multiple }) => {
       if (this.blind) return;
-      journal.note({ e: 'conf', conn: link.conn, tag: deliveryTag, multiple });
+      this.noteConfirm(link, deliveryTag, multiple);
     });
     channel.on('nack', ({ deliveryTag, multiple }) => {
       journal.note({ e: 'refuse', conn: link.conn, tag: deliveryTag, multiple });
@@ -78,7 +81,7 @@ class Publisher {
         this.unconfirmed++;
         this.publish(link, channel, null, settled);
       }
-      await sleep(this.random.int(0, 6));
+      await sleep(this.random.int(0, this.pauseMs ?? 6));
     }
   }
 
@@ -90,11 +93,15 @@ class Publisher {
         this.unconfirmed++;
         for (let n = this.random.int(2, 8); n > 0; n--) this.publish(link, channel, group);
         await commitTx(channel);
-        journal.note({ e: 'conf', conn: link.conn, tag: this.tag, multiple: true });
+        this.noteConfirm(link, this.tag, true);
         this.unconfirmed--;
       }
-      await sleep(this.random.int(0, 10));
+      await sleep(this.random.int(0, this.pauseMs ?? 10));
     }
+  }
+
+  noteConfirm({ conn }, tag, multiple) {
+    journal.note({ e: 'conf', conn, tag, multiple, t: now(), since: notThereBefore() });
   }
 
   mayPublish(link) {
@@ -150,6 +157,9 @@ for (const publisher of publishers) publisher.run();
 answerSupervisor({
   publish({ on }) {
     for (const publisher of publishers) publisher.publishing = on;
+  },
+  leaveHost({ host }) {
+    for (const { link } of publishers) link?.leaveHost(host);
   },
   status: () => ({
     unsupported: publishers.filter(({ unsupported }) => unsupported).length,

@@ -1,6 +1,7 @@
 // The command line of the crash test:
 //   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--broken] [--keep]
 // Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
+// With --cluster [--failovers 20] it is a cluster of three nodes and three servers of NATS whose parts fail.
 // --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
@@ -12,10 +13,13 @@ import { parseArgs } from 'node:util';
 import { breakBuild } from '../support/break-build.mjs';
 import { BROKEN } from './broken.mjs';
 import { RULES } from './check.mjs';
+import { BROKEN as BROKEN_CLUSTERS } from './cluster/broken.mjs';
+import { runClusterTest } from './cluster/supervise.mjs';
 import { runMutants } from './mutants.mjs';
 import { runCrashTest } from './supervise.mjs';
 
 const SHOWN = 10;
+const ERROR_SHOWN = 300;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const { values } = parseArgs({
@@ -26,25 +30,27 @@ const { values } = parseArgs({
     leveret: { type: 'string', default: 'bin/leveret' },
     prove: { type: 'boolean', default: false },
     broken: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    failovers: { type: 'string', default: '20' },
     keep: { type: 'boolean', default: false },
   },
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
-const again = `--rounds ${values.rounds} --seed ${values.seed} --broker ${values.broker}`;
+const { rounds, seed, broker, failovers } = values;
+const again = values.cluster
+  ? `--cluster --failovers ${failovers} --seed ${seed}`
+  : `--rounds ${rounds} --seed ${seed} --broker ${broker}`;
 console.log(`crash test: ${again}, folder ${folder}`);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
-if (values.broken) await proveBroken();
+if (values.broken) await (values.cluster ? proveBrokenClusters() : proveBroken());
 
-const { violations, broken, counts, history } = await runCrashTest({
-  broker: values.broker,
-  leveret: values.leveret,
-  rounds: Number(values.rounds),
-  seed: values.seed,
-  folder,
-  print: (line) => console.log(line),
-}).catch((error) => {
+const plan = { leveret: values.leveret, seed, folder, print: (line) => console.log(line) };
+const running = values.cluster
+  ? runClusterTest({ ...plan, failovers: Number(failovers) })
+  : runCrashTest({ ...plan, broker, rounds: Number(rounds) });
+const { violations, broken, counts, history } = await running.catch((error) => {
   console.log(`the run could not go on: ${error.message}; journals and log are in ${folder}`);
   process.exit(1);
 });
@@ -85,6 +91,25 @@ function proveJudge(clean) {
     console.log(`  spoiled: ${name.padEnd(46)}  ${rule.padEnd(3)}  ${verdict}`);
   }
   return missedNames;
+}
+
+/** Each gets as many faults of its own kinds as a run has failovers. */
+async function proveBrokenClusters() {
+  for (const [n, { name, only, test, changes }] of BROKEN_CLUSTERS.entries()) {
+    const own = join(folder, String(n));
+    mkdirSync(own);
+    const leveret = breakBuild(ROOT, mkdtempSync(join(own, 'build-')), changes);
+    const plan = { leveret, seed, folder: own, failovers: Number(failovers), only, print() {} };
+    const found = await runClusterTest(plan).then(
+      (result) => result.broken,
+      (error) => ({ [error.message.slice(0, ERROR_SHOWN)]: 1 }),
+    );
+    const isFound = Object.keys(found).length > 0;
+    const verdict = isFound ? `found ${JSON.stringify(found)}` : `not by this load, but by ${test}`;
+    console.log(`  broken: ${name.padEnd(65)}  ${verdict}`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(0);
 }
 
 /** Ends the process: with 1 where the judge missed one of them. */

@@ -1,7 +1,7 @@
 // The supervisor of the crash test: starts the broker, publishers and consumers in processes of
 // their own, kills the broker again and again, then drains it and has the journals judged.
 import { fork } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { Broker, findFreePort } from './broker.mjs';
 import { check } from './check.mjs';
 import { Churn } from './churn.mjs';
 import { Journal, now } from './client.mjs';
+import { askAll, ClientProcess, readJournal } from './client-process.mjs';
 import { createPool } from './message.mjs';
 import { createRandom } from './random.mjs';
 import { lagOf, readWhole } from './reader.mjs';
@@ -38,7 +39,16 @@ const VIOLATIONS_KEPT = 20;
 /** Runs the whole test: violations and sums of all parts, and the history of the last one. */
 export async function runCrashTest(/** @type {Plan} */ plan) {
   const managementPort = await findFreePort();
-  const run = new CrashRun({ ...plan, managementPort }, await findFreePort(), await findFreePort());
+  const broker = new Broker(
+    { ...plan, managementPort },
+    await findFreePort(),
+    await findFreePort(),
+  );
+  return await cleanly(new CrashRun(plan, broker));
+}
+
+/** Runs it; none of its processes is left behind. */
+export async function cleanly(/** @type {CrashRun} */ run) {
   const cleanUp = () => run.killEverything();
   process.once('exit', cleanUp);
   try {
@@ -49,11 +59,11 @@ export async function runCrashTest(/** @type {Plan} */ plan) {
   }
 }
 
-class CrashRun {
-  constructor(plan, port, distPort) {
+export class CrashRun {
+  constructor(plan, broker) {
     this.plan = plan;
     this.random = createRandom(plan.seed);
-    this.broker = new Broker(plan, port, distPort);
+    this.broker = broker;
     this.publishers = [];
     this.consumers = [];
     this.part = 0;
@@ -61,7 +71,7 @@ class CrashRun {
     /** @type {{ rule: string, text: string }[]} */
     this.incidents = [];
     const random = createRandom(`${plan.seed} churn`);
-    this.churn = new Churn(this.broker.url, random, this.incidents);
+    this.churn = new Churn(this.broker, random, this.incidents);
     this.violations = [];
     this.broken = {};
     this.counts = {};
@@ -123,17 +133,33 @@ class CrashRun {
   startClients() {
     mkdirSync(this.partFolder(), { recursive: true });
     this.readings = new Journal(this.journalOf('reader'));
-    this.publishers = PUBLISHERS.map((clients, i) => this.startClient('publisher', i, clients));
-    this.consumers = CONSUMERS.map((clients, i) => this.startClient('consumer', i, clients));
+    const { publishers, consumers } = this.clients;
+    this.publishers = publishers.map((clients, i) => this.startClient('publisher', i, clients));
+    this.consumers = consumers.map((clients, i) => this.startClient('consumer', i, clients));
+  }
+
+  /** Those that a process has, for each process. */
+  get clients() {
+    return { publishers: PUBLISHERS, consumers: CONSUMERS };
   }
 
   startClient(program, index, clients) {
     const name = `${program}-${index + 1}`;
-    const { url } = this.broker;
     const { broker, seed } = this.plan;
-    const config = { url, broker, run: seed, journal: this.journalOf(name), clients };
+    const config = {
+      ...this.howToConnect(),
+      broker,
+      run: seed,
+      journal: this.journalOf(name),
+      clients,
+    };
     const path = fileURLToPath(new URL(`${program}.mjs`, import.meta.url));
     return new ClientProcess(name, fork(path, [JSON.stringify(config)]), this.incidents);
+  }
+
+  /** How clients find the broker, and how busy they are. */
+  howToConnect() {
+    return { urls: [this.broker.url] };
   }
 
   partFolder() {
@@ -218,18 +244,24 @@ class CrashRun {
     await askAll(this.consumers, { ask: 'drain', on: true });
     await this.drain();
     await this.reading;
-    const drainedSpawn = this.broker.spawns.length - 1;
-    this.expectExit = true;
-    await this.broker.kill();
-    this.count('kill -9 when drained');
-    await this.churn.ended();
-    await this.startBroker();
+    const drainedSpawn = await this.killDrained();
     await this.drain();
     await this.churn.verifyOnly();
     await this.lookAtTicks();
     await this.readStream();
     await this.judge(drainedSpawn);
     if (!last) await this.beginPart();
+  }
+
+  /** Kills the broker once nothing is left in it, and starts it again; which process it was that was drained. */
+  async killDrained() {
+    const drainedSpawn = this.broker.spawns.length - 1;
+    this.expectExit = true;
+    await this.broker.kill();
+    this.count('kill -9 when drained');
+    await this.churn.ended();
+    await this.startBroker();
+    return drainedSpawn;
   }
 
   async beginPart() {
@@ -295,10 +327,11 @@ class CrashRun {
     const everyone = [...this.publishers, ...this.consumers];
     await askAll(everyone, { ask: 'flush' });
     this.readings.flush();
-    const journals = { reader: readJournal(this.journalOf('reader')) };
-    for (const { name } of everyone) journals[name] = readJournal(this.journalOf(name));
+    const journals = { reader: this.read('reader') };
+    for (const { name } of everyone) journals[name] = this.read(name);
     this.history = {
       spawns: this.broker.spawns,
+      ...this.terms(),
       drainedSpawn,
       queues: this.plans(),
       seqBase: { ...this.seqBase },
@@ -315,6 +348,15 @@ class CrashRun {
       Object.assign(this.seqBase, seqs);
       if (unsupported > 0) this.counts['publishers without tx'] = unsupported;
     }
+  }
+
+  read(name) {
+    return readJournal(this.journalOf(name));
+  }
+
+  /** What the judge has to know of a cluster besides. */
+  terms() {
+    return {};
   }
 
   /** The first of each rule are kept to be shown, all are counted. */
@@ -335,41 +377,4 @@ class CrashRun {
     const { violations, broken, counts, history } = this;
     return { violations, broken, counts, history };
   }
-}
-
-/** A publisher or consumer process, asked over IPC. */
-class ClientProcess {
-  constructor(name, child, incidents) {
-    this.name = name;
-    this.child = child;
-    this.asked = 0;
-    this.waiting = new Map();
-    child.on('message', ({ id, answer, incident }) => {
-      if (incident !== undefined) incidents.push({ rule: 'I11', text: incident });
-      this.waiting.get(id)?.resolve(answer);
-      this.waiting.delete(id);
-    });
-    child.on('exit', (code, signal) => {
-      this.exit = new Error(`${name} ended: code ${code}, signal ${signal}`);
-      for (const { reject } of this.waiting.values()) reject(this.exit);
-    });
-  }
-
-  ask(message) {
-    if (this.exit !== undefined) return Promise.reject(this.exit);
-    const id = ++this.asked;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.child.send({ id, ...message });
-    });
-  }
-}
-
-function askAll(clients, message) {
-  return Promise.all(clients.map((client) => client.ask(message)));
-}
-
-function readJournal(path) {
-  const text = readFileSync(path, 'utf8');
-  return text === '' ? [] : JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`);
 }

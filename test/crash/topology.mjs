@@ -13,6 +13,8 @@ export const SURE = 'crash.sure';
 /** Reads it, and goes on where it was. */
 export const GROUP = 'crash';
 export const BARRIER = 'crash.barrier';
+/** For bodies of megabytes. */
+export const LARGE = 'crash.large';
 export const NOWHERE = 'crash.nowhere';
 
 /** How a client logs in, and where: nothing of it is there by itself. */
@@ -106,6 +108,7 @@ export const QUEUES = {
   },
   'crash.sure.1': { ordered: true, deadLetterTo: null, sure: true },
   'crash.sure.2': { ordered: true, deadLetterTo: null, sure: true },
+  [LARGE]: { ordered: true, deadLetterTo: null },
   [STREAM]: { ordered: false, deadLetterTo: null, keeps: KEPT, group: GROUP },
 };
 

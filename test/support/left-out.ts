@@ -17,7 +17,7 @@ const NEEDS: readonly { readonly file: RegExp; readonly what: string; readonly h
     how: 'install Go and its client (Debian: `apt-get install golang-go golang-github-rabbitmq-amqp091-go-dev`)',
   },
   {
-    file: /^test\/(store\/replicated\/nats\/|examples\/cluster|process\/cluster)/,
+    file: /^test\/(store\/replicated\/nats\/|(crash|examples|process)\/cluster)/,
     what: 'the log that several nodes share, on servers of NATS',
     how: 'install nats-server 2.12.3 or later (`go install github.com/nats-io/nats-server/v2@v2.12.4`), or name one in NATS_SERVER',
   },

@@ -52,6 +52,7 @@ export const CONFORMANCE = { include: ['test/conformance/**/*.test.ts'] };
 export const ONCE = [
   'test/process/{check,data-gone,definitions,durability,full-disk,import,repair,verbs}.test.ts',
   'test/{bench,damage,fuzz,ui}/**/*.test.ts',
+  'test/crash/cluster/*.test.ts',
   'test/management/{fields,hostile,rests}.test.ts',
   'test/power/power.test.ts',
   'test/server/fuzz.test.ts',

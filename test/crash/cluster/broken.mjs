@@ -1,0 +1,64 @@
+// Builds that are broken on purpose in what a cluster rests upon: the load and the faults named have to find each, or else the
+// test that is named does, where other parts hide what is broken. Never runs one.
+
+export const BROKEN = [
+  {
+    name: 'a record counts whichever leader it is of',
+    only: ['what the leader sends is held back'],
+    test: 'test/store/replicated/model.test.ts',
+    changes: [
+      {
+        file: 'store/replicated/chain.js',
+        from: 'return this.at.epoch !== 0 && epoch === this.at.epoch && number === this.at.number + 1;',
+        to: 'return this.at.epoch !== 0;',
+      },
+    ],
+  },
+  {
+    name: 'a leader that is not answered sends again without reading the log',
+    only: ['what the leader sends is held back', "kill -9 of the log's first server"],
+    test: 'test/store/replicated/appender.test.ts',
+    changes: [
+      {
+        file: 'store/replicated/appender.js',
+        from: 'for (let seq = this.at.seq + 1; seq <= last; seq += 1) {',
+        to: 'for (let seq = this.at.seq + 1; seq <= 0; seq += 1) {',
+      },
+    ],
+  },
+  {
+    name: 'a leader confirms without being sure that it leads',
+    only: ['SIGSTOP of the leader'],
+    test: 'test/cluster/roles.test.ts',
+    changes: [
+      {
+        file: 'store/replicated/replicated-log.js',
+        from: 'leading.whenSure(() => this.end(null));',
+        to: 'this.end(null);',
+      },
+      { file: 'boot/serve.js', from: 'mayConfirm: () => lead.sure', to: 'mayConfirm: () => true' },
+    ],
+  },
+  {
+    name: 'a snapshot is sent, taken and put in place unchecked',
+    only: ['a follower loses its folder'],
+    test: 'test/cluster/snapshots/put-snapshot.test.ts',
+    changes: [
+      {
+        file: 'cluster/peers/send-snapshot.js',
+        from: "(at === bytes && hash.digest('hex') !== sha256)",
+        to: 'at < 0',
+      },
+      {
+        file: 'cluster/peers/fetch-snapshot.js',
+        from: "if (hash.digest('hex') !== sha256)",
+        to: 'if (received < 0)',
+      },
+      {
+        file: 'cluster/snapshots/put-snapshot.js',
+        from: 'await place.check(folder);',
+        to: '',
+      },
+    ],
+  },
+];

@@ -1,0 +1,222 @@
+// The cluster under test: three servers of NATS, three nodes, and the ways between them. Knows who leads, in which term, and
+// when the whole is well again. Never breaks anything by itself.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findFreePort } from '../broker.mjs';
+import { now } from '../client.mjs';
+import { DEFINITIONS, LOGIN } from '../topology.mjs';
+import { NatsServers } from './nats-servers.mjs';
+import { Node } from './node.mjs';
+import { SlowWay } from './slow-way.mjs';
+
+const NODES = 3;
+const AGAIN_MS = 25;
+const LIMIT_MS = 120_000;
+export const LEASE_MS = 2000;
+
+/** The settings of a cluster with a small log, which is trimmed all the time, and of one with a larger one. */
+const SIZES = {
+  small: { 'cluster.log_bytes_max': '64MiB', 'cluster.snapshot.bytes': '4MiB' },
+  large: { 'cluster.log_bytes_max': '256MiB', 'cluster.snapshot.bytes': '16MiB' },
+};
+
+export class Cluster {
+  /**
+   * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large' }} plan
+   * @param {(node: Node, event: { msg: string, t: number }) => void} hear
+   */
+  constructor({ folder, leveret, dist, size }, hear) {
+    this.folder = folder;
+    this.leveret = leveret;
+    this.dist = dist;
+    this.size = size;
+    this.hear = hear;
+    this.nats = new NatsServers(join(folder, 'nats'));
+    this.nodes = [];
+    this.ways = [];
+    /** When each term was known to have begun, by its epoch. */
+    this.terms = [];
+    /** What each node has told of itself last. */
+    this.rows = new Map();
+    this.client = null;
+    /** When the first process was started: schedules tick from then on. */
+    this.spawns = [];
+  }
+
+  /** Starts all; resolves once it is whole. */
+  async start() {
+    await this.nats.start();
+    for (let index = 0; index < NODES; index++) {
+      const way = new SlowWay(this.nats.ports.map(({ client }) => client));
+      this.ways.push(way);
+      const settings = {
+        'cluster.log': 'nats',
+        'cluster.name': 'crash',
+        'cluster.lease': `${LEASE_MS}ms`,
+        'cluster.renew': '400ms',
+        'cluster.nats.servers': (await way.open()).join(','),
+        'cluster.nats.monitor': this.nats.monitors.join(','),
+        ...SIZES[this.size],
+      };
+      const { folder, leveret } = this;
+      const [port, managementPort] = [await findFreePort(), await findFreePort()];
+      const plan = { index, folder, leveret, port, managementPort, settings };
+      const node = new Node(plan, (event) => this.heard(node, event));
+      this.nodes.push(node);
+    }
+    this.spawns.push(now());
+    await this.setUp();
+    await this.watch();
+    for (const node of this.nodes) node.start();
+    await this.whole();
+  }
+
+  /** The first node begins alone, with users and policies: all that comes later has to find them in the log. */
+  async setUp() {
+    const [first] = this.nodes;
+    const file = join(this.folder, 'definitions.json');
+    writeFileSync(file, JSON.stringify(DEFINITIONS));
+    first.start({ LEVERET_LOAD_DEFINITIONS: file });
+    await this.until('the first node leads', () => first.serves > 0);
+    first.mayEnd = true;
+    first.signal('SIGTERM');
+    const { code } = await first.exit;
+    if (code !== 0) throw new Error(`the first node ended with ${code}:\n${first.tail()}`);
+  }
+
+  /** Listens to what nodes tell one another. */
+  async watch() {
+    const { openNatsLog } = await import(join(this.dist, 'store/replicated/nats/open.js'));
+    const { readNodeRow } = await import(join(this.dist, 'cluster/node-row.js'));
+    this.client = await openNatsLog(this.place());
+    this.client.onTold((part, bytes) => {
+      const row = part === 'node' ? readNodeRow(bytes) : null;
+      if (row !== null) this.rows.set(row.node, { ...row, t: now() });
+    });
+  }
+
+  /** Where the log is, for a client that is none of the nodes. */
+  place() {
+    return {
+      servers: this.nats.addresses,
+      credentials: null,
+      tls: null,
+      cluster: 'crash',
+      group: 'main',
+      node: 'watch',
+      replicas: 3,
+      logBytesMax: 0,
+      monitor: [],
+      requireSync: false,
+    };
+  }
+
+  heard(node, event) {
+    if (event.msg === 'this node leads') {
+      this.terms.push({ epoch: event.epoch, node: node.index, t: event.t });
+      this.terms.sort((a, b) => a.epoch - b.epoch);
+    }
+    this.hear(node, event);
+  }
+
+  // ---- who leads --------------------------------------------------------------------------------
+
+  /** The node that serves in the newest term that any serves in, or null. One that is paused may believe that it does. */
+  get leader() {
+    const [first] = [...this.nodes].sort((a, b) => b.serves - a.serves);
+    return first.serves > 0 ? first : null;
+  }
+
+  /** The newest term in which a node serves. */
+  get epoch() {
+    return this.leader?.serves ?? 0;
+  }
+
+  get followers() {
+    const { leader } = this;
+    return this.nodes.filter((node) => node !== leader && node.runs);
+  }
+
+  urlOf({ port }) {
+    return `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
+  }
+
+  /** All hosts. */
+  get urls() {
+    return this.nodes.map((node) => this.urlOf(node));
+  }
+
+  /** Of the leader, or where there is none of any. */
+  get url() {
+    return this.urlOf(this.leader ?? this.nodes[0]);
+  }
+
+  get managementPort() {
+    return (this.leader ?? this.nodes[0]).managementPort;
+  }
+
+  /** In which term a connection was made that a node took at a time. */
+  termAt(index, t) {
+    const { epoch } = this.terms.findLast((term) => term.node === index && term.t <= t) ?? {};
+    if (epoch === undefined) throw new Error(`n${index} took a connection and never led`);
+    return epoch;
+  }
+
+  // ---- waiting ----------------------------------------------------------------------------------
+
+  async until(what, condition, limitMs = LIMIT_MS) {
+    const startedAt = now();
+    while (!(await condition())) {
+      if (now() - startedAt > limitMs * 1000) {
+        throw new Error(`not after ${limitMs} ms: ${what}\n${this.tail()}`);
+      }
+      await sleep(AGAIN_MS);
+    }
+  }
+
+  /** Resolves once a node serves in a later term. */
+  async leadsAfter(epoch) {
+    await this.until(`another node leads after ${epoch}`, () => this.epoch > epoch);
+  }
+
+  /** Resolves once all nodes and servers run, one leads, and all have what the log has now. */
+  async whole() {
+    await this.nats.healthy();
+    await this.until('all nodes run', () => {
+      return this.leader !== null && this.nodes.every(({ runs }) => runs);
+    });
+    let last = 0;
+    await this.until('the log answers', async () => {
+      last = await this.client.state().then(
+        (state) => state.last,
+        () => 0,
+      );
+      return last > 0;
+    });
+    const asked = now();
+    await this.until(`all nodes have record ${last}`, () => {
+      const { leader } = this;
+      return this.nodes.every((node) => {
+        const row = this.rows.get(node.name);
+        const isThere = row !== undefined && row.t > asked && row.applied >= last;
+        return isThere && (node === leader || node.follows);
+      });
+    });
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------
+
+  killNow() {
+    for (const node of this.nodes) {
+      node.mayEnd = true;
+      node.signal('SIGKILL');
+    }
+    this.nats.killNow();
+    for (const way of this.ways) way.close();
+  }
+
+  tail() {
+    return this.nodes.map((node) => `--- ${node.name}\n${node.tail()}`).join('\n');
+  }
+}

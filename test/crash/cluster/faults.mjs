@@ -1,0 +1,163 @@
+// What happens to a cluster under load, one at a time. Each fault resolves once it is over and its cause is mended; the caller
+// waits until the cluster is whole. Never judges.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LEASE_MS } from './cluster.mjs';
+
+const STOP_LIMIT_MS = 60_000;
+const BITS_CHANGED = 200;
+
+/**
+ * @typedef {object} Scene
+ * @property {import('./cluster.mjs').Cluster} cluster
+ * @property {import('../random.mjs').Random} random
+ * @property {(host: number) => Promise<void>} leaveHost has clients give up their connections to a node
+ * @property {(rule: string, text: string) => void} incident
+ * @property {(name: string, by?: number) => void} count
+ */
+
+/** How often each comes in a deck, and whether another node has to lead after it. */
+export const FAULTS = [
+  { name: 'kill -9 of the leader', times: 4, fails: true, run: killLeader },
+  { name: 'SIGSTOP of the leader', times: 3, fails: true, run: pauseLeader },
+  { name: 'SIGTERM of the leader', times: 2, fails: true, run: stopLeader },
+  { name: 'what the leader sends is held back', times: 3, fails: true, run: holdLeader },
+  { name: 'the leader is cut off', times: 1, fails: true, run: cutLeader },
+  { name: 'kill -9 of a follower', times: 1, fails: false, run: killFollower },
+  { name: 'a follower loses its folder', times: 2, fails: false, run: wipeFollower },
+  { name: "kill -9 of the log's first server", times: 1, fails: false, run: killFirstServer },
+  { name: 'kill -9 of another server', times: 1, fails: false, run: killOtherServer },
+];
+
+/** An endless order of faults, or of those that are named: each so often as it has to come, before any comes more often. */
+export function* deal(random, only) {
+  const faults = FAULTS.filter(({ name }) => only === undefined || only.includes(name));
+  for (;;) {
+    const deck = faults.flatMap((fault) => Array(fault.times).fill(fault));
+    while (deck.length > 0) yield deck.splice(random.int(0, deck.length - 1), 1)[0];
+  }
+}
+
+async function killLeader({ cluster, random }) {
+  const { leader, epoch } = cluster;
+  await leader.kill();
+  await sleep(random.int(0, 1500));
+  // It may come back before another leads, and then be the one.
+  if (random.chance(0.5)) await cluster.leadsAfter(epoch);
+  leader.start();
+  await cluster.leadsAfter(epoch);
+}
+
+async function pauseLeader({ cluster, random, leaveHost, count }) {
+  const { leader, epoch } = cluster;
+  leader.signal('SIGSTOP');
+  await sleep(LEASE_MS + random.int(300, 2000));
+  await cluster.leadsAfter(epoch);
+  // Those that stay hear what it says once it goes on.
+  if (random.chance(0.5)) await leaveHost(leader.index);
+  else count('pauses during which clients stay');
+  leader.signal('SIGCONT');
+}
+
+async function stopLeader({ cluster, incident }) {
+  const { leader, epoch } = cluster;
+  leader.mayEnd = true;
+  leader.signal('SIGTERM');
+  const ended = await Promise.race([leader.exit, sleep(STOP_LIMIT_MS, null, { ref: false })]);
+  if (ended?.code !== 0) {
+    incident('I11', `SIGTERM: ended by ${JSON.stringify(ended)}:\n${leader.tail()}`);
+    await leader.kill();
+  }
+  await cluster.leadsAfter(epoch);
+  leader.start();
+}
+
+async function holdLeader({ cluster, random, leaveHost, count }) {
+  const { leader, epoch } = cluster;
+  const way = cluster.ways[leader.index];
+  way.hold();
+  try {
+    // As soon as another one leads what was held comes right behind its first record.
+    await cluster.until('another node leads', () => cluster.terms.at(-1).epoch > epoch);
+    if (random.chance(0.3)) await sleep(random.int(0, 3000));
+  } finally {
+    count('bytes that were held back', way.release());
+  }
+  await cluster.leadsAfter(epoch);
+  if (random.chance(0.5)) await leaveHost(leader.index);
+}
+
+async function cutLeader({ cluster, random, leaveHost }) {
+  const { leader, epoch } = cluster;
+  const way = cluster.ways[leader.index];
+  way.cut();
+  await cluster.leadsAfter(epoch);
+  if (random.chance(0.5)) await leaveHost(leader.index);
+  await sleep(random.int(0, 2000));
+  way.mend();
+}
+
+async function killFollower({ cluster, random }) {
+  const node = random.pick(cluster.followers);
+  await node.kill();
+  await sleep(random.int(0, 4000));
+  node.start();
+}
+
+async function wipeFollower(scene) {
+  const { cluster, random, count } = scene;
+  const node = random.pick(cluster.followers);
+  if (random.chance(0.7) && spoilSnapshot(scene, node)) count('snapshots that were damaged');
+  await node.kill();
+  node.wipe();
+  await sleep(random.int(0, 2000));
+  node.start();
+}
+
+/** Changes some bits of the newest snapshot of another node; the others have theirs. Most of a file holds nothing any more. */
+function spoilSnapshot({ cluster, random }, node) {
+  const having = cluster.nodes
+    .filter((each) => each !== node)
+    .map((each) => newestSnapshot(each))
+    .filter((path) => path !== null)
+    .sort();
+  if (having.length < 2) return false;
+  const path = random.pick(having);
+  const bytes = readFileSync(path);
+  for (let n = 0; n < BITS_CHANGED; n++) {
+    bytes[random.int(0, bytes.length - 1)] ^= 1 << random.int(0, 7);
+  }
+  writeFileSync(path, bytes);
+  return true;
+}
+
+function newestSnapshot({ data }) {
+  try {
+    const folder = join(data, 'snapshots');
+    const [newest] = readdirSync(folder)
+      .filter((name) => /^\d+$/.test(name))
+      .sort()
+      .reverse();
+    return newest === undefined ? null : join(folder, newest, 'data.mdb');
+  } catch {
+    return null;
+  }
+}
+
+async function killFirstServer(scene) {
+  const { leader } = await scene.cluster.client.facts();
+  await killServer(scene, Number(leader.slice(1)));
+}
+
+async function killOtherServer(scene) {
+  const { leader } = await scene.cluster.client.facts();
+  const others = [0, 1, 2].filter((i) => `s${i}` !== leader);
+  await killServer(scene, scene.random.pick(others));
+}
+
+async function killServer({ cluster, random }, i) {
+  await cluster.nats.kill(i);
+  await sleep(random.int(1000, 6000));
+  cluster.nats.launch(i);
+}

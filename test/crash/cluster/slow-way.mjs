@@ -1,0 +1,90 @@
+// The way of one node to the servers of NATS: what the node sends can be held back and let go later, and the way can be cut.
+// Never changes a byte.
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+
+export class SlowWay {
+  /** `ports`: of the servers. */
+  constructor(ports) {
+    this.targets = ports;
+    this.servers = [];
+    this.pairs = new Set();
+    this.held = false;
+    this.isCut = false;
+  }
+
+  /** Resolves with the addresses that the node is to connect to. */
+  async open() {
+    for (const port of this.targets) {
+      const server = createServer((node) => this.take(node, port));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      this.servers.push(server);
+    }
+    return this.servers.map((server) => `127.0.0.1:${server.address().port}`);
+  }
+
+  /** From now on nothing that the node sends arrives; how many bytes were held, in the end, `release` returns. */
+  hold() {
+    this.held = true;
+  }
+
+  /** Lets go of all that was held, in its order, also where the node has given the connection up. */
+  release() {
+    this.held = false;
+    let bytes = 0;
+    for (const pair of this.pairs) {
+      for (const chunk of pair.waiting.splice(0)) {
+        bytes += chunk.length;
+        pair.server.write(chunk);
+      }
+      if (pair.gone) pair.server.end();
+    }
+    return bytes;
+  }
+
+  /** Ends all connections, and takes none until it is mended. */
+  cut() {
+    this.isCut = true;
+    for (const { node, server } of this.pairs) {
+      node.destroy();
+      server.destroy();
+    }
+  }
+
+  mend() {
+    this.isCut = false;
+  }
+
+  close() {
+    this.cut();
+    for (const server of this.servers) server.close();
+  }
+
+  take(node, port) {
+    node.on('error', () => {});
+    if (this.isCut) {
+      node.destroy();
+      return;
+    }
+    const server = connect(port, '127.0.0.1');
+    const pair = { node, server, waiting: [], gone: false };
+    this.pairs.add(pair);
+    node.setNoDelay(true);
+    server.setNoDelay(true);
+    server.on('error', () => {});
+    server.on('data', (chunk) => node.write(chunk));
+    server.on('close', () => {
+      node.destroy();
+      this.pairs.delete(pair);
+    });
+    node.on('data', (chunk) => {
+      if (this.held || pair.waiting.length > 0) pair.waiting.push(chunk);
+      else server.write(chunk);
+    });
+    node.on('close', () => {
+      pair.gone = true;
+      if (pair.waiting.length === 0) server.end();
+    });
+  }
+}
