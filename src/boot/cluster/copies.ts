@@ -15,7 +15,11 @@ import { openDataFolder } from '../../store/folder.ts';
 import { isNew } from '../../store/format.ts';
 import { openLmdbStore } from '../../store/lmdb/open.ts';
 import { placeOfCopy } from '../../store/lmdb/place-of-copy.ts';
-import type { LogClient, LogState } from '../../store/replicated/log-client.ts';
+import {
+  type LogClient,
+  type LogState,
+  UnansweredError,
+} from '../../store/replicated/log-client.ts';
 import { checkCopy } from './check-copy.ts';
 
 /** How often it looks whether a snapshot or a trim is due, ms. */
@@ -26,6 +30,10 @@ const MARGIN_RECORDS = 1000;
 const MARGIN_PART = 8;
 /** The log is full at this part of what it may take: a snapshot is due, and any trim is worth it. */
 const FULL_PART = 2;
+
+/** How long a node that needs a snapshot looks for one, and how often: as often as nodes tell of themselves, ms. */
+const PATIENCE_MS = 120_000;
+const AGAIN_MS = 2000;
 
 /** What the copies of a node hang upon. */
 export interface CopiesAround {
@@ -53,7 +61,7 @@ export class Copies {
   private readonly around: CopiesAround;
   private readonly logId: string;
   private source: CopySource | null = null;
-  private readonly stopLooking: () => void;
+  private readonly stops: (() => void)[];
   private trimmed = 0;
   /** When one could not be made, it is not tried again before this, ms of the monotonic clock. */
   private notBeforeMs = 0;
@@ -69,7 +77,11 @@ export class Copies {
     };
     const path = join(dataDir, 'snapshots');
     this.keeper = new SnapshotKeeper(path, logId, means, timing.clock, logger);
-    this.stopLooking = timing.every(LOOK_MS, () => this.look());
+    // A snapshot takes its time, and the log may be full meanwhile: neither waits for the other.
+    this.stops = [
+      timing.every(LOOK_MS, () => this.lookForSnapshot()),
+      timing.every(LOOK_MS, () => this.lookForTrim()),
+    ];
   }
 
   /** The places of those that were checked, the oldest first. */
@@ -86,10 +98,12 @@ export class Copies {
   /** From now on this is copied; null: nothing is. */
   copies(source: CopySource | null): void {
     this.source = source;
+    // What kept a node from making one may have been the end of its lead.
+    this.notBeforeMs = 0;
   }
 
   stop(): void {
-    this.stopLooking();
+    for (const stop of this.stops) stop();
     this.source = null;
   }
 
@@ -100,9 +114,26 @@ export class Copies {
 
   /**
    * Fetches the newest snapshot that a peer has and this node needs, since the log begins at `first`, and puts it in the place
-   * of the tables, which are closed. Rejects with a StoreError where no peer has one.
+   * of the tables, which are closed. Where no peer has one it tries again for a while: they may be starting as well, or have
+   * not been heard of yet, and one whose newest snapshot turns out damaged makes another. Rejects with a StoreError then.
+   * Resolves without one once `stopping` says so.
    */
-  async fetch(first: number): Promise<void> {
+  async fetch(first: number, stopping: () => boolean): Promise<void> {
+    const { timing, logger } = this.around;
+    const untilMs = timing.clock.monotonicMs() + PATIENCE_MS;
+    while (!stopping()) {
+      try {
+        await this.fetchOnce(first);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError) || timing.clock.monotonicMs() >= untilMs) throw error;
+        logger.warn({ why: error.message }, 'no snapshot was put in place; it tries again');
+      }
+      await timing.pause(AGAIN_MS);
+    }
+  }
+
+  private async fetchOnce(first: number): Promise<void> {
     const { dataDir, logger, node, key } = this.around;
     const folder = await openDataFolder(dataDir);
     try {
@@ -150,20 +181,26 @@ export class Copies {
     return Promise.reject(new StoreError('this node has no tables open', 'try again'));
   }
 
-  private async look(): Promise<void> {
+  private async lookForSnapshot(): Promise<void> {
     const { source } = this;
-    if (source === null) return;
     const { client, logger, timing } = this.around;
+    if (source === null || timing.clock.monotonicMs() < this.notBeforeMs) return;
     try {
-      const state = await client.state();
-      const nowMs = timing.clock.monotonicMs();
-      if (this.makesOwn(source) && nowMs >= this.notBeforeMs && this.isDue(state)) {
-        await this.keeper.make();
-      }
-      if (source.leads) await this.trim(state);
+      if (this.makesOwn(source) && this.isDue(await client.state())) await this.keeper.make();
     } catch (error) {
-      this.notBeforeMs = timing.clock.monotonicMs() + RETRY_MS;
-      logger.warn({ err: error }, 'a snapshot or a trim of the log has failed');
+      // Where it plays another part by now, that is no reason to wait.
+      const isOwn = source === this.source && !(error instanceof UnansweredError);
+      if (isOwn) this.notBeforeMs = timing.clock.monotonicMs() + RETRY_MS;
+      logger.warn({ err: error }, 'a snapshot could not be made');
+    }
+  }
+
+  private async lookForTrim(): Promise<void> {
+    if (this.source?.leads !== true) return;
+    try {
+      await this.trim(await this.around.client.state());
+    } catch (error) {
+      this.around.logger.warn({ err: error }, 'the log could not be trimmed');
     }
   }
 

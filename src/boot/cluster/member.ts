@@ -222,7 +222,8 @@ class Member implements RunningBroker {
       }
       if (end.is === 'leads') await this.lead(opened, place.logId, end);
       else await closeStore(opened, false);
-      if (end.is === 'behind') await this.copiesOf(place.logId).fetch(end.first);
+      if (end.is === 'behind')
+        await this.copiesOf(place.logId).fetch(end.first, () => this.stopping);
     }
   }
 

@@ -145,11 +145,12 @@ export class LoggedStore extends GatheringStore implements Store {
 
   /** The same with the row that says which records of the log the copy has: with those behind it, it is the whole. */
   async copyTables(folder: string, compact = false): Promise<void> {
-    const { applier, inner } = this;
+    const { applier, inner, overlay } = this;
     applier.wholeFor += 1;
     try {
-      // Behind it no commit is under way that began before.
-      await this.allApplied(this.last);
+      // Behind it no commit is under way that began before. What is on its way to the log is not durable, and is not waited
+      // for: a replicated log may take nothing until it is trimmed, for which this copy may be needed.
+      await this.allApplied(overlay.recent.number, applier.checkpoints + (applier.busy ? 1 : 0));
       await inner.copyTo(folder, compact);
     } finally {
       applier.wholeFor -= 1;
@@ -182,10 +183,17 @@ export class LoggedStore extends GatheringStore implements Store {
     }
   }
 
-  /** Resolves once the tables have all up to this record; rejects where something has failed. */
-  private async allApplied(number: number): Promise<void> {
-    while (this.failure === null && this.applier.applied < number) {
-      this.applier.begin();
+  /**
+   * Resolves once the tables have all up to this record, and so many commits have ended since the start; rejects where
+   * something has failed.
+   */
+  private async allApplied(number: number, checkpoints = 0): Promise<void> {
+    const { applier } = this;
+    while (
+      this.failure === null &&
+      (applier.applied < number || applier.checkpoints < checkpoints)
+    ) {
+      applier.begin();
       await this.settled();
     }
     if (this.failure !== null) throw this.failure;

@@ -278,6 +278,28 @@ test('a copy of the tables is never one between two pieces', async () => {
   expect(seen).toEqual([5000, 10_000]);
 });
 
+test('a copy of the tables waits for nothing that is on its way to the log, but for the commit under way', async () => {
+  const { tables, log, store } = held();
+  const seen: string[][] = [];
+  tables.copyTo = () => {
+    seen.push([...tables.keys(T, bytes(''), bytes('z'))].map(String));
+    return Promise.resolve();
+  };
+  store.put(T, bytes('a'), bytes('1'));
+  store.seal();
+  log.sync();
+  store.put(T, bytes('b'), bytes('2'));
+  store.seal();
+  const copied = store.copyTables('');
+  await Promise.resolve();
+  expect(seen).toEqual([]);
+  // The log takes the second one much later, if ever.
+  while (tables.busy) tables.sync(1);
+  await copied;
+  expect(seen).toEqual([['a']]);
+  expect(log.busy).toBe(true);
+});
+
 test('after a failure nothing is durable any more, and closing rejects', async () => {
   const { log, store, told } = held();
   const failures: Error[] = [];
