@@ -7,8 +7,6 @@ import { NATS_SERVER } from '../support/nats.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 
 const LEVERET = join(fileURLToPath(new URL('../..', import.meta.url)), 'bin/leveret');
-/** Three ports in a row that no other test takes. */
-const PORT = '39772';
 
 const demo = (...args: string[]): string[] => [LEVERET, 'cluster', 'demo', ...args];
 
@@ -33,7 +31,7 @@ test.skipIf(NATS_SERVER === null)(
   { timeout: 3 * PATIENCE_MS },
   async () => {
     const env = { ...process.env, NATS_SERVER: NATS_SERVER as string };
-    const child = spawn(process.execPath, demo('--port', PORT), { env });
+    const child = spawn(process.execPath, demo('--port', '0'), { env });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -39,7 +39,10 @@ export function demoCommand(): Command {
     .description('Try a cluster: three nodes and three servers of NATS in this terminal.')
     .helpOption('-h, --help', 'Show this help.')
     .addOption(
-      new Option('--port <port>', 'The AMQP port of the first node; the others have the next two.')
+      new Option(
+        '--port <port>',
+        'The AMQP port of the first node; the others have the next two. 0: free ones.',
+      )
         .default(5672)
         .argParser(portOf),
     )
@@ -58,8 +61,8 @@ export function demoCommand(): Command {
 }
 
 function portOf(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_533) throw new InvalidArgumentError(`It takes a port, not '${text}'.`);
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65_533) throw new InvalidArgumentError(`It takes a port, not '${text}'.`);
   return port;
 }
 
@@ -83,15 +86,13 @@ function findNats(): string {
 }
 
 async function portsFrom(first: number): Promise<Ports[]> {
-  const amqp = NODES.map((_node, i) => first + i);
-  for (const port of amqp) {
-    if (await isFree(port)) continue;
-    throw new UnavailableError(`port ${port} is taken: name another one with --port`);
-  }
   const ports: Ports[] = [];
-  for (const port of amqp) {
-    const [nats, routes, monitor, management] = await freePorts();
-    ports.push({ nats, routes, monitor, management, amqp: port });
+  for (const i of NODES.keys()) {
+    if (first !== 0 && !(await isFree(first + i))) {
+      throw new UnavailableError(`port ${first + i} is taken: name another one with --port`);
+    }
+    const [nats, routes, monitor, management, free] = await freePorts();
+    ports.push({ nats, routes, monitor, management, amqp: first === 0 ? free : first + i });
   }
   return ports;
 }
@@ -104,9 +105,9 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Four ports that no process listens at. */
-async function freePorts(): Promise<[number, number, number, number]> {
-  const servers = [createServer(), createServer(), createServer(), createServer()];
+/** Five ports that no process listens at. */
+async function freePorts(): Promise<[number, number, number, number, number]> {
+  const servers = Array.from({ length: 5 }, () => createServer());
   const ports: number[] = [];
   for (const server of servers) {
     await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
@@ -114,7 +115,7 @@ async function freePorts(): Promise<[number, number, number, number]> {
     ports.push(typeof address === 'object' && address !== null ? address.port : 0);
   }
   for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports as [number, number, number, number];
+  return ports as [number, number, number, number, number];
 }
 
 /** All processes of a demo. */
