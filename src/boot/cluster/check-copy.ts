@@ -10,15 +10,21 @@ const DATA = 'data.mdb';
 /** What of its output an error repeats, characters. */
 const SAID_CHARS_MAX = 400;
 
-/** Rejects with a StoreError that says what is wrong with the tables in a folder, which no process uses. */
-export async function checkCopy(folder: string): Promise<void> {
+/**
+ * Rejects with a StoreError that says what is wrong with the tables in a folder, which no process uses. `program`: what to run;
+ * the one that this process runs unless given, since a copy is checked by the same version that will read it.
+ */
+export async function checkCopy(
+  folder: string,
+  program = process.argv[1] as string,
+): Promise<void> {
   const place = join(folder, 'checked');
   const store = join(place, 'store');
   try {
     await rm(place, { recursive: true, force: true });
     await mkdir(store, { recursive: true, mode: 0o700 });
     await link(join(folder, DATA), join(store, DATA));
-    const { code, said } = await runCheck(place);
+    const { code, said } = await runCheck(program, place);
     if (code === 0) return;
     throw new StoreError(`a copy of the tables is damaged: ${said}`, 'make another one', {
       damaged: true,
@@ -28,9 +34,10 @@ export async function checkCopy(folder: string): Promise<void> {
   }
 }
 
-function runCheck(dataDir: string): Promise<{ code: number | null; said: string }> {
-  // The program that this process runs: a copy is checked by the same version that will read it.
-  const program = process.argv[1] as string;
+function runCheck(
+  program: string,
+  dataDir: string,
+): Promise<{ code: number | null; said: string }> {
   const args = [...process.execArgv, program, 'check', '--data-dir', dataDir];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {

@@ -73,7 +73,7 @@ export class Copies {
     const means = {
       copyTo: (folder: string) => this.copyTo(folder),
       placeOf: placeOfCopy,
-      check: checkCopy,
+      check: (folder: string) => checkCopy(folder),
     };
     const path = join(dataDir, 'snapshots');
     this.keeper = new SnapshotKeeper(path, logId, means, timing.clock, logger);
@@ -162,7 +162,12 @@ export class Copies {
   }
 
   private means() {
-    return { logId: this.logId, placeOf: placeOfCopy, check: checkCopy, isEmpty: isEmptyCopy };
+    return {
+      logId: this.logId,
+      placeOf: placeOfCopy,
+      check: (copy: string) => checkCopy(copy),
+      isEmpty: isEmptyCopy,
+    };
   }
 
   /** The nodes that have a snapshot which the log goes on from, those with the newest first. */

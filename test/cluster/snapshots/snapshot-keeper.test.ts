@@ -13,10 +13,15 @@ import {
   type SnapshotMeans,
 } from '../../../src/cluster/snapshots/snapshot-keeper.ts';
 import { StoreError } from '../../../src/store/errors.ts';
-import { checkCopy } from '../../../src/store/lmdb/check-copy.ts';
+import { checkTrees } from '../../../src/store/lmdb/check-tree.ts';
 import { placeOfCopy } from '../../../src/store/lmdb/place-of-copy.ts';
 import { systemClock } from '../../../src/util/clock.ts';
 import { LOG, OTHER_LOG, placeAt, textIn, useFolder, writeTables } from './tables.ts';
+
+const check = async (copy: string): Promise<void> => {
+  const [wrong] = await checkTrees(copy);
+  if (wrong !== undefined) throw new StoreError(`the copy is damaged (${wrong})`, 'look at it');
+};
 
 const folder = useFolder();
 
@@ -112,7 +117,7 @@ describe('snapshots', () => {
 
   test('whose pages are not what they should be are not kept', async () => {
     const path = folder();
-    const sound = keeperOf(path, { check: checkCopy });
+    const sound = keeperOf(path, { check });
     await sound.keeper.start();
     await sound.make(5);
     const spoil = async (copy: string): Promise<void> => {
@@ -121,7 +126,7 @@ describe('snapshots', () => {
       // Each page behind the two of the head begins with its own number.
       for (let at = 2 * 4096; at < bytes.length; at += 4096) bytes.writeUInt8(0xee, at);
       writeFileSync(file, bytes);
-      await checkCopy(copy);
+      await check(copy);
     };
     const { keeper, tables } = keeperOf(path, { check: spoil });
     await keeper.start();
