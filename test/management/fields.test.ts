@@ -71,6 +71,8 @@ test('each route that takes a body is in the table', () => {
     'POST /all-configuration',
   ]);
   const bare = [
+    'PUT /cluster/step-down',
+    'PUT /cluster/snapshot',
     'POST /rebalance/queues',
     'PUT /feature-flags/:name/enable',
     'POST /vhosts/:vhost/start/:node',

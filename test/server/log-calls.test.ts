@@ -46,9 +46,20 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'that the data folder holds data could not be noted there',
     why: 'once in a start',
   },
-  { file: 'src/boot/tools.ts', text: 'listener failed', why: 'the system took a port away' },
-  { file: 'src/boot/tools.ts', text: 'another program has the port', why: 'once for each port' },
-  { file: 'src/boot/tools.ts', text: 'no control socket', why: 'once in a start' },
+  { file: 'src/boot/tool-ports.ts', text: 'listener failed', why: 'the system took a port away' },
+  {
+    file: 'src/boot/tool-ports.ts',
+    text: 'another program has the port',
+    why: 'once for each port',
+  },
+  { file: 'src/boot/tool-ports.ts', text: 'no control socket', why: 'once in a start' },
+  {
+    file: 'src/management/cluster/hand-on.ts',
+    text: 'requests not handed on',
+    why: 'each 5 s at most',
+  },
+  { file: 'src/boot/cluster/member.ts', text: 'asked to step down', why: 'once in a term' },
+  { file: 'src/boot/cluster/standby-tools.ts', text: "'listening'", why: 'once for each port' },
   {
     file: 'src/cluster/proxy.ts',
     text: 'connections not handed on',

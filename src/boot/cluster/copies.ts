@@ -219,6 +219,8 @@ export class Copies {
   private isDue(state: LogState): boolean {
     const { snapshotBytes, timing } = this.around;
     const { newest } = this.keeper;
+    // The log does not begin with the first record: what joins needs a snapshot.
+    if (newest === null && state.first > 1) return true;
     const behind = bytesBehind(state, newest?.place.seq ?? 0);
     if (state.bytes >= state.bytesMax / FULL_PART && behind >= state.bytesMax / (2 * FULL_PART)) {
       return true;

@@ -193,6 +193,7 @@ class Member implements RunningBroker {
   }
 
   private stepDown(user: string): void {
+    if (this.holdsBack) return;
     this.logger.warn({ user }, 'asked to step down');
     this.holdsBack = true;
     // After the answer to the one that asked.

@@ -10,13 +10,18 @@ import { startMember } from './member.ts';
 /** Starts a node of the cluster that the settings name. Rejects with a StoreError. */
 export async function startClustered(live: LiveSettings, logger: Logger): Promise<RunningBroker> {
   const { settings } = live;
-  // Only a node of a cluster pays for the client of its log.
-  const { openNatsLog } = await import('../../store/replicated/nats/open.ts');
-  const client = await openNatsLog(natsPlace(settings));
+  const client = await openLog(settings);
   for (const warning of client.warnings) logger.warn(warning);
   const { clusterSecret } = settings;
   const key = await peerKey(clusterSecret ?? client.secret);
   return startMember(live, client, key, logger);
+}
+
+/** Opens the log of the cluster that the settings name. Rejects with a StoreError. */
+export async function openLog(settings: Settings) {
+  // Only a node of a cluster pays for the client of its log.
+  const { openNatsLog } = await import('../../store/replicated/nats/open.ts');
+  return openNatsLog(natsPlace(settings));
 }
 
 function natsPlace(settings: Settings) {

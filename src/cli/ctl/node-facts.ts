@@ -23,6 +23,7 @@ export interface ListenerRow {
 
 export interface NodeRow {
   readonly name: string;
+  readonly running: boolean;
   readonly os_pid: string;
   readonly uptime: number;
   readonly mem_used: number;
@@ -44,7 +45,7 @@ export interface NodeRow {
   readonly log_files: readonly string[];
 }
 
-/** The one node, as the API shows it. */
+/** The node that answers, as the API shows it: the first of its list. */
 export async function nodeOf(api: HttpApi): Promise<NodeRow> {
   const [node] = await api.get<NodeRow[]>('/nodes');
   return node as NodeRow;

@@ -35,21 +35,14 @@ export const NODE_VERBS: readonly CtlVerb[] = [
   {
     name: 'await_online_nodes',
     arguments: '<count>',
-    about: 'Wait until so many nodes are online: there is one.',
+    about: 'Wait until so many nodes are online: one, or those of a cluster.',
     banner: ({ words: [count] }) => `Will wait for at least ${count} nodes to join the cluster`,
     run: async (call) => {
       const count = call.words[0] ?? '';
       if (!/^\d{1,9}$/.test(count)) {
         throw new CtlError(EXIT_USAGE, `the count of nodes is a number, not '${count}'`);
       }
-      if (Number(count) > 1) {
-        throw new CtlError(
-          EXIT_TIMEOUT,
-          `Leveret is one node: ${count} nodes will never be online`,
-        );
-      }
-      await awaitStart(call, STARTUP_MS, () => true);
-      return 'Now 1 node(s) are online\n';
+      return `Now ${await awaitNodes(call, Number(count))} node(s) are online\n`;
     },
   },
   ...['await_online_quorum_plus_one', 'await_online_synchronized_mirror'].map(
@@ -98,6 +91,28 @@ async function awaitStart(
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+  }
+}
+
+/** Waits until so many nodes run; resolves with how many do. */
+async function awaitNodes(call: CtlCall, count: number): Promise<number> {
+  const { api, timeoutMs } = call;
+  const untilMs = Date.now() + (timeoutMs ?? STARTUP_MS);
+  await awaitStart(call, STARTUP_MS, () => true);
+  for (;;) {
+    const nodes = await api.get<{ running: boolean; leveret?: object }[]>('/nodes');
+    const online = nodes.filter(({ running }) => running).length;
+    if (online >= count) return online;
+    if (nodes.length === 1 && nodes[0]?.leveret === undefined) {
+      throw new CtlError(EXIT_TIMEOUT, `Leveret is one node: ${count} nodes will never be online`);
+    }
+    if (Date.now() > untilMs) {
+      throw new CtlError(
+        EXIT_TIMEOUT,
+        `operation timed out: ${online} of ${count} nodes are online`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 

@@ -173,17 +173,30 @@ async function status(api: HttpApi, unit: unknown): Promise<Report> {
   return { text: text.join('\n'), value };
 }
 
+/** The same for each of some nodes. */
+const of = <T>(nodes: readonly string[], value: T): Record<string, T> =>
+  Object.fromEntries(nodes.map((node) => [node, value]));
+
 async function clusterStatus(api: HttpApi): Promise<Report> {
   const [overview, node] = [await overviewOf(api), await nodeOf(api)];
   const flags = await api.get<{ name: string; state: string }[]>('/feature-flags');
   const name = overview.node;
   const version = overview.rabbitmq_version;
+  const nodes = await api.get<NodeRow[]>('/nodes');
+  const running = nodes.filter((each) => each.running).map((each) => each.name);
+  const [names, online] = [nodes.map((each) => each.name).sort(), running.sort()];
   const text = [
     section('Basics', [`Cluster name: ${overview.cluster_name}`]),
-    section('Disk Nodes', [name]),
-    section('Running Nodes', [name]),
-    section('Versions', [`${name}: RabbitMQ ${version} on ${overview.erlang_full_version}`]),
-    section('Maintenance status', [`Node: ${name}, status: not under maintenance`]),
+    section('Disk Nodes', names),
+    section('Running Nodes', online),
+    section(
+      'Versions',
+      online.map((each) => `${each}: RabbitMQ ${version} on ${overview.erlang_full_version}`),
+    ),
+    section(
+      'Maintenance status',
+      online.map((each) => `Node: ${each}, status: not under maintenance`),
+    ),
     section('Alarms', alarmLines(node)),
     section('Network Partitions', ['(none)']),
     section(
@@ -198,20 +211,18 @@ async function clusterStatus(api: HttpApi): Promise<Report> {
   const value = {
     alarms: alarmsOf(node),
     cluster_name: overview.cluster_name,
-    disk_nodes: [name],
+    disk_nodes: names,
     feature_flags: flags,
     listeners: { [name]: listenersOf(overview) },
-    maintenance_status: { [name]: 'not under maintenance' },
+    maintenance_status: of(online, 'not under maintenance'),
     partitions: {},
     ram_nodes: [],
-    running_nodes: [name],
-    versions: {
-      [name]: {
-        erlang_version: overview.erlang_full_version,
-        rabbitmq_name: overview.product_name,
-        rabbitmq_version: version,
-      },
-    },
+    running_nodes: online,
+    versions: of(online, {
+      erlang_version: overview.erlang_full_version,
+      rabbitmq_name: overview.product_name,
+      rabbitmq_version: version,
+    }),
   };
   return { text: text.join('\n'), value };
 }
@@ -227,7 +238,7 @@ export const STATUS_VERBS: readonly CtlVerb[] = [
   },
   {
     name: 'cluster_status',
-    about: 'Show the nodes, of which there is one.',
+    about: 'Show the nodes: one, or those of a cluster.',
     namesNode: true,
     banner: ({ node }) => `Cluster status of node ${node} ...`,
     run: ({ api }) => clusterStatus(api),

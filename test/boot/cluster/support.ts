@@ -130,6 +130,8 @@ export class TestCluster {
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-'));
 
   constructor() {
+    // Copies are checked by a process of the program that runs.
+    process.argv[1] = join(import.meta.dirname, '../../../bin/leveret');
     this.shared.listeners.add((_part, bytes) => {
       const row = readNodeRow(bytes);
       if (row !== null) this.ports.set(row.node, row.peers);
@@ -145,9 +147,14 @@ export class TestCluster {
     this.shared.current = current;
   }
 
-  /** Starts a node, which follows then. */
-  async start(name: string, changes: Partial<Settings> = {}): Promise<TestNode> {
-    const settings: Settings = {
+  /** Another side of the log, as that of a program that is no node. */
+  client(): MemoryLogClient {
+    return new MemoryClusterLog(this.shared);
+  }
+
+  /** The settings of a node. */
+  settings(name: string, changes: Partial<Settings> = {}): Settings {
+    return {
       ...defaultSettings(),
       nodeName: `leveret@${name}`,
       dataDir: join(this.folder, name),
@@ -161,6 +168,11 @@ export class TestCluster {
       clusterRenewMs: 300,
       ...changes,
     };
+  }
+
+  /** Starts a node, which follows then. */
+  async start(name: string, changes: Partial<Settings> = {}): Promise<TestNode> {
+    const settings = this.settings(name, changes);
     const client = new MemoryClusterLog(this.shared);
     const live = LiveSettings.of(settings);
     const key = await peerKey(SECRET);
