@@ -84,7 +84,7 @@ async function fill(build, dataDir, act, signal = 'SIGTERM', before = {}) {
   child.kill(signal);
   await new Promise((resolve) => child.once('exit', resolve));
   const store = join(dataDir, 'store');
-  return { store, queues, usedBytes: await bytesInUse(store) };
+  return { store, queues, usedBytes: bytesInUse(store) };
 }
 
 async function addAndTake(channel, queues) {

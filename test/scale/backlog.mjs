@@ -44,7 +44,7 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
   await fill();
   memory('waiting');
   await broker.end(signal);
-  figure(`${signal}: file in use, MiB`, mib(await bytesInUse(broker.storeFolder)));
+  figure(`${signal}: file in use, MiB`, mib(bytesInUse(broker.storeFolder)));
   const startMs = await broker.start();
   memory(`restarted after ${signal}`);
   const { firstMs, drainRate } = await drainAll(signal);

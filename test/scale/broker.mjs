@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STALLS = new URL('./stalls.mjs', import.meta.url).href;
+/** So many warnings and errors may come before errors are only counted. */
+const TOLD_MAX = 5;
 const GUEST = { user: 'guest', password: 'guest', vhost: '/' };
 
 /** Other brokers on the machine have the ports of tools; `settings` may ask for free ones. */
@@ -66,6 +68,8 @@ export class ScaleBroker {
         const entry = JSON.parse(line);
         if (entry.msg === 'listening') this.#listens(entry, resolve);
         if (entry.level !== 'info') this.warnings.push(entry.msg);
+        // What waits for a message that was set aside would say no more than that it waits.
+        if (entry.level === 'error' && this.warnings.length <= TOLD_MAX) console.error(line);
       });
     });
     this.address = { port, ...GUEST };

@@ -65,14 +65,14 @@ for (const verb of ['purgeQueue', 'deleteQueue']) {
     await again.close();
   }
 }
-figure('file in use at the end, MiB', mib(await bytesInUse(broker.storeFolder)));
+figure('file in use at the end, MiB', mib(bytesInUse(broker.storeFolder)));
 await broker.remove();
 finish();
 
 /** Waits until the file holds next to nothing. */
 async function swept() {
   for (let tries = 0; tries < 600; tries++) {
-    if ((await bytesInUse(broker.storeFolder)) < 8 * 2 ** 20) return;
+    if (bytesInUse(broker.storeFolder) < 8 * 2 ** 20) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   figure('swept within a minute', 'no', false, 'yes');

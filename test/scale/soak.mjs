@@ -121,7 +121,7 @@ async function buryDead(seen, total) {
 
 async function sample() {
   const { rss, own } = memoryOf(broker.pid);
-  const [file, inUse] = [folderBytes(broker.storeFolder), await bytesInUse(broker.storeFolder)];
+  const [file, inUse] = [folderBytes(broker.storeFolder), bytesInUse(broker.storeFolder)];
   const stallMs = await broker.longestStall();
   const seconds = Math.round((performance.now() - startMs) / 1000);
   samples.push({ seconds, own, rss, fileMib: mib(file), inUseMib: mib(inUse), stallMs });

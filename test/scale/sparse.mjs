@@ -36,7 +36,7 @@ async function run([what, kept], fanOut) {
   if (fanOut) await drain(broker.address, 'drains', { total: messages });
   const left = await thin(broker.address, kept);
   await idle(broker);
-  const inUse = await bytesInUse(broker.storeFolder);
+  const inUse = bytesInUse(broker.storeFolder);
   const live = left * (bodyBytes + REST_BYTES);
   const most = 2 * live + 64 * 2 ** 20;
   const stall = await broker.longestStall();
@@ -88,7 +88,7 @@ async function idle(broker) {
   let before = -1;
   for (let same = 0; same < 4; ) {
     await new Promise((resolve) => setTimeout(resolve, 250));
-    const now = await bytesInUse(broker.storeFolder);
+    const now = bytesInUse(broker.storeFolder);
     same = now === before ? same + 1 : 0;
     before = now;
   }

@@ -1,8 +1,7 @@
 // Looks at a broker from outside: the memory of its process, the size of its files, and how much of
 // the store's file is in use.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 
 const MIB = 2 ** 20;
 const SAMPLE_MS = 100;
@@ -60,19 +59,41 @@ export function folderBytes(folder) {
   return bytes;
 }
 
-function pagesOf(tree) {
-  return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+/*
+ * A meta page, as lmdb 3.5.6 writes it: two of them stand at the start of the file, and the newer one counts.
+ *
+ *   48 free tree, 96 main tree: | u32 page size | .. | 8: u64 branch | 16: u64 leaf | 24: u64 overflow pages | ...
+ *   152: u64 number of the commit
+ */
+const META_BYTES = 160;
+const [FREE_TREE_AT, MAIN_TREE_AT, COMMIT_AT] = [48, 96, 152];
+
+/**
+ * The bytes of the store's file that hold something; the rest is written over before it grows. Reads the file and no more: to
+ * open it with LMDB would meddle with a broker that has it open.
+ */
+export function bytesInUse(storeFolder) {
+  const file = openSync(join(storeFolder, 'data.mdb'), 'r');
+  try {
+    const metaAt = (at) => {
+      const meta = Buffer.alloc(META_BYTES);
+      readSync(file, meta, 0, META_BYTES, at);
+      return meta;
+    };
+    const first = metaAt(0);
+    const pageBytes = first.readUInt32LE(FREE_TREE_AT);
+    const second = metaAt(pageBytes);
+    const [one, other] = [first, second].map((meta) => meta.readBigUInt64LE(COMMIT_AT));
+    const meta = one > other ? first : second;
+    return (pagesOf(meta, FREE_TREE_AT) + pagesOf(meta, MAIN_TREE_AT) + 2) * pageBytes;
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** The bytes of the store's file that hold something; the rest is written over before it grows. */
-export async function bytesInUse(storeFolder) {
-  const db = open({ path: storeFolder, noSubdir: false, readOnly: true, encoding: 'binary' });
-  try {
-    const stats = db.getStats();
-    return (pagesOf(stats) + pagesOf(stats.free) + 2) * stats.pageSize;
-  } finally {
-    await db.close();
-  }
+function pagesOf(meta, treeAt) {
+  const counts = [8, 16, 24].map((at) => meta.readBigUInt64LE(treeAt + at));
+  return Number(counts.reduce((sum, count) => sum + count));
 }
 
 export const mib = (bytes) => Math.round(bytes / MIB);

@@ -1,12 +1,17 @@
 import { pbkdf2 } from 'node:crypto';
 import {
+  closeSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +93,47 @@ test('a steady stream of rows put and removed leaves the file as small as it is'
   expect([...store.keys(T, key(0), key(1000))].length).toBe(10);
   expect(statSync(join(folder, 'data.mdb')).size).toBeLessThan(4 << 20);
   await store.close();
+});
+
+test('a process that opens the files of a store in use takes no commit of it back', async () => {
+  const folder = newFolder();
+  const lock = join(folder, 'lock.mdb');
+  const store = await openLmdbStore(folder, { reserveBytes: 0 });
+  const commitRow = (n: number): Promise<unknown> => {
+    store.put(T, Buffer.from([n]), Buffer.from('here'));
+    return commit(store);
+  };
+  await commitRow(1);
+  const child = startChild('look.mjs', [folder]);
+  children.push(child);
+  await child.ended;
+  expect(child.lines).toEqual(['rows 1']);
+  // In the lock file that it found or made, opening has set the number of the last commit to that of the data as it had read
+  // them. Here the next commit comes between the two.
+  const found = readFileSync(lock).subarray(8, 16);
+  await commitRow(2);
+  const file = openSync(lock, 'r+');
+  writeSync(file, found, 0, 8, 8);
+  closeSync(file);
+  await commitRow(3);
+  for (const n of [1, 2, 3]) expect(store.get(T, Buffer.from([n]))?.toString()).toBe('here');
+  await store.close();
+});
+
+test('the lock file is the same again after a close, and after a crash: a full disk has no room for another', async () => {
+  const folder = newFolder();
+  const store = await openLmdbStore(folder, { reserveBytes: 0 });
+  const first = statSync(join(folder, 'lock.in-use')).ino;
+  const crashed = newFolder();
+  cpSync(folder, crashed, { recursive: true });
+  await store.close();
+  expect(readdirSync(folder).sort()).toEqual(['data.mdb', 'lock.mdb']);
+  expect(statSync(join(folder, 'lock.mdb')).ino).toBe(first);
+  const left = statSync(join(crashed, 'lock.in-use')).ino;
+  const again = await openLmdbStore(crashed, { reserveBytes: 0 });
+  expect(readdirSync(crashed).sort()).toEqual(['data.mdb', 'lock.in-use']);
+  expect(statSync(join(crashed, 'lock.in-use')).ino).toBe(left);
+  await again.close();
 });
 
 describe('a store that cannot be opened says so, with a way out', () => {

@@ -9,6 +9,7 @@ import { Watchdog } from '../disk/watchdog.ts';
 import { FailedCommitError, StuckCommitError } from '../errors.ts';
 import { GatheringStore } from '../gathering-store.ts';
 import type { Store, StoredRow } from '../port.ts';
+import { showLock } from './environment.ts';
 import { commitReason } from './failures.ts';
 import { indexPuts } from './put-index.ts';
 import { reusableBytes } from './reusable-bytes.ts';
@@ -163,6 +164,7 @@ export class LmdbStore extends GatheringStore implements Store {
     if (this.failure !== null) throw this.failure;
     this.released = true;
     await this.db.close();
+    await showLock(this.folder);
   }
 
   /** Begins the commit of what waits. A batch that removes ranges always comes first in its commit. */

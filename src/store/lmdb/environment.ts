@@ -1,9 +1,15 @@
-// Owns opening LMDB's environment as the store wants it, and the first room of its file. Never writes rows.
+// Owns opening LMDB's environment as the store wants it, keeping other processes out of its lock file, and the first room of
+// its data file. Never writes rows.
 
-import { open as openFile } from 'node:fs/promises';
+import { open as openFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { syncFolder } from '../disk/sync-folder.ts';
 import type { TableKeys } from './table-keys.ts';
+
+export const LOCK_FILE = 'lock.mdb';
+/** What LMDB's lock file is called while the environment is open. */
+export const LOCK_FILE_IN_USE = 'lock.in-use';
 
 /**
  * All tables share the root database, the table's number being the first byte of the key: a commit
@@ -32,6 +38,25 @@ export function openEnvironment(
     txnStartThreshold: 1,
   };
   return open<Buffer, Buffer>(settings);
+}
+
+/**
+ * Gives the lock file of an environment that was just opened a name that other processes do not know. It has the number of the
+ * last commit, and LMDB sets that, as any process opens the files, even only to read, to what it has read of the data a moment
+ * before (lmdb 3.5.6). A commit made in that moment would be lost: the next one takes its place. So another process makes a
+ * lock file of its own.
+ */
+export async function hideLock(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // renames no file that is open
+  await rename(join(folder, LOCK_FILE), join(folder, LOCK_FILE_IN_USE));
+}
+
+/**
+ * Gives it its own name back, as it was closed or a crash has left it. Where that cannot be, LMDB makes another; but for that
+ * a full disk has no room.
+ */
+export async function showLock(folder: string): Promise<void> {
+  await rename(join(folder, LOCK_FILE_IN_USE), join(folder, LOCK_FILE)).catch(() => {});
 }
 
 /** Gives a new data file its first room, really written, and makes its name durable. */

@@ -7,7 +7,14 @@ import type { RootDatabase } from 'lmdb';
 import type { Store } from '../port.ts';
 import { checkFiles } from './check-files.ts';
 import { LmdbStore } from './engine.ts';
-import { openEnvironment, reserve } from './environment.ts';
+import {
+  hideLock,
+  LOCK_FILE,
+  LOCK_FILE_IN_USE,
+  openEnvironment,
+  reserve,
+  showLock,
+} from './environment.ts';
 import { cannotOpen } from './failures.ts';
 import { tableKeys } from './table-keys.ts';
 import { redo, WIDE_CHANGES } from './wide-batch.ts';
@@ -46,11 +53,13 @@ export async function openLmdbStore(
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const keys = tableKeys();
     const mapBytes = options.mapBytes ?? MAP_BYTES;
+    await showLock(folder);
     await checkFiles(folder, mapBytes);
     // An empty file was made, and nothing was written: it is as good as none.
     fresh = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
     const { lasting = true } = options;
     db = openEnvironment(folder, keys, mapBytes, lasting);
+    await hideLock(folder);
     if (fresh && lasting) await reserve(folder, file, options.reserveBytes ?? RESERVE_BYTES);
     await redo(db, keys);
     const { commitTimeoutMs = COMMIT_TIMEOUT_MS, wideChanges = WIDE_CHANGES } = options;
@@ -64,5 +73,7 @@ export async function openLmdbStore(
 
 /** Files of a store that could not be made would look like one whose data is gone. */
 export async function removeFiles(folder: string): Promise<void> {
-  for (const name of ['data.mdb', 'lock.mdb']) await rm(join(folder, name), { force: true });
+  for (const name of ['data.mdb', LOCK_FILE, LOCK_FILE_IN_USE]) {
+    await rm(join(folder, name), { force: true });
+  }
 }
