@@ -215,11 +215,13 @@ describe('the node', () => {
     expect((await rabbitmqctl('-q', 'wait', '--pid', String(process.pid))).code).toBe(0);
     expect((await rabbitmqctl('-q', 'wait', join(folder, 'none'), '-t', '0')).code).toBe(75);
     expect((await rabbitmqctl('-q', 'wait')).code).toBe(64);
+    // One that is in no cluster stays alone.
+    expect((await rabbitmqctl('-q', 'await_online_nodes', '3')).code).toBe(75);
     // No port 1 answers; a process with that id is not there.
     vi.stubEnv('LEVERET_URL', 'http://127.0.0.1:1');
     expect((await rabbitmqctl('-q', 'wait', '--pid', '999999999')).code).toBe(69);
     expect((await rabbitmqctl('-q', 'await_startup', '-t', '0')).code).toBe(75);
-    expect((await rabbitmqctl('-q', 'await_online_nodes', '3')).code).toBe(75);
+    expect((await rabbitmqctl('-q', 'await_online_nodes', '3', '-t', '0')).code).toBe(75);
   });
 
   test('probes log in as the first user that the environment of a container names', async () => {
