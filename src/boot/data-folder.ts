@@ -145,7 +145,7 @@ async function firstLook(settings: Settings, progress: () => void): Promise<Foun
 
 function look(place: Place, progress: () => void): Promise<Found> {
   // All that is put there is the format of today, and a folder that is only looked at keeps its own.
-  return withStore({ ...place, replicated: true }, false, ({ store, replay: log }) => ({
+  return withStore({ ...place, lookedAt: true }, false, ({ store, replay: log }) => ({
     report: checkStart(store, progress),
     log,
   }));

@@ -124,12 +124,15 @@ function recover(start: Start): Recovered {
 }
 
 /** Waits until all that is declared is durable: no client logs in as a user that is not on the disk yet. */
-async function settled({ opened, logger }: Start, { server, failed }: Recovered): Promise<void> {
+async function settled(
+  { opened, logger, lead }: Start,
+  { server, failed }: Recovered,
+): Promise<void> {
   const broken = failed.then((error) => {
     throw error;
   });
   await Promise.race([server.definitionsDurable(), broken]);
-  if (opened.folder !== null) await noteData(opened.folder.path, logger);
+  if (opened.folder !== null && lead === undefined) await noteData(opened.folder.path, logger);
 }
 
 /** Opens the ports. When it rejects, none is open. */

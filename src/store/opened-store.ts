@@ -40,9 +40,12 @@ export interface StorePlace {
    */
   readonly withoutLog?: boolean;
   /**
-   * Whether the tables may be, or become, those of a node of a cluster, which only its log may change; false unless given.
+   * Whether the tables are to be those of a node of a cluster, which only its log may change, and which come from there where
+   * they are gone; false unless given.
    */
   readonly replicated?: boolean;
+  /** Whether they may be those of one, since they are only looked at; false unless given. */
+  readonly lookedAt?: boolean;
   /** Goes on without what is damaged of the log, or not there; false unless given. */
   readonly withoutDamagedLog?: boolean;
   /** Looks at the folder of the tables before what the log has is brought into them; nothing is where it rejects. */
@@ -95,8 +98,10 @@ async function openIn(
   brokerVersion: string,
 ): Promise<{ store: Store; scratch: Scratch; replay: Replay }> {
   const { commitTimeoutMs, withoutDamagedLog = false, beforeLog, replicated = false } = place;
+  const mayFollow = replicated || place.lookedAt === true;
   const withoutLog = place.withoutLog === true || replicated;
-  const sign = await signOfData(dataDir);
+  // What a node of a cluster has lost it gets again, from the log or another node.
+  const sign = replicated ? null : await signOfData(dataDir);
   const { openLmdbStore, removeFiles } = await lmdb(() => import('./lmdb/open.ts'));
   const { markClean } = await import('./lmdb/mark-clean.ts');
   const path = join(dataDir, 'store');
@@ -107,7 +112,7 @@ async function openIn(
     if (sign !== null && fresh) {
       throw dataGone(dataDir, sign, `${join(path, 'data.mdb')} holds nothing`);
     }
-    if (!replicated && readPlace(tables) !== null) throw ofCluster(dataDir);
+    if (!mayFollow && readPlace(tables) !== null) throw ofCluster(dataDir);
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
     checkFormat(tables, brokerVersion);
     await beforeLog?.(path);
