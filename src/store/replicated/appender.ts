@@ -53,7 +53,8 @@ export interface AppenderCounts {
 export class Appender {
   readonly counts: AppenderCounts = { resyncs: 0 };
   private readonly client: LogClient;
-  private readonly pause: (ms: number) => Promise<void>;
+  /** Resolves after so many ms. */
+  readonly pause: (ms: number) => Promise<void>;
   private readonly chainFrom: (place: Place) => Chain;
   /** The place of the last record known to count. */
   private at: Place;

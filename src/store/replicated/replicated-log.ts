@@ -11,6 +11,9 @@ import type { DeposedError } from './log-client.ts';
 import { putPlace } from './place.ts';
 import { BATCH, BEAT, DOWN, PART, RECORD_HEAD_BYTES } from './record.ts';
 
+/** How long the last record of an epoch may take, ms. */
+const DOWN_MS = 2000;
+
 /** What the tables may be behind, bytes: memory holds that much. */
 const UNAPPLIED_BYTES_MAX = 64 * 2 ** 20;
 
@@ -38,6 +41,7 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   private applied: number;
   /** One thing after the other. */
   private line: Promise<void> = Promise.resolve();
+  private submitted = 0;
   private done: ((error: Error | null) => void) | null = null;
   private failure: Error | null = null;
   private failureListener: (error: Error) => void = ignore;
@@ -157,8 +161,10 @@ export class ReplicatedLog implements BatchLog, TablesMark {
   }
 
   async close(): Promise<void> {
-    // All that it was given is durable: its time ends here, and readers may know.
-    if (this.failure === null && this.done === null) await this.down();
+    // All that it was given is durable: its time ends here, and readers may know. Where the log does not answer, they learn it
+    // by the lease.
+    const answers = this.failure === null && this.submitted === 0;
+    if (answers) await Promise.race([this.down(), this.appender.pause(DOWN_MS)]);
     this.closed = true;
     this.appender.stop();
     await this.line;
@@ -166,8 +172,11 @@ export class ReplicatedLog implements BatchLog, TablesMark {
 
   /** Appends behind all that was submitted before; whether it counts. */
   private submit(drafts: readonly Draft[]): Promise<boolean> {
+    this.submitted += 1;
     const turn = this.line.then(() => this.appendNow(drafts));
-    this.line = turn.then(ignore);
+    this.line = turn.then(() => {
+      this.submitted -= 1;
+    });
     return turn;
   }
 
