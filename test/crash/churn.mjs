@@ -64,6 +64,11 @@ export class Churn {
     this.model?.connection.stream.destroy(new Error('left'));
   }
 
+  /** The broker goes on: what is transient is there still. */
+  keepTransient() {
+    this.gone = this.gone.filter(({ what }) => what !== 'transient queue');
+  }
+
   async open() {
     const model = await connect(this.broker.url, { timeout: 5000, noDelay: true });
     model.on('error', () => {});

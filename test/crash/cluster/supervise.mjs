@@ -118,6 +118,7 @@ class ClusterRun extends CrashRun {
     if (!fault.fails && cluster.epoch > epoch) this.count('changes of the leader besides');
     this.churn.leave();
     await this.churn.ended();
+    if (cluster.epoch === epoch) this.churn.keepTransient();
     await this.lookAtTicks();
     this.reading = this.readStream();
     const ms = Math.round((to - from) / 1000);
