@@ -102,7 +102,7 @@ async function proveBrokenClusters() {
     const plan = { leveret, seed, folder: own, failovers: Number(failovers), only, print() {} };
     const found = await runClusterTest(plan).then(
       (result) => result.broken,
-      (error) => ({ [error.message.slice(0, ERROR_SHOWN)]: 1 }),
+      (error) => ({ [whyOf(error)]: 1 }),
     );
     const isFound = Object.keys(found).length > 0;
     const verdict = isFound ? `found ${JSON.stringify(found)}` : `not by this load, but by ${test}`;
@@ -110,6 +110,12 @@ async function proveBrokenClusters() {
   }
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
+}
+
+/** What ended a node: the last thing that it said, or why the run could not go on. */
+function whyOf({ message }) {
+  const said = [...message.matchAll(/"message":"([^"]*)"/g)].at(-1)?.[1] ?? message;
+  return said.slice(0, ERROR_SHOWN);
 }
 
 /** Ends the process: with 1 where the judge missed one of them. */
