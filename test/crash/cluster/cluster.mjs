@@ -39,6 +39,8 @@ export class Cluster {
     this.terms = [];
     /** What each node has told of itself last. */
     this.rows = new Map();
+    /** How many records nodes that follow have ignored, each for itself, as far as they have told. */
+    this.ignored = 0;
     this.client = null;
     /** When the first process was started: schedules tick from then on. */
     this.spawns = [];
@@ -92,7 +94,10 @@ export class Cluster {
     this.client = await openNatsLog(this.place());
     this.client.onTold((part, bytes) => {
       const row = part === 'node' ? readNodeRow(bytes) : null;
-      if (row !== null) this.rows.set(row.node, { ...row, t: now() });
+      if (row === null) return;
+      const before = this.rows.get(row.node)?.ignored ?? 0;
+      this.ignored += Math.max(0, row.ignored - before);
+      this.rows.set(row.node, { ...row, t: now() });
     });
   }
 

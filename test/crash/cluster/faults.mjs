@@ -7,6 +7,8 @@ import { LEASE_MS } from './cluster.mjs';
 
 const STOP_LIMIT_MS = 60_000;
 const BITS_CHANGED = 200;
+/** How long a large batch is waited for. */
+const PART_LIMIT_MS = 5000;
 
 /**
  * @typedef {object} Scene
@@ -76,6 +78,11 @@ async function stopLeader({ cluster, incident }) {
 async function holdLeader({ cluster, random, leaveHost, count }) {
   const { leader, epoch } = cluster;
   const way = cluster.ways[leader.index];
+  if (random.chance(0.7)) {
+    // Amid a large batch: of its records the later ones may fit behind the first one of the next leader.
+    way.holdAtPart();
+    await cluster.until('a large batch', () => way.held, PART_LIMIT_MS).catch(() => {});
+  }
   way.hold();
   try {
     // As soon as another one leads what was held comes right behind its first record.

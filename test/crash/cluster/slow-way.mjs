@@ -3,6 +3,11 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+/** How NATS's protocol announces a record of the log: its length comes last. */
+const RECORD = /HPUB LV_\S+ \S+ \d+ (\d+)\r\n/g;
+/** A record of so many bytes is part of a large batch. */
+const PART_BYTES = 500_000;
+
 export class SlowWay {
   /** `ports`: of the servers. */
   constructor(ports) {
@@ -11,6 +16,7 @@ export class SlowWay {
     this.pairs = new Set();
     this.held = false;
     this.isCut = false;
+    this.waitsForPart = false;
   }
 
   /** Resolves with the addresses that the node is to connect to. */
@@ -29,9 +35,15 @@ export class SlowWay {
     this.held = true;
   }
 
+  /** The same from the next record on that is part of a large batch: it and those behind it are held. */
+  holdAtPart() {
+    this.waitsForPart = true;
+  }
+
   /** Lets go of all that was held, in its order, also where the node has given the connection up. */
   release() {
     this.held = false;
+    this.waitsForPart = false;
     let bytes = 0;
     for (const pair of this.pairs) {
       for (const chunk of pair.waiting.splice(0)) {
@@ -79,6 +91,10 @@ export class SlowWay {
       this.pairs.delete(pair);
     });
     node.on('data', (chunk) => {
+      if (this.waitsForPart && hasPart(chunk)) {
+        this.waitsForPart = false;
+        this.hold();
+      }
       if (this.held || pair.waiting.length > 0) pair.waiting.push(chunk);
       else server.write(chunk);
     });
@@ -87,4 +103,9 @@ export class SlowWay {
       if (pair.waiting.length === 0) server.end();
     });
   }
+}
+
+function hasPart(chunk) {
+  const found = [...chunk.toString('latin1').matchAll(RECORD)];
+  return found.some(([, bytes]) => Number(bytes) >= PART_BYTES);
 }

@@ -212,6 +212,7 @@ class ClusterRun extends CrashRun {
 
   result() {
     const { counts } = this;
+    counts['stale records that nodes ignored'] = this.broker.ignored;
     counts['failovers that were forced'] = this.failovers;
     Object.assign(counts, figuresOf(this.waits));
     const { violations, broken, history } = this;
