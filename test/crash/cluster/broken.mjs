@@ -29,7 +29,7 @@ export const BROKEN = [
   {
     name: 'a leader confirms without being sure that it leads',
     only: ['SIGSTOP of the leader'],
-    test: 'test/cluster/roles.test.ts',
+    test: 'test/store/replicated/replicated-log.test.ts',
     changes: [
       {
         file: 'store/replicated/replicated-log.js',
