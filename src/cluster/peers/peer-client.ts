@@ -78,6 +78,8 @@ export class PeerClient {
       this.ask('/', headers, (request, resolve) => {
         request.on('upgrade', (_response, socket, head) => {
           socket.on('error', () => socket.destroy());
+          // Else a second small write waits until the peer has told of the first, which it may put off for 40 ms.
+          socket.setNoDelay(true);
           if (head.length > 0) socket.unshift(head);
           resolve(socket);
         });

@@ -138,7 +138,8 @@ export class HandOn {
     try {
       upstream = await way.open(request.socket);
     } catch (error) {
-      this.refuse(request, response, (error as Error).message);
+      // Where nodes reach each other is for the log alone: the client has not logged in.
+      this.refuse(request, response, UNREACHED, (error as Error).message);
       return;
     }
     if (response.destroyed) {
@@ -161,7 +162,7 @@ export class HandOn {
     const failed = (error: Error): void => {
       if (response.destroyed) return;
       if (response.headersSent) response.destroy();
-      else this.refuse(request, response, `the node that leads is gone (${error.message})`);
+      else this.refuse(request, response, UNREACHED, error.message);
     };
     passed.on('error', guard.listener('request to the leader', failed));
     const answered = (got: IncomingMessage): void => {
@@ -212,10 +213,15 @@ export class HandOn {
     this.around.guard.promise('upgrade to the leader', joined, () => socket.destroy());
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, reason: string): void {
+  private refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    reason: string,
+    detail = reason,
+  ): void {
     if (response.destroyed) return;
     request.resume();
-    this.say(reason);
+    this.say(detail);
     const body = { error: 'not_leader', reason };
     if (!request.complete) response.setHeader('connection', 'close');
     answer(response, { status: 503, body });
@@ -238,6 +244,7 @@ interface Answer {
   readonly body: object;
 }
 
+const UNREACHED = 'the node that leads cannot be reached now';
 const REFUSED =
   'HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 

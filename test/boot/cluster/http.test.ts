@@ -188,6 +188,8 @@ test('where no node leads, a node says so', async () => {
       { timeout: 20_000 },
     )
     .toEqual([503, 'not_leader']);
+  const { text } = await other.call('GET', '/overview', '');
+  expect(text).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
   const check = await other.call('GET', '/health/checks/is-in-service', '');
   expect(check.status).toBe(503);
 });
