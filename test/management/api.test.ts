@@ -671,7 +671,11 @@ describe('the broker as a whole', () => {
     await expectAnswer(['GET', '/version'], 200, { version: expect.any(String) });
     await expectAnswer(['PUT', '/leveret/listeners', { suspended: false }], 200);
     await expectAnswer(['GET', '/leveret/listeners'], 200, { suspended: false });
-    await expectAnswer(['GET', '/leveret/status'], 200, { node: 'leveret', alarms: [] });
+    await expectAnswer(['GET', '/leveret/status'], 200, {
+      node: 'leveret',
+      cluster: null,
+      alarms: [],
+    });
     const log = await api.call('GET', '/leveret/log?level=info&text=listening');
     expect(log).toMatchObject({ status: 200, json: { lines: [], kept: 0, forgotten: 0 } });
     await expectAnswer(['GET', '/leveret/log?level=loud'], 400);

@@ -10,6 +10,7 @@ export const WEB_UI_ROUTES: readonly Route[] = [
   get('/leveret/status', 'management', (call) => ({
     node: call.view.snapshots.node,
     version: call.view.version,
+    cluster: call.context.cluster?.name ?? null,
     alarms: alarms(call),
   })),
   get('/leveret/reference', 'management', () => reference()),

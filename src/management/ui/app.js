@@ -11,6 +11,7 @@ import { vhostNames } from './parts/vhosts.js';
 import * as access from './views/admin/access.js';
 import * as definitions from './views/admin/definitions.js';
 import * as log from './views/admin/log.js';
+import * as nodes from './views/admin/nodes.js';
 import * as policies from './views/admin/policies.js';
 import * as schedules from './views/admin/schedules.js';
 import * as settings from './views/admin/settings.js';
@@ -41,8 +42,9 @@ const REFRESH_MS = 2000;
  * @property {string} [title]
  * @property {string} [under]
  * @property {string[]} [tags]
+ * @property {true} [cluster] whether it is there for a broker of a cluster alone
  * @property {(rest: string[]) => Thing | null} [thing]
- * @property {(rest: any) => Shown | Promise<Shown>} show
+ * @property {(rest: any, user: User) => Shown | Promise<Shown>} show
  */
 
 /**
@@ -96,6 +98,7 @@ const VIEWS = {
       path: at`/channels/${name}`,
     }),
   },
+  nodes: { title: 'Nodes', tags: ['administrator', 'monitoring'], cluster: true, show: nodes.show },
   access: { title: 'Access', tags: ['administrator'], show: access.show },
   user: {
     under: 'access',
@@ -158,7 +161,10 @@ function unescaped(part) {
 function drawNavigation(user, active) {
   const links = Object.entries(VIEWS)
     .filter(
-      ([, { title, tags }]) => title && (tags ?? user.tags).some((tag) => user.tags.includes(tag)),
+      ([, { title, tags, cluster }]) =>
+        title &&
+        (isClustered || !cluster) &&
+        (tags ?? user.tags).some((tag) => user.tags.includes(tag)),
     )
     .map(([name, view]) =>
       h('a', { href: `#/${name}`, 'aria-current': name === active ? 'page' : null }, view.title),
@@ -194,6 +200,8 @@ function openMenu(open) {
  * @type {User | null}
  */
 let user = null;
+/** Whether the broker is one of a cluster. */
+let isClustered = false;
 
 /**
  * @param {User} user
@@ -237,13 +245,14 @@ async function route(why = null) {
   markSection(view?.under ?? name);
   document.title = `${view?.title ?? rest[rest.length - 1] ?? 'No such page'} · Leveret`;
   try {
+    if (user === null) isClustered = (await get('/leveret/status')).cluster !== null;
     const me = /** @type {User} */ (user ?? (await get('/whoami')));
     user = me;
     const vhosts = await vhostNames();
     if (mine !== turn) return;
     drawSession(me, vhosts);
     drawNavigation(me, view?.under ?? name);
-    const shown = view === undefined ? { element: unknownPage() } : await view.show(rest);
+    const shown = view === undefined ? { element: unknownPage() } : await view.show(rest, me);
     if (mine !== turn) {
       shown.dispose?.();
       return;

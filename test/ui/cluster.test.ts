@@ -1,0 +1,65 @@
+// The page of the nodes of a cluster, as a browser on a node that follows shows it.
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { TestCluster, type TestNode } from '../boot/cluster/support.ts';
+import { startApi } from '../management/support.ts';
+import { hasBrowser, launch, logIn } from './stage.ts';
+
+let cluster: TestCluster;
+let follower: TestNode;
+let browser: Browser;
+let page: Page;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  if (!hasBrowser) return;
+  cluster = new TestCluster();
+  await cluster.start('n1');
+  await cluster.leader();
+  follower = await cluster.start('n2');
+  await vi.waitFor(async () => expect(await follower.leads()).toBe('leveret@n1'), {
+    timeout: 20_000,
+  });
+  browser = await launch();
+  page = await logIn(browser, follower.url(), complaints);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await cluster?.close();
+});
+
+test.skipIf(!hasBrowser)(
+  'the nodes and the log are shown, and the lead is given away',
+  async () => {
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    const row = (name: string): Promise<string> =>
+      page.getByRole('row').filter({ hasText: name }).innerText();
+    await expect.poll(() => row('leveret@n1')).toContain('leader');
+    await expect.poll(() => row('leveret@n2')).toContain('follower');
+    const text = (): Promise<string> => page.locator('main').innerText();
+    await expect.poll(text).toContain('3 of 3 machines have all of it');
+    cluster.current = [true, true, false];
+    await expect.poll(text, { timeout: 20_000 }).toContain('m2 (7 records)');
+    await page.getByRole('button', { name: 'Make a snapshot' }).click();
+    await expect.poll(() => row('leveret@n1'), { timeout: 20_000 }).toMatch(/\d$/);
+    expect(complaints).toEqual([]);
+
+    await page.getByRole('button', { name: 'Step down' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Step down' }).click();
+    await expect.poll(() => row('leveret@n2'), { timeout: 30_000 }).toContain('leader');
+  },
+);
+
+test.skipIf(!hasBrowser)('a broker that is in no cluster has no such page', async () => {
+  const api = await startApi();
+  try {
+    const alone = await logIn(browser, api.url, complaints);
+    expect(await alone.getByRole('link', { name: 'Queues' }).count()).toBe(1);
+    expect(await alone.getByRole('link', { name: 'Nodes' }).count()).toBe(0);
+    await alone.close();
+  } finally {
+    await api.close();
+  }
+});
