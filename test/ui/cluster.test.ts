@@ -34,11 +34,11 @@ test.skipIf(!hasBrowser)(
   'the nodes and the log are shown, and the lead is given away',
   async () => {
     await page.getByRole('link', { name: 'Nodes' }).click();
-    const row = (name: string): Promise<string> =>
-      page.getByRole('row').filter({ hasText: name }).innerText();
+    const row = async (name: string): Promise<string> =>
+      (await page.getByRole('row').filter({ hasText: name }).allInnerTexts()).join();
     await expect.poll(() => row('leveret@n1')).toContain('leader');
     await expect.poll(() => row('leveret@n2')).toContain('follower');
-    const text = (): Promise<string> => page.locator('main').innerText();
+    const text = async (): Promise<string> => (await page.locator('main').allInnerTexts()).join();
     await expect.poll(text).toContain('3 of 3 machines have all of it');
     cluster.current = [true, true, false];
     await expect.poll(text, { timeout: 20_000 }).toContain('m2 (7 records)');

@@ -42,8 +42,8 @@ import { clusterViewOf } from './view.ts';
 const PEER_CONNECTIONS_MAX = 65_536;
 /** How long the one that asks for stepping down has to take the answer, ms. */
 const STEP_DOWN_MS = 200;
-/** How much longer than a lease a node that has stepped down leaves the lead to others, ms. */
-const HOLD_BACK_MS = 2000;
+/** How long a node that has stepped down leaves the lead to others, which see within moments that it is free, ms. */
+const HOLD_BACK_MS = 5000;
 const STEPPED_DOWN = 'another node is to lead';
 
 /** The log of a cluster, as a node is given it. */
@@ -135,6 +135,8 @@ class Member implements RunningBroker {
     this.standby?.stop();
     this.term?.stop(reason);
     await this.ran;
+    // It follows no longer.
+    this.presence?.tell();
     await this.release();
   }
 
@@ -296,7 +298,7 @@ class Member implements RunningBroker {
       format: FORMAT_VERSION,
       leaseMs: clusterLeaseMs,
       renewMs: clusterRenewMs,
-      holdBackMs: this.holdsBack ? clusterLeaseMs + HOLD_BACK_MS : 0,
+      holdBackMs: this.holdsBack ? HOLD_BACK_MS : 0,
     };
     this.holdsBack = false;
     const standby = new Standby(store, place, client, settings, timing);

@@ -77,9 +77,13 @@ async function refuseLead({ clusterLeaseMs: leaseMs }: Settings, client: LogClie
   try {
     const watch = new LeaseWatch(client.lease, systemClock, leaseMs);
     const untilMs = systemClock.monotonicMs() + 2 * leaseMs;
+    let seen: number | null = null;
     while (!(await watch.look())) {
       if (failure !== null) throw failure;
-      if (systemClock.monotonicMs() >= untilMs) {
+      const now = watch.seen?.revision ?? null;
+      const isRenewed = seen !== null && now !== null && now !== seen;
+      seen = now ?? seen;
+      if (isRenewed || systemClock.monotonicMs() >= untilMs) {
         throw new StoreError('a node of the cluster leads', 'stop all its nodes first');
       }
       await timing.pause(Math.min(LOOK_MS, leaseMs / 4));

@@ -164,8 +164,9 @@ export class TestCluster {
       clusterLog: 'nats',
       clusterName: 'shop',
       clusterNode: name,
-      clusterLeaseMs: 1500,
-      clusterRenewMs: 300,
+      // So long that no machine is too slow for it: nodes give the lead away when a test wants them to.
+      clusterLeaseMs: 60_000,
+      clusterRenewMs: 500,
       ...changes,
     };
   }
