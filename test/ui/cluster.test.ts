@@ -1,9 +1,9 @@
 // The page of the nodes of a cluster, as a browser on a node that follows shows it.
 
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestCluster, type TestNode } from '../boot/cluster/support.ts';
-import { startApi } from '../management/support.ts';
+import { startApi, until } from '../management/support.ts';
 import { hasBrowser, launch, logIn } from './stage.ts';
 
 let cluster: TestCluster;
@@ -18,9 +18,7 @@ beforeAll(async () => {
   await cluster.start('n1');
   await cluster.leader();
   follower = await cluster.start('n2');
-  await vi.waitFor(async () => expect(await follower.leads()).toBe('leveret@n1'), {
-    timeout: 20_000,
-  });
+  await until(async () => (await follower.leads()) === 'leveret@n1');
   browser = await launch();
   page = await logIn(browser, follower.url(), complaints);
 });
