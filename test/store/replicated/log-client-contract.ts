@@ -56,7 +56,7 @@ export const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 /** Appends records `r<place>` one after the other, from a place to another. */
-export async function fill(log: LogClient, from: number, to: number): Promise<void> {
+async function fill(log: LogClient, from: number, to: number): Promise<void> {
   for (const seq of range(from, to)) await log.append([bytes(`r${seq}`)], seq - 1);
 }
 
