@@ -13,7 +13,6 @@ export function readPublishes(state, journal) {
       publish(state, conns.get(entry.conn), entry);
     } else if (entry.e === 'conf' || entry.e === 'refuse') {
       confirm(state, conns.get(entry.conn), entry);
-      judgeTerm(state, conns.get(entry.conn), entry);
     } else if (entry.e === 'return') {
       giveBack(state, entry);
     }
@@ -33,6 +32,7 @@ function publish(state, conn, entry) {
     group: entry.group,
     once: entry.once ?? null,
     spawn: conn.spawn,
+    sentAt: entry.t ?? 0,
     fate: 'unknown',
     returned: false,
     survived: false,
@@ -48,7 +48,8 @@ function publish(state, conn, entry) {
   count(state, 'published');
 }
 
-function confirm(state, conn, { e, conn: name, tag, multiple }) {
+function confirm(state, conn, entry) {
+  const { e, conn: name, tag, multiple } = entry;
   if (tag > conn.lastTag || tag < 1) {
     fault(state, 'I9', `${name}: tag ${tag} confirmed, the last published is ${conn.lastTag}`);
     return;
@@ -57,22 +58,28 @@ function confirm(state, conn, { e, conn: name, tag, multiple }) {
   for (const message of take(conn.waiting, tag, multiple)) {
     message.fate = e === 'conf' ? 'confirmed' : 'refused';
     count(state, message.fate);
+    judgeTerm(state, conn, message, entry);
     if (message.to.length === 0 && !message.returned) {
       fault(state, 'I9', `${message.id}: confirmed before its return`);
     }
   }
 }
 
-/** How long what a leader has sent before it was held up may lie in the socket. */
-const IN_SOCKET_US = 500_000;
+/** How long after it was sent a signal a process may go on. */
+const STOPPING_US = 100_000;
 
-/** A leader may be held up for long: it must not believe then that it leads still. */
-function judgeTerm(state, { spawn }, { e, conn: name, tag, since }) {
-  const { terms = [] } = state.history;
+/**
+ * A leader that was paused must not believe afterwards that it leads still. What it had read before, it may have been about to
+ * confirm at that very moment.
+ */
+function judgeTerm(state, { spawn }, message, { e, since }) {
+  const { pauses = [], terms = [] } = state.history;
+  const pause = pauses.find(({ epoch }) => epoch === spawn);
   const next = terms.find(({ epoch }) => epoch > spawn);
-  if (e !== 'conf' || next === undefined || since <= next.t + IN_SOCKET_US) return;
-  const text = `tag ${tag} confirmed ${since - next.t} us after another node leads`;
-  fault(state, 'I24', `${name}: ${text}`);
+  if (e !== 'conf' || pause === undefined || next === undefined) return;
+  if (message.sentAt <= pause.t + STOPPING_US || since <= next.t) return;
+  const text = `confirmed ${since - next.t} us after another node leads`;
+  fault(state, 'I24', `${message.id}: sent to a leader that was paused, ${text}`);
 }
 
 function giveBack(state, entry) {

@@ -136,6 +136,8 @@ export type History = {
   spawns: number[];
   /** In a cluster: the terms of its leaders, which stand for broker processes then, and when each was known to have begun. */
   terms?: { epoch: number; t: number }[];
+  /** When leaders were paused, by their terms. */
+  pauses?: { epoch: number; t: number }[];
   /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
   drainedSpawn: number;
   queues: Record<string, QueuePlan>;

@@ -37,6 +37,8 @@ export class Cluster {
     this.ways = [];
     /** When each term was known to have begun, by its epoch. */
     this.terms = [];
+    /** When leaders were paused, by their terms. */
+    this.pauses = [];
     /** What each node has told of itself last. */
     this.rows = new Map();
     /** How many records nodes that follow have ignored, each for itself, as far as they have told. */

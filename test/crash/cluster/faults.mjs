@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { now } from '../client.mjs';
 import { LEASE_MS } from './cluster.mjs';
 
 const STOP_LIMIT_MS = 60_000;
@@ -54,10 +55,11 @@ async function killLeader({ cluster, random }) {
 async function pauseLeader({ cluster, random, leaveHost, count }) {
   const { leader, epoch } = cluster;
   leader.signal('SIGSTOP');
+  cluster.pauses.push({ epoch, t: now() });
   await sleep(LEASE_MS + random.int(300, 2000));
   await cluster.leadsAfter(epoch);
   // Those that stay hear what it says once it goes on.
-  if (random.chance(0.5)) await leaveHost(leader.index);
+  if (random.chance(0.3)) await leaveHost(leader.index);
   else count('pauses during which clients stay');
   leader.signal('SIGCONT');
 }

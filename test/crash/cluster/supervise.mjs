@@ -182,7 +182,8 @@ class ClusterRun extends CrashRun {
   }
 
   terms() {
-    return { terms: this.broker.terms };
+    const { terms, pauses } = this.broker;
+    return { terms, pauses };
   }
 
   async judge(drainedSpawn) {
