@@ -95,11 +95,11 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'a snapshot was put in place',
     why: 'once in a start',
   },
-  {
+  ...['it tries again', 'a snapshot could not be made', 'could not be trimmed'].map((text) => ({
     file: 'src/boot/cluster/copies.ts',
-    text: 'a snapshot or a trim of the log has failed',
-    why: 'once a minute at most',
-  },
+    text,
+    why: 'once in a look at the log, every few seconds, whatever peers do',
+  })),
   {
     file: 'src/boot/cluster/copies.ts',
     text: 'the log was trimmed',
