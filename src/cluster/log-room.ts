@@ -6,6 +6,8 @@ import type { Timing } from './timing.ts';
 
 /** Batches wait while the log has more than this part of what it may take. */
 const FULL_PART = 0.9;
+/** A batch that would fill the log beyond this part waits as well. */
+const FITS_PART = 0.97;
 /** How often it looks, ms: while batches wait, and else. */
 const LOOK_MS = 1000;
 /** The next look comes at once where so much of the room was written since the last. */
@@ -38,13 +40,22 @@ export class LogRoom {
 
   /** Calls back once a batch of so many bytes may be appended: at once, as a rule. */
   take(bytes: number, then: () => void): void {
-    if (this.isFull) {
+    // A node that has just taken the lead does not know yet how full the log is that others have written.
+    if (this.state === null || this.isFull || !this.fits(bytes)) {
       this.waiting.push(() => this.take(bytes, then));
+      if (this.state === null) void this.look();
       return;
     }
     this.written += bytes;
-    if (this.state !== null && this.written > this.state.bytesMax * WRITTEN_PART) void this.look();
+    if (this.written > this.state.bytesMax * WRITTEN_PART) void this.look();
     then();
+  }
+
+  /** Whether a batch leaves room for what leads; one that never would is written, and refused. */
+  private fits(bytes: number): boolean {
+    const { bytesMax, bytes: inUse } = this.state as LogState;
+    const most = bytesMax * FITS_PART;
+    return inUse + this.written + bytes <= most || bytes > most / 2;
   }
 
   stop(): void {
