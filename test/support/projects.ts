@@ -50,10 +50,13 @@ export const CONFORMANCE = { include: ['test/conformance/**/*.test.ts'] };
  * here, and leaves them out where it repeats the tests on another one. A job for each version runs them all.
  */
 export const ONCE = [
-  'test/process/{check,data-gone,definitions,durability,full-disk,import,repair,verbs}.test.ts',
+  'test/process/{check,check-log,data-gone,definitions,durability,full-disk,import,repair,verbs}.test.ts',
   'test/{bench,damage,fuzz,ui}/**/*.test.ts',
   'test/crash/cluster/*.test.ts',
+  'test/examples/cluster.test.ts',
   'test/management/{fields,hostile,rests}.test.ts',
   'test/power/power.test.ts',
+  'test/store/replicated/model.test.ts',
+  'test/store/replicated/nats/cluster.test.ts',
   'test/server/fuzz.test.ts',
 ];
