@@ -31,7 +31,7 @@ const INSIDE = [
   'test/server/listen/socket-limit.test.ts',
   'test/server/tls/{context,names}.test.ts',
   'test/server/{turn,wire}/*.test.ts',
-  'test/store/replicated/{appender,chain,follower,lease,model,place,record}.test.ts',
+  'test/store/replicated/{appender,chain,follower,lease,place,record}.test.ts',
   'test/store/{checksum,format,memory}.test.ts',
 ];
 
