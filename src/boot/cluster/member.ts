@@ -31,7 +31,7 @@ import { KeptLines } from '../../util/log/kept-lines.ts';
 import { keptLogger } from '../../util/log/safe-logger.ts';
 import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
-import { placeOf } from './place-of.ts';
+import { placeOnceAnswered } from './place-of.ts';
 import { openProxyPorts } from './proxy-ports.ts';
 import { StandbyTools } from './standby-tools.ts';
 import { Tally } from './tally.ts';
@@ -214,20 +214,28 @@ class Member implements RunningBroker {
     await this.ports.listen();
     while (!this.stopping) {
       const opened = await this.open();
-      let end: StandbyEnd;
-      let place: LogPlace;
+      let end: StandbyEnd = { is: 'stopped' };
+      let logId = '';
       try {
-        place = await placeOf(opened, this.client, this.live.settings.clusterName);
-        end = await this.standBy(opened, place);
+        const place = await this.placeIn(opened);
+        if (place !== null) {
+          logId = place.logId;
+          end = await this.standBy(opened, place);
+        }
       } catch (error) {
         await closeStore(opened, false);
         throw error;
       }
-      if (end.is === 'leads') await this.lead(opened, place.logId, end);
+      if (end.is === 'leads') await this.lead(opened, logId, end);
       else await closeStore(opened, false);
-      if (end.is === 'behind')
-        await this.copiesOf(place.logId).fetch(end.first, () => this.stopping);
+      if (end.is === 'behind') await this.copiesOf(logId).fetch(end.first, () => this.stopping);
     }
+  }
+
+  private placeIn(opened: OpenedStore): Promise<LogPlace | null> {
+    const { client, timing, live } = this;
+    const { clusterName } = live.settings;
+    return placeOnceAnswered(opened, client, clusterName, timing.pause, () => this.stopping);
   }
 
   private async openPort(): Promise<void> {

@@ -4,11 +4,11 @@ import { StoreError } from '../../store/errors.ts';
 import { isNew } from '../../store/format.ts';
 import type { OpenedStore } from '../../store/opened-store.ts';
 import { LOG_START } from '../../store/replicated/chain.ts';
-import type { LogClient } from '../../store/replicated/log-client.ts';
+import { type LogClient, UnansweredError } from '../../store/replicated/log-client.ts';
 import { type LogPlace, readPlace } from '../../store/replicated/place.ts';
 
 /** Where the tables are in the log of `cluster`. Rejects with a StoreError where they are not of it. */
-export async function placeOf(
+async function placeOf(
   { store, folder }: OpenedStore,
   client: LogClient,
   cluster: string | null,
@@ -28,4 +28,29 @@ export async function placeOf(
     `${where} follows another log than the one of cluster ${cluster}`,
     'name the folder of this cluster, or an empty one, which is filled from the log',
   );
+}
+
+/** How long it waits for the log before it asks again, ms. */
+const AGAIN_MS = 500;
+
+/**
+ * The same once the log answers, which it may not while its servers choose a leader of their own. Null: `stopping` said so
+ * first. `pause` resolves after so many ms.
+ */
+export async function placeOnceAnswered(
+  opened: OpenedStore,
+  client: LogClient,
+  cluster: string | null,
+  pause: (ms: number) => Promise<void>,
+  stopping: () => boolean,
+): Promise<LogPlace | null> {
+  while (!stopping()) {
+    try {
+      return await placeOf(opened, client, cluster);
+    } catch (error) {
+      if (!(error instanceof UnansweredError)) throw error;
+    }
+    await pause(AGAIN_MS);
+  }
+  return null;
 }
