@@ -9,6 +9,7 @@ import { intervalLine, resultToJson, summary } from '../../src/perf/report.ts';
 import { type PerfResult, runPerf } from '../../src/perf/run.ts';
 import { type Api, startApi } from '../management/support.ts';
 import { eventually } from '../support/amqp.ts';
+import { planFor } from './plan.ts';
 
 const NOWHERE = 'amqp://127.0.0.1:1';
 let api: Api;
@@ -22,30 +23,12 @@ function run(
   changes: Partial<PerfPlan>,
   { stop, notes = [], lines = [] }: { stop?: AbortSignal; notes?: string[]; lines?: string[] } = {},
 ): Promise<PerfResult> {
-  const plan: PerfPlan = {
-    urls: [api.amqpUrl],
-    producers: 1,
-    consumers: 1,
+  const plan = planFor([api.amqpUrl], {
     queues: ['hosts'],
-    exchange: '',
-    exchangeType: 'direct',
-    routingKey: null,
-    bodyBytes: 12,
-    persistent: false,
-    durable: false,
-    queueArguments: new Map(),
-    mandatory: false,
-    confirmWindow: 0,
-    rate: 0,
-    prefetch: 0,
-    autoAck: false,
-    ackEvery: 1,
     seconds: 30,
     messages: Infinity,
-    run: 7,
-    predeclared: false,
     ...changes,
-  };
+  });
   return runPerf(
     plan,
     stop ?? new AbortController().signal,

@@ -8,6 +8,7 @@ import { intervalLine, resultToJson, summary } from '../../src/perf/report.ts';
 import { type PerfResult, runPerf } from '../../src/perf/run.ts';
 import { type Api, startApi } from '../management/support.ts';
 import { eventually } from '../support/amqp.ts';
+import { planFor } from './plan.ts';
 
 let api: Api;
 
@@ -21,30 +22,12 @@ function run(
   stop = new AbortController().signal,
   lines: string[] = [],
 ): Promise<PerfResult> {
-  const plan: PerfPlan = {
-    urls: [api.amqpUrl],
-    producers: 1,
-    consumers: 1,
+  const plan = planFor([api.amqpUrl], {
     queues: ['perf'],
-    exchange: '',
-    exchangeType: 'direct',
-    routingKey: null,
-    bodyBytes: 12,
-    persistent: false,
-    durable: false,
-    queueArguments: new Map(),
-    mandatory: false,
-    confirmWindow: 0,
-    rate: 0,
-    prefetch: 0,
-    autoAck: false,
-    ackEvery: 1,
     seconds: 20,
     messages: 1000,
-    run: 7,
-    predeclared: false,
     ...changes,
-  };
+  });
   return runPerf(plan, stop, (interval) => lines.push(intervalLine(interval)));
 }
 
