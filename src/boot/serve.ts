@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.ts';
 import type { ClusterView } from '../management/cluster/cluster-view.ts';
 import type { AccessSettings } from '../server/access-settings.ts';
 import { BOUNDLESS, type Machine, thisMachine } from '../server/backpressure/machine.ts';
+import type { LogSpace } from '../server/backpressure/resource-monitor.ts';
 import type { ListenAddress } from '../server/listen/listener.ts';
 import type { ServerPorts } from '../server/ports.ts';
 import { Server, type Surroundings } from '../server/server.ts';
@@ -74,6 +75,8 @@ export interface Start {
 export interface Lead {
   /** Whether it knows that it leads still: else it must confirm nothing. */
   readonly sure: boolean;
+  /** The log that it writes to. */
+  readonly logSpace: LogSpace;
   /** Sets the one listener told that it is sure again. */
   onSure(listener: () => void): void;
 }
@@ -108,7 +111,7 @@ function recover(start: Start): Recovered {
   if (bringsUsers(definitions)) access.user = null;
   const around = {
     ...surroundings(settings, opened, embedding),
-    ...(lead === undefined ? {} : { mayConfirm: () => lead.sure }),
+    ...(lead === undefined ? {} : { mayConfirm: () => lead.sure, logSpace: lead.logSpace }),
   };
   const clock = embedding?.clock ?? systemClock;
   const server = new Server(store, settings, access, logger, clock, version, around);

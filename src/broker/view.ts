@@ -39,7 +39,7 @@ import { dropSetAsideRow } from './view/set-aside.ts';
 import { Snapshots } from './view/snapshots.ts';
 import { ToolActor } from './view/tool-actor.ts';
 
-/** Memory and disk in bytes, by the names that RabbitMQ's tools know. */
+/** Memory, disk and log in bytes, by the names that RabbitMQ's tools know. */
 export interface ResourcesView {
   readonly mem_used: number;
   readonly mem_limit: number;
@@ -47,6 +47,10 @@ export interface ResourcesView {
   readonly disk_free: number;
   readonly disk_free_limit: number;
   readonly disk_free_alarm: boolean;
+  /** Of the log that several nodes share; not there where this one shares none. */
+  readonly log_used?: number;
+  readonly log_limit?: number;
+  readonly log_alarm?: boolean;
 }
 
 /** The same with a value that is not checked yet. */
@@ -125,9 +129,9 @@ export class View {
 
   // --- what there is ---
 
-  /** Memory and disk when looked at last, in whole bytes: clients decode these into integers. */
+  /** Memory, disk and log when looked at last, in whole bytes: clients decode these into integers. */
   resources(): ResourcesView {
-    const { memory, disk } = this.broker.alarms;
+    const { memory, disk, log } = this.broker.alarms;
     return {
       mem_used: Math.floor(memory.now),
       mem_limit: Math.floor(memory.limit),
@@ -135,6 +139,9 @@ export class View {
       disk_free: Math.floor(disk.now),
       disk_free_limit: Math.floor(disk.limit),
       disk_free_alarm: disk.alarm,
+      ...(Number.isFinite(log.limit)
+        ? { log_used: log.now, log_limit: Math.floor(log.limit), log_alarm: log.alarm }
+        : {}),
     };
   }
 

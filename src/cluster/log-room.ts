@@ -27,15 +27,19 @@ export class LogRoom {
     this.stopLooking = timing.every(LOOK_MS, () => this.look());
   }
 
-  /** The part of what the log may take that is in use, as far as it is known. */
+  /** What of the log is in use, as far as it is known, bytes. */
   get used(): number {
-    if (this.state === null) return 0;
-    return (this.state.bytes + this.written) / this.state.bytesMax;
+    return (this.state?.bytes ?? 0) + this.written;
+  }
+
+  /** What the log may take, bytes; 0: that is not known yet. */
+  get max(): number {
+    return this.state?.bytesMax ?? 0;
   }
 
   /** Whether batches wait for it. */
   get isFull(): boolean {
-    return this.used > FULL_PART;
+    return this.used > this.max * FULL_PART;
   }
 
   /** Calls back once a batch of so many bytes may be appended: at once, as a rule. */
@@ -53,9 +57,8 @@ export class LogRoom {
 
   /** Whether a batch leaves room for what leads; one that never would is written, and refused. */
   private fits(bytes: number): boolean {
-    const { bytesMax, bytes: inUse } = this.state as LogState;
-    const most = bytesMax * FITS_PART;
-    return inUse + this.written + bytes <= most || bytes > most / 2;
+    const most = this.max * FITS_PART;
+    return this.used + bytes <= most || bytes > most / 2;
   }
 
   stop(): void {

@@ -9,7 +9,7 @@ import { Gzips, takesGzip } from '../management/answers/gzips.ts';
 import type { Context } from '../management/context.ts';
 import { TimeSlice, walked } from '../management/time-slice.ts';
 import { writeCluster } from './cluster.ts';
-import { BROKER_GROUPS, BROKER_METRICS, INFO, OWN_METRICS } from './families/broker.ts';
+import { BROKER_GROUPS, BROKER_METRICS, INFO, LOG_ALARM, OWN_METRICS } from './families/broker.ts';
 import type { BrokerMetric, Facts } from './families/family.ts';
 import { LOG_METRICS } from './families/log.ts';
 import { CHANNELS, CONNECTIONS, EXCHANGES, QUEUES, VHOSTS } from './families/objects.ts';
@@ -109,7 +109,10 @@ export class Exposition {
       yield writeMetric(PREFIX, metric, facts);
     }
     for (const metric of [...OWN_METRICS, ...LOG_METRICS]) yield writeMetric('', metric, facts);
-    if (context.cluster !== null) yield* writeCluster(context.cluster);
+    if (context.cluster !== null) {
+      yield writeMetric('', LOG_ALARM, facts);
+      yield* writeCluster(context.cluster);
+    }
     yield `${await this.registry.metrics()}\n`;
     await timeSlice.rest();
     const wanted: Wanted = {

@@ -19,7 +19,7 @@ import { FlowControl } from './backpressure/flow-control.ts';
 import { BOUNDLESS, type Machine } from './backpressure/machine.ts';
 import { PartialBodies } from './backpressure/partial-bodies.ts';
 import { PeerWatches } from './backpressure/peer-watches.ts';
-import { memoryLimit, ResourceMonitor } from './backpressure/resource-monitor.ts';
+import { type LogSpace, memoryLimit, ResourceMonitor } from './backpressure/resource-monitor.ts';
 import { StoreBackpressure } from './backpressure/store-backpressure.ts';
 import type { Channel } from './channel/channel.ts';
 import type { TimeoutRules } from './channel/delivery-timeouts.ts';
@@ -58,6 +58,8 @@ export interface Surroundings {
   /** Where transient messages go that memory has no room for; null: they stay there. */
   readonly scratch?: Scratch | null;
   readonly ports?: ServerPorts;
+  /** The log that it shares with other nodes; null: it shares none. */
+  readonly logSpace?: LogSpace | null;
   /**
    * Asked before confirms are sent, also of what needs no disk. Where it says no, they wait for the next turn: the caller
    * wants one once it says yes.
@@ -135,7 +137,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     version: string,
     around: Surroundings = {},
   ) {
-    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS } = around;
+    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS, logSpace = null } = around;
     this.ports = ports;
     this.settings = settings;
     this.log = log;
@@ -152,7 +154,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     };
     const memory = memoryLimit(settings, machine.memoryTotal);
     this.broker = new Broker(store, clock, this, coreOptions(settings, memory, scratch));
-    const { core } = this.broker;
+    const { core, alarms } = this.broker;
     this.limits = new NodeLimits(
       settings.connectionMax,
       settings.channelMaxPerNode,
@@ -163,20 +165,16 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     this.clockWatch = new ClockWatch(core, this.wheel, log);
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
     this.socketLimit = new SocketLimit(settings.connectionMax, machine.socketMax, log, clock);
-    const { wheel } = this;
-    this.watches = new PeerWatches(settings, this.connections, core, memory, wheel, clock);
+    const { wheel, connections } = this;
+    this.watches = new PeerWatches(settings, connections, core, memory, wheel, clock);
     const passage = new PartialBodies(
-      this.broker.alarms,
+      alarms,
       () => this.guards(),
       (limit) => this.watches.unfinished.relieveAlarm(limit),
     );
     this.resources = new ResourceMonitor(settings, {
-      machine,
-      alarms: this.broker.alarms,
+      ...{ machine, alarms, logSpace, wheel, clock, log },
       inFlight: core,
-      wheel,
-      clock,
-      log,
       changed: () => this.alarmsChanged(),
       stillOn: () => passage.looked(),
     });

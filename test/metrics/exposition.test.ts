@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { LOG_ALARM } from '../../src/metrics/families/broker.ts';
 import { CLUSTER_METRICS } from '../../src/metrics/families/cluster.ts';
 import { writeLabels } from '../../src/metrics/text.ts';
 import read from '../fixtures/grafana-expressions.json' with { type: 'json' };
@@ -98,7 +99,8 @@ test.skipIf(isOracle)(
     const found = namesOf(await scrape('/metrics'));
     const own = found.filter((name) => /^leveret_/.test(name));
     // A broker that is in no cluster does not have these.
-    const ofCluster = [...CLUSTER_METRICS.map(({ name }) => name), 'leveret_log_append_seconds'];
+    const cluster = [...CLUSTER_METRICS, LOG_ALARM].map(({ name }) => name);
+    const ofCluster = [...cluster, 'leveret_log_append_seconds'];
     const families = [...own.map((name) => name.replace(/_(bucket|sum|count)$/, '')), ...ofCluster];
     expect(families.filter((name) => !named.has(name))).toEqual([]);
     const exported = [...families, ...found];

@@ -125,7 +125,7 @@ export class Term {
       definitions,
       opened: this.opened,
       embedding: null,
-      lead: leadOf(this.leadership),
+      lead: leadOf(this.leadership, this.room),
       cluster: view,
       ports,
     });
@@ -133,10 +133,11 @@ export class Term {
 }
 
 /** The lead as a broker sees it. */
-function leadOf({ lease }: Leadership): Lead {
+function leadOf({ lease }: Leadership, logSpace: LogRoom): Lead {
   let tell = (): void => {};
   let waiting = false;
   return {
+    logSpace,
     get sure() {
       if (lease.sure) return true;
       if (!waiting) {

@@ -7,7 +7,7 @@ export class Resource {
   measured = false;
   /** Whether it counts as short whatever is measured: tests ask for that. */
   forced = false;
-  /** Memory in use, or free space on the disk. */
+  /** Memory or log in use, or free space on the disk. */
   now: number;
   limit: number;
 
@@ -22,19 +22,31 @@ export class Resource {
   }
 }
 
-/** The two resources that publishers use up. */
+/** The resources that publishers use up. */
 export class Alarms {
   readonly memory = new Resource(0, Number.POSITIVE_INFINITY);
   readonly disk = new Resource(Number.POSITIVE_INFINITY, 0);
+  /** The log that several nodes share; a broker that is in no cluster has none, and no limit of it. */
+  readonly log = new Resource(0, Number.POSITIVE_INFINITY);
 
   /** Whether any resource is short, so that no client may publish. */
   get on(): boolean {
-    return this.memory.alarm || this.disk.alarm;
+    return this.memory.alarm || this.disk.alarm || this.log.alarm;
   }
 
-  /** What `connection.blocked` gives as its reason, in RabbitMQ's words and order. */
+  /** The names of those that are short, in RabbitMQ's words and order; it has no log of this kind. */
+  get names(): readonly string[] {
+    const { disk, memory, log } = this;
+    const all = [
+      ['disk', disk],
+      ['memory', memory],
+      ['log', log],
+    ] as const;
+    return all.filter(([, { alarm }]) => alarm).map(([name]) => name);
+  }
+
+  /** What `connection.blocked` gives as its reason. */
   get reason(): string {
-    const short = [this.disk.alarm ? 'disk' : '', this.memory.alarm ? 'memory' : ''];
-    return `low on ${short.filter((each) => each !== '').join(' & ')}`;
+    return `low on ${this.names.join(' & ')}`;
   }
 }

@@ -33,6 +33,7 @@ export interface NodeRow {
   readonly being_drained: boolean;
   readonly mem_alarm: boolean;
   readonly disk_free_alarm: boolean;
+  readonly log_alarm?: boolean;
   readonly db_dir: string;
   readonly fd_used: number;
   readonly fd_total: number;
@@ -94,7 +95,13 @@ export function listenersOf({ node, listeners = [] }: Overview): ShownListener[]
 }
 
 /** The alarms in force, as RabbitMQ's API of health checks names them. */
-export function alarmsOf({ mem_alarm: memory, disk_free_alarm: disk, name }: NodeRow) {
-  const resources = [...(memory ? ['memory'] : []), ...(disk ? ['disk'] : [])];
+export function alarmsOf({
+  mem_alarm: memory,
+  disk_free_alarm: disk,
+  log_alarm: log,
+  name,
+}: NodeRow) {
+  const flags = Object.entries({ memory, disk, log });
+  const resources = flags.flatMap(([resource, isShort]) => (isShort === true ? [resource] : []));
   return resources.map((resource) => ({ resource, node: name }));
 }

@@ -22,7 +22,11 @@ const listenerLine = (each: ShownListener): string =>
 function alarmLines(node: NodeRow): string[] {
   const all = alarmsOf(node);
   if (all.length === 0) return ['(none)'];
-  const names: Readonly<Record<string, string>> = { memory: 'Memory', disk: 'Free disk space' };
+  const names: Readonly<Record<string, string>> = {
+    memory: 'Memory',
+    disk: 'Free disk space',
+    log: 'Log of the cluster',
+  };
   return all.map(({ resource, node: name }) => `${names[resource]} alarm on node ${name}`);
 }
 

@@ -139,7 +139,7 @@ export const CLUSTER_SETTINGS = {
   clusterLogBytesMax: integer({
     key: 'cluster.log_bytes_max',
     about:
-      'How large the log may be. It is trimmed behind snapshots; when it is full, publishers wait.',
+      'How large the log may be. It is trimmed behind snapshots; at 80 % an alarm blocks publishers until it is.',
     initial: 8 * 2 ** 30,
     min: 2 ** 20,
     max: 2 ** 50,

@@ -102,10 +102,11 @@ async function aliveness(call: Call): Promise<object> {
 }
 
 function alarms(call: Call): Result {
-  const { mem_alarm, disk_free_alarm } = call.view.resources();
-  if (!mem_alarm && !disk_free_alarm) return ok();
+  const { mem_alarm, disk_free_alarm, log_alarm } = call.view.resources();
+  const flags = { memory: mem_alarm, disk: disk_free_alarm, log: log_alarm === true };
+  const on = Object.entries(flags).flatMap(([resource, isShort]) => (isShort ? [resource] : []));
+  if (on.length === 0) return ok();
   const { node } = call.view.snapshots;
-  const on = [...(mem_alarm ? ['memory'] : []), ...(disk_free_alarm ? ['disk'] : [])];
   return failed('There are alarms in effect in the cluster', {
     alarms: on.map((resource) => ({ node, resource })),
   });

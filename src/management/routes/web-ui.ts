@@ -33,8 +33,10 @@ function alarms(call: Call): object[] {
   const shown = call.reaches('monitoring');
   const memory = shown ? { used: now.mem_used, limit: now.mem_limit } : {};
   const disk = shown ? { free: now.disk_free, limit: now.disk_free_limit } : {};
+  const log = shown ? { used: now.log_used, limit: now.log_limit } : {};
   return [
     ...(now.mem_alarm ? [{ resource: 'memory', ...memory }] : []),
     ...(now.disk_free_alarm ? [{ resource: 'disk', ...disk }] : []),
+    ...(now.log_alarm === true ? [{ resource: 'log', ...log }] : []),
   ];
 }

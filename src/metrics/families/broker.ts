@@ -222,3 +222,10 @@ export const OWN_METRICS: readonly BrokerMetric[] = [
     read: ({ context }) => one(context.view.past.bytes),
   },
 ];
+
+/** Of a node of a cluster alone. */
+export const LOG_ALARM: BrokerMetric = gauge(
+  'leveret_log_alarm',
+  'Whether publishers are blocked, since the log of the cluster is nearly full',
+  (f) => Number(resources(f).log_alarm === true),
+);

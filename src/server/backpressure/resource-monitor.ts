@@ -1,4 +1,4 @@
-// Owns when memory and disk are looked at, and when an alarm comes on and goes. Never blocks a connection:
+// Owns when memory, disk and the log of a cluster are looked at, and when an alarm comes on and goes. Never blocks a connection:
 // it changes broker/core/alarms.ts and says so.
 //
 //   free ----------|-------------------------|-------------- limit
@@ -45,6 +45,17 @@ export interface InFlight {
   readonly unappliedBytes: number;
 }
 
+/** The log that several nodes share, as this one has seen it last, with what it wrote itself since. Bytes. */
+export interface LogSpace {
+  readonly used: number;
+  /** What it may take; 0: it is not known yet. */
+  readonly max: number;
+}
+
+/** An alarm comes on at this part of what the log may take, and goes once trimming has made this much of it free again. */
+const LOG_PART = 0.8;
+const LOG_SLACK_PART = 0.1;
+
 /** LMDB stores whole pages, and the path to each of them anew. */
 const STORED_PER_BYTE = 2;
 const COMMIT_BYTES = 2 ** 20;
@@ -79,6 +90,8 @@ export interface MonitorParts {
   readonly machine: Machine;
   readonly alarms: Alarms;
   readonly inFlight: InFlight;
+  /** Null: this broker shares no log. */
+  readonly logSpace: LogSpace | null;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly log: Logger;
@@ -88,11 +101,12 @@ export interface MonitorParts {
   readonly stillOn: () => void;
 }
 
-/** Looks at memory and disk by time, and by what is read from sockets. */
+/** Looks at memory, disk and log by time, and by what is read from sockets. */
 export class ResourceMonitor {
   private readonly machine: Machine;
   private readonly alarms: Alarms;
   private readonly inFlight: InFlight;
+  private readonly logSpace: LogSpace | null;
   private intervalMs = 0;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
@@ -105,7 +119,7 @@ export class ResourceMonitor {
   private storedSeen = 0;
   private receivingSeen = 0;
   /** Since when each alarm is on, or off. */
-  private readonly sinceMs = { memory: 0, disk: 0 };
+  private readonly sinceMs = { memory: 0, disk: 0, log: 0 };
   private asking = false;
   private askAgain = false;
   private lastFree = Number.POSITIVE_INFINITY;
@@ -123,6 +137,7 @@ export class ResourceMonitor {
     this.machine = machine;
     this.alarms = alarms;
     this.inFlight = parts.inFlight;
+    this.logSpace = parts.logSpace;
     this.wheel = parts.wheel;
     this.clock = parts.clock;
     this.log = parts.log;
@@ -181,6 +196,7 @@ export class ResourceMonitor {
 
   private look(): void {
     this.lookAtMemory();
+    if (this.logSpace !== null) this.lookAtLog(this.logSpace);
     this.judgeDisk();
     this.askDisk();
     this.plan();
@@ -188,8 +204,9 @@ export class ResourceMonitor {
 
   /** Says how much may be read before the next look. */
   private plan(): void {
-    const { memory, disk } = this.alarms;
-    const margin = Math.min(memory.limit - memory.now, (disk.now - disk.limit) / STORED_PER_BYTE);
+    const { memory, disk, log } = this.alarms;
+    const ofDisk = (disk.now - disk.limit) / STORED_PER_BYTE;
+    const margin = Math.min(memory.limit - memory.now, ofDisk, log.limit - log.now);
     const bytes = Math.max(LOOK_BYTES_MIN, margin / LOOKS_PER_MARGIN);
     this.bytesLeft = Math.min(LOOK_BYTES_MAX, bytes);
   }
@@ -202,6 +219,16 @@ export class ResourceMonitor {
     // Limit 0 blocks every publisher, as in RabbitMQ.
     if (memory.now >= allowed && memory.limit > 0) this.collect();
     this.set(memory, memory.now >= allowed, 'memory');
+  }
+
+  /** Records are trimmed long after they were written: publishers are to wait before batches do, which acks are in too. */
+  private lookAtLog({ used, max }: LogSpace): void {
+    const { log } = this.alarms;
+    if (max === 0) return;
+    log.now = used;
+    log.limit = max * LOG_PART;
+    const allowed = log.measured ? log.limit - max * LOG_SLACK_PART : log.limit;
+    this.set(log, log.now >= allowed, 'log');
   }
 
   /** Memory that is not used any more need not stop publishers; and an idle V8 keeps it. */
@@ -269,14 +296,14 @@ export class ResourceMonitor {
     this.set(disk, disk.now < disk.limit + slack, 'disk');
   }
 
-  private set(resource: Resource, alarm: boolean, name: 'memory' | 'disk'): void {
+  private set(resource: Resource, alarm: boolean, name: 'memory' | 'disk' | 'log'): void {
     if (resource.measured === alarm) return;
     const nowMs = this.clock.monotonicMs();
     if (!alarm && nowMs - this.sinceMs[name] < ALARM_MS_MIN) return;
     this.sinceMs[name] = nowMs;
     resource.measured = alarm;
     const { now, limit } = resource;
-    const fields = name === 'memory' ? { inUse: now, limit } : { free: now, limit };
+    const fields = name === 'disk' ? { free: now, limit } : { inUse: now, limit };
     if (alarm) this.log.warn(fields, WARNINGS[name]);
     else this.log.info(fields, `${name} alarm is off: connections may publish again`);
     this.changed();
@@ -300,6 +327,9 @@ const WARNINGS = {
   disk:
     'disk alarm: connections that publish are blocked until more is free. ' +
     'Make room on the disk of data_dir, consume or purge messages, or lower disk_free_limit',
+  log:
+    'log alarm: connections that publish are blocked until the log of the cluster is trimmed. ' +
+    'See that two nodes run, follow, and have room for snapshots (leveret cluster status), or raise cluster.log_bytes_max',
 };
 
 /** How much memory may be in use; `machineTotal` is what there is unless the settings say. */

@@ -112,7 +112,8 @@ export class TestNode {
     const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     const response = await fetch(`${this.url()}/api${path}`, {
       method,
-      headers: user === '' ? {} : { authorization },
+      // A node may close one that was not used for a while in the very moment that it is used again.
+      headers: { connection: 'close', ...(user === '' ? {} : { authorization }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();

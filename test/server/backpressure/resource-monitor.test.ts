@@ -22,6 +22,7 @@ class Scene implements Machine {
   garbage = 0;
   free = 1000 * MB;
   broken = false;
+  readonly logSpace = { used: 0, max: 0 };
   asked = 0;
   collected = 0;
   readonly alarms = new Alarms();
@@ -49,8 +50,8 @@ class Scene implements Machine {
     const changed = (): void => {
       this.changes += 1;
     };
-    const { alarms, flow: inFlight, wheel, clock } = this;
-    const parts = { machine: this, alarms, inFlight, wheel, clock, log, changed };
+    const { alarms, flow: inFlight, logSpace, wheel, clock } = this;
+    const parts = { machine: this, alarms, inFlight, logSpace, wheel, clock, log, changed };
     this.watch = new ResourceMonitor(all, { ...parts, stillOn: () => {} });
   }
 
@@ -113,6 +114,39 @@ test.each<[Partial<ResourceSettings>, number]>([
 
 test('the default of the disk limit is the one that gives way to a relative limit', () => {
   expect(defaultSettings().diskFreeLimitBytes).toBe(DISK_FREE_LIMIT_BYTES);
+});
+
+describe('the log of a cluster', () => {
+  test('an alarm comes on at four fifths of it, and goes once a tenth more is free', async () => {
+    const scene = await started();
+    expect(scene.alarms.log).toMatchObject({ alarm: false, limit: Number.POSITIVE_INFINITY });
+    Object.assign(scene.logSpace, { used: 799 * MB, max: 1000 * MB });
+    await scene.pass(2600);
+    expect(scene.alarms.log).toMatchObject({ alarm: false, now: 799 * MB, limit: 800 * MB });
+    scene.logSpace.used = 800 * MB;
+    await scene.pass(2600);
+    expect(scene.alarms.reason).toBe('low on log');
+    scene.logSpace.used = 701 * MB;
+    await scene.pass(2600);
+    expect(scene.alarms.on).toBe(true);
+    scene.logSpace.used = 699 * MB;
+    await scene.pass(2600);
+    expect(scene.alarms.on).toBe(false);
+    expect(scene.changes).toBe(2);
+    expect(scene.lines.map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(/^log alarm: .*cluster\.log_bytes_max/),
+      expect.stringMatching(/^log alarm is off/),
+    ]);
+  });
+
+  test('the nearer it is, the sooner the next look comes', async () => {
+    const scene = await started();
+    Object.assign(scene.logSpace, { used: 796 * MB, max: 1000 * MB });
+    await scene.pass(2600);
+    scene.logSpace.used = 801 * MB;
+    scene.watch.bytesRead(2 * MB);
+    expect(scene.alarms.on).toBe(true);
+  });
 });
 
 describe('memory', () => {

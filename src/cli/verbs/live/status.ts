@@ -34,6 +34,7 @@ interface Node {
   readonly disk_free: number;
   readonly mem_alarm: boolean;
   readonly disk_free_alarm: boolean;
+  readonly log_alarm?: boolean;
   readonly db_dir: string;
 }
 
@@ -65,9 +66,8 @@ function messagesOf(totals: Overview['queue_totals']): string {
 
 function summary(overview: Overview, node: Node): string {
   const { object_totals: objects, queue_totals: totals } = overview;
-  const alarms = [node.mem_alarm ? 'memory' : '', node.disk_free_alarm ? 'disk' : ''].filter(
-    Boolean,
-  );
+  const { mem_alarm: memory, disk_free_alarm: disk, log_alarm: log } = node;
+  const alarms = [memory && 'memory', disk && 'disk', log === true && 'log'].filter(Boolean);
   const rows: readonly (readonly [name: string, value: string])[] = [
     ['Version', versionOf(overview)],
     ['Up', `${Math.floor(node.uptime / 1000)} s`],

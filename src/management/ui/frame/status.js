@@ -121,6 +121,12 @@ function wordsOf({ resource, used, free, limit }) {
     ];
   }
   const figures = limit === undefined ? '' : ` (${bytes(used)} used, the limit is ${bytes(limit)})`;
+  if (resource === 'log') {
+    return [
+      h('b', null, `Log alarm: the log of the cluster is nearly full${figures}. `),
+      `${blocked} See that two nodes follow and make snapshots, or raise cluster.log_bytes_max.`,
+    ];
+  }
   return [
     h('b', null, `Memory alarm: the broker uses too much memory${figures}. `),
     `${blocked} Consume or purge messages, close connections, or raise vm_memory_high_watermark.`,
