@@ -48,6 +48,8 @@ export interface RunningBroker {
   renewTls(): void;
   /** Takes a connection that another node has handed on, see `ProxiedSockets`. */
   takeProxied?(socket: Socket): void;
+  /** The time that its queues live by, ms. */
+  timeMs?(): number;
   /** Its ports for tools, which take what another node has handed on. */
   readonly tools?: Tools;
   /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
@@ -79,6 +81,8 @@ export interface Lead {
   readonly logSpace: LogSpace;
   /** Sets the one listener told that it is sure again. */
   onSure(listener: () => void): void;
+  /** The time that queues lived by under other leaders, ms; null: it is not known. */
+  readonly timeMs: number | null;
 }
 
 /** Has a broker read what an opened store holds, and listen. When it rejects, the store is closed. */
@@ -111,7 +115,7 @@ function recover(start: Start): Recovered {
   if (bringsUsers(definitions)) access.user = null;
   const around = {
     ...surroundings(settings, opened, embedding),
-    ...(lead === undefined ? {} : { mayConfirm: () => lead.sure, logSpace: lead.logSpace }),
+    ...(lead === undefined ? {} : leading(lead)),
   };
   const clock = embedding?.clock ?? systemClock;
   const server = new Server(store, settings, access, logger, clock, version, around);
@@ -175,8 +179,9 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
     await closeStore(opened);
   };
   const takeProxied = (socket: Socket): void => server.proxied.accept(socket);
+  const timeMs = (): number => server.broker.core.time.now();
   const { firstUser } = server;
-  return { addresses, firstUser, failed, renewTls, takeProxied, tools, close };
+  return { addresses, firstUser, failed, renewTls, takeProxied, timeMs, tools, close };
 }
 
 /** What copies the data of a broker that runs. */
@@ -186,6 +191,11 @@ function backupOf(server: Server, store: Store, dataDir: string) {
     await server.view.durable(server.broker.core.awaitBatch());
     return backUp(store, dataDir, path);
   };
+}
+
+/** What the server of one that leads others goes by. */
+function leading(lead: Lead): Surroundings {
+  return { mayConfirm: () => lead.sure, logSpace: lead.logSpace, timeMs: lead.timeMs };
 }
 
 /** What the server stands on. */

@@ -41,6 +41,8 @@ export interface NodeRow {
   readonly snapshots: readonly number[];
   /** Milliseconds since it was started. */
   readonly upMs: number;
+  /** The time that queues live by, as it knows it, ms; null: it does not. */
+  readonly timeMs: number | null;
 }
 
 /** No node tells more, bytes. */
@@ -93,6 +95,7 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     peers: addressIn(value['peers']),
     snapshots: (snapshots as number[]).slice(-SNAPSHOTS_MAX),
     upMs,
+    timeMs: isCount(value['timeMs']) ? value['timeMs'] : null,
   };
 }
 

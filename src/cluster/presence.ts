@@ -2,6 +2,7 @@
 // batch's safety rests on.
 
 import type { Presence as Channel } from '../store/replicated/log-client.ts';
+import { LeadersTime } from './leaders-time.ts';
 import { type NodeRow, nodeRowBytes, readNodeRow } from './node-row.ts';
 import type { Timing } from './timing.ts';
 
@@ -25,6 +26,8 @@ export interface SeenNode extends NodeRow {
 
 /** The rows of all nodes of a cluster, this one's too. */
 export class Presence {
+  /** The time of the leader's broker. */
+  readonly time: LeadersTime;
   private readonly channel: Channel;
   private readonly timing: Timing;
   private readonly own: () => NodeRow;
@@ -37,6 +40,7 @@ export class Presence {
     this.channel = channel;
     this.timing = timing;
     this.own = own;
+    this.time = new LeadersTime(timing.clock);
     this.stopListening = channel.onTold((part, bytes) => {
       if (part === PART) this.told(readNodeRow(bytes));
     });
@@ -74,6 +78,7 @@ export class Presence {
     if (!this.rows.has(row.node)) this.forget(nowMs);
     if (this.rows.size >= NODES_MAX && !this.rows.has(row.node)) return;
     this.rows.set(row.node, { row, atMs: nowMs });
+    this.time.told(row);
   }
 
   private forget(nowMs: number): void {

@@ -65,6 +65,8 @@ export interface Surroundings {
    * wants one once it says yes.
    */
   readonly mayConfirm?: () => boolean;
+  /** The time that the queues of this store lived by on another machine, now, ms; null: the time of day counts. */
+  readonly timeMs?: number | null;
 }
 
 const ALWAYS = (): boolean => true;
@@ -79,6 +81,7 @@ function coreOptions(
   settings: ServerSettings,
   memory: number,
   scratch: Scratch | null,
+  timeMs: number | null,
 ): CoreOptions {
   const { nodeName, clusterName, defaultQueueType: type } = settings;
   return {
@@ -88,6 +91,7 @@ function coreOptions(
     nodeName,
     clusterName,
     defaultQueueType: type === 'classic' ? null : type,
+    timeMs,
   };
 }
 
@@ -137,7 +141,8 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     version: string,
     around: Surroundings = {},
   ) {
-    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS, logSpace = null } = around;
+    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS } = around;
+    const { logSpace = null, timeMs = null } = around;
     this.ports = ports;
     this.settings = settings;
     this.log = log;
@@ -153,7 +158,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       action: actionOf(settings),
     };
     const memory = memoryLimit(settings, machine.memoryTotal);
-    this.broker = new Broker(store, clock, this, coreOptions(settings, memory, scratch));
+    this.broker = new Broker(store, clock, this, coreOptions(settings, memory, scratch, timeMs));
     const { core, alarms } = this.broker;
     this.limits = new NodeLimits(
       settings.connectionMax,

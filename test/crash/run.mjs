@@ -1,7 +1,8 @@
 // The command line of the crash test:
 //   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--broken] [--keep]
 // Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
-// With --cluster [--failovers 20] it is a cluster of three nodes and three servers of NATS whose parts fail.
+// With --cluster [--failovers 20] it is a cluster of three nodes and three servers of NATS whose parts fail; --fault names the
+// faults that are to come, in place of all.
 // --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
@@ -32,14 +33,16 @@ const { values } = parseArgs({
     broken: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
     failovers: { type: 'string', default: '20' },
+    fault: { type: 'string', multiple: true },
     keep: { type: 'boolean', default: false },
   },
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
 const { rounds, seed, broker, failovers } = values;
+const faults = (values.fault ?? []).map((name) => ` --fault "${name}"`).join('');
 const again = values.cluster
-  ? `--cluster --failovers ${failovers} --seed ${seed}`
+  ? `--cluster --failovers ${failovers} --seed ${seed}${faults}`
   : `--rounds ${rounds} --seed ${seed} --broker ${broker}`;
 console.log(`crash test: ${again}, folder ${folder}`);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
@@ -48,7 +51,7 @@ if (values.broken) await (values.cluster ? proveBrokenClusters() : proveBroken()
 
 const plan = { leveret: values.leveret, seed, folder, print: (line) => console.log(line) };
 const running = values.cluster
-  ? runClusterTest({ ...plan, failovers: Number(failovers) })
+  ? runClusterTest({ ...plan, failovers: Number(failovers), only: values.fault })
   : runCrashTest({ ...plan, broker, rounds: Number(rounds) });
 const { violations, broken, counts, history } = await running.catch((error) => {
   console.log(`the run could not go on: ${error.message}; journals and log are in ${folder}`);

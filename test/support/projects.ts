@@ -18,6 +18,7 @@ const OUTSIDE = [
 const INSIDE = [
   'test/cli/{manner,output,supervise}.test.ts',
   'test/cli/verb/target-options.test.ts',
+  'test/cluster/leaders-time.test.ts',
   'test/cluster/snapshots/{snapshot-facts,trim}.test.ts',
   'test/crash/check.test.ts',
   'test/crash/check-streams.test.ts',
@@ -32,6 +33,7 @@ const INSIDE = [
   'test/server/tls/{context,names}.test.ts',
   'test/server/{turn,wire}/*.test.ts',
   'test/store/replicated/{appender,chain,follower,lease,place,record}.test.ts',
+  'test/store/replicated/nats/tries.test.ts',
   'test/store/{checksum,format,memory}.test.ts',
 ];
 

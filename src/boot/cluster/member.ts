@@ -191,6 +191,7 @@ class Member implements RunningBroker {
       peers: this.peersAt,
       snapshots: this.copies?.places ?? [],
       upMs: Math.round(systemClock.monotonicMs() - this.startedMs),
+      timeMs: term?.broker?.timeMs?.() ?? this.presence?.time.nowMs ?? null,
     };
   }
 
@@ -341,7 +342,8 @@ class Member implements RunningBroker {
     const { clusterLeaseMs: leaseMs, clusterRenewMs: renewMs } = live.settings;
     logger.info({ epoch: end.place.epoch }, 'this node leads');
     const lease = { leaseMs, renewMs };
-    const around = { live, client, logger, lines, timing, logId, lease, view, ports };
+    const timeMs = (): number | null => this.presence?.time.nowMs ?? null;
+    const around = { live, client, logger, lines, timing, logId, lease, view, ports, timeMs };
     const term = new Term(around, opened, end);
     const copies = this.copiesOf(logId);
     this.term = term;

@@ -40,6 +40,8 @@ export interface TermAround {
   readonly view: ClusterView;
   /** The ports of tools, which are open. */
   readonly ports: LentPorts;
+  /** The time that queues lived by under other leaders, now, ms; null: it is not known. */
+  timeMs(): number | null;
 }
 
 /** A node that leads. */
@@ -125,7 +127,7 @@ export class Term {
       definitions,
       opened: this.opened,
       embedding: null,
-      lead: leadOf(this.leadership, this.room),
+      lead: leadOf(this.leadership, this.room, this.around.timeMs()),
       cluster: view,
       ports,
     });
@@ -133,7 +135,7 @@ export class Term {
 }
 
 /** The lead as a broker sees it. */
-function leadOf({ lease }: Leadership, logSpace: LogRoom): Lead {
+function leadOf({ lease }: Leadership, logSpace: LogRoom, timeMs: number | null): Lead {
   let tell = (): void => {};
   let waiting = false;
   return {
@@ -152,5 +154,6 @@ function leadOf({ lease }: Leadership, logSpace: LogRoom): Lead {
     onSure: (listener) => {
       tell = listener;
     },
+    timeMs,
   };
 }

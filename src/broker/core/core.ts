@@ -63,6 +63,8 @@ export interface CoreOptions {
   readonly clusterName?: string | null;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType?: QueueTypeName | null;
+  /** The time that the queues of this store lived by on another machine, now, ms; null: the time of day counts. */
+  readonly timeMs?: number | null;
 }
 
 /** Queues over a log and a store. Synchronous, without timers or I/O of its own. */
@@ -132,6 +134,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
       nodeName = NODE_NAME,
       clusterName = null,
       defaultQueueType = null,
+      timeMs = null,
     }: CoreOptions = {},
   ) {
     this.store = store;
@@ -140,7 +143,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.clusterName = clusterName ?? nodeName;
     this.defaultQueueType = defaultQueueType;
     this.listener = listener;
-    this.time = new BrokerTime(clock, store);
+    this.time = new BrokerTime(clock, store, timeMs);
     this.nowMs = this.time.now();
     this.flowQuotas = new FlowQuotas(flowSettings);
     this.lines = new CalledLines(this, listener);

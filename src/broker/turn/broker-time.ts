@@ -8,7 +8,8 @@
 //
 // A time to live is a span, so what counts while the broker runs is the monotonic clock. Across a
 // restart only the time of day is known; the correction is stored, so that times written before the
-// jump and after it lie on one line.
+// jump and after it lie on one line. Where another machine had the queues until now, its time is known
+// and its time of day says nothing.
 
 import { CHECKSUM_BYTES, checksum, withChecksum } from '../../store/checksum.ts';
 import type { Store } from '../../store/port.ts';
@@ -35,8 +36,11 @@ export class BrokerTime {
   private monotonicMs: number;
   private correctionMs = 0;
   private storedMs = 0;
+  private readonly knownMs: number | null;
 
-  constructor(clock: Clock, store: Store) {
+  /** `knownMs`: the time that the queues lived by on another machine, now; null: the time of day counts. */
+  constructor(clock: Clock, store: Store, knownMs: number | null = null) {
+    this.knownMs = knownMs;
     this.clock = clock;
     this.store = store;
     this.wallMs = clock.wallMs();
@@ -50,11 +54,17 @@ export class BrokerTime {
    */
   recover(): void {
     const value = this.store.get(TABLE_META, KEY);
-    if (value === null) return;
-    const correction = readCorrection(value);
+    const correction = value === null ? 0 : readCorrection(value);
     this.correctionMs = Number.isSafeInteger(correction) ? correction : 0;
     this.storedMs = this.correctionMs;
+    if (this.knownMs !== null) this.goOnFrom(this.knownMs);
     this.lastMs = Math.max(0, this.wallMs - this.correctionMs);
+  }
+
+  private goOnFrom(knownMs: number): void {
+    const apart = this.wallMs - this.correctionMs - knownMs;
+    const isApart = apart > JUMP_MS_MIN || apart < -JUMP_MS_MIN;
+    if (isApart) this.correctionMs += Math.round(apart);
   }
 
   /** The time now, whole milliseconds: as the time of day, but for its jumps since the first start. */

@@ -8,6 +8,17 @@ import type { Leading } from './replicated-log.ts';
 /** The value of a lease that no node holds. */
 const FREE = Buffer.alloc(0);
 
+/** A moment by both clocks. */
+interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+const momentOf = (clock: Clock): Moment => ({
+  monotonicMs: clock.monotonicMs(),
+  wallMs: clock.wallMs(),
+});
+
 /** A leader's side of the lease. */
 export class HeldLease implements Leading {
   private readonly cell: LeaseCell;
@@ -16,37 +27,43 @@ export class HeldLease implements Leading {
   private readonly value: Buffer;
   private revision: number;
   /** When the last change that was taken was sent: from then on the others wait. */
-  private renewedMs: number;
-  /** When the first of the changes was sent that were not answered since; -1: there is none. */
-  private unansweredMs = -1;
+  private renewed: Moment;
+  /** When the first of the changes was sent that were not answered since; null: there is none. */
+  private unanswered: Moment | null = null;
   private waiting: (() => void)[] = [];
   /** Another node has taken it, or this one has given it back. */
   lost = false;
 
-  /** `revision`: of the change by which this node took it, which was sent at `takenMs`. */
+  /** `revision`: of the change by which this node took it, which was sent at `taken`. */
   constructor(
     cell: LeaseCell,
     clock: Clock,
     leaseMs: number,
     value: Buffer,
-    taken: { readonly revision: number; readonly takenMs: number },
+    revision: number,
+    taken: Moment,
   ) {
     this.cell = cell;
     this.clock = clock;
     this.leaseMs = leaseMs;
     this.value = value;
-    this.revision = taken.revision;
-    this.renewedMs = taken.takenMs;
+    this.revision = revision;
+    this.renewed = taken;
   }
 
   /** Whether no other node can have taken it for want of a sign of this one. */
   get sure(): boolean {
-    return !this.lost && this.clock.monotonicMs() - this.renewedMs < this.leaseMs;
+    return !this.lost && this.ageMs < this.leaseMs;
   }
 
-  /** Milliseconds since the last change that was taken. */
+  /**
+   * Milliseconds since the last change that was taken, by the clock that says more: the monotonic one may stand still where the
+   * machine is suspended, and the time of day may be set back. One that is set forward costs a renewal.
+   */
   get ageMs(): number {
-    return this.clock.monotonicMs() - this.renewedMs;
+    const { clock, renewed } = this;
+    const wallMs = clock.wallMs() - renewed.wallMs;
+    return Math.max(clock.monotonicMs() - renewed.monotonicMs, wallMs);
   }
 
   whenSure(then: () => void): void {
@@ -56,15 +73,15 @@ export class HeldLease implements Leading {
 
   /** Tries to renew it once. Returns false where another node has taken it. */
   async renew(): Promise<boolean> {
-    const sentMs = this.clock.monotonicMs();
+    const sent = momentOf(this.clock);
     try {
       this.revision = await this.cell.set(this.value, this.revision);
     } catch (error) {
       if (!(error instanceof UnansweredError || error instanceof RefusedError)) throw error;
-      if (this.unansweredMs === -1) this.unansweredMs = sentMs;
+      this.unanswered ??= sent;
       return this.look();
     }
-    this.renewed(sentMs);
+    this.isRenewed(sent);
     return !this.lost;
   }
 
@@ -89,7 +106,7 @@ export class HeldLease implements Leading {
       if (revision < this.revision) return !this.lost;
       if (seen?.value.equals(this.value) === true) {
         // A change of its own was taken after all, and it may have been any of them.
-        if (revision > this.revision) this.renewed(this.unansweredMs);
+        if (revision > this.revision) this.isRenewed(this.unanswered as Moment);
         this.revision = revision;
         return !this.lost;
       }
@@ -101,9 +118,9 @@ export class HeldLease implements Leading {
     return false;
   }
 
-  private renewed(sentMs: number): void {
-    this.renewedMs = sentMs;
-    this.unansweredMs = -1;
+  private isRenewed(sent: Moment): void {
+    this.renewed = sent;
+    this.unanswered = null;
     if (!this.sure) return;
     const { waiting } = this;
     this.waiting = [];
@@ -164,10 +181,10 @@ export class LeaseWatch {
   async take(value: Buffer): Promise<HeldLease | null> {
     const { cell, clock, leaseMs, seen } = this;
     if (seen === null) return null;
-    const takenMs = clock.monotonicMs();
+    const taken = momentOf(clock);
     try {
       const revision = await cell.set(value, seen.revision);
-      return new HeldLease(cell, clock, leaseMs, value, { revision, takenMs });
+      return new HeldLease(cell, clock, leaseMs, value, revision, taken);
     } catch (error) {
       this.forget();
       if (error instanceof RefusedError || error instanceof UnansweredError) return null;

@@ -25,7 +25,15 @@ afterEach(() => {
 function seen(node: string, row: Partial<SeenNode>): SeenNode {
   return {
     ...{ node, role: 'follower', version: '1', epoch: 1, applied: 512, last: 512, ignored: 0 },
-    ...{ amqp: null, peers: null, snapshots: [], upMs: 0, silentMs: 0, running: true },
+    ...{
+      amqp: null,
+      peers: null,
+      snapshots: [],
+      upMs: 0,
+      timeMs: null,
+      silentMs: 0,
+      running: true,
+    },
     ...row,
   } as SeenNode;
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { BrokerTime } from '../../../src/broker/turn/broker-time.ts';
 import { openMemoryStore } from '../../../src/store/memory/engine.ts';
 import { TABLE_META } from '../../../src/store/tables.ts';
+import { commit } from '../../store/contract.ts';
 import { SmallBroker } from '../small-broker.ts';
 
 const DAY_MS = 86_400_000;
@@ -46,6 +47,40 @@ test('follows a time of day that is slewed, and never goes back', () => {
     expect(nowMs).toBeGreaterThanOrEqual(lastMs);
     lastMs = nowMs;
   }
+  expect(time.unsavedJumpMs).toBe(0);
+});
+
+test('goes on from the time that the queues lived by on another machine, whatever the time of day is here', async () => {
+  for (const apart of [DAY_MS, -3 * DAY_MS, 300]) {
+    const clock = new Clock();
+    const store = openMemoryStore();
+    const before = new BrokerTime(clock, store);
+    clock.wall += DAY_MS / 2;
+    const knownMs = before.now();
+    before.save();
+    await commit(store);
+    const here = new Clock();
+    here.wall += DAY_MS / 2 + apart;
+    const time = new BrokerTime(here, store, knownMs);
+    time.recover();
+    expect(Math.abs(time.now() - knownMs)).toBeLessThanOrEqual(1);
+    expect(time.wallOf(time.now())).toBe(here.wall);
+    // The next start on this machine goes on from what is stored.
+    expect(time.unsavedJumpMs).not.toBe(0);
+    time.save();
+    await commit(store);
+    const again = new BrokerTime(here, store);
+    again.recover();
+    expect(Math.abs(again.now() - knownMs)).toBeLessThanOrEqual(1);
+  }
+});
+
+test('what another machine told a moment late changes nothing where its time of day is that of this one', () => {
+  const store = openMemoryStore();
+  const clock = new Clock();
+  const time = new BrokerTime(clock, store, clock.wall - 40);
+  time.recover();
+  expect(time.now()).toBe(clock.wall);
   expect(time.unsavedJumpMs).toBe(0);
 });
 

@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from '../client.mjs';
 import { LEASE_MS } from './cluster.mjs';
+import { TimeWitness } from './time-witness.mjs';
 
 const STOP_LIMIT_MS = 60_000;
 const BITS_CHANGED = 200;
 /** How long a large batch is waited for. */
 const PART_LIMIT_MS = 5000;
+const MINUTE_MS = 60_000;
+/** A node has noticed by then that its clock was set. */
+const NOTICED_MS = 100;
 
 /**
  * @typedef {object} Scene
@@ -27,6 +31,9 @@ export const FAULTS = [
   { name: 'SIGTERM of the leader', times: 2, fails: true, run: stopLeader },
   { name: 'what the leader sends is held back', times: 3, fails: true, run: holdLeader },
   { name: 'the leader is cut off', times: 1, fails: true, run: cutLeader },
+  { name: "the leader's time of day is set", times: 2, fails: true, run: setLeadersTime },
+  { name: "the leader's machine is suspended", times: 2, fails: true, run: suspendLeader },
+  { name: "a follower's clocks run ahead", times: 1, fails: false, run: hurryFollower },
   { name: 'kill -9 of a follower', times: 1, fails: false, run: killFollower },
   { name: 'a follower loses its folder', times: 2, fails: false, run: wipeFollower },
   { name: "kill -9 of the log's first server", times: 1, fails: false, run: killFirstServer },
@@ -52,8 +59,21 @@ async function killLeader({ cluster, random }) {
   await cluster.leadsAfter(epoch);
 }
 
-async function pauseLeader({ cluster, random, leaveHost, count }) {
-  const { leader, epoch } = cluster;
+async function pauseLeader(scene) {
+  await pause(scene, scene.cluster.leader);
+}
+
+/** As it goes on, its monotonic clock says that no time has passed. */
+async function suspendLeader(scene) {
+  const { leader } = scene.cluster;
+  leader.setClock({ stands: true });
+  await sleep(NOTICED_MS);
+  await pause(scene, leader);
+  leader.setClock({ stands: false });
+}
+
+async function pause({ cluster, random, leaveHost, count }, leader) {
+  const { epoch } = cluster;
   leader.signal('SIGSTOP');
   cluster.pauses.push({ epoch, t: now() });
   await sleep(LEASE_MS + random.int(300, 2000));
@@ -105,6 +125,38 @@ async function cutLeader({ cluster, random, leaveHost }) {
   if (random.chance(0.5)) await leaveHost(leader.index);
   await sleep(random.int(0, 2000));
   way.mend();
+}
+
+/** The next leader has another time of day, and the queues have what waits for its time. */
+async function setLeadersTime(scene) {
+  const { cluster, random, count, incident } = scene;
+  const { leader } = cluster;
+  const witness = new TimeWitness(cluster);
+  await witness.begin();
+  leader.setClock({ wallMs: jumpOf(random) });
+  await sleep(NOTICED_MS + random.int(0, 2500));
+  await random.pick([killLeader, stopLeader, cutLeader])(scene);
+  // The clocks of machines may stay apart.
+  if (random.chance(0.5)) leader.setClock({ wallMs: 0 });
+  else count('clocks that stay set');
+  for (const text of await witness.end()) incident('I15', text);
+}
+
+/** Minutes or hours, forward or back. */
+function jumpOf(random) {
+  const ms = random.chance(0.5) ? random.int(1, 59) : random.int(60, 600);
+  return random.pick([-1, 1]) * ms * MINUTE_MS;
+}
+
+/** It takes the lead from one that still leads: only time may be lost by that. */
+async function hurryFollower({ cluster, random }) {
+  const node = random.pick(cluster.followers);
+  node.setClock({ wallMs: jumpOf(random) });
+  for (let times = random.int(1, 12); times > 0 && cluster.leader !== node; times--) {
+    node.setClock({ monotonicMs: node.clock.monotonicMs + random.int(1, 2 * LEASE_MS) });
+    await sleep(random.int(50, 400));
+  }
+  if (random.chance(0.5)) node.setClock({ wallMs: 0 });
 }
 
 async function killFollower({ cluster, random }) {

@@ -1,12 +1,20 @@
 // One node of the cluster under test, as a child process: starts it, kills it, pauses it, and knows from what it logs which
 // part it plays. Never decides when.
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { now } from '../client.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const SET_CLOCK = new URL('set-clock.mjs', import.meta.url).href;
 const TAIL_LINES = 12;
 const ENVIRONMENT = {
   LEVERET_CONFIG_ROOT: '/nonexistent',
@@ -14,7 +22,7 @@ const ENVIRONMENT = {
   LEVERET_PROMETHEUS_TCP_PORT: 'none',
 };
 
-/** The wall clock of log lines as the clock of clients: no clock is set while this runs. */
+/** The wall clock of this process as the clock of clients: that of the machine is not set while this runs. */
 const CLOCKS_APART_US = Date.now() * 1000 - now();
 
 export class Node {
@@ -34,6 +42,9 @@ export class Node {
     this.config = join(this.folder, 'leveret.conf');
     this.hear = hear;
     this.child = null;
+    this.clock = { wallMs: 0, monotonicMs: 0, stands: false };
+    /** By how much its time of day was ever set, ms: its log lines are of one of these times. */
+    this.aheads = new Set([0]);
     this.exit = Promise.resolve(null);
     /** The epoch that it leads and serves in; 0: it does not, as far as it has said. */
     this.serves = 0;
@@ -57,13 +68,15 @@ export class Node {
 
   /** Starts the process; waits for nothing. */
   start(env = {}) {
-    const args = [this.leveret, 'start', '--config', this.config, '--data-dir', this.data];
+    const program = ['--import', SET_CLOCK, this.leveret];
+    const args = [...program, 'start', '--config', this.config, '--data-dir', this.data];
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
       // What starts this may have set these for brokers of its own.
       env: {
         ...process.env,
         ...ENVIRONMENT,
+        CRASH_CLOCK: this.clockFile,
         LEVERET_MANAGEMENT_TCP_PORT: String(this.managementPort),
         ...env,
       },
@@ -101,7 +114,7 @@ export class Node {
     } catch {
       return;
     }
-    const event = { ...entry, t: Date.parse(entry.time) * 1000 - CLOCKS_APART_US };
+    const event = { ...entry, t: this.timeOf(entry) };
     if (event.msg === 'this node leads') {
       this.leads = event.epoch;
       this.follows = false;
@@ -113,6 +126,30 @@ export class Node {
       [this.serves, this.leads, this.follows] = [0, 0, true];
     }
     this.hear(event);
+  }
+
+  /** When a line was logged, by the clock of clients: what it says is ahead by the set time that fits best. */
+  timeOf({ time }) {
+    const t = Date.parse(time) * 1000 - CLOCKS_APART_US;
+    const times = [...this.aheads].map((ms) => t - ms * 1000);
+    const apart = (each) => Math.abs(now() - each);
+    return times.reduce((a, b) => (apart(b) < apart(a) ? b : a));
+  }
+
+  get clockFile() {
+    return join(this.folder, 'clock.json');
+  }
+
+  /**
+   * Sets its clocks; it notices within moments. `wallMs`, `monotonicMs`: ahead of those of the machine. `stands`: from now on
+   * its monotonic clock stands still while the process does, as where the machine is suspended.
+   */
+  setClock(clock) {
+    this.clock = { ...this.clock, ...clock };
+    this.aheads.add(this.clock.wallMs);
+    const next = `${this.clockFile}.next`;
+    writeFileSync(next, JSON.stringify(this.clock));
+    renameSync(next, this.clockFile);
   }
 
   signal(name) {

@@ -10,8 +10,10 @@ const OTHERS = Buffer.from('n2');
 /** A clock that stands still until it is moved. */
 class StillClock {
   nowMs = 1_000_000;
+  /** By how much the time of day is ahead. */
+  setMs = 0;
   wallMs(): number {
-    return this.nowMs;
+    return this.nowMs + this.setMs;
   }
   monotonicMs(): number {
     return this.nowMs;
@@ -62,6 +64,25 @@ test('a leader is sure for as long as the lease lasts from when it sent the last
   expect(await renewed).toBe(true);
   expect(lease.sure).toBe(true);
   expect(lease.ageMs).toBe(1);
+});
+
+test('a leader whose machine was suspended is not sure, though its monotonic clock stood still', async () => {
+  const { clock, lease, with: on } = await holder();
+  clock.setMs += LEASE_MS;
+  expect(lease.sure).toBe(false);
+  const renewed = lease.renew();
+  await on('set', pass);
+  expect(await renewed).toBe(true);
+  expect(lease.sure).toBe(true);
+});
+
+test('a time of day that is set back makes no lease last longer', async () => {
+  const { clock, lease } = await holder();
+  clock.setMs -= 100 * LEASE_MS;
+  clock.nowMs += LEASE_MS - 1;
+  expect(lease.sure).toBe(true);
+  clock.nowMs += 1;
+  expect(lease.sure).toBe(false);
 });
 
 test('a change that was taken without an answer counts from when the first without one was sent', async () => {

@@ -12,11 +12,13 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
+import { systemClock } from '../../../util/clock.ts';
 import { PreciseTimer } from '../../../util/timers.ts';
 import { causeText, StoreError } from '../../errors.ts';
 import { UnansweredError } from '../log-client.ts';
 import { type Fields, readFields } from './answers.ts';
 import type { NatsPlace } from './place.ts';
+import { Tries } from './tries.ts';
 
 /** How long an answer may take, ms, unless told otherwise. */
 const ANSWER_MS = 3000;
@@ -24,7 +26,6 @@ const CONNECT_MS = 5000;
 /** A server that does not answer a ping of this interval, ms, is left for another one. */
 const PING_MS = 2000;
 const PINGS_UNANSWERED_MAX = 2;
-const RECONNECT_MS = 250;
 /** Without a connection, a request is answered so late, ms. */
 const CUT_MS = 50;
 
@@ -60,7 +61,8 @@ export class NatsWay {
       pingInterval: PING_MS,
       maxPingOut: PINGS_UNANSWERED_MAX,
       maxReconnectAttempts: -1,
-      reconnectTimeWait: RECONNECT_MS,
+      reconnectDelayHandler: Tries.waitMs,
+      reconnectToServer: new Tries(systemClock).next,
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,
       ...(await credentialsOf(place)),
