@@ -144,7 +144,9 @@ export class Standby {
         if (this.ended() !== null || !lease.sure) continue;
         const claim = { format, nonce: newNonce(), node, version };
         const result = await tryToLead(client, follower.place, claim);
-        if (result.is === 'leads') return result.place;
+        if (result.is === 'behind') continue;
+        follower.begun(claim);
+        return result.place;
       } catch (error) {
         if (!(error instanceof UnansweredError)) throw error;
         await this.timing.pause(CATCH_UP_MS);

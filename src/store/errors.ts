@@ -18,6 +18,11 @@ export class StoreError extends UserError {
   }
 }
 
+/** A later Leveret wrote it, in a form that this one does not know. */
+export class TooNewError extends StoreError {
+  override readonly name = 'TooNewError';
+}
+
 export interface StoreErrorOptions extends ErrorOptions {
   readonly damaged?: boolean;
 }

@@ -114,7 +114,7 @@ async function openIn(
     }
     if (!mayFollow && readPlace(tables) !== null) throw ofCluster(dataDir);
     // It is in the tables before anything is in the log, which an older Leveret would not look at.
-    checkFormat(tables, brokerVersion);
+    checkFormat(tables, brokerVersion, replicated);
     await beforeLog?.(path);
     const replay = await applyLog(tables, path, { withoutDamaged: withoutDamagedLog });
     logIsVoid = true;

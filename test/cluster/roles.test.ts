@@ -5,7 +5,7 @@ import { Leadership } from '../../src/cluster/leadership.ts';
 import { LogRoom } from '../../src/cluster/log-room.ts';
 import { Standby, type StandbyEnd } from '../../src/cluster/standby.ts';
 import { Timing } from '../../src/cluster/timing.ts';
-import { FORMAT_VERSION } from '../../src/store/format.ts';
+import { FORMAT_VERSION, putFormat } from '../../src/store/format.ts';
 import { LoggedStore } from '../../src/store/log/logged-store.ts';
 import { openMemoryStore } from '../../src/store/memory/engine.ts';
 import type { Store } from '../../src/store/port.ts';
@@ -15,6 +15,7 @@ import type { HeldLease } from '../../src/store/replicated/lease.ts';
 import { readPlace } from '../../src/store/replicated/place.ts';
 import { BEAT, DOWN, LEAD, readRecord } from '../../src/store/replicated/record.ts';
 import { ReplicatedLog } from '../../src/store/replicated/replicated-log.ts';
+import { TABLE_META } from '../../src/store/tables.ts';
 import { MovableClock } from '../../src/util/clock.ts';
 import {
   type Call,
@@ -152,6 +153,17 @@ test('the first node leads, and the other has what it writes', async () => {
   await vi.waitFor(() => expect(b.value('k')).toBe('one'));
   expect(b.standby?.follower.place.seq).toBe(2);
   expect(b.standby?.follower.lead?.node).toBe('a');
+});
+
+test('the tables of a leader are in the format that it writes, though it never reads its own beginning', async () => {
+  const { a } = cluster();
+  a.client.flows = false;
+  putFormat(a.tables, FORMAT_VERSION - 1, '0.9.0');
+  await a.run();
+  a.put('k', 'one');
+  await vi.waitFor(() => expect(a.value('k')).toBe('one'));
+  const row = a.tables.get(TABLE_META, bytes('format'));
+  expect(row?.readUInt32BE()).toBe(FORMAT_VERSION);
 });
 
 test('a leader that shows it is there keeps the lead', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { withChecksum } from '../../src/store/checksum.ts';
-import { CorruptRecordError, StoreError } from '../../src/store/errors.ts';
-import { checkFormat, FORMAT_VERSION } from '../../src/store/format.ts';
+import { CorruptRecordError, TooNewError } from '../../src/store/errors.ts';
+import { checkFormat, FORMAT_VERSION, putFormat, refuseNewer } from '../../src/store/format.ts';
 import { openMemoryStore } from '../../src/store/memory/engine.ts';
 import type { Store } from '../../src/store/port.ts';
 import { TABLE_META, TABLE_PAGES } from '../../src/store/tables.ts';
@@ -42,9 +42,28 @@ test('a store of an older format is opened, and is of this one with its next cha
   expect(store.get(TABLE_META, KEY)?.readUInt32BE()).toBe(FORMAT_VERSION);
 });
 
+test('an older format may stay, until one is put', async () => {
+  const store = await storeOfFormat(FORMAT_VERSION - 1, '0.9.0');
+  checkFormat(store, '1.2.3', true);
+  expect(store.dirty).toBe(false);
+  putFormat(store, FORMAT_VERSION, '1.3.0');
+  await commit(store);
+  checkFormat(store, '1.2.3');
+  expect(store.dirty).toBe(false);
+});
+
+test('a copy of a newer format is refused by its name', async () => {
+  refuseNewer(openMemoryStore(), 'the copy');
+  refuseNewer(await storeOfFormat(FORMAT_VERSION, '1.0.0'), 'the copy');
+  const store = await storeOfFormat(FORMAT_VERSION + 1, '9.9.9');
+  expect(() => refuseNewer(store, 'the copy')).toThrow(
+    'the copy was written by a newer Leveret, 9.9.9 (format 7, this one reads up to 6): start Leveret 9.9.9 or later on it',
+  );
+});
+
 test('a store of a newer format is refused, naming who can read it', async () => {
   const store = await storeOfFormat(FORMAT_VERSION + 1, '9.9.9');
-  expect(() => checkFormat(store, '1.2.3')).toThrow(StoreError);
+  expect(() => checkFormat(store, '1.2.3')).toThrow(TooNewError);
   expect(() => checkFormat(store, '1.2.3')).toThrow(
     /newer Leveret, 9\.9\.9 \(format 7, this one reads up to 6\): start Leveret 9\.9\.9 or later/,
   );

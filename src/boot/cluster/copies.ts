@@ -10,7 +10,7 @@ import { putSnapshot } from '../../cluster/snapshots/put-snapshot.ts';
 import { SnapshotKeeper } from '../../cluster/snapshots/snapshot-keeper.ts';
 import { isTrimDue, trimPoint } from '../../cluster/snapshots/trim.ts';
 import type { Timing } from '../../cluster/timing.ts';
-import { StoreError } from '../../store/errors.ts';
+import { StoreError, TooNewError } from '../../store/errors.ts';
 import { openDataFolder } from '../../store/folder.ts';
 import { isNew } from '../../store/format.ts';
 import { openLmdbStore } from '../../store/lmdb/open.ts';
@@ -115,7 +115,8 @@ export class Copies {
   /**
    * Fetches the newest snapshot that a peer has and this node needs, since the log begins at `first`, and puts it in the place
    * of the tables, which are closed. Where no peer has one it tries again for a while: they may be starting as well, or have
-   * not been heard of yet, and one whose newest snapshot turns out damaged makes another. Rejects with a StoreError then.
+   * not been heard of yet, and one whose newest snapshot turns out damaged makes another. Rejects with a StoreError then, and at once with a
+   * TooNewError: the log is in a form by now that this Leveret does not know.
    * Resolves without one once `stopping` says so.
    */
   async fetch(first: number, stopping: () => boolean): Promise<void> {
@@ -126,7 +127,8 @@ export class Copies {
         await this.fetchOnce(first);
         return;
       } catch (error) {
-        if (!(error instanceof StoreError) || timing.clock.monotonicMs() >= untilMs) throw error;
+        if (!(error instanceof StoreError) || error instanceof TooNewError) throw error;
+        if (timing.clock.monotonicMs() >= untilMs) throw error;
         logger.warn({ why: error.message }, 'no snapshot was put in place; it tries again');
       }
       await timing.pause(AGAIN_MS);
@@ -147,7 +149,7 @@ export class Copies {
           logger.info({ from: peer.node, record: place.seq }, 'a snapshot was put in place');
           return;
         } catch (error) {
-          if (!(error instanceof StoreError)) throw error;
+          if (!(error instanceof StoreError) || error instanceof TooNewError) throw error;
           reasons.push(error.message);
         }
       }

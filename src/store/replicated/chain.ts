@@ -33,8 +33,11 @@ export const BATCH_BYTES_MAX = 2 ** 30;
 export type Step =
   /** It does not continue the current epoch, and means nothing: what a deposed leader had under way, as a rule. */
   | { readonly is: 'ignored' }
-  /** It is not what was written, or would have to count and cannot be followed: nothing behind it can be read. */
-  | { readonly is: 'damaged'; readonly why: string }
+  /**
+   * It is not what was written, or would have to count and cannot be followed: nothing behind it can be read. `isLater`: it is
+   * whole, and a later Leveret can read it.
+   */
+  | { readonly is: 'damaged'; readonly why: string; readonly isLater: boolean }
   /** It counts. `batch`: the bytes of a batch that is whole with it, in pieces; null: it ends none. */
   | { readonly is: 'counts'; readonly record: LogRecord; readonly batch: readonly Buffer[] | null };
 
@@ -88,7 +91,7 @@ export class Chain {
     }
     const { kind, number, fault } = record;
     const why = fault ?? this.faultOf(record);
-    if (why !== null) return damaged(seq, why);
+    if (why !== null) return damaged(seq, why, record.isLater);
     const batch = this.gather(record);
     const digest = digestWith(at.digest, bytes);
     this.at = { seq, epoch: kind === LEAD ? seq : at.epoch, number, digest };
@@ -128,6 +131,6 @@ export class Chain {
   }
 }
 
-function damaged(seq: number, why: string): Step {
-  return { is: 'damaged', why: `record ${seq} of the log ${why}` };
+function damaged(seq: number, why: string, isLater = false): Step {
+  return { is: 'damaged', why: `record ${seq} of the log ${why}`, isLater };
 }

@@ -1,10 +1,11 @@
 // Owns bringing the replicated log into the tables of a node that does not lead. Never appends to the log.
 
 import { Batch } from '../batch.ts';
-import { StoreError } from '../errors.ts';
+import { StoreError, TooNewError } from '../errors.ts';
+import { putFormat } from '../format.ts';
 import { readChanges } from '../log/changes.ts';
 import type { Store } from '../port.ts';
-import { Chain, type Place } from './chain.ts';
+import { Chain, type Place, type Step } from './chain.ts';
 import type { LogEntry, LogReader } from './log-client.ts';
 import { type LogPlace, putPlace } from './place.ts';
 import { DOWN, LEAD, type Lead, readLead } from './record.ts';
@@ -117,7 +118,7 @@ export class Follower implements LogReader {
     let length = 0;
     let fault: StoreError | null = null;
     if (step.is === 'damaged') {
-      fault = new StoreError(step.why, OTHER_COPY, { damaged: true });
+      fault = unreadable(step);
     } else if (step.is === 'counts') {
       const { kind, body } = step.record;
       if (kind === LEAD) fault = this.led(readLead(body));
@@ -139,13 +140,22 @@ export class Follower implements LogReader {
     return length;
   }
 
-  /** An epoch begins. Why this Leveret cannot read what its leader writes, or null. */
+  /** This node has begun an epoch, or another one has: what comes into the tables from now on is in the leader's format. */
+  begun({ format, version }: Pick<Lead, 'format' | 'version'>): void {
+    putFormat(this.tables, format, version);
+  }
+
+  /** Another node begins an epoch. Why this Leveret cannot read what it writes, or null. */
   private led(lead: Lead | null): StoreError | null {
     this.lead = lead;
     this.isDown = false;
-    if (lead === null || lead.format <= this.format) return null;
+    if (lead === null) return null;
     const { node, version, format } = lead;
-    return new StoreError(
+    if (format <= this.format) {
+      this.begun(lead);
+      return null;
+    }
+    return new TooNewError(
       `${node} leads with Leveret ${version}, which writes format ${format}; this one reads up to ${this.format}`,
       `start Leveret ${version} or later here`,
     );
@@ -197,6 +207,12 @@ function changesOf(parts: readonly Buffer[]): Batch | null {
   const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   const batch = new Batch();
   return readChanges(body, batch) ? batch : null;
+}
+
+function unreadable({ why, isLater }: Extract<Step, { is: 'damaged' }>): StoreError {
+  if (isLater)
+    return new TooNewError(why, 'start the newest version that runs in the cluster here');
+  return new StoreError(why, OTHER_COPY, { damaged: true });
 }
 
 function unknownChanges(seq: number): StoreError {

@@ -13,6 +13,10 @@ export const BEAT = 4;
 export const DOWN = 5;
 
 const KIND_MAX = DOWN;
+/*
+ * A change of what follows, or another kind, comes with a higher FORMAT_VERSION: then a node that does not know it has stopped
+ * before, at the LEAD of the node that writes it. So a LEAD stays readable for all: it may get more behind what it has.
+ */
 const VERSION = 1;
 const DIGEST_BYTES = 4;
 
@@ -32,6 +36,8 @@ export interface LogRecord {
   readonly body: Buffer;
   /** Why it cannot be read, to stand behind its name; null: it can. Then nothing else of it may be believed. */
   readonly fault: string | null;
+  /** It is whole, and of a form that only a later Leveret can have written. */
+  readonly isLater: boolean;
 }
 
 /** What opens an epoch. */
@@ -83,16 +89,16 @@ export function readRecord(bytes: Buffer): LogRecord | null {
   }
   const kind = bytes.readUInt8(1);
   if (version !== VERSION || kind === 0 || kind > KIND_MAX) {
-    return unread(`is of a kind that this Leveret does not know (${version}, ${kind})`);
+    return unread(`is of a kind that this Leveret does not know (${version}, ${kind})`, true);
   }
   const epoch = bytes.readUIntBE(2, 6);
-  return { kind, epoch, number: bytes.readUIntBE(8, 6), body, fault: null };
+  return { kind, epoch, number: bytes.readUIntBE(8, 6), body, fault: null, isLater: false };
 }
 
 const NOTHING = Buffer.alloc(0);
 
-function unread(fault: string): LogRecord {
-  return { kind: 0, epoch: 0, number: 0, body: NOTHING, fault };
+function unread(fault: string, isLater = false): LogRecord {
+  return { kind: 0, epoch: 0, number: 0, body: NOTHING, fault, isLater };
 }
 
 /**

@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Copies } from '../../../src/boot/cluster/copies.ts';
+import { PeerClient } from '../../../src/cluster/peers/peer-client.ts';
 import type { SeenNode } from '../../../src/cluster/presence.ts';
 import { Timing } from '../../../src/cluster/timing.ts';
-import { StoreError } from '../../../src/store/errors.ts';
+import { StoreError, TooNewError } from '../../../src/store/errors.ts';
+import { FORMAT_VERSION, putFormat } from '../../../src/store/format.ts';
+import { openLmdbStore } from '../../../src/store/lmdb/open.ts';
 import { MovableClock } from '../../../src/util/clock.ts';
 import { LOG_ID, MemoryLogClient, SharedLog } from '../../store/replicated/memory-log-client.ts';
 
@@ -111,6 +114,23 @@ test('a node that needs a snapshot looks for one until it may stop', async () =>
     ended = true;
   });
   await pass(() => ended);
+});
+
+test('a node that is too old for the snapshots of others says so at once', async () => {
+  const peers = { host: '127.0.0.1', port: 1 };
+  const others = ['b', 'c'].map((node) => seen(node, { peers, snapshots: [450] }));
+  const { copies } = copiesOf(others);
+  const fetch = vi.spyOn(PeerClient.prototype, 'fetchSnapshot').mockImplementation(async (path) => {
+    const store = await openLmdbStore(path, { reserveBytes: 0 });
+    putFormat(store, FORMAT_VERSION + 1, '9.9.9');
+    await store.close();
+    return {} as never;
+  });
+  ends.push(() => fetch.mockRestore());
+  const fetched = copies.fetch(400, () => false);
+  await expect(fetched).rejects.toThrow(TooNewError);
+  await expect(fetched).rejects.toThrow(/a newer Leveret, 9\.9\.9 \(format/);
+  expect(fetch).toHaveBeenCalledTimes(1);
 });
 
 test('a node that finds no snapshot for long says so', async () => {

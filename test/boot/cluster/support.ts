@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { type ClusterLog, startMember } from '../../../src/boot/cluster/member.ts';
 import type { RunningBroker } from '../../../src/boot/serve.ts';
-import { type NodeAddress, readNodeRow } from '../../../src/cluster/node-row.ts';
+import { type NodeAddress, type NodeRow, readNodeRow } from '../../../src/cluster/node-row.ts';
 import { PeerClient } from '../../../src/cluster/peers/peer-client.ts';
 import { peerKey } from '../../../src/cluster/peers/peer-key.ts';
 import { LiveSettings } from '../../../src/config/live/live-settings.ts';
@@ -126,8 +126,8 @@ export class TestNode {
 export class TestCluster {
   readonly nodes: TestNode[] = [];
   private readonly shared = new Shared();
-  /** Where the nodes reach each other. */
-  private readonly ports = new Map<string, NodeAddress | null>();
+  /** What each node has told of itself last. */
+  readonly rows = new Map<string, NodeRow>();
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-'));
 
   constructor() {
@@ -135,7 +135,7 @@ export class TestCluster {
     process.argv[1] = join(import.meta.dirname, '../../../bin/leveret');
     this.shared.listeners.add((_part, bytes) => {
       const row = readNodeRow(bytes);
-      if (row !== null) this.ports.set(row.node, row.peers);
+      if (row !== null) this.rows.set(row.node, row);
     });
   }
 
@@ -188,7 +188,7 @@ export class TestCluster {
   /** A connection to the HTTP API of the leader, as a node hands on one of a client with this address. */
   async openAs(by: TestNode, peerHost: string, leader: TestNode): Promise<Socket> {
     const { name } = leader;
-    const at = this.ports.get(name) as NodeAddress;
+    const at = this.rows.get(name)?.peers as NodeAddress;
     const key = await peerKey(SECRET);
     const peer = new PeerClient({ name, ...at, key, node: by.name });
     const socket = await peer.open('http');

@@ -90,6 +90,7 @@ test('what is damaged ends the reading and leaves the chain as it was, whatever 
     expect(step).toEqual({
       is: 'damaged',
       why: 'record 2 of the log does not match its checksum',
+      isLater: false,
     });
   }
   expect(chain.place).toBe(place);
@@ -99,7 +100,7 @@ test('what is damaged ends the reading and leaves the chain as it was, whatever 
 test('a record that is not there ends the reading', () => {
   const chain = begun();
   const step = chain.read(3, record(BATCH, 1, 1, 'a'));
-  expect(step).toEqual({ is: 'damaged', why: 'record 2 of the log is not there' });
+  expect(step).toEqual({ is: 'damaged', why: 'record 2 of the log is not there', isLater: false });
 });
 
 test('a BEAT or a LEAD of a node that has read other records before it ends the reading', () => {

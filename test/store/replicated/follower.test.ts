@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { StoreError } from '../../../src/store/errors.ts';
+import { StoreError, TooNewError } from '../../../src/store/errors.ts';
 import { LOG_START, type Place } from '../../../src/store/replicated/chain.ts';
 import { Follower } from '../../../src/store/replicated/follower.ts';
 import { readPlace } from '../../../src/store/replicated/place.ts';
 import { BATCH, BEAT, beatBody, DOWN, PART } from '../../../src/store/replicated/record.ts';
+import { TABLE_META } from '../../../src/store/tables.ts';
 import { ControlledStore, Disk } from '../../broker/controlled-store.ts';
 import { LOG_ID, MemoryLogClient, SharedLog } from './memory-log-client.ts';
 import { batchText, leadBehind, placeOfLead, record, TABLE } from './written.ts';
@@ -40,6 +41,9 @@ function node(disk = new Disk(), log = new SharedLog()) {
 
 const valueIn = (disk: Disk, key: string): string | undefined =>
   disk.table(TABLE).get(Buffer.from(key))?.toString();
+
+const formatIn = (disk: Disk): number | undefined =>
+  disk.table(TABLE_META).get(Buffer.from('format'))?.readUInt32BE();
 
 const placeIn = (disk: Disk): Place | null => readPlace(new ControlledStore(disk));
 
@@ -145,7 +149,37 @@ test('a leader that writes a format of a later Leveret ends it, and what came be
   await tables.close();
   expect(valueIn(disk, 'a')).toBe('1');
   expect(placeIn(disk)?.seq).toBe(2);
+  expect(formatIn(disk)).toBe(FORMAT);
   await follower.settled();
+});
+
+test('the tables say in which format their leader writes, with the first batch that is of it', async () => {
+  const { disk, log, tables, following, write } = node();
+  write(BATCH, 1, batchText('a', '1'));
+  following.deliver();
+  await turn();
+  tables.sync();
+  expect(formatIn(disk)).toBe(FORMAT);
+  const before = { ...placeOfLead(LOG_START), seq: 2 };
+  log.append(leadBehind({ ...before, digest: digestAt2(log) }, { format: FORMAT - 1 }), 2);
+  write(BATCH, 1, batchText('a', '2'), 3);
+  following.deliver();
+  await turn();
+  expect(formatIn(disk)).toBe(FORMAT);
+  tables.sync();
+  expect([valueIn(disk, 'a'), formatIn(disk)]).toEqual(['2', FORMAT - 1]);
+});
+
+test('a record of a later form ends it, and is not called damaged', async () => {
+  const { failures, following, write } = node();
+  write(9, 1);
+  following.deliver();
+  await turn();
+  expect(failures[0]).toBeInstanceOf(TooNewError);
+  expect((failures[0] as TooNewError).damaged).toBe(false);
+  expect(failures[0]?.message).toBe(
+    'record 2 of the log is of a kind that this Leveret does not know (1, 9): start the newest version that runs in the cluster here',
+  );
 });
 
 /** The digest behind the second record of a log. */

@@ -59,10 +59,9 @@ export class ModelTables {
   }
 
   put(table: number, _key: Buffer, value: Buffer): void {
-    if (table === TABLE_LOG) {
-      this.place = value;
-      return;
-    }
+    if (table === TABLE_LOG) this.place = value;
+    // What else is put says in which format they are.
+    if (table !== MODEL_TABLE) return;
     const made = value.readUInt32LE();
     const id = value.readUInt32LE(4);
     if (made !== this.state && this.wrong === '') {
