@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { NatsPlace } from '../../src/store/replicated/nats/place.ts';
+import { type NatsPlace, NO_LOGIN } from '../../src/store/replicated/nats/place.ts';
 import { PATIENCE_MS } from './patience.ts';
 
 const AGAIN_MS = 50;
@@ -46,23 +46,32 @@ export interface NatsOptions {
   readonly servers?: number;
   /** Whether they sync before they acknowledge. */
   readonly syncs?: boolean;
+  /** Lines of their configuration besides, such as who may log in. */
+  readonly more?: string;
 }
 
 /** Servers that run. */
 export class NatsServers {
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-nats-'));
   private readonly syncs: boolean;
+  /** Lines of their configuration besides, from the next start of each on. */
+  more: string;
   private ports: readonly Ports[] = [];
   private children: (ChildProcess | null)[] = [];
 
-  private constructor(syncs: boolean) {
+  private constructor(syncs: boolean, more: string) {
     this.syncs = syncs;
+    this.more = more;
   }
 
   /** Starts servers; resolves once they take requests for streams. */
-  static async start({ servers = 1, syncs = true }: NatsOptions = {}): Promise<NatsServers> {
+  static async start({
+    servers = 1,
+    syncs = true,
+    more = '',
+  }: NatsOptions = {}): Promise<NatsServers> {
     for (let tried = 1; ; tried += 1) {
-      const all = new NatsServers(syncs);
+      const all = new NatsServers(syncs, more);
       all.ports = await freePorts(servers);
       all.children = all.ports.map(() => null);
       try {
@@ -89,7 +98,7 @@ export class NatsServers {
   place(more: Partial<NatsPlace> = {}): NatsPlace {
     return {
       servers: this.addresses,
-      credentials: null,
+      login: NO_LOGIN,
       tls: null,
       cluster: 'test',
       group: 'main',
@@ -157,7 +166,7 @@ export class NatsServers {
         `cluster { name: test, listen: 127.0.0.1:${cluster}, routes: [${routes}], pool_size: -1 }`,
       );
     }
-    return `${lines.join('\n')}\n`;
+    return `${[...lines, this.more].join('\n')}\n`;
   }
 
   private async ready(): Promise<void> {

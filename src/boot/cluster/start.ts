@@ -30,7 +30,12 @@ function natsPlace(settings: Settings) {
   const key = settings.clusterNatsTlsKey;
   return {
     servers: settings.clusterNatsServers,
-    credentials: settings.clusterNatsCredentials,
+    login: {
+      credentials: settings.clusterNatsCredentials,
+      user: settings.clusterNatsUser,
+      password: settings.clusterNatsPassword,
+      token: settings.clusterNatsToken,
+    },
     tls: ca === null && cert === null ? null : { ca, cert, key },
     // The loader refuses settings of a cluster without these.
     cluster: settings.clusterName as string,

@@ -35,6 +35,9 @@ export function applyClusterRules(draft: Draft, complete: boolean): void {
   requireSizes(draft);
   requireBoth(draft, 'clusterNatsTlsCert', 'clusterNatsTlsKey', complete);
   requireBoth(draft, 'clusterNatsTlsKey', 'clusterNatsTlsCert', complete);
+  requireBoth(draft, 'clusterNatsUser', 'clusterNatsPassword', complete);
+  requireBoth(draft, 'clusterNatsPassword', 'clusterNatsUser', complete);
+  requireOneLogin(draft);
   const named = origins.get('clusterNode')?.at(-1);
   if (settings.clusterNode !== null && named !== undefined && !origins.has('nodeName'))
     draft.follow('nodeName', `${settings.nodeName}@${settings.clusterNode}`, named);
@@ -89,7 +92,19 @@ function requireSizes(draft: Draft): void {
   );
 }
 
-/** A certificate is nothing without its key, nor a key without its certificate. */
+/** What logs in to NATS: one of these. */
+const LOGINS: readonly Field[] = ['clusterNatsCredentials', 'clusterNatsUser', 'clusterNatsToken'];
+
+/** Servers go by one way to log in, and which one is not for a node to choose. */
+function requireOneLogin(draft: Draft): void {
+  const given = LOGINS.filter((field) => draft.settings[field] !== null);
+  const [first, second] = given;
+  if (first === undefined || second === undefined) return;
+  const ways = given.map((field) => `leave out ${rowOf(field).key}`);
+  refuse(draft, second, `${rowOf(first).key} is set too, and one login is enough`, ways);
+}
+
+/** A certificate is nothing without its key, a password without its user, nor the other way round. */
 function requireBoth(draft: Draft, field: Field, other: Field, complete: boolean): void {
   if (!complete || draft.settings[field] === null || draft.settings[other] !== null) return;
   if (wasRefused(draft, other)) return;

@@ -56,8 +56,28 @@ export const CLUSTER_SETTINGS = {
   clusterNatsCredentials: optionalText({
     key: 'cluster.nats.credentials',
     argument: '<file>',
-    about: 'The file of credentials (`.creds`) to log in to NATS with.',
+    about:
+      'The file of credentials (`.creds`, or the seed of an nkey) to log in to NATS with. It is read again for each ' +
+      'connection.',
     example: 'cluster.nats.credentials = /etc/leveret/nats.creds',
+  }),
+  clusterNatsUser: optionalText({
+    key: 'cluster.nats.user',
+    argument: '<name>',
+    about: 'The user to log in to NATS as, where its servers have users with passwords.',
+    example: 'cluster.nats.user = leveret',
+  }),
+  clusterNatsPassword: optionalSecret({
+    key: 'cluster.nats.password',
+    about: 'The password of that user.',
+    bytesMin: 1,
+    example: 'cluster.nats.password = $(NATS_PASSWORD)',
+  }),
+  clusterNatsToken: optionalSecret({
+    key: 'cluster.nats.token',
+    about: 'The token to log in to NATS with, where its servers have one for all.',
+    bytesMin: 1,
+    example: 'cluster.nats.token = $(NATS_TOKEN)',
   }),
   clusterNatsTlsCa: optionalText({
     key: 'cluster.nats.tls.ca',
@@ -134,6 +154,8 @@ export const CLUSTER_SETTINGS = {
     about:
       'What the nodes know one another by at those ports, the same on all. `none`: one that they make up and keep ' +
       'in the log.',
+    // Less can be guessed by trying; what `openssl rand -hex 32` prints is longer.
+    bytesMin: 16,
     example: 'cluster.secret = $(CLUSTER_SECRET)',
   }),
   clusterLogBytesMax: integer({

@@ -17,8 +17,6 @@ import {
 const NAME_CHARS_MAX = 32;
 /** The servers of one log, of which one that answers is enough. */
 const ADDRESSES_MAX = 32;
-/** Less can be guessed by trying; what `openssl rand -hex 32` prints is longer. */
-const SECRET_BYTES_MIN = 16;
 const SECRET_BYTES_MAX = 512;
 
 /** A name that becomes a part of NATS subjects and stream names. `letters` are those beside a-z, A-Z and 0-9. */
@@ -60,6 +58,8 @@ export function addresses(row: Common): Setting<readonly string[]> {
   return setting({ ...row, initial: [] as readonly string[] }, '<addresses>', expects, {
     read: (given) => {
       if (given === 'none') return [];
+      // What stands before it is a password, as a rule, and no message may show it.
+      if (given.includes('@')) throw new MalformedValue(`expected ${expects}, without a login`);
       const list = given.split(',').map((each) => showAddress(readPeer(each.trim(), expects)));
       if (list.length > ADDRESSES_MAX) throw expected(`at most ${ADDRESSES_MAX} addresses`, given);
       return [...new Set(list)];
@@ -89,13 +89,16 @@ export function listenAddress(
 }
 
 /** A text that no message shows, not even where it is refused; `none` stands for none. */
-export function optionalSecret(row: Common): Setting<string | null> {
-  const expects = `none, or text of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`;
+export function optionalSecret(
+  row: Common & { readonly bytesMin: number },
+): Setting<string | null> {
+  const { bytesMin } = row;
+  const expects = `none, or text of ${bytesMin} to ${SECRET_BYTES_MAX} bytes`;
   return setting({ ...row, initial: null as string | null }, '<text>', expects, {
     read: (given) => {
       if (given === 'none') return null;
       const bytes = Buffer.byteLength(given);
-      if (bytes < SECRET_BYTES_MIN || bytes > SECRET_BYTES_MAX)
+      if (bytes < bytesMin || bytes > SECRET_BYTES_MAX)
         throw new MalformedValue(`expected ${expects}, but got ${bytes} bytes`);
       return given;
     },

@@ -102,6 +102,7 @@ test.each([
   ['cluster.nats.servers', '::1:4222', 'host:port'],
   ['cluster.nats.servers', 'a:65536', 'host:port'],
   ['cluster.nats.servers', Array.from({ length: 33 }, (_, at) => `a${at}:1`).join(), 'at most 32'],
+  ['cluster.nats.password', '', '1 to 512 bytes'],
   ['cluster.nats.monitor', 'a', 'host:port'],
   ['cluster.advertise', 'a', 'host:port'],
   ['cluster.listen', '25672', 'host:port'],
@@ -133,9 +134,38 @@ test('the secret is shown nowhere, not even where it is refused', async () => {
   expect(JSON.stringify(new LiveSettings(config).list())).not.toContain(secret);
   const short = await readConfig({
     configGlobs: [],
-    env: { LEVERET_CLUSTER_SECRET: 'hush-hush' },
+    env: {
+      LEVERET_CLUSTER_SECRET: 'hush-hush',
+      LEVERET_CLUSTER_NATS_SERVERS: 'nats://me:hush@nats.example.com:4222',
+    },
     flags: {},
   });
-  expect(short.faults).toHaveLength(1);
+  expect(short.faults.map(String)).toEqual([
+    expect.stringContaining('host:port, several with commas between them, without a login'),
+    expect.stringContaining('16 to 512 bytes'),
+  ]);
   expect(JSON.stringify([explain(short), short.faults.map(String)])).not.toContain('hush');
+});
+
+test.each([
+  [{ 'cluster.nats.user': 'a' }, 'cluster.nats.password has to be set too'],
+  [{ 'cluster.nats.password': 'hush' }, 'cluster.nats.user has to be set too'],
+  [
+    { 'cluster.nats.user': 'a', 'cluster.nats.password': 'hush', 'cluster.nats.token': 'hush' },
+    'cluster.nats.user is set too, and one login is enough',
+  ],
+  [
+    { 'cluster.nats.credentials': '/a.creds', 'cluster.nats.token': 'hush' },
+    'cluster.nats.credentials is set too, and one login is enough',
+  ],
+])('a login to NATS is one, and whole: %o', async (lines, problem) => {
+  const env = Object.fromEntries(
+    Object.entries(lines).map(([key, value]) => [
+      `LEVERET_${key.toUpperCase().replaceAll('.', '_')}`,
+      value,
+    ]),
+  );
+  const { faults } = await readConfig({ configGlobs: [], env, flags: {} });
+  expect(faults.map(String)).toEqual([expect.stringContaining(problem)]);
+  expect(String(faults)).not.toContain('hush');
 });

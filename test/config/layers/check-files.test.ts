@@ -215,6 +215,8 @@ test('no key of a setting that is no secret is hidden, and no login of a URL is 
     'ssl_options.password',
     'management.ssl.password',
     'prometheus.ssl.password',
+    'cluster.nats.password',
+    'cluster.nats.token',
     'cluster.secret',
     'default_pass',
   ]);

@@ -6,8 +6,8 @@ import { StoreError } from '../../errors.ts';
 export interface NatsPlace {
   /** `host:port` or `nats://host:port` of the servers, the nearest first. */
   readonly servers: readonly string[];
-  /** A file of credentials, or null: there are none. */
-  readonly credentials: string | null;
+  /** What logs in there: one of these, or none. */
+  readonly login: NatsLogin;
   /** Files of certificates, PEM, each or null; null: no TLS but where a server demands it. */
   readonly tls: NatsTls | null;
   /** Names of the cluster and of its group of vhosts: letters, digits and hyphens. */
@@ -24,6 +24,16 @@ export interface NatsPlace {
   /** Whether a server that does not sync is refused. */
   readonly requireSync: boolean;
 }
+
+/** A file of credentials, a user with a password, a token: each null where it is another one. */
+export interface NatsLogin {
+  readonly credentials: string | null;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly token: string | null;
+}
+
+export const NO_LOGIN: NatsLogin = { credentials: null, user: null, password: null, token: null };
 
 export interface NatsTls {
   readonly ca: string | null;

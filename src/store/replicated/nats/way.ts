@@ -1,11 +1,9 @@
 // Owns the connection to the servers of NATS: asking with an end to waiting, and telling what waits when it is cut. Never
 // knows what a stream is for.
 
-import { readFile } from 'node:fs/promises';
 import {
   connect,
   createInbox,
-  credsAuthenticator,
   headers,
   type Msg,
   type MsgHdrs,
@@ -16,9 +14,11 @@ import { systemClock } from '../../../util/clock.ts';
 import { PreciseTimer } from '../../../util/timers.ts';
 import { causeText, StoreError } from '../../errors.ts';
 import { UnansweredError } from '../log-client.ts';
+import { accessOptions } from './access.ts';
 import { type Fields, readFields } from './answers.ts';
 import type { NatsPlace } from './place.ts';
 import { Tries } from './tries.ts';
+import { loginRefusal, type Refusal, whyNot } from './why-not.ts';
 
 /** How long an answer may take, ms, unless told otherwise. */
 const ANSWER_MS = 3000;
@@ -28,6 +28,9 @@ const PING_MS = 2000;
 const PINGS_UNANSWERED_MAX = 2;
 /** Without a connection, a request is answered so late, ms. */
 const CUT_MS = 50;
+/** Without a connection for so long, it is found out why there is none, and so often again, ms. */
+const WHY_MS = 1000;
+const WHY_AGAIN_MS = 5000;
 
 /** A message that came in. */
 export type Incoming = Msg;
@@ -40,15 +43,28 @@ export interface Subscribed {
 /** A connection that is made anew, to any of the servers, until it is closed. */
 export class NatsWay {
   private readonly connection: NatsConnection;
+  private readonly place: NatsPlace;
+  private readonly options: NodeConnectionOptions;
   private connected = true;
-  /** What the servers have complained of last. */
-  private complaint = '';
+  private closing = false;
+  /** Why there is no connection; null: that is not known, or there is one. */
+  private refusal: Refusal | null = null;
+  /** Why there will be none any more. */
+  private over: StoreError | null = null;
+  private readonly asking = new PreciseTimer(() => void this.askWhyNot());
   /** Called once each when the connection is cut: what was asked for will not be answered. */
   readonly cuts = new Set<() => void>();
 
-  private constructor(connection: NatsConnection) {
+  private constructor(
+    connection: NatsConnection,
+    place: NatsPlace,
+    options: NodeConnectionOptions,
+  ) {
     this.connection = connection;
+    this.place = place;
+    this.options = options;
     void this.watch();
+    void connection.closed().then((error) => this.closed(error));
   }
 
   /** Connects to one of the servers. Rejects with a StoreError. */
@@ -65,14 +81,17 @@ export class NatsWay {
       reconnectToServer: new Tries(systemClock).next,
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,
-      ...(await credentialsOf(place)),
-      ...tlsOf(place),
+      ...(await accessOptions(place)),
     };
     try {
-      return new NatsWay(await connect(options));
+      return new NatsWay(await connect(options), place, options);
     } catch (cause) {
-      const what = `no server of the log can be reached at ${place.servers.join(', ')}: ${causeText(cause)}`;
-      throw new StoreError(what, 'see that NATS runs there, and cluster.nats.*', { cause });
+      const { why, way } = await whyNot(place, options, cause);
+      throw new StoreError(
+        `no server of the log can be used at ${place.servers.join(', ')}: ${why}`,
+        way,
+        { cause },
+      );
     }
   }
 
@@ -131,10 +150,13 @@ export class NatsWay {
   }
 
   async close(): Promise<void> {
+    this.closing = true;
+    this.asking.clear();
     await this.connection.close();
   }
 
   private async ask(subject: string, payload: Buffer, ms: number, head?: MsgHdrs): Promise<Msg> {
+    if (this.over !== null) throw this.over;
     if (!this.connected) {
       // What is sent without a connection would wait in memory until there is one. A caller that tries again at once
       // must leave time for one to be made.
@@ -159,7 +181,8 @@ export class NatsWay {
   }
 
   private unanswered(why: string, cause: unknown): UnansweredError {
-    const more = this.complaint === '' ? '' : `; the server says: ${this.complaint}`;
+    const { refusal } = this;
+    const more = refusal === null ? '' : `: ${refusal.why}: ${refusal.way}`;
     return new UnansweredError(`the servers of the log have not answered: ${why}${more}`, {
       cause,
     });
@@ -169,16 +192,39 @@ export class NatsWay {
     for await (const status of this.connection.status()) {
       if (status.type === 'reconnect') {
         this.connected = true;
-        this.complaint = '';
+        this.refusal = null;
+        this.asking.clear();
       } else if (status.type === 'disconnect' || status.type === 'close') {
         this.connected = false;
         this.tellCut();
+        if (!this.closing) this.asking.set(WHY_MS);
       } else if (status.type === 'error') {
-        this.complaint = status.error.message;
+        this.refusal = loginRefusal(this.place, status.error) ?? this.refusal;
       }
     }
     this.connected = false;
     this.tellCut();
+  }
+
+  /** The connection tries on, and says of most refusals nothing. */
+  private async askWhyNot(): Promise<void> {
+    const { place, options } = this;
+    const told = this.refusal;
+    const refusal = await whyNot(place, options, new Error('they do not answer'));
+    if (this.connected || this.closing) return;
+    // A login that was refused meanwhile is told by the connection itself.
+    if (this.refusal === told) this.refusal = refusal;
+    this.asking.set(WHY_AGAIN_MS);
+  }
+
+  /** The client of NATS has ended the connection of its own accord: no call is answered any more. */
+  private closed(error: unknown): void {
+    if (this.closing) return;
+    const why = error instanceof Error ? `: ${error.message}` : '';
+    this.over = new StoreError(
+      `the connection to the servers of the log has ended for good${why}`,
+      'start this node again',
+    );
   }
 
   private tellCut(): void {
@@ -186,27 +232,6 @@ export class NatsWay {
     this.cuts.clear();
     for (const cut of waiting) cut();
   }
-}
-
-async function credentialsOf({ credentials }: NatsPlace): Promise<NodeConnectionOptions> {
-  if (credentials === null) return {};
-  try {
-    return { authenticator: credsAuthenticator(await readFile(credentials)) };
-  } catch (cause) {
-    const what = `cannot read the credentials for NATS: ${causeText(cause)}`;
-    throw new StoreError(what, 'see cluster.nats.credentials', { cause });
-  }
-}
-
-function tlsOf({ tls }: NatsPlace): NodeConnectionOptions {
-  if (tls === null) return {};
-  return {
-    tls: {
-      ...(tls.ca === null ? {} : { caFile: tls.ca }),
-      ...(tls.cert === null ? {} : { certFile: tls.cert }),
-      ...(tls.key === null ? {} : { keyFile: tls.key }),
-    },
-  };
 }
 
 /** Resolves after so many ms. */

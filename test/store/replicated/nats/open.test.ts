@@ -5,14 +5,14 @@ import { StoreError } from '../../../../src/store/errors.ts';
 import { LogFullError, TOLD_BYTES_MAX } from '../../../../src/store/replicated/log-client.ts';
 import { checkMonitors, checkVersion } from '../../../../src/store/replicated/nats/checks.ts';
 import { openNatsLog } from '../../../../src/store/replicated/nats/open.ts';
-import { type NatsPlace, namesOf } from '../../../../src/store/replicated/nats/place.ts';
+import { type NatsPlace, NO_LOGIN, namesOf } from '../../../../src/store/replicated/nats/place.ts';
 import { NatsWay } from '../../../../src/store/replicated/nats/way.ts';
 import { NATS_SERVER } from '../../../support/nats.ts';
 import { withOneServer } from './one-server.ts';
 
 const NOWHERE: NatsPlace = {
   servers: ['127.0.0.1:1'],
-  credentials: null,
+  login: NO_LOGIN,
   tls: null,
   cluster: 'test',
   group: 'main',
@@ -103,7 +103,7 @@ test.each(['', 'a.b', 'a b', 'ä', 'x'.repeat(65)])('refuses %j as a name', (clu
 
 test('says which servers cannot be reached, and which file cannot be read', async () => {
   await expect(openNatsLog(NOWHERE)).rejects.toThrow(/^no server .* at 127\.0\.0\.1:1: .*NATS/);
-  const place = { ...NOWHERE, credentials: '/nowhere/x.creds' };
+  const place = { ...NOWHERE, login: { ...NO_LOGIN, credentials: '/nowhere/x.creds' } };
   await expect(openNatsLog(place)).rejects.toThrow('see cluster.nats.credentials');
   await expect(openNatsLog(place)).rejects.toThrow(StoreError);
 });

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, test, vi } from 'vitest';
+import { NO_LOGIN } from '../../../../src/store/replicated/nats/place.ts';
 import { NatsWay } from '../../../../src/store/replicated/nats/way.ts';
 
 const HOUR_MS = 3_600_000;
@@ -36,7 +37,7 @@ async function open(server: Server): Promise<NatsWay> {
   const { port } = server.address() as AddressInfo;
   return NatsWay.open({
     servers: [`127.0.0.1:${port}`],
-    credentials: null,
+    login: NO_LOGIN,
     tls: null,
     cluster: 'test',
     group: 'main',
