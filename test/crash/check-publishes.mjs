@@ -69,17 +69,19 @@ function confirm(state, conn, entry) {
 const STOPPING_US = 100_000;
 
 /**
- * A leader that was paused must not believe afterwards that it leads still. What it had read before, it may have been about to
- * confirm at that very moment.
+ * A leader that another one has followed must not believe that it leads still. What it had read before it was paused, it may
+ * have been about to confirm at that very moment. Where another one's clock ran ahead of time, neither could know better.
  */
 function judgeTerm(state, { spawn }, message, { e, since }) {
-  const { pauses = [], terms = [] } = state.history;
+  const { pauses = [], terms = [], hurries = [] } = state.history;
   const pause = pauses.find(({ epoch }) => epoch === spawn);
   const next = terms.find(({ epoch }) => epoch > spawn);
-  if (e !== 'conf' || pause === undefined || next === undefined) return;
-  if (message.sentAt <= pause.t + STOPPING_US || since <= next.t) return;
+  if (e !== 'conf' || next === undefined || since <= next.t || hurries.includes(spawn)) return;
+  const { t } = pause ?? next;
+  if (message.sentAt <= t + STOPPING_US) return;
+  const was = pause === undefined ? 'was cut off' : 'was paused';
   const text = `confirmed ${since - next.t} us after another node leads`;
-  fault(state, 'I24', `${message.id}: sent to a leader that was paused, ${text}`);
+  fault(state, 'I24', `${message.id}: sent to a leader that ${was}, ${text}`);
 }
 
 function giveBack(state, entry) {

@@ -138,6 +138,8 @@ export type History = {
   terms?: { epoch: number; t: number }[];
   /** When leaders were paused, by their terms. */
   pauses?: { epoch: number; t: number }[];
+  /** Leaders, by their terms, whose lease another node whose clock ran ahead may have taken for over. */
+  hurries?: number[];
   /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
   drainedSpawn: number;
   queues: Record<string, QueuePlan>;

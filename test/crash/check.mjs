@@ -44,7 +44,7 @@ export const RULES = {
   I21: 'what was read of a stream stays: its offset names it, and no other',
   I22: 'a group goes on at its place in a stream: not behind acks that are durable, not ahead of those it sent',
   I23: 'what a queue that delivers after the commit has given out is in all queues of its publish or transaction, confirmed or not',
-  I24: 'a leader that another has followed confirms nothing that it was sent since it was paused',
+  I24: 'a leader that another has followed confirms nothing that it was sent since then, or since it was paused',
   I25: 'the tables of all nodes of a cluster are equal',
 };
 

@@ -516,13 +516,13 @@ test('what passes an exchange that knows keys is delivered from all of its queue
 });
 
 /** A publisher sends to a leader that is paused a second later, and then another one leads. */
-function storyOfTerms(sentAt: number, since: number): Story {
+function storyOfTerms(sentAt: number, since: number, paused = true): Story {
   const story = new Story();
   story.history.terms = [
     { epoch: 4, t: 1_000 },
     { epoch: 9, t: 5_000_000 },
   ];
-  story.history.pauses = [{ epoch: 4, t: 1_000_000 }];
+  if (paused) story.history.pauses = [{ epoch: 4, t: 1_000_000 }];
   story.publisher.push({ e: 'open', conn: 'p#1', t: 2_000, host: 0, at: 2_100, spawn: 4 });
   story.pub(1, 1, [FAN[0] as string], { t: sentAt });
   story.publisher.push({ e: 'conf', conn: 'p#1', tag: 1, multiple: false, t: since + 10, since });
@@ -538,6 +538,15 @@ test('a leader may be paused as it confirms, and go on with that after another o
 
 test('a leader that confirms after another one leads what it was sent while it was paused is found', () => {
   expect(storyOfTerms(2_000_000, 7_000_000).rules()).toEqual(['I24']);
+});
+
+test('a leader that is cut off confirms nothing that it is sent after another one leads', () => {
+  expect(storyOfTerms(4_900_000, 7_000_000, false).rules()).toEqual([]);
+  const story = storyOfTerms(6_000_000, 7_000_000, false);
+  expect(story.rules()).toEqual(['I24']);
+  // It could not know, where another node's clock ran ahead.
+  story.history.hurries = [4];
+  expect(story.rules()).toEqual([]);
 });
 
 test('terms of leaders stand for broker processes: a transient message does not live on in the next', () => {

@@ -2,7 +2,8 @@
 //   node test/crash/run.mjs [--rounds 20] [--seed word] [--broker leveret|rabbitmq] [--prove] [--broken] [--keep]
 // Prints a table, exits 0 when every promise was kept, and keeps the journals when one was not.
 // With --cluster [--failovers 20] it is a cluster of three nodes and three servers of NATS whose parts fail; --fault names the
-// faults that are to come, in place of all.
+// faults that are to come, in place of all. --netns has each of the six in a network namespace, so that their network can fail,
+// too: on Linux, as root.
 // --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
@@ -34,24 +35,26 @@ const { values } = parseArgs({
     cluster: { type: 'boolean', default: false },
     failovers: { type: 'string', default: '20' },
     fault: { type: 'string', multiple: true },
+    netns: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
-const { rounds, seed, broker, failovers } = values;
+const { rounds, seed, broker, failovers, netns } = values;
 const faults = (values.fault ?? []).map((name) => ` --fault "${name}"`).join('');
 const again = values.cluster
-  ? `--cluster --failovers ${failovers} --seed ${seed}${faults}`
+  ? `--cluster --failovers ${failovers} --seed ${seed}${netns ? ' --netns' : ''}${faults}`
   : `--rounds ${rounds} --seed ${seed} --broker ${broker}`;
 console.log(`crash test: ${again}, folder ${folder}`);
+if (values.cluster && !netns) console.log('no network fails in it: --netns has it do so');
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 if (values.broken) await (values.cluster ? proveBrokenClusters() : proveBroken());
 
 const plan = { leveret: values.leveret, seed, folder, print: (line) => console.log(line) };
 const running = values.cluster
-  ? runClusterTest({ ...plan, failovers: Number(failovers), only: values.fault })
+  ? runClusterTest({ ...plan, failovers: Number(failovers), only: values.fault, netns })
   : runCrashTest({ ...plan, broker, rounds: Number(rounds) });
 const { violations, broken, counts, history } = await running.catch((error) => {
   console.log(`the run could not go on: ${error.message}; journals and log are in ${folder}`);
@@ -102,7 +105,15 @@ async function proveBrokenClusters() {
     const own = join(folder, String(n));
     mkdirSync(own);
     const leveret = breakBuild(ROOT, mkdtempSync(join(own, 'build-')), changes);
-    const plan = { leveret, seed, folder: own, failovers: Number(failovers), only, print() {} };
+    const plan = {
+      leveret,
+      seed,
+      folder: own,
+      failovers: Number(failovers),
+      only,
+      netns,
+      print() {},
+    };
     const found = await runClusterTest(plan).then(
       (result) => result.broken,
       (error) => ({ [whyOf(error)]: 1 }),

@@ -23,22 +23,26 @@ const SIZES = {
 
 export class Cluster {
   /**
-   * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large' }} plan
+   * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large',
+   *   network: import('./network.mjs').OneMachine }} plan
    * @param {(node: Node, event: { msg: string, t: number }) => void} hear
    */
-  constructor({ folder, leveret, dist, size }, hear) {
+  constructor({ folder, leveret, dist, size, network }, hear) {
     this.folder = folder;
     this.leveret = leveret;
     this.dist = dist;
     this.size = size;
     this.hear = hear;
-    this.nats = new NatsServers(join(folder, 'nats'));
+    this.network = network;
+    this.nats = new NatsServers(join(folder, 'nats'), network);
     this.nodes = [];
     this.ways = [];
     /** When each term was known to have begun, by its epoch. */
     this.terms = [];
     /** When leaders were paused, by their terms. */
     this.pauses = [];
+    /** From when on clocks ran as time does not, so that a lease may end too early, by the epoch of then. */
+    this.hurries = [];
     /** What each node has told of itself last. */
     this.rows = new Map();
     /** How many records nodes that follow have ignored, each for itself, as far as they have told. */
@@ -52,7 +56,7 @@ export class Cluster {
   async start() {
     await this.nats.start();
     for (let index = 0; index < NODES; index++) {
-      const way = new SlowWay(this.nats.ports.map(({ client }) => client));
+      const way = new SlowWay(this.nats.addresses, this.network.hub);
       this.ways.push(way);
       const settings = {
         'cluster.log': 'nats',
@@ -63,9 +67,9 @@ export class Cluster {
         'cluster.nats.monitor': this.nats.monitors.join(','),
         ...SIZES[this.size],
       };
-      const { folder, leveret } = this;
+      const { folder, leveret, network } = this;
       const [port, managementPort] = [await findFreePort(), await findFreePort()];
-      const plan = { index, folder, leveret, port, managementPort, settings };
+      const plan = { index, folder, leveret, port, managementPort, settings, network };
       const node = new Node(plan, (event) => this.heard(node, event));
       this.nodes.push(node);
     }
@@ -145,8 +149,8 @@ export class Cluster {
     return this.nodes.filter((node) => node !== leader && node.runs);
   }
 
-  urlOf({ port }) {
-    return `amqp://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/${LOGIN.vhost}`;
+  urlOf({ host, port }) {
+    return `amqp://${LOGIN.user}:${LOGIN.password}@${host}:${port}/${LOGIN.vhost}`;
   }
 
   /** All hosts. */
@@ -157,6 +161,10 @@ export class Cluster {
   /** Of the leader, or where there is none of any. */
   get url() {
     return this.urlOf(this.leader ?? this.nodes[0]);
+  }
+
+  get managementHost() {
+    return (this.leader ?? this.nodes[0]).host;
   }
 
   get managementPort() {
@@ -221,6 +229,7 @@ export class Cluster {
     }
     this.nats.killNow();
     for (const way of this.ways) way.close();
+    this.network.close();
   }
 
   tail() {

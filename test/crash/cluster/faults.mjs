@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from '../client.mjs';
 import { LEASE_MS } from './cluster.mjs';
+import { CUTS } from './cuts.mjs';
 import { TimeWitness } from './time-witness.mjs';
 
 const STOP_LIMIT_MS = 60_000;
@@ -33,6 +34,7 @@ export const FAULTS = [
   { name: 'the leader is cut off', times: 1, fails: true, run: cutLeader },
   { name: "the leader's time of day is set", times: 2, fails: true, run: setLeadersTime },
   { name: "the leader's machine is suspended", times: 2, fails: true, run: suspendLeader },
+  { name: "the leader's clocks stand still", times: 1, fails: true, run: stopLeadersClocks },
   { name: "a follower's clocks run ahead", times: 1, fails: false, run: hurryFollower },
   { name: 'kill -9 of a follower', times: 1, fails: false, run: killFollower },
   { name: 'a follower loses its folder', times: 2, fails: false, run: wipeFollower },
@@ -40,9 +42,14 @@ export const FAULTS = [
   { name: 'kill -9 of another server', times: 1, fails: false, run: killOtherServer },
 ];
 
-/** An endless order of faults, or of those that are named: each so often as it has to come, before any comes more often. */
-export function* deal(random, only) {
-  const faults = FAULTS.filter(({ name }) => only === undefined || only.includes(name));
+/**
+ * An endless order of faults, or of those that are named: each so often as it has to come, before any comes more often.
+ * `canCut`: whether the network is one that can be cut.
+ */
+export function* deal(random, { only, canCut }) {
+  const all = canCut ? [...FAULTS, ...CUTS] : FAULTS;
+  const faults = all.filter(({ name }) => only === undefined || only.includes(name));
+  if (faults.length === 0) throw new Error(`there are no such faults here: ${only}`);
   for (;;) {
     const deck = faults.flatMap((fault) => Array(fault.times).fill(fault));
     while (deck.length > 0) yield deck.splice(random.int(0, deck.length - 1), 1)[0];
@@ -148,10 +155,21 @@ function jumpOf(random) {
   return random.pick([-1, 1]) * ms * MINUTE_MS;
 }
 
+/** It believes that its lease lasts for ever, and renews nothing. */
+async function stopLeadersClocks({ cluster, random }) {
+  const { leader, epoch } = cluster;
+  cluster.hurries.push(epoch);
+  leader.setClock({ stopped: true });
+  await cluster.leadsAfter(epoch);
+  await sleep(random.int(0, 2000));
+  leader.setClock({ stopped: false });
+}
+
 /** It takes the lead from one that still leads: only time may be lost by that. */
 async function hurryFollower({ cluster, random }) {
   const node = random.pick(cluster.followers);
   node.setClock({ wallMs: jumpOf(random) });
+  cluster.hurries.push(cluster.epoch);
   for (let times = random.int(1, 12); times > 0 && cluster.leader !== node; times--) {
     node.setClock({ monotonicMs: node.clock.monotonicMs + random.int(1, 2 * LEASE_MS) });
     await sleep(random.int(50, 400));

@@ -27,9 +27,11 @@ export function natsVersion() {
 }
 
 export class NatsServers {
-  constructor(folder) {
+  /** `network`: each server is on a machine of its own in it. */
+  constructor(folder, network) {
     this.program = findNatsServer();
     this.folder = folder;
+    this.network = network;
     this.ports = [];
     this.children = [];
   }
@@ -49,11 +51,15 @@ export class NatsServers {
   }
 
   get addresses() {
-    return this.ports.map(({ client }) => `127.0.0.1:${client}`);
+    return this.ports.map(({ client }, i) => `${this.hostOf(i)}:${client}`);
   }
 
   get monitors() {
-    return this.ports.map(({ monitor }) => `127.0.0.1:${monitor}`);
+    return this.ports.map(({ monitor }, i) => `${this.hostOf(i)}:${monitor}`);
+  }
+
+  hostOf(i) {
+    return this.network.hostOf(`s${i}`);
   }
 
   /** Starts one, on its folder and ports. */
@@ -61,19 +67,22 @@ export class NatsServers {
     mkdirSync(this.folder, { recursive: true });
     const file = join(this.folder, `s${i}.conf`);
     const { client, monitor, cluster } = this.ports[i];
-    const routes = this.ports.map((each) => `nats://127.0.0.1:${each.cluster}`).join(', ');
+    const host = this.hostOf(i);
+    const all = this.ports.map((each, n) => `nats://${this.hostOf(n)}:${each.cluster}`);
+    const routes = all.join(', ');
     const store = join(this.folder, `s${i}`);
     writeFileSync(
       file,
       `server_name: s${i}
-listen: 127.0.0.1:${client}
-http: 127.0.0.1:${monitor}
+listen: ${host}:${client}
+http: ${host}:${monitor}
 jetstream { store_dir: "${store}", max_file_store: 20GB, sync_interval: always }
-cluster { name: crash, listen: 127.0.0.1:${cluster}, routes: [${routes}], no_advertise: true }
+cluster { name: crash, listen: ${host}:${cluster}, routes: [${routes}], no_advertise: true }
 `,
     );
     const args = ['-c', file, '-l', join(this.folder, `s${i}.log`)];
-    this.children[i] = spawn(this.program, args, { stdio: 'ignore', detached: true });
+    const command = this.network.commandOn(`s${i}`, this.program, args);
+    this.children[i] = spawn(...command, { stdio: 'ignore', detached: true });
   }
 
   async kill(i) {

@@ -27,13 +27,16 @@ const CLOCKS_APART_US = Date.now() * 1000 - now();
 
 export class Node {
   /**
-   * @param {{ index: number, folder: string, leveret: string, port: number, managementPort: number, settings: object }} of
+   * @param {{ index: number, folder: string, leveret: string, port: number, managementPort: number, settings: object,
+   *   network: import('./network.mjs').OneMachine }} of
    * @param {(event: { msg: string, t: number }) => void} hear told each line that it logs
    */
-  constructor({ index, folder, leveret, port, managementPort, settings }, hear) {
+  constructor({ index, folder, leveret, port, managementPort, settings, network }, hear) {
     this.index = index;
     this.name = `n${index}`;
     this.leveret = leveret;
+    this.network = network;
+    this.host = network.hostOf(this.name);
     this.port = port;
     this.managementPort = managementPort;
     this.folder = join(folder, this.name);
@@ -42,7 +45,7 @@ export class Node {
     this.config = join(this.folder, 'leveret.conf');
     this.hear = hear;
     this.child = null;
-    this.clock = { wallMs: 0, monotonicMs: 0, stands: false };
+    this.clock = { wallMs: 0, monotonicMs: 0, stands: false, stopped: false };
     /** By how much its time of day was ever set, ms: its log lines are of one of these times. */
     this.aheads = new Set([0]);
     this.exit = Promise.resolve(null);
@@ -56,7 +59,8 @@ export class Node {
     const lines = {
       ...settings,
       'cluster.node': this.name,
-      'listeners.tcp.default': `127.0.0.1:${port}`,
+      'cluster.listen': `${this.host}:0`,
+      'listeners.tcp.default': `${this.host}:${port}`,
     };
     const text = Object.entries(lines).map(([key, value]) => `${key} = ${value}\n`);
     writeFileSync(this.config, text.join(''));
@@ -70,7 +74,7 @@ export class Node {
   start(env = {}) {
     const program = ['--import', SET_CLOCK, this.leveret];
     const args = [...program, 'start', '--config', this.config, '--data-dir', this.data];
-    const child = spawn(process.execPath, args, {
+    const child = spawn(...this.network.commandOn(this.name, process.execPath, args), {
       cwd: ROOT,
       // What starts this may have set these for brokers of its own.
       env: {
@@ -128,8 +132,12 @@ export class Node {
     this.hear(event);
   }
 
-  /** When a line was logged, by the clock of clients: what it says is ahead by the set time that fits best. */
+  /**
+   * When a line was logged, by the clock of clients: what it says is ahead by the set time that fits best. Of a clock that
+   * stands still it says nothing.
+   */
   timeOf({ time }) {
+    if (this.clock.stopped) return now();
     const t = Date.parse(time) * 1000 - CLOCKS_APART_US;
     const times = [...this.aheads].map((ms) => t - ms * 1000);
     const apart = (each) => Math.abs(now() - each);
@@ -142,7 +150,7 @@ export class Node {
 
   /**
    * Sets its clocks; it notices within moments. `wallMs`, `monotonicMs`: ahead of those of the machine. `stands`: from now on
-   * its monotonic clock stands still while the process does, as where the machine is suspended.
+   * its monotonic clock stands still while the process does, as where the machine is suspended. `stopped`: both stand still.
    */
   setClock(clock) {
     this.clock = { ...this.clock, ...clock };

@@ -9,9 +9,10 @@ const RECORD = /HPUB LV_\S+ \S+ \d+ (\d+)\r\n/g;
 const PART_BYTES = 500_000;
 
 export class SlowWay {
-  /** `ports`: of the servers. */
-  constructor(ports) {
-    this.targets = ports;
+  /** `targets`: the addresses of the servers. `host`: where the node is to find this. */
+  constructor(targets, host) {
+    this.targets = targets;
+    this.host = host;
     this.servers = [];
     this.pairs = new Set();
     this.held = false;
@@ -21,13 +22,17 @@ export class SlowWay {
 
   /** Resolves with the addresses that the node is to connect to. */
   async open() {
-    for (const port of this.targets) {
-      const server = createServer((node) => this.take(node, port));
-      server.listen(0, '127.0.0.1');
+    for (const target of this.targets) {
+      const server = createServer((node) => this.take(node, target));
+      server.listen(0, this.host);
       await once(server, 'listening');
       this.servers.push(server);
     }
-    return this.servers.map((server) => `127.0.0.1:${server.address().port}`);
+    return this.ports.map((port) => `${this.host}:${port}`);
+  }
+
+  get ports() {
+    return this.servers.map((server) => server.address().port);
   }
 
   /** From now on nothing that the node sends arrives; how many bytes were held, in the end, `release` returns. */
@@ -73,13 +78,14 @@ export class SlowWay {
     for (const server of this.servers) server.close();
   }
 
-  take(node, port) {
+  take(node, target) {
     node.on('error', () => {});
     if (this.isCut) {
       node.destroy();
       return;
     }
-    const server = connect(port, '127.0.0.1');
+    const [host, port] = target.split(':');
+    const server = connect(Number(port), host);
     const pair = { node, server, waiting: [], gone: false };
     this.pairs.add(pair);
     node.setNoDelay(true);

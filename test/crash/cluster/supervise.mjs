@@ -10,7 +10,10 @@ import { Cluster } from './cluster.mjs';
 import { compareTables } from './equal.mjs';
 import { deal } from './faults.mjs';
 import { figuresOf, waitsOf } from './figures.mjs';
+import { Namespaces, OneMachine } from './network.mjs';
 import { CLIENTS, PACE } from './topology.mjs';
+
+const MACHINES = ['n0', 'n1', 'n2', 's0', 's1', 's2'];
 
 /** After so many faults all is drained and judged. */
 const PART_FAULTS = 15;
@@ -24,6 +27,7 @@ const AGAIN_MS = 500;
  * @property {string} leveret the path of bin/leveret
  * @property {number} failovers how often another node has to take the lead, besides other faults
  * @property {readonly string[]} [only] these faults alone, of which there are so many then
+ * @property {boolean} [netns] whether the machines are network namespaces, whose cables can be pulled
  * @property {string} seed
  * @property {string} folder an empty folder
  * @property {(line: string) => void} print
@@ -35,7 +39,9 @@ export async function runClusterTest(/** @type {ClusterPlan} */ plan) {
   const size = random.chance(SMALL_SHARE) ? 'small' : 'large';
   let run = null;
   const dist = join(dirname(resolve(plan.leveret)), '../dist');
-  const cluster = new Cluster({ ...plan, dist, size }, (node, event) => run.heard(node, event));
+  const network = plan.netns ? new Namespaces(MACHINES) : new OneMachine();
+  const own = { ...plan, dist, size, network };
+  const cluster = new Cluster(own, (node, event) => run.heard(node, event));
   run = new ClusterRun({ ...plan, broker: 'leveret' }, cluster);
   run.counts[`runs with a ${size} log`] = 1;
   return await cleanly(run);
@@ -82,7 +88,8 @@ class ClusterRun extends CrashRun {
     this.startClients();
     const random = createRandom(`${this.plan.seed} faults`);
     let faults = 0;
-    for (const fault of deal(random, this.plan.only)) {
+    const { canCut } = this.broker.network;
+    for (const fault of deal(random, { only: this.plan.only, canCut })) {
       faults += 1;
       await this.playFault(fault, random);
       if (fault.fails || this.plan.only !== undefined) this.failovers += 1;
@@ -101,6 +108,8 @@ class ClusterRun extends CrashRun {
     await askAll(this.consumers, { ask: 'rest', on: resting });
     await sleep(random.int(200, 2500));
     await this.reading;
+    // Another one may have taken the lead meanwhile.
+    await cluster.until('a node leads', () => cluster.leader !== null);
     const from = now();
     const { epoch } = cluster;
     const scene = {
@@ -182,8 +191,8 @@ class ClusterRun extends CrashRun {
   }
 
   terms() {
-    const { terms, pauses } = this.broker;
-    return { terms, pauses };
+    const { terms, pauses, hurries } = this.broker;
+    return { terms, pauses, hurries };
   }
 
   async judge(drainedSpawn) {
