@@ -2,10 +2,13 @@
 // been as far. Information for operators and tools. Never reads a record.
 
 import type { LogFacts, LogState } from '../store/replicated/log-client.ts';
+import { Outage, type OutageLog } from './outage.ts';
 import type { Timing } from './timing.ts';
 
 /** How often it looks, ms. */
 const LOOK_MS = 2000;
+/** Servers of the log that choose a leader do not answer for a moment, which is no reason to say so. */
+const FAILURES_MIN = 2;
 /** So many looks are kept of a node that is behind; beyond that each second one is. */
 const LOOKS_MAX = 256;
 
@@ -26,14 +29,22 @@ export class LogLook {
   private readonly log: LookedLog;
   private readonly timing: Timing;
   private readonly stopLooking: () => void;
+  private readonly outage: Outage;
   private found: { readonly state: LogState; readonly facts: LogFacts } | null = null;
   private foundMs = 0;
   /** Ends of the log that this node has not applied yet, with when they were seen, the oldest first. */
   private ahead: { readonly last: number; readonly atMs: number }[] = [];
 
-  constructor(log: LookedLog, timing: Timing) {
+  /** `lines` are told of a log that does not answer, for all that needs it. */
+  constructor(log: LookedLog, timing: Timing, lines: OutageLog) {
     this.log = log;
     this.timing = timing;
+    const words = {
+      begins: 'the log of the cluster does not answer',
+      over: 'the log of the cluster answers again',
+      failuresMin: FAILURES_MIN,
+    };
+    this.outage = new Outage(words, lines, timing.clock);
     this.stopLooking = timing.every(LOOK_MS, () => this.look());
     void this.look();
   }
@@ -69,10 +80,12 @@ export class LogLook {
       const state = await this.log.state();
       const facts = await this.log.facts();
       this.found = { state, facts };
-    } catch {
-      // What is known grows old, and says so; what needs the log says what is wrong with it.
+    } catch (error) {
+      // What is known grows old, and says so.
+      this.outage.failed(error);
       return;
     }
+    this.outage.worked();
     this.foundMs = this.nowMs();
     const { last } = this;
     if (last > (this.ahead.at(-1)?.last ?? 0)) this.ahead.push({ last, atMs: this.foundMs });

@@ -95,10 +95,10 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     text: 'a snapshot was put in place',
     why: 'once in a start',
   },
-  ...['it tries again', 'a snapshot could not be made', 'could not be trimmed'].map((text) => ({
-    file: 'src/boot/cluster/copies.ts',
+  ...['words.begins', 'words.over'].map((text) => ({
+    file: 'src/cluster/outage.ts',
     text,
-    why: 'once in a look at the log, every few seconds, whatever peers do',
+    why: 'once in a time that something does not work, and four reasons at most',
   })),
   {
     file: 'src/boot/cluster/copies.ts',

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { NodeAddress } from '../../cluster/node-row.ts';
+import { Outage } from '../../cluster/outage.ts';
 import { PeerClient } from '../../cluster/peers/peer-client.ts';
 import type { SeenNode } from '../../cluster/presence.ts';
 import { putSnapshot } from '../../cluster/snapshots/put-snapshot.ts';
@@ -63,6 +64,8 @@ export class Copies {
   private source: CopySource | null = null;
   private readonly stops: (() => void)[];
   private trimmed = 0;
+  private readonly snapshotOutage: Outage;
+  private readonly trimOutage: Outage;
   /** When one could not be made, it is not tried again before this, ms of the monotonic clock. */
   private notBeforeMs = 0;
 
@@ -75,6 +78,10 @@ export class Copies {
       placeOf: placeOfCopy,
       check: (folder: string) => checkCopy(folder),
     };
+    const outage = (begins: string, over: string): Outage =>
+      new Outage({ begins, over }, logger, timing.clock);
+    this.snapshotOutage = outage('a snapshot could not be made', '');
+    this.trimOutage = outage('the log could not be trimmed', 'the log can be trimmed again');
     const path = join(dataDir, 'snapshots');
     this.keeper = new SnapshotKeeper(path, logId, means, timing.clock, logger);
     // A snapshot takes its time, and the log may be full meanwhile: neither waits for the other.
@@ -122,6 +129,8 @@ export class Copies {
   async fetch(first: number, stopping: () => boolean): Promise<void> {
     const { timing, logger } = this.around;
     const untilMs = timing.clock.monotonicMs() + PATIENCE_MS;
+    const begins = 'no snapshot was put in place; it tries again';
+    const outage = new Outage({ begins, over: '' }, logger, timing.clock);
     while (!stopping()) {
       try {
         await this.fetchOnce(first);
@@ -129,7 +138,7 @@ export class Copies {
       } catch (error) {
         if (!(error instanceof StoreError) || error instanceof TooNewError) throw error;
         if (timing.clock.monotonicMs() >= untilMs) throw error;
-        logger.warn({ why: error.message }, 'no snapshot was put in place; it tries again');
+        outage.failed(error);
       }
       await timing.pause(AGAIN_MS);
     }
@@ -190,15 +199,18 @@ export class Copies {
 
   private async lookForSnapshot(): Promise<void> {
     const { source } = this;
-    const { client, logger, timing } = this.around;
+    const { client, timing } = this.around;
     if (source === null || timing.clock.monotonicMs() < this.notBeforeMs) return;
     try {
-      if (this.makesOwn(source) && this.isDue(await client.state())) await this.keeper.make();
+      if (!this.makesOwn(source) || !this.isDue(await client.state())) return;
+      await this.keeper.make();
+      this.snapshotOutage.worked();
     } catch (error) {
+      // That the log does not answer is said by the node, once for all that needs it.
+      if (error instanceof UnansweredError) return;
       // Where it plays another part by now, that is no reason to wait.
-      const isOwn = source === this.source && !(error instanceof UnansweredError);
-      if (isOwn) this.notBeforeMs = timing.clock.monotonicMs() + RETRY_MS;
-      logger.warn({ err: error }, 'a snapshot could not be made');
+      if (source === this.source) this.notBeforeMs = timing.clock.monotonicMs() + RETRY_MS;
+      this.snapshotOutage.failed(error);
     }
   }
 
@@ -206,8 +218,9 @@ export class Copies {
     if (this.source?.leads !== true) return;
     try {
       await this.trim(await this.around.client.state());
+      this.trimOutage.worked();
     } catch (error) {
-      this.around.logger.warn({ err: error }, 'the log could not be trimmed');
+      if (!(error instanceof UnansweredError)) this.trimOutage.failed(error);
     }
   }
 

@@ -100,7 +100,7 @@ class Member implements RunningBroker {
       this.beginningEnded = resolve;
     });
     this.timing = new Timing(systemClock, (error) => this.fail(error as Error));
-    this.look = new LogLook(client, this.timing);
+    this.look = new LogLook(client, this.timing, this.logger);
     this.view = clusterViewOf({
       settings: live.settings,
       look: this.look,
