@@ -124,7 +124,8 @@ export class SnapshotKeeper {
 
   /** Whether a snapshot is to be made, with so many bytes of log behind the last one, and so long after it, ms. */
   static isDue(logBytes: number, sinceMs: number, eachBytes: number): boolean {
-    return logBytes >= eachBytes || (logBytes > 0 && sinceMs >= EACH_MS);
+    // One of hours ahead was made before the time of day was set back.
+    return logBytes >= eachBytes || (logBytes > 0 && Math.abs(sinceMs) >= EACH_MS);
   }
 
   /**

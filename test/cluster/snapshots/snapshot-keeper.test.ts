@@ -184,6 +184,9 @@ describe('snapshots', () => {
     expect(SnapshotKeeper.isDue(99, 5 * hours, 100)).toBe(false);
     expect(SnapshotKeeper.isDue(1, 6 * hours, 100)).toBe(true);
     expect(SnapshotKeeper.isDue(0, 60 * hours, 100)).toBe(false);
+    // The time of day was set back.
+    expect(SnapshotKeeper.isDue(1, -6 * hours, 100)).toBe(true);
+    expect(SnapshotKeeper.isDue(1, -5 * hours, 100)).toBe(false);
   });
 
   test('say which folder cannot be used', async () => {

@@ -40,6 +40,9 @@ export const FAULTS = [
   { name: 'a follower loses its folder', times: 2, fails: false, run: wipeFollower },
   { name: "kill -9 of the log's first server", times: 1, fails: false, run: killFirstServer },
   { name: 'kill -9 of another server', times: 1, fails: false, run: killOtherServer },
+  { name: 'SIGSTOP of a follower', times: 1, fails: false, run: pauseFollower },
+  { name: "SIGSTOP of the log's first server", times: 1, fails: false, run: pauseFirstServer },
+  { name: 'SIGSTOP of another server', times: 1, fails: false, run: pauseOtherServer },
 ];
 
 /**
@@ -184,6 +187,13 @@ async function killFollower({ cluster, random }) {
   node.start();
 }
 
+async function pauseFollower({ cluster, random }) {
+  const node = random.pick(cluster.followers);
+  node.signal('SIGSTOP');
+  await sleep(random.int(500, 12_000));
+  node.signal('SIGCONT');
+}
+
 async function wipeFollower(scene) {
   const { cluster, random, count } = scene;
   const node = random.pick(cluster.followers);
@@ -224,15 +234,37 @@ function newestSnapshot({ data }) {
   }
 }
 
+/** The number of the server that orders the log, and that of one of the others. */
+async function firstServer({ cluster }) {
+  const { leader } = await cluster.client.facts();
+  return Number(leader.slice(1));
+}
+
+async function otherServer(scene) {
+  const first = await firstServer(scene);
+  return scene.random.pick([0, 1, 2].filter((i) => i !== first));
+}
+
 async function killFirstServer(scene) {
-  const { leader } = await scene.cluster.client.facts();
-  await killServer(scene, Number(leader.slice(1)));
+  await killServer(scene, await firstServer(scene));
 }
 
 async function killOtherServer(scene) {
-  const { leader } = await scene.cluster.client.facts();
-  const others = [0, 1, 2].filter((i) => `s${i}` !== leader);
-  await killServer(scene, scene.random.pick(others));
+  await killServer(scene, await otherServer(scene));
+}
+
+async function pauseFirstServer(scene) {
+  await pauseServer(scene, await firstServer(scene));
+}
+
+async function pauseOtherServer(scene) {
+  await pauseServer(scene, await otherServer(scene));
+}
+
+async function pauseServer({ cluster, random }, i) {
+  cluster.nats.signal(i, 'SIGSTOP');
+  await sleep(random.int(500, 9000));
+  cluster.nats.signal(i, 'SIGCONT');
 }
 
 async function killServer({ cluster, random }, i) {

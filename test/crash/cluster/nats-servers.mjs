@@ -93,6 +93,10 @@ cluster { name: crash, listen: ${host}:${cluster}, routes: [${routes}], no_adver
     await gone;
   }
 
+  signal(i, name) {
+    this.children[i].kill(name);
+  }
+
   killNow() {
     for (const child of this.children) child.kill('SIGKILL');
   }
