@@ -55,6 +55,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'view/',
     'definitions/',
     'check/',
+    'moving/',
     'broker.ts',
     'recovery/',
     'first-start.ts',

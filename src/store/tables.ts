@@ -29,3 +29,5 @@ export const TABLE_KEYS = 12;
 export const TABLE_STREAMS = 13;
 /** One row, which of the log's records the tables have: see log/position.ts. */
 export const TABLE_LOG = 14;
+/** Queues whose rows are on their way from another store: those that are there go, unless all come. */
+export const TABLE_ARRIVALS = 15;

@@ -55,7 +55,8 @@ export class SmallBroker {
   readonly disk: Disk;
   readonly store: ControlledStore;
   readonly broker: Broker;
-  readonly vhost: Vhost;
+  /** The vhost that all of this is in; a test may choose another. */
+  vhost: Vhost;
   nowMs: number;
   /** How far the time of day was set since the start of the test. */
   jumpedMs: number;

@@ -9,6 +9,7 @@ import type { Store } from '../../store/port.ts';
 import { decodeRow } from '../../store/row.ts';
 import {
   TABLE_ACCESS,
+  TABLE_ARRIVALS,
   TABLE_DEFINITIONS,
   TABLE_DELAYS,
   TABLE_KEYS,
@@ -22,6 +23,7 @@ import {
   TABLE_SET_ASIDE,
   TABLE_STREAMS,
 } from '../../store/tables.ts';
+import { type ArrivingIds, arrivalsIn, readArrivalRow } from '../core/arrivals.ts';
 import { readKeyRow } from '../queue/duplicates/key-rows.ts';
 import { Page } from '../queue/messages/pages/page.ts';
 import {
@@ -99,6 +101,7 @@ const KINDS: ReadonlyMap<number, string> = new Map([
   [TABLE_SET_ASIDE, 'message set aside'],
   [TABLE_DELAYS, 'messages that wait for their time'],
   [TABLE_KEYS, 'keys of messages'],
+  [TABLE_ARRIVALS, 'note of an arrival'],
 ]);
 
 function kindOf(table: number, key: Buffer): string {
@@ -118,6 +121,7 @@ class Inspection {
   private readonly records = new HeldRecords();
   /** The page that was read last. */
   private readonly page = new Page(0);
+  private arriving: ArrivingIds[] = [];
   private rows = 0;
   private lastKey: Buffer = LOWEST;
 
@@ -128,6 +132,7 @@ class Inspection {
 
   run(): CheckReport {
     this.unfinished();
+    this.arrivals();
     this.definitions();
     for (const table of [TABLE_ACCESS, TABLE_POLICIES]) {
       this.each(table, (key, value) => decodeRow(table, key, value));
@@ -137,9 +142,10 @@ class Inspection {
     this.segments(purged);
     const streams = new StoredStreams(this.store);
     this.pages(purged, streams);
-    this.each(TABLE_STREAMS, (key, value) =>
-      streams.check(key, value, (id) => this.queues.get(id)?.isStream === true),
-    );
+    this.each(TABLE_STREAMS, (key, value) => {
+      if (this.isArriving(key)) return;
+      streams.check(key, value, (id) => this.queues.get(id)?.isStream === true);
+    });
     this.delays();
     this.each(TABLE_KEYS, readKeyRow);
     this.setAside();
@@ -156,6 +162,22 @@ class Inspection {
         'it cannot be finished: nothing of it was confirmed, and parts of it may be there',
       );
     });
+  }
+
+  /** What did not come as a whole is removed by the next start: none of it is damage. */
+  private arrivals(): void {
+    this.each(TABLE_ARRIVALS, readArrivalRow);
+    try {
+      this.arriving = arrivalsIn(this.store, () => {});
+    } catch {
+      // The table cannot be read on, as was found.
+    }
+  }
+
+  private isArriving(key: Buffer): boolean {
+    if (this.arriving.length === 0 || key.length < 4) return false;
+    const id = key.readUInt32BE();
+    return this.arriving.some(({ first, end }) => id >= first && id < end);
   }
 
   private definitions(): void {
@@ -200,6 +222,7 @@ class Inspection {
     try {
       for (const { key, value } of this.store.range(TABLE_PAGES, LOWEST, HIGHEST)) {
         if (key.length !== PAGE_KEY_BYTES || isPurged(key, purged)) continue;
+        if (this.isArriving(key)) continue;
         if (!canRead(key, value, this.page)) continue;
         for (const position of livePositions(this.page)) this.records.noteWanted(position);
       }
@@ -221,6 +244,7 @@ class Inspection {
       return;
     }
     this.each(TABLE_DELAYS, (key, value) => {
+      if (this.isArriving(key)) return;
       const waiting = delays.entries(key, value);
       const queue = this.queues.get(key.readUInt32BE(0));
       if (waiting.length > 0 && queue === undefined) {
@@ -243,7 +267,7 @@ class Inspection {
     };
     this.each(TABLE_PAGES, (key, value) => {
       if (key.length !== PAGE_KEY_BYTES) throw wrongKey(TABLE_PAGES, key);
-      if (isPurged(key, purged)) return;
+      if (isPurged(key, purged) || this.isArriving(key)) return;
       readPage(key, value, this.page);
       const queue = this.queues.get(key.readUInt32BE(0));
       if (queue === undefined) {

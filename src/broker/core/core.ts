@@ -122,6 +122,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Watched>();
+  /** What waits for batches, in order. */
+  private waiting: { readonly batch: number; readonly resolve: () => void }[] = [];
 
   constructor(
     store: Store,
@@ -280,7 +282,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   get reusableBytes(): number {
-    return this.store.reusableBytes + this.log.reusableScratchBytes;
+    return this.store.reusableBytes + (this.log.spill?.reusableBytes ?? 0);
   }
 
   /** What the log before the store's tables has, and these have no room for yet. */
@@ -289,7 +291,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   get spillingBytes(): number {
-    return this.log.spillingBytes;
+    return this.log.spill?.bytesUnderWay ?? 0;
   }
 
   /** Whether anything would go into a batch sealed now. */
@@ -329,6 +331,12 @@ export class BrokerCore implements QueueHost, CompactionHost {
     if (this.sweeps.any) this.awaitBatch();
   }
 
+  /** Resolves once all that was changed so far is durable, for which the batch is sealed without delay; or the broker stops. */
+  untilDurable(): Promise<void> {
+    const batch = this.awaitBatch();
+    return new Promise((resolve) => this.waiting.push({ batch, resolve }));
+  }
+
   /** Makes the batch being gathered one that is sealed without delay; returns its number. */
   awaitBatch(): number {
     this.batchPressing = true;
@@ -358,6 +366,13 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.overflowDeadLetters.stop();
     this.slices.finish();
     this.sweeps.stop();
+    this.resolveUpTo(Infinity);
+  }
+
+  private resolveUpTo(batch: number): void {
+    while (this.waiting[0] !== undefined && this.waiting[0].batch <= batch) {
+      this.waiting.shift()?.resolve();
+    }
   }
 
   private batchDurable(batch: number): void {
@@ -369,6 +384,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
       this.durableBytes = this.counts.committed(this.sealedUpTo.shift()!, this.clock);
     }
     this.dirty.durable(batch);
+    this.resolveUpTo(batch);
     this.listener.durable(batch);
   }
 }

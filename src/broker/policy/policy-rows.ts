@@ -123,6 +123,14 @@ export class PolicyRows {
     });
   }
 
+  /** Removes all that is stored of a vhost, its schedules too. */
+  removeVhost(vhost: string): void {
+    for (const letter of ['p', 'o', 'r', 's', 't']) {
+      const from = rowKey(letter, vhost);
+      this.store.removeRange(TABLE_POLICIES, from, rowsBehind(from));
+    }
+  }
+
   /** The hash of the files that were imported at the last start that did; null: none did. */
   importHash(): string | null {
     return this.read(rowKey('h'), (row) => String(row['hash']))[0] ?? null;

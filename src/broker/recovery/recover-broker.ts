@@ -1,9 +1,10 @@
 // Owns the order in which a broker reads back what its store holds, and what a new one gets. Never stops
 // over one row: what cannot be read is set aside, and nothing that it may need is let go of.
 
-import { TABLE_SET_ASIDE } from '../../store/tables.ts';
+import { TABLE_ARRIVALS, TABLE_SET_ASIDE } from '../../store/tables.ts';
 import type { Access } from '../access/access.ts';
 import type { VhostMetadata, VhostSnapshot } from '../access/vhost-metadata.ts';
+import { ArrivalSweep, arrivalsIn } from '../core/arrivals.ts';
 import type { BrokerCore } from '../core/core.ts';
 import type { FirstStart } from '../first-start.ts';
 import type { GlobalParameters } from '../policy/parameters.ts';
@@ -47,7 +48,10 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
     broker.core.queueIds.reserve(id);
     sweeps.goOn(new StreamRowSweep(id, broker.core.streamRows));
   }
-  if (sweeps.any) broker.core.awaitBatch();
+  const arrivals = arrivalsIn(broker.core.store, (key, error) =>
+    setAsideRows.add(TABLE_ARRIVALS, key, error),
+  );
+  for (const { end } of arrivals) broker.core.queueIds.reserve(end - 1);
   const stored = access.rows.vhosts();
   // A row that cannot be read was written at some time: such a store is not new.
   const fresh = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
@@ -59,6 +63,11 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
   for (const name of names) {
     if (!broker.vhosts.has(name)) recoverVhost(broker, broker.putVhost(name));
   }
+  for (const ids of arrivals) {
+    const known = idsOf(broker);
+    sweeps.goOn(new ArrivalSweep(broker.core.store, ids, (id) => known.has(id)));
+  }
+  if (sweeps.any) broker.core.awaitBatch();
   setAside.damagedRow = (key, error) => setAsideRows.add(TABLE_SET_ASIDE, key, error);
   setAside.recover();
   for (const { kind, name } of [...setAsideRows.list()]) {
@@ -73,6 +82,16 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
   access.putUserNow({ name, tags }, password, logCost);
   access.setPermission({ ...permission, user: name, vhost: first.vhost });
   return fresh;
+}
+
+/** The ids of all queues and exchanges: what a note says of them is not so, if it ever does. */
+function idsOf({ vhosts, vhostDeletions }: RecoveringBroker): ReadonlySet<number> {
+  const ids = new Set<number>();
+  for (const { queues, exchanges } of [...vhosts.values(), ...vhostDeletions.vhosts]) {
+    for (const { id } of queues.values()) ids.add(id);
+    for (const { keysId } of exchanges.values()) ids.add(keysId);
+  }
+  return ids;
 }
 
 /** What is left of a vhost is read back, so that its deletion can let go of it. */

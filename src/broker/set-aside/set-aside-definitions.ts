@@ -6,6 +6,7 @@ import type { Store } from '../../store/port.ts';
 import { rowKey } from '../../store/row.ts';
 import {
   TABLE_ACCESS,
+  TABLE_ARRIVALS,
   TABLE_DEFINITIONS,
   TABLE_DELAYS,
   TABLE_KEYS,
@@ -45,6 +46,7 @@ const NUMBERED: ReadonlyMap<number, string> = new Map([
   [TABLE_DELAYS, WAITING],
   [TABLE_PAGES, PLACES],
   [TABLE_STREAMS, 'row of a stream'],
+  [TABLE_ARRIVALS, 'note of an arrival'],
 ]);
 
 /** One row that is set aside. */

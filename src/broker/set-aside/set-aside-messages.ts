@@ -106,6 +106,17 @@ export class SetAsideMessages implements RecordHolder {
     }
   }
 
+  /** A number for one that comes from another store; `arrived` follows once its row is durable. */
+  takeId(): number {
+    return this.nextId++;
+  }
+
+  /** Takes one in that came from another store, with its row. */
+  arrived(message: SetAsideMessage): void {
+    this.host.log.recoverHeld(message.position, message.bodyBytes);
+    this.keep({ ...message, error: this.textOf(message.error) });
+  }
+
   /** Visits where they lie in the log, from a cursor on; returns where to go on, or -1. */
   visitPage(cursor: number, visit: PositionVisitor): number {
     let visited = 0;

@@ -42,9 +42,8 @@ export class SetAsideRows {
     this.store = store;
   }
 
-  put({ flags, ...rest }: SetAsideMessage): void {
-    // Rows of earlier versions have the flags under this name.
-    this.store.put(TABLE_SET_ASIDE, keyOf(rest.id), encodeRow({ ...rest, traits: flags }));
+  put(message: SetAsideMessage): void {
+    this.store.put(TABLE_SET_ASIDE, ...setAsideRow(message));
   }
 
   remove(id: number): void {
@@ -63,6 +62,12 @@ export class SetAsideRows {
     }
     return found;
   }
+}
+
+/** The key and the value of a message's row. */
+export function setAsideRow({ flags, ...rest }: SetAsideMessage): [key: Buffer, value: Buffer] {
+  // Rows of earlier versions have the flags under this name.
+  return [keyOf(rest.id), encodeRow({ ...rest, traits: flags })];
 }
 
 /** Reads a row; throws a CorruptRecordError when it cannot be trusted. */

@@ -53,9 +53,7 @@ export class BrokerTime {
    * of day is what there is then, and no reason not to start.
    */
   recover(): void {
-    const value = this.store.get(TABLE_META, KEY);
-    const correction = value === null ? 0 : readCorrection(value);
-    this.correctionMs = Number.isSafeInteger(correction) ? correction : 0;
+    this.correctionMs = correctionIn(this.store);
     this.storedMs = this.correctionMs;
     if (this.knownMs !== null) this.goOnFrom(this.knownMs);
     this.lastMs = Math.max(0, this.wallMs - this.correctionMs);
@@ -104,6 +102,13 @@ export class BrokerTime {
     this.store.put(TABLE_META, KEY, withChecksum(content));
     this.storedMs = this.correctionMs;
   }
+}
+
+/** How far the time of day was set while a broker ran on a store, ms; 0 where the row is damaged. */
+export function correctionIn(store: Store): number {
+  const value = store.get(TABLE_META, KEY);
+  const correction = value === null ? 0 : readCorrection(value);
+  return Number.isSafeInteger(correction) ? correction : 0;
 }
 
 /** The correction of a stored row, ms; 0 for one that is damaged. */

@@ -102,35 +102,42 @@ export class VhostDeletions {
   }
 
   private *steps(vhost: Vhost, then: () => void): Steps {
-    const { broker } = this;
-    const steps = this.everything(vhost);
-    for (;;) {
-      broker.core.line.begin();
-      const { done } = steps.next();
-      broker.core.definitionChanged();
-      // Each turn writes what it took away, so that no batch has all of it.
-      broker.core.awaitBatch();
-      broker.core.line.end();
-      if (done === true) break;
-      yield;
-    }
+    yield* inBatches(this.broker.core, this.everything(vhost));
     then();
   }
 
   private *everything(vhost: Vhost): Steps {
     const { access, definitionRows } = this.broker;
     const { name } = vhost;
-    // What is there at any moment can be read back: no binding lacks its source or destination.
-    yield* definitionRows.removing('b', name);
-    yield* vhost.dropping();
-    yield* definitionRows.removing('x', name);
-    yield* vhost.policies.discarding();
-    yield* vhost.parameters.discarding();
-    yield* vhost.schedules.discarding();
+    yield* contentsGoing(definitionRows, vhost);
     yield* access.forgettingVhost(name);
     // Rows that cannot be read, and those that were not durable when the others were looked for.
     definitionRows.removeVhost(name);
     access.rows.removeVhost(name);
     this.underWay.delete(name);
   }
+}
+
+/** Does steps each of which is one change; each turn writes what it took away, so that no batch has all of it. */
+export function* inBatches(core: BrokerCore, steps: Steps): Steps {
+  for (;;) {
+    core.line.begin();
+    const { done } = steps.next();
+    core.definitionChanged();
+    core.awaitBatch();
+    core.line.end();
+    if (done === true) return;
+    yield;
+  }
+}
+
+/** Lets go of all that is in a vhost. What is there at any moment can be read back: no binding lacks its source or destination. */
+export function* contentsGoing(definitionRows: DefinitionRows, vhost: Vhost): Steps {
+  const { name } = vhost;
+  yield* definitionRows.removing('b', name);
+  yield* vhost.dropping();
+  yield* definitionRows.removing('x', name);
+  yield* vhost.policies.discarding();
+  yield* vhost.parameters.discarding();
+  yield* vhost.schedules.discarding();
 }

@@ -209,7 +209,7 @@ function textOf(row: Json, name: string): string {
 }
 
 /** A queue's number goes into keys as four bytes, and so does that of an exchange that keeps keys of messages. */
-function numberOf(value: unknown): number {
+export function numberOf(value: unknown): number {
   const id = Number(value);
   if (!Number.isInteger(id) || id < 1 || id >= 2 ** 32) throw new RangeError('its id is no number');
   return id;

@@ -7,7 +7,7 @@ import { assert } from '../../util/assert.ts';
 import { copyBytes } from '../../util/bytes.ts';
 import type { Chunk } from '../chunk.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { recoverSegments } from './recover-segments.ts';
+import { noteStoredRow, recoverSegments } from './recover-segments.ts';
 import { ResidentSegments } from './resident-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
 import { checkHeld, packSegment, removeSegmentRows } from './segment-rows.ts';
@@ -22,6 +22,8 @@ const SHARED_RECORD_BYTES_MAX = SEGMENT_SPAN / 4;
 const STORED_KEPT = 15 / 16;
 /** About what a record holds beside its body, for records that only their entries tell of. */
 const RECORD_REST_BYTES = 64;
+/** Positions are below 2^52, see page-row.ts. */
+const SEGMENTS_MAX = 2 ** 52 / SEGMENT_SPAN;
 
 /**
  * The message log. A record is placed once, whatever the number of queues it goes to; each queue
@@ -34,7 +36,8 @@ export class MessageLog {
   readonly sparse = new Sparse();
   private readonly stored: ResidentSegments;
   private readonly transient: ResidentSegments;
-  private readonly spill: Spill | null;
+  /** Where transient segments go that memory is too small for; null: they stay. */
+  readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
   private readonly pool = new BufferPool(SEGMENT_SPAN);
   private found!: Segment;
@@ -45,8 +48,7 @@ export class MessageLog {
 
   /**
    * `residentBytesMax` bounds the persistent segments that are in memory though the store has them too,
-   * `transientBytesMax` the transient ones, which leave for `scratch` beyond it. Without a `scratch` they
-   * stay. Reads back which segments the store holds.
+   * `transientBytesMax` the transient ones, which leave for `scratch` beyond it, or stay. Reads back which the store holds.
    */
   constructor(
     store: Store,
@@ -73,16 +75,31 @@ export class MessageLog {
 
   /** Lets go of nothing that the store has by now: something that cannot be read may refer to it. */
   keepAll(): void {
-    for (const segment of this.segments.values()) {
-      if (segment.open) continue;
-      segment.addRefs(1, 0);
-      segment.kept = true;
-    }
+    for (const segment of this.segments.values()) if (!segment.open) segment.keep();
   }
 
   /** After recovery: removes segments that nothing refers to. */
   dropUnreferenced(): void {
     for (const segment of [...this.segments.values()]) if (!segment.open) this.watch(segment);
+  }
+
+  /** Keeps numbers free for the segments from `first` on and before `end` of another log: by how much higher; -1: too many. */
+  makeRoom(first: number, end: number): number {
+    const shift = Math.max(0, this.nextId - first);
+    if (end + shift > SEGMENTS_MAX) return -1;
+    this.nextId = Math.max(this.nextId, end + shift);
+    return shift;
+  }
+
+  /** A row of one, by its key, is put into the store. */
+  arrived(key: Buffer): void {
+    noteStoredRow(this.segments, this.sparse, key);
+  }
+
+  /** All that refers to one is read back: it may be sparse, or goes where that is nothing. */
+  settle(id: number): void {
+    const segment = this.segments.get(id);
+    if (segment?.open === false) this.watch(segment);
   }
 
   /**
@@ -92,7 +109,7 @@ export class MessageLog {
    */
   place(chunk: Chunk, start: number, end: number, persistent: boolean): number {
     chunk.recordBytes += end - start;
-    let segment = chunk.segment;
+    let { segment } = chunk;
     if (segment === null && chunk.adoptable) {
       segment = new Segment(this.nextId++, persistent, chunk.bytes, false);
       segment.sealedEnd = start;
@@ -204,8 +221,7 @@ export class MessageLog {
     const segment = this.segments.get(Math.floor(position / SEGMENT_SPAN));
     if (segment === undefined || position - positionOf(segment.id, 0) >= segment.end) return false;
     segment.addRefs(1, bodyBytes);
-    const bytes = segment.recordBytes + bodyBytes + RECORD_REST_BYTES;
-    segment.recordBytes = Math.min(segment.storedBytes, bytes);
+    segment.needs(bodyBytes + RECORD_REST_BYTES);
     return true;
   }
 
@@ -219,7 +235,7 @@ export class MessageLog {
   recoverShare(id: number, weight: number, bytes: number): void {
     const segment = this.recovered(id);
     segment.addWeight(weight);
-    segment.recordBytes = Math.min(segment.storedBytes, segment.recordBytes + bytes);
+    segment.needs(bytes);
   }
 
   /** The segment that something names which is read back; where the store lacks it, one that stands for it. */
@@ -290,16 +306,6 @@ export class MessageLog {
     spill.commit();
   }
 
-  /** Bytes on their way to the scratch store. */
-  get spillingBytes(): number {
-    return this.spill?.bytesUnderWay ?? 0;
-  }
-
-  /** Room in the files of the scratch store that is written before they grow. */
-  get reusableScratchBytes(): number {
-    return this.spill?.reusableBytes ?? 0;
-  }
-
   /** Ends the use of a segment's bytes that `segment.pins += 1` announced. */
   unpin(segment: Segment): void {
     segment.pins -= 1;
@@ -353,12 +359,9 @@ export class MessageLog {
   private watch(segment: Segment): void {
     const { placedWeight, settledWeight } = segment;
     const sparseAt = settledWhenSparse(segment);
-    if (settledWeight === placedWeight) this.free(segment);
-    else if (settledWeight < sparseAt) segment.watchedWeight = sparseAt;
-    else {
-      segment.watchedWeight = placedWeight;
-      if (!segment.kept) this.sparse.add(segment);
-    }
+    if (settledWeight === placedWeight) return this.free(segment);
+    segment.watchedWeight = settledWeight < sparseAt ? sparseAt : placedWeight;
+    if (settledWeight >= sparseAt && !segment.kept) this.sparse.add(segment);
   }
 
   private openShared(persistent: boolean): Segment {
@@ -388,10 +391,7 @@ export class MessageLog {
     if (segment.bytes === null) return;
     // One that was read back from the store is only as long as what it held.
     if (segment.pooled) this.pool.give(segment.bytes);
-    segment.bytes = null;
-    segment.view = null;
-    segment.held = null;
-    segment.parts = null;
+    segment.unload();
   }
 
   private residentsOf(segment: Segment): ResidentSegments {

@@ -105,8 +105,7 @@ export function removeSegmentRows(store: Store, segment: Segment): void {
 function rowsOf(store: Store, { id, rows }: Segment): number[] {
   if (rows !== null) return rows;
   const found: number[] = [];
-  const [from, to] = [keyOfSegment(id), keyOfSegment(id + 1)];
-  for (const key of store.keys(TABLE_SEGMENTS, from, to)) {
+  for (const key of store.keys(TABLE_SEGMENTS, ...segmentRange(id))) {
     if (isSegmentKey(key)) {
       found.push(key.readUInt32BE(6), key.readUInt32BE(10), key.readUInt32BE(14));
     }
@@ -194,11 +193,34 @@ export function readSegment(store: Store, segment: Segment, into?: Buffer): Stor
 function readRow(store: Store, key: Buffer, into?: Buffer): Buffer {
   const value = store.get(TABLE_SEGMENTS, key, into);
   if (value === null) throw damaged(key, 'the row is missing');
+  checkSegmentRow(key, value);
+  return value;
+}
+
+/** Throws a CorruptRecordError where a row is not what its key says. */
+export function checkSegmentRow(key: Buffer, value: Buffer): void {
+  checkSegmentKey(key);
   if (value.length !== key.readUInt32BE(10)) throw damaged(key, 'its length is wrong');
   if (crc32(value) !== key.readUInt32BE(14)) {
     throw damaged(key, 'its bytes do not match their checksum');
   }
-  return value;
+}
+
+/** Throws a CorruptRecordError where a key is not one of this table. */
+export function checkSegmentKey(key: Buffer): void {
+  if (!isSegmentKey(key)) throw damaged(key, 'its key is not one of this table');
+}
+
+/** Between which keys the rows of a segment lie. */
+export function segmentRange(id: number): readonly [from: Buffer, to: Buffer] {
+  return [keyOfSegment(id), keyOfSegment(id + 1)];
+}
+
+/** The key that a row has in a segment of another number. */
+export function keyInSegment(key: Buffer, id: number): Buffer {
+  const moved = Buffer.from(key);
+  moved.writeUIntBE(id, 0, 6);
+  return moved;
 }
 
 /** Puts the ranges of a packed row back to their places. */

@@ -113,6 +113,25 @@ export class Segment {
     this.parts = null;
   }
 
+  /** Its bytes leave memory. */
+  unload(): void {
+    this.bytes = null;
+    this.view = null;
+    this.held = null;
+    this.parts = null;
+  }
+
+  /** From now on it stays, whatever is settled. */
+  keep(): void {
+    this.addRefs(1, 0);
+    this.kept = true;
+  }
+
+  /** Notes that an entry which is read back needs about so many bytes of it. */
+  needs(bytes: number): void {
+    this.recordBytes = Math.min(this.storedBytes, this.recordBytes + bytes);
+  }
+
   /** How much memory its content takes. */
   get residentBytes(): number {
     if (this.bytes === null) return 0;

@@ -11,6 +11,11 @@ const DAY = 24 * HOUR;
 /** The widths of spans by their levels, ms, as rows have these; the first has none. */
 const WIDTHS = [Infinity, DAY, HOUR, MINUTE, SECOND, 1, 16 * DAY] as const;
 
+/** Whether a number is that of a level of buckets. */
+export function isLevel(level: number): boolean {
+  return LEVELS.includes(level as Level);
+}
+
 /** The level whose spans are single milliseconds: no finer one follows. */
 export const FINEST_LEVEL = 5;
 
@@ -51,6 +56,12 @@ export function finerThan(level: number): number {
   return LEVELS[LEVELS.indexOf(level as Level) + 1] ?? FINEST_LEVEL;
 }
 
+/** Where the span of a level begins that a time lies in, ms. */
+export function spanStart(level: number, dueMs: number): number {
+  const width = WIDTHS[level] as number;
+  return Math.floor(dueMs / width) * width;
+}
+
 /** A number for the span of a level that a time lies in; small where spans are wide. */
 export function keyOf(level: number, dueMs: number): number {
   return Math.floor(dueMs / (WIDTHS[level] as number)) * WIDTHS.length + level;
@@ -86,8 +97,7 @@ export class DelayBuckets {
   }
 
   private make(level: number, dueMs: number, key: number): Bucket {
-    const width = WIDTHS[level] as number;
-    const spanMs = Math.floor(dueMs / width) * width;
+    const spanMs = spanStart(level, dueMs);
     const bucket: Bucket = {
       level,
       spanMs,

@@ -14,8 +14,8 @@ import { type DelayPage, pageOfRow } from './delay-page.ts';
  *   1 to 2^48 - 2              a page: see delay-page.ts
  *   2^48 - 1                   f64 number | u32 CRC32: pages below that number are gone, their rows are being removed
  */
-const MARK = 0;
-const GONE = 0xffff_ffff_ffff;
+export const MARK = 0;
+export const GONE = 0xffff_ffff_ffff;
 const MARK_BYTES = 16;
 const GONE_BYTES = 8;
 const KEY_BYTES = 10;
@@ -71,6 +71,14 @@ export function readDelayRow(key: Buffer, value: Buffer): DelayRow {
   return { kind: 'page', queueId, page, row: content };
 }
 
+/** The value of a mark's row. */
+export function encodeMark({ dueMs, id }: DelayMark): Buffer {
+  const content = Buffer.alloc(MARK_BYTES);
+  content.writeDoubleBE(dueMs, 0);
+  content.writeDoubleBE(id, 8);
+  return withChecksum(content);
+}
+
 /** How many of a queue are in memory, and opened at a time. */
 export interface DelayBounds {
   /** More in memory than this, and all but those due first go into buckets. */
@@ -109,16 +117,16 @@ export class DelayRows {
 
   /** `grows`: more is added to the page, whichever batch has it. */
   putPage(queueId: number, page: DelayPage, grows: boolean): void {
-    this.store.put(TABLE_DELAYS, keyOf(queueId, page.number), page.toRow(grows));
+    this.store.put(TABLE_DELAYS, delayKey(queueId, page.number), page.toRow(grows));
   }
 
   removePage(queueId: number, number: number): void {
-    this.store.remove(TABLE_DELAYS, keyOf(queueId, number));
+    this.store.remove(TABLE_DELAYS, delayKey(queueId, number));
   }
 
   /** The content of a page's row, whose batch is durable; throws a CorruptRecordError when it cannot be trusted. */
   readPage(queueId: number, number: number): Buffer {
-    const key = keyOf(queueId, number);
+    const key = delayKey(queueId, number);
     const value = this.store.get(TABLE_DELAYS, key);
     if (value === null) throw new CorruptRecordError(TABLE_DELAYS, key, 'the row is missing');
     const row = readDelayRow(key, value);
@@ -126,21 +134,18 @@ export class DelayRows {
     return row.row;
   }
 
-  putMark(queueId: number, { dueMs, id }: DelayMark): void {
-    const content = Buffer.alloc(MARK_BYTES);
-    content.writeDoubleBE(dueMs, 0);
-    content.writeDoubleBE(id, 8);
-    this.store.put(TABLE_DELAYS, keyOf(queueId, MARK), withChecksum(content));
+  putMark(queueId: number, mark: DelayMark): void {
+    this.store.put(TABLE_DELAYS, delayKey(queueId, MARK), encodeMark(mark));
   }
 
   removeMark(queueId: number): void {
-    this.store.remove(TABLE_DELAYS, keyOf(queueId, MARK));
+    this.store.remove(TABLE_DELAYS, delayKey(queueId, MARK));
   }
 
   /** Reads back what the store has of a queue, in order of the numbers; what is gone is left out. */
   read(queueId: number, visit: (row: DelayRow) => void): void {
     const gone = this.goneAtStart.get(queueId) ?? 0;
-    const keys = [keyOf(queueId, MARK), keyOf(queueId, GONE)] as const;
+    const keys = [delayKey(queueId, MARK), delayKey(queueId, GONE)] as const;
     for (const { key, value } of this.store.range(TABLE_DELAYS, ...keys)) {
       const number = key.readUIntBE(4, 6);
       if (number !== MARK && number < gone) continue;
@@ -157,14 +162,14 @@ export class DelayRows {
     const content = Buffer.alloc(GONE_BYTES);
     content.writeDoubleBE(end, 0);
     this.going.set(queueId, end);
-    this.store.put(TABLE_DELAYS, keyOf(queueId, GONE), withChecksum(content));
+    this.store.put(TABLE_DELAYS, delayKey(queueId, GONE), withChecksum(content));
   }
 
   /** All rows of pages below `end` are removed; more may have gone since, whose rows are not. */
   removeGone({ queueId, end }: GoneDelays): void {
     if ((this.going.get(queueId) ?? end) > end) return;
     this.going.delete(queueId);
-    this.store.remove(TABLE_DELAYS, keyOf(queueId, GONE));
+    this.store.remove(TABLE_DELAYS, delayKey(queueId, GONE));
   }
 
   /** What was being removed as the last broker ended. From now on these pages count as gone. */
@@ -182,12 +187,12 @@ export class DelayRows {
       const gone = this.readGone(queueId);
       if (gone !== null) found.push(gone);
       if (queueId === 0xffff_ffff) return found;
-      from = keyOf(queueId + 1, 0);
+      from = delayKey(queueId + 1, 0);
     }
   }
 
   private readGone(queueId: number): GoneDelays | null {
-    const key = keyOf(queueId, GONE);
+    const key = delayKey(queueId, GONE);
     const value = this.store.get(TABLE_DELAYS, key);
     if (value === null) return null;
     try {
@@ -206,7 +211,11 @@ export class DelayRows {
   /** Removes so many rows of pages below `end`, from `from` on; returns where to go on, or `end`. */
   removePages(queueId: number, from: number, end: number, most: number): number {
     let left = most;
-    for (const key of this.store.keys(TABLE_DELAYS, keyOf(queueId, from), keyOf(queueId, end))) {
+    for (const key of this.store.keys(
+      TABLE_DELAYS,
+      delayKey(queueId, from),
+      delayKey(queueId, end),
+    )) {
       if (left <= 0 && key.length === KEY_BYTES) return key.readUIntBE(4, 6);
       this.store.remove(TABLE_DELAYS, key);
       left -= 1;
@@ -221,7 +230,7 @@ export class DelayRows {
       id = next;
       next = null;
       if (id >= 0xffff_ffff) break;
-      for (const key of this.store.keys(TABLE_DELAYS, keyOf(id + 1, 0), HIGHEST)) {
+      for (const key of this.store.keys(TABLE_DELAYS, delayKey(id + 1, 0), HIGHEST)) {
         if (key.length === KEY_BYTES) next = key.readUInt32BE(0);
         break;
       }
@@ -231,11 +240,12 @@ export class DelayRows {
 
   /** Removes all rows of a queue that cannot be read, as an operator wants it. */
   removeAll(queueId: number): void {
-    this.store.removeRange(TABLE_DELAYS, keyOf(queueId, 0), justAfter(keyOf(queueId, GONE)));
+    this.store.removeRange(TABLE_DELAYS, delayKey(queueId, 0), justAfter(delayKey(queueId, GONE)));
   }
 }
 
-function keyOf(queueId: number, number: number): Buffer {
+/** The key of a row: that of a page, MARK or GONE. */
+export function delayKey(queueId: number, number: number): Buffer {
   const key = Buffer.allocUnsafe(KEY_BYTES);
   key.writeUInt32BE(queueId, 0);
   key.writeUIntBE(number, 4, 6);

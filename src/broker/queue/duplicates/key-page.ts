@@ -208,3 +208,21 @@ export function pageOfRow(number: number, row: Buffer): StoredKeyPage | string {
   }
   return { page, seed: Buffer.from(row.subarray(SEED_AT, SEED_AT + SEED_BYTES)) };
 }
+
+/**
+ * The row of a page, which was read by `pageOfRow`, for another store, in which the positions of messages are so much higher,
+ * and times so much later.
+ */
+export function movedKeyPage(
+  { page }: StoredKeyPage,
+  value: Buffer,
+  positions: number,
+  ms: number,
+): Buffer {
+  const moved = Buffer.from(value);
+  const waiting = page.lasting === 'place' && page.lane < 0;
+  const later = page.lasting === 'time' ? ms : waiting ? positions : 0;
+  moved.writeDoubleBE(Math.max(0, page.base + later), 8);
+  writeChecksum(moved);
+  return moved;
+}

@@ -13,7 +13,7 @@ import { type KeyPage, pageOfRow, type StoredKeyPage } from './key-page.ts';
  *   number 1 to 2^48 - 2       a page: see key-page.ts
  *   2^48 - 1                   f64 number | u32 CRC32: pages below that number are gone, their rows are being removed
  */
-const GONE = 0xffff_ffff_ffff;
+export const KEYS_GONE = 0xffff_ffff_ffff;
 const GONE_BYTES = 8;
 const KEY_BYTES = 10;
 const LOWEST = Buffer.alloc(0);
@@ -38,7 +38,7 @@ export function readKeyRow(key: Buffer, value: Buffer): KeyRow {
   const content = verifyChecksum(TABLE_KEYS, key, value);
   const ownerId = key.readUInt32BE(0);
   const number = key.readUIntBE(4, 6);
-  if (number === GONE) {
+  if (number === KEYS_GONE) {
     if (content.length !== GONE_BYTES) throw wrong('its length is wrong');
     return { kind: 'gone', ownerId, end: content.readDoubleBE(0) };
   }
@@ -60,11 +60,11 @@ export class KeyRows {
   }
 
   putPage(ownerId: number, page: KeyPage, seed: Buffer): void {
-    this.store.put(TABLE_KEYS, keyOf(ownerId, page.number), page.toRow(seed));
+    this.store.put(TABLE_KEYS, keyRowKey(ownerId, page.number), page.toRow(seed));
   }
 
   removePage(ownerId: number, number: number): void {
-    this.store.remove(TABLE_KEYS, keyOf(ownerId, number));
+    this.store.remove(TABLE_KEYS, keyRowKey(ownerId, number));
   }
 
   /**
@@ -74,7 +74,7 @@ export class KeyRows {
   read(ownerId: number, visit: (stored: StoredKeyPage) => void): number {
     const from = Math.max(1, this.going.get(ownerId) ?? 0);
     let next = from;
-    const keys = [keyOf(ownerId, from), keyOf(ownerId, GONE)] as const;
+    const keys = [keyRowKey(ownerId, from), keyRowKey(ownerId, KEYS_GONE)] as const;
     for (const { key, value } of this.store.range(TABLE_KEYS, ...keys)) {
       if (key.length === KEY_BYTES) next = key.readUIntBE(4, 6) + 1;
       try {
@@ -92,14 +92,14 @@ export class KeyRows {
     const content = Buffer.alloc(GONE_BYTES);
     content.writeDoubleBE(end, 0);
     this.going.set(ownerId, end);
-    this.store.put(TABLE_KEYS, keyOf(ownerId, GONE), withChecksum(content));
+    this.store.put(TABLE_KEYS, keyRowKey(ownerId, KEYS_GONE), withChecksum(content));
   }
 
   /** All rows of pages below `end` are removed; more may have gone since, whose rows are not. */
   removeGone({ ownerId, end }: GoneKeys): void {
     if ((this.going.get(ownerId) ?? end) > end) return;
     this.going.delete(ownerId);
-    this.store.remove(TABLE_KEYS, keyOf(ownerId, GONE));
+    this.store.remove(TABLE_KEYS, keyRowKey(ownerId, KEYS_GONE));
   }
 
   /** What was being removed as the last broker ended. From now on these pages count as gone. */
@@ -113,7 +113,7 @@ export class KeyRows {
   }
 
   private readGone(ownerId: number): GoneKeys | null {
-    const key = keyOf(ownerId, GONE);
+    const key = keyRowKey(ownerId, KEYS_GONE);
     const value = this.store.get(TABLE_KEYS, key);
     if (value === null) return null;
     try {
@@ -131,7 +131,11 @@ export class KeyRows {
   /** Removes so many rows of pages below `end`, from `from` on; returns where to go on, or `end`. */
   removePages(ownerId: number, from: number, end: number, most: number): number {
     let left = most;
-    for (const key of this.store.keys(TABLE_KEYS, keyOf(ownerId, from), keyOf(ownerId, end))) {
+    for (const key of this.store.keys(
+      TABLE_KEYS,
+      keyRowKey(ownerId, from),
+      keyRowKey(ownerId, end),
+    )) {
       if (left <= 0 && key.length === KEY_BYTES) return key.readUIntBE(4, 6);
       this.store.remove(TABLE_KEYS, key);
       left -= 1;
@@ -149,7 +153,7 @@ export class KeyRows {
   /** The first id from `from` on that a row names; null: there is none. */
   private nextId(from: number): number | null {
     if (from > 0xffff_ffff) return null;
-    let at: Buffer = from === 0 ? LOWEST : keyOf(from, 0);
+    let at: Buffer = from === 0 ? LOWEST : keyRowKey(from, 0);
     for (;;) {
       let other: Buffer | null = null;
       for (const key of this.store.keys(TABLE_KEYS, at, HIGHEST)) {
@@ -164,7 +168,8 @@ export class KeyRows {
   }
 }
 
-function keyOf(ownerId: number, number: number): Buffer {
+/** The key of a row: that of a page, or KEYS_GONE. */
+export function keyRowKey(ownerId: number, number: number): Buffer {
   const key = Buffer.allocUnsafe(KEY_BYTES);
   key.writeUInt32BE(ownerId, 0);
   key.writeUIntBE(number, 4, 6);

@@ -137,6 +137,33 @@ export function visitShares(
   }
 }
 
+/**
+ * The row of a span, which was read by `decodeSpan`, for another store, in which segments have numbers so much higher, and
+ * times are so much later. Of segments that are not `there` it says nothing: entries that are gone needed them.
+ */
+export function movedSpan(
+  row: Buffer,
+  there: (segment: number) => boolean,
+  segments: number,
+  ms: number,
+): Buffer {
+  const moved = Buffer.alloc(row.length);
+  row.copy(moved, 0, 0, HEAD_BYTES);
+  moved.writeUIntBE(Math.max(0, row.readUIntBE(0, 6) + ms), 0, 6);
+  moved.writeUIntBE(Math.max(0, row.readUIntBE(6, 6) + ms), 6, 6);
+  let to = HEAD_BYTES;
+  for (let at = HEAD_BYTES; at < row.length; at += SHARE_BYTES) {
+    const segment = row.readUIntBE(at, 6);
+    if (!there(segment)) continue;
+    moved.writeUIntBE(segment + segments, to, 6);
+    row.copy(moved, to + 6, at + 6, at + SHARE_BYTES);
+    to += SHARE_BYTES;
+  }
+  const filtered = row.readUInt32BE(20) >= FILTERED ? FILTERED : 0;
+  moved.writeUInt32BE((to - HEAD_BYTES) / SHARE_BYTES + filtered, 20);
+  return moved.subarray(0, to);
+}
+
 /** The span of an offset. */
 export function spanOf(offset: number): number {
   return Math.floor(offset / SPAN_ENTRIES);

@@ -62,7 +62,7 @@ export class Places {
       const place = this.places.get(group);
       const name = Buffer.from(group);
       if (place === undefined) this.rows.remove(this.id, KIND_PLACE, name);
-      else this.rows.put(this.id, KIND_PLACE, name, encode(place));
+      else this.rows.put(this.id, KIND_PLACE, name, encodePlace(place));
     }
     this.changed.clear();
   }
@@ -84,7 +84,8 @@ export function decodePlace(value: Buffer): Place | null {
   return { offset, movedMs: value.readUIntBE(8, 6) };
 }
 
-function encode({ offset, movedMs }: Place): Buffer {
+/** The value of its row. */
+export function encodePlace({ offset, movedMs }: Place): Buffer {
   const row = Buffer.alloc(ROW_BYTES);
   row.writeDoubleBE(offset, 0);
   row.writeUIntBE(movedMs, 8, 6);
