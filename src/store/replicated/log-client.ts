@@ -31,7 +31,7 @@ export interface LogReader {
 
 /** Reading that goes on until it is stopped. */
 export interface Following {
-  /** Stops; when it has resolved, the reader is given nothing any more. */
+  /** Stops; when it has resolved, the reader is given nothing any more, and has taken what it was given. */
   stop(): Promise<void>;
 }
 

@@ -237,6 +237,26 @@ export function logClientContract(
       });
     });
 
+    describe('stopping', () => {
+      it('waits for the reader to take what it was given', async () => {
+        await fill(log, 1, 3);
+        const reader = new KeepingReader();
+        reader.hold = true;
+        const following = log.follow(1, reader);
+        await expect.poll(() => reader.entered.length).toBeGreaterThan(0);
+        let stopped = false;
+        const stopping = following.stop().then(() => {
+          stopped = true;
+        });
+        // As long as any other call takes.
+        await log.state();
+        await (await open()).state();
+        expect(stopped).toBe(false);
+        reader.release();
+        await stopping;
+      });
+    });
+
     describe('trimming', () => {
       it('drops what lies below a place, and no more', async () => {
         await fill(log, 1, 10);

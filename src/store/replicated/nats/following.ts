@@ -34,6 +34,8 @@ export class NatsFollowing implements Following {
   /** The place of the record that the reader is given next. */
   private next: number;
   private pull: Pull | null = null;
+  /** Until the reader has taken what it was given last. */
+  private handing: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(way: NatsWay, stream: string, first: First, from: number, reader: LogReader) {
@@ -45,10 +47,10 @@ export class NatsFollowing implements Following {
     void this.run();
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.stopped = true;
     this.pull?.end();
-    return Promise.resolve();
+    await this.handing;
   }
 
   private async run(): Promise<void> {
@@ -86,7 +88,8 @@ export class NatsFollowing implements Following {
       const entries = this.stopped ? null : await pull.take();
       if (entries === null || this.stopped) break;
       this.next += entries.length;
-      await this.reader.entries(entries);
+      this.handing = this.reader.entries(entries);
+      await this.handing;
     }
     this.pull = null;
     pull.end();
