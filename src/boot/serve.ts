@@ -9,6 +9,7 @@ import type { ClusterView } from '../management/cluster/cluster-view.ts';
 import type { AccessSettings } from '../server/access-settings.ts';
 import { BOUNDLESS, type Machine, thisMachine } from '../server/backpressure/machine.ts';
 import type { LogSpace } from '../server/backpressure/resource-monitor.ts';
+import type { GroupPlaces } from '../server/group-places.ts';
 import type { ListenAddress } from '../server/listen/listener.ts';
 import type { ServerPorts } from '../server/ports.ts';
 import { Server, type Surroundings } from '../server/server.ts';
@@ -50,6 +51,8 @@ export interface RunningBroker {
   takeProxied?(socket: Socket): void;
   /** The time that its queues live by, ms. */
   timeMs?(): number;
+  /** What speaks AMQP in it. */
+  readonly server?: Server;
   /** Its ports for tools, which take what another node has handed on. */
   readonly tools?: Tools;
   /** Takes no more connections, tells those there are 320 with this reason, finishes the commit. */
@@ -69,6 +72,7 @@ export interface Start {
   /** Given for one that leads others, with what its tools see of them. */
   readonly lead?: Lead;
   readonly cluster?: ClusterView;
+  readonly groups?: GroupPlaces;
   /** The ports of tools where they are open already. */
   readonly ports?: LentPorts;
 }
@@ -108,7 +112,7 @@ interface Recovered {
 
 /** Makes the server over the store, and takes in what files and the program around it declare. */
 function recover(start: Start): Recovered {
-  const { settings, logger, version, definitions, opened, embedding, lead } = start;
+  const { settings, logger, version, definitions, opened, embedding, lead, groups } = start;
   const { store, scratch } = opened;
   const access = { ...accessSettings(settings), ...embedding?.access };
   // An operator that brings users wants no other user, least of all one with a well-known password.
@@ -116,6 +120,7 @@ function recover(start: Start): Recovered {
   const around = {
     ...surroundings(settings, opened, embedding),
     ...(lead === undefined ? {} : leading(lead)),
+    ...(groups === undefined ? {} : { groups }),
   };
   const clock = embedding?.clock ?? systemClock;
   const server = new Server(store, settings, access, logger, clock, version, around);
@@ -181,7 +186,7 @@ async function serve(start: Start, recovered: Recovered): Promise<RunningBroker>
   const takeProxied = (socket: Socket): void => server.proxied.accept(socket);
   const timeMs = (): number => server.broker.core.time.now();
   const { firstUser } = server;
-  return { addresses, firstUser, failed, renewTls, takeProxied, timeMs, tools, close };
+  return { addresses, firstUser, failed, renewTls, takeProxied, timeMs, server, tools, close };
 }
 
 /** What copies the data of a broker that runs. */

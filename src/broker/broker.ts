@@ -3,6 +3,7 @@
 
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
+import { MAIN_GROUP } from '../util/system/main-group.ts';
 import { Access } from './access/access.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
@@ -10,6 +11,7 @@ import { checkVhostMetadata, type VhostMetadata } from './access/vhost-metadata.
 import { Alarms } from './core/alarms.ts';
 import { BrokerCore, type CoreListener, type CoreOptions } from './core/core.ts';
 import { BrokerEvents } from './core/events.ts';
+import { Refusal } from './errors.ts';
 import type { FirstStart } from './first-start.ts';
 import { GlobalParameters } from './policy/parameters.ts';
 import { PolicyRows } from './policy/policy-rows.ts';
@@ -21,6 +23,7 @@ import { Rates } from './stats/rates.ts';
 import { VhostDeletions } from './vhost/deletions.ts';
 import { DefinitionRows } from './vhost/topology-rows.ts';
 import { Vhost } from './vhost/vhost.ts';
+import { awayText } from './vhost-place.ts';
 
 /** What the server is told by the broker. */
 export interface BrokerListener extends CoreListener {
@@ -42,10 +45,12 @@ export class Broker {
   readonly changes = new BrokerEvents();
   readonly rates = new Rates();
   readonly history = new History();
+  private readonly listener: BrokerListener;
 
   constructor(store: Store, clock: Clock, listener: BrokerListener, options: CoreOptions = {}) {
     const core = new BrokerCore(store, clock, listener, options);
     this.core = core;
+    this.listener = listener;
     const { changes } = this;
     const definitionChanged = (): void => core.definitionChanged();
     this.definitionRows = new DefinitionRows(store, core.setAsideRows, core.line);
@@ -78,11 +83,24 @@ export class Broker {
     return recoverBroker(this, first);
   }
 
-  /** The vhost of that name; throws a Refusal when there is none. */
+  /** The vhost of that name, to act in; throws a Refusal when there is none, or it is in another group. */
   vhost(name: string): Vhost {
+    const vhost = this.listed(name);
+    if (vhost.away !== null) throw new Refusal('in-use', awayText(name, vhost.away));
+    return vhost;
+  }
+
+  /** The vhost of that name, wherever in the cluster it is; throws a Refusal when there is none. */
+  listed(name: string): Vhost {
     const vhost = this.vhosts.get(name);
     if (vhost === undefined) throw this.core.setAsideRows.vhostError(name) ?? noVhost(name);
     return vhost;
+  }
+
+  /** Throws a Refusal in a group that follows another one in what it knows of users and vhosts. */
+  requireDirectory(): void {
+    if (this.core.group === MAIN_GROUP) return;
+    throw new Refusal('in-use', `users and vhosts are changed in the group '${MAIN_GROUP}' alone`);
   }
 
   /** Makes a vhost, or changes what is given of one that is there. Throws a Refusal. */
@@ -101,7 +119,8 @@ export class Broker {
 
   /** Sets all limits of a vhost: those not given are taken away. */
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
-    this.storeVhost(this.vhost(name), { limits: checkLimits(VHOST_LIMITS, limits) });
+    this.requireDirectory();
+    this.storeVhost(this.listed(name), { limits: checkLimits(VHOST_LIMITS, limits) });
   }
 
   /** Changes what is given of a vhost, on disk and in memory; `also` belongs to that change. */
@@ -109,9 +128,18 @@ export class Broker {
     this.access.rows.putVhost({ ...vhost.snapshot(), ...metadata });
     this.core.line.change(() => {
       also();
+      const before = vhost.away;
       vhost.setMetadata(metadata);
       this.core.definitionChanged();
+      if (vhost.away !== null && before === null) {
+        this.listener.connectionsForced(vhost, awayText(vhost.name, vhost.away));
+      }
     });
+  }
+
+  /** Says of a vhost where in the cluster it is, or by which move its contents came into this group. */
+  placeVhost(name: string, change: Pick<VhostMetadata, 'place' | 'arrived'>): void {
+    this.storeVhost(this.listed(name), change);
   }
 
   /** Deletes a vhost with all that is in it and all permissions in it, and ends its connections. */

@@ -146,7 +146,7 @@ export class View {
   }
 
   vhostLimits(vhost: string): VhostLimits {
-    return this.broker.vhost(vhost).metadata.limits;
+    return this.broker.listed(vhost).metadata.limits;
   }
 
   userLimits(user: string): UserLimits {
@@ -179,7 +179,7 @@ export class View {
 
   /** Makes a user; a Refusal when there is one of that name. */
   async addUser(user: NewUser, password: string): Promise<void> {
-    const { access } = this.broker;
+    const { access } = this.owner;
     if (access.user(user.name) !== null) {
       throw new Refusal('invalid', `there is a user '${user.name}' already`);
     }
@@ -188,33 +188,33 @@ export class View {
 
   /** Makes or changes a user; see view/put-user.ts. */
   putUser(name: string, json: JsonObject): Promise<void> {
-    return putUser(this.broker, name, json);
+    return putUser(this.owner, name, json);
   }
 
   deleteUser(name: string): void {
-    this.broker.access.deleteUser(name);
+    this.owner.access.deleteUser(name);
   }
 
   /** The same step by step; resolves when it is done, all in one batch. */
   deleteUserInSteps(name: string): Promise<void> {
-    const steps = this.broker.access.deletingUser(name);
-    return new Promise((resolve) => this.broker.core.slices.whole(steps, resolve));
+    const steps = this.owner.access.deletingUser(name);
+    return new Promise((resolve) => this.owner.core.slices.whole(steps, resolve));
   }
 
   changePassword(name: string, password: string): Promise<void> {
-    return this.broker.access.setPassword(name, password);
+    return this.owner.access.setPassword(name, password);
   }
 
   clearPassword(name: string): void {
-    this.broker.access.clearPassword(name);
+    this.owner.access.clearPassword(name);
   }
 
   setUserTags(name: string, tags: readonly string[]): void {
-    this.broker.access.setUserTags(name, tags);
+    this.owner.access.setUserTags(name, tags);
   }
 
   setUserLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
-    this.broker.access.setUserLimits(name, limits);
+    this.owner.access.setUserLimits(name, limits);
   }
 
   /** Whether that is the password of that user; it counts as one from this machine. */
@@ -232,29 +232,29 @@ export class View {
 
   /** Makes a vhost; a Refusal when there is one of that name. */
   addVhost(name: string, metadata: Partial<VhostMetadata>): void {
-    if (this.broker.vhosts.has(name)) {
+    if (this.owner.vhosts.has(name)) {
       throw new Refusal('invalid', `there is a vhost '${name}' already`);
     }
-    this.broker.putVhost(name, metadata);
+    this.owner.putVhost(name, metadata);
   }
 
   /** Changes what is given of a vhost that is there. */
   changeVhost(name: string, metadata: Partial<VhostMetadata>): void {
-    this.broker.putVhost(this.broker.vhost(name).name, metadata);
+    this.owner.putVhost(this.owner.listed(name).name, metadata);
   }
 
   /** Makes a vhost, or changes what is given of one that is there. */
   putVhost(name: string, metadata: Partial<VhostMetadata>): void {
-    this.broker.putVhost(name, metadata);
+    this.owner.putVhost(name, metadata);
   }
 
   deleteVhost(name: string): void {
-    this.broker.deleteVhost(name);
+    this.owner.deleteVhost(name);
   }
 
   /** The same step by step; resolves when all of it is gone. */
   deleteVhostInSteps(name: string): Promise<void> {
-    return this.broker.vhostDeletions.inSteps(name, () => this.settled());
+    return this.owner.vhostDeletions.inSteps(name, () => this.settled());
   }
 
   /** Resolves when no vhost of that name is being deleted. */
@@ -263,27 +263,27 @@ export class View {
   }
 
   setVhostLimits(name: string, limits: Readonly<Record<string, unknown>>): void {
-    this.broker.setVhostLimits(name, limits);
+    this.owner.setVhostLimits(name, limits);
   }
 
   setPermission(permission: PermissionSnapshot): void {
-    this.broker.access.setPermission(permission);
+    this.owner.access.setPermission(permission);
   }
 
   clearPermission(user: string, vhost: string): void {
     this.user(user);
-    this.broker.vhost(vhost);
-    this.broker.access.clearPermission(user, vhost);
+    this.owner.listed(vhost);
+    this.owner.access.clearPermission(user, vhost);
   }
 
   setTopicPermission(permission: TopicPermissionSnapshot): void {
-    this.broker.access.setTopicPermission(permission);
+    this.owner.access.setTopicPermission(permission);
   }
 
   clearTopicPermission(user: string, vhost: string, exchange?: string): void {
     this.user(user);
-    this.broker.vhost(vhost);
-    this.broker.access.clearTopicPermission(user, vhost, exchange);
+    this.owner.listed(vhost);
+    this.owner.access.clearTopicPermission(user, vhost, exchange);
   }
 
   // --- policies and parameters ---
@@ -314,11 +314,11 @@ export class View {
   }
 
   setGlobalParameter(name: string, value: unknown): void {
-    setGlobalParameter(this.broker, { name, value: value as JsonValue });
+    setGlobalParameter(this.owner, { name, value: value as JsonValue });
   }
 
   clearGlobalParameter(name: string): void {
-    this.broker.globalParameters.clear(name);
+    this.owner.globalParameters.clear(name);
   }
 
   deleteSchedule(vhost: string, name: string): void {
@@ -358,6 +358,12 @@ export class View {
         count = ready;
       });
     return count;
+  }
+
+  /** The broker, for changes of the directory, which a group that follows another one in it refuses. */
+  private get owner(): Broker {
+    this.broker.requireDirectory();
+    return this.broker;
   }
 
   private user(name: string): UserSnapshot {

@@ -4,6 +4,7 @@
 import { isObject } from '../util/json/json.ts';
 import { parseAnswer } from '../util/json/json-input.ts';
 import { jsonText } from '../util/json/json-writer.ts';
+import { MAIN_GROUP } from '../util/system/main-group.ts';
 
 /** What a node is doing. */
 export type Role = 'leader' | 'follower' | 'joining';
@@ -18,6 +19,8 @@ export interface NodeAddress {
 /** One node, as it told of itself last. */
 export interface NodeRow {
   readonly node: string;
+  /** The group of vhosts that it carries. */
+  readonly group: string;
   /** Its name in the HTTP API, such as `leveret@n1`. */
   readonly name: string;
   readonly role: Role;
@@ -45,6 +48,8 @@ export interface NodeRow {
   readonly timeMs: number | null;
 }
 
+const GROUP = /^[A-Za-z0-9-]{1,64}$/;
+
 /** No node tells more, bytes. */
 const TEXT_BYTES_MAX = 4096;
 const SNAPSHOTS_MAX = 16;
@@ -64,7 +69,8 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     return null;
   }
   if (!isObject(value)) return null;
-  const { node, name, role, snapshots, version } = value;
+  // Nodes of earlier versions do not say it.
+  const { node, group = MAIN_GROUP, name, role, snapshots, version } = value;
   const numbers = [
     value['epoch'],
     value['reached'],
@@ -76,12 +82,14 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
   ];
   if (typeof node !== 'string' || typeof name !== 'string' || typeof version !== 'string')
     return null;
+  if (typeof group !== 'string' || !GROUP.test(group)) return null;
   if (typeof role !== 'string' || !ROLES.includes(role)) return null;
   if (!numbers.every(isCount) || !Array.isArray(snapshots) || !snapshots.every(isCount))
     return null;
   const [epoch, reached, applied, last, lagMs, ignored, upMs] = numbers as Seven;
   return {
     node,
+    group,
     name,
     role: role as Role,
     version,

@@ -10,6 +10,7 @@ import { FairSlots } from '../util/fair-slots.ts';
 import type { Guard } from '../util/guard.ts';
 import { setImmediate } from '../util/system/runtime.ts';
 import { PreciseTimer } from '../util/timers.ts';
+import type { ClusterView } from './cluster/cluster-view.ts';
 import type { Context, OpenPort } from './context.ts';
 import { LOCAL_CONNECTIONS_MAX, markLocal } from './http/control-socket.ts';
 import { loadModules } from './http/load-modules.ts';
@@ -61,8 +62,24 @@ export function managementServer(context: Context): ToolServer {
     await buildApp(context, server, take, timeSlice);
     startSampling(context);
     acceptWebSockets(context, server, sockets);
-    return new PathPrefix(context.pathPrefix).around(handler);
+    const below = new PathPrefix(context.pathPrefix).around(handler);
+    return context.cluster === null ? below : besideGroups(context, context.cluster, below);
   });
+}
+
+/** Has other groups of the cluster answer what is theirs. */
+async function besideGroups(
+  context: Context,
+  cluster: ClusterView,
+  handler: Handler,
+): Promise<Handler> {
+  const { ROUTES } = await import('./app.ts');
+  const { HandOn } = await import('./cluster/hand-on.ts');
+  const { besideOthers, OtherGroups } = await import('./cluster/other-groups.ts');
+  const around = { ...context, cluster, servesClients: true, leader: () => null };
+  const { snapshots } = context.view;
+  const groups = new OtherGroups(ROUTES, cluster.group, (vhost) => snapshots.groupOf(vhost));
+  return besideOthers(groups, new HandOn(around), cluster, handler);
 }
 
 /** What a tool's server needs of what is around it. */

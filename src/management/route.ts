@@ -35,6 +35,8 @@ export interface Route {
   readonly probe?: true;
   /** What it takes as a body; left out: some names and values. */
   readonly body?: BodyKind;
+  /** Whether it changes what one group of a cluster decides about for all: users, permissions, vhosts. */
+  readonly directory?: true;
   run(call: Call): Result | Promise<Result>;
 }
 
@@ -60,6 +62,11 @@ export function post(path: string, level: AccessLevel, run: Run, body: BodyKind 
 
 export function remove(path: string, level: AccessLevel, run: Run): Route {
   return { method: 'DELETE', path, level, run };
+}
+
+/** Routes about the directory of a cluster: those that change something go to the group that decides about it. */
+export function ofDirectory(...routes: readonly Route[]): Route[] {
+  return routes.map((route) => (route.method === 'GET' ? route : { ...route, directory: true }));
 }
 
 /** 201 for what is new, 204 for what was there, once it is durable. */

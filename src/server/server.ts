@@ -12,6 +12,7 @@ import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { Guard } from '../util/guard.ts';
+import { MAIN_GROUP } from '../util/system/main-group.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { type AccessSettings, EVERYTHING } from './access-settings.ts';
 import type { AlarmGate } from './backpressure/alarm-gate.ts';
@@ -26,8 +27,10 @@ import type { TimeoutRules } from './channel/delivery-timeouts.ts';
 import { Connection } from './connection/connection.ts';
 import type { Ending } from './connection/ending.ts';
 import { forceClose } from './connection/forced-close.ts';
+import { HandedOver } from './connection/hand-over.ts';
 import type { ConnectionHost } from './connection/host.ts';
 import { NodeLimits } from './connection/node-limits.ts';
+import type { GroupPlaces } from './group-places.ts';
 import type { Acceptor, ListenAddress, Listener } from './listen/listener.ts';
 import { ListenerIntake } from './listen/listener-intake.ts';
 import { openListeners } from './listen/open-listeners.ts';
@@ -67,6 +70,8 @@ export interface Surroundings {
   readonly mayConfirm?: () => boolean;
   /** The time that the queues of this store lived by on another machine, now, ms; null: the time of day counts. */
   readonly timeMs?: number | null;
+  /** Given for a broker of a cluster with several groups of vhosts. */
+  readonly groups?: GroupPlaces;
 }
 
 const ALWAYS = (): boolean => true;
@@ -80,8 +85,7 @@ function actionOf({ consumerTimeoutAction }: ServerSettings): TimeoutRules['acti
 function coreOptions(
   settings: ServerSettings,
   memory: number,
-  scratch: Scratch | null,
-  timeMs: number | null,
+  { scratch = null, timeMs = null, groups }: Surroundings,
 ): CoreOptions {
   const { nodeName, clusterName, defaultQueueType: type } = settings;
   return {
@@ -90,10 +94,15 @@ function coreOptions(
     scratch,
     nodeName,
     clusterName,
+    group: groups?.own ?? MAIN_GROUP,
     defaultQueueType: type === 'classic' ? null : type,
     timeMs,
   };
 }
+
+/** How much may wait for the disk, bytes. */
+const waitingBytesMax = (memory: number): number =>
+  Math.min(WAITING_BYTES_MAX, memory * WAITING_PART);
 
 /** The AMQP server around one broker. */
 export class Server implements BrokerListener, Acceptor, ConnectionHost {
@@ -110,6 +119,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly lines: LineQuota;
   readonly limits: NodeLimits;
   readonly ports: ServerPorts;
+  readonly groups: GroupPlaces | null;
   readonly flow: FlowControl;
   readonly turn: Turn;
   /** The user that this start has made, since the store was empty; null: none. */
@@ -124,6 +134,8 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   readonly streams = new Streams(this);
   /** Those that other nodes of the cluster hand on. */
   readonly proxied = new ProxiedSockets(this);
+  /** Those that other nodes of the cluster serve. */
+  readonly handedOver = new HandedOver();
   private readonly connections = new Set<Connection>();
   private readonly clockWatch: ClockWatch;
   private readonly tls: TlsFiles;
@@ -141,8 +153,8 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
     version: string,
     around: Surroundings = {},
   ) {
-    const { machine = BOUNDLESS, scratch = null, ports = SOUND_PORTS } = around;
-    const { logSpace = null, timeMs = null } = around;
+    const { machine = BOUNDLESS, ports = SOUND_PORTS, logSpace = null } = around;
+    this.groups = around.groups ?? null;
     this.ports = ports;
     this.settings = settings;
     this.log = log;
@@ -158,18 +170,14 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       action: actionOf(settings),
     };
     const memory = memoryLimit(settings, machine.memoryTotal);
-    this.broker = new Broker(store, clock, this, coreOptions(settings, memory, scratch, timeMs));
+    this.broker = new Broker(store, clock, this, coreOptions(settings, memory, around));
     const { core, alarms } = this.broker;
-    this.limits = new NodeLimits(
-      settings.connectionMax,
-      settings.channelMaxPerNode,
-      core.counts,
-      core.nodeName,
-    );
+    const { connectionMax, channelMaxPerNode } = settings;
+    this.limits = new NodeLimits(connectionMax, channelMaxPerNode, core.counts, core.nodeName);
     this.flow = new FlowControl(core.flowQuotas, this.wheel, clock);
     this.clockWatch = new ClockWatch(core, this.wheel, log);
     this.broker.access.login.loopbackUsers = access.loopbackUsers;
-    this.socketLimit = new SocketLimit(settings.connectionMax, machine.socketMax, log, clock);
+    this.socketLimit = new SocketLimit(connectionMax, machine.socketMax, log, clock);
     const { wheel, connections } = this;
     this.watches = new PeerWatches(settings, connections, core, memory, wheel, clock);
     const passage = new PartialBodies(
@@ -183,13 +191,12 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
       changed: () => this.alarmsChanged(),
       stillOn: () => passage.looked(),
     });
-    const waitingBytesMax = Math.min(WAITING_BYTES_MAX, memory * WAITING_PART);
     this.turn = new Turn({
       core,
       clock,
-      wheel,
+      wheel: this.wheel,
       flow: this.flow,
-      storeBackpressure: new StoreBackpressure(core, waitingBytesMax),
+      storeBackpressure: new StoreBackpressure(core, waitingBytesMax(memory)),
       resources: this.resources,
       mayConfirm: around.mayConfirm ?? ALWAYS,
       onFatal: (error) => this.onFatal(error),
@@ -267,6 +274,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   /** Stops accepting, tells every connection why, and waits until all are gone. */
   async closeConnections(reason: string): Promise<void> {
     for (const listener of this.listeners) listener.close();
+    this.handedOver.cut();
     await this.drain(reason);
     for (const listener of this.listeners) listener.cut();
   }

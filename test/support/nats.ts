@@ -102,6 +102,7 @@ export class NatsServers {
       tls: null,
       cluster: 'test',
       group: 'main',
+      secretOf: 'main',
       node: 'n1',
       replicas: this.ports.length,
       logBytesMax: 2 ** 30,

@@ -1,9 +1,8 @@
 // Owns a node of a cluster from its start to its stop: it stands by, leads, and stands by again. Never knows how the log is
 // reached: a LogClient does.
 
-import type { Socket } from 'node:net';
-import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { Neighbours } from '../../cluster/groups/neighbours.ts';
 import { LogLook } from '../../cluster/log-look.ts';
 import type { NodeAddress, NodeRow, Role } from '../../cluster/node-row.ts';
 import { PeerClient } from '../../cluster/peers/peer-client.ts';
@@ -26,11 +25,12 @@ import type {
 import type { LogPlace } from '../../store/replicated/place.ts';
 import { systemClock } from '../../util/clock.ts';
 import { Guard } from '../../util/guard.ts';
-import { jsonText } from '../../util/json/json-writer.ts';
 import { KeptLines } from '../../util/log/kept-lines.ts';
 import { keptLogger } from '../../util/log/safe-logger.ts';
 import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
+import { ownRow } from './own-row.ts';
+import { peerHandlers } from './peer-handlers.ts';
 import { placeOnceAnswered } from './place-of.ts';
 import { openProxyPorts } from './proxy-ports.ts';
 import { StandbyTools } from './standby-tools.ts';
@@ -50,6 +50,8 @@ const STEPPED_DOWN = 'another node is to lead';
 export interface ClusterLog extends LogClient, Channel {
   /** How it is kept now. Rejects with an UnansweredError. */
   facts(): Promise<LogFacts>;
+  /** What nodes of all groups of the cluster tell one another. */
+  readonly allGroups: Channel;
 }
 
 /** A node of a cluster. */
@@ -75,6 +77,7 @@ class Member implements RunningBroker {
   private term: Term | null = null;
   private copies: Copies | null = null;
   private presence: Presence | null = null;
+  private readonly neighbours: Neighbours;
   private peerServer: PeerServer | null = null;
   private peersAt: NodeAddress | null = null;
   private readonly look: LogLook;
@@ -101,6 +104,7 @@ class Member implements RunningBroker {
     });
     this.timing = new Timing(systemClock, (error) => this.fail(error as Error));
     this.look = new LogLook(client, this.timing, this.logger);
+    this.neighbours = new Neighbours(client.allGroups, this.timing, () => this.row);
     this.view = clusterViewOf({
       settings: live.settings,
       look: this.look,
@@ -108,6 +112,11 @@ class Member implements RunningBroker {
       counts: () => this.tally.counts(this.term, this.copies),
       leads: () => this.term?.broker != null,
       stepDown: (user) => this.stepDown(user),
+      leaders: () => this.neighbours.all,
+      wayTo: (group) => this.ports.wayTo(this.leaderOf(group)),
+      place: (vhost, group) => this.term?.groups?.place(vhost, group) ?? null,
+      mainFault: () => this.term?.groups?.fault ?? null,
+      followMain: () => this.term?.followMain() ?? false,
       snapshot: () => this.snapshot(),
     });
     const { logger, timing, view } = this;
@@ -148,6 +157,7 @@ class Member implements RunningBroker {
   /** Releases what it holds besides the tables and the client. */
   async release(): Promise<void> {
     this.presence?.stop();
+    this.neighbours.stop();
     this.look.stop();
     this.copies?.stop();
     await this.ports.close();
@@ -167,32 +177,16 @@ class Member implements RunningBroker {
 
   /** What this node tells the others of itself. */
   private get row(): NodeRow {
-    const { standby, term, live } = this;
+    const { standby, term } = this;
     const place = term?.log.place ?? standby?.follower.place ?? null;
-    const applied = term?.log.appliedSeq ?? standby?.follower.applied.seq ?? 0;
-    // A leader has all that counts, though its tables may take a while.
-    const reached = term?.log.place.seq ?? standby?.follower.reached ?? 0;
     this.epoch = place?.epoch ?? this.epoch;
     this.last = Math.max(this.last, place?.seq ?? 0, standby?.last ?? 0, this.look.last);
-    const { clusterNode, clusterAdvertise } = live.settings;
-    const amqp = term?.broker?.addresses.find(({ key }) => key.startsWith('listeners.'));
-    return {
-      node: clusterNode as string,
-      name: live.settings.nodeName,
-      role: this.role,
-      version: readVersion(),
-      epoch: this.epoch,
-      reached,
-      applied,
-      last: this.last,
-      lagMs: this.look.lagMs(reached),
-      ignored: standby?.follower.ignored ?? 0,
-      amqp: clusterAdvertise ?? (amqp === undefined ? null : reachable(amqp)),
-      peers: this.peersAt,
-      snapshots: this.copies?.places ?? [],
-      upMs: Math.round(systemClock.monotonicMs() - this.startedMs),
-      timeMs: term?.broker?.timeMs?.() ?? this.presence?.time.nowMs ?? null,
-    };
+    const { role, epoch, last, peersAt: peers } = this;
+    const upMs = Math.round(systemClock.monotonicMs() - this.startedMs);
+    const timeMs = term?.broker?.timeMs?.() ?? this.presence?.time.nowMs ?? null;
+    const snapshots = this.copies?.places ?? [];
+    const facts = { role, epoch, last, peers, upMs, snapshots, timeMs };
+    return ownRow(this.live.settings, facts, { standby, term, look: this.look });
   }
 
   private stepDown(user: string): void {
@@ -241,28 +235,14 @@ class Member implements RunningBroker {
 
   private async openPort(): Promise<void> {
     const { host, port } = this.live.settings.clusterListen;
-    const handlers = {
-      status: () => jsonText(this.row),
-      newest: () => this.copies?.keeper.newest ?? null,
-      damaged: async (snapshot: Parameters<Copies['keeper']['damaged']>[0]) =>
-        this.copies?.keeper.damaged(snapshot),
-      upgrades: {
-        amqp: (socket: Socket) => this.handOver(socket, ({ takeProxied }) => takeProxied?.(socket)),
-        http: (socket: Socket) => this.handOver(socket, ({ tools }) => tools?.takeProxied(socket)),
-        'http-local': (socket: Socket) =>
-          this.handOver(socket, ({ tools }) => tools?.takeProxiedLocal(socket)),
-      },
-    };
+    const handlers = peerHandlers({
+      row: () => this.row,
+      copies: () => this.copies,
+      term: () => this.term,
+    });
     const options = { host, port, key: this.key, connectionsMax: PEER_CONNECTIONS_MAX };
     this.peerServer = new PeerServer(options, handlers, this.guard, this.logger, systemClock);
     this.peersAt = await this.peerServer.listen();
-  }
-
-  /** Gives the broker a connection that another node hands on; without a broker, it is cut. */
-  private handOver(socket: Socket, take: (broker: RunningBroker) => void): void {
-    const broker = this.term?.broker;
-    if (broker == null) socket.destroy();
-    else take(broker);
   }
 
   /** The way to the node that leads; null: none is known to, or it is this one. */
@@ -271,10 +251,21 @@ class Member implements RunningBroker {
     const leader = this.nodes
       .filter((each) => each.role === 'leader' && each.running)
       .reduce<SeenNode | null>((a, b) => (a !== null && a.epoch > b.epoch ? a : b), null);
-    const { clusterNode: node } = this.live.settings;
-    if (leader === null || leader.node === node || leader.peers === null) return null;
-    const { host, port } = leader.peers;
-    return new PeerClient({ name: leader.node, host, port, key: this.key, node: node as string });
+    return leader === null || leader.node === this.live.settings.clusterNode
+      ? null
+      : this.wayTo(leader);
+  }
+
+  /** The way to the node that leads another group. */
+  private leaderOf(group: string): PeerClient | null {
+    const node = this.neighbours.leaderOf(group);
+    return node === null ? null : this.wayTo(node);
+  }
+
+  /** The way to a node; null: it is reached nowhere. */
+  private wayTo({ node: name, peers }: NodeRow): PeerClient | null {
+    const node = this.live.settings.clusterNode as string;
+    return peers === null ? null : new PeerClient({ name, ...peers, key: this.key, node });
   }
 
   private async open(): Promise<OpenedStore> {
@@ -342,8 +333,13 @@ class Member implements RunningBroker {
     const { clusterLeaseMs: leaseMs, clusterRenewMs: renewMs } = live.settings;
     logger.info({ epoch: end.place.epoch }, 'this node leads');
     const lease = { leaseMs, renewMs };
-    const timeMs = (): number | null => this.presence?.time.nowMs ?? null;
-    const around = { live, client, logger, lines, timing, logId, lease, view, ports, timeMs };
+    const { neighbours } = this;
+    const around = {
+      ...{ live, client, logger, lines, timing, logId, lease, view, ports, neighbours },
+      timeMs: () => this.presence?.time.nowMs ?? null,
+      leaderOf: (group: string) => this.leaderOf(group),
+      snapshot: () => this.snapshot(),
+    };
     const term = new Term(around, opened, end);
     const copies = this.copiesOf(logId);
     this.term = term;
@@ -356,6 +352,7 @@ class Member implements RunningBroker {
           logger.info({ listener: key, host, port, tls }, 'listening');
         }
         this.presence?.tell();
+        this.neighbours.tell();
       });
     } finally {
       copies.copies(null);
@@ -363,12 +360,6 @@ class Member implements RunningBroker {
       this.term = null;
     }
   }
-}
-
-/** Where clients on other machines may reach a listener, as far as it can be known here. */
-function reachable({ host, port }: ListenAddress): string {
-  if (host === '0.0.0.0' || host === '::') return `${hostname()}:${port}`;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**

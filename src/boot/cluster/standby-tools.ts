@@ -8,8 +8,8 @@ import type { PeerClient } from '../../cluster/peers/peer-client.ts';
 import { peerOf } from '../../cluster/proxy.ts';
 import type { Timing } from '../../cluster/timing.ts';
 import type { LiveSettings } from '../../config/live/live-settings.ts';
-import type { ClusterView } from '../../management/cluster/cluster-view.ts';
-import type { LeaderWay } from '../../management/cluster/hand-on.ts';
+import type { ClusterView, LeaderWay } from '../../management/cluster/cluster-view.ts';
+
 import { isLocal } from '../../management/http/control-socket.ts';
 import type { ToolServer } from '../../management/listen.ts';
 import { StoreError } from '../../store/errors.ts';
@@ -116,7 +116,8 @@ export class StandbyTools implements ToolServers, LentPorts {
     this.stops.push(this.around.timing.every(ms, async () => act()));
   }
 
-  private wayTo(leader: PeerClient | null): LeaderWay | null {
+  /** The way to the HTTP API of a node. */
+  wayTo(leader: PeerClient | null): LeaderWay | null {
     if (leader === null) return null;
     return {
       open: async (client) => {

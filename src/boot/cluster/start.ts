@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { peerKey } from '../../cluster/peers/peer-key.ts';
 import type { LiveSettings } from '../../config/live/live-settings.ts';
 import type { Settings } from '../../config/settings.ts';
+import { MAIN_GROUP } from '../../util/system/main-group.ts';
 import type { RunningBroker } from '../serve.ts';
 import { startMember } from './member.ts';
 
@@ -40,6 +41,7 @@ function natsPlace(settings: Settings) {
     // The loader refuses settings of a cluster without these.
     cluster: settings.clusterName as string,
     group: settings.clusterGroup,
+    secretOf: MAIN_GROUP,
     node: settings.clusterNode as string,
     replicas: settings.clusterReplicas,
     logBytesMax: settings.clusterLogBytesMax,

@@ -1,6 +1,7 @@
 // Owns what tools are shown of the cluster, and may ask of this node in it. Never plays a role in it: member.ts does.
 
 import type { LogLook } from '../../cluster/log-look.ts';
+import type { NodeRow } from '../../cluster/node-row.ts';
 import type { SeenNode } from '../../cluster/presence.ts';
 import type { Settings } from '../../config/settings.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   ClusterLogView,
   ClusterNode,
   ClusterView,
+  LeaderWay,
 } from '../../management/cluster/cluster-view.ts';
 import { StoreError } from '../../store/errors.ts';
 
@@ -21,6 +23,14 @@ export interface MemberFacts {
   /** Whether this node leads. */
   leads(): boolean;
   stepDown(user: string): void;
+  /** The leaders of all groups of the cluster. */
+  leaders(): readonly NodeRow[];
+  wayTo(group: string): LeaderWay | null;
+  /** See ClusterView; null: this node does not lead. */
+  place(vhost: string, group: string): Promise<void> | null;
+  mainFault(): string | null;
+  /** The same of ClusterView; false: this node does not lead. */
+  followMain(): boolean;
   /** Makes a snapshot; resolves with the record up to which it is. Rejects with a StoreError. */
   snapshot(): Promise<number>;
 }
@@ -42,13 +52,24 @@ export function clusterViewOf(facts: MemberFacts): ClusterView {
     log: () => logOf(look),
     counts: () => facts.counts(),
     stepDown: (user, force) => {
-      if (!facts.leads()) throw new StoreError('this node does not lead', 'ask the one that does');
+      if (!facts.leads()) throw notLeading();
       if (!force) requireOther(nodes());
       facts.stepDown(user);
+    },
+    groups: () =>
+      facts.leaders().map(({ group, name, amqp }) => ({ name: group, leader: name, amqp })),
+    wayTo: (group) => facts.wayTo(group),
+    place: (vhost, group) => facts.place(vhost, group) ?? Promise.reject(notLeading()),
+    mainFault: () => facts.mainFault(),
+    followMain: () => {
+      if (!facts.followMain()) throw notLeading();
     },
     snapshot: () => facts.snapshot(),
   };
 }
+
+const notLeading = (): StoreError =>
+  new StoreError('this node does not lead', 'ask the one that does');
 
 /** Throws a StoreError where no node could lead in the place of this one. */
 function requireOther(nodes: readonly ClusterNode[]): void {

@@ -13,6 +13,7 @@ import {
 import { TABLE_ACCESS } from '../../store/tables.ts';
 import type { BrokerEvents } from '../core/events.ts';
 import { ChangeLine } from '../turn/change-line.ts';
+import { readPlace } from '../vhost-place.ts';
 import type { Permission, TopicPermission } from './grants.ts';
 import type { UserSnapshot } from './user.ts';
 import type { VhostSnapshot } from './vhost-metadata.ts';
@@ -21,7 +22,8 @@ import type { VhostSnapshot } from './vhost-metadata.ts';
  * One row of the table of access, see row.ts for keys and values:
  *
  *   'u' user                   name, passwordHash, hashingAlgorithm, tags, limits
- *   'v' vhost                  name, description, tags, defaultQueueType, limits, tracing; going, as it is deleted
+ *   'v' vhost                  name, description, tags, defaultQueueType, limits, tracing; going, as it is deleted;
+ *                              place and arrived, in a cluster with several groups
  *   'p' user vhost             user, vhost, configure, write, read
  *   't' user vhost exchange    user, vhost, exchange, write, read
  */
@@ -149,6 +151,7 @@ export class AccessRows {
       if (lists.length > 0 && (typeof row['limits'] !== 'object' || row['limits'] === null)) {
         throw new TypeError('its limits are missing');
       }
+      if (row['place'] !== undefined) readPlace(row['place']);
       return row as T;
     };
     return readRows(this.store, TABLE_ACCESS, [from, to], make, this.aside).map((row) => row.value);

@@ -3,6 +3,7 @@
 
 import { Refusal } from '../errors.ts';
 import { QUEUE_TYPES } from '../queue/types/registry.ts';
+import type { VhostPlace } from '../vhost-place.ts';
 import type { VhostLimits } from './limits.ts';
 import { checkDescription, checkNewName, checkTags } from './names.ts';
 
@@ -15,6 +16,10 @@ export interface VhostMetadata {
   readonly limits: VhostLimits;
   /** Whether what is published and delivered in it is traced. */
   readonly tracing: boolean;
+  /** In which group of a cluster it is; left out: where all are of which nothing is said. */
+  readonly place?: VhostPlace | undefined;
+  /** By which move its contents came into this group; left out: by none. It is said by each group for itself. */
+  readonly arrived?: string | undefined;
 }
 
 /** A vhost as lists show it and as its row holds it. */

@@ -7,6 +7,7 @@ import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import { TABLE_DELAYS, TABLE_KEYS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
+import { MAIN_GROUP } from '../../util/system/main-group.ts';
 import { NODE_NAME } from '../../util/system/node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
 import { KeyRows } from '../queue/duplicates/key-rows.ts';
@@ -61,6 +62,8 @@ export interface CoreOptions {
   readonly nodeName?: string;
   /** What the cluster is called unless a user says otherwise; null: as the node. */
   readonly clusterName?: string | null;
+  /** Which group of vhosts of its cluster this is. */
+  readonly group?: string;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType?: QueueTypeName | null;
   /** The time that the queues of this store lived by on another machine, now, ms; null: the time of day counts. */
@@ -76,6 +79,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly nodeName: string;
   /** What the cluster is called unless a user says otherwise. */
   readonly clusterName: string;
+  /** Which group of vhosts of its cluster this is. */
+  readonly group: string;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType: QueueTypeName | null;
   readonly time: BrokerTime;
@@ -135,6 +140,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
       scratch = null,
       nodeName = NODE_NAME,
       clusterName = null,
+      group = MAIN_GROUP,
       defaultQueueType = null,
       timeMs = null,
     }: CoreOptions = {},
@@ -143,6 +149,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.clock = clock;
     this.nodeName = nodeName;
     this.clusterName = clusterName ?? nodeName;
+    this.group = group;
     this.defaultQueueType = defaultQueueType;
     this.listener = listener;
     this.time = new BrokerTime(clock, store, timeMs);

@@ -36,9 +36,12 @@ export class BrokerEvents {
   listener: ((change: Change) => void) | null = null;
   /** Whether many things change at once, each of no interest by itself. */
   inBulk = false;
+  /** How often something has changed that only an operator changes. */
+  told = 0;
 
   /** Something that only an operator changes. */
   tell(kind: string, act: Act, names: Change['names']): void {
+    this.told += 1;
     this.listener?.({ kind, act, lasting: true, names });
   }
 

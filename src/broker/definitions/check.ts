@@ -16,6 +16,7 @@ import {
   RESERVED_PREFIX,
 } from '../vhost/declare-rules.ts';
 import { Vhost } from '../vhost/vhost.ts';
+import { awayText } from '../vhost-place.ts';
 import type { BindingDefinition, Definitions, InVhost } from './definition-types.ts';
 import { Causes, type Faults, leftOutLines } from './faults.ts';
 import { inSteps, type Stepwise } from './in-steps.ts';
@@ -62,7 +63,8 @@ class Check {
       this.plan(name, this.broker.vhosts.get(name) ?? new Vhost(name, this.broker));
     });
     const { vhostLimits, parameters, policies } = definitions;
-    for (const each of [vhostLimits, parameters, policies]) {
+    yield* this.each<InVhost<unknown>>(vhostLimits, (item) => this.of(item));
+    for (const each of [parameters, policies]) {
       yield* this.each<InVhost<unknown>>(each, (item) => this.in(item));
     }
     yield* this.checkUsers();
@@ -102,8 +104,16 @@ class Check {
     return planned;
   }
 
-  /** The vhost of an item. */
-  private in({ item, vhost }: InVhost<unknown>): Planned {
+  /** The vhost of an item that comes into it. */
+  private in(each: InVhost<unknown>): Planned {
+    const planned = this.of(each);
+    const { away, name } = planned.vhost;
+    if (away !== null) throw each.item.refusal(awayText(name, away), false);
+    return planned;
+  }
+
+  /** The vhost of an item, wherever in the cluster it is. */
+  private of({ item, vhost }: InVhost<unknown>): Planned {
     const planned = this.planned.get(vhost);
     if (planned !== undefined) return planned;
     const found = this.broker.vhosts.get(vhost);
@@ -120,7 +130,7 @@ class Check {
     yield* inSteps(users, ({ value }) => names.add(value.name));
     for (const each of [permissions, topicPermissions]) {
       yield* this.each<InVhost<{ readonly user: string }>>(each, (permission) => {
-        this.in(permission);
+        this.of(permission);
         const { user } = permission.value;
         if (names.has(user) || this.broker.access.user(user) !== null) return;
         const refused = this.faults.hasRefused('users', user);

@@ -3,6 +3,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { JsonValue } from '../../util/json/json.ts';
+import { MAIN_GROUP } from '../../util/system/main-group.ts';
 import { ALL_RIGHTS } from '../access/grants.ts';
 import { HASHING_SCRYPT, hashPassword } from '../access/password.ts';
 import type { Broker } from '../broker.ts';
@@ -66,7 +67,17 @@ export function* prepareImport(
   const definitions = yield* readInSteps(json, vhost ?? null, faults);
   const left = yield* checkDefinitions(broker, definitions, faults);
   faults.settle();
+  requireDirectory(broker, definitions);
   return { definitions, left, warnings: faults.warnings() };
+}
+
+/** Throws a Refusal where another group decides about some of it. A vhost that is there stays as it is then. */
+function requireDirectory(broker: Broker, definitions: Definitions): void {
+  const { users, vhosts, permissions, topicPermissions, vhostLimits, globalParameters } =
+    definitions;
+  const lists = [users, permissions, topicPermissions, vhostLimits, globalParameters];
+  const isNew = vhosts.some(({ value: { name } }) => !broker.vhosts.has(name));
+  if (isNew || lists.some((list) => list.length > 0)) broker.requireDirectory();
 }
 
 /** Takes in what was prepared, as a long act: all of it is one batch of the store. */
@@ -117,7 +128,7 @@ function* everything(
     else access.putUserWithHash(user, user.passwordHash, user.hashingAlgorithm);
   });
   yield* inSteps(definitions.vhosts, ({ value: { name, ...metadata } }) => {
-    broker.putVhost(name, metadata);
+    if (broker.core.group === MAIN_GROUP) broker.putVhost(name, metadata);
   });
   yield* inVhosts(definitions.vhostLimits, ({ name }, value) => broker.setVhostLimits(name, value));
   yield* inVhosts(definitions.permissions, ({ name: vhost }, value) => {

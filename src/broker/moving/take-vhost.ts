@@ -75,7 +75,8 @@ export async function takeVhost(
   }
 }
 
-function requireEmpty(broker: Broker, vhost: Vhost): void {
+/** Whether there is anything in a vhost beside the predeclared exchanges. */
+export function hasContents(broker: Broker, vhost: Vhost): boolean {
   const { name, queues, exchanges, policies, parameters, schedules } = vhost;
   const empty =
     queues.size === 0 &&
@@ -85,7 +86,12 @@ function requireEmpty(broker: Broker, vhost: Vhost): void {
     !schedules.any &&
     broker.core.setAside.countIn(name) === 0 &&
     !hasDefinitions(broker.core.store, name);
-  if (!empty) throw new Refusal('in-use', `vhost '${name}' is not empty`);
+  return !empty;
+}
+
+function requireEmpty(broker: Broker, vhost: Vhost): void {
+  const { name } = vhost;
+  if (hasContents(broker, vhost)) throw new Refusal('in-use', `vhost '${name}' is not empty`);
   if (underWay.has(vhost)) throw new Refusal('in-use', `vhost '${name}' is on its way already`);
 }
 

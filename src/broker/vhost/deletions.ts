@@ -13,7 +13,7 @@ interface DeletionBroker {
   readonly access: Access;
   readonly definitionRows: DefinitionRows;
   readonly vhosts: Map<string, Vhost>;
-  vhost(name: string): Vhost;
+  listed(name: string): Vhost;
 }
 
 /** One vhost that goes. No list has it any more. */
@@ -79,7 +79,7 @@ export class VhostDeletions {
 
   private begin(name: string): Deletion {
     const { broker } = this;
-    const vhost = broker.vhost(name);
+    const vhost = broker.listed(name);
     this.forceConnections(vhost);
     broker.core.line.begin();
     broker.access.rows.markVhost(vhost.snapshot());

@@ -27,6 +27,7 @@ import { Schedules } from '../schedule/schedules.ts';
 import { Traffic } from '../stats/counts.ts';
 import type { Active, Activity } from '../stats/history/busiest.ts';
 import type { Steps } from '../turn/slices.ts';
+import { type Away, awayFrom } from '../vhost-place.ts';
 import { VhostBindings } from './bindings.ts';
 import { lockedQueue, noQueue, notStream } from './declare-rules.ts';
 import { OwnedQueues } from './owned-queues.ts';
@@ -63,6 +64,7 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   readonly superStreams: SuperStreams;
   /** What is known of it beside what is in it; set by the broker, which stores it. */
   metadata: VhostMetadata = NO_METADATA;
+  away: Away | null = null;
   /** Where copies of all messages go while it is traced, else null. */
   firehose: Firehose | null = null;
   /** What its closed channels and connections have done since the start, and what died in deleted queues. */
@@ -151,8 +153,9 @@ export class Vhost implements QueueHome, ExchangeHome, Active {
   /** Changes what is given. */
   setMetadata(metadata: Partial<VhostMetadata>): void {
     this.metadata = { ...this.metadata, ...metadata };
-    if (!this.metadata.tracing) this.firehose = null;
-    else this.firehose ??= new Firehose(this.broker.core, this);
+    this.away = awayFrom(this.broker.core.group, this.metadata.place);
+    const { tracing } = this.metadata;
+    this.firehose = tracing ? (this.firehose ?? new Firehose(this.broker.core, this)) : null;
   }
 
   snapshot(): VhostSnapshot {

@@ -16,6 +16,7 @@ import { type BrokerCounts, type Deaths, MessageCounts } from '../stats/counts.t
 import { type CountsView, type RateView, valuesOf } from '../stats/rates.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 import type { BindingEnd } from '../vhost/vhost-actor.ts';
+import { AT_MAIN } from '../vhost-place.ts';
 import { type BindingRow, bindingsFrom, bindingsOf, bindingsTo, countFrom } from './bindings.ts';
 import { lookAtAll, type ProcessLevels } from './history/look.ts';
 import { detailOf, headTimestampOf, oldestMs, rowOf, sample } from './queues/any-queue.ts';
@@ -111,6 +112,12 @@ export class Snapshots {
 
   hasVhost(name: string): boolean {
     return this.broker.vhosts.has(name);
+  }
+
+  /** The group of the cluster that a vhost is in; null: there is no such vhost. */
+  groupOf(vhost: string): string | null {
+    const found = this.broker.vhosts.get(vhost);
+    return found === undefined ? null : (found.metadata.place ?? AT_MAIN).group;
   }
 
   /** Throws a Refusal when there is no vhost of that name. */

@@ -7,6 +7,7 @@ import { QueueLatency } from '../queue/latency.ts';
 import { DEFAULT_TYPE, QUEUE_TYPES } from '../queue/types/registry.ts';
 import { MessageCounts } from '../stats/counts.ts';
 import type { Vhost } from '../vhost/vhost.ts';
+import { AT_MAIN, type VhostPlace } from '../vhost-place.ts';
 import { tallyOf } from './queues/any-queue.ts';
 
 /*
@@ -25,6 +26,8 @@ export interface VhostView {
   readonly messages_ready: number;
   readonly messages_unacknowledged: number;
   readonly messages_delayed: number;
+  /** Where in a cluster it is. */
+  readonly place: VhostPlace;
 }
 
 /** A vhost with what its queues add up to. */
@@ -37,6 +40,7 @@ export function* viewVhost(vhost: Vhost): Walk<VhostView> {
     yield null;
   }
   const { name, description, tags, defaultQueueType, tracing } = vhost.snapshot();
+  const { place = AT_MAIN } = vhost.metadata;
   return {
     name,
     description,
@@ -47,6 +51,7 @@ export function* viewVhost(vhost: Vhost): Walk<VhostView> {
     messages_ready: ready,
     messages_unacknowledged: unacked,
     messages_delayed: delayed,
+    place,
   };
 }
 

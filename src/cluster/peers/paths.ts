@@ -3,6 +3,10 @@
 export const STATUS_PATH = '/status';
 export const SNAPSHOT_PATH = '/snapshot';
 
+/** What leaders of the groups of a cluster ask each other for, with parameters; each is answered by a text. */
+export const CALLS = ['/directory', '/departure', '/arrived'] as const;
+export type Call = (typeof CALLS)[number];
+
 /** The protocols that a connection may be handed over to; the last one for the operator of the node that does. */
 export const UPGRADES = ['amqp', 'http', 'http-local'] as const;
 export type Upgrade = (typeof UPGRADES)[number];

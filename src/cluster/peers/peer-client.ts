@@ -7,13 +7,20 @@ import { StoreError } from '../../store/errors.ts';
 import { PreciseTimer } from '../../util/timers.ts';
 import type { SnapshotFacts } from '../snapshots/snapshot-facts.ts';
 import { receiveSnapshot } from './fetch-snapshot.ts';
-import { NODE_HEADER, SNAPSHOT_PATH, STATUS_PATH, type Upgrade } from './paths.ts';
+import { type Call, NODE_HEADER, SNAPSHOT_PATH, STATUS_PATH, type Upgrade } from './paths.ts';
 import { clientReason, clientTls } from './peer-key.ts';
 
 const ANSWER_MS = 10_000;
 const STALL_MS = 30_000;
+/** A question for the directory is held back while there is nothing new; a departure waits for a snapshot. */
+const CALL_MS: Readonly<Record<Call, number>> = {
+  '/directory': 30_000,
+  '/departure': 300_000,
+  '/arrived': 10_000,
+};
 /** A longer status is none. */
 const STATUS_BYTES_MAX = 2 ** 20;
+const CALL_BYTES_MAX = 64 * 2 ** 20;
 const HEADERS_BYTES_MAX = 8 * 1024;
 
 /** A peer, and who asks. */
@@ -32,6 +39,17 @@ export interface PeerAddress {
   readonly stallMs?: number;
 }
 
+/** A request. */
+interface Asked {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The statuses that are no errors. */
+  readonly statuses: readonly number[];
+  readonly signal?: AbortSignal | undefined;
+  /** See PeerAddress. */
+  readonly answerMs?: number;
+}
+
 /** What asks one peer. Each call makes a connection of its own. */
 export class PeerClient {
   private readonly peer: PeerAddress;
@@ -44,14 +62,26 @@ export class PeerClient {
   status(): Promise<string> {
     return this.named(async () => {
       const response = await this.get(STATUS_PATH);
-      const late = new PreciseTimer(() => response.destroy(new Error('it does not go on')));
-      late.set(this.peer.answerMs ?? ANSWER_MS);
-      try {
-        return await textOf(response);
-      } finally {
-        late.clear();
-        response.destroy();
-      }
+      return this.read(response, STATUS_BYTES_MAX);
+    });
+  }
+
+  /**
+   * Asks the leader of another group; resolves with its text, or null: there is nothing new. Rejects with a StoreError that
+   * names the peer, also where `signal` ends it.
+   */
+  call(
+    path: Call,
+    given: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const query = new URLSearchParams(given).toString();
+    return this.named(async () => {
+      const response = await this.get(`${path}?${query}`, {
+        ...{ statuses: [200, 204], signal },
+        answerMs: CALL_MS[path],
+      });
+      return response.statusCode === 204 ? null : this.read(response, CALL_BYTES_MAX);
     });
   }
 
@@ -75,7 +105,7 @@ export class PeerClient {
   open(protocol: Upgrade): Promise<Socket> {
     const headers = { connection: 'Upgrade', upgrade: protocol };
     return this.named(() =>
-      this.ask('/', headers, (request, resolve) => {
+      this.ask({ path: '/', headers, statuses: [] }, (request, resolve) => {
         request.on('upgrade', (_response, socket, head) => {
           socket.on('error', () => socket.destroy());
           // Else a second small write waits until the peer has told of the first, which it may put off for 40 ms.
@@ -87,21 +117,35 @@ export class PeerClient {
     );
   }
 
-  private get(path: string): Promise<IncomingMessage> {
-    return this.ask<IncomingMessage>(path, {}, (request, resolve) => {
+  private async read(response: IncomingMessage, bytesMax: number): Promise<string> {
+    const late = new PreciseTimer(() => response.destroy(new Error('it does not go on')));
+    late.set(this.peer.answerMs ?? ANSWER_MS);
+    try {
+      return await textOf(response, bytesMax);
+    } finally {
+      late.clear();
+      response.destroy();
+    }
+  }
+
+  private get(
+    path: string,
+    { statuses = [200], ...others }: Partial<Asked> = {},
+  ): Promise<IncomingMessage> {
+    const asked = { path, headers: {}, statuses, ...others };
+    return this.ask<IncomingMessage>(asked, (request, resolve) => {
       request.on('response', (response) => {
-        if (response.statusCode === 200) resolve(response);
+        if (statuses.includes(response.statusCode ?? 0)) resolve(response);
       });
     });
   }
 
   /** Sends a request; `listen` resolves with what is wanted of it. */
   private ask<T>(
-    path: string,
-    headers: Readonly<Record<string, string>>,
+    { path, headers, statuses, signal, answerMs = this.peer.answerMs ?? ANSWER_MS }: Asked,
     listen: (request: ClientRequest, resolve: (answer: T) => void) => void,
   ): Promise<T> {
-    const { host, port, key, node, answerMs = ANSWER_MS } = this.peer;
+    const { host, port, key, node } = this.peer;
     return new Promise((resolve, reject) => {
       const request = httpsRequest({
         ...clientTls(key),
@@ -110,6 +154,7 @@ export class PeerClient {
         path,
         headers: { [NODE_HEADER]: node, ...headers },
         agent: false,
+        ...(signal === undefined ? {} : { signal }),
         maxHeaderSize: HEADERS_BYTES_MAX,
       });
       const late = new PreciseTimer(() => request.destroy(new Error('it does not answer')));
@@ -121,7 +166,7 @@ export class PeerClient {
       });
       request.on('response', (response) => {
         end();
-        if (response.statusCode === 200) return;
+        if (statuses.includes(response.statusCode ?? 0)) return;
         reject(new Error(meaningOf(response.statusCode ?? 0)));
         request.destroy();
       });
@@ -156,12 +201,12 @@ function meaningOf(status: number): string {
   return MEANINGS.get(status) ?? `it answers with status ${status}`;
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function textOf(response: IncomingMessage, bytesMax: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of response as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > STATUS_BYTES_MAX) throw new Error('its answer is too long');
+    if (bytes > bytesMax) throw new Error('its answer is too long');
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');

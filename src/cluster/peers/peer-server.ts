@@ -17,7 +17,15 @@ import { setImmediate } from '../../util/system/runtime.ts';
 import { wayOutOf } from '../../util/system/system-error.ts';
 import { PreciseTimer } from '../../util/timers.ts';
 import type { Snapshot } from '../snapshots/snapshot-keeper.ts';
-import { NODE_HEADER, SNAPSHOT_PATH, STATUS_PATH, UPGRADES, type Upgrade } from './paths.ts';
+import {
+  CALLS,
+  type Call,
+  NODE_HEADER,
+  SNAPSHOT_PATH,
+  STATUS_PATH,
+  UPGRADES,
+  type Upgrade,
+} from './paths.ts';
 import { serverReason, serverTls } from './peer-key.ts';
 import { SnapshotSender } from './send-snapshot.ts';
 
@@ -43,6 +51,11 @@ export interface PeerHandlers {
   newest(): Snapshot | null;
   /** A snapshot that was to be sent is not what was written. */
   damaged(snapshot: Snapshot): Promise<void>;
+  /**
+   * Answers a leader of another group: with a text, which may take a while; null: there is nothing new. Rejects where this
+   * node cannot say it now. Left out: this node never can.
+   */
+  call?(path: Call, given: URLSearchParams): Promise<string | null>;
   /** Takes a connection that a peer hands on, what has come of it still unread. Null: this node takes none. */
   readonly upgrades: Readonly<Partial<Record<Upgrade, ((socket: Socket) => void) | null>>>;
 }
@@ -222,14 +235,42 @@ export class PeerServer {
 
   private take(request: IncomingMessage, response: ServerResponse): void {
     const { method, url } = request;
+    const call = this.callOf(url ?? '');
     if (method !== 'GET') {
       response.writeHead(405, { connection: 'close' }).end();
     } else if (url === STATUS_PATH) {
       response.writeHead(200, { 'content-type': 'application/json' }).end(this.handlers.status());
+    } else if (call !== null) {
+      const answered = this.answer(call.path, call.given, response);
+      this.guard.promise('call of a peer', answered, () => response.destroy());
     } else if (url === SNAPSHOT_PATH) {
       const sent = this.sendNewest(request, response);
       this.guard.promise('snapshot', sent, () => response.destroy());
     } else response.writeHead(404).end();
+  }
+
+  /** What a request asks the leader for; null: for something else. */
+  private callOf(url: string): { readonly path: Call; readonly given: URLSearchParams } | null {
+    const end = url.indexOf('?');
+    const path = CALLS.find((each) => each === (end < 0 ? url : url.slice(0, end)));
+    if (path === undefined) return null;
+    return { path, given: new URLSearchParams(end < 0 ? '' : url.slice(end)) };
+  }
+
+  private async answer(
+    path: Call,
+    given: URLSearchParams,
+    response: ServerResponse,
+  ): Promise<void> {
+    try {
+      const text = await this.handlers.call?.(path, given);
+      if (text === undefined) response.writeHead(404).end();
+      else if (text === null) response.writeHead(204).end();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    } catch (error) {
+      this.log.warn({ path, reason: causeText(error) }, 'a call of another group was not answered');
+      if (!response.headersSent) response.writeHead(503).end();
+    }
   }
 
   private async sendNewest(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,7 @@
 // Owns what settings of the cluster ask of one another, once all layers are laid, and what follows from them. Never
 // reads a text.
 
+import { MAIN_GROUP } from '../../util/system/main-group.ts';
 import { ConfigError } from '../config-error.ts';
 import type { Draft } from '../layers/draft.ts';
 import { type Origin, placeOf } from '../origin.ts';
@@ -25,6 +26,13 @@ export function applyClusterRules(draft: Draft, complete: boolean): void {
   const { settings, origins } = draft;
   if (settings.clusterLog === 'nats') {
     if (complete) requireNeeded(draft);
+    if (settings.clusterGroup !== MAIN_GROUP && settings.loadDefinitions.length > 0) {
+      const problem = `the group '${settings.clusterGroup}' takes users and vhosts over from the group ${MAIN_GROUP}`;
+      refuse(draft, 'loadDefinitions', problem, [
+        `set it for the nodes of the group ${MAIN_GROUP} alone`,
+        'and import what is in vhosts of this group by HTTP (POST /api/definitions/{vhost})',
+      ]);
+    }
     if (settings.memory) {
       refuse(draft, 'memory', 'this keeps nothing on disk, and cluster.log = nats needs a disk', [
         'leave it out, or set cluster.log = none',

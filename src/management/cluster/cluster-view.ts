@@ -1,7 +1,9 @@
 // Owns the window on a cluster for tools: its nodes, its log, and the acts of an operator. Never knows how a node comes to
 // know them.
 
+import type { IncomingMessage } from 'node:http';
 import type { Histogram } from '../../util/histogram.ts';
+import type { Joined } from '../../util/proxy/join-sockets.ts';
 
 /** A node of a cluster, as it told of itself last. */
 export interface ClusterNode {
@@ -72,6 +74,21 @@ export interface ClusterCounts {
   readonly snapshotAgeMs: number | null;
 }
 
+/** A group of vhosts of the cluster that a node leads. */
+export interface ClusterGroup {
+  readonly name: string;
+  /** The node that leads it, such as `leveret@n1`. */
+  readonly leader: string;
+  /** Where clients reach it, `host:port`; null: nowhere. */
+  readonly amqp: string | null;
+}
+
+/** The way to the HTTP API of another node. */
+export interface LeaderWay {
+  /** A connection to it, as one of the client of this socket. Rejects with an error that says why there is none. */
+  open(client: IncomingMessage['socket']): Promise<Joined>;
+}
+
 /** The cluster, as one of its nodes sees it. */
 export interface ClusterView {
   readonly name: string;
@@ -88,6 +105,16 @@ export interface ClusterView {
    * take its place, unless `force` is set.
    */
   stepDown(user: string, force: boolean): void;
+  /** The groups of the cluster that are known to be led, by name. */
+  groups(): readonly ClusterGroup[];
+  /** The way to the node that leads another group; null: none is known to. */
+  wayTo(group: string): LeaderWay | null;
+  /** Has a vhost move to a group; resolves once that is decided for good. Rejects with a Refusal. */
+  place(vhost: string, group: string): Promise<void>;
+  /** Why the users and vhosts of the group main cannot be followed; null: they can, or this is that group. */
+  mainFault(): string | null;
+  /** Has this group follow the group main, though that has another log than before. Throws a UserError. */
+  followMain(): void;
   /** Makes a snapshot of this node now; resolves with the record up to which it is. Rejects with a UserError. */
   snapshot(): Promise<number>;
 }

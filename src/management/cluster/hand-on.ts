@@ -18,7 +18,7 @@ import { isLocal } from '../http/control-socket.ts';
 import type { Handler } from '../http/requests.ts';
 import type { HttpSockets } from '../http/sockets.ts';
 import { pathOf } from '../http/target.ts';
-import { type ClusterView, leadingNode } from './cluster-view.ts';
+import { type ClusterView, type LeaderWay, leadingNode } from './cluster-view.ts';
 import { clusterRow, criticalReason } from './rows.ts';
 
 /** So long may it take until an answer of the leader begins. */
@@ -27,12 +27,6 @@ const ANSWER_MS = 300_000;
 const UPGRADED_MAX = 1024;
 /** A line about requests that could not be handed on comes this often at most. */
 const SAY_INTERVAL_MS = 5000;
-
-/** The way to the leader. */
-export interface LeaderWay {
-  /** A connection to its HTTP API, as one of the client of this socket. Rejects with an error that says why there is none. */
-  open(client: IncomingMessage['socket']): Promise<Joined>;
-}
 
 /** What it goes by. */
 export interface HandOnAround {
@@ -46,6 +40,9 @@ export interface HandOnAround {
   /** Null: no node is known to lead. */
   leader(): LeaderWay | null;
 }
+
+/** Says that another group has handed a request on: it goes to no third one. */
+export const HANDED_ON = 'leveret-handed-on';
 
 /** Headers that are about one connection alone (RFC 9110 §7.6.1), and what is said anew. */
 const OF_ONE_HOP: ReadonlySet<string> = new Set([
@@ -84,12 +81,24 @@ export class HandOn {
       answer(response, own);
       return;
     }
-    const way = this.around.leader();
+    this.pass(this.around.leader(), request, response, 'no node of the cluster is known to lead');
+  }
+
+  /** Hands a request on to another node; `missing` says why there is none, where there is none. */
+  pass(
+    way: LeaderWay | null,
+    request: IncomingMessage,
+    response: ServerResponse,
+    missing: string,
+    toOtherGroup = false,
+  ): void {
     if (way === null) {
-      this.refuse(request, response, 'no node of the cluster is known to lead');
+      this.refuse(request, response, missing);
       return;
     }
-    const handed = this.handOn(way, request, response);
+    const headers = headersOf(request);
+    if (toOtherGroup) headers.push(HANDED_ON, 'yes');
+    const handed = this.handOn(way, request, response, headers);
     this.around.guard.promise('request to the leader', handed, () => response.destroy());
   }
 
@@ -121,7 +130,8 @@ export class HandOn {
     return this.around.servesClients ? null : `this node does not lead: ${leader.name} does`;
   }
 
-  private pathOf({ url, socket }: IncomingMessage): string {
+  /** The path of a request, without the prefix of all; '' for one without it. */
+  pathOf({ url, socket }: IncomingMessage): string {
     const path = pathOf(url);
     const { pathPrefix } = this.around;
     if (pathPrefix === '' || isLocal(socket)) return path;
@@ -132,6 +142,7 @@ export class HandOn {
     way: LeaderWay,
     request: IncomingMessage,
     response: ServerResponse,
+    headers: readonly string[],
   ): Promise<void> {
     const { guard } = this.around;
     let upstream: Joined;
@@ -149,7 +160,7 @@ export class HandOn {
     const passed = httpRequest({
       method: request.method,
       path: request.url,
-      headers: headersOf(request),
+      headers,
       setHost: false,
       createConnection: () => upstream,
     });

@@ -87,6 +87,8 @@ export function clusterRow(cluster: ClusterView): object {
       uptime: each.upMs,
       ...standingOf(cluster, { ...each, self: false }),
     })),
+    groups: cluster.groups(),
+    main_fault: cluster.mainFault(),
     log: logRow(cluster),
   };
 }

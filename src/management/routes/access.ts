@@ -9,7 +9,7 @@ import { booleanOf, type Call, textOf } from '../call.ts';
 import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { columnFilter, list, listWhole } from '../listing.ts';
-import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { done, get, ofDirectory, post, put, type Route, remove, saved } from '../route.ts';
 import { ofThisNode } from './overview.ts';
 
 /** An exchange in the path says which one to delete; otherwise the body names it, as in RabbitMQ. */
@@ -21,7 +21,7 @@ const TOPIC_PATHS = [
 /** How lists of permissions are sorted. */
 const GRANT_ORDER = ['vhost', 'user', 'exchange'];
 
-export const USER_ROUTES: readonly Route[] = [
+export const USER_ROUTES: readonly Route[] = ofDirectory(
   get('/whoami', 'management', ({ principal }) => ({ name: principal.name, tags: principal.tags })),
   get('/users', 'administrator', (call) => listWhole(call, call.view.defined.users(), ['name'])),
   get('/users/without-permissions', 'administrator', (call) =>
@@ -83,7 +83,7 @@ export const USER_ROUTES: readonly Route[] = [
     call.view.setUserLimits(name, others);
     return done(call);
   }),
-];
+);
 
 function find(call: Call): JsonObject | null {
   return call.view.defined.user(call.param('user'));
@@ -97,7 +97,7 @@ function limitsOfUser({ name, limits }: JsonObject): object[] {
   return Object.keys(limits as JsonObject).length === 0 ? [] : [{ user: name, value: limits }];
 }
 
-export const VHOST_ROUTES: readonly Route[] = [
+export const VHOST_ROUTES: readonly Route[] = ofDirectory(
   get('/vhosts', 'management', (call) => list(call, vhosts(call), ['name'])),
   get('/vhosts/:vhost', 'administrator', async (call) =>
     showing(call)(await call.walked(call.view.snapshots.vhost(call.vhost()))),
@@ -164,7 +164,7 @@ export const VHOST_ROUTES: readonly Route[] = [
     call.view.setVhostLimits(vhost, others);
     return done(call);
   }),
-];
+);
 
 function* vhosts(call: Call): Rows<object> {
   checkRanges(call, 'invalid_range_parameters');
@@ -172,6 +172,11 @@ function* vhosts(call: Call): Rows<object> {
   for (const vhost of call.view.snapshots.vhosts(call.watchedVhosts())) {
     yield vhost === null ? null : show(vhost);
   }
+}
+
+/** Where in the cluster a vhost is. */
+function placeRow({ group, moving, fault }: VhostView['place']): object {
+  return { group, moving_to: moving?.to ?? null, move_fault: fault === '' ? null : fault };
 }
 
 /** How a call wants vhosts to be shown: what it asks for is read once for all of them. */
@@ -185,10 +190,12 @@ function showing(call: Call): (vhost: VhostView) => object {
     msgRates: rangeOf(call, 'msg_rates'),
     dataRates: rangeOf(call, 'data_rates'),
   };
-  return (vhost) => {
+  const { cluster } = call.context;
+  return ({ place, ...vhost }) => {
     const series = past.ofVhost(vhost.name);
     return {
       ...vhost,
+      ...(cluster === null ? {} : { leveret: placeRow(place) }),
       ...(series === null ? {} : statisticsOfVhost(series, ranges, wanted)),
       metadata: { description: vhost.description, tags: vhost.tags },
       cluster_state: { [snapshots.node]: 'running' },
@@ -196,7 +203,7 @@ function showing(call: Call): (vhost: VhostView) => object {
   };
 }
 
-export const PERMISSION_ROUTES: readonly Route[] = [
+export const PERMISSION_ROUTES: readonly Route[] = ofDirectory(
   get('/permissions', 'administrator', (call) =>
     listWhole(call, call.view.defined.permissions({}), GRANT_ORDER),
   ),
@@ -227,7 +234,7 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     put(path, 'administrator', grantTopic),
     remove(path, 'administrator', revokeTopic),
   ]),
-];
+);
 
 /** The user and the vhost of the path, which must be there. */
 function ends(call: Call): { readonly vhost: string; readonly user: string } {

@@ -8,7 +8,7 @@ import type { ClusterView } from '../cluster/cluster-view.ts';
 import { otherNodeRow, standingOf } from '../cluster/rows.ts';
 import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
-import { done, get, post, put, type Route } from '../route.ts';
+import { done, get, ofDirectory, post, put, type Route } from '../route.ts';
 import { featureFlags } from './feature-flags.ts';
 
 /** The global parameter that is the name of the cluster. */
@@ -47,10 +47,12 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
     }),
   ),
   get('/cluster-name', 'management', (call) => ({ name: clusterName(call) })),
-  put('/cluster-name', 'administrator', (call) => {
-    call.view.setGlobalParameter(CLUSTER_NAME, textOf('name', call.object('name')['name']));
-    return done(call);
-  }),
+  ...ofDirectory(
+    put('/cluster-name', 'administrator', (call) => {
+      call.view.setGlobalParameter(CLUSTER_NAME, textOf('name', call.object('name')['name']));
+      return done(call);
+    }),
+  ),
   get('/version', 'management', (call) => ({ version: call.view.version })),
   get('/extensions', 'management', () => []),
   get('/feature-flags', 'administrator', featureFlags),

@@ -10,7 +10,7 @@ import type { Call } from '../call.ts';
 import { notAuthorised } from '../http-error.ts';
 import { listWhole } from '../listing.ts';
 import { type AccessLevel, REFUSALS } from '../principal.ts';
-import { done, get, post, put, type Route, remove, saved } from '../route.ts';
+import { done, get, ofDirectory, post, put, type Route, remove, saved } from '../route.ts';
 import { walked } from '../time-slice.ts';
 import { CLUSTER_NAME } from './overview.ts';
 
@@ -94,20 +94,24 @@ export const PARAMETER_ROUTES: readonly Route[] = [
     listWhole(call, call.view.defined.globalParameters(), ['name']),
   ),
   get('/global-parameters/:name', 'policymaker', (call) => globalParameter(call)),
-  put('/global-parameters/:name', 'policymaker', (call) => {
-    const { value } = call.object('value');
-    const name = call.param('name');
-    checkGlobal(call);
-    const isNew = call.view.defined.globalParameter(name) === null;
-    call.view.setGlobalParameter(name, value);
-    return saved(call, isNew);
-  }),
-  remove('/global-parameters/:name', 'policymaker', (call) => {
-    checkGlobal(call);
-    globalParameter(call);
-    call.view.clearGlobalParameter(call.param('name'));
-    return done(call);
-  }),
+  ...ofDirectory(
+    put('/global-parameters/:name', 'policymaker', (call) => {
+      const { value } = call.object('value');
+      const name = call.param('name');
+      checkGlobal(call);
+      const isNew = call.view.defined.globalParameter(name) === null;
+      call.view.setGlobalParameter(name, value);
+      return saved(call, isNew);
+    }),
+  ),
+  ...ofDirectory(
+    remove('/global-parameters/:name', 'policymaker', (call) => {
+      checkGlobal(call);
+      globalParameter(call);
+      call.view.clearGlobalParameter(call.param('name'));
+      return done(call);
+    }),
+  ),
 ];
 
 function* parameters(call: Call): Rows<ParameterView> {
@@ -153,7 +157,7 @@ function globalParameter(call: Call): object {
 export const DEFINITION_ROUTES: readonly Route[] = [
   get('/definitions', 'administrator', (call) => exported(call, null)),
   get('/definitions/:vhost', 'administrator', (call) => exported(call, vhostOf(call, 400))),
-  post('/definitions', 'administrator', (call) => imported(call), 'definitions'),
+  ...ofDirectory(post('/definitions', 'administrator', (call) => imported(call), 'definitions')),
   // What old tools call the same.
   get('/all-configuration', 'administrator', (call) => exported(call, null)),
   post('/all-configuration', 'administrator', (call) => imported(call), 'definitions'),

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { PROTOCOL_HEADER } from '../../amqp/constants.ts';
+import { CONNECTION_OPEN, PROTOCOL_HEADER } from '../../amqp/constants.ts';
 import { AmqpError } from '../../amqp/errors.ts';
 import { encodeMethodFrame } from '../../amqp/method-codec.ts';
 import type { MethodFields, MethodName } from '../../amqp/spec.ts';
@@ -13,6 +13,7 @@ import type { Broker } from '../../broker/broker.ts';
 import type { BrokerCore } from '../../broker/core/core.ts';
 import type { Steps } from '../../broker/turn/slices.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
+import { causeText } from '../../store/errors.ts';
 import { assert } from '../../util/assert.ts';
 import { ActGate } from '../backpressure/act-gate.ts';
 import { AlarmGate } from '../backpressure/alarm-gate.ts';
@@ -40,6 +41,7 @@ import { ChannelTable } from './channel-table.ts';
 import { Closing } from './closing.ts';
 import { byBroker, type EndReason, hasHungUp } from './ending.ts';
 import { FrameDispatcher } from './frame-dispatcher.ts';
+import { Handshake, sayAgain } from './hand-over.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { ConnectionHost } from './host.ts';
 import { MethodWaits, type WaitingConnection } from './method-waits.ts';
@@ -78,6 +80,11 @@ export class Connection
   /** The peer has ended its side of the socket. */
   private ended = false;
   private readonly release = new Release(this);
+  private readonly socket: Socket;
+  private readonly unlisten: () => void;
+  /** What the client said in its handshake; null: it need not be said again. */
+  private handshake: Handshake | null;
+  private handedOver = false;
 
   constructor(server: ConnectionHost, socket: Socket, tlsPeer: TlsPeer | null) {
     const { broker, settings } = server;
@@ -98,7 +105,9 @@ export class Connection
     this.acts = new ActGate(this, this.gate, core.slices);
     this.guard = new AlarmGate(broker.alarms, this, this.gate);
     this.closing = new Closing(this, socket, server);
-    listenTo(socket, this, server.peerGuard);
+    this.socket = socket;
+    this.handshake = server.groups?.others === true ? new Handshake() : null;
+    this.unlisten = listenTo(socket, this, server.peerGuard);
   }
 
   /** Whether input is held back. */
@@ -156,10 +165,42 @@ export class Connection
     grants.user.connections.add(this);
     this.server.limits.takeConnection();
     this.state = RUNNING;
+    this.handshake = null;
     this.closing.opened();
     const { logFields: notes } = this.facts;
     if (!this.server.lines.admits('connection opened', ORDINARY_MAX)) return;
     this.log.info({ user: grants.user.name, vhost: vhost.name, ...notes }, 'connection opened');
+  }
+
+  noteHandshake(bytes: Buffer, start: number, end: number): void {
+    this.handshake?.note(bytes, start, end);
+  }
+
+  handOver(group: string, otherwise: AmqpError): void {
+    const { facts, handshake, server } = this;
+    const opening = async (): Promise<Socket> => {
+      if (handshake === null || server.groups === null) throw otherwise;
+      try {
+        const node = await server.groups.open(group, facts);
+        await sayAgain(node, handshake, server.wheel);
+        if (this.state < CLOSING) return node;
+        node.destroy();
+      } catch (cause) {
+        this.log.warn({ group, why: causeText(cause) }, 'connection not handed on');
+      }
+      throw otherwise;
+    };
+    this.waits.forLogin(opening(), CONNECTION_OPEN, (node) => this.giveTo(node));
+  }
+
+  /** From now on the socket is another node's: all that is had for it here is given back. */
+  private giveTo(node: Socket): void {
+    const rest = this.reader.takeRest();
+    this.handedOver = true;
+    this.closing.told = true;
+    this.unlisten();
+    this.dispose();
+    this.server.handedOver.join(this.socket, node, rest);
   }
 
   /** Sends a method on channel 0. */
@@ -347,7 +388,7 @@ export class Connection
   private gone(): void {
     this.server.connectionGone(this);
     const { ending, told } = this.closing;
-    this.server.connectionEnded(this, null, ending);
+    if (!this.handedOver) this.server.connectionEnded(this, null, ending);
     if (told) return;
     const [kind, max] = closedLine(this.openedVhost !== null);
     if (!this.server.lines.admits(kind, max)) return;

@@ -122,6 +122,7 @@ export class FrameDispatcher implements FrameSink {
 
   private connectionMethod(bytes: Buffer, start: number, end: number): void {
     const method = this.decodeOrRefuse(bytes, start, end);
+    if (this.connection.state < RUNNING) this.connection.noteHandshake(bytes, start, end);
     if (!isClientMethod(method)) throw outOfState(this.connection);
     handleConnectionMethod(this.connection, method);
   }

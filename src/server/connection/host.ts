@@ -12,6 +12,7 @@ import type { ServerPorts } from '../ports.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { Turn } from '../turn/turn.ts';
 import type { Ending } from './ending.ts';
+import type { HandedOver } from './hand-over.ts';
 import type { NodeLimits } from './node-limits.ts';
 
 /** The server around a connection. */
@@ -26,6 +27,8 @@ export interface ConnectionHost extends MethodHost {
   readonly turn: Turn;
   readonly settings: ServerSettings;
   readonly limits: NodeLimits;
+  /** The sockets of connections that other nodes serve. */
+  readonly handedOver: HandedOver;
   /** A connection has logged in: its socket gives way to no other any more. */
   connectionKnown(connection: MethodConnection): void;
   /** A connection or one channel of it is closed; null: the connection. */

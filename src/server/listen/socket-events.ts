@@ -13,21 +13,23 @@ export interface SocketOwner {
   dispose(): void;
 }
 
-/** Hands on what happens to a socket until it is closed. */
-export function listenTo(socket: Socket, owner: SocketOwner, guard: Guard): void {
+/** Hands on what happens to a socket until it is closed, or the returned function is called. */
+export function listenTo(socket: Socket, owner: SocketOwner, guard: Guard): () => void {
   const cut = (): unknown => socket.destroy();
   // No wrapper of its own: this is called for each chunk, and the owner catches what frames throw.
-  socket.on('data', (bytes: Buffer) => owner.onData(bytes));
-  socket.on(
-    'end',
-    guard.listener('end of input', () => owner.onEnd(), cut),
-  );
-  socket.on(
-    'error',
-    guard.listener('socket error', (error: Error) => owner.onSocketError(error), cut),
-  );
-  socket.on(
-    'close',
-    guard.listener('closed socket', () => owner.dispose()),
-  );
+  const data = (bytes: Buffer): void => owner.onData(bytes);
+  const end = guard.listener('end of input', () => owner.onEnd(), cut);
+  const failed = (error: Error): void => owner.onSocketError(error);
+  const error = guard.listener('socket error', failed, cut);
+  const close = guard.listener('closed socket', () => owner.dispose());
+  socket.on('data', data);
+  socket.on('end', end);
+  socket.on('error', error);
+  socket.on('close', close);
+  return () => {
+    socket.off('data', data);
+    socket.off('end', end);
+    socket.off('error', error);
+    socket.off('close', close);
+  };
 }

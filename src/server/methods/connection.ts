@@ -10,6 +10,7 @@ import type { LoginAnswer } from '../../broker/access/login-answer.ts';
 import type { User } from '../../broker/access/user.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost/vhost.ts';
+import { type Away, awayText } from '../../broker/vhost-place.ts';
 import { isShort } from '../../util/limits.ts';
 import { AWAITS_OPEN, AWAITS_START_OK, AWAITS_TUNE_OK, RUNNING } from '../states.ts';
 import type { MethodConnection } from './method-connection.ts';
@@ -151,8 +152,23 @@ function open(connection: MethodConnection, method: Method<'connection.open'>): 
       reason: 'no-vhost',
     });
   }
+  const { away } = vhost;
+  if (away !== null) {
+    const error = new AmqpError('CONNECTION_FORCED', awayTextFor(connection, vhost.name, away));
+    if (away.moving || connection.server.groups?.others !== true) throw error;
+    connection.handOver(away.group, error);
+    return;
+  }
   connection.opened(vhost, grants);
   connection.send('connection.open-ok', {});
+}
+
+/** Why a vhost cannot be opened here, and what to do: for a client that may enter it. */
+function awayTextFor({ server }: MethodConnection, vhost: string, away: Away): string {
+  const text = awayText(vhost, away);
+  if (away.moving) return `${text}: connect again in a moment`;
+  const address = server.groups?.addressOf(away.group) ?? null;
+  return address === null ? `${text}, which no node leads now` : `${text}: connect to ${address}`;
 }
 
 function checkConnectionLimits(vhost: Vhost, user: User): void {

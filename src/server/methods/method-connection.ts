@@ -13,6 +13,7 @@ import type { VhostActor } from '../../broker/vhost/vhost-actor.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { ChannelConnection } from '../channel/channel-connection.ts';
 import type { ChannelPeer } from '../channel/channel-details.ts';
+import type { GroupPlaces } from '../group-places.ts';
 import type { LineQuota } from '../log/line-quota.ts';
 import type { TlsPeer } from '../tls/peer.ts';
 import type { Outbox } from '../wire/outbox.ts';
@@ -33,6 +34,8 @@ export interface MethodHost {
   readonly settings: MethodSettings;
   readonly version: string;
   readonly limits: { checkConnection(): void };
+  /** Null: all vhosts are here. */
+  readonly groups: GroupPlaces | null;
   readonly lines: LineQuota;
   readonly turn: {
     /** Keeps what an outbox is given from now on until `batch` is durable. */
@@ -64,6 +67,10 @@ export interface ConnectionChannels {
 /** A connection as its methods see it. */
 export interface MethodConnection extends ChannelConnection {
   readonly server: MethodHost;
+  /** Gives it to the node that leads another group, which has its vhost; where that cannot be, closes it with the error. */
+  handOver(group: string, otherwise: AmqpError): void;
+  /** Keeps what a client says in its handshake, where it may have to be said again to another node. */
+  noteHandshake(bytes: Buffer, start: number, end: number): void;
   readonly log: Logger;
   readonly broker: Broker;
   readonly settings: ChannelConnection['settings'] & MethodSettings;

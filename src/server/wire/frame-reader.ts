@@ -93,6 +93,17 @@ export class FrameReader {
     this.read(at);
   }
 
+  /** What was read and not looked at: another reader goes on with it, and this one reads nothing more. */
+  takeRest(): Buffer {
+    const at = this.pausedAt;
+    const { carry, carried } = this;
+    this.dropCarry();
+    if (at < 0) return carry.subarray(0, carried);
+    const rest = Buffer.from(this.chunk.bytes.subarray(at));
+    this.abandon();
+    return rest;
+  }
+
   /** Lets go of the chunk: nothing more will be read. */
   abandon(): void {
     this.pausedAt = -1;

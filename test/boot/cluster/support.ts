@@ -12,7 +12,7 @@ import { PeerClient } from '../../../src/cluster/peers/peer-client.ts';
 import { peerKey } from '../../../src/cluster/peers/peer-key.ts';
 import { LiveSettings } from '../../../src/config/live/live-settings.ts';
 import { defaultSettings, type Settings } from '../../../src/config/settings.ts';
-import type { LogFacts } from '../../../src/store/replicated/log-client.ts';
+import type { LogFacts, Presence } from '../../../src/store/replicated/log-client.ts';
 import { writeProxyLine } from '../../../src/util/proxy/proxy-line.ts';
 import { MemoryLogClient, SharedLog } from '../../store/replicated/memory-log-client.ts';
 
@@ -22,20 +22,34 @@ type Listener = (part: string, bytes: Buffer) => void;
 
 /** What all nodes share: the log, the machines that seem to keep it, and what nodes tell one another. */
 class Shared {
-  readonly log = new SharedLog();
+  readonly log: SharedLog;
   readonly listeners = new Set<Listener>();
   /** Which of the machines have all of the log. */
   current = [true, true, true];
+
+  constructor(id?: string) {
+    this.log = new SharedLog(id);
+  }
 }
 
 class MemoryClusterLog extends MemoryLogClient implements ClusterLog {
   private readonly shared: Shared;
+  readonly allGroups: Presence;
   /** Whether it is cut off from all others. */
   cut = false;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, listeners: Set<Listener>) {
     super(shared.log, (call) => (this.cut ? call.lose() : call.pass()));
     this.shared = shared;
+    this.allGroups = {
+      tell: (part, bytes) => {
+        if (!this.cut) for (const listener of listeners) listener(part, bytes);
+      },
+      onTold: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
   }
 
   tell(part: string, bytes: Buffer): void {
@@ -125,12 +139,17 @@ export class TestNode {
 /** A cluster with its nodes. */
 export class TestCluster {
   readonly nodes: TestNode[] = [];
-  private readonly shared = new Shared();
+  private readonly shared: Shared;
+  /** What is told among all groups. */
+  private readonly listeners: Set<Listener>;
   /** What each node has told of itself last. */
   readonly rows = new Map<string, NodeRow>();
   private readonly folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-'));
 
-  constructor() {
+  /** `beside`: another group of the same cluster; left out: there is none. */
+  constructor(beside?: TestCluster, id?: string) {
+    this.shared = new Shared(id);
+    this.listeners = beside?.listeners ?? new Set();
     // Copies are checked by a process of the program that runs.
     process.argv[1] = join(import.meta.dirname, '../../../bin/leveret');
     this.shared.listeners.add((_part, bytes) => {
@@ -150,7 +169,7 @@ export class TestCluster {
 
   /** Another side of the log, as that of a program that is no node. */
   client(): MemoryLogClient {
-    return new MemoryClusterLog(this.shared);
+    return new MemoryClusterLog(this.shared, this.listeners);
   }
 
   /** The settings of a node. */
@@ -175,7 +194,7 @@ export class TestCluster {
   /** Starts a node, which follows then. */
   async start(name: string, changes: Partial<Settings> = {}): Promise<TestNode> {
     const settings = this.settings(name, changes);
-    const client = new MemoryClusterLog(this.shared);
+    const client = new MemoryClusterLog(this.shared, this.listeners);
     const live = LiveSettings.of(settings);
     const key = await peerKey(SECRET);
     const logger = pino({ level: 'silent' });

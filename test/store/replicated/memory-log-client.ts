@@ -16,7 +16,7 @@ export const LOG_ID = '0123456789abcdef0123456789abcdef';
 
 /** What all nodes see: the records in one order, and the cell of the lease. */
 export class SharedLog {
-  readonly id = LOG_ID;
+  readonly id: string;
   readonly records: (Buffer | null)[] = [];
   readonly followings = new Set<MemoryFollowing>();
   lease: { readonly revision: number; readonly value: Buffer } | null = null;
@@ -25,6 +25,10 @@ export class SharedLog {
   bytesMax = 2 ** 40;
   /** Whether it refuses a record whose place is not the one that its writer expects. */
   obeys = true;
+
+  constructor(id = LOG_ID) {
+    this.id = id;
+  }
 
   get last(): number {
     return this.records.length;

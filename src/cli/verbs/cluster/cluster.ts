@@ -5,6 +5,7 @@ import { liveCommand } from '../../verb/live.ts';
 import { demoCommand } from './demo.ts';
 import { clusterVerbs } from './live.ts';
 import { newLogCommand } from './new-log.ts';
+import { placeVerb } from './place.ts';
 
 /** The command with all its verbs. */
 export function clusterCommand(): Command {
@@ -12,6 +13,6 @@ export function clusterCommand(): Command {
     .description('Several nodes over one log.')
     .helpOption('-h, --help', 'Show this help.')
     .addCommand(demoCommand());
-  for (const verb of clusterVerbs) cluster.addCommand(liveCommand(verb));
+  for (const verb of [...clusterVerbs, placeVerb]) cluster.addCommand(liveCommand(verb));
   return cluster.addCommand(newLogCommand());
 }

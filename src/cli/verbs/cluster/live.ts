@@ -13,6 +13,8 @@ interface Cluster {
   readonly node: string;
   readonly leader: string | null;
   readonly nodes: readonly ClusterNode[];
+  readonly groups: readonly { name: string; leader: string; amqp: string | null }[];
+  readonly main_fault: string | null;
   readonly log: ClusterLog | null;
 }
 
@@ -68,6 +70,15 @@ export const clusterVerbs: readonly LiveVerb[] = [
     },
   },
   {
+    name: 'follow-main',
+    about:
+      'Have the group of this node follow the group main, though that has another log than before.',
+    run: async (api) => {
+      await api.call('PUT', '/cluster/follow-main');
+      return 'The group takes the users and vhosts of the group main over\n';
+    },
+  },
+  {
     name: 'snapshot',
     about:
       'Make a snapshot of the node that leads, by which nodes can join; any node can be asked.',
@@ -78,12 +89,13 @@ export const clusterVerbs: readonly LiveVerb[] = [
   },
 ];
 
-function statusText({ name, group, node, leader, nodes, log }: Cluster): string {
+function statusText({ name, group, groups, node, leader, nodes, log, ...rest }: Cluster): string {
   const head: readonly (readonly [name: string, value: string])[] = [
     ['Cluster', `${name}, group ${group}`],
     ['Leader', leader ?? 'none is known'],
     ['Seen by', node],
     ...logLines(log),
+    ...(rest.main_fault === null ? [] : [['Main', rest.main_fault] as const]),
   ];
   const rows = nodes.map((each) => ({
     node: each.name,
@@ -100,7 +112,16 @@ function statusText({ name, group, node, leader, nodes, log }: Cluster): string 
     ...['node', 'role', 'epoch', 'applied', 'behind', 'lag', 'snapshot', 'amqp', 'version'],
   ];
   const text = head.map(([what, value]) => `${what.padEnd(10)} ${value}\n`).join('');
-  return `${text}\n${render({ columns, rows }, 'table')}`;
+  const table = render({ columns, rows }, 'table');
+  // One group alone is the one above.
+  if (groups.length < 2) return `${text}\n${table}`;
+  const others = groups.map((each) => ({
+    group: each.name,
+    leader: each.leader,
+    amqp: each.amqp ?? '',
+  }));
+  const of = render({ columns: ['group', 'leader', 'amqp'], rows: others }, 'table');
+  return `${text}\n${table}\n${of}`;
 }
 
 function logLines(log: ClusterLog | null): [string, string][] {

@@ -62,6 +62,9 @@ export class NatsLog implements LogClient, Presence {
   private readonly names: NatsNames;
   private readonly id: string;
   private readonly syncs: boolean | null;
+  /** What nodes of all groups of the cluster tell one another. */
+  readonly allGroups: Presence;
+  private readonly told: Presence;
   private readonly followings = new Set<Following>();
 
   constructor(way: NatsWay, streams: OpenedStreams, findings: NatsFindings) {
@@ -73,6 +76,8 @@ export class NatsLog implements LogClient, Presence {
     this.warnings = [...streams.warnings, ...findings.warnings];
     this.recordBytesMax = Math.min(RECORD_BYTES_MAX, way.payloadMax - HEAD_BYTES);
     this.lease = new NatsLease(way, streams.names.lease);
+    this.told = new NatsTold(way, streams.names.told);
+    this.allGroups = new NatsTold(way, streams.names.toldAll);
   }
 
   async append(parts: readonly Buffer[], previous: number): Promise<number> {
@@ -119,22 +124,11 @@ export class NatsLog implements LogClient, Presence {
   }
 
   tell(part: string, bytes: Buffer): void {
-    if (!PART.test(part)) throw new RangeError(`'${part}' cannot be told: it is no part of a name`);
-    if (bytes.length > TOLD_BYTES_MAX) {
-      throw new RangeError(`${bytes.length} bytes cannot be told: ${TOLD_BYTES_MAX} may be`);
-    }
-    this.way.publish(`${this.names.told}.${part}`, bytes);
+    this.told.tell(part, bytes);
   }
 
   onTold(listener: (part: string, bytes: Buffer) => void): () => void {
-    const prefix = `${this.names.told}.`;
-    const subscribed = this.way.subscribe(`${prefix}*`, ({ subject, data }) => {
-      const part = subject.slice(prefix.length);
-      // Another client of the servers may send anything.
-      if (!PART.test(part) || data.length > TOLD_BYTES_MAX) return;
-      listener(part, Buffer.from(data));
-    });
-    return () => subscribed.end();
+    return this.told.onTold(listener);
   }
 
   /** How the log is kept now. Rejects with an UnansweredError. */
@@ -173,6 +167,36 @@ export class NatsLog implements LogClient, Presence {
     const isFull =
       error instanceof NatsError && error.code === STORE_FAILED && /maximum/.test(error.message);
     return isFull ? new LogFullError((await this.state()).bytesMax) : known(error, this.names.log);
+  }
+}
+
+/** What nodes tell one another, as messages that no stream keeps. */
+class NatsTold implements Presence {
+  private readonly way: NatsWay;
+  private readonly prefix: string;
+
+  constructor(way: NatsWay, subject: string) {
+    this.way = way;
+    this.prefix = `${subject}.`;
+  }
+
+  tell(part: string, bytes: Buffer): void {
+    if (!PART.test(part)) throw new RangeError(`'${part}' cannot be told: it is no part of a name`);
+    if (bytes.length > TOLD_BYTES_MAX) {
+      throw new RangeError(`${bytes.length} bytes cannot be told: ${TOLD_BYTES_MAX} may be`);
+    }
+    this.way.publish(`${this.prefix}${part}`, bytes);
+  }
+
+  onTold(listener: (part: string, bytes: Buffer) => void): () => void {
+    const { prefix } = this;
+    const subscribed = this.way.subscribe(`${prefix}*`, ({ subject, data }) => {
+      const part = subject.slice(prefix.length);
+      // Another client of the servers may send anything.
+      if (!PART.test(part) || data.length > TOLD_BYTES_MAX) return;
+      listener(part, Buffer.from(data));
+    });
+    return () => subscribed.end();
   }
 }
 

@@ -13,6 +13,8 @@ export interface NatsPlace {
   /** Names of the cluster and of its group of vhosts: letters, digits and hyphens. */
   readonly cluster: string;
   readonly group: string;
+  /** The group whose log says what secret all groups of the cluster share. */
+  readonly secretOf: string;
   /** What the connection is called in the servers' lists. */
   readonly node: string;
   /** How many servers keep each record. */
@@ -45,8 +47,10 @@ export interface NatsTls {
 export interface NatsNames {
   readonly log: string;
   readonly lease: string;
-  /** What nodes tell one another, and no stream keeps: a part comes behind it, after a dot. */
+  /** What nodes of the group tell one another, and no stream keeps: a part comes behind it, after a dot. */
   readonly told: string;
+  /** The same of nodes of all groups. */
+  readonly toldAll: string;
 }
 
 /** The last `_` of a stream's name ends that of the cluster, so that a group has none. */
@@ -54,7 +58,7 @@ const CLUSTER = /^[A-Za-z0-9_-]{1,64}$/;
 const GROUP = /^[A-Za-z0-9-]{1,64}$/;
 
 /** The names of a place. Throws a StoreError. */
-export function namesOf({ cluster, group }: NatsPlace): NatsNames {
+export function namesOf({ cluster, group }: Pick<NatsPlace, 'cluster' | 'group'>): NatsNames {
   for (const [what, name, pattern] of [
     ['cluster', cluster, CLUSTER],
     ['group', group, GROUP],
@@ -65,5 +69,6 @@ export function namesOf({ cluster, group }: NatsPlace): NatsNames {
     }
   }
   const suffix = `${cluster}_${group}`;
-  return { log: `LV_${suffix}`, lease: `LVL_${suffix}`, told: `LVT_${suffix}` };
+  const log = `LV_${suffix}`;
+  return { log, lease: `LVL_${suffix}`, told: `LVT_${suffix}`, toldAll: `LVC_${cluster}` };
 }

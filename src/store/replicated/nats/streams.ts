@@ -47,7 +47,8 @@ export interface OpenedStreams {
 /** Has both streams of a place be there. Rejects with a StoreError. */
 export async function openStreams(way: NatsWay, place: NatsPlace): Promise<OpenedStreams> {
   const names = namesOf(place);
-  const log = await patiently(() => found(way, names.log, logSettings(names.log, place)));
+  const secret = await secretOfCluster(way, place);
+  const log = await patiently(() => found(way, names.log, logSettings(names.log, place, secret)));
   checkSettings(names.log, log, logDemands(names.log), place.replicas);
   const lease = await patiently(() => found(way, names.lease, leaseSettings(names.lease, place)));
   checkSettings(names.lease, lease, leaseDemands(names.lease), place.replicas);
@@ -60,6 +61,23 @@ export async function openStreams(way: NatsWay, place: NatsPlace): Promise<Opene
   const warnings: string[] = [];
   await patiently(() => suitRoom(way, names.log, log, place, warnings));
   return { names, id, secret: textOf(metadata[META_SECRET]), warnings };
+}
+
+/** The secret for a new log: that of the group which has it for all, or a new one where this is that group. */
+async function secretOfCluster(way: NatsWay, place: NatsPlace): Promise<string> {
+  const { cluster, group, secretOf } = place;
+  if (group === secretOf) return randomBytes(SECRET_BYTES).toString('hex');
+  const { log } = namesOf({ cluster, group: secretOf });
+  return patiently(async () => {
+    try {
+      const { config } = await way.call(`STREAM.INFO.${log}`, '');
+      return textOf(fieldsOf(fieldsOf(config)['metadata'])[META_SECRET]);
+    } catch (error) {
+      if (!isNatsError(error, STREAM_NOT_FOUND)) throw error;
+      const what = `the cluster ${cluster} has no log of the group ${secretOf}, which knows its users and vhosts`;
+      throw new StoreError(what, `start a node with cluster.group = ${secretOf} first`);
+    }
+  });
 }
 
 /** The settings of a stream, which is made where there is none. */
@@ -93,7 +111,7 @@ const commonSettings = (name: string, { replicas }: NatsPlace) => ({
   allow_direct: false,
 });
 
-const logSettings = (name: string, place: NatsPlace): Fields => ({
+const logSettings = (name: string, place: NatsPlace, secret: string): Fields => ({
   ...commonSettings(name, place),
   description: 'The log of a Leveret cluster: never change it by hand',
   discard: 'new',
@@ -102,7 +120,7 @@ const logSettings = (name: string, place: NatsPlace): Fields => ({
   deny_delete: true,
   metadata: {
     [META_ID]: randomBytes(ID_BYTES).toString('hex'),
-    [META_SECRET]: randomBytes(SECRET_BYTES).toString('hex'),
+    [META_SECRET]: secret,
   },
 });
 

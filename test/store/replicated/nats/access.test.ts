@@ -134,6 +134,7 @@ describe.skipIf(NATS_SERVER === null)('TLS', () => {
     const place = (given: Partial<NatsTls>): Promise<unknown> =>
       openNatsLog({
         ...{ servers: ['127.0.0.1:1'], login: NO_LOGIN, cluster: 'a', group: 'b', node: 'c' },
+        secretOf: 'b',
         ...{ replicas: 1, logBytesMax: 2 ** 20, monitor: [], requireSync: true },
         ...tls(given),
       });

@@ -16,6 +16,7 @@ const NOWHERE: NatsPlace = {
   tls: null,
   cluster: 'test',
   group: 'main',
+  secretOf: 'main',
   node: 'n1',
   replicas: 1,
   logBytesMax: 2 ** 20,

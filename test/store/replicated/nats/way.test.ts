@@ -41,6 +41,7 @@ async function open(server: Server): Promise<NatsWay> {
     tls: null,
     cluster: 'test',
     group: 'main',
+    secretOf: 'main',
     node: 'n1',
     replicas: 1,
     logBytesMax: 2 ** 20,
