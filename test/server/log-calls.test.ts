@@ -59,6 +59,46 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'each 5 s at most',
   },
   { file: 'src/boot/cluster/member.ts', text: 'asked to step down', why: 'once in a term' },
+  {
+    file: 'src/boot/cluster/groups/group-term.ts',
+    text: 'asked to follow the group main',
+    why: 'once for each time that an administrator asks',
+  },
+  {
+    file: 'src/boot/cluster/groups/directory-follower.ts',
+    text: 'were not taken over',
+    why: 'the same once a minute at most, and of what main decides',
+  },
+  {
+    file: 'src/boot/cluster/groups/moves.ts',
+    text: "'a vhost leaves'",
+    why: 'once for each snapshot of a move',
+  },
+  {
+    file: 'src/boot/cluster/groups/moves.ts',
+    text: "'a vhost has arrived'",
+    why: 'once for each move',
+  },
+  {
+    file: 'src/boot/cluster/groups/moves.ts',
+    text: "'a vhost cannot be moved'",
+    why: 'once for each move',
+  },
+  {
+    file: 'src/boot/cluster/groups/moves.ts',
+    text: "'what was in a vhost that is elsewhere is dropped'",
+    why: 'once for each move',
+  },
+  {
+    file: 'src/boot/cluster/groups/moves.ts',
+    text: 'around.logger.warn(',
+    why: 'each 2 s at most, while a vhost is on its way',
+  },
+  {
+    file: 'src/cluster/peers/peer-server.ts',
+    text: 'a call of another group was not answered',
+    why: 'of a node that has proved the secret, which asks twice a second at most',
+  },
   { file: 'src/boot/cluster/standby-tools.ts', text: "'listening'", why: 'once for each port' },
   {
     file: 'src/cluster/proxy.ts',

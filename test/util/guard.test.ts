@@ -279,6 +279,16 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'no peer’s bytes decide what the store’s own timers and callbacks do; a failure there is the end',
   },
   {
+    file: 'src/server/connection/hand-over.ts',
+    text: "node.on('error'",
+    why: 'cuts it',
+  },
+  {
+    file: 'src/server/connection/hand-over.ts',
+    text: 'client.o',
+    why: 'notes that it has gone, or cuts it',
+  },
+  {
     file: 'src/server/listen/proxied-sockets.ts',
     text: 'socket.o',
     why: 'notes that it has gone, or cuts it',

@@ -157,6 +157,7 @@ export class Term {
       },
       snapshot: () => this.snapshotOfAll(),
       leaderOf: (other) => this.around.leaderOf(other),
+      timeOf: (other) => neighbours.timeOf(other),
       isLed: (other) => other === group || neighbours.leaderOf(other) !== null,
     };
   }

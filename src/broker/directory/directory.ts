@@ -35,7 +35,7 @@ export function directoryOf(broker: Broker): Directory {
 }
 
 /** A vhost without what each group says of it for itself. */
-export function listed({ arrived: _, ...vhost }: VhostSnapshot): ListedVhost {
+function listed({ arrived: _, ...vhost }: VhostSnapshot): ListedVhost {
   return vhost;
 }
 

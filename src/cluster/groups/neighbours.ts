@@ -51,6 +51,14 @@ export class Neighbours {
     return this.timing.clock.monotonicMs() - found.atMs < SILENT_MS ? found.row : null;
   }
 
+  /** The time that the queues of a group live by, now, ms; null: it is not known. */
+  timeOf(group: string): number | null {
+    const found = this.leaders.get(group);
+    const timeMs = found?.row.timeMs ?? null;
+    if (found === undefined || timeMs === null) return null;
+    return timeMs + this.timing.clock.monotonicMs() - found.atMs;
+  }
+
   /** The leaders of all groups that are known to have one, by the names of the groups. */
   get all(): readonly NodeRow[] {
     return [...this.leaders.keys()].sort().flatMap((group) => this.leaderOf(group) ?? []);

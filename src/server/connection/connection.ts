@@ -182,11 +182,13 @@ export class Connection
       if (handshake === null || server.groups === null) throw otherwise;
       try {
         const node = await server.groups.open(group, facts);
-        await sayAgain(node, handshake, server.wheel);
+        await sayAgain(node, handshake, server);
         if (this.state < CLOSING) return node;
         node.destroy();
       } catch (cause) {
-        this.log.warn({ group, why: causeText(cause) }, 'connection not handed on');
+        if (server.lines.admits('connection not handed on')) {
+          this.log.warn({ group, why: causeText(cause) }, 'connection not handed on');
+        }
       }
       throw otherwise;
     };

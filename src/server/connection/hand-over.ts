@@ -10,6 +10,7 @@ import {
   FRAME_OVERHEAD_BYTES,
   PROTOCOL_HEADER,
 } from '../../amqp/constants.ts';
+import type { Guard } from '../../util/guard.ts';
 import { type Joined, joinSockets } from '../../util/proxy/join-sockets.ts';
 import { type TimerWheel, WheelTimer } from '../../util/timers.ts';
 
@@ -35,11 +36,21 @@ export class Handshake {
   }
 }
 
+/** What it needs of the server. */
+interface HandOverAround {
+  readonly wheel: TimerWheel;
+  readonly peerGuard: Guard;
+}
+
 /**
  * Says a handshake to another node. Resolves once it has answered all but the last method: what it says then, and later, is
  * still to be read, and for the client. Rejects where it does not; the socket is cut then.
  */
-export function sayAgain(node: Socket, { frames }: Handshake, wheel: TimerWheel): Promise<void> {
+export function sayAgain(
+  node: Socket,
+  { frames }: Handshake,
+  { wheel, peerGuard }: HandOverAround,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen: Buffer = Buffer.alloc(0);
     let skipped = 0;
@@ -47,13 +58,15 @@ export function sayAgain(node: Socket, { frames }: Handshake, wheel: TimerWheel)
     wheel.schedule(late, HANDSHAKE_MS);
     const end = (error: Error | null): void => {
       wheel.cancel(late);
-      node.off('data', take);
+      node.off('data', taken);
       node.off('close', closed);
       if (error === null) return resolve();
       node.destroy();
       reject(error);
     };
-    const closed = (): void => end(new Error('it hangs up'));
+    const cut = (): unknown => node.destroy();
+    const hungUp = (): void => end(new Error('it hangs up'));
+    const closed = peerGuard.listener('end of another node', hungUp, cut);
     const take = (bytes: Buffer): void => {
       seen = Buffer.concat([seen, bytes]);
       while (skipped < SAID_BEFORE && seen.length >= FRAME_HEAD_BYTES) {
@@ -70,7 +83,8 @@ export function sayAgain(node: Socket, { frames }: Handshake, wheel: TimerWheel)
       end(null);
       node.unshift(seen);
     };
-    node.on('data', take);
+    const taken = peerGuard.listener('handshake of another node', take, cut);
+    node.on('data', taken);
     node.on('error', () => node.destroy());
     node.once('close', closed);
     for (const each of [PROTOCOL_HEADER, ...frames]) node.write(each);

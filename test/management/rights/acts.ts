@@ -99,6 +99,11 @@ const OVERVIEW: readonly Act[] = [
   act('GET /cluster', '/cluster', { own: true }),
   act('PUT /cluster/step-down', '/cluster/step-down', { own: true }),
   act('PUT /cluster/snapshot', '/cluster/snapshot', { own: true }),
+  act('PUT /cluster/follow-main', '/cluster/follow-main', { own: true }),
+  act('PUT /cluster/vhosts/:vhost', `/cluster/vhosts/${VHOST}`, {
+    body: { group: 'jobs' },
+    own: true,
+  }),
   act('GET /version', '/version', { own: true }),
   act('GET /leveret/status', '/leveret/status', { own: true }),
   act('GET /leveret/listeners', '/leveret/listeners', { own: true }),

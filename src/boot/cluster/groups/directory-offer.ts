@@ -16,7 +16,7 @@ const HOLD_MS = 10_000;
 const LOOK_MS = 100;
 
 /** The version of the directory that the leader of the group main has now. */
-export function offeredVersion({ broker, logId, epoch }: GroupAround): DirectoryVersion {
+function offeredVersion({ broker, logId, epoch }: GroupAround): DirectoryVersion {
   return { log: logId, epoch, count: broker.changes.told };
 }
 

@@ -24,6 +24,8 @@ export interface GroupAround {
   snapshot(): Promise<number>;
   /** The way to the node that leads another group; null: none is known to. */
   leaderOf(group: string): PeerClient | null;
+  /** The time that the queues of another group live by, now, ms; null: it is not known. */
+  timeOf(group: string): number | null;
   /** Whether a node is known to lead it. */
   isLed(group: string): boolean;
 }

@@ -129,7 +129,7 @@ export class Moves {
       if (hasContents(around.broker, vhost)) await this.drop(vhost);
       const store = await openLmdbStore(folder, { reserveBytes: 0 });
       try {
-        await takeVhost(broker, vhost, store);
+        await takeVhost(broker, vhost, store, { timeThereMs: around.timeOf(from) });
       } finally {
         await store.close();
       }

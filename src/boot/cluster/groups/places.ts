@@ -12,12 +12,12 @@ const ID_BYTES = 8;
 const FAULT_CHARS_MAX = 500;
 
 /** The name of a move that has none yet. */
-export function newMoveId(): string {
+function newMoveId(): string {
   return randomBytes(ID_BYTES).toString('hex');
 }
 
 /** The place of a vhost. */
-export function placeOf(broker: Broker, vhost: string): VhostPlace {
+function placeOf(broker: Broker, vhost: string): VhostPlace {
   return broker.listed(vhost).metadata.place ?? AT_MAIN;
 }
 
