@@ -198,6 +198,7 @@ class ClusterRun extends CrashRun {
   async judge(drainedSpawn) {
     await super.judge(drainedSpawn);
     this.waits.push(...waitsOf(this.windows.splice(0), confirmsOf(this.history)));
+    this.plan.print(`judged: ${JSON.stringify(this.broken)} broken so far`);
   }
 
   // ---- the end ----------------------------------------------------------------------------------
