@@ -111,10 +111,11 @@ export class Cluster {
   place() {
     return {
       servers: this.nats.addresses,
-      credentials: null,
+      login: { credentials: null, user: null, password: null, token: null },
       tls: null,
       cluster: 'crash',
       group: 'main',
+      secretOf: 'main',
       node: 'watch',
       replicas: 3,
       logBytesMax: 0,
