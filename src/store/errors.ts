@@ -43,6 +43,19 @@ export class FailedCommitError extends StoreError {
   }
 }
 
+/** What was committed before is gone: another process has made LMDB write over it. */
+export class LostCommitError extends StoreError {
+  override readonly name = 'LostCommitError';
+
+  constructor(folder: string) {
+    super(
+      `a commit in ${folder} has taken the place of the one before, which was durable: another process has changed LMDB's lock file there`,
+      'keep other programs out of that folder, and restore it from a backup, or in a cluster start the node with an empty one',
+      { damaged: true },
+    );
+  }
+}
+
 /** A disk with less room counts as full. */
 const FULL_BYTES = 2 ** 20;
 

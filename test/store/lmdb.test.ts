@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { StoreError } from '../../src/store/errors.ts';
+import { LostCommitError, StoreError } from '../../src/store/errors.ts';
 import { openLmdbStore } from '../../src/store/lmdb/open.ts';
 import buildDist from '../global-setup.ts';
 import { type Child, startChild } from './children.ts';
@@ -118,6 +118,32 @@ test('a process that opens the files of a store in use takes no commit of it bac
   await commitRow(3);
   for (const n of [1, 2, 3]) expect(store.get(T, Buffer.from([n]))?.toString()).toBe('here');
   await store.close();
+});
+
+test('a commit that takes the place of the one before ends the store, and says what to do', async () => {
+  const folder = newFolder();
+  const store = await openLmdbStore(folder, { reserveBytes: 0 });
+  const put = async (n: number): Promise<void> => {
+    store.put(T, Buffer.from([n]), Buffer.from('here'));
+    await commit(store);
+  };
+  await put(1);
+  // What changes nothing is no commit of LMDB, and says nothing against it.
+  store.remove(T, Buffer.from([9]));
+  await commit(store);
+  const lock = join(folder, 'lock.in-use');
+  const before = readFileSync(lock).subarray(8, 16);
+  await put(2);
+  const file = openSync(lock, 'r+');
+  writeSync(file, before, 0, 8, 8);
+  closeSync(file);
+  store.put(T, Buffer.from([3]), Buffer.from('here'));
+  const failure = new Promise<Error>((resolve) => store.onFailure(resolve));
+  store.seal();
+  const error = await failure;
+  expect(error).toBeInstanceOf(LostCommitError);
+  expect(error.message).toMatch(/has taken the place of the one before.*restore it from a backup/);
+  await expect(store.close()).rejects.toThrow(LostCommitError);
 });
 
 test('the lock file is the same again after a close, and after a crash: a full disk has no room for another', async () => {

@@ -6,9 +6,10 @@ import { assert } from '../../util/assert.ts';
 import { type Batch, REMOVE_RANGE } from '../batch.ts';
 import { freeBytesAt } from '../disk/free-bytes.ts';
 import { Watchdog } from '../disk/watchdog.ts';
-import { FailedCommitError, StuckCommitError } from '../errors.ts';
+import { FailedCommitError, LostCommitError, StuckCommitError } from '../errors.ts';
 import { GatheringStore } from '../gathering-store.ts';
 import type { Store, StoredRow } from '../port.ts';
+import { CommitWatch } from './commit-watch.ts';
 import { showLock } from './environment.ts';
 import { commitReason } from './failures.ts';
 import { indexPuts } from './put-index.ts';
@@ -37,6 +38,7 @@ export class LmdbStore extends GatheringStore implements Store {
   private readonly db: RootDatabase<Buffer, Buffer>;
   private readonly tableKeys: TableKeys;
   private readonly watchdog: Watchdog;
+  private readonly watch: CommitWatch;
   /** Sealed batches whose writing has not begun. */
   private waiting: Batch[];
   /** The batches of the commit under way; empty when there is none. */
@@ -68,6 +70,7 @@ export class LmdbStore extends GatheringStore implements Store {
     this.watchdog = new Watchdog(commitTimeoutMs, () => {
       this.fail(new StuckCommitError(commitTimeoutMs));
     });
+    this.watch = new CommitWatch(db);
     this.waiting = [];
     this.writing = [];
     this.wide = null;
@@ -245,6 +248,7 @@ export class LmdbStore extends GatheringStore implements Store {
     this.watchdog.stop();
     // The next part begins in a turn of its own: others have theirs meanwhile.
     if (this.wide !== null && !this.wide.done) return this.commit();
+    if (!this.watch.committed(this.writing)) return this.fail(new LostCommitError(this.folder));
     this.durable += this.writing.length;
     this.writing = [];
     this.wide = null;
