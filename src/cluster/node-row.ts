@@ -59,7 +59,10 @@ export function nodeRowBytes(row: NodeRow): Buffer {
   return Buffer.from(jsonText(row));
 }
 
-/** Reads a row; null: this is none. */
+/**
+ * Reads a row; null: this is none. Nodes of an earlier version are shown, too: a field that comes later has a value for where
+ * it is not told.
+ */
 export function readNodeRow(bytes: Buffer): NodeRow | null {
   if (bytes.length > TEXT_BYTES_MAX) return null;
   let value: unknown;

@@ -4,6 +4,8 @@
 // With --cluster [--failovers 20] it is a cluster of three nodes and three servers of NATS whose parts fail; --fault names the
 // faults that are to come, in place of all. --netns has each of the six in a network namespace, so that their network can fail,
 // too: on Linux, as root.
+// With --upgrade [--from GITREF] [--brief] [--format] the nodes go from that commit, or from a copy of this build, to this build
+// one after the other, and with --format on to one that writes a later format of tables.
 // --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
@@ -17,6 +19,7 @@ import { BROKEN } from './broken.mjs';
 import { RULES } from './check.mjs';
 import { BROKEN as BROKEN_CLUSTERS } from './cluster/broken.mjs';
 import { runClusterTest } from './cluster/supervise.mjs';
+import { runUpgradeTest } from './cluster/upgrade/supervise.mjs';
 import { runMutants } from './mutants.mjs';
 import { runCrashTest } from './supervise.mjs';
 
@@ -33,6 +36,10 @@ const { values } = parseArgs({
     prove: { type: 'boolean', default: false },
     broken: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
+    upgrade: { type: 'boolean', default: false },
+    from: { type: 'string' },
+    brief: { type: 'boolean', default: false },
+    format: { type: 'boolean', default: false },
     failovers: { type: 'string', default: '20' },
     fault: { type: 'string', multiple: true },
     netns: { type: 'boolean', default: false },
@@ -41,11 +48,8 @@ const { values } = parseArgs({
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
-const { rounds, seed, broker, failovers, netns } = values;
-const faults = (values.fault ?? []).map((name) => ` --fault "${name}"`).join('');
-const again = values.cluster
-  ? `--cluster --failovers ${failovers} --seed ${seed}${netns ? ' --netns' : ''}${faults}`
-  : `--rounds ${rounds} --seed ${seed} --broker ${broker}`;
+const { rounds, seed, broker, failovers, netns, from = null, brief, format } = values;
+const again = `${whatRuns()} --seed ${seed}`;
 console.log(`crash test: ${again}, folder ${folder}`);
 if (values.cluster && !netns) console.log('no network fails in it: --netns has it do so');
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
@@ -53,10 +57,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 if (values.broken) await (values.cluster ? proveBrokenClusters() : proveBroken());
 
 const plan = { leveret: values.leveret, seed, folder, print: (line) => console.log(line) };
-const running = values.cluster
-  ? runClusterTest({ ...plan, failovers: Number(failovers), only: values.fault, netns })
-  : runCrashTest({ ...plan, broker, rounds: Number(rounds) });
-const { violations, broken, counts, history } = await running.catch((error) => {
+const { violations, broken, counts, history } = await start().catch((error) => {
   console.log(`the run could not go on: ${error.message}; journals and log are in ${folder}`);
   process.exit(1);
 });
@@ -67,6 +68,23 @@ const failed = violations.length > 0 || missed.length > 0;
 if (failed) console.log(`journals and the broker's log are in ${folder}; again with ${again}`);
 if (!failed && !values.keep) rmSync(folder, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);
+
+function whatRuns() {
+  if (values.upgrade) {
+    const flags = `${brief ? ' --brief' : ''}${format ? ' --format' : ''}`;
+    return `--upgrade${from === null ? '' : ` --from ${from}`}${flags}`;
+  }
+  if (!values.cluster) return `--rounds ${rounds} --broker ${broker}`;
+  const faults = (values.fault ?? []).map((name) => ` --fault "${name}"`).join('');
+  return `--cluster --failovers ${failovers}${netns ? ' --netns' : ''}${faults}`;
+}
+
+async function start() {
+  if (values.upgrade) return await runUpgradeTest({ ...plan, root: ROOT, from, brief, format });
+  if (!values.cluster) return await runCrashTest({ ...plan, broker, rounds: Number(rounds) });
+  const only = values.fault;
+  return await runClusterTest({ ...plan, failovers: Number(failovers), only, netns });
+}
 
 function printTable(rows) {
   console.log('');

@@ -54,7 +54,7 @@ export const CONFORMANCE = { include: ['test/conformance/**/*.test.ts'] };
 export const ONCE = [
   'test/process/{check,check-log,data-gone,definitions,durability,full-disk,import,repair,verbs}.test.ts',
   'test/{bench,damage,fuzz,ui}/**/*.test.ts',
-  'test/crash/cluster/*.test.ts',
+  'test/crash/cluster/**/*.test.ts',
   'test/examples/cluster.test.ts',
   'test/management/{fields,hostile,rests}.test.ts',
   'test/power/power.test.ts',

@@ -24,14 +24,15 @@ const SIZES = {
 export class Cluster {
   /**
    * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large',
-   *   network: import('./network.mjs').OneMachine }} plan
+   *   network: import('./network.mjs').OneMachine, definitions?: object }} plan
    * @param {(node: Node, event: { msg: string, t: number }) => void} hear
    */
-  constructor({ folder, leveret, dist, size, network }, hear) {
+  constructor({ folder, leveret, dist, size, network, definitions = DEFINITIONS }, hear) {
     this.folder = folder;
     this.leveret = leveret;
     this.dist = dist;
     this.size = size;
+    this.definitions = definitions;
     this.hear = hear;
     this.network = network;
     this.nats = new NatsServers(join(folder, 'nats'), network);
@@ -84,7 +85,7 @@ export class Cluster {
   async setUp() {
     const [first] = this.nodes;
     const file = join(this.folder, 'definitions.json');
-    writeFileSync(file, JSON.stringify(DEFINITIONS));
+    writeFileSync(file, JSON.stringify(this.definitions));
     first.start({ LEVERET_LOAD_DEFINITIONS: file });
     await this.until('the first node leads', () => first.serves > 0);
     first.mayEnd = true;

@@ -26,6 +26,7 @@ const AGAIN_MS = 500;
  * @typedef {object} ClusterPlan
  * @property {string} leveret the path of bin/leveret
  * @property {number} failovers how often another node has to take the lead, besides other faults
+ * @property {string} [dist] the modules that look at what nodes say and have; those of that build unless given
  * @property {readonly string[]} [only] these faults alone, of which there are so many then
  * @property {boolean} [netns] whether the machines are network namespaces, whose cables can be pulled
  * @property {string} seed
@@ -34,20 +35,20 @@ const AGAIN_MS = 500;
  */
 
 /** Runs the whole test: violations and sums of all parts, and the history of the last one. */
-export async function runClusterTest(/** @type {ClusterPlan} */ plan) {
+export async function runClusterTest(/** @type {ClusterPlan} */ plan, Run = ClusterRun) {
   const random = createRandom(`${plan.seed} cluster`);
   const size = random.chance(SMALL_SHARE) ? 'small' : 'large';
   let run = null;
-  const dist = join(dirname(resolve(plan.leveret)), '../dist');
+  const dist = plan.dist ?? join(dirname(resolve(plan.leveret)), '../dist');
   const network = plan.netns ? new Namespaces(MACHINES) : new OneMachine();
   const own = { ...plan, dist, size, network };
   const cluster = new Cluster(own, (node, event) => run.heard(node, event));
-  run = new ClusterRun({ ...plan, broker: 'leveret' }, cluster);
+  run = new Run({ ...plan, broker: 'leveret' }, cluster);
   run.counts[`runs with a ${size} log`] = 1;
   return await cleanly(run);
 }
 
-class ClusterRun extends CrashRun {
+export class ClusterRun extends CrashRun {
   /** Faults of this part, and between which times their effect is looked for. */
   windows = [];
   waits = [];
