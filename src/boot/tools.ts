@@ -1,7 +1,6 @@
 // Owns the wiring of what tools connect to: the HTTP API with the web UI, and the metrics. Never makes
 // the broker: start.ts does.
 
-import { readdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
@@ -19,6 +18,7 @@ import type { Clock } from '../util/clock.ts';
 import type { KeptLines } from '../util/log/kept-lines.ts';
 import { noteTls } from '../util/proxy/handed-on.ts';
 import { WheelTimer } from '../util/timers.ts';
+import { openFiles } from './node-usage.ts';
 import { ToolPorts, type ToolServers } from './tool-ports.ts';
 
 /** The broker that tools look at, and what is around it. */
@@ -207,13 +207,4 @@ export class Tools implements ToolServers {
 /** What asks for TLS on all AMQP listeners must not be got round by another port. */
 function plainWebSocket({ managementWebSocket, tcpListeners }: Settings): boolean {
   return managementWebSocket === 'auto' ? tcpListeners.size > 0 : managementWebSocket === 'on';
-}
-
-/** How many files this process has open; 0 where that cannot be seen. */
-async function openFiles(): Promise<number> {
-  try {
-    return (await readdir('/proc/self/fd')).length;
-  } catch {
-    return 0;
-  }
 }

@@ -46,6 +46,18 @@ export interface NodeRow {
   readonly upMs: number;
   /** The time that queues live by, as it knows it, ms; null: it does not. */
   readonly timeMs: number | null;
+  /** What it uses; null: it does not tell. */
+  readonly usage: NodeUsage | null;
+}
+
+/** What a node uses of its machine, and may: bytes, and files. */
+export interface NodeUsage {
+  readonly memUsed: number;
+  readonly memLimit: number;
+  readonly diskFree: number;
+  readonly diskFreeLimit: number;
+  readonly fdUsed: number;
+  readonly fdTotal: number;
 }
 
 const GROUP = /^[A-Za-z0-9-]{1,64}$/;
@@ -107,7 +119,16 @@ export function readNodeRow(bytes: Buffer): NodeRow | null {
     snapshots: (snapshots as number[]).slice(-SNAPSHOTS_MAX),
     upMs,
     timeMs: isCount(value['timeMs']) ? value['timeMs'] : null,
+    usage: usageIn(value['usage']),
   };
+}
+
+/** Nodes of earlier versions do not tell it. */
+function usageIn(value: unknown): NodeUsage | null {
+  if (!isObject(value)) return null;
+  const { memUsed, memLimit, diskFree, diskFreeLimit, fdUsed, fdTotal } = value;
+  const usage = { memUsed, memLimit, diskFree, diskFreeLimit, fdUsed, fdTotal };
+  return Object.values(usage).every(isCount) ? (usage as unknown as NodeUsage) : null;
 }
 
 type Seven = [number, number, number, number, number, number, number];

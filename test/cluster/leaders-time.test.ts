@@ -17,7 +17,7 @@ class Clock {
 const ROW: NodeRow = {
   ...{ node: 'n1', group: 'main', name: 'leveret@n1', role: 'leader', version: '1', epoch: 5 },
   ...{ reached: 9, applied: 9, last: 9, lagMs: 0, ignored: 0 },
-  ...{ amqp: null, peers: null, snapshots: [], upMs: 0, timeMs: 50_000 },
+  ...{ amqp: null, peers: null, snapshots: [], upMs: 0, timeMs: 50_000, usage: null },
 };
 
 test('it goes on from what the leader told last', () => {

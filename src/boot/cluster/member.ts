@@ -27,6 +27,7 @@ import { systemClock } from '../../util/clock.ts';
 import { Guard } from '../../util/guard.ts';
 import { KeptLines } from '../../util/log/kept-lines.ts';
 import { keptLogger } from '../../util/log/safe-logger.ts';
+import { UsageLook } from '../node-usage.ts';
 import type { RunningBroker } from '../serve.ts';
 import { Copies } from './copies.ts';
 import { ownRow } from './own-row.ts';
@@ -81,6 +82,7 @@ class Member implements RunningBroker {
   private peerServer: PeerServer | null = null;
   private peersAt: NodeAddress | null = null;
   private readonly look: LogLook;
+  private readonly usage: UsageLook;
   private readonly view: ClusterView;
   private stopReason: string | null = null;
   private readonly tally = new Tally();
@@ -104,6 +106,7 @@ class Member implements RunningBroker {
     });
     this.timing = new Timing(systemClock, (error) => this.fail(error as Error));
     this.look = new LogLook(client, this.timing, this.logger);
+    this.usage = new UsageLook(live.settings, this.timing);
     this.neighbours = new Neighbours(client.allGroups, this.timing, () => this.row);
     this.view = clusterViewOf({
       settings: live.settings,
@@ -185,7 +188,8 @@ class Member implements RunningBroker {
     const upMs = Math.round(systemClock.monotonicMs() - this.startedMs);
     const timeMs = term?.broker?.timeMs?.() ?? this.presence?.time.nowMs ?? null;
     const snapshots = this.copies?.places ?? [];
-    const facts = { role, epoch, last, peers, upMs, snapshots, timeMs };
+    const { usage } = this.usage;
+    const facts = { role, epoch, last, peers, upMs, snapshots, timeMs, usage };
     return ownRow(this.live.settings, facts, { standby, term, look: this.look });
   }
 

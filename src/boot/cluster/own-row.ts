@@ -12,7 +12,7 @@ import type { Term } from './term.ts';
 /** What the node knows of itself whatever it does. */
 type OwnFacts = Pick<
   NodeRow,
-  'role' | 'epoch' | 'last' | 'peers' | 'snapshots' | 'upMs' | 'timeMs'
+  'role' | 'epoch' | 'last' | 'peers' | 'snapshots' | 'upMs' | 'timeMs' | 'usage'
 >;
 
 /** What it does now. */

@@ -93,6 +93,7 @@ function nodeOf(seen: SeenNode, own: string): ClusterNode {
     logLastSeq: seen.last,
     upMs: seen.upMs,
     silentMs: seen.silentMs,
+    usage: seen.usage,
   };
 }
 

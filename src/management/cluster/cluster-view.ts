@@ -32,6 +32,15 @@ export interface ClusterNode {
   /** How long it has run, and not given a sign, ms. */
   readonly upMs: number;
   readonly silentMs: number;
+  /** What it uses of its machine, and may: bytes, and files; null: that is not known. */
+  readonly usage: {
+    readonly memUsed: number;
+    readonly memLimit: number;
+    readonly diskFree: number;
+    readonly diskFreeLimit: number;
+    readonly fdUsed: number;
+    readonly fdTotal: number;
+  } | null;
 }
 
 /** A machine that keeps the log. */

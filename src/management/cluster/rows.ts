@@ -46,6 +46,7 @@ export function otherNodeRow(cluster: ClusterView, node: ClusterNode): object {
     ...(node.running
       ? {
           uptime: node.upMs,
+          ...usageOf(node),
           applications: [
             { name: 'rabbit', description: 'RabbitMQ', version: RABBITMQ_VERSION },
             { name: 'leveret', description: 'Leveret', version: node.version },
@@ -53,6 +54,24 @@ export function otherNodeRow(cluster: ClusterView, node: ClusterNode): object {
         }
       : {}),
     leveret: standingOf(cluster, node),
+  };
+}
+
+/** What a node has told of its machine, in RabbitMQ's names. */
+function usageOf({ usage }: ClusterNode): object {
+  if (usage === null) return {};
+  const { memUsed, memLimit, diskFree, diskFreeLimit, fdUsed, fdTotal } = usage;
+  return {
+    mem_used: memUsed,
+    mem_limit: memLimit,
+    // One that does not lead has no publishers to block; this says what it would do.
+    mem_alarm: memUsed >= memLimit,
+    disk_free: diskFree,
+    disk_free_limit: diskFreeLimit,
+    disk_free_alarm: diskFree < diskFreeLimit,
+    fd_used: fdUsed,
+    fd_total: fdTotal,
+    sockets_total: fdTotal,
   };
 }
 

@@ -341,7 +341,8 @@ export function memoryLimit(settings: ResourceSettings, machineTotal: number): n
   return memoryWatermark === 0 ? 0 : memoryWatermark * total;
 }
 
-function diskLimit(settings: ResourceSettings, machineTotal: number): number {
+/** How much of the disk has to stay free. */
+export function diskLimit(settings: ResourceSettings, machineTotal: number): number {
   const { diskFreeLimitBytes, diskFreeLimitRelative } = settings;
   if (diskFreeLimitRelative === null || diskFreeLimitBytes !== DISK_FREE_LIMIT_BYTES) {
     return diskFreeLimitBytes;

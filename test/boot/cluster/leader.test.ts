@@ -15,7 +15,9 @@ beforeAll(async () => {
 afterAll(() => cluster.close());
 
 test('the nodes are listed, the one that answers first, each with what it does in the cluster', async () => {
-  await expect.poll(async () => (await leader.call('GET', '/nodes')).json.length).toBe(2);
+  await expect
+    .poll(async () => (await leader.call('GET', '/nodes')).json[1]?.mem_used, { timeout: 20_000 })
+    .toBeGreaterThan(0);
   const { json } = await leader.call('GET', '/nodes');
   expect(json).toMatchObject([
     {
@@ -32,7 +34,16 @@ test('the nodes are listed, the one that answers first, each with what it does i
         log: { server: 'm0', stream_leader: 'm1', replicas_current: 3, sync_always: true },
       },
     },
-    { name: 'leveret@n2', running: true, type: 'disc', uptime: expect.any(Number) },
+    {
+      name: 'leveret@n2',
+      running: true,
+      type: 'disc',
+      uptime: expect.any(Number),
+      mem_used: expect.any(Number),
+      mem_alarm: false,
+      disk_free: expect.any(Number),
+      fd_used: expect.any(Number),
+    },
   ]);
   const [, { leveret }] = json;
   expect(leveret).toMatchObject({ role: 'follower', amqp: null });
