@@ -168,4 +168,10 @@ export class Broker {
       for (const queue of vhost.queues.values()) queue.sealExactMarks();
     }
   }
+
+  /** The same of a vhost that no client is in, and none comes to for a while. */
+  sealExactMarksOf(vhost: Vhost): void {
+    for (const queue of vhost.queues.values()) queue.sealExactMarks(false);
+    this.core.definitionChanged();
+  }
 }

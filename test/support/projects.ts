@@ -55,6 +55,7 @@ export const ONCE = [
   'test/process/{check,check-log,data-gone,definitions,durability,full-disk,import,repair,verbs}.test.ts',
   'test/{bench,damage,fuzz,ui}/**/*.test.ts',
   'test/crash/cluster/**/*.test.ts',
+  'test/boot/cluster/{groups,moves}.test.ts',
   'test/examples/cluster.test.ts',
   'test/management/{fields,hostile,rests}.test.ts',
   'test/power/power.test.ts',

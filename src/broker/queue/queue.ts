@@ -369,8 +369,8 @@ export class Queue
   }
 
   /** At a clean stop: notes just which messages have been delivered, no more. */
-  sealExactMarks(): void {
-    this.messages.sealExactMarks();
+  sealExactMarks(stops = true): void {
+    this.messages.sealExactMarks(stops);
   }
 
   visitPage(cursor: number, visit: PositionVisitor): number {

@@ -221,7 +221,7 @@ export class Snapshots {
 
   /** One vhost. Throws a Refusal when it is not there. */
   vhost(name: string): Walk<VhostView> {
-    return viewVhost(this.broker.vhost(name));
+    return viewVhost(this.broker.listed(name));
   }
 
   /** All definitions, or those of one vhost, in parts. */

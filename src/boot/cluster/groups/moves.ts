@@ -54,6 +54,7 @@ export class Moves {
     if (vhost === undefined || !leaves || vhost.connections > 0) return jsonText({ later: true });
     // Once this record is durable, no node leads this group that lets clients in, or has let them in and confirms.
     broker.placeVhost(name, {});
+    broker.sealExactMarksOf(vhost);
     await around.durable();
     const record = await around.snapshot();
     around.logger.info({ vhost: name, to: place.moving?.to, record }, 'a vhost leaves');

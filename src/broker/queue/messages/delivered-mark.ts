@@ -111,6 +111,9 @@ export class DeliveredMark {
     const exact = Math.max(cursor, Math.min(this.redeliveredBelow, this.sealed));
     if (!this.needed || exact === this.sealed) return false;
     this.sealed = exact;
+    // Should consumers come again, they wait for a mark above it.
+    this.durable = Math.min(this.durable, exact);
+    this.setFree();
     return true;
   }
 

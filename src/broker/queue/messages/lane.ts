@@ -327,8 +327,11 @@ export class Lane implements EntriesOwner {
   }
 
   /** At a clean stop: notes just which messages have been delivered, no more. */
-  sealExactMark(): void {
-    if (this.out !== null) return this.sealTail();
+  sealExactMark(stops: boolean): void {
+    if (this.out !== null) {
+      if (stops) this.sealTail();
+      return;
+    }
     if (this.mark.sealExact(this.cursor)) this.putMark();
   }
 

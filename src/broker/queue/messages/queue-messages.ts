@@ -331,9 +331,9 @@ export class QueueMessages implements LaneOwner {
     return free;
   }
 
-  /** At a clean stop: notes just which messages have been delivered, no more. */
-  sealExactMarks(): void {
-    for (const lane of this.lanes) lane.sealExactMark();
+  /** No consumer is there: notes just which messages have been delivered, no more. `stops`: none comes again. */
+  sealExactMarks(stops = true): void {
+    for (const lane of this.lanes) lane.sealExactMark(stops);
   }
 
   /** Reads the messages and marks back from the store. */

@@ -341,7 +341,7 @@ export class Stream
     this.changed();
   }
 
-  sealExactMarks(): void {}
+  sealExactMarks(_stops?: boolean): void {}
 
   /** Reads back from the store what it keeps. */
   recover(): void {

@@ -123,6 +123,11 @@ test('whatever is crashed when, a durable mark covers each stored message that w
           durable = Math.min(batches.length - 1, durable + random.below(3));
           mark.durableUpTo(durable);
         }
+        // Consumers left, and others come later.
+        if (random.below(20) === 0) {
+          mark.sealExact(cursor);
+          batches.push({ mark: mark.sealed, tail: batches.at(-1)?.tail ?? 0 });
+        }
         // A crash now brings back the messages of the last durable batch.
         const back = batches[durable] as { mark: number; tail: number };
         expect(back.mark).toBeGreaterThanOrEqual(Math.min(cursor, back.tail));
