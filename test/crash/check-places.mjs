@@ -48,6 +48,8 @@ export function judgeTimes(state, message, queue, list) {
 
 /** A process that was held up for so long may have been given the message before others were. */
 const HELD_UP_US = 200_000;
+/** Peers try again ever more rarely while nothing gets through. */
+const AFTER_PULL_US = 10_000_000;
 /** What came may lie in the socket for so long while its worker reads what is before it, turn after turn: its lease runs meanwhile. */
 export const IN_SOCKET_US = 300_000;
 
@@ -57,12 +59,14 @@ export const IN_SOCKET_US = 300_000;
  */
 export function judgeLeases(state, message, queue, list) {
   if (state.history.queues[queue].leaseMs === undefined) return;
+  const { pulls = [] } = state.history;
   for (const [i, delivery] of list.entries()) {
     const before = list[i - 1];
     if (before === undefined || before.spawn !== delivery.spawn) continue;
     const isBack = before.how === 'requeue' && before.settledAt <= delivery.t + TOLERANCE_US;
     if (isBack || before.conn.leftAt <= delivery.t) continue;
     if (delivery.t - delivery.since > HELD_UP_US) continue;
+    if (pulls.some((pull) => isHeldBy(pull, before) || isHeldBy(pull, delivery))) continue;
     count(state, 'given to another after its lease');
     const earlyUs = before.leaseEnd - delivery.t;
     if (earlyUs <= IN_SOCKET_US) continue;
@@ -72,6 +76,11 @@ export function judgeLeases(state, message, queue, list) {
       `${message.id}: from ${queue} again ${earlyUs} us before its lease is over`,
     );
   }
+}
+
+/** What was sent while a cable was pulled comes all at once, some while after it is plugged in. */
+function isHeldBy({ epoch, from, to }, { spawn, t }) {
+  return spawn === epoch && t >= from && t <= to + AFTER_PULL_US;
 }
 
 /** What of a queue's messages comes in order: those of one publisher and priority, and of one group where there are such. */

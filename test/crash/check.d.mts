@@ -140,6 +140,8 @@ export type History = {
   pauses?: { epoch: number; t: number }[];
   /** Leaders, by their terms, whose lease another node whose clock ran ahead may have taken for over. */
   hurries?: number[];
+  /** When the cables of leaders were pulled, by their terms. */
+  pulls?: { epoch: number; from: number; to: number }[];
   /** The last spawn is the only one that ended by a drain, up to which nothing was killed. */
   drainedSpawn: number;
   queues: Record<string, QueuePlan>;

@@ -385,6 +385,11 @@ test('a lease may be over, prolonged, left or given back before another worker h
   expect(again(prolonged, 100 + 2 * LEASE_US).rules()).toEqual(['I16']);
   const heldUp = held().dlv(1, queue, 1, true, { t: LEASE_US / 2, since: 200 });
   expect(heldUp.settle(1, queue, 'ack').rules(), 'read late').toEqual([]);
+  const pulled = again(held(), 500);
+  pulled.history.pulls = [{ epoch: 0, from: 50, to: 400 }];
+  expect(pulled.rules(), 'no network for a while').toEqual([]);
+  pulled.history.pulls = [{ epoch: 1, from: 50, to: 400 }];
+  expect(pulled.rules(), 'that of another leader').toEqual(['I16']);
 });
 
 test('a lease is broken where it is neither over nor given up', () => {

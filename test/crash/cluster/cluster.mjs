@@ -44,6 +44,8 @@ export class Cluster {
     this.pauses = [];
     /** From when on clocks ran as time does not, so that a lease may end too early, by the epoch of then. */
     this.hurries = [];
+    /** From when to when leaders had no network, by their terms. */
+    this.pulls = [];
     /** What each node has told of itself last. */
     this.rows = new Map();
     /** How many records nodes that follow have ignored, each for itself, as far as they have told. */

@@ -1,6 +1,7 @@
 // What happens to the network of a cluster under load, where its machines have cables of their own: see faults.mjs. No peer is
 // told that a way is cut. Never judges.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { now } from '../client.mjs';
 import { LEASE_MS } from './cluster.mjs';
 
 const ALL = ['s0', 's1', 's2'];
@@ -22,6 +23,7 @@ export const CUTS = [
 
 async function pullLeader({ cluster, random, leaveHost }) {
   const { leader, epoch, network } = cluster;
+  const from = now();
   network.pull(leader.name);
   try {
     await cluster.leadsAfter(epoch);
@@ -29,6 +31,7 @@ async function pullLeader({ cluster, random, leaveHost }) {
     await sleep(random.int(0, 4000));
   } finally {
     network.plug(leader.name);
+    cluster.pulls.push({ epoch, from, to: now() });
   }
 }
 

@@ -192,8 +192,8 @@ export class ClusterRun extends CrashRun {
   }
 
   terms() {
-    const { terms, pauses, hurries } = this.broker;
-    return { terms, pauses, hurries };
+    const { terms, pauses, hurries, pulls } = this.broker;
+    return { terms, pauses, hurries, pulls };
   }
 
   async judge(drainedSpawn) {
