@@ -19,8 +19,9 @@ const MACHINES = ['n0', 'n1', 'n2', 's0', 's1', 's2'];
 const PART_FAULTS = 15;
 const SMALL_SHARE = 0.6;
 const REST_SHARE = 0.15;
-const TRIES = 5;
-const AGAIN_MS = 500;
+const TRIES = 10;
+/** Within this time it is known that a leader is none any more. */
+const AGAIN_MS = 1000;
 
 /**
  * @typedef {object} ClusterPlan
@@ -159,12 +160,14 @@ export class ClusterRun extends CrashRun {
 
   async again(act) {
     for (let tried = 1; ; tried++) {
+      // On a machine that is too busy a lease runs out at any time.
+      await this.broker.until('a node leads', () => this.broker.leader !== null);
       const { epoch } = this.broker;
       try {
         return await act();
       } catch (error) {
-        if (tried === TRIES || this.broker.epoch === epoch) throw error;
         await sleep(AGAIN_MS);
+        if (tried === TRIES || this.broker.epoch === epoch) throw error;
       }
     }
   }
