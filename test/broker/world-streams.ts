@@ -31,6 +31,7 @@ export interface StreamHost {
   readonly model: Model;
   readonly nowMs: number;
   readonly disk: Disk;
+  readonly foreignPages: number;
   /** What a crash now would leave. */
   readonly onDisk: Snapshot;
 }
@@ -327,8 +328,8 @@ export class WorldStreams {
 
   /** Rows of pages that streams have, once all is at rest. */
   checkRows(): void {
-    const { disk } = this.host;
-    const rows = disk.keys(TABLE_PAGES).length;
+    const { disk, foreignPages } = this.host;
+    const rows = disk.keys(TABLE_PAGES).length - foreignPages;
     let pages = 0;
     for (const { first, tail } of this.host.model.streams.values()) {
       if (first < tail) pages += Math.ceil(tail / PAGE) - Math.floor(first / PAGE);

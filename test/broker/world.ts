@@ -110,7 +110,9 @@ export class World implements BrokerListener, StreamHost {
   lookMs = 1 / 8;
   private creptMs = 0;
   private readonly watched = new WeakSet<Queue>();
-  readonly disk = new Disk();
+  disk = new Disk();
+  /** Rows of pages on it that are of other vhosts. */
+  foreignPages = 0;
   broker!: Broker;
   /** What the disk must bring back, by the batch from which on it must. */
   private snapshots = new Map<number, Snapshot>();
@@ -154,6 +156,12 @@ export class World implements BrokerListener, StreamHost {
   // --- starting and ending ---
 
   private open(): void {
+    this.start();
+    this.opened();
+  }
+
+  /** Opens what the disk has; the broker reads it back. */
+  protected start(): void {
     this.store = new ControlledStore(this.disk);
     this.store.holdsReadable = this.holdsReadable;
     // Each look at this clock takes a while, so that work which goes by time is done in pieces.
@@ -186,7 +194,11 @@ export class World implements BrokerListener, StreamHost {
     this.broker.recover({ vhost: '/', user: null });
     if (this.broker.core.sweeps.any) this.counts.resumed += 1;
     this.vhost = this.broker.vhost('/');
-    this.snapshots = new Map([[0, this.model.snapshot()]]);
+  }
+
+  /** Compares what is there with the model, and has new peers. */
+  protected opened(): void {
+    this.snapshots = new Map([[this.broker.core.durableBatch, this.model.snapshot()]]);
     this.publishers = [1, 2].map(() => {
       const publisher: SimPublisher = new SimPublisher(this.broker, this.vhost, (message) =>
         this.published(publisher, message),
@@ -207,13 +219,18 @@ export class World implements BrokerListener, StreamHost {
 
   /** Power fails: what is not durable is gone, and so are all connections. */
   crash(): void {
+    this.powerFails();
+    this.open();
+  }
+
+  /** The model has no more than what is durable. */
+  protected powerFails(): void {
     const snapshot = this.onDisk;
     this.streams.crashes();
     for (const { entries } of snapshot.queues) {
       for (const { entry } of entries) entry.doubtful = true;
     }
     this.model = Model.from(snapshot);
-    this.open();
   }
 
   /** A clean stop as the server makes it, and a start. */
@@ -860,7 +877,10 @@ export class World implements BrokerListener, StreamHost {
     }
     this.streams.checkContents();
     this.checkKeys();
-    const wrong = wrongReferences(this.broker, this.vhost.queues.values());
+    const wrong = wrongReferences(
+      this.broker,
+      [...this.broker.vhosts.values()].flatMap(({ queues }) => [...queues.values()]),
+    );
     if (wrong !== null) throw new Error(wrong);
   }
 

@@ -29,6 +29,7 @@ import { Deadlines } from '../turn/deadlines.ts';
 import { Slices } from '../turn/slices.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
 import { DirtyQueues } from './dirty-queues.ts';
+import type { HeldQueues } from './held-queues.ts';
 import { OverflowDeadLetters } from './overflow-dead-letters.ts';
 import { QueueIds } from './queue-ids.ts';
 import { TouchedQueues } from './touched-queues.ts';
@@ -104,6 +105,8 @@ export class BrokerCore implements QueueHost, CompactionHost {
   nowMs: number;
   askedDelayMs = 0;
   stopping = false;
+  /** Where queues are held that are read back now; null: none is, or what it does harms no other. */
+  held: HeldQueues | null = null;
   /** The last batch known to be durable. */
   durableBatch = 0;
   /** Bytes of contents that are being received, or wait for a commit, and lie in no log yet. */
@@ -186,6 +189,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   touch(queue: HostedQueue): void {
+    if (this.held !== null) return this.held.touch(queue);
     this.touched.add(queue);
     this.listener.turnWanted();
   }
@@ -201,6 +205,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   }
 
   watch(who: Watched, dueMs: number): void {
+    if (this.held !== null) return this.held.watch(who);
     who.watchedMs = dueMs;
     this.deadlines.add(dueMs, who);
     this.listener.turnWanted();

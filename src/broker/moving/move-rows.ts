@@ -36,7 +36,10 @@ function purgesIn(from: Store): ReadonlyMap<number, PurgedRange[]> {
   return found;
 }
 
-/** Moves segments wholly: what lies in one that is of other vhosts goes as it is compacted. */
+/**
+ * Moves segments wholly: what lies in one that is of other vhosts goes as it is compacted. The log keeps each until it is told
+ * to settle it, whatever is let go of while not all that refers to it is read back.
+ */
 export function* moveSegments(
   from: Store,
   ids: Iterable<number>,
@@ -49,7 +52,7 @@ export function* moveSegments(
       checkSegmentRow(key, value);
       const moved = keyInSegment(key, id + shift);
       put(TABLE_SEGMENTS, moved, value);
-      log.arrived(moved);
+      log.arriving.put(moved);
       yield;
     }
   }

@@ -9,10 +9,11 @@ import { TABLE_ARRIVALS } from '../../store/tables.ts';
 import type { Broker } from '../broker.ts';
 import { ArrivalSweep, type ArrivingIds, arrivalRow } from '../core/arrivals.ts';
 import type { BrokerCore } from '../core/core.ts';
+import { HeldQueues } from '../core/held-queues.ts';
 import { Refusal } from '../errors.ts';
 import { PREDECLARED_EXCHANGES } from '../exchange/predeclared.ts';
 import { LAYERS } from '../policy/policy.ts';
-import { recoverVhost } from '../recovery/recover-vhost.ts';
+import { recoveringVhost } from '../recovery/recover-vhost.ts';
 import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
 import { correctionIn } from '../turn/broker-time.ts';
 import type { Steps } from '../turn/slices.ts';
@@ -238,23 +239,40 @@ class Arrival {
   /** Has the log look at the segments that came: what refers to them is known. */
   private *settling(segments: number): Steps {
     for (const id of this.survey.needed) {
-      this.core.log.settle(id + segments);
+      this.core.log.arriving.settle(id + segments);
       yield;
     }
   }
 
-  /** Reads it into memory, in a turn: what fails there ends the broker, and the next start reads it. */
+  /**
+   * Reads it into memory, in turns: what fails there ends the broker, and the next start reads it. Its queues do nothing before
+   * all are there: a dead letter would find no queue.
+   */
   private load(aside: readonly SetAsideMessage[]): Promise<void> {
-    const { broker, core, vhost } = this;
+    const { slices } = this.core;
     return new Promise((resolve) => {
-      core.slices.later(() => {
-        core.line.change(() => {
-          recoverVhost(broker, vhost);
-          for (const message of aside) core.setAside.arrived(message);
-          vhost.router.topologyChanged();
-        });
-        resolve();
-      });
+      slices.later(() => slices.begin(this.loading(aside), resolve));
     });
+  }
+
+  private *loading(aside: readonly SetAsideMessage[]): Steps {
+    const { broker, core, vhost } = this;
+    const held = new HeldQueues();
+    const steps = recoveringVhost(broker, vhost);
+    for (let over = false; !over; ) {
+      core.line.begin();
+      core.held = held;
+      over = steps.next().done === true;
+      core.held = null;
+      core.line.end();
+      yield;
+    }
+    for (const message of aside) {
+      core.setAside.arrived(message);
+      yield;
+    }
+    vhost.router.topologyChanged();
+    yield* held.releasing(core);
+    vhost.schedules.recover();
   }
 }

@@ -4,6 +4,7 @@
 import { TABLE_DEFINITIONS } from '../../store/tables.ts';
 import type { BrokerCore } from '../core/core.ts';
 import { Exchange } from '../exchange/exchange.ts';
+import { finish, type Steps } from '../turn/slices.ts';
 import type { DefinitionRows, StoredBinding, StoredQueue } from '../vhost/topology-rows.ts';
 import type { Vhost } from '../vhost/vhost.ts';
 
@@ -13,8 +14,14 @@ interface RecoveringBroker {
   readonly definitionRows: DefinitionRows;
 }
 
-/** Reads the durable exchanges, queues and bindings of a vhost back, with their messages. */
+/** Reads what is in a vhost back: the durable exchanges, queues and bindings, with their messages, and schedules. */
 export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
+  finish(recoveringVhost(broker, vhost));
+  vhost.schedules.recover();
+}
+
+/** The same step by step, but for the schedules: nothing must act in it meanwhile. */
+export function* recoveringVhost(broker: RecoveringBroker, vhost: Vhost): Steps {
   const { definitionRows: rows } = broker;
   const { setAsideRows } = broker.core;
   vhost.policies.recover();
@@ -30,6 +37,7 @@ export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
   for (const exchange of vhost.exchanges.values()) {
     vhost.policies.applyToExchange(exchange);
     exchange.duplicates?.recover();
+    yield;
   }
   const ids = new Set<number>();
   for (const { key, value } of rows.queues(vhost.name)) {
@@ -39,14 +47,15 @@ export function recoverVhost(broker: RecoveringBroker, vhost: Vhost): void {
       ids.add(value.id);
       recoverQueue(vhost, value);
     });
+    yield;
   }
   for (const { kind, name, error } of [...setAsideRows.list(vhost.name)]) {
     if (kind === 'queue') vhost.standIn(name, error);
   }
   for (const { key, value } of rows.bindings(vhost.name)) {
     attempt(broker, key, () => recoverBinding(vhost, value));
+    yield;
   }
-  vhost.schedules.recover();
 }
 
 function recoverQueue(vhost: Vhost, stored: StoredQueue): void {

@@ -6,8 +6,9 @@ import type { Scratch } from '../../store/scratch.ts';
 import { assert } from '../../util/assert.ts';
 import { copyBytes } from '../../util/bytes.ts';
 import type { Chunk } from '../chunk.ts';
+import { ArrivingSegments } from './arriving-segments.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { noteStoredRow, recoverSegments } from './recover-segments.ts';
+import { recoverSegments } from './recover-segments.ts';
 import { ResidentSegments } from './resident-segments.ts';
 import { positionOf, SEGMENT_SPAN, Segment, weightOf } from './segment.ts';
 import { checkHeld, packSegment, removeSegmentRows } from './segment-rows.ts';
@@ -39,6 +40,10 @@ export class MessageLog {
   /** Where transient segments go that memory is too small for; null: they stay. */
   readonly spill: Spill | null;
   private readonly segments = new Map<number, Segment>();
+  /** Those that come from another log. */
+  readonly arriving = new ArrivingSegments(this.segments, this.sparse, (segment) =>
+    this.watch(segment),
+  );
   private readonly pool = new BufferPool(SEGMENT_SPAN);
   private found!: Segment;
   private nextId = 1;
@@ -89,17 +94,6 @@ export class MessageLog {
     if (end + shift > SEGMENTS_MAX) return -1;
     this.nextId = Math.max(this.nextId, end + shift);
     return shift;
-  }
-
-  /** A row of one, by its key, is put into the store. */
-  arrived(key: Buffer): void {
-    noteStoredRow(this.segments, this.sparse, key);
-  }
-
-  /** All that refers to one is read back: it may be sparse, or goes where that is nothing. */
-  settle(id: number): void {
-    const segment = this.segments.get(id);
-    if (segment?.open === false) this.watch(segment);
   }
 
   /**

@@ -21,6 +21,11 @@ for (const jumpedMs of [HOUR, -HOUR, 17_123_457]) {
     expect(wrongIn(b)).toBeNull();
     expect(checkStore(new ControlledStore(b.disk.copy())).damage).toEqual([]);
     const again = after({ ...b, disk: b.disk.copy() } as SmallBroker);
+    const third = after({ ...b, disk: b.disk.copy() } as SmallBroker);
+    const { delays } = third.queue('later');
+    const waiting = delays.soonest(1_000, null).entries;
+    expect(waiting.map((place) => delays.handle('drop', place))).toEqual(waiting.map(() => true));
+    expect([waiting.length > 40, delays.count]).toEqual([true, 0]);
     expect(toldOf(b)).toEqual(expected);
     expect(toldOf(again)).toEqual(expected);
   });

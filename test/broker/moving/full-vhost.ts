@@ -438,8 +438,8 @@ export function rowsOf(small: SmallBroker): number[] {
 }
 
 /** A broker with a vhost of its own, and messages in it. */
-export function other(nowMs: number, jumpedMs = 0): SmallBroker {
-  const small = new SmallBroker(undefined, nowMs, jumpedMs);
+export function other(nowMs: number, jumpedMs = 0, vhost = '/'): SmallBroker {
+  const small = within(new SmallBroker(undefined, nowMs, jumpedMs), vhost);
   small.declare('own');
   small.declare('gone');
   for (let n = 0; n < 500; n++) {
