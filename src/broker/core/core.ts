@@ -29,6 +29,7 @@ import { Deadlines } from '../turn/deadlines.ts';
 import { Slices } from '../turn/slices.ts';
 import { Compaction, type CompactionHost } from './compaction.ts';
 import { DirtyQueues } from './dirty-queues.ts';
+import { DurableWaits } from './durable-waits.ts';
 import type { HeldQueues } from './held-queues.ts';
 import { OverflowDeadLetters } from './overflow-dead-letters.ts';
 import { QueueIds } from './queue-ids.ts';
@@ -130,8 +131,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   /** What `sealedBytes` was after each batch that is under way. */
   private readonly sealedUpTo: SealedBatch[] = [];
   private readonly deadlines = new Deadlines<Watched>();
-  /** What waits for batches, in order. */
-  private waiting: { readonly batch: number; readonly resolve: () => void }[] = [];
+  private readonly waits = new DurableWaits();
 
   constructor(
     store: Store,
@@ -345,8 +345,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
 
   /** Resolves once all that was changed so far is durable, for which the batch is sealed without delay; or the broker stops. */
   untilDurable(): Promise<void> {
-    const batch = this.awaitBatch();
-    return new Promise((resolve) => this.waiting.push({ batch, resolve }));
+    return this.waits.until(this.awaitBatch());
   }
 
   /** Makes the batch being gathered one that is sealed without delay; returns its number. */
@@ -378,13 +377,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
     this.overflowDeadLetters.stop();
     this.slices.finish();
     this.sweeps.stop();
-    this.resolveUpTo(Infinity);
-  }
-
-  private resolveUpTo(batch: number): void {
-    while (this.waiting[0] !== undefined && this.waiting[0].batch <= batch) {
-      this.waiting.shift()?.resolve();
-    }
+    this.waits.resolve(Infinity);
   }
 
   private batchDurable(batch: number): void {
@@ -396,7 +389,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
       this.durableBytes = this.counts.committed(this.sealedUpTo.shift()!, this.clock);
     }
     this.dirty.durable(batch);
-    this.resolveUpTo(batch);
+    this.waits.resolve(batch);
     this.listener.durable(batch);
   }
 }
