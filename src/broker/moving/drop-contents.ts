@@ -1,7 +1,6 @@
 // Owns letting go of all that is in a vhost which lives elsewhere now. The vhost itself stays, with its permissions. Never
 // decides that it goes.
 
-import { StoreError } from '../../store/errors.ts';
 import type { Broker } from '../broker.ts';
 import { ArrivalSweep } from '../core/arrivals.ts';
 import { Exchange } from '../exchange/exchange.ts';
@@ -9,7 +8,7 @@ import { PREDECLARED_EXCHANGES } from '../exchange/predeclared.ts';
 import type { Steps } from '../turn/slices.ts';
 import { contentsGoing, inBatches } from '../vhost/deletions.ts';
 import type { Vhost } from '../vhost/vhost.ts';
-import { act } from './act.ts';
+import { act, requireRunning } from './act.ts';
 
 /**
  * Drops queues, exchanges, bindings, policies, parameters, schedules and what is set aside of a vhost, in steps, so that
@@ -20,13 +19,9 @@ import { act } from './act.ts';
 export async function dropContents(broker: Broker, vhost: Vhost): Promise<void> {
   const { core } = broker;
   vhost.schedules.stop();
-  await act(core.slices, inBatches(core, everything(broker, vhost)));
+  await act(core, inBatches(core, everything(broker, vhost)));
   await core.untilDurable();
-  if (!core.stopping) return;
-  throw new StoreError(
-    `vhost '${vhost.name}' may have contents still, as the broker stops`,
-    'drop them again',
-  );
+  requireRunning(core);
 }
 
 function* everything(broker: Broker, vhost: Vhost): Steps {

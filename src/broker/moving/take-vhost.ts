@@ -2,7 +2,7 @@
 // never changes the store that it comes from.
 
 import { Batch } from '../../store/batch.ts';
-import { CorruptRecordError, StoreError } from '../../store/errors.ts';
+import { CorruptRecordError } from '../../store/errors.ts';
 import { refuseNewer } from '../../store/format.ts';
 import type { Store } from '../../store/port.ts';
 import { TABLE_ARRIVALS } from '../../store/tables.ts';
@@ -18,7 +18,7 @@ import type { SetAsideMessage } from '../set-aside/set-aside-rows.ts';
 import { correctionIn } from '../turn/broker-time.ts';
 import type { Steps } from '../turn/slices.ts';
 import type { Vhost } from '../vhost/vhost.ts';
-import { act } from './act.ts';
+import { act, requireRunning } from './act.ts';
 import { hasDefinitions, moveDefinitions, moveSetAside } from './move-definitions.ts';
 import { moveRows, moveSegments } from './move-rows.ts';
 import type { Mover } from './mover.ts';
@@ -134,7 +134,7 @@ class Arrival {
    */
   async run(): Promise<void> {
     const { core, survey, from, vhost } = this;
-    await act(core.slices, survey.looking());
+    await act(core, survey.looking());
     this.requireGoing();
     const { ids, segments } = this.takeNumbers();
     const put = (table: number, key: Buffer, value: Buffer): void => {
@@ -149,9 +149,9 @@ class Arrival {
     try {
       await this.copy(this.transfer(ids, segments, put), segments, put);
       const to = this.transfer(ids, segments, (...row) => last.put(...row));
-      await act(core.slices, moveDefinitions(from, vhost.name, to));
+      await act(core, moveDefinitions(from, vhost.name, to));
       await act(
-        core.slices,
+        core,
         moveSetAside(from, vhost.name, to, (each) => aside.push(each)),
       );
       this.requireGoing();
@@ -164,7 +164,7 @@ class Arrival {
     core.definitionChanged();
     await core.untilDurable();
     await this.load(aside);
-    await act(core.slices, this.settling(segments));
+    await act(core, this.settling(segments));
   }
 
   /** The ids that its queues get, and by how much higher numbers its segments. */
@@ -194,7 +194,7 @@ class Arrival {
     })();
     for (let over = false; !over; ) {
       await act(
-        core.slices,
+        core,
         this.part(rows, () => {
           over = true;
         }),
@@ -214,12 +214,7 @@ class Arrival {
   /** Throws where it is for nothing: the broker stops, or the vhost is deleted. */
   private requireGoing(): void {
     const { broker, core, vhost } = this;
-    if (core.stopping) {
-      throw new StoreError(
-        `vhost '${vhost.name}' has not arrived, as the broker stops`,
-        'move it again',
-      );
-    }
+    requireRunning(core);
     if (broker.vhosts.get(vhost.name) !== vhost) {
       throw new Refusal('not-found', `vhost '${vhost.name}' was deleted before it arrived`);
     }
@@ -229,7 +224,7 @@ class Arrival {
   private async takeBack(ids: ArrivingIds, segments: number): Promise<void> {
     const { core } = this;
     await core.untilDurable();
-    await act(core.slices, this.settling(segments));
+    await act(core, this.settling(segments));
     const sweep = new ArrivalSweep(core.store, ids, () => false);
     core.sweeps.goOn(sweep);
     while (!sweep.done && !core.stopping) await core.untilDurable();

@@ -235,7 +235,7 @@ test('a broker that stops amid it has nothing of it after its next start', async
     },
     FEW,
   );
-  await expect(stopped).rejects.toThrow('as the broker stops: move it again');
+  await expect(stopped).rejects.toThrow('the broker stops amid it: begin again');
   b.commit();
   expect(b.disk.keys(TABLE_ARRIVALS)).toHaveLength(1);
   const next = after(b);
