@@ -7,6 +7,7 @@ import { defaultSettings } from '../../src/config/settings.ts';
 import type { Segment } from '../../src/message/log/segment.ts';
 import type { Machine } from '../../src/server/backpressure/machine.ts';
 import type { Connection } from '../../src/server/connection/connection.ts';
+import type { GroupPlaces } from '../../src/server/group-places.ts';
 import { Server } from '../../src/server/server.ts';
 import type { ServerSettings } from '../../src/server/settings.ts';
 import { openMemoryStore } from '../../src/store/memory/engine.ts';
@@ -48,7 +49,12 @@ export class TestServer {
   private diskStuck = false;
   private toldLate: (() => void) | null = null;
 
-  constructor(settings: Partial<ServerSettings>, clock: Clock, machine?: Machine) {
+  constructor(
+    settings: Partial<ServerSettings>,
+    clock: Clock,
+    machine?: Machine,
+    groups?: GroupPlaces,
+  ) {
     const write = (line: string): number => this.lines.push(JSON.parse(line) as LogLine);
     const log = pino({ level: 'info', base: null }, { write });
     const all = { ...defaultSettings(), ...settings };
@@ -58,6 +64,7 @@ export class TestServer {
     this.tapDurable();
     this.server = new Server(this.store, all, access, log, clock, '0.0.0', {
       ...(machine === undefined ? {} : { machine }),
+      ...(groups === undefined ? {} : { groups }),
     });
     this.segmentsWhenEmpty = this.segments.length;
   }
@@ -208,6 +215,7 @@ export function useServers(): (
   settings?: Partial<ServerSettings>,
   clock?: Clock,
   machine?: Machine,
+  groups?: GroupPlaces,
 ) => Promise<TestServer> {
   const running: TestServer[] = [];
   afterEach(async () => {
@@ -217,8 +225,8 @@ export function useServers(): (
       expect(each.lines.filter((line) => line.level >= 50)).toEqual([]);
     }
   });
-  return async (settings = {}, clock = systemClock, machine = undefined) => {
-    const started = new TestServer(settings, clock, machine);
+  return async (settings = {}, clock = systemClock, machine = undefined, groups = undefined) => {
+    const started = new TestServer(settings, clock, machine, groups);
     running.push(started);
     await started.listen();
     return started;
