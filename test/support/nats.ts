@@ -94,6 +94,11 @@ export class NatsServers {
     return this.ports.map(({ monitor }) => `127.0.0.1:${monitor}`);
   }
 
+  /** The processes of those that run. */
+  get pids(): number[] {
+    return this.children.flatMap((child) => child?.pid ?? []);
+  }
+
   /** A place on these servers. */
   place(more: Partial<NatsPlace> = {}): NatsPlace {
     return {
