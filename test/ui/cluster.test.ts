@@ -7,6 +7,7 @@ import { startApi, until } from '../management/support.ts';
 import { hasBrowser, launch, logIn } from './stage.ts';
 
 let cluster: TestCluster;
+let jobs: TestCluster;
 let follower: TestNode;
 let browser: Browser;
 let page: Page;
@@ -19,12 +20,16 @@ beforeAll(async () => {
   await cluster.leader();
   follower = await cluster.start('n2');
   await until(async () => (await follower.leads()) === 'leveret@n1');
+  jobs = new TestCluster(cluster, 'fedcba9876543210fedcba9876543210');
+  await jobs.start('j1', { clusterGroup: 'jobs' });
+  await jobs.leader();
   browser = await launch();
   page = await logIn(browser, follower.url(), complaints);
 });
 
 afterAll(async () => {
   await browser?.close();
+  await jobs?.close();
   await cluster?.close();
 });
 
@@ -42,7 +47,16 @@ test.skipIf(!hasBrowser)(
     await expect.poll(text, { timeout: 20_000 }).toContain('m2 (7 records)');
     await page.getByRole('button', { name: 'Make a snapshot' }).click();
     await expect.poll(() => row('leveret@n1'), { timeout: 20_000 }).toMatch(/\d$/);
+    await expect.poll(() => row('jobs'), { timeout: 20_000 }).toContain('leveret@j1');
+    await page.goto(`${follower.url()}/#/vhost/%2F`);
+    await page.getByRole('button', { name: 'Move' }).click();
+    await page.getByLabel('Group').selectOption('jobs');
+    await page.getByRole('dialog').getByRole('button', { name: 'Move' }).click();
+    const place = async () => (await follower.call('GET', '/vhosts/%2F')).json?.leveret?.group;
+    await expect.poll(place, { timeout: 30_000 }).toBe('jobs');
+    await expect.poll(text, { timeout: 20_000 }).toMatch(/Group\s+jobs/);
     expect(complaints).toEqual([]);
+    await page.goto(`${follower.url()}/#/nodes`);
 
     await page.getByRole('button', { name: 'Step down' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Step down' }).click();

@@ -52,6 +52,7 @@ export async function show() {
         name: true,
         cell: (row) => [
           link(at`/vhost/${row.name}`, row.name),
+          ...groupTag(row.leveret),
           row.description ? h('div', { class: 'quiet small' }, row.description) : null,
         ],
       },
@@ -348,4 +349,11 @@ function addVhost(refresh) {
       return `Added ${name}`;
     },
   });
+}
+
+/** In which group of a cluster a vhost is, where that is not the usual one. @param {any} place */
+function groupTag(place) {
+  if (!place || (place.group === 'main' && place.moving_to === null)) return [];
+  const text = place.moving_to === null ? place.group : `${place.group} to ${place.moving_to}`;
+  return [' ', tag(text, 'grey')];
 }

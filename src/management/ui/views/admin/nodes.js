@@ -9,7 +9,7 @@ import { table } from '../../table.js';
 
 /** @param {string[]} _rest @param {{ tags: string[] }} user */
 export async function show(_rest, user) {
-  const about = h('section', { class: 'card flat' });
+  const about = h('section', { class: 'card' });
   const rows = table({
     caption: 'Nodes',
     stack: true,
@@ -20,14 +20,31 @@ export async function show(_rest, user) {
       { title: 'Version', cell: (row) => row.version },
       { title: 'AMQP', cell: (row) => row.amqp ?? '–' },
       { title: 'Up', num: true, cell: (row) => (row.running ? span(row.uptime) : '–') },
+      { title: 'Memory', num: true, cell: (row) => bytesOr(row.mem_used) },
+      { title: 'Disk free', num: true, wide: true, cell: (row) => bytesOr(row.disk_free) },
       { title: 'Record', num: true, cell: (row) => count(row.applied_seq) },
       { title: 'Behind', num: true, cell: behind },
       { title: 'Snapshots', num: true, cell: (row) => row.snapshots.map(count).join(', ') || '–' },
     ],
   });
+  const groups = table({
+    caption: 'Groups of vhosts',
+    stack: true,
+    empty: 'No group is led.',
+    columns: [
+      { title: 'Group', name: true, cell: (row) => row.name },
+      { title: 'Leader', cell: (row) => row.leader },
+      { title: 'AMQP', cell: (row) => row.amqp ?? '–' },
+    ],
+  });
+  const beside = h('section', { class: 'card flat' }, h('h2', null, 'Groups'), groups.element);
   const refresh = async () => {
-    const cluster = await get('/cluster');
-    rows.show(cluster.nodes);
+    const [cluster, nodes] = await Promise.all([get('/cluster'), get('/nodes')]);
+    const usage = new Map(nodes.map((each) => [each.name, each]));
+    rows.show(cluster.nodes.map((row) => ({ ...usage.get(row.name), ...row })));
+    // One group alone is what the whole page is about.
+    beside.hidden = cluster.groups.length < 2;
+    groups.show(cluster.groups);
     update(about, h('h2', null, 'Log'), facts(logFacts(cluster)));
   };
   const acts = user.tags.includes('administrator')
@@ -37,10 +54,16 @@ export async function show(_rest, user) {
     'div',
     null,
     h('div', { class: 'head' }, h('h1', null, 'Nodes'), h('div', null, acts)),
-    rows.element,
+    h('section', { class: 'card flat' }, rows.element),
     about,
+    beside,
   );
   return { element, refresh };
+}
+
+/** @param {number | undefined} value */
+function bytesOr(value) {
+  return value === undefined ? '–' : bytes(value);
 }
 
 /** @param {any} row */
@@ -57,10 +80,11 @@ function behind({ lag_records: records, lag_ms: ms, running }) {
 }
 
 /** @param {any} cluster @returns {([any, any] | null)[]} */
-function logFacts({ name, group, leader, log }) {
+function logFacts({ name, group, leader, log, main_fault: fault }) {
   const head = /** @type {[any, any][]} */ ([
     ['Cluster', `${name}, group ${group}`],
     ['Leader', leader ?? tag('none is known', 'bad')],
+    ...(fault === null ? [] : [['Group main', tag(fault, 'warn')]]),
   ]);
   if (log === null) return [...head, ['Log', tag('it has not answered', 'bad')]];
   const kept = `${log.replicas_current} of ${log.replicas_wanted} machines have all of it`;

@@ -1,9 +1,10 @@
 // Owns the page of one vhost: what is in it, and which users may do what there.
 
-import { at, get } from '../../api.js';
-import { count, facts, h, link } from '../../dom.js';
+import { at, call, get } from '../../api.js';
+import { form } from '../../dialog.js';
+import { count, facts, h, link, tag } from '../../dom.js';
 import { update } from '../../morph.js';
-import { remover } from '../../parts/page.js';
+import { button, remover } from '../../parts/page.js';
 import { table } from '../../table.js';
 import { limitsText } from './user.js';
 
@@ -28,8 +29,12 @@ export async function show([name]) {
   const refresh = async () => {
     const vhost = await get(path);
     const [limits] = await get(at`/vhost-limits/${name}`);
+    // Where there is one group alone, there is nowhere to move to.
+    const { groups } = vhost.leveret ? await get('/cluster') : { groups: [] };
+    const movable = groups.length > 1 || vhost.leveret?.moving_to;
     update(
       acts,
+      ...(movable ? [button('Move', () => move(name, vhost.leveret, refresh)), ' '] : []),
       remover(
         name,
         path,
@@ -50,6 +55,7 @@ export async function show([name]) {
           vhost.default_queue_type || 'classic, unless a client says otherwise',
         ],
         ['Tracing', vhost.tracing ? 'on' : 'off'],
+        vhost.leveret ? ['Group', groupOf(vhost.leveret)] : null,
         ['Limits', limitsText(limits?.value)],
         [
           'Look at',
@@ -75,4 +81,38 @@ export async function show([name]) {
     ),
     refresh,
   };
+}
+
+/** Where in a cluster a vhost is. @param {any} place */
+function groupOf({ group, moving_to: to, move_fault: fault }) {
+  if (to !== null) return [group, ' ', tag(`on its way to ${to}`, 'warn')];
+  return fault === null ? group : [group, ' ', tag(`it could not be moved: ${fault}`, 'bad')];
+}
+
+/** @param {string} name @param {any} place @param {() => Promise<void>} refresh */
+async function move(name, { group, moving_to: to }, refresh) {
+  const { groups } = await get('/cluster');
+  return form({
+    title: `Move ${name}`,
+    about:
+      to === null
+        ? 'Its connections are closed, and it serves no client until it is there with all that is in it.'
+        : `It is on its way to ${to}. To call that off, choose ${group}.`,
+    action: 'Move',
+    fields: [
+      {
+        name: 'group',
+        label: 'Group',
+        type: 'select',
+        value: to ?? group,
+        options: groups.map((/** @type {{ name: string }} */ each) => each.name),
+        about: /group/,
+      },
+    ],
+    submit: async (values) => {
+      await call('PUT', at`/cluster/vhosts/${name}`, values);
+      await refresh();
+      return values.group === group ? `It stays in ${group}` : `It moves to ${values.group}`;
+    },
+  });
 }
