@@ -279,6 +279,11 @@ const EXPLAINED: readonly { file: string; text: string; why: string }[] = [
     why: 'no peer’s bytes decide what the store’s own timers and callbacks do; a failure there is the end',
   },
   {
+    file: 'src/boot/node-usage.ts',
+    text: 'void this.look()',
+    why: 'catches all that it throws',
+  },
+  {
     file: 'src/server/connection/hand-over.ts',
     text: "node.on('error'",
     why: 'cuts it',
