@@ -96,6 +96,7 @@ export class Tools implements ToolServers {
   async close(): Promise<void> {
     for (const timer of this.timers) this.looked.server.wheel.cancel(timer);
     const { ports } = this.looked;
+    this.proxied.close();
     // Nothing may come to a server that is closed.
     if (ports !== null) await ports.giveBack();
     const closed = ports === null ? this.ports.close() : null;

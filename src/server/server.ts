@@ -274,6 +274,7 @@ export class Server implements BrokerListener, Acceptor, ConnectionHost {
   /** Stops accepting, tells every connection why, and waits until all are gone. */
   async closeConnections(reason: string): Promise<void> {
     for (const listener of this.listeners) listener.close();
+    this.proxied.close();
     this.handedOver.cut();
     await this.drain(reason);
     for (const listener of this.listeners) listener.cut();

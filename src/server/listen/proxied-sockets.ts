@@ -23,6 +23,9 @@ export class ProxiedSockets {
   /** How many are open. */
   count = 0;
   private readonly taker: ProxiedTaker;
+  /** Those whose line has not come yet. */
+  private readonly waiting = new Set<Socket>();
+  private closed = false;
 
   constructor(taker: ProxiedTaker) {
     this.taker = taker;
@@ -35,16 +38,18 @@ export class ProxiedSockets {
    */
   accept(socket: Socket): void {
     const { wheel, peerGuard } = this.taker;
-    if (!this.taker.mayAccept()) {
+    if (this.closed || !this.taker.mayAccept()) {
       socket.destroy();
       return;
     }
+    this.waiting.add(socket);
     const cut = (): unknown => socket.destroy();
     const late = new WheelTimer(cut);
     wheel.schedule(late, LINE_TIMEOUT_MS);
     this.count += 1;
     socket.once('close', () => {
       this.count -= 1;
+      this.waiting.delete(socket);
       wheel.cancel(late);
     });
     socket.on('error', cut);
@@ -55,11 +60,18 @@ export class ProxiedSockets {
       if (line.is === 'unfinished') return;
       socket.off('data', listener);
       wheel.cancel(late);
+      this.waiting.delete(socket);
       if (line.is === 'line') this.hand(socket, line.peer, seen.subarray(line.bytes));
       else socket.destroy();
     };
     const listener = peerGuard.listener('line of a proxy', take, cut);
     socket.on('data', listener);
+  }
+
+  /** Takes none any more, also none whose line is still to come: the broker stops, and nothing would tell them so. */
+  close(): void {
+    this.closed = true;
+    for (const socket of this.waiting) socket.destroy();
   }
 
   private hand(socket: Socket, peer: ProxiedPeer, rest: Buffer): void {

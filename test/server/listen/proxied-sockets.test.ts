@@ -137,4 +137,18 @@ describe('a connection that another node hands on', () => {
     await once(socket, 'close');
     await broker.server.intake.resume();
   });
+
+  test('is cut once the broker stops, also where its line is still to come', async () => {
+    const broker = await servers();
+    const port = await portOf(broker);
+    const early = await dial(port);
+    await expect.poll(() => broker.server.proxied.count).toBe(1);
+    await broker.server.closeConnections('the test says so');
+    const late = await dial(port, lineOf({ peerHost: '127.0.0.1' }));
+    for (const socket of [early, late]) {
+      socket.resume();
+      if (!socket.closed) await once(socket, 'close');
+    }
+    expect(broker.connectionCount).toBe(0);
+  });
 });
