@@ -10,6 +10,8 @@ export type Entry =
       /** In a cluster: which node it goes to, and when it was there; and the term of its leader, as the supervisor finds it. */
       host?: number;
       at?: number;
+      /** Its own port, by which a broker names it in its log. */
+      port?: number;
       spawn?: number;
     }
   /** A publish about to be sent; `to` names every queue that must get it. */

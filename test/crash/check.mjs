@@ -46,6 +46,7 @@ export const RULES = {
   I23: 'what a queue that delivers after the commit has given out is in all queues of its publish or transaction, confirmed or not',
   I24: 'a leader that another has followed confirms nothing that it was sent since then, or since it was paused',
   I25: 'the tables of all nodes of a cluster are equal',
+  I26: 'a vhost is in one group of a cluster alone, with all that is in it; users and permissions are in all groups',
 };
 
 /**

@@ -57,7 +57,8 @@ export class Journal {
 export async function stayConnected(urls, name, journal, hold) {
   const several = urls.length > 1;
   const timeout = several ? CONNECT_HOSTS_MS : CONNECT_MS;
-  let host = 0;
+  // Not all begin at the same one.
+  let host = Number.parseInt(name.slice(1), 36) % urls.length;
   for (let attempt = 1; ; attempt++) {
     const t = now();
     const model = await connect(urls[host], { timeout, noDelay: true }).catch(() => null);
@@ -86,6 +87,8 @@ export class Link {
     /** Which of several hosts it goes to, and when it was there. */
     this.host = -1;
     this.at = now();
+    /** Its own port, by which a broker names it. */
+    this.port = model.connection.stream.localPort ?? 0;
     /** Its host is not to be tried again at once. */
     this.forsaken = false;
     this.lost = new Promise((resolve) => {
@@ -101,7 +104,8 @@ export class Link {
   }
 
   noteOpen() {
-    const where = this.host < 0 ? {} : { host: this.host, at: this.at };
+    const { port } = this;
+    const where = this.host < 0 ? {} : { host: this.host, at: this.at, port };
     this.journal.note({ e: 'open', conn: this.conn, t: this.t, ...where });
   }
 

@@ -37,6 +37,7 @@ class Consumer {
     slow = false,
     handsOn = false,
     hang = 0,
+    last = false,
     group = null,
   }) {
     this.name = name;
@@ -62,6 +63,8 @@ class Consumer {
     this.quietUs = QUIET_US + 1_000 * Math.max(delayMax, retryMin * deliveryLimit);
     this.random = createRandom(`${config.run} ${name}`);
     this.rejected = new Set();
+    /** It consumes when all is drained, and not before. */
+    this.last = last;
     this.draining = false;
     this.resting = false;
     this.link = null;
@@ -94,7 +97,7 @@ class Consumer {
     );
     if (this.tx) await selectTx(channel);
     await channel.prefetch(this.prefetch);
-    while (this.resting && link.open) await sleep(TICK_MS);
+    while (this.waits && link.open) await sleep(TICK_MS);
     const take = (message) => {
       if (message === null) link.drop();
       else if (link.open) this.take(link, channel, message);
@@ -111,6 +114,10 @@ class Consumer {
       this.ackLate(link, channel);
       if (this.uncovered > 0) this.raiseBarrier(link, channel);
     }
+  }
+
+  get waits() {
+    return this.resting || (this.last && !this.draining);
   }
 
   take(link, channel, message) {

@@ -22,7 +22,16 @@ const AGAIN_MOST = 60;
 const JOBS = 40;
 
 class Publisher {
-  constructor({ name, routes, window, persistent, tx, blind = false, pauseMs }) {
+  constructor({
+    name,
+    routes,
+    window,
+    persistent,
+    tx,
+    blind = false,
+    pauseMs,
+    most = Number.POSITIVE_INFINITY,
+  }) {
     this.name = name;
     this.routes = routes;
     this.window = window;
@@ -31,6 +40,9 @@ class Publisher {
     this.blind = blind;
     /** The longest pause between two bursts, where the load is to be less than it could be. */
     this.pauseMs = pauseMs ?? config.pauseMs;
+    /** So many messages it publishes in a part, at most. */
+    this.most = most;
+    this.left = most;
     this.random = createRandom(`${config.run} ${name}`);
     this.seq = 0;
     this.link = null;
@@ -105,13 +117,15 @@ class Publisher {
   }
 
   mayPublish(link) {
-    return this.publishing && link.open && (this.tx || this.unconfirmed < this.window);
+    const may = this.publishing && link.open && this.left > 0;
+    return may && (this.tx || this.unconfirmed < this.window);
   }
 
   publish(link, channel, group, callback) {
     const lost = group === null && this.persistent && this.random.chance(UNROUTABLE_SHARE);
     const place = placeOf(lost ? 'nowhere' : this.random.pick(this.routes), config.broker);
     const seq = ++this.seq;
+    this.left--;
     const body = bodyOf(pool, this.name, seq);
     const options = optionsOf(config.run, this.name, seq, body, place, this.persistent);
     const once = place.once === undefined ? null : this.keyFor(place, seq);
@@ -173,6 +187,7 @@ answerSupervisor({
       publisher.link?.noteOpen();
       // What an earlier part sent is no longer known to the judge.
       publisher.keys = [];
+      publisher.left = publisher.most;
     }
   },
   flush: () => journal.flush(),

@@ -6,6 +6,8 @@
 // too: on Linux, as root.
 // With --upgrade [--from GITREF] [--brief] [--format] the nodes go from that commit, or from a copy of this build, to this build
 // one after the other, and with --format on to one that writes a later format of tables.
+// With --cluster --groups [--moves 40] [--servers 3] [--backlog 3000] it is a cluster with two groups of vhosts, between which a
+// vhost goes back and forth.
 // --broken does the same with builds that are broken on purpose: each has to be found, by its rule.
 // --leveret names the bin/leveret of another build, for example of one broken on purpose. --prove
 // spoils what was noted down, in one way after another, and expects the judge to see it.
@@ -20,6 +22,7 @@ import { RULES } from './check.mjs';
 import { BROKEN as BROKEN_CLUSTERS } from './cluster/broken.mjs';
 import { runClusterTest } from './cluster/supervise.mjs';
 import { runUpgradeTest } from './cluster/upgrade/supervise.mjs';
+import { runGroupsTest } from './groups/supervise.mjs';
 import { runMutants } from './mutants.mjs';
 import { runCrashTest } from './supervise.mjs';
 
@@ -41,6 +44,10 @@ const { values } = parseArgs({
     brief: { type: 'boolean', default: false },
     format: { type: 'boolean', default: false },
     failovers: { type: 'string', default: '20' },
+    groups: { type: 'boolean', default: false },
+    moves: { type: 'string', default: '40' },
+    servers: { type: 'string', default: '3' },
+    backlog: { type: 'string', default: '3000' },
     fault: { type: 'string', multiple: true },
     netns: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -51,7 +58,9 @@ const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'));
 const { rounds, seed, broker, failovers, netns, from = null, brief, format } = values;
 const again = `${whatRuns()} --seed ${seed}`;
 console.log(`crash test: ${again}, folder ${folder}`);
-if (values.cluster && !netns) console.log('no network fails in it: --netns has it do so');
+if (values.cluster && !values.groups && !netns) {
+  console.log('no network fails in it: --netns has it do so');
+}
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 if (values.broken) await (values.cluster ? proveBrokenClusters() : proveBroken());
@@ -76,6 +85,11 @@ function whatRuns() {
   }
   if (!values.cluster) return `--rounds ${rounds} --broker ${broker}`;
   const faults = (values.fault ?? []).map((name) => ` --fault "${name}"`).join('');
+  if (values.groups) {
+    const { moves, servers, backlog } = values;
+    const numbers = `--moves ${moves} --servers ${servers} --backlog ${backlog}`;
+    return `--cluster --groups ${numbers}${faults}`;
+  }
   return `--cluster --failovers ${failovers}${netns ? ' --netns' : ''}${faults}`;
 }
 
@@ -83,6 +97,10 @@ async function start() {
   if (values.upgrade) return await runUpgradeTest({ ...plan, root: ROOT, from, brief, format });
   if (!values.cluster) return await runCrashTest({ ...plan, broker, rounds: Number(rounds) });
   const only = values.fault;
+  if (values.groups) {
+    const [moves, servers, backlog] = [values.moves, values.servers, values.backlog].map(Number);
+    return await runGroupsTest({ ...plan, moves, servers, backlog, only });
+  }
   return await runClusterTest({ ...plan, failovers: Number(failovers), only, netns });
 }
 

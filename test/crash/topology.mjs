@@ -15,6 +15,8 @@ export const GROUP = 'crash';
 export const BARRIER = 'crash.barrier';
 /** For bodies of megabytes. */
 export const LARGE = 'crash.large';
+/** Fills, and is consumed in the end. */
+export const BACKLOG = 'crash.backlog';
 export const NOWHERE = 'crash.nowhere';
 
 /** How a client logs in, and where: nothing of it is there by itself. */
@@ -109,6 +111,7 @@ export const QUEUES = {
   'crash.sure.1': { ordered: true, deadLetterTo: null, sure: true },
   'crash.sure.2': { ordered: true, deadLetterTo: null, sure: true },
   [LARGE]: { ordered: true, deadLetterTo: null },
+  [BACKLOG]: { ordered: true, deadLetterTo: null },
   [STREAM]: { ordered: false, deadLetterTo: null, keeps: KEPT, group: GROUP },
 };
 

@@ -16,18 +16,37 @@ const LIMIT_MS = 120_000;
 export const LEASE_MS = 2000;
 
 /** The settings of a cluster with a small log, which is trimmed all the time, and of one with a larger one. */
-const SIZES = {
+export const SIZES = {
   small: { 'cluster.log_bytes_max': '64MiB', 'cluster.snapshot.bytes': '4MiB' },
   large: { 'cluster.log_bytes_max': '256MiB', 'cluster.snapshot.bytes': '16MiB' },
 };
 
+/** The settings of a node that reaches the servers of NATS by these addresses. */
+export function settingsOf({ group, nats }, addresses) {
+  return {
+    'cluster.log': 'nats',
+    'cluster.name': 'crash',
+    'cluster.group': group,
+    'cluster.replicas': String(nats.count),
+    'cluster.lease': `${LEASE_MS}ms`,
+    'cluster.renew': '400ms',
+    'cluster.nats.servers': addresses.join(','),
+    'cluster.nats.monitor': nats.monitors.join(','),
+  };
+}
+
 export class Cluster {
   /**
-   * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large',
-   *   network: import('./network.mjs').OneMachine, definitions?: object }} plan
+   * @param {{ folder: string, leveret: string, dist: string, size: 'small' | 'large', group?: string, count?: number,
+   *   nats?: NatsServers, network: import('./network.mjs').OneMachine, definitions?: object }} plan `group`: of vhosts.
+   *   `count`: of its nodes. `nats`: servers that run already. `definitions`: what the first node begins with
    * @param {(node: Node, event: { msg: string, t: number }) => void} hear
    */
-  constructor({ folder, leveret, dist, size, network, definitions = DEFINITIONS }, hear) {
+  constructor(plan, hear) {
+    const { folder, leveret, dist, size, network, definitions = DEFINITIONS } = plan;
+    const { group = 'main', count = NODES, nats } = plan;
+    this.group = group;
+    this.count = count;
     this.folder = folder;
     this.leveret = leveret;
     this.dist = dist;
@@ -35,7 +54,8 @@ export class Cluster {
     this.definitions = definitions;
     this.hear = hear;
     this.network = network;
-    this.nats = new NatsServers(join(folder, 'nats'), network);
+    this.nats = nats ?? new NatsServers(join(folder, 'nats'), network);
+    this.ownsNats = nats === undefined;
     this.nodes = [];
     this.ways = [];
     /** When each term was known to have begun, by its epoch. */
@@ -57,25 +77,8 @@ export class Cluster {
 
   /** Starts all; resolves once it is whole. */
   async start() {
-    await this.nats.start();
-    for (let index = 0; index < NODES; index++) {
-      const way = new SlowWay(this.nats.addresses, this.network.hub);
-      this.ways.push(way);
-      const settings = {
-        'cluster.log': 'nats',
-        'cluster.name': 'crash',
-        'cluster.lease': `${LEASE_MS}ms`,
-        'cluster.renew': '400ms',
-        'cluster.nats.servers': (await way.open()).join(','),
-        'cluster.nats.monitor': this.nats.monitors.join(','),
-        ...SIZES[this.size],
-      };
-      const { folder, leveret, network } = this;
-      const [port, managementPort] = [await findFreePort(), await findFreePort()];
-      const plan = { index, folder, leveret, port, managementPort, settings, network };
-      const node = new Node(plan, (event) => this.heard(node, event));
-      this.nodes.push(node);
-    }
+    if (this.ownsNats) await this.nats.start();
+    await this.makeNodes();
     this.spawns.push(now());
     await this.setUp();
     await this.watch();
@@ -83,17 +86,34 @@ export class Cluster {
     await this.whole();
   }
 
+  async makeNodes() {
+    for (let index = 0; index < this.count; index++) {
+      const way = new SlowWay(this.nats.addresses, this.network.hub);
+      this.ways.push(way);
+      const settings = { ...settingsOf(this, await way.open()), ...SIZES[this.size] };
+      const { folder, leveret, network } = this;
+      const [port, managementPort] = [await findFreePort(), await findFreePort()];
+      const plan = { index, folder, leveret, port, managementPort, settings, network };
+      const node = new Node(plan, (event) => this.heard(node, event));
+      this.nodes.push(node);
+    }
+  }
+
   /** The first node begins alone, with users and policies: all that comes later has to find them in the log. */
   async setUp() {
     const [first] = this.nodes;
-    const file = join(this.folder, 'definitions.json');
-    writeFileSync(file, JSON.stringify(this.definitions));
-    first.start({ LEVERET_LOAD_DEFINITIONS: file });
+    first.start(this.firstEnvironment);
     await this.until('the first node leads', () => first.serves > 0);
     first.mayEnd = true;
     first.signal('SIGTERM');
     const { code } = await first.exit;
     if (code !== 0) throw new Error(`the first node ended with ${code}:\n${first.tail()}`);
+  }
+
+  get firstEnvironment() {
+    const file = join(this.folder, 'definitions.json');
+    writeFileSync(file, JSON.stringify(this.definitions));
+    return { LEVERET_LOAD_DEFINITIONS: file };
   }
 
   /** Listens to what nodes tell one another. */
@@ -117,10 +137,10 @@ export class Cluster {
       login: { credentials: null, user: null, password: null, token: null },
       tls: null,
       cluster: 'crash',
-      group: 'main',
+      group: this.group,
       secretOf: 'main',
       node: 'watch',
-      replicas: 3,
+      replicas: this.nats.count,
       logBytesMax: 0,
       monitor: [],
       requireSync: false,

@@ -20,7 +20,7 @@ const MODULES = [
 ];
 
 /**
- * What is wrong with the folders of nodes, in sentences, and how many rows they have.
+ * What is wrong with the folders of nodes, in sentences, and how many rows they have, in all and by table.
  * @param {import('./cluster.mjs').Cluster} cluster all of whose nodes have stopped
  */
 export async function compareTables({ client, dist, nodes }) {
@@ -37,7 +37,7 @@ export async function compareTables({ client, dist, nodes }) {
     }
     if (first.digest !== other.digest) faults.push(whatDiffers(first, other));
   }
-  return { faults, rows: first.rows.size, place: first.place };
+  return { faults, rows: first.rows.size, tables: first.tables, place: first.place };
 }
 
 async function load(dist) {
@@ -82,16 +82,18 @@ async function readTables(modules, client, data) {
 function digestOf({ TABLE_META, TABLE_LOG }, store) {
   const hash = createHash('sha256');
   const rows = new Map();
+  const tables = {};
   for (let table = 1; table <= TABLE_LAST; table++) {
     if (table === TABLE_META || table === TABLE_LOG) continue;
     for (const { key, value } of store.range(table, Buffer.alloc(0), HIGHEST)) {
       const sum = createHash('sha256').update(value).digest('base64');
       const name = `${table} ${key.toString('hex')}`;
       rows.set(name, sum);
+      tables[table] = (tables[table] ?? 0) + 1;
       hash.update(`${name} ${sum}\n`);
     }
   }
-  return { digest: hash.digest('hex'), rows };
+  return { digest: hash.digest('hex'), rows, tables };
 }
 
 function whatDiffers(first, other) {

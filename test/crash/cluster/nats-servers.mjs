@@ -1,4 +1,4 @@
-// Three servers of NATS for the crash test, on free ports and in folders of their own, which are killed and started again.
+// Servers of NATS for the crash test, three or one, on free ports and in folders of their own, which are killed and started again.
 // Never knows what is kept on them.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,8 +27,9 @@ export function natsVersion() {
 }
 
 export class NatsServers {
-  /** `network`: each server is on a machine of its own in it. */
-  constructor(folder, network) {
+  /** `network`: each server is on a machine of its own in it. `count`: 1 or 3. */
+  constructor(folder, network, count = COUNT) {
+    this.count = count;
     this.program = findNatsServer();
     this.folder = folder;
     this.network = network;
@@ -38,7 +39,7 @@ export class NatsServers {
 
   /** Resolves once they take requests. */
   async start() {
-    for (let i = 0; i < COUNT; i++) {
+    for (let i = 0; i < this.count; i++) {
       const [client, monitor, cluster] = [
         await findFreePort(),
         await findFreePort(),
@@ -70,6 +71,7 @@ export class NatsServers {
     const host = this.hostOf(i);
     const all = this.ports.map((each, n) => `nats://${this.hostOf(n)}:${each.cluster}`);
     const routes = all.join(', ');
+    const together = `cluster { name: crash, listen: ${host}:${cluster}, routes: [${routes}], no_advertise: true }`;
     const store = join(this.folder, `s${i}`);
     writeFileSync(
       file,
@@ -77,7 +79,7 @@ export class NatsServers {
 listen: ${host}:${client}
 http: ${host}:${monitor}
 jetstream { store_dir: "${store}", max_file_store: 20GB, sync_interval: always }
-cluster { name: crash, listen: ${host}:${cluster}, routes: [${routes}], no_advertise: true }
+${this.count === 1 ? '' : together}
 `,
     );
     const args = ['-c', file, '-l', join(this.folder, `s${i}.log`)];
