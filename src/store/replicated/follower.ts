@@ -39,6 +39,8 @@ export class Follower implements LogReader {
   private durable: Place;
   private waiting: (() => void)[] = [];
   private failed = false;
+  /** The tables have gathered the format of an epoch, and no place with it: those of a format alone would be of no log. */
+  private hasBegun = false;
   /** What opened the current epoch; null: it was opened before the tables' place, or none was. */
   lead: Lead | null = null;
   /** Whether the leader of the current epoch has said that it leads no longer. */
@@ -107,7 +109,7 @@ export class Follower implements LogReader {
 
   /** Resolves once all that was read is in the tables, durably, or something has failed, which `events` have been told. */
   async settled(): Promise<void> {
-    if (this.noted.seq !== this.whole.seq) this.note(0);
+    if (this.noted.seq !== this.whole.seq || this.hasBegun) this.note(0);
     while (this.underWay.length > 0 && !this.failed) await this.change();
   }
 
@@ -143,6 +145,7 @@ export class Follower implements LogReader {
   /** This node has begun an epoch, or another one has: what comes into the tables from now on is in the leader's format. */
   begun({ format, version }: Pick<Lead, 'format' | 'version'>): void {
     putFormat(this.tables, format, version);
+    this.hasBegun = true;
   }
 
   /** Another node begins an epoch. Why this Leveret cannot read what it writes, or null. */
@@ -167,6 +170,7 @@ export class Follower implements LogReader {
     const { tables, whole, logId } = this;
     putPlace(tables, { ...whole, logId });
     this.noted = whole;
+    this.hasBegun = false;
     this.underWay.push({ batch: tables.seal(), place: whole, bytes });
     this.underWayBytes += bytes;
   }

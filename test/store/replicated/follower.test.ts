@@ -170,6 +170,16 @@ test('the tables say in which format their leader writes, with the first batch t
   expect([valueIn(disk, 'a'), formatIn(disk)]).toEqual(['2', FORMAT - 1]);
 });
 
+test('the tables of a node that leads and writes nothing are those of the log, and not of a broker of its own', async () => {
+  const { disk, tables, follower } = node();
+  follower.begun({ format: FORMAT, version: '1.2.3' });
+  const settled = follower.settled();
+  tables.sync();
+  await settled;
+  expect(formatIn(disk)).toBe(FORMAT);
+  expect(placeIn(disk)).toEqual({ ...LOG_START, logId: LOG_ID });
+});
+
 test('a record of a later form ends it, and is not called damaged', async () => {
   const { failures, following, write } = node();
   write(9, 1);
