@@ -45,6 +45,8 @@ export async function describeMissing(get: Get, path: string): Promise<Missing |
     .map(decodeURIComponent);
   const alone = ALONE[root];
   if (alone !== undefined) return said(get, alone, `/${alone}s`, parts[0], '');
+  if (root === 'cluster' && parts[0] === 'vhosts')
+    return said(get, 'vhost', '/vhosts', parts[1], '');
   const kind = IN_VHOSTS[root];
   const [vhost, ...names] = parts;
   if (kind === undefined || vhost === undefined) return null;

@@ -4,7 +4,7 @@ import { type Call, textOf } from '../call.ts';
 import { badRequest, type HttpError, notFound } from '../http-error.ts';
 import { get, ofDirectory, put, type Route } from '../route.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { clusterRow } from './rows.ts';
+import { clusterRow, placeRow } from './rows.ts';
 
 /** As in the configuration. */
 const GROUP_NAME = /^[A-Za-z0-9-]{1,32}$/;
@@ -15,6 +15,14 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     clusterOf(call, badRequest).stepDown(call.principal.name, call.flag('force'));
     return undefined;
   }),
+  // The group that decides about it says so: another one may not know yet.
+  {
+    ...get('/cluster/vhosts/:vhost', 'administrator', async (call) => {
+      clusterOf(call);
+      return placeRow((await call.walked(call.view.snapshots.vhost(call.vhost()))).place);
+    }),
+    directory: true,
+  },
   ...ofDirectory(
     put('/cluster/vhosts/:vhost', 'administrator', async (call) => {
       const { group } = call.object('group');

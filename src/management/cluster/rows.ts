@@ -1,5 +1,6 @@
 // Owns the rows of a cluster in the HTTP API: of its nodes, and of its log. Never finds them out.
 
+import type { VhostView } from '../../broker/view/sums.ts';
 import { RABBITMQ_VERSION } from '../../util/system/rabbitmq-version.ts';
 import {
   type ClusterNode,
@@ -110,6 +111,11 @@ export function clusterRow(cluster: ClusterView): object {
     main_fault: cluster.mainFault(),
     log: logRow(cluster),
   };
+}
+
+/** Where in the cluster a vhost is. */
+export function placeRow({ group, moving, fault }: VhostView['place']): object {
+  return { group, moving_to: moving?.to ?? null, move_fault: fault === '' ? null : fault };
 }
 
 /** Why the log would stop with one machine less, or has stopped; null: it would not. */

@@ -6,6 +6,7 @@ import type { VhostView } from '../../broker/view/sums.ts';
 import type { JsonObject, JsonValue } from '../../util/json/json.ts';
 import type { Rows } from '../../util/rows.ts';
 import { booleanOf, type Call, textOf } from '../call.ts';
+import { placeRow } from '../cluster/rows.ts';
 import { checkRanges, rangeOf } from '../history/ranges.ts';
 import { badRequest, notFound } from '../http-error.ts';
 import { columnFilter, list, listWhole } from '../listing.ts';
@@ -172,11 +173,6 @@ function* vhosts(call: Call): Rows<object> {
   for (const vhost of call.view.snapshots.vhosts(call.watchedVhosts())) {
     yield vhost === null ? null : show(vhost);
   }
-}
-
-/** Where in the cluster a vhost is. */
-function placeRow({ group, moving, fault }: VhostView['place']): object {
-  return { group, moving_to: moving?.to ?? null, move_fault: fault === '' ? null : fault };
 }
 
 /** How a call wants vhosts to be shown: what it asks for is read once for all of them. */

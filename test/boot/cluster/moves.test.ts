@@ -113,7 +113,12 @@ test('a move to a group that no node leads is refused', async () => {
     400,
     "no node is known to lead the group 'none': start one with cluster.group = none",
   ]);
-  expect((await place('no_name')).status).toBe(400);
+  for (const group of ['no_name', '', 'x'.repeat(33), 3, null, [], {}, true]) {
+    const answer = await m1.call('PUT', '/cluster/vhosts/shop', undefined, { group });
+    expect([answer.status, group]).toEqual([400, group]);
+  }
+  expect((await m1.call('PUT', '/cluster/vhosts/shop', undefined, {})).status).toBe(400);
+  expect((await m1.call('GET', '/cluster/vhosts/shop')).json).toEqual(IN_MAIN);
   expect((await m1.call('PUT', '/cluster/vhosts/none', undefined, { group: 'jobs' })).status).toBe(
     404,
   );

@@ -100,6 +100,7 @@ const OVERVIEW: readonly Act[] = [
   act('PUT /cluster/step-down', '/cluster/step-down', { own: true }),
   act('PUT /cluster/snapshot', '/cluster/snapshot', { own: true }),
   act('PUT /cluster/follow-main', '/cluster/follow-main', { own: true }),
+  act('GET /cluster/vhosts/:vhost', `/cluster/vhosts/${VHOST}`, { own: true }),
   act('PUT /cluster/vhosts/:vhost', `/cluster/vhosts/${VHOST}`, {
     body: { group: 'jobs' },
     own: true,

@@ -10,11 +10,9 @@ const ASK_MS = 250;
 
 /** What is read of the API. */
 interface Placed {
-  readonly leveret?: {
-    readonly group: string;
-    readonly moving_to: string | null;
-    readonly move_fault: string | null;
-  };
+  readonly group: string;
+  readonly moving_to: string | null;
+  readonly move_fault: string | null;
 }
 
 export const placeVerb: LiveVerb = {
@@ -38,11 +36,10 @@ export const placeVerb: LiveVerb = {
 };
 
 /** Waits until a vhost does not move. */
-async function arrival(api: HttpApi, vhost: string): Promise<NonNullable<Placed['leveret']>> {
+async function arrival(api: HttpApi, vhost: string): Promise<Placed> {
   for (;;) {
-    const { leveret } = await api.get<Placed>(`/vhosts/${vhost}?columns=leveret`);
-    if (leveret === undefined) throw new UserError('this broker is in no cluster');
-    if (leveret.moving_to === null) return leveret;
+    const place = await api.get<Placed>(`/cluster/vhosts/${vhost}`);
+    if (place.moving_to === null) return place;
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   }
 }
