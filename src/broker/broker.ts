@@ -3,7 +3,7 @@
 
 import type { Store } from '../store/port.ts';
 import type { Clock } from '../util/clock.ts';
-import { MAIN_GROUP } from '../util/system/main-group.ts';
+import { decides, MAIN_GROUP } from '../util/system/main-group.ts';
 import { Access } from './access/access.ts';
 import { checkLimits, VHOST_LIMITS } from './access/limits.ts';
 import { noVhost } from './access/names.ts';
@@ -99,7 +99,7 @@ export class Broker {
 
   /** Throws a Refusal in a group that follows another one in what it knows of users and vhosts. */
   requireDirectory(): void {
-    if (this.core.group === MAIN_GROUP) return;
+    if (decides(this.core.group)) return;
     throw new Refusal('in-use', `users and vhosts are changed in the group '${MAIN_GROUP}' alone`);
   }
 

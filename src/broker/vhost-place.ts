@@ -1,7 +1,7 @@
 // Owns in which group of a cluster a vhost is, and whether it is moving to another. Never moves one.
 
 import { isObject } from '../util/json/json.ts';
-import { MAIN_GROUP } from '../util/system/main-group.ts';
+import { MAIN_GROUP, NO_GROUP } from '../util/system/main-group.ts';
 
 /** A move that has begun. */
 export interface PlannedMove {
@@ -32,8 +32,9 @@ export interface Away {
   readonly moving: boolean;
 }
 
-/** What keeps clients out of a vhost in the group `own`; null: it is there. */
+/** What keeps clients out of a vhost in the group `own`; null: nothing does, since it is there, or there are no groups. */
 export function awayFrom(own: string, place: VhostPlace = AT_MAIN): Away | null {
+  if (own === NO_GROUP) return null;
   const { group, moving } = place;
   if (moving !== null) return { group: moving.to, moving: true };
   return group === own ? null : { group, moving: false };

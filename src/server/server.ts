@@ -12,7 +12,6 @@ import type { Store } from '../store/port.ts';
 import type { Scratch } from '../store/scratch.ts';
 import type { Clock } from '../util/clock.ts';
 import { Guard } from '../util/guard.ts';
-import { MAIN_GROUP } from '../util/system/main-group.ts';
 import { TICK_MS, TimerWheel } from '../util/timers.ts';
 import { type AccessSettings, EVERYTHING } from './access-settings.ts';
 import type { AlarmGate } from './backpressure/alarm-gate.ts';
@@ -94,7 +93,7 @@ function coreOptions(
     scratch,
     nodeName,
     clusterName,
-    group: groups?.own ?? MAIN_GROUP,
+    ...(groups === undefined ? {} : { group: groups.own }),
     defaultQueueType: type === 'classic' ? null : type,
     timeMs,
   };

@@ -7,7 +7,7 @@ import type { Store } from '../../store/port.ts';
 import type { Scratch } from '../../store/scratch.ts';
 import { TABLE_DELAYS, TABLE_KEYS } from '../../store/tables.ts';
 import type { Clock } from '../../util/clock.ts';
-import { MAIN_GROUP } from '../../util/system/main-group.ts';
+import { NO_GROUP } from '../../util/system/main-group.ts';
 import { NODE_NAME } from '../../util/system/node-name.ts';
 import { DelayRows } from '../queue/delay/delay-rows.ts';
 import { KeyRows } from '../queue/duplicates/key-rows.ts';
@@ -64,7 +64,7 @@ export interface CoreOptions {
   readonly nodeName?: string;
   /** What the cluster is called unless a user says otherwise; null: as the node. */
   readonly clusterName?: string | null;
-  /** Which group of vhosts of its cluster this is. */
+  /** Which group of vhosts of its cluster this is; left out: it is in none. */
   readonly group?: string;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType?: QueueTypeName | null;
@@ -81,7 +81,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
   readonly nodeName: string;
   /** What the cluster is called unless a user says otherwise. */
   readonly clusterName: string;
-  /** Which group of vhosts of its cluster this is. */
+  /** Which group of vhosts of its cluster this is, see NO_GROUP. */
   readonly group: string;
   /** The type of queues whose declarations and whose vhost name none; null: they say none either. */
   readonly defaultQueueType: QueueTypeName | null;
@@ -143,7 +143,7 @@ export class BrokerCore implements QueueHost, CompactionHost {
       scratch = null,
       nodeName = NODE_NAME,
       clusterName = null,
-      group = MAIN_GROUP,
+      group = NO_GROUP,
       defaultQueueType = null,
       timeMs = null,
     }: CoreOptions = {},

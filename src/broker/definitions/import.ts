@@ -3,7 +3,7 @@
 
 import { AmqpError } from '../../amqp/errors.ts';
 import type { JsonValue } from '../../util/json/json.ts';
-import { MAIN_GROUP } from '../../util/system/main-group.ts';
+import { decides } from '../../util/system/main-group.ts';
 import { ALL_RIGHTS } from '../access/grants.ts';
 import { HASHING_SCRYPT, hashPassword } from '../access/password.ts';
 import type { Broker } from '../broker.ts';
@@ -128,7 +128,7 @@ function* everything(
     else access.putUserWithHash(user, user.passwordHash, user.hashingAlgorithm);
   });
   yield* inSteps(definitions.vhosts, ({ value: { name, ...metadata } }) => {
-    if (broker.core.group === MAIN_GROUP) broker.putVhost(name, metadata);
+    if (decides(broker.core.group)) broker.putVhost(name, metadata);
   });
   yield* inVhosts(definitions.vhostLimits, ({ name }, value) => broker.setVhostLimits(name, value));
   yield* inVhosts(definitions.permissions, ({ name: vhost }, value) => {

@@ -2,7 +2,7 @@
 // over one row: what cannot be read is set aside, and nothing that it may need is let go of.
 
 import { TABLE_ARRIVALS, TABLE_SET_ASIDE } from '../../store/tables.ts';
-import { MAIN_GROUP } from '../../util/system/main-group.ts';
+import { decides } from '../../util/system/main-group.ts';
 import type { Access } from '../access/access.ts';
 import type { VhostMetadata, VhostSnapshot } from '../access/vhost-metadata.ts';
 import { ArrivalSweep, arrivalsIn } from '../core/arrivals.ts';
@@ -57,7 +57,7 @@ export function recoverBroker(broker: RecoveringBroker, first: FirstStart): bool
   // A row that cannot be read was written at some time: such a store is not new.
   const nothing = stored.length === 0 && access.users().length === 0 && setAsideRows.count === 0;
   // A group that follows another one is told which vhosts and users there are.
-  const fresh = nothing && broker.core.group === MAIN_GROUP;
+  const fresh = nothing && decides(broker.core.group);
   for (const { going, ...snapshot } of stored) {
     if (going === true) recoverGoing(broker, snapshot);
     else recoverVhost(broker, broker.addVhost(snapshot.name, snapshot));

@@ -190,6 +190,22 @@ describe('places', () => {
   });
 });
 
+test('a broker that is in no cluster has all vhosts that there are', () => {
+  const disk = new Disk();
+  const { broker, store } = brokerOf('jobs', disk);
+  follow(broker, filled());
+  const place = { group: 'jobs', since: 'm1', moving: { to: 'main', id: 'm2' }, fault: '' };
+  broker.placeVhost('shop', { place });
+  store.sync();
+  broker.core.seal();
+  store.sync();
+  const alone = brokerOf('', disk).broker;
+  expect(alone.vhost('shop').away).toBe(null);
+  expect(alone.vhost('/').away).toBe(null);
+  new View(alone, '0').deleteUser('ada');
+  expect(brokerOf('', new Disk()).broker.vhost('/').name).toBe('/');
+});
+
 describe('versions', () => {
   test.each([
     [{ ...VERSION, count: 8 }, 'newer'],
