@@ -22,6 +22,7 @@ import { RULES } from './check.mjs';
 import { BROKEN as BROKEN_CLUSTERS } from './cluster/broken.mjs';
 import { runClusterTest } from './cluster/supervise.mjs';
 import { runUpgradeTest } from './cluster/upgrade/supervise.mjs';
+import { BROKEN as BROKEN_GROUPS } from './groups/broken.mjs';
 import { runGroupsTest } from './groups/supervise.mjs';
 import { runMutants } from './mutants.mjs';
 import { runCrashTest } from './supervise.mjs';
@@ -96,12 +97,16 @@ function whatRuns() {
 async function start() {
   if (values.upgrade) return await runUpgradeTest({ ...plan, root: ROOT, from, brief, format });
   if (!values.cluster) return await runCrashTest({ ...plan, broker, rounds: Number(rounds) });
-  const only = values.fault;
-  if (values.groups) {
-    const [moves, servers, backlog] = [values.moves, values.servers, values.backlog].map(Number);
-    return await runGroupsTest({ ...plan, moves, servers, backlog, only });
+  return await runCluster(plan, values.fault);
+}
+
+/** A run of a cluster, or of one with groups, in which these faults come; undefined: all. */
+async function runCluster(plan, only) {
+  if (!values.groups) {
+    return await runClusterTest({ ...plan, failovers: Number(failovers), only, netns });
   }
-  return await runClusterTest({ ...plan, failovers: Number(failovers), only, netns });
+  const [moves, servers, backlog] = [values.moves, values.servers, values.backlog].map(Number);
+  return await runGroupsTest({ ...plan, moves, servers, backlog, only });
 }
 
 function printTable(rows) {
@@ -135,22 +140,14 @@ function proveJudge(clean) {
   return missedNames;
 }
 
-/** Each gets as many faults of its own kinds as a run has failovers. */
+/** Each gets as many faults of its own kinds as a run has failovers, or moves. */
 async function proveBrokenClusters() {
-  for (const [n, { name, only, test, changes }] of BROKEN_CLUSTERS.entries()) {
+  const all = values.groups ? BROKEN_GROUPS : BROKEN_CLUSTERS;
+  for (const [n, { name, only, test, changes }] of all.entries()) {
     const own = join(folder, String(n));
     mkdirSync(own);
     const leveret = breakBuild(ROOT, mkdtempSync(join(own, 'build-')), changes);
-    const plan = {
-      leveret,
-      seed,
-      folder: own,
-      failovers: Number(failovers),
-      only,
-      netns,
-      print() {},
-    };
-    const found = await runClusterTest(plan).then(
+    const found = await runCluster({ leveret, seed, folder: own, print() {} }, only).then(
       (result) => result.broken,
       (error) => ({ [whyOf(error)]: 1 }),
     );

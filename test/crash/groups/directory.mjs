@@ -53,6 +53,12 @@ export class Directory {
     return texts;
   }
 
+  /** Whether both groups have the same there. */
+  async agree(path) {
+    const [one, other] = await Promise.all([this.list('main', path), this.list('jobs', path)]);
+    return one === other;
+  }
+
   async compare() {
     const texts = [];
     for (const path of [...LISTS, '/vhosts']) {

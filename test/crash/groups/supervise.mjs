@@ -22,6 +22,8 @@ const REST_SHARE = 0.2;
 const LOAD_MS = [200, 2000];
 const MOVE_LIMIT_MS = 90_000;
 const AGAIN_MS = 100;
+/** Tables whose rows are those of queues, exchanges, messages and streams; see src/store/tables.ts. */
+const OF_CONTENTS = [2, 4, 5, 8, 9, 10, 11, 12, 13, 15];
 
 /**
  * @typedef {object} GroupsPlan
@@ -49,6 +51,8 @@ class GroupsRun extends ClusterRun {
   /** What each move that nothing disturbed has taken. */
   figures = [];
   started = 0;
+  /** When clients were sent away for a move: the broker that does so gives what one had to another that is there still. */
+  sentAway = [];
   directory = new Directory(this.broker, createRandom(`${this.plan.seed} users`));
 
   get clients() {
@@ -94,6 +98,7 @@ class GroupsRun extends ClusterRun {
     const { epoch, home: source, away: target } = groups;
     const size = await this.sizeOf();
     const from = now();
+    this.sentAway.push(from);
     await this.begin(target);
     let ended = false;
     const scene = {
@@ -112,6 +117,7 @@ class GroupsRun extends ClusterRun {
     this.count(moved ? 'moves' : 'moves that did not come about');
     if (moved && fault.name === 'none') this.figures.push({ ms, ...size });
     await groups.whole();
+    await groups.until('both groups know where it is', () => this.directory.agree('/vhosts'));
     await this.directory.change();
     this.churn.leave();
     await this.churn.ended();
@@ -182,7 +188,13 @@ class GroupsRun extends ClusterRun {
       if (entry.e === 'open') entry.spawn = tenures.of(entry.port, entry.at);
       if (entry.e === 'reading') entry.spawn = tenures.at(entry.t);
     }
-    return entries;
+    return [
+      ...entries,
+      ...this.sentAway
+        .slice()
+        .reverse()
+        .flatMap((t) => leavesAt(entries, t)),
+    ];
   }
 
   terms() {
@@ -236,8 +248,17 @@ class GroupsRun extends ClusterRun {
     const { faults, rows, tables, place } = await compareTables(group);
     for (const text of faults) this.keep({ rule: 'I25', text });
     this.count('rows compared', rows);
+    if (group === this.broker.away) this.judgeTables(group, tables);
     this.plan.print(`all nodes of ${group.group} stopped at ${place}: ${JSON.stringify(tables)}`);
     await group.client.close();
+  }
+
+  /** All that a vhost has is gone from a group that it left, but for the part of the log of messages that is written now. */
+  judgeTables({ group }, tables) {
+    const rows = OF_CONTENTS.filter((table) => tables[table] !== undefined);
+    if (rows.length === 0) return;
+    const text = `the group ${group} has rows still: ${JSON.stringify(tables)}`;
+    this.keep({ rule: 'I26', text });
   }
 
   result() {
@@ -249,4 +270,17 @@ class GroupsRun extends ClusterRun {
     }
     return { violations, broken, counts, history };
   }
+}
+
+/** What the clients of a process would have noted had they left then of their own accord: their last connections of before. */
+function leavesAt(entries, t) {
+  const last = new Map();
+  const left = new Set();
+  for (const { e, conn, at } of entries) {
+    if (e === 'open' && at < t) last.set(conn.slice(0, conn.indexOf('#')), conn);
+    else if (e === 'leave') left.add(conn);
+  }
+  return [...last.values()]
+    .filter((conn) => !left.has(conn))
+    .map((conn) => ({ e: 'leave', conn, t }));
 }

@@ -37,16 +37,13 @@ export class Tenures {
   lookAll() {
     this.ofPort.clear();
     const all = [];
-    const highest = new Map();
-    for (const each of [...this.opened].sort((a, b) => a.t - b.t)) {
+    for (const { order, ...each } of inOrder(this.opened)) {
       const { group, epoch, port, t } = each;
-      const stale = epoch < (highest.get(group) ?? 0);
-      highest.set(group, Math.max(epoch, highest.get(group) ?? 0));
-      let n = all.findLastIndex((one) => one.group === group && one.epoch === epoch);
-      const goesOn =
-        n >= 0 && n === all.length - 1 && !this.flips.some((f) => wasElsewhere(all[n], f, t));
-      if (!goesOn && !(stale && n >= 0)) n = all.push({ ...each, last: t }) - 1;
-      all[n].last = t;
+      const last = all.at(-1);
+      const goesOn = last?.group === group && last.epoch === epoch;
+      if (!goesOn || this.flips.some((flip) => wasElsewhere(last, flip, order))) all.push(each);
+      const n = all.length - 1;
+      all[n].last = order;
       this.ofPort.set(port, [...(this.ofPort.get(port) ?? []), { t, n }]);
     }
     return all;
@@ -78,6 +75,24 @@ export class Tenures {
       return each.group === group && each.epoch === epoch && each.t <= t;
     });
   }
+}
+
+/**
+ * By time, but for what a node has opened that did not know yet that another leads its group: that comes before all that the
+ * next one has opened.
+ */
+function inOrder(opened) {
+  const begins = new Map();
+  for (const { group, epoch, t } of opened) {
+    const of = begins.get(group) ?? new Map();
+    begins.set(group, of.set(epoch, Math.min(t, of.get(epoch) ?? t)));
+  }
+  const orderOf = ({ group, epoch, t }) => {
+    const later = [...begins.get(group)].filter(([other]) => other > epoch);
+    return Math.min(t, ...later.map(([, begin]) => begin - 1));
+  };
+  const all = opened.map((each) => ({ ...each, order: orderOf(each) }));
+  return all.sort((a, b) => a.order - b.order);
 }
 
 /** Whether the vhost was elsewhere between the last connection of a tenure and this time. */
