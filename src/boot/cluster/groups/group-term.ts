@@ -7,7 +7,7 @@ import { UnansweredError } from '../../../store/replicated/log-client.ts';
 import { jsonText } from '../../../util/json/json-writer.ts';
 import { MAIN_GROUP } from '../../../util/system/main-group.ts';
 import { DirectoryFollower } from './directory-follower.ts';
-import { offerDirectory } from './directory-offer.ts';
+import { DirectoryOffer } from './directory-offer.ts';
 import type { GroupAround } from './group-around.ts';
 import { Moves } from './moves.ts';
 import { arrived, place } from './places.ts';
@@ -16,12 +16,14 @@ import { arrived, place } from './places.ts';
 export class GroupTerm {
   private readonly around: GroupAround;
   private readonly moves: Moves;
+  private readonly offer: DirectoryOffer;
   private readonly follower: DirectoryFollower | null;
 
   /** `failed` takes what ends the broker. */
   constructor(around: GroupAround, failed: (error: unknown) => void) {
     this.around = around;
     this.moves = new Moves(around);
+    this.offer = new DirectoryOffer(around);
     this.follower = around.group === MAIN_GROUP ? null : new DirectoryFollower(around, () => {});
     this.follower?.run().catch(failed);
   }
@@ -59,7 +61,7 @@ export class GroupTerm {
     const move = given.get('move') ?? '';
     if (path === '/departure') return this.moves.depart(vhost, move);
     if (around.group !== MAIN_GROUP) throw new UnansweredError(`this is the group ${around.group}`);
-    if (path === '/directory') return offerDirectory(around, given);
+    if (path === '/directory') return this.offer.answer(given);
     const done = arrived(around.broker, vhost, move, given.get('fault') ?? '');
     await around.durable();
     return jsonText({ done });
