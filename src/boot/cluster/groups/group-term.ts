@@ -18,6 +18,9 @@ export class GroupTerm {
   private readonly moves: Moves;
   private readonly offer: DirectoryOffer;
   private readonly follower: DirectoryFollower | null;
+  /** End the calls of other groups that have no answer yet. */
+  private readonly unanswered = new Set<() => void>();
+  private stopped = false;
 
   /** `failed` takes what ends the broker. */
   constructor(around: GroupAround, failed: (error: unknown) => void) {
@@ -31,6 +34,8 @@ export class GroupTerm {
   stop(): void {
     this.follower?.stop();
     this.moves.stop();
+    this.stopped = true;
+    for (const end of this.unanswered) end();
   }
 
   /** Why the group main cannot be followed; null: it can, or this is that group. */
@@ -54,8 +59,21 @@ export class GroupTerm {
     this.follower.adopt();
   }
 
-  /** Answers the leader of another group; see PeerHandlers. */
-  async call(path: Call, given: URLSearchParams): Promise<string | null> {
+  /**
+   * Answers the leader of another group; see PeerHandlers. Rejects as soon as this node leads no longer: what it waits for may
+   * never be durable then, and the other group has to ask the next leader.
+   */
+  call(path: Call, given: URLSearchParams): Promise<string | null> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(new UnansweredError('this node leads no longer'));
+      if (this.stopped) return end();
+      this.unanswered.add(end);
+      const over = (): unknown => this.unanswered.delete(end);
+      this.answer(path, given).finally(over).then(resolve, reject);
+    });
+  }
+
+  private async answer(path: Call, given: URLSearchParams): Promise<string | null> {
     const { around } = this;
     const vhost = given.get('vhost') ?? '';
     const move = given.get('move') ?? '';

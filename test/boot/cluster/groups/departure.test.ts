@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { GroupAround } from '../../../../src/boot/cluster/groups/group-around.ts';
+import { GroupTerm } from '../../../../src/boot/cluster/groups/group-term.ts';
 import { Moves } from '../../../../src/boot/cluster/groups/moves.ts';
 import { SmallBroker } from '../../../broker/small-broker.ts';
 
@@ -31,7 +32,7 @@ function group() {
     },
   };
   const moves = new Moves(around as unknown as GroupAround);
-  return { moves, vhost, asked, held };
+  return { moves, vhost, asked, held, around: around as unknown as GroupAround };
 }
 
 test('a vhost that leaves is copied once it is durable that it leaves', async () => {
@@ -52,4 +53,16 @@ test('a vhost is not copied for a move that is not known here, nor while it has 
   vhost.connections = 1;
   expect(await moves.depart(vhost.name, 'm1')).toBe('{"later":true}');
   expect(asked).toEqual([]);
+});
+
+test('a group that asks a leader which leads no longer is told at once, and can ask the next one', async () => {
+  const { around, asked, vhost } = group();
+  const term = new GroupTerm(around, () => {});
+  const given = new URLSearchParams({ vhost: vhost.name, move: 'm1' });
+  const departing = term.call('/departure', given);
+  expect(asked).toEqual(['durable']);
+  term.stop();
+  await expect(departing).rejects.toThrow('this node leads no longer');
+  await expect(term.call('/departure', given)).rejects.toThrow('this node leads no longer');
+  expect(asked).toEqual(['durable']);
 });
