@@ -219,9 +219,17 @@ function settle(state, conn, { t = 0, tag, multiple, how }) {
 function sortDeliveries({ queues }, message) {
   for (const [queue, list] of message.deliveries) {
     const leased = queues[queue]?.leaseMs !== undefined;
-    const byCount = (a, b) => (leased ? a.count - b.count : 0);
+    const byCount = (a, b) => (leased ? a.count - b.count : flagOf(a, b));
     list.sort((a, b) => a.spawn - b.spawn || byCount(a, b) || a.t - b.t || a.order - b.order);
   }
+}
+
+/** Without the flag comes first, where its client was gone as the other came: it may have read late. */
+function flagOf(a, b) {
+  if (a.redelivered === b.redelivered) return 0;
+  const [first, second] = b.redelivered ? [a, b] : [b, a];
+  if (first.conn.leftAt > second.t) return 0;
+  return first === a ? -1 : 1;
 }
 
 /** An unconfirmed message that a later broker process delivers was durable: now all rules hold. */

@@ -98,7 +98,6 @@ class GroupsRun extends ClusterRun {
     const { epoch, home: source, away: target } = groups;
     const size = await this.sizeOf();
     const from = now();
-    this.sentAway.push(from);
     await this.begin(target);
     let ended = false;
     const scene = {
@@ -132,8 +131,10 @@ class GroupsRun extends ClusterRun {
   async begin(target) {
     const groups = this.broker;
     await groups.until(`the move to ${target.group} begins`, async () => {
+      const t = now();
       const status = await groups.send(target.group);
-      if (status >= 300) await sleep(AGAIN_MS);
+      if (status < 300) this.sentAway.push(t);
+      else await sleep(AGAIN_MS);
       return status < 300;
     });
     await groups.until(`the move to ${target.group} is known`, async () => {
@@ -272,15 +273,18 @@ class GroupsRun extends ClusterRun {
   }
 }
 
-/** What the clients of a process would have noted had they left then of their own accord: their last connections of before. */
+/**
+ * What the clients of a process would have noted had they left then of their own accord: their last connections of before. They
+ * note it themselves once they have read all that came before.
+ */
 function leavesAt(entries, t) {
   const last = new Map();
-  const left = new Set();
-  for (const { e, conn, at } of entries) {
+  const left = new Map();
+  for (const entry of entries) {
+    const { e, conn, at } = entry;
     if (e === 'open' && at < t) last.set(conn.slice(0, conn.indexOf('#')), conn);
-    else if (e === 'leave') left.add(conn);
+    else if (e === 'leave') left.set(conn, left.get(conn) ?? entry.t);
   }
-  return [...last.values()]
-    .filter((conn) => !left.has(conn))
-    .map((conn) => ({ e: 'leave', conn, t }));
+  const isOpen = (conn) => (left.get(conn) ?? t) >= t;
+  return [...last.values()].filter(isOpen).map((conn) => ({ e: 'leave', conn, t }));
 }
