@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NODES = ['n1', 'n2', 'n3'];
 /** How long the example publishes, and how often its leader is killed meanwhile. */
 const SECONDS = Number(process.env['CLUSTER_SECONDS'] ?? 8);
-const KILL_EACH_MS = 4000;
+const KILL_EACH_MS = Number(process.env['CLUSTER_KILL_SECONDS'] ?? 4) * 1000;
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-cluster-example-'));
 const children = new Map<string, ChildProcess>();
