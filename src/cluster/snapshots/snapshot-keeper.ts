@@ -165,7 +165,13 @@ export class SnapshotKeeper {
     await chmod(data, 0o600);
     await syncFile(data);
     const place = await this.means.placeOf(fresh);
-    if (place === null || place.logId !== this.logId) {
+    if (place === null) {
+      throw new StoreError(
+        'a snapshot could not be made: the tables have nothing of the log yet',
+        'wait until something was declared or published',
+      );
+    }
+    if (place.logId !== this.logId) {
       throw new StoreError(
         'a snapshot could not be made: the tables are not those of the log',
         'that is a bug: please report it',

@@ -101,15 +101,19 @@ describe('snapshots', () => {
     const wrong = new StoreError('a row is damaged', 'see the disk');
     const path = folder();
     const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
-    for (const means of [
-      { check: () => Promise.reject(wrong) },
-      { copyTo: () => Promise.reject(full) },
-      { placeOf: () => Promise.resolve(null) },
-      { placeOf: () => Promise.resolve(placeAt(1, OTHER_LOG)) },
-    ]) {
+    const nothing = { placeOf: () => Promise.resolve(null) };
+    const foreign = { placeOf: () => Promise.resolve(placeAt(1, OTHER_LOG)) };
+    for (const [means, why] of [
+      [{ check: () => Promise.reject(wrong) }, 'a row is damaged'],
+      [{ copyTo: () => Promise.reject(full) }, 'no space'],
+      [nothing, 'the tables have nothing of the log yet'],
+      [foreign, 'the tables are not those of the log'],
+    ] as const) {
       const { keeper } = keeperOf(path, means);
       await keeper.start();
-      await expect(keeper.make()).rejects.toThrow(StoreError);
+      const made = keeper.make();
+      await expect(made).rejects.toThrow(StoreError);
+      await expect(made).rejects.toThrow(why);
       expect(keeper.list).toEqual([]);
       expect(readdirSync(path)).toEqual([]);
     }
