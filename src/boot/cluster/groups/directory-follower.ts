@@ -26,17 +26,14 @@ const FOREIGN =
 /** A group that follows the directory. */
 export class DirectoryFollower {
   private readonly around: GroupAround;
-  private readonly changed: () => void;
   private readonly ended = new AbortController();
   private has: DirectoryVersion | null;
   /** Why it could not be followed last; '': it could. */
   fault = '';
   private saidMs = 0;
 
-  /** `changed` is called when something of it has changed. */
-  constructor(around: GroupAround, changed: () => void) {
+  constructor(around: GroupAround) {
     this.around = around;
-    this.changed = changed;
     this.has = storedVersion(around.broker.core.store);
   }
 
@@ -95,7 +92,6 @@ export class DirectoryFollower {
     followDirectory(around.broker, directory, version, () => around.durable(), failed);
     this.has = version;
     this.fault = '';
-    this.changed();
     return true;
   }
 

@@ -27,7 +27,7 @@ export class GroupTerm {
     this.around = around;
     this.moves = new Moves(around);
     this.offer = new DirectoryOffer(around);
-    this.follower = around.group === MAIN_GROUP ? null : new DirectoryFollower(around, () => {});
+    this.follower = around.group === MAIN_GROUP ? null : new DirectoryFollower(around);
     this.follower?.run().catch(failed);
   }
 

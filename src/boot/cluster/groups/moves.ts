@@ -16,7 +16,7 @@ import { jsonText } from '../../../util/json/json-writer.ts';
 import { MAIN_GROUP } from '../../../util/system/main-group.ts';
 import { checkCopy } from '../check-copy.ts';
 import type { GroupAround } from './group-around.ts';
-import { arrived } from './places.ts';
+import { arrived, faultText } from './places.ts';
 
 /** How often it looks, ms. */
 const LOOK_MS = 500;
@@ -137,7 +137,7 @@ export class Moves {
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       around.logger.warn({ vhost: vhost.name, why: error.message }, 'a vhost cannot be moved');
-      await this.tell(vhost.name, move, error.message);
+      await this.tell(vhost.name, move, faultText(error.message));
       return false;
     } finally {
       await rm(folder, { recursive: true, force: true });

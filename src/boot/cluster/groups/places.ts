@@ -8,8 +8,13 @@ import { AT_MAIN, type VhostPlace } from '../../../broker/vhost-place.ts';
 import type { GroupAround } from './group-around.ts';
 
 const ID_BYTES = 8;
-/** A fault is kept with the vhost, and read by operators. */
+/** A fault is kept with the vhost, read by operators, and told in the path of a request, where each character may take nine bytes. */
 const FAULT_CHARS_MAX = 500;
+
+/** A fault as it is told and kept. */
+export function faultText(message: string): string {
+  return message.slice(0, FAULT_CHARS_MAX);
+}
 
 /** The name of a move that has none yet. */
 function newMoveId(): string {
@@ -56,7 +61,7 @@ export function arrived(broker: Broker, vhost: string, move: string, fault: stri
   const next: VhostPlace =
     fault === ''
       ? { group: now.moving.to, since: move, moving: null, fault }
-      : { ...now, moving: null, fault: fault.slice(0, FAULT_CHARS_MAX) };
+      : { ...now, moving: null, fault: faultText(fault) };
   broker.placeVhost(vhost, { place: next });
   return true;
 }
