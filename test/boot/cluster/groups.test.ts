@@ -2,9 +2,8 @@
 
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { TestCluster, type TestNode } from './support.ts';
+import { startJobs, TestCluster, type TestNode } from './support.ts';
 
-const OTHER_LOG = 'fedcba9876543210fedcba9876543210';
 const PATIENCE = { timeout: 60_000, interval: 50 };
 
 let main: TestCluster;
@@ -14,11 +13,9 @@ let j1: TestNode;
 
 beforeEach(async () => {
   main = new TestCluster();
-  jobs = new TestCluster(main, OTHER_LOG);
   m1 = await main.start('m1');
-  j1 = await jobs.start('j1', { clusterGroup: 'jobs' });
   await main.leader();
-  await jobs.leader();
+  ({ jobs, j1 } = await startJobs(main));
 });
 
 afterEach(async () => {
@@ -46,14 +43,12 @@ test('a group follows the users and vhosts of the group main', async () => {
 });
 
 test('what the group main decides about can be changed by way of any node', async () => {
-  await expect.poll(() => statusOf(j1, 'GET', '/whoami'), PATIENCE).toBe(200);
   expect(await statusOf(j1, 'PUT', '/vhosts/shop')).toBe(201);
   expect(await statusOf(m1, 'GET', '/vhosts/shop')).toBe(200);
   await expect.poll(() => statusOf(j1, 'GET', '/vhosts/shop'), PATIENCE).toBe(200);
 });
 
 test('a vhost that is placed in a group is served there, and asked for by way of any node', async () => {
-  await expect.poll(() => statusOf(j1, 'GET', '/whoami'), PATIENCE).toBe(200);
   await m1.call('PUT', '/vhosts/shop');
   expect(await statusOf(m1, 'PUT', '/cluster/vhosts/shop', undefined, { group: 'jobs' })).toBe(204);
   const place = async () => (await m1.call('GET', '/vhosts/shop')).json?.leveret;
@@ -64,7 +59,6 @@ test('a vhost that is placed in a group is served there, and asked for by way of
 });
 
 test('a client reaches a vhost of another group by way of the node that it connects to', async () => {
-  await expect.poll(() => statusOf(j1, 'GET', '/whoami'), PATIENCE).toBe(200);
   await m1.call('PUT', '/vhosts/shop');
   await m1.call('PUT', '/cluster/vhosts/shop', undefined, { group: 'jobs' });
   const declare = () => statusOf(m1, 'PUT', '/queues/shop/q', undefined, { durable: true });
@@ -89,7 +83,6 @@ test('a client reaches a vhost of another group by way of the node that it conne
 });
 
 test('a client that may not enter a vhost of another group is told what it would be told there', async () => {
-  await expect.poll(() => statusOf(j1, 'GET', '/whoami'), PATIENCE).toBe(200);
   await m1.call('PUT', '/vhosts/shop');
   await m1.call('PUT', '/users/ada', undefined, { password: 'x', tags: '' });
   await m1.call('PUT', '/cluster/vhosts/shop', undefined, { group: 'jobs' });

@@ -2,9 +2,8 @@
 
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { TestCluster, type TestNode } from './support.ts';
+import { startJobs, TestCluster, type TestNode } from './support.ts';
 
-const OTHER_LOG = 'fedcba9876543210fedcba9876543210';
 const PATIENCE = { timeout: 60_000, interval: 50 };
 
 let main: TestCluster;
@@ -14,12 +13,9 @@ let j1: TestNode;
 
 beforeEach(async () => {
   main = new TestCluster();
-  jobs = new TestCluster(main, OTHER_LOG);
   m1 = await main.start('m1');
-  j1 = await jobs.start('j1', { clusterGroup: 'jobs' });
   await main.leader();
-  await jobs.leader();
-  await expect.poll(async () => (await j1.call('GET', '/whoami')).status, PATIENCE).toBe(200);
+  ({ jobs, j1 } = await startJobs(main));
   await m1.call('PUT', '/vhosts/shop');
 });
 

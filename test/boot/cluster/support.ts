@@ -230,3 +230,17 @@ export class TestCluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** The log of the second of two groups. */
+const OTHER_LOG = 'fedcba9876543210fedcba9876543210';
+
+/** Another group of the cluster of `main`, which has a node that leads; its node leads and knows the users of `main`, too. */
+export async function startJobs(main: TestCluster): Promise<{ jobs: TestCluster; j1: TestNode }> {
+  const jobs = new TestCluster(main, OTHER_LOG);
+  const j1 = await jobs.start('j1', { clusterGroup: 'jobs' });
+  await jobs.leader();
+  while ((await j1.call('GET', '/whoami')).status !== 200) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return { jobs, j1 };
+}
